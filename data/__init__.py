@@ -1,0 +1,8 @@
+"""Ground floor: what both stages share. numpy and h5py only; imports neither room above it.
+
+Read in this order: `errors` (what can be wrong with what the user gave), `settings` and `recipe`
+(a TOML file becomes frozen dataclasses), `source` (labelled images, one at a time), `split`
+(train / val / test by source image), `schema` (the format on disk as values), `files` (a file
+appears whole or not at all), `shard` (write, open, verify), `fetch` (named sets → arrays files),
+`command` (what every command line does alike).
+"""

@@ -1,0 +1,71 @@
+"""What every command does alike: --set, --json, exit codes, one line for a fault."""
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import traceback
+
+from data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, UserFault, machine_fault
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose complaints are one line too."""
+
+    def error(self, message):
+        self.exit(EXIT_USER, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser(prog: str, description: str) -> Parser:
+    """A parser that already has --set and --json."""
+    made = Parser(prog=prog, description=description, allow_abbrev=False)
+    made.add_argument("--set", action="append", default=[], metavar="table.key=value",
+                      help="override a recipe key; may be given more than once")
+    made.add_argument("--json", action="store_true",
+                      help="print one JSON object as the last line; the rest goes to standard error")
+    return made
+
+
+def run(body, args) -> int:
+    """Call `body(args)`, print its facts, and return the exit code.
+
+    `body` prints for people with `print`; with --json that goes to standard error, and the
+    dictionary it returns is the last line of standard output.
+    """
+    for stream in (sys.stdout, sys.stderr):      # file names need not be valid in the terminal's code
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    people = contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext()
+    try:
+        with people:
+            facts = body(args)
+        if args.json:
+            print(json.dumps(facts), flush=True)
+        return EXIT_OK
+    except UserFault as fault:
+        print(_one_line(fault), file=sys.stderr)
+        return EXIT_USER
+    except KeyboardInterrupt as stop:
+        print(f"interrupted; {stop or 'what was finished is kept'}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:                      # `… | head`: nobody reads on
+        sys.stdout = None
+        return EXIT_OK
+    except Exception as error:
+        fault = machine_fault(error, getattr(error, "filename", None) or "this machine")
+        if fault:
+            print(_one_line(fault), file=sys.stderr)
+            return EXIT_USER
+        traceback.print_exc()
+        print("this is a fault of Tenfold's, not yours", file=sys.stderr)
+        return EXIT_OURS
+
+
+def _one_line(fault: UserFault) -> str:
+    return " ".join(str(fault).splitlines())
+
+
+def _as_interrupt(number, frame):
+    raise KeyboardInterrupt

@@ -1,0 +1,71 @@
+"""The tree of user faults: everything that is wrong with what was given, not with this program.
+
+    UserFault                 exit code 2, one line: where, fact, cure
+    ├── RecipeFault           a recipe file or a --set
+    ├── SourceFault           the images and their labels
+    ├── ShardFault            a shard set on disk
+    ├── CheckpointFault       best.pth, last.pth
+    ├── TrainingFault         a run that cannot go on (a loss that is not finite, a budget too small)
+    └── MachineFault          disk, permission, device, a package that is not installed
+"""
+
+import errno
+
+EXIT_OK, EXIT_OURS, EXIT_USER, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+_NO_ROOM = {errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota is used up",
+            errno.EFBIG: "the file is larger than this system allows"}
+_NO_WAY = {errno.EACCES: "permission denied", errno.EPERM: "operation not permitted",
+           errno.EROFS: "the file system is read-only"}
+
+
+class UserFault(Exception):
+    """A fault in what the user gave. `str()` is the one line that is shown."""
+
+    def __init__(self, where, fact: str, cure: str = ""):
+        self.where, self.fact, self.cure = str(where), fact, cure
+        super().__init__(f"{self.where}: {fact}" + (f"; {cure}" if cure else ""))
+
+    def __reduce__(self):  # worker processes send faults home by pickling them
+        return type(self), (self.where, self.fact, self.cure)
+
+
+class RecipeFault(UserFault):
+    """A recipe that cannot be followed."""
+
+
+class SourceFault(UserFault):
+    """Images or labels that cannot be used."""
+
+
+class ShardFault(UserFault):
+    """A shard set that is missing, unfinished, foreign or damaged."""
+
+
+class CheckpointFault(UserFault):
+    """A checkpoint that is missing, foreign or damaged."""
+
+
+class TrainingFault(UserFault):
+    """A training run that cannot go on as it was asked for."""
+
+
+class MachineFault(UserFault):
+    """What the machine refuses: room, permission, a device, a package."""
+
+
+def machine_fault(error: BaseException, where) -> MachineFault | None:
+    """The MachineFault behind an OSError, or behind HDF5's wrapping of one; None if there is none.
+
+    HDF5 reports a full disk as an OSError or a RuntimeError whose text, not whose errno,
+    says so.
+    """
+    code = getattr(error, "errno", None)
+    text = str(error)
+    for number, fact in _NO_ROOM.items():
+        if code == number or f"errno = {number}," in text:
+            return MachineFault(where, fact, "free some room, or choose another --out")
+    for number, fact in _NO_WAY.items():
+        if code == number or f"errno = {number}," in text:
+            return MachineFault(where, fact, "choose a place where you may write")
+    return None

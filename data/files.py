@@ -1,0 +1,64 @@
+"""A file appears whole or not at all; one build at a time in a folder."""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+from data.errors import MachineFault, machine_fault
+
+TEMPORARY = ".part-"     # leftovers of a killed build; swept by the next one
+
+
+@contextlib.contextmanager
+def publish(path):
+    """Yields a temporary path beside `path`; on success it is fsynced and renamed, else removed.
+
+    Raises MachineFault where the disk is full or the folder may not be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as f:
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        fault = isinstance(error, Exception) and machine_fault(error, path)
+        if fault:
+            raise fault from None
+        raise
+
+
+def make_folder(path) -> Path:
+    """The folder, made if need be, and known to be writable. Raises MachineFault."""
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f"{TEMPORARY}{os.getpid()}-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise machine_fault(error, path) or MachineFault(
+            path, error.strerror or "cannot be made", "choose another folder") from None
+    return path
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed run left half-written."""
+    for left in folder.glob(f"{TEMPORARY}*"):
+        left.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def only_one(folder: Path):
+    """Hold the folder: a second build into it is refused, and a killed one lets go by itself."""
+    with open(folder / ".lock", "w") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise MachineFault(folder, "another build is writing here",
+                               "wait for it, or choose another --out") from None
+        yield

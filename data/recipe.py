@@ -1,0 +1,218 @@
+"""A recipe: one TOML file that says how a set is made and how a model is trained on it.
+
+Every key, its unit, its bounds and its default stand here. `recipes/sample.toml` is the same list
+as a page to learn from. Both stages read the same file; the trainer follows the preprocessing
+tables that the shards carry, since those are what the pixels went through.
+"""
+
+import hashlib
+import json
+import math
+import re
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from data.errors import RecipeFault
+from data.settings import fill, nearest, override, setting
+
+PIXELS_VERSION = 1   # raised when the same recipe comes to draw other pixels: old shards are remade
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the images come from and how many bad ones are borne."""
+    data: str = ""                                          # folder or .npz; --data goes before it
+    max_bad: float = setting(0.1, low=0, high=1)            # share set aside that stops the build
+    max_pixels: int = setting(100_000_000, low=1)           # a larger picture is taken for a bomb
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which source images are held out. A whole number counts images a class, a fraction is a share."""
+    val: int | float = setting(0.1, low=0)
+    test: int | float = setting(0.1, low=0)
+    folds: int = setting(0, low=0)                          # 0: none; k: the test part is one of k
+    fold: int = setting(0, low=0)                           # which one, 0 … folds - 1
+
+
+@dataclass(frozen=True)
+class Clean:
+    """Once per source image. 0, false and "keep" leave a step out."""
+    channels: int = setting(1, choices=(1, 3))              # grey, or red green blue
+    polarity: str = setting("keep", choices=("keep", "auto", "dark", "light"))
+    bilateral: int = setting(0, low=0, high=31)             # diameter of the filter, pixels
+    bilateral_sigma: float = setting(50.0, above=0)         # grey levels that count as alike
+    threshold: float = setting(0.0, low=0, high=1)          # window, share of the shorter side
+    offset: float = setting(12.0, low=0, high=255)          # ink exceeds its surroundings by, levels
+    specks: float = setting(0.0, low=0, below=1)            # ink spots below this share of the picture
+    roi: bool = False                                       # cut to the bounding box of the ink
+    padding: float = setting(0.02, low=0, high=1)           # around it, share of its longer side
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Once per copy. val and test rows take the plain view: centred, no chance."""
+    canvas: tuple[int, int] = setting(low=8, high=4096)     # height, width in pixels
+    copies: int = setting(low=1, high=1_000_000)            # training rows from each source image
+    fit: str = setting("inside", choices=("inside", "cover", "stretch"))
+    rotation: float = setting(0.0, low=0, high=180)         # up to ± degrees
+    scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=1)   # see draw.py
+    contrast: tuple[float, float] = setting((1.0, 1.0), above=0, high=10)
+    flip: float = setting(0.0, low=0, high=1)               # chance of a mirror image
+    place: bool = True                                      # random place, or the middle
+
+
+@dataclass(frozen=True)
+class Shards:
+    """How rows lie on disk."""
+    compression: str = setting("none", choices=("none", "lzf", "gzip"))
+    megabytes: int = setting(64, low=1, high=4096)          # pixels in a shard, at most
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network by name; its other keys are its arguments, checked where networks are known."""
+    name: str = setting()
+    args: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Train:
+    """How the model is trained."""
+    budget: str = setting("10m")                            # "45s", "10m", "1h": everything counts
+    epochs: int = setting(20, low=1)                        # planned; the budget may end it before
+    batch: int = setting(256, low=1)                        # images
+    optimizer: str = setting("adamw", choices=("adam", "adamw", "sgd"))
+    lr: float = setting(0.002, above=0)                     # peak learning rate
+    weight_decay: float = setting(0.01, low=0)
+    momentum: float = setting(0.9, low=0, below=1)          # SGD, Nesterov
+    schedule: str = setting("cosine", choices=("constant", "step", "exponential", "cosine",
+                                               "onecycle", "linear"))
+    warmup: float = setting(0.05, low=0, below=1)           # share of the run spent rising to lr
+    label_smoothing: float = setting(0.0, low=0, below=1)
+    precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))
+    engine: str = setting("auto", choices=("auto", "threads", "memory"))
+    workers: int = setting(2, low=1, high=256)              # reading threads
+    pin_memory: bool = True                                 # page-locked buffers (CUDA only)
+    window: int = setting(256, low=1)                       # MB that are shuffled together
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str
+    seed: int
+    source: Source
+    split: Split
+    clean: Clean
+    draw: Draw
+    shards: Shards
+    model: Model
+    train: Train
+
+
+_TABLES = {"source": Source, "split": Split, "clean": Clean, "draw": Draw, "shards": Shards,
+           "model": Model, "train": Train}
+_PIXEL_TABLES = ("split", "clean", "draw", "shards")        # what the bytes of a set depend on
+
+
+def read_recipe(path, assignments=()) -> Recipe:
+    """The recipe in a TOML file (or the JSON that `dataset.json` carries), `--set`s laid over it.
+
+    Raises RecipeFault: no such file, not TOML, an unknown or missing key, a value out of bounds.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8")
+        tables = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise RecipeFault(path, error.strerror or "cannot be read",
+                          "name a recipe, such as recipes/sample.toml") from None
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RecipeFault(path, f"is not a recipe ({error})", "see recipes/sample.toml") from None
+    return make_recipe(override(tables, assignments), str(path), name=path.stem)
+
+
+def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Recipe:
+    """Nested plain values, as in the TOML file or from `recipe_tables`, -> a Recipe."""
+    if not isinstance(tables, dict):
+        raise RecipeFault(where, "is not a table of tables", "see recipes/sample.toml")
+    for key in tables:
+        if key not in {*_TABLES, "name", "seed"}:
+            raise RecipeFault(where, f"unknown key '{key}'", nearest(key, {*_TABLES, "name", "seed"}))
+    model = tables.get("model", {})
+    if isinstance(model, dict) and "args" not in model:
+        model = {"args": {k: v for k, v in model.items() if k != "name"},
+                 **{k: v for k, v in model.items() if k == "name"}}
+    made = {key: fill(cls, model if key == "model" else tables.get(key, {}), f"{where} [{key}]")
+            for key, cls in _TABLES.items()}
+    recipe = Recipe(name=tables.get("name", name), seed=tables.get("seed", 0), **made)
+    _check_together(recipe, where)
+    return recipe
+
+
+def _check_together(recipe: Recipe, where: str) -> None:
+    """What no single key can know."""
+    if type(recipe.seed) is not int or not 0 <= recipe.seed < 2**63:
+        raise RecipeFault(f"{where} seed", f"is {recipe.seed!r}", "give a whole number from 0")
+    if not isinstance(recipe.name, str) or not re.fullmatch(r"[^/\\\0]{1,200}", recipe.name) \
+            or recipe.name.startswith("."):
+        raise RecipeFault(f"{where} name", f"is {recipe.name!r}", "give a name fit for a folder")
+    for table, key in (("draw", "scale"), ("draw", "contrast")):
+        low, high = getattr(getattr(recipe, table), key)
+        if low > high:
+            raise RecipeFault(f"{where} [{table}] {key}", f"is [{low}, {high}]",
+                              "the lower bound comes first")
+    split = recipe.split
+    for key in ("val", "test"):
+        value = getattr(split, key)
+        if isinstance(value, float) and value >= 1:
+            raise RecipeFault(f"{where} [split] {key}", f"is {value}",
+                              "give a fraction below 1, or a whole number of images a class")
+    if split.folds == 1 or (split.fold and split.fold >= split.folds):
+        raise RecipeFault(f"{where} [split] folds", f"is {split.folds} with fold {split.fold}",
+                          "give folds of 2 or more, and a fold from 0 to folds - 1")
+    if recipe.clean.roi and recipe.clean.polarity == "keep":
+        raise RecipeFault(f"{where} [clean] polarity", "is 'keep', but roi = true must know what is ink",
+                          "give 'auto', 'dark' (ink on light paper) or 'light'")
+    if recipe.clean.threshold and recipe.clean.polarity == "keep":
+        raise RecipeFault(f"{where} [clean] polarity", "is 'keep', but threshold must know what is ink",
+                          "give 'auto', 'dark' (ink on light paper) or 'light'")
+    parse_duration(recipe.train.budget, f"{where} [train] budget")
+
+
+def recipe_tables(recipe: Recipe) -> dict:
+    """The recipe as nested plain values, for dataset.json and checkpoints; `make_recipe` undoes it."""
+    return json.loads(json.dumps(asdict(recipe)))
+
+
+def pixels_digest(recipe: Recipe) -> str:
+    """A digest of what the bytes of a set depend on besides the images: two equal ones draw alike."""
+    what = {"version": PIXELS_VERSION, "seed": recipe.seed,
+            **{t: asdict(getattr(recipe, t)) for t in _PIXEL_TABLES}}
+    return digest_of(what)
+
+
+def digest_of(value) -> str:
+    """A short digest of any value that JSON can hold."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def pixel_differences(made: Recipe, asked: Recipe) -> list[str]:
+    """["draw.copies: 20, not 100", …]: where the shards' recipe is not the one that is asked for."""
+    found = [] if made.seed == asked.seed else [f"seed: {made.seed}, not {asked.seed}"]
+    for table in _PIXEL_TABLES:
+        a, b = getattr(made, table), getattr(asked, table)
+        found += [f"{table}.{f.name}: {getattr(a, f.name)}, not {getattr(b, f.name)}"
+                  for f in fields(a) if getattr(a, f.name) != getattr(b, f.name)]
+    return found
+
+
+def parse_duration(text, where="--budget") -> float:
+    """"45s", "10m", "1.5h" or plain seconds -> seconds, above 0."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)\s*", str(text))
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0
+    if not 0 < seconds < math.inf:
+        raise RecipeFault(where, f"is {text!r}", "give seconds, minutes or hours: 45s, 10m, 1h")
+    return seconds

@@ -1,0 +1,128 @@
+"""TOML tables and `--set` become frozen dataclasses; what does not fit is refused in one line.
+
+A setting is a dataclass field made with `setting`, which also says what values are allowed:
+
+    @dataclass(frozen=True)
+    class Train:
+        lr: float = setting(0.002, above=0)          # peak learning rate
+
+Types that a field may have: bool, int, float, str, `int | float`, `tuple[float, float]`,
+`tuple[int, int]`, `tuple[str, ...]`, and `dict` for arguments that another room checks.
+"""
+
+import difflib
+import tomllib
+from dataclasses import MISSING, field, fields
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+from data.errors import RecipeFault
+
+
+def setting(default=MISSING, *, low=None, high=None, above=None, below=None, choices=None):
+    """A dataclass field that knows its bounds. No default: the recipe must name it."""
+    bounds = {"low": low, "high": high, "above": above, "below": below, "choices": choices}
+    return field(default=default, metadata={k: v for k, v in bounds.items() if v is not None})
+
+
+def nearest(name: str, names) -> str:
+    """", did you mean 'x'?" or an empty string."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(sorted(names))}"
+
+
+def fill(cls, table: dict, where: str):
+    """table {key: TOML value} -> an instance of the dataclass `cls`; RecipeFault names what is off.
+
+    `where` is "file: [table]" as the message shall say it.
+    """
+    if not isinstance(table, dict):
+        raise RecipeFault(where, f"is {table!r}", "write it as a table of key = value lines")
+    known = {f.name: f for f in fields(cls)}
+    for name in table:
+        if name not in known:
+            raise RecipeFault(where, f"unknown key '{name}'", nearest(name, known))
+    values = {}
+    for name, one in known.items():
+        if name in table:
+            values[name] = _checked(_converted(table[name], one.type, f"{where} {name}"),
+                                    one.metadata, f"{where} {name}")
+        elif one.default is MISSING and one.default_factory is MISSING:
+            raise RecipeFault(where, f"the key '{name}' is missing", f"add a line '{name} = …'")
+    return cls(**values)
+
+
+def _converted(value, kind, where):
+    """A TOML value as the field's type; an int is welcome where a float is wanted, never a bool."""
+    if isinstance(kind, UnionType):
+        for option in get_args(kind):
+            if type(value) is option:
+                return value
+        raise RecipeFault(where, f"is {value!r}", f"give {_named(kind)}")
+    if get_origin(kind) is tuple:
+        kinds = get_args(kind)
+        many = kinds[-1] is Ellipsis
+        if not isinstance(value, (list, tuple)) or not (many or len(value) == len(kinds)):
+            raise RecipeFault(where, f"is {value!r}", f"give {_named(kind)}")
+        each = [kinds[0]] * len(value) if many else kinds
+        return tuple(_converted(v, k, where) for v, k in zip(value, each, strict=True))
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise RecipeFault(where, f"is {value!r}", f"give {_named(kind)}")
+    return value
+
+
+def _named(kind) -> str:
+    if isinstance(kind, UnionType):
+        return " or ".join(_named(k) for k in get_args(kind))
+    if get_origin(kind) is tuple:
+        kinds = get_args(kind)
+        if kinds[-1] is Ellipsis:
+            return f"a list like [{_named(kinds[0])}, …]"
+        return "a list [" + ", ".join(_named(k) for k in kinds) + "]"
+    return {int: "a whole number", float: "a number", bool: "true or false",
+            str: 'a string in "quotes"', dict: "a table"}.get(kind, str(kind))
+
+
+def _checked(value, bounds, where):
+    """The value itself, once each of its numbers lies within the bounds."""
+    for number in value if isinstance(value, tuple) else (value,):
+        choices = bounds.get("choices")
+        if choices and number not in choices:
+            cure = nearest(str(number), map(str, choices))
+            raise RecipeFault(where, f"is {number!r}", f"choose from {', '.join(map(repr, choices))}"
+                              + (f" ({cure})" if "mean" in cure else ""))
+        if isinstance(number, float) and number != number:
+            raise RecipeFault(where, "is not a number", "give a finite number")
+        for bound, broken, words in (
+                ("low", lambda b, n=number: n < b, "at least"),
+                ("high", lambda b, n=number: n > b, "at most"),
+                ("above", lambda b, n=number: n <= b, "more than"),
+                ("below", lambda b, n=number: n >= b, "less than")):
+            if bound in bounds and broken(bounds[bound]):
+                raise RecipeFault(where, f"is {number}", f"give a value of {words} {bounds[bound]}")
+    return value
+
+
+def override(tables: dict, assignments) -> dict:
+    """`--set table.key=value` laid over the tables; values are read as TOML, else as a string."""
+    tables = {k: dict(v) if isinstance(v, dict) else v for k, v in tables.items()}
+    for text in assignments:
+        path, equals, raw = text.partition("=")
+        keys = path.strip().split(".")
+        if not equals or len(keys) > 2 or not all(keys):
+            raise RecipeFault(f"--set {text}", "is not an assignment",
+                              "write --set table.key=value, such as --set train.lr=0.002")
+        try:
+            value: Any = tomllib.loads(f"v = {raw}")["v"]
+        except tomllib.TOMLDecodeError:
+            value = raw.strip()      # --set model.name=light2 needs no quotes
+        if len(keys) == 1:
+            tables[keys[0]] = value
+        else:
+            table = tables.setdefault(keys[0], {})
+            if not isinstance(table, dict):
+                raise RecipeFault(f"--set {text}", f"'{keys[0]}' is not a table")
+            table[keys[1]] = value
+    return tables

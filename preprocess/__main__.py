@@ -1,0 +1,72 @@
+"""python -m preprocess: a folder of labelled images → shards/<recipe name>/."""
+
+import sys
+import time
+
+from data.command import parser, run
+from data.errors import SourceFault
+
+
+def arguments():
+    made = parser("python -m preprocess", "Clean each image once, draw many copies of it, write HDF5 shards.")
+    made.add_argument("--recipe", required=True, help="TOML file, such as recipes/letters.toml")
+    made.add_argument("--data", help="folder with a sub-folder per class, or .npz (default: the recipe's)")
+    made.add_argument("--out", help="folder for the shards (default: shards/<recipe name>)")
+    made.add_argument("--workers", type=int, default=0, help="processes (default: one for each core)")
+    made.add_argument("--preview", metavar="SHEET.png", help="only draw a contact sheet of what the recipe does")
+    made.add_argument("--plain", action="store_true", help="every image becomes a test row, as for scoring")
+    return made
+
+
+def main(argv=None) -> int:
+    return run(augment, arguments().parse_args(argv))
+
+
+def augment(args) -> dict:
+    start = time.monotonic()
+    from data.recipe import read_recipe
+    recipe = read_recipe(args.recipe, args.set)
+    data = args.data or recipe.source.data
+    if not data:
+        raise SourceFault(args.recipe, "names no images", "give DATA=folder (--data folder)")
+    if args.preview:
+        from preprocess.preview import contact_sheet
+        contact_sheet(recipe, data, args.preview)
+        print(f"{args.preview}: each class as read, cleaned, cut out, and drawn")
+        return {"preview": args.preview}
+
+    import joblib
+
+    from preprocess.build import build
+    out = args.out or f"shards/{recipe.name}"
+    index = build(recipe, data, out, args.workers or joblib.cpu_count(), args.plain)
+    seconds = time.monotonic() - start
+    rows = index["rows"]
+    tell(index, out, seconds)
+    return {"rows": rows, "shards": len(index["shards"]), "skipped": len(index["set_aside"]),
+            "seconds": round(seconds, 3), "images_per_second": round(sum(rows.values()) / seconds, 1),
+            "digest": index["digest"], "out": str(out)}
+
+
+def tell(index: dict, out, seconds: float) -> None:
+    """The same facts for people: what was made, what was set aside, what looks wrong."""
+    for bad in index["set_aside"][:10]:
+        print(f"set aside: {bad['path']} ({bad['reason']})")
+    for kind, words in (("two_labels", "the same picture under two labels"),
+                        ("two_splits", "the same picture in two splits")):
+        for paths in index["duplicates"][kind][:10]:
+            print(f"{words}: {', '.join(paths)}")
+    more = [f"{len(found)} {words}" for found, words in (
+        (index["set_aside"], "images set aside"),
+        (index["duplicates"]["same"], "groups of exact duplicates, each kept in one split"),
+        (index["duplicates"]["two_labels"], "pictures under two labels"),
+        (index["duplicates"]["two_splits"], "pictures in two official splits")) if found]
+    if more:
+        print("; ".join(more) + f" (all named in {out}/dataset.json)")
+    rows = index["rows"]
+    print(f"{out}: {len(index['classes'])} classes, {rows['train']} train, {rows['val']} val and "
+          f"{rows['test']} test rows in {len(index['shards'])} shards; {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""The two stages over worker processes: clean every source, then draw every shard.
+
+A worker makes whole files and sends home facts, never pixels. What is finished is kept: run the
+build again after it was killed and it makes the rest.
+"""
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import cv2
+import joblib
+import numpy as np
+from tqdm import tqdm
+
+from data.errors import MachineFault, ShardFault, SourceFault
+from data.files import make_folder, only_one, sweep
+from data.recipe import Recipe, digest_of, pixels_digest, recipe_tables
+from data.schema import INDEX, SCHEMA, SPLITS
+from data.shard import finished_shard, read_index, write_index, write_shard
+from data.source import Source, open_source
+from data.split import duplicates, split_sources
+from preprocess.draw import PLAIN, chance
+from preprocess.plan import ShardPlan, plan_shards
+from preprocess.scratch import PART, Part, clean_part, part_key
+
+
+def build(recipe: Recipe, data, out, workers: int, plain: bool = False) -> dict:
+    """Images at `data` → shards in the folder `out`; returns dataset.json as a dictionary.
+
+    plain: every image becomes a row of the test split (those of an official test part only, where
+    there is one). Raises SourceFault, MachineFault.
+    """
+    source = open_source(data)
+    out = make_folder(out)
+    stamp = digest_of([source.paths, source.labels.tolist(), source.official, source.stamps,
+                       source.classes, pixels_digest(recipe), plain])
+    with only_one(out):
+        sweep(out)
+        done = _finished(out, stamp)
+        if done:
+            return done
+        scratch = make_folder(out / ".clean")
+        digests, sizes, faults = _clean_all(recipe, source, scratch, workers)
+        good = np.array([i for i, fault in enumerate(faults) if not fault], np.int64)
+        _check_usable(source, faults, good, recipe)
+        digests, sizes = [digests[i] for i in good], [sizes[i] for i in good]
+        official = [source.official[i] for i in good]
+        splits = _all_test(official) if plain else split_sources(
+            source.labels[good], digests, official, recipe.split, recipe.seed, source.classes)
+        plans = plan_shards(splits, digests, recipe)
+        facts = _draw_all(recipe, source.labels, good, plans, out, scratch, workers)
+        index = _index(recipe, source, good, digests, sizes, faults, splits, plans, facts, stamp)
+        for stale in set(p.name for p in out.glob("*.h5")) - {p.name for p in plans}:
+            (out / stale).unlink()
+        write_index(out, index)
+        shutil.rmtree(scratch)
+    return index
+
+
+def _finished(out: Path, stamp: str) -> dict | None:
+    """The index of a set that is finished and made of the same files by the same recipe."""
+    try:
+        index = read_index(out)
+        whole = index.get("stamp") == stamp and all(
+            (out / s["name"]).stat().st_size == s["bytes"] for s in index["shards"])
+    except (ShardFault, OSError, KeyError):
+        return None
+    return index if whole else None
+
+
+def _clean_all(recipe, source: Source, scratch: Path, workers: int):
+    """(digests, sizes, faults), a row for each source."""
+    key = part_key(recipe, source)
+    reader = source.reader(scratch)
+    tasks = [(number, source.paths[number * PART:(number + 1) * PART])
+             for number in range(-(-len(source) // PART))]
+    facts = _run(((clean_part, (scratch, number, key, reader, paths, recipe)) for number, paths in tasks),
+                 workers, [len(paths) for _, paths in tasks], "clean", "img")
+    return ([d for f in facts for d in f.digests], [s for f in facts for s in f.sizes],
+            [t for f in facts for t in f.faults])
+
+
+def _check_usable(source: Source, faults, good, recipe) -> None:
+    """Enough good pictures to go on, and some in each class. SourceFault names an example."""
+    bad = [i for i, fault in enumerate(faults) if fault]
+    counts = np.bincount(source.labels[good], minlength=len(source.classes))
+    for name, count in zip(source.classes, counts, strict=True):
+        if not count:
+            example = next((f" ({source.paths[i]}: {faults[i]})" for i in bad
+                            if source.classes[source.labels[i]] == name), "")
+            raise SourceFault(source.root, f"class '{name}' has no usable image{example}",
+                              "add images to it or remove the class")
+    if len(bad) > recipe.source.max_bad * len(source):
+        raise SourceFault(
+            source.root, f"{len(bad)} of {len(source)} images cannot be used, such as "
+            f"{source.paths[bad[0]]} ({faults[bad[0]]})",
+            f"mend them, or allow more than a share of {recipe.source.max_bad} with --set source.max_bad=…")
+
+
+def _all_test(official) -> np.ndarray:
+    """Everything is held out, or what is official test where anything is."""
+    keep = {"test"} if "test" in official else {"train", "val", "test", None}
+    return np.array(["test" if part in keep else "" for part in official])
+
+
+def _draw_all(recipe, labels, good, plans: list[ShardPlan], out: Path, scratch: Path, workers: int):
+    """The facts of each planned shard; those on disk that still match are kept."""
+    _check_room(recipe, plans, out)
+    (out / INDEX).unlink(missing_ok=True)      # from here on the set is unfinished
+    tasks = ((draw_shard, (out, scratch, plan, good[plan.sources], labels[good[plan.sources]], recipe))
+             for plan in plans)
+    return _run(tasks, workers, [len(plan.sources) for plan in plans], "draw", "row")
+
+
+def _check_room(recipe, plans, out: Path) -> None:
+    """Before an hour's work, not after it."""
+    height, width = recipe.draw.canvas
+    row = height * width * recipe.clean.channels + 24
+    need = sum(len(p.sources) for p in plans if not (out / p.name).exists()) * row
+    free = shutil.disk_usage(out).free
+    if recipe.shards.compression == "none" and need > free:
+        raise MachineFault(out, f"no space left on the disk: {need / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free",
+                           "free some room, lower draw.copies or draw.canvas, or choose another --out")
+
+
+def draw_shard(out: Path, scratch: Path, plan: ShardPlan, positions, labels, recipe: Recipe) -> dict:
+    """Draw and write one shard, unless it is there; source by source, so each is opened once.
+
+    positions (rows,): where in the listing, and so in `scratch`, each row's source lies.
+    """
+    cv2.setNumThreads(1)
+    known = finished_shard(out / plan.name, plan.attributes)
+    if known:
+        return known
+    how = recipe.draw
+    image = np.empty((len(positions), *how.canvas, recipe.clean.channels), np.uint8)
+    last, part, picture = -1, None, None
+    for row in np.argsort(positions, kind="stable"):
+        position = int(positions[row])
+        if position != last:
+            number, within = divmod(position, PART)
+            if part is None or part.number != number:
+                part = Part(scratch, number)
+            picture, last = part.picture(within), position
+        view = PLAIN if plan.split != "train" else chance(
+            recipe.seed, int(plan.sources[row]), int(plan.copies[row]), how)
+        image[row] = picture.draw(view, how)
+    columns = {"label": labels, "source": plan.sources, "copy": plan.copies}
+    return write_shard(out / plan.name, image, columns, plan.attributes, recipe.shards.compression)
+
+
+def _run(tasks, workers: int, weights: list[int], verb: str, unit: str) -> list:
+    """Results of [(function, arguments), …] in their order, over `workers` processes, with a bar."""
+    results = [None] * len(weights)
+    with tqdm(total=sum(weights), desc=verb, unit=unit, disable=None, unit_scale=True) as bar:
+        calls = (joblib.delayed(_numbered)(i, f, arguments) for i, (f, arguments) in enumerate(tasks))
+        # max_nbytes: small plans travel by pickle, no shared files in /dev/shm to be left behind
+        pool = joblib.Parallel(n_jobs=max(1, min(workers, len(weights))), max_nbytes=None,
+                               return_as="generator_unordered")
+        for i, result in pool(calls):
+            results[i] = result
+            bar.update(weights[i])
+    return results
+
+
+def _numbered(i, function, arguments):
+    return i, function(*arguments)
+
+
+def _index(recipe, source: Source, good, digests, sizes, faults, splits, plans, facts, stamp) -> dict:
+    """dataset.json: all that the trainer knows of this room's work."""
+    shards = [{"split": plan.split} | {k: f[k] for k in ("name", "rows", "bytes", "sha256")}
+              for plan, f in zip(plans, facts, strict=True)]
+    labels, paths = source.labels[good], [source.paths[i] for i in good]
+    mean, std = _mean_std([f for plan, f in zip(plans, facts, strict=True) if plan.split == "train"])
+    return {
+        "schema": SCHEMA, "name": recipe.name, "classes": list(source.classes),
+        "rows": {split: sum(s["rows"] for s in shards if s["split"] == split) for split in SPLITS},
+        "class_counts": {split: np.bincount(labels[splits == split], minlength=len(source.classes)).tolist()
+                         for split in SPLITS},
+        "canvas": list(recipe.draw.canvas), "channels": recipe.clean.channels, "mean": mean, "std": std,
+        "digest": digest_of([s["sha256"] for s in shards]), "shards": shards,
+        "recipe": recipe_tables(recipe), "stamp": stamp,
+        "versions": {name: version(name) for name in (
+            "numpy", "h5py", "pillow", "joblib", "opencv-python-headless")},
+        "set_aside": [{"path": source.paths[i], "reason": fault} for i, fault in enumerate(faults) if fault],
+        "duplicates": duplicates(labels, digests, splits, paths),
+        "sources": [{"path": path, "label": int(label), "split": str(split), "digest": digest, "size": size}
+                    for path, label, split, digest, size in zip(paths, labels, splits, digests, sizes, strict=True)],
+    }
+
+
+def _mean_std(facts: list[dict]) -> tuple[list[float], list[float]]:
+    """Per channel over all training pixels, as shares of 255; from whole sums, so exact."""
+    n = sum(f["pixels"] for f in facts)
+    if not n:
+        return [], []
+    first, second = (np.sum([f[k] for f in facts], axis=0) for k in ("sum", "sum_of_squares"))
+    mean = first / n
+    std = np.sqrt(np.maximum(second / n - mean**2, 0))
+    return (mean / 255).tolist(), (std / 255).tolist()

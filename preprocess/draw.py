@@ -1,0 +1,143 @@
+"""Once per copy: chance in `chance` and `plain`, the deed in `Picture.draw`, which is pure.
+
+A copy is one affine warp from the smallest level of a Lanczos pyramid that is at least as large as
+the copy needs, then one look-up table for contrast. Shrinking is done by Pillow, which prefilters,
+once per level; the warp shrinks by √2 at most, where INTER_LANCZOS4 does not alias visibly.
+"""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from data.recipe import Draw
+from preprocess.clean import Cleaned, resize
+
+MARGIN = 1.0                 # canvas pixels left free around a character: the width of a soft edge
+_STEP = math.sqrt(2)         # from one level of the pyramid to the next
+
+
+@dataclass(frozen=True)
+class View:
+    """The outcome of chance for one copy; every field is in 0..1 but the sign of `turn`."""
+    turn: float              # -1..1, times the recipe's rotation
+    size: float              # between the two bounds of scale
+    across: float            # left to right
+    down: float              # top to bottom
+    tone: float              # between the two bounds of contrast; below 0: as it is
+    mirror: bool = False
+
+
+PLAIN = View(turn=0.0, size=0.5, across=0.5, down=0.5, tone=-1.0)   # centred, upright, middling
+
+
+def chance(seed: int, source: int, copy: int, how: Draw) -> View:
+    """One generator per (seed, source, copy): rows never depend on who draws them, or when."""
+    turn, size, across, down, tone, mirror = np.random.default_rng([seed, source, copy]).random(6)
+    if not how.place:
+        across = down = 0.5
+    return View(2 * turn - 1, size, across, down, tone, bool(mirror < how.flip))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A cleaned picture as a pyramid: what the drawing of copies starts from."""
+    levels: tuple[np.ndarray, ...]   # uint8 (h, w, C), each √2 smaller than the one before
+    size: tuple[int, int]            # height, width of the cleaned picture, which may be larger
+    hull: np.ndarray                 # float32 (n, 2) in pixels of the cleaned picture
+    background: tuple
+    pivot: float
+
+    def draw(self, view: View, how: Draw) -> np.ndarray:
+        """uint8 (H, W, C): this picture on the recipe's canvas as `view` has it."""
+        matrix, scale = self._placed(view, how)             # canvas = matrix @ (x, y, 1)
+        level = self._level(scale)
+        height, width = self.size
+        stretch = np.array([width / level.shape[1], height / level.shape[0]])
+        # a level's pixel centres lie at (p + ½)·stretch − ½ in the cleaned picture
+        warp = np.empty((2, 3))
+        warp[:, :2] = matrix[:, :2] * stretch
+        warp[:, 2] = matrix[:, 2] + matrix[:, :2] @ (0.5 * stretch - 0.5)
+        out = cv2.warpAffine(level, warp, how.canvas[::-1], flags=cv2.INTER_LANCZOS4,
+                             borderMode=cv2.BORDER_CONSTANT, borderValue=self.background)
+        low, high = how.contrast
+        if view.tone >= 0 and (low, high) != (1.0, 1.0):
+            out = cv2.LUT(out, _contrast(low + view.tone * (high - low), self.pivot))
+        return out.reshape(*how.canvas, -1)
+
+    def _placed(self, view: View, how: Draw):
+        """(2×3 matrix from the cleaned picture to the canvas, its scale)."""
+        turn = _turn(math.radians(view.turn * how.rotation))
+        if view.mirror:
+            turn = turn * (-1, 1)                           # mirrored first, then turned
+        share = how.scale[0] + view.size * (how.scale[1] - how.scale[0])
+        scale = _scale(turn, self.hull, self.size, share, how)
+        canvas = np.array(how.canvas[::-1], float)
+        at = np.array([view.across, view.down])
+        if how.fit == "inside":                             # the hull within the canvas
+            around = scale * (self.hull @ turn.T)
+            low, high = around.min(0), around.max(0)
+            spare = canvas - 2 * MARGIN - (high - low)
+            shift = MARGIN - 0.5 + at * spare - low         # pixel 0 reaches from −½ to ½
+        else:                                               # the canvas within the picture
+            sides = np.array(self.size[::-1], float)
+            seen = np.abs(turn.T) @ canvas / scale          # the box that the canvas covers
+            spare = np.maximum(sides - seen, 0)
+            middle = (sides - 1) / 2 + (at - 0.5) * spare
+            shift = (canvas - 1) / 2 - scale * (turn @ middle)
+        return np.column_stack([scale * turn, shift]), scale
+
+    def _level(self, scale: float) -> np.ndarray:
+        """The smallest level that is still as large as the copy needs."""
+        need = scale * max(self.size) * 0.999
+        fit = [level for level in self.levels if max(level.shape[:2]) >= need]
+        return fit[-1] if fit else self.levels[0]
+
+
+def _turn(angle: float) -> np.ndarray:
+    """2×2: turned by `angle` radians, clockwise as y points down."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    return np.array([[cos, -sin], [sin, cos]])
+
+
+def _scale(turn, hull, size, share: float, how: Draw) -> float:
+    """Canvas pixels to a pixel of the cleaned picture.
+
+    inside: the turned hull, at its tighter side, fills `share` of the canvas;
+    cover: the canvas sees `share` of what it could see at most.
+    """
+    high, wide = how.canvas
+    if how.fit == "inside":
+        x, y = np.ptp(hull @ turn.T, axis=0)
+        return share * min((wide - 2 * MARGIN) / x, (high - 2 * MARGIN) / y)
+    x, y = np.abs(turn.T) @ (wide, high)
+    return max(x / size[1], y / size[0]) / share
+
+
+def largest_scale(cleaned: Cleaned, how: Draw) -> float:
+    """The scale that no copy exceeds by more than rounding: looked for over the angles. (Mirroring
+    is a turn the other way as far as extents go, and the angles run both ways.)"""
+    share = how.scale[1] if how.fit == "inside" else how.scale[0]
+    angles = np.radians(np.linspace(-how.rotation, how.rotation, 65 if how.rotation else 1))
+    return max(_scale(_turn(a), cleaned.hull, cleaned.pixels.shape[:2], share, how) for a in angles)
+
+
+def picture(cleaned: Cleaned, how: Draw) -> Picture:
+    """The pyramid under all scales that the recipe can ask for, at most √2 apart."""
+    image = cleaned.pixels
+    top = min(1.0, largest_scale(cleaned, how))
+    low = min(how.scale) / max(how.scale)                   # the smallest copy beside the largest
+    levels, share = [], top
+    while not levels or share * _STEP > top * low / 2:
+        height, width = (max(1, math.ceil(side * share)) for side in image.shape[:2])
+        levels.append(resize(image, height, width))
+        share /= _STEP
+        if min(height, width) <= 4:
+            break
+    return Picture(tuple(levels), image.shape[:2], cleaned.hull, cleaned.background, cleaned.pivot)
+
+
+def _contrast(factor: float, pivot: float) -> np.ndarray:
+    """uint8 (256,): levels moved away from, or towards, `pivot` by `factor`."""
+    return np.clip(np.rint((np.arange(256) - pivot) * factor + pivot), 0, 255).astype(np.uint8)

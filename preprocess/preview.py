@@ -1,0 +1,74 @@
+"""A contact sheet: what a recipe does to one picture of each class, before an hour is spent on it."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from data.errors import SourceFault
+from data.files import make_folder, publish
+from data.recipe import Recipe
+from data.source import open_source
+from preprocess.clean import clean_page, cut_out
+from preprocess.decode import BadPicture
+from preprocess.draw import PLAIN, chance, picture
+from preprocess.scratch import load
+
+COPIES = 8                   # in a row
+CLASSES = 12                 # rows, at most
+_GAP, _HEAD, _NAME = 6, 22, 110
+
+
+def contact_sheet(recipe: Recipe, data, path) -> None:
+    """Write a PNG: a row a class with the source, the cleaned page, its region, the plain view and copies."""
+    source = open_source(data)
+    make_folder(Path(path).parent)
+    with tempfile.TemporaryDirectory() as scratch:
+        reader = source.reader(Path(scratch))
+        rows = []
+        for label, name in list(enumerate(source.classes))[:CLASSES]:
+            cells = _first_good(source, reader, label, recipe)
+            if cells:
+                rows.append((name, cells))
+    if not rows:
+        raise SourceFault(data, "has no usable image", "see --help for the kinds that can be read")
+    sheet = _sheet(rows, max(84, min(128, max(recipe.draw.canvas))))
+    with publish(path) as temporary:
+        sheet.save(temporary, format="PNG")
+
+
+def _first_good(source, reader, label: int, recipe: Recipe):
+    """[(heading, pixels), …] of the first picture of a class that can be cleaned, or None."""
+    for row in np.flatnonzero(source.labels == label)[:50]:
+        try:
+            pixels = load(reader, int(row), source.paths[row], recipe)
+            page, mask = clean_page(pixels, recipe.clean)
+            cleaned = cut_out(page, mask, recipe.clean, recipe.draw)
+        except BadPicture:
+            continue
+        made = picture(cleaned, recipe.draw)
+        copies = [("copies" if i == 0 else "", made.draw(chance(recipe.seed, int(row), i, recipe.draw), recipe.draw))
+                  for i in range(COPIES)]
+        return [("source", pixels), ("cleaned", page), ("region", cleaned.pixels),
+                ("plain view", made.draw(PLAIN, recipe.draw)), *copies]
+    return None
+
+
+def _sheet(rows, side: int) -> Image.Image:
+    """Cells of side × side pixels, headings above, class names at the left."""
+    columns = len(rows[0][1])
+    sheet = Image.new("RGB", (_NAME + columns * (side + _GAP) + _GAP, _HEAD + len(rows) * (side + _GAP)), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for y, (name, cells) in enumerate(rows):
+        top = _HEAD + y * (side + _GAP)
+        pen.text((_GAP, top + side // 2 - 8), name[:15], "black", font)
+        for x, (heading, pixels) in enumerate(cells):
+            left = _NAME + x * (side + _GAP)
+            if y == 0:
+                pen.text((left, 3), heading, "black", font)
+            cell = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+            cell.thumbnail((side, side), Image.Resampling.LANCZOS)
+            pen.rectangle((left - 1, top - 1, left + side, top + side), fill="#dddddd", outline="#999999")
+            sheet.paste(cell, (left + (side - cell.width) // 2, top + (side - cell.height) // 2))
+    return sheet

@@ -1,0 +1,140 @@
+"""Between the two stages: the cleaned pictures, in parts that appear whole.
+
+A part holds a fixed run of sources, so that a killed build goes on where it stopped, with any number
+of workers. `clean-00000.u8` is the pixels of all pyramid levels, mapped when drawn from;
+`clean-00000.npz` the tables that say where they are, written last.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from data.files import publish
+from data.recipe import Recipe, digest_of
+from preprocess.clean import clean
+from preprocess.decode import BadPicture, decode, from_array
+from preprocess.draw import Picture, picture
+
+PART = 128                   # sources; about a second's work, whatever their size
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What cleaning found out about each source of a part; columns of equal length."""
+    digests: list[str]       # of the decoded pixels; "" for a bad picture
+    sizes: list[list[int]]   # height, width as decoded
+    faults: list[str]        # "" for a good picture
+
+
+def clean_part(folder: Path, number: int, key: str, reader, paths: list[str], recipe: Recipe) -> Facts:
+    """Decode and clean sources number × PART …; read from disk if that was done under the same key."""
+    cv2.setNumThreads(1)     # workers are processes: threads of OpenCV would fight over the cores
+    known = read_facts(folder, number, key)
+    if known:
+        return known
+    digests, sizes, faults, pictures = [], [], [], []
+    for i, path in enumerate(paths):
+        try:
+            pixels = load(reader, number * PART + i, path, recipe)
+            pictures.append(picture(clean(pixels, recipe.clean, recipe.draw), recipe.draw))
+            digests.append(_digest(pixels))
+            sizes.append(list(pixels.shape[:2]))
+            faults.append("")
+        except BadPicture as bad:
+            pictures.append(None)
+            digests.append("")
+            sizes.append([0, 0])
+            faults.append(str(bad))
+    _write(folder, number, key, Facts(digests, sizes, faults), pictures)
+    return Facts(digests, sizes, faults)
+
+
+def load(reader, row: int, path: str, recipe: Recipe) -> np.ndarray:
+    """Picture `row` as decoded pixels, uint8 (H, W, channels). BadPicture: it cannot be."""
+    try:
+        data = reader.read(row, path)
+    except OSError as error:
+        raise BadPicture(f"cannot be read: {error.strerror}") from None
+    if isinstance(data, np.ndarray):
+        return from_array(data, recipe.clean.channels)
+    return decode(data, recipe.clean.channels, recipe.source.max_pixels)
+
+
+def _digest(pixels: np.ndarray) -> str:
+    import hashlib
+    return hashlib.blake2b(pixels.tobytes(), digest_size=12, key=repr(pixels.shape).encode()).hexdigest()
+
+
+def part_key(recipe: Recipe, source) -> str:
+    """What the cleaned pictures depend on: the files as they are now, and the recipe."""
+    return digest_of([recipe_key(recipe), source.paths, source.stamps])
+
+
+def recipe_key(recipe: Recipe):
+    from dataclasses import asdict
+
+    from data.recipe import PIXELS_VERSION
+    return [PIXELS_VERSION, asdict(recipe.clean), asdict(recipe.draw), recipe.source.max_pixels]
+
+
+def _files(folder: Path, number: int) -> tuple[Path, Path]:
+    return folder / f"clean-{number:05d}.u8", folder / f"clean-{number:05d}.npz"
+
+
+def _write(folder, number, key, facts: Facts, pictures) -> None:
+    pixels, tables = _files(folder, number)
+    good = [(row, p) for row, p in enumerate(pictures) if p]
+    levels, at = [], 0
+    with publish(pixels) as temporary, open(temporary, "wb") as f:
+        for row, p in good:
+            for level in p.levels:
+                f.write(level.tobytes())
+                levels.append((row, at, *level.shape))
+                at += level.nbytes
+    with publish(tables) as temporary, open(temporary, "wb") as f:
+        np.savez(f, key=key, digests=facts.digests, sizes=facts.sizes, faults=facts.faults,
+                 levels=np.array(levels, np.int64).reshape(-1, 5),
+                 hulls=np.concatenate([np.empty((0, 3), np.float32)] + [
+                     np.column_stack([np.full(len(p.hull), row), p.hull]).astype(np.float32)
+                     for row, p in good]),
+                 frames=np.array([(row, *p.size, p.pivot, *p.background) for row, p in good]))
+
+
+def read_facts(folder: Path, number: int, key: str) -> Facts | None:
+    """The facts of a part that is on disk whole and under this key, else None."""
+    pixels, tables = _files(folder, number)
+    if not tables.exists() or not pixels.exists():
+        return None
+    with np.load(tables) as z:
+        if str(z["key"]) != key:
+            return None
+        return Facts(z["digests"].tolist(), z["sizes"].tolist(), z["faults"].tolist())
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part opened for drawing: tables in memory, pixels mapped."""
+    folder: Path
+    number: int
+
+    @cached_property
+    def _tables(self) -> dict:
+        with np.load(_files(self.folder, self.number)[1]) as z:
+            return {name: z[name] for name in ("levels", "hulls", "frames")}
+
+    @cached_property
+    def _pixels(self) -> np.ndarray:
+        return np.memmap(_files(self.folder, self.number)[0], np.uint8, "r")
+
+    def picture(self, row: int) -> Picture:
+        """Source `row` of this part."""
+        tables = self._tables
+        levels = tables["levels"][tables["levels"][:, 0] == row]
+        hull = tables["hulls"][tables["hulls"][:, 0] == row][:, 1:]
+        _, height, width, pivot, *background = tables["frames"][tables["frames"][:, 0] == row][0]
+        return Picture(
+            tuple(self._pixels[at:at + h * w * c].reshape(h, w, c) for _, at, h, w, c in levels),
+            (int(height), int(width)), hull, tuple(int(v) for v in background), float(pivot))
