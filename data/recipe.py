@@ -128,9 +128,11 @@ def read_recipe(path, assignments=()) -> Recipe:
     except OSError as error:
         raise RecipeFault(path, error.strerror or "cannot be read",
                           "name a recipe, such as recipes/sample.toml") from None
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:      # what tomllib, json and utf-8 raise
         raise RecipeFault(path, f"is not a recipe ({error})", "see recipes/sample.toml") from None
-    return make_recipe(override(tables, assignments), str(path), name=path.stem)
+    if isinstance(tables, dict):
+        tables = override(tables, assignments)
+    return make_recipe(tables, str(path), name=path.stem)
 
 
 def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Recipe:
@@ -178,6 +180,11 @@ def _check_together(recipe: Recipe, where: str) -> None:
     if recipe.clean.threshold and recipe.clean.polarity == "keep":
         raise RecipeFault(f"{where} [clean] polarity", "is 'keep', but threshold must know what is ink",
                           "give 'auto', 'dark' (ink on light paper) or 'light'")
+    try:
+        json.dumps(recipe.model.args, allow_nan=False)
+    except (ValueError, TypeError) as error:
+        raise RecipeFault(f"{where} [model]", f"holds a value that no network takes ({error})",
+                          "give finite numbers, strings, true or false, or lists of them") from None
     parse_duration(recipe.train.budget, f"{where} [train] budget")
 
 

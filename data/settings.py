@@ -11,6 +11,7 @@ Types that a field may have: bool, int, float, str, `int | float`, `tuple[float,
 """
 
 import difflib
+import math
 import tomllib
 from dataclasses import MISSING, field, fields
 from types import UnionType
@@ -67,7 +68,7 @@ def _converted(value, kind, where):
         each = [kinds[0]] * len(value) if many else kinds
         return tuple(_converted(v, k, where) for v, k in zip(value, each, strict=True))
     if kind is float and type(value) is int:
-        return float(value)
+        return float(value) if abs(value) < 2**1023 else math.inf
     if type(value) is not kind:
         raise RecipeFault(where, f"is {value!r}", f"give {_named(kind)}")
     return value
@@ -93,8 +94,8 @@ def _checked(value, bounds, where):
             cure = nearest(str(number), map(str, choices))
             raise RecipeFault(where, f"is {number!r}", f"choose from {', '.join(map(repr, choices))}"
                               + (f" ({cure})" if "mean" in cure else ""))
-        if isinstance(number, float) and number != number:
-            raise RecipeFault(where, "is not a number", "give a finite number")
+        if isinstance(number, float) and not math.isfinite(number):
+            raise RecipeFault(where, f"is {number}", "give a finite number")
         for bound, broken, words in (
                 ("low", lambda b, n=number: n < b, "at least"),
                 ("high", lambda b, n=number: n > b, "at most"),
@@ -116,7 +117,7 @@ def override(tables: dict, assignments) -> dict:
                               "write --set table.key=value, such as --set train.lr=0.002")
         try:
             value: Any = tomllib.loads(f"v = {raw}")["v"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             value = raw.strip()      # --set model.name=light2 needs no quotes
         if len(keys) == 1:
             tables[keys[0]] = value

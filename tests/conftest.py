@@ -1,0 +1,109 @@
+"""Pages, folders and recipes for the tests: small, seeded, not square, never downloaded."""
+
+from collections import namedtuple
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+Ran = namedtuple("Ran", "code out err")
+
+
+def page(seed: int, height: int = 37, width: int = 53, channels: int = 3) -> np.ndarray:
+    """Dark pen strokes on light, grainy paper, away from the edges: uint8 (height, width, channels)."""
+    rng = np.random.default_rng([7, seed])
+    image = rng.integers(225, 246, (height, width), np.uint8)
+    points = np.stack([rng.integers(width // 5, width - width // 5, 4), rng.integers(height // 5, height - height // 5, 4)],
+                      axis=1)
+    cv2.polylines(image, [points.astype(np.int32)], False, int(rng.integers(10, 60)), 2)
+    return np.repeat(image[:, :, None], channels, axis=2)
+
+
+def save(path, image, **how) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(path, **how)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Makes a folder of class folders: folder(a=8, b=5) -> its path. No two pages are alike."""
+    def make(name="images", **counts):
+        for c, (label, count) in enumerate(counts.items()):
+            (tmp_path / name / label).mkdir(parents=True, exist_ok=True)
+            for i in range(count):
+                save(tmp_path / name / label / f"{i:03d}.png", page(1000 * c + i, 37 + i % 5, 53 - i % 7))
+        return tmp_path / name
+    return make
+
+
+@pytest.fixture
+def tables():
+    """Makes the tables of a small recipe, `table={"key": value}` laid over them."""
+    def make(**over):
+        base = {"name": "tiny", "seed": 3, "split": {"val": 0.2, "test": 0.2},
+                "clean": {"polarity": "dark", "threshold": 0.9, "roi": True, "specks": 0.001},
+                "draw": {"canvas": [20, 28], "copies": 3, "rotation": 180, "scale": [0.5, 0.95],
+                         "contrast": [0.6, 1.0]},
+                "model": {"name": "any"}}
+        for key, value in over.items():
+            base[key] = {**base.get(key, {}), **value} if isinstance(value, dict) else value
+        return base
+    return make
+
+
+def toml(tables: dict) -> str:
+    """Plain tables as TOML text; JSON's words for values are TOML's too."""
+    import json
+    top = [f"{k} = {json.dumps(v)}" for k, v in tables.items() if not isinstance(v, dict)]
+    for name, table in tables.items():
+        if isinstance(table, dict):
+            top += [f"[{name}]"] + [f"{k} = {json.dumps(v)}" for k, v in table.items()]
+    return "\n".join(top) + "\n"
+
+
+@pytest.fixture
+def recipe_file(tmp_path, tables):
+    """Makes tiny.toml and returns its path."""
+    def make(**over):
+        path = tmp_path / "tiny.toml"
+        path.write_text(toml(tables(**over)), encoding="utf-8")
+        return path
+    return make
+
+
+@pytest.fixture
+def augment(capsys, recipe_file, tmp_path):
+    """Runs `python -m preprocess` in this process: augment(data, "--set", …, out=…) -> Ran."""
+    from preprocess.__main__ import main
+
+    def call(data, *more, out=None, recipe=None, workers=1):
+        out = out or tmp_path / "shards"
+        capsys.readouterr()
+        code = main(["--recipe", str(recipe or recipe_file()), "--data", str(data), "--out", str(out),
+                     "--workers", str(workers), *map(str, more)])
+        return Ran(code, *capsys.readouterr())
+    return call
+
+
+@pytest.fixture
+def refused(augment):
+    """Like `augment`, and holds what is true of every fault of the user's: exit code 2, one line,
+    no traceback, nothing half-written. Returns the line."""
+    def call(data, *more, out=None, **how):
+        ran = augment(data, *more, out=out, **how)
+        assert ran.code == 2, ran
+        assert len(ran.err.strip().splitlines()) == 1, ran.err
+        assert "Traceback" not in ran.err
+        return ran.err
+    yield call
+
+
+def leftovers(folder) -> list[str]:
+    """Half-written files anywhere below."""
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob(".part-*"))
+
+
+def contents(folder) -> dict[str, bytes]:
+    """The bytes of every shard."""
+    return {p.name: p.read_bytes() for p in sorted(folder.glob("*.h5"))}
