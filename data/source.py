@@ -4,16 +4,19 @@ A source lists what there is without opening any picture; its reader hands out o
 a set larger than memory works. Readers are small and picklable: worker processes get a copy.
 """
 
+import math
 import os
 import shutil
 import stat
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from data.errors import SourceFault
+from data.files import publish
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 OFFICIAL = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -59,12 +62,16 @@ class Arrays:
             return self
         unpacked = scratch / "x.npy"
         try:
-            with zipfile.ZipFile(self.file) as z, z.open("x.npy") as x, open(unpacked, "wb") as out:
+            with zipfile.ZipFile(self.file) as z, z.open("x.npy") as x, publish(unpacked) as temporary, \
+                    open(temporary, "wb") as out:
                 shutil.copyfileobj(x, out, 1 << 20)
-        except (zipfile.BadZipFile, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise SourceFault(self.file, f"is damaged ({error})", "make or fetch it again") from None
         with open(unpacked, "rb") as f:
             _header(f)
+            if unpacked.stat().st_size < f.tell() + math.prod(self.shape):
+                raise SourceFault(self.file, f"is damaged (x is shorter than its {self.shape})",
+                                  "make or fetch it again")
             return Arrays(unpacked, f.tell(), self.shape)
 
     def read(self, row: int, path: str) -> np.ndarray:
@@ -126,7 +133,7 @@ def _folders(folder: Path) -> list[str]:
     """Names of the folders in it, hidden ones passed over, sorted."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+            return sorted(e.name for e in entries if os.path.isdir(e.path) and not e.name.startswith("."))
     except OSError as error:
         raise SourceFault(folder, error.strerror or "cannot be listed", "check its permissions") from None
 
@@ -156,34 +163,40 @@ def _open_arrays(path: Path) -> Source:
     try:
         with zipfile.ZipFile(path) as z, z.open("x.npy") as x:
             shape, dtype = _header(x)
-            stored = z.getinfo("x.npy").compress_type == zipfile.ZIP_STORED
-            offset = _stored_at(path, z.getinfo("x.npy")) + x.tell() if stored else -1
+            info, begin = z.getinfo("x.npy"), x.tell()
+        offset = _stored_at(path, info) + begin if info.compress_type == zipfile.ZIP_STORED else -1
         with np.load(path, allow_pickle=False) as z:
             y = z["y"]
-            classes = [str(c) for c in z["classes"]] if "classes" in z else \
-                [str(i) for i in range(int(y.max(initial=-1)) + 1)]
-            official = [str(s) for s in z["split"]] if "split" in z else [None] * len(y)
-    except (KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+            classes, official = (z[name].astype(str).ravel().tolist() if name in z else None
+                                 for name in ("classes", "split"))
+    except Exception as error:   # zipfile and numpy raise a dozen kinds on damage, and on what is made to harm
         raise SourceFault(path, f"is not an arrays file ({error})",
                           "save it with numpy.savez(file, x=…, y=…, classes=…)") from None
 
     def fault(fact, cure):
         return SourceFault(path, fact, cure)
-    if dtype != np.uint8 or len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3, 4)):
+    if dtype != np.uint8 or len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3, 4)) \
+            or min(shape[1:]) < 1:
         raise fault(f"x is {dtype} {tuple(shape)}", "give uint8 (n, H, W) or (n, H, W, C) with C 1, 3 or 4")
-    if not np.issubdtype(y.dtype, np.integer) or y.shape != shape[:1] or len(official) != len(y):
+    if not np.issubdtype(y.dtype, np.integer) or y.shape != shape[:1]:
         raise fault(f"x has {shape[0]} rows, y is {y.dtype} {y.shape}", "give one whole number a row")
+    if official and len(official) != len(y):
+        raise fault(f"x has {shape[0]} rows, split {len(official)}", "give train, val or test for each")
     if not len(y):
         raise fault("holds no image", "give at least two classes of them")
+    if info.file_size < begin + math.prod(shape) or (offset >= 0 and path.stat().st_size < offset + math.prod(shape)):
+        raise fault(f"is damaged (x is shorter than its {tuple(shape)})", "make or fetch it again")
+    if classes is None:          # each has an image, so there are no more of them than images
+        classes = [str(i) for i in range(min(len(y), max(0, int(y.max()) + 1)))]
     if y.min() < 0 or y.max() >= len(classes) or len(set(classes)) != len(classes):
         raise fault(f"y runs from {y.min()} to {y.max()}, classes names {len(set(classes))}",
                     "give each label a name of its own in classes")
-    if set(official) - {"train", "val", "test", None}:
-        raise fault(f"split holds {sorted(set(official) - {'train', 'val', 'test'})[0]!r}",
-                    "write train, val or test")
+    strange = set(official or ()) - {"train", "val", "test"}
+    if strange:
+        raise fault(f"split holds {min(strange)!r}", "write train, val or test")
     facts = path.stat()
     return Source(path, tuple(classes), [f"x[{i}]" for i in range(len(y))], y.astype(np.int64),
-                  official, [(facts.st_size, facts.st_mtime_ns)] * len(y),
+                  official or [None] * len(y), [(facts.st_size, facts.st_mtime_ns)] * len(y),
                   Arrays(path, offset, (*shape, 1) if len(shape) == 3 else tuple(shape)))
 
 
