@@ -23,6 +23,9 @@ def split_sources(labels, digests, official, asked: Split, seed: int, classes) -
     SourceFault: a class has fewer images than the parts need.
     """
     given = set(official)
+    if asked.folds and "test" in given:
+        raise SourceFault("the images", "have an official test part, so there are no folds of it",
+                          "leave split.folds out, or give a folder without official parts")
     wanted = [part for part in HELD_OUT if part not in given]
     if given != {None} and "test" in given:
         wanted = [part for part in wanted if part == "val"]
@@ -44,7 +47,8 @@ def _home_class(labels, digests) -> np.ndarray:
 
 
 def _cut(rows, digests, wanted, asked: Split, seed: int, name: str) -> dict[str, list[int]]:
-    """{"test": rows, "val": rows} of one class; whole groups, never more rows than asked for."""
+    """{"test": rows, "val": rows} of one class; whole groups, at least one of them, and otherwise
+    never more rows than asked for."""
     groups = {}
     for row in rows:
         groups.setdefault(digests[row], []).append(int(row))
@@ -82,6 +86,8 @@ def _take(order, want, total: int, name: str, part: str) -> list[list[int]]:
         if have + len(group) <= count:
             taken.append(group)
             have += len(group)
+    if count and not taken:                  # every group is larger than what was asked for
+        taken = [min(order, key=len)]
     return taken
 
 
