@@ -3,11 +3,12 @@
 import argparse
 import contextlib
 import json
+import os
 import signal
 import sys
 import traceback
 
-from data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, UserFault, machine_fault
+from data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,7 +55,10 @@ def run(body, args) -> int:
         sys.stdout = None
         return EXIT_OK
     except Exception as error:
-        fault = machine_fault(error, getattr(error, "filename", None) or "this machine")
+        where = getattr(error, "filename", None)
+        fault = machine_fault(error, where or "this machine")
+        if not fault and where and error.strerror:     # a folder in a file's place, a name too long, …
+            fault = MachineFault(os.fsdecode(where), error.strerror, "look at what lies there")
         if fault:
             print(_one_line(fault), file=sys.stderr)
             return EXIT_USER

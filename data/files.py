@@ -53,6 +53,18 @@ def sweep(folder: Path) -> None:
 
 
 @contextlib.contextmanager
+def swept(*folders: Path):
+    """Sweep before, after a run that was killed, and behind: a worker that is stopped leaves halves too."""
+    for folder in folders:
+        sweep(folder)
+    try:
+        yield
+    finally:
+        for folder in folders:
+            sweep(folder)
+
+
+@contextlib.contextmanager
 def only_one(folder: Path):
     """Hold the folder: a second build into it is refused, and a killed one lets go by itself."""
     with open(folder / ".lock", "w") as f:

@@ -143,7 +143,7 @@ def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Re
         if key not in {*_TABLES, "name", "seed"}:
             raise RecipeFault(where, f"unknown key '{key}'", nearest(key, {*_TABLES, "name", "seed"}))
     model = tables.get("model", {})
-    if isinstance(model, dict) and "args" not in model:
+    if isinstance(model, dict) and not isinstance(model.get("args"), dict):
         model = {"args": {k: v for k, v in model.items() if k != "name"},
                  **{k: v for k, v in model.items() if k == "name"}}
     made = {key: fill(cls, model if key == "model" else tables.get(key, {}), f"{where} [{key}]")

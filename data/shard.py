@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import re
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, INDEX, SCHEMA, SP
 
 _NAME = re.compile(r"(train|val|test)-\d{5,}\.h5")
 _AGAIN = "run `make augment` again"
+_KINDS = {"classes": list, "canvas": list, "channels": int, "mean": list, "std": list, "recipe": dict,
+          "sources": list, "digest": str, "shards": list, "rows": dict}      # of what must stand in dataset.json
 
 
 def write_shard(path, image, columns: dict, attributes: dict, compression: str) -> dict:
@@ -25,18 +28,22 @@ def write_shard(path, image, columns: dict, attributes: dict, compression: str) 
 
     Returns the shard's facts, see `_facts`. Raises MachineFault: disk full, no permission.
     """
+    # made in memory first: on a full disk HDF5 keeps handles that it can neither flush nor close,
+    # prints a traceback for each and crashes when the process ends
+    held = io.BytesIO()
+    with h5py.File(held, "w", alignment_threshold=ALIGNMENT, alignment_interval=ALIGNMENT) as f:
+        for name in ATTRIBUTES:
+            f.attrs[name] = attributes[name]
+        if compression == "none":
+            f.create_dataset(IMAGE, data=image)
+        else:
+            rows = chunk_rows(len(image), image[0].nbytes)
+            f.create_dataset(IMAGE, data=image, chunks=(rows, *image.shape[1:]),
+                             compression=compression, shuffle=False)
+        for name, dtype in COLUMNS.items():
+            f.create_dataset(name, data=np.asarray(columns[name], dtype))
     with publish(path) as temporary:
-        with h5py.File(temporary, "w", alignment_threshold=ALIGNMENT, alignment_interval=ALIGNMENT) as f:
-            for name in ATTRIBUTES:
-                f.attrs[name] = attributes[name]
-            if compression == "none":
-                f.create_dataset(IMAGE, data=image)
-            else:
-                rows = chunk_rows(len(image), image[0].nbytes)
-                f.create_dataset(IMAGE, data=image, chunks=(rows, *image.shape[1:]),
-                                 compression=compression, shuffle=False)
-            for name, dtype in COLUMNS.items():
-                f.create_dataset(name, data=np.asarray(columns[name], dtype))
+        temporary.write_bytes(held.getbuffer())
         return _facts(temporary, Path(path).name, image)
 
 
@@ -55,14 +62,19 @@ def file_sha256(path) -> str:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
+def shard_names(folder: Path) -> list[str]:
+    """The files in it that are named as shards are."""
+    return sorted(p.name for p in folder.glob("*.h5") if _NAME.fullmatch(p.name))
+
+
 def finished_shard(path, attributes: dict) -> dict | None:
     """The facts of a shard that is on disk already and was written for the same plan, else None."""
     try:
         with h5py.File(path, "r") as f:
             if any(f.attrs.get(name) != attributes[name] for name in ATTRIBUTES):
                 return None
-            return _facts(path, path.name, f[IMAGE][:])
-    except (OSError, KeyError, RuntimeError):
+            return _facts(path, path.name, _own(f, IMAGE, ValueError)[:])
+    except (OSError, KeyError, RuntimeError, ValueError):
         return None
 
 
@@ -122,7 +134,8 @@ class ShardSet:
 
     def shards(self, split: str) -> list[Shard]:
         """The split's files in their order, opened one by one and closed again."""
-        return [_open_shard(self.folder / s["name"], s["rows"], split, self.row_shape, len(self.classes))
+        ends = len(self.classes), len(self.index["sources"])
+        return [_open_shard(self.folder / s["name"], s["rows"], split, self.row_shape, ends)
                 for s in self.index["shards"] if s["split"] == split]
 
     def source_path(self, source: int) -> str:
@@ -135,11 +148,12 @@ def open_set(folder) -> ShardSet:
     folder = Path(folder)
     index = read_index(folder)
     try:
-        for key in ("classes", "canvas", "channels", "mean", "std", "recipe", "sources", "digest"):
-            index[key]
-        names = [s["name"] for s in index["shards"]]
+        for key, kind in _KINDS.items():
+            if not isinstance(index[key], kind):
+                raise TypeError(f"{key} is {index[key]!r}"[:80])
+        bad = [s for s in index["shards"] if not _NAME.fullmatch(s["name"]) or not isinstance(s["sha256"], str)
+               or type(s["bytes"]) is not int or type(s["rows"]) is not int]
         rows = {split: sum(s["rows"] for s in index["shards"] if s["split"] == split) for split in SPLITS}
-        bad = [n for n in names if not _NAME.fullmatch(n)]
     except (KeyError, TypeError) as error:
         raise ShardFault(folder / INDEX, f"is damaged ({error!r})", _AGAIN) from None
     if bad or rows != index["rows"]:
@@ -152,8 +166,8 @@ def _verify(folder: Path, shards: list[dict]) -> None:
     """Hash each file once; `.verified` remembers size and time of change of those that were right."""
     marker = folder / ".verified"
     try:
-        known = json.loads(marker.read_bytes())
-    except (OSError, ValueError):
+        known = dict(json.loads(marker.read_bytes()))
+    except (OSError, ValueError, TypeError):
         known = {}
     seen = {}
     for shard in shards:
@@ -174,7 +188,8 @@ def _verify(folder: Path, shards: list[dict]) -> None:
             temporary.write_text(json.dumps(seen))
 
 
-def _open_shard(path: Path, rows: int, split: str, row_shape, classes: int) -> Shard:
+def _open_shard(path: Path, rows: int, split: str, row_shape, ends: tuple[int, int]) -> Shard:
+    """ends: how many classes and sources there are for `label` and `source` to point at."""
     def refuse(fact):
         return ShardFault(path, fact, f"it is damaged or foreign: {_AGAIN}")
     try:
@@ -190,17 +205,17 @@ def _open_shard(path: Path, rows: int, split: str, row_shape, classes: int) -> S
                 if column.shape != (rows,) or column.dtype.kind != "i":
                     raise refuse(f"holds {name} {column.dtype} {column.shape}")
                 columns[name] = column[:].astype(np.int64)
-            labels = columns["label"]
-            if rows and not 0 <= labels.min() <= labels.max() < classes:
-                raise refuse(f"has labels outside 0 to {classes - 1}")
+            for name, end in zip(("label", "source"), ends, strict=True):
+                if rows and not 0 <= columns[name].min() <= columns[name].max() < end:
+                    raise refuse(f"has a {name} outside 0 to {end - 1}")
             offset = None
             if image.chunks is None:
                 offset = image.id.get_offset() or 0
                 if not 0 < offset <= path.stat().st_size - image.nbytes:
                     raise refuse("holds no pixels")
-    except (OSError, KeyError, RuntimeError) as error:
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise refuse(f"cannot be read ({error})") from None
-    return Shard(path, rows, offset, labels, columns["source"])
+    return Shard(path, rows, offset, columns["label"], columns["source"])
 
 
 def _own(f: h5py.File, name: str, refuse) -> h5py.Dataset:
@@ -215,7 +230,7 @@ def _own(f: h5py.File, name: str, refuse) -> h5py.Dataset:
     return dataset
 
 
-def read_rows(shard: Shard, start: int, out: np.ndarray) -> None:
+def read_compressed(shard: Shard, start: int, out: np.ndarray) -> None:
     """Rows start … start + len(out) of a compressed shard into `out` uint8 (n, H, W, C)."""
     with h5py.File(shard.path, "r") as f:
         f[IMAGE].read_direct(out, np.s_[start:start + len(out)])

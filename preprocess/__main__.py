@@ -1,5 +1,6 @@
 """python -m preprocess: a folder of labelled images → shards/<recipe name>/."""
 
+import argparse
 import sys
 import time
 
@@ -12,10 +13,16 @@ def arguments():
     made.add_argument("--recipe", required=True, help="TOML file, such as recipes/letters.toml")
     made.add_argument("--data", help="folder with a sub-folder per class, or .npz (default: the recipe's)")
     made.add_argument("--out", help="folder for the shards (default: shards/<recipe name>)")
-    made.add_argument("--workers", type=int, default=0, help="processes (default: one for each core)")
+    made.add_argument("--workers", type=_count, default=0, help="processes (default: 0, one for each core)")
     made.add_argument("--preview", metavar="SHEET.png", help="only draw a contact sheet of what the recipe does")
     made.add_argument("--plain", action="store_true", help="every image becomes a test row, as for scoring")
     return made
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0")
+    return int(text)
 
 
 def main(argv=None) -> int:

@@ -11,13 +11,14 @@ from pathlib import Path
 import cv2
 import joblib
 import numpy as np
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from data.errors import MachineFault, ShardFault, SourceFault
-from data.files import make_folder, only_one, sweep
+from data.files import make_folder, only_one, swept
 from data.recipe import Recipe, digest_of, pixels_digest, recipe_tables
 from data.schema import INDEX, SCHEMA, SPLITS
-from data.shard import finished_shard, read_index, write_index, write_shard
+from data.shard import finished_shard, read_index, shard_names, write_index, write_shard
 from data.source import Source, open_source
 from data.split import duplicates, split_sources
 from preprocess.draw import PLAIN, chance
@@ -32,13 +33,18 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False) -> dict:
     there is one). Raises SourceFault, MachineFault.
     """
     source = open_source(data)
+    if Path(out).resolve().is_relative_to(source.root.resolve()):
+        raise SourceFault(out, "lies among the images, where the next build would take it for a class",
+                          "choose another --out")
     out = make_folder(out)
     stamp = digest_of([source.paths, source.labels.tolist(), source.official, source.stamps,
-                       source.classes, pixels_digest(recipe), plain])
-    with only_one(out):
-        sweep(out)
+                       source.classes, pixels_digest(recipe), recipe.source.max_bad, recipe.source.max_pixels, plain])
+    with only_one(out), swept(out, out / ".clean"):
         done = _finished(out, stamp)
         if done:
+            asked = {"name": recipe.name, "recipe": recipe_tables(recipe)}
+            if done | asked != done:              # other words for the trainer, the same pixels
+                write_index(out, done := done | asked)
             return done
         scratch = make_folder(out / ".clean")
         digests, sizes, faults = _clean_all(recipe, source, scratch, workers)
@@ -48,10 +54,10 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False) -> dict:
         official = [source.official[i] for i in good]
         splits = _all_test(official) if plain else split_sources(
             source.labels[good], digests, official, recipe.split, recipe.seed, source.classes)
-        plans = plan_shards(splits, digests, recipe)
+        plans = plan_shards(splits, source.labels[good], digests, recipe)
         facts = _draw_all(recipe, source.labels, good, plans, out, scratch, workers)
         index = _index(recipe, source, good, digests, sizes, faults, splits, plans, facts, stamp)
-        for stale in set(p.name for p in out.glob("*.h5")) - {p.name for p in plans}:
+        for stale in set(shard_names(out)) - {p.name for p in plans}:
             (out / stale).unlink()
         write_index(out, index)
         shutil.rmtree(scratch)
@@ -64,7 +70,7 @@ def _finished(out: Path, stamp: str) -> dict | None:
         index = read_index(out)
         whole = index.get("stamp") == stamp and all(
             (out / s["name"]).stat().st_size == s["bytes"] for s in index["shards"])
-    except (ShardFault, OSError, KeyError):
+    except (ShardFault, OSError, KeyError, TypeError):
         return None
     return index if whole else None
 
@@ -158,9 +164,13 @@ def _run(tasks, workers: int, weights: list[int], verb: str, unit: str) -> list:
         # max_nbytes: small plans travel by pickle, no shared files in /dev/shm to be left behind
         pool = joblib.Parallel(n_jobs=max(1, min(workers, len(weights))), max_nbytes=None,
                                return_as="generator_unordered")
-        for i, result in pool(calls):
-            results[i] = result
-            bar.update(weights[i])
+        try:
+            for i, result in pool(calls):
+                results[i] = result
+                bar.update(weights[i])
+        except TerminatedWorkerError:
+            raise MachineFault(f"{verb}ing", "the system ended a worker, most likely for lack of memory",
+                               "ask for fewer --workers, or lower shards.megabytes") from None
     return results
 
 

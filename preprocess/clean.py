@@ -48,6 +48,7 @@ def cut_out(page: np.ndarray, mask: np.ndarray | None, how: Clean, draw: Draw) -
     """The region of interest, and what drawing must know about it."""
     hull = None
     if how.roi:
+        page, mask = rim(page), rim(mask)      # ink at the very edge fades outside the picture
         box = bounding_box(mask, how.padding)
         page, hull = page[box].copy(), hull_of(mask[box])
     if draw.fit == "stretch":
@@ -114,6 +115,11 @@ def bounding_box(mask: np.ndarray, padding: float) -> tuple[slice, slice]:
     add = 1 + round(padding * max(w, h))
     return (slice(max(0, y - add), min(mask.shape[0], y + h + add)),
             slice(max(0, x - add), min(mask.shape[1], x + w + add)))
+
+
+def rim(image: np.ndarray) -> np.ndarray:
+    """(H + 2, W + 2, …): one pixel of ground all around."""
+    return np.pad(image, [(1, 1), (1, 1)] + [(0, 0)] * (image.ndim - 2))
 
 
 def hull_of(mask: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import warnings
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")   # Pillow opens nothing else for us
 
@@ -22,8 +22,10 @@ def decode(data: bytes, channels: int, max_pixels: int) -> np.ndarray:
     """
     if not data:
         raise BadPicture("empty file")
+    Image.MAX_IMAGE_PIXELS = max_pixels      # Pillow's own bound is lower than a recipe may ask for
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an odd EXIF block or palette is no news to the user
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
                 if picture.width * picture.height > max_pixels:
@@ -59,13 +61,14 @@ def _pixels(picture: Image.Image, channels: int) -> np.ndarray:
 
 
 def _deep(pixels: np.ndarray, channels: int) -> np.ndarray:
-    """Whole numbers or floats of more than 8 bits, (H, W) or (H, W, 3): scaled to 0..255 by their type."""
+    """Whole numbers or floats of more than 8 bits, (H, W) or (H, W, 3): scaled to 0..255 by their type
+    (16 bits), else by the least of the usual ranges that holds them."""
     if np.issubdtype(pixels.dtype, np.floating):
         if not np.isfinite(pixels).all():
             raise BadPicture("damaged: pixels that are not numbers")
         top = 1.0 if pixels.max(initial=0) <= 1 else 255.0 if pixels.max() <= 255 else 65535.0
     else:
-        top = 255.0 if pixels.max(initial=0) <= 255 else 65535.0
+        top = 255.0 if pixels.max(initial=0) <= 255 and pixels.dtype.itemsize != 2 else 65535.0
     pixels = np.clip(np.rint(pixels * (255.0 / top)), 0, 255).astype(np.uint8)
     if pixels.ndim == 3 and channels == 1:
         return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None]
@@ -76,14 +79,22 @@ def _decode_with_opencv(data: bytes, channels: int, max_pixels: int) -> np.ndarr
     """Kinds of TIFF that Pillow does not know (16 bits a channel, floats in colour)."""
     if data[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         raise BadPicture("not a picture")
+    try:                                     # what the header says, before gigabytes are unpacked
+        held = io.BytesIO(data)
+        tags = TiffImagePlugin.ImageFileDirectory_v2(held.read(8))
+        held.seek(tags.next)
+        tags.load(held)
+        width, height = int(tags[TiffImagePlugin.IMAGEWIDTH]), int(tags[TiffImagePlugin.IMAGELENGTH])
+    except Exception as error:
+        raise BadPicture(f"damaged: {error!r}") from None
+    if width * height > max_pixels:
+        raise BadPicture(f"enormous: {width}×{height} pixels")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         pixels = None
     if pixels is None:
         raise BadPicture("not a picture")
-    if pixels.shape[0] * pixels.shape[1] > max_pixels:
-        raise BadPicture(f"enormous: {pixels.shape[1]}×{pixels.shape[0]} pixels")
     if pixels.ndim == 3:
         pixels = np.ascontiguousarray(pixels[:, :, 2::-1] if pixels.shape[2] >= 3 else pixels[:, :, :1])
         pixels = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels

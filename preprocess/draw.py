@@ -13,9 +13,12 @@ import numpy as np
 
 from data.recipe import Draw
 from preprocess.clean import Cleaned, resize
+from preprocess.decode import BadPicture
 
 MARGIN = 1.0                 # canvas pixels left free around a character: the width of a soft edge
 _STEP = math.sqrt(2)         # from one level of the pyramid to the next
+_LONGEST = 32_000            # pixels along a side that cv2.warpAffine takes (it counts in int16)
+_LARGEST = 1 << 28           # pixels of a picture with room around it
 
 
 @dataclass(frozen=True)
@@ -115,27 +118,42 @@ def _scale(turn, hull, size, share: float, how: Draw) -> float:
     return max(x / size[1], y / size[0]) / share
 
 
-def largest_scale(cleaned: Cleaned, how: Draw) -> float:
-    """The scale that no copy exceeds by more than rounding: looked for over the angles. (Mirroring
-    is a turn the other way as far as extents go, and the angles run both ways.)"""
-    share = how.scale[1] if how.fit == "inside" else how.scale[0]
+def scales(cleaned: Cleaned, how: Draw) -> tuple[float, float]:
+    """The least and the largest scale of any copy, but for rounding: looked for over the angles.
+    (Mirroring is a turn the other way as far as extents go, and the angles run both ways.)"""
     angles = np.radians(np.linspace(-how.rotation, how.rotation, 65 if how.rotation else 1))
-    return max(_scale(_turn(a), cleaned.hull, cleaned.pixels.shape[:2], share, how) for a in angles)
+    found = [_scale(_turn(angle), cleaned.hull, cleaned.pixels.shape[:2], share, how)
+             for angle in angles for share in how.scale]
+    return min(found), max(found)
 
 
 def picture(cleaned: Cleaned, how: Draw) -> Picture:
-    """The pyramid under all scales that the recipe can ask for, at most √2 apart."""
-    image = cleaned.pixels
-    top = min(1.0, largest_scale(cleaned, how))
-    low = min(how.scale) / max(how.scale)                   # the smallest copy beside the largest
-    levels, share = [], top
-    while not levels or share * _STEP > top * low / 2:
-        height, width = (max(1, math.ceil(side * share)) for side in image.shape[:2])
-        levels.append(resize(image, height, width))
-        share /= _STEP
-        if min(height, width) <= 4:
+    """The pyramid under all scales that the recipe can ask for, at most √2 apart.
+    BadPicture: a side so long, or so much longer than the other, that it cannot be drawn."""
+    least, largest = scales(cleaned, how)
+    image, hull = _with_room(cleaned, math.ceil(1 / least))
+    levels, share = [], min(1.0, largest)
+    while True:
+        levels.append(resize(image, *(max(1, math.ceil(side * share)) for side in image.shape[:2])))
+        if share <= least * _STEP:
             break
-    return Picture(tuple(levels), image.shape[:2], cleaned.hull, cleaned.background, cleaned.pivot)
+        share /= _STEP
+    if max(levels[0].shape) > _LONGEST:
+        raise BadPicture(f"too long and narrow: {cleaned.pixels.shape[1]}×{cleaned.pixels.shape[0]} pixels")
+    return Picture(tuple(levels), image.shape[:2], hull, cleaned.background, cleaned.pivot)
+
+
+def _with_room(cleaned: Cleaned, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """(pixels, hull) with ground added until both sides have `side` pixels, a whole one of the
+    smallest copy: a stroke thinner than that grows faint there, but does not fall between its pixels."""
+    height, width, channels = cleaned.pixels.shape
+    y, x = (max(0, side - have + 1) // 2 for have in (height, width))
+    if not (x or y):
+        return cleaned.pixels, cleaned.hull
+    if (height + 2 * y) * (width + 2 * x) > _LARGEST:
+        raise BadPicture(f"too long and narrow: {width}×{height} pixels")
+    roomy = cv2.copyMakeBorder(cleaned.pixels, y, y, x, x, cv2.BORDER_CONSTANT, value=cleaned.background)
+    return roomy.reshape(height + 2 * y, width + 2 * x, channels), cleaned.hull + np.float32([x, y])
 
 
 def _contrast(factor: float, pivot: float) -> np.ndarray:

@@ -24,10 +24,10 @@ def rows_per_shard(total: int, row_bytes: int, megabytes: int) -> int:
     return max(1, min((megabytes << 20) // row_bytes, max(512, -(-total // 8))))
 
 
-def plan_shards(splits: np.ndarray, digests: list[str], recipe: Recipe) -> list[ShardPlan]:
+def plan_shards(splits: np.ndarray, labels: np.ndarray, digests: list[str], recipe: Recipe) -> list[ShardPlan]:
     """Every row of every split in random order, cut into shards.
 
-    splits (n,) of "train", "val", "test"; digests: n strings that name the sources' pixels.
+    splits (n,) of "train", "val", "test"; labels (n,); digests: n strings that name the sources' pixels.
     A training source has draw.copies rows, a held-out one a single plain row.
     """
     height, width = recipe.draw.canvas
@@ -42,7 +42,8 @@ def plan_shards(splits: np.ndarray, digests: list[str], recipe: Recipe) -> list[
         for k, start in enumerate(range(0, len(order), size)):
             rows = order[start:start + size]
             sources, copy = members[rows // copies], rows % copies
-            plan = digest_of([[digests[s] for s in np.unique(sources)], sources.tolist(), copy.tolist()])
+            held = np.unique(sources)
+            plan = digest_of([[digests[s] for s in held], labels[held].tolist(), sources.tolist(), copy.tolist()])
             plans.append(ShardPlan(shard_name(split, k), split, sources, copy, {
                 "schema": SCHEMA, "split": split, "recipe": made_by, "plan": plan}))
     return plans

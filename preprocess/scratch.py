@@ -58,6 +58,8 @@ def load(reader, row: int, path: str, recipe: Recipe) -> np.ndarray:
         data = reader.read(row, path)
     except OSError as error:
         raise BadPicture(f"cannot be read: {error.strerror}") from None
+    except MemoryError:
+        raise BadPicture("enormous: it does not fit in memory") from None
     if isinstance(data, np.ndarray):
         return from_array(data, recipe.clean.channels)
     return decode(data, recipe.clean.channels, recipe.source.max_pixels)

@@ -1,0 +1,131 @@
+"""python -m train: shards → runs/<name>/best.pth, inside a budget."""
+
+import time
+
+STARTED = time.monotonic()   # before the heavy imports: they count against the budget
+
+import shutil  # noqa: E402
+import sys  # noqa: E402
+from dataclasses import replace  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from data.command import parser, run  # noqa: E402
+from data.errors import CheckpointFault, RecipeFault  # noqa: E402
+
+FREE_TO_CHANGE = {"budget", "engine", "workers", "pin_memory"}   # these leave a resumed run the same run
+
+
+def arguments():
+    made = parser("python -m train", "Train a classifier on shards, inside a budget.")
+    made.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
+    made.add_argument("--shards", help="folder that `make augment` wrote (default: shards/<recipe name>)")
+    made.add_argument("--out", help="folder for the run (default: runs/<recipe name>)")
+    made.add_argument("--budget", help="45s, 10m, 1h: the whole command ends before (default: the recipe's)")
+    made.add_argument("--resume", action="store_true", help="go on from the run's last.pth, if there is one")
+    made.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    return made
+
+
+def main(argv=None, started: float | None = None) -> int:
+    started = time.monotonic() if started is None else started
+    return run(lambda args: train(args, started), arguments().parse_args(argv))
+
+
+def train(args, started: float) -> dict:
+    from data.files import make_folder
+    from data.recipe import parse_duration
+    from data.shard import open_set
+    if not args.recipe and not args.shards:
+        raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
+    asked, shards_folder = _asked(args)
+    shards = open_set(shards_folder)
+    recipe = _with_shards(asked, shards)
+    out = make_folder(args.out or f"runs/{recipe.name}")
+    budget = parse_duration(args.budget) if args.budget else parse_duration(recipe.train.budget)
+    last = _last(out, recipe, shards) if args.resume else None
+
+    import torch
+
+    from train.clock import Clock
+    from train.device import choose_device
+    from train.loop import Run
+    from train.report import draw_curves
+    device = choose_device(args.device)
+    clock = Clock(budget, started, before=last["position"]["seconds"] if last else 0.0)
+    run_ = Run(shards, recipe, out, device, clock)
+    if last:
+        run_.resume(last)
+    else:
+        for name in ("last.pth", "best.pth"):    # of an earlier run, which must not be resumed by mistake
+            (out / name).unlink(missing_ok=True)
+    print(f"{recipe.name}: {recipe.model.name}, {sum(p.numel() for p in run_.model.parameters()):,} parameters, on "
+          f"{device}; {shards.rows('train')} training rows, {run_.train.name} engine; {budget:g} s")
+    try:
+        if not run_.position.done:
+            run_.fit()
+    finally:
+        if run_.position.history:
+            draw_curves(out / "curves.png", run_.position.history)
+        if (out / "best.pth").exists():
+            shutil.copyfile(out / "best.pth", "best.pth")
+    at = run_.position
+    rate, wait = at.images / max(at.training, 1e-9), at.waiting / max(at.training, 1e-9)
+    seconds = clock.elapsed()
+    val = at.best_top1 if at.best_top1 == at.best_top1 else None
+    print(f"{out / 'best.pth'} (also ./best.pth): val top-1 "
+          + ("unknown, no val rows" if val is None else f"{val:.4f}")
+          + f"; {at.step} steps, {at.epoch} epochs, {rate:.0f} images/s, {wait:.1%} waiting for data; {seconds:.1f} s")
+    return {"val_top1": val, "epochs": at.epoch, "steps": at.step, "seconds": round(seconds, 3),
+            "budget_seconds": budget, "images_per_second": round(rate, 1), "data_wait_fraction": round(wait, 5),
+            "best": str(out / "best.pth"), "device": str(device), "threads": torch.get_num_threads()}
+
+
+def _asked(args):
+    """(the recipe asked for, the folder of shards)."""
+    from data.recipe import make_recipe, read_recipe
+    from data.settings import override
+    from data.shard import read_index
+    if args.recipe:
+        recipe = read_recipe(args.recipe, args.set)
+        return recipe, Path(args.shards or f"shards/{recipe.name}")
+    carried = read_index(args.shards).get("recipe", {})
+    return make_recipe(override(carried, args.set), f"{args.shards}/dataset.json"), Path(args.shards)
+
+
+def _with_shards(asked, shards):
+    """The recipe as it is trained: the pixels' tables are those the shards were made with."""
+    from data.recipe import pixel_differences
+    different = pixel_differences(shards.recipe, asked)
+    if different:
+        print(f"note: {shards.folder} was made with other settings than are asked for ({'; '.join(different[:4])}); "
+              "it is used as it is (`make augment` makes it anew)")
+    made = shards.recipe
+    return replace(asked, seed=asked.seed, split=made.split, clean=made.clean, draw=made.draw, shards=made.shards)
+
+
+def _last(out: Path, recipe, shards) -> dict | None:
+    """last.pth of the run that is to go on; None: it was killed before it wrote one."""
+    from data.recipe import make_recipe, recipe_tables
+    from train.checkpoint import load
+    path = out / "last.pth"
+    if not path.exists():
+        print(f"{path} does not exist: beginning at the beginning")
+        return None
+    last = load(path)
+    if "position" not in last:
+        raise CheckpointFault(path, "cannot be resumed from (it holds no optimiser)", "train without --resume")
+    if last["dataset"] != shards.index["digest"]:
+        raise CheckpointFault(path, f"was trained on other shards than {shards.folder}", "train without --resume")
+    before, now = (recipe_tables(r) for r in (make_recipe(last["recipe"], str(path)), recipe))
+    different = [f"{t}.{k}" for t in ("model", "train") for k in now[t]
+                 if before[t][k] != now[t][k] and k not in FREE_TO_CHANGE]
+    if before["seed"] != now["seed"]:
+        different.append("seed")
+    if different:
+        raise CheckpointFault(path, f"was trained with other settings ({', '.join(different)})",
+                              "give those again, or train without --resume")
+    return last
+
+
+if __name__ == "__main__":
+    sys.exit(main(started=STARTED))

@@ -1,0 +1,42 @@
+"""Shards → uint8 batches on the device, in an order that only seed and epoch decide.
+
+`order` says which rows come when (pure); `threads` streams them from disk through a window, `memory`
+keeps the whole split; both hand out the same batches. `open_batches` chooses.
+"""
+
+import os
+
+import torch
+
+from data.recipe import Train
+from data.shard import ShardSet
+from train.batches.memory import Memory
+from train.batches.threads import Threads
+
+
+def open_batches(shards: ShardSet, split: str, how: Train, seed: int, device: torch.device,
+                 shuffle: bool):
+    """The engine for one split.
+
+    Its `epoch(n, first=0)` yields (image uint8 (B, H, W, C), label int64 (B,)) on `device`, from
+    batch `first` on. `len()` is the batches of an epoch, `close()` lets go of files and threads.
+    Shuffled: whole batches only (a split smaller than one batch is one batch).
+    In order: every row, the last batch may be short. A yielded pair is valid until the next one
+    is asked for.
+    """
+    height, width, channels = shards.row_shape
+    total = shards.rows(split) * height * width * channels
+    engine = how.engine
+    if engine == "auto":
+        engine = "memory" if total <= _room(device) else "threads"
+    return {"memory": Memory, "threads": Threads}[engine](shards, split, how, seed, device, shuffle)
+
+
+def _room(device: torch.device) -> int:
+    """Bytes that a set may take: a third of what is free, where it would lie."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] // 3
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 3
+    except (ValueError, OSError):     # macOS has no count of free pages
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 6

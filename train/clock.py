@@ -1,0 +1,48 @@
+"""The budget as a contract: everything from the start of the command to its end counts."""
+
+import time
+from collections.abc import Callable
+
+_PROCESS = 0.3               # seconds the interpreter takes before our first line and after our last
+_CURVES = 2.0                # seconds to draw the curves, the import of matplotlib included
+
+
+class Clock:
+    """Seconds since the command began, and how far a run has come.
+
+    budget and before in seconds (before: spent by the run that is resumed); `now` is for tests.
+    """
+
+    def __init__(self, budget: float, started: float, before: float = 0.0, now: Callable[[], float] = time.monotonic):
+        self.budget, self._started, self._before, self._now = budget, started, before, now
+        self.grace = 0.0
+        self._closing = 0.0                      # the longest evaluation and checkpoint so far
+
+    def elapsed(self) -> float:
+        return self._now() - self._started + self._before + _PROCESS
+
+    def begin(self) -> None:
+        """The first step is about to be taken."""
+        spent = self.elapsed()
+        self.grace = spent + max(0.0, min(0.1 * self.budget, 0.25 * (self.deadline() - spent)))
+
+    def closes_in(self, seconds: float) -> None:
+        """An evaluation with its checkpoint took, or will take, this long: it must still fit at the end."""
+        self._closing = max(self._closing, seconds)
+
+    def deadline(self) -> float:
+        """When the last step must be done, so that what follows it ends within the budget."""
+        return self.budget - min(_CURVES, 0.1 * self.budget) - 1.3 * self._closing
+
+    def progress(self, step: int, steps: int) -> float:
+        """0 … 1: the larger of the share of steps and the share of time; at 1 the run is over.
+
+        Time counts from `grace`, start-up and a tenth of the budget, on: a run that fits into its
+        budget is then steered by its steps alone and can be repeated to the bit, and a slow one
+        still anneals to the end.
+        """
+        spent, end = self.elapsed(), self.deadline()
+        if spent >= end:
+            return 1.0
+        late = (spent - self.grace) / (end - self.grace) if spent > self.grace else 0.0
+        return min(1.0, max(step / steps, late))

@@ -1,0 +1,191 @@
+"""One training run: from shards to best.pth, within its budget, from where it stopped."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from data.errors import TrainingFault
+from data.recipe import Recipe
+from data.shard import ShardSet
+from train.batches import open_batches
+from train.checkpoint import describe, save
+from train.clock import Clock
+from train.device import Normalise, autocast, keep_freed_memory, synchronise
+from train.evaluate import evaluate, loss_and_top1
+from train.interrupts import held_back
+from train.models import build_model
+from train.optimizer import make_optimizer, set_lr
+from train.report import write_metrics
+from train.schedule import lr_at
+
+GLANCE = 1.0                 # seconds between two looks at the device's accumulators: each look waits for it
+KEEP = 30.0                  # seconds between two checkpoints inside a long epoch
+
+
+@dataclass
+class Position:
+    """Where a run is; all of it goes into last.pth."""
+    epoch: int = 0           # epochs completed
+    batch: int = 0           # batches taken in the epoch under way
+    step: int = 0            # optimiser steps taken
+    best_top1: float = -1.0
+    best_loss: float = float("inf")
+    seconds: float = 0.0     # on the training clock
+    training: float = 0.0    # of those, between the first batch of an epoch and its last
+    waiting: float = 0.0     # of those, for data
+    images: int = 0          # trained on
+    done: bool = False
+    history: list = field(default_factory=list)     # a dictionary an epoch, as in metrics.csv
+
+
+class Run:
+    """`fit` trains to the end, the budget or an interrupt; `position` says where that was."""
+
+    def __init__(self, shards: ShardSet, recipe: Recipe, out: Path, device: torch.device, clock: Clock):
+        torch.manual_seed(recipe.seed)
+        keep_freed_memory()
+        self.recipe, self.how, self.out, self.device, self.clock = recipe, recipe.train, out, device, clock
+        self.model = build_model(recipe.model.name, recipe.model.args, shards.row_shape[2],
+                                 len(shards.classes), shards.row_shape[:2])
+        self.model.to(device, memory_format=torch.channels_last)
+        self.optimizer = make_optimizer(self.model, self.how)
+        self.normalise = Normalise(shards.index["mean"], shards.index["std"], device)
+        self.train = open_batches(shards, "train", self.how, recipe.seed, device, shuffle=True)
+        self.val = open_batches(shards, "val", self.how, recipe.seed, device, shuffle=False)
+        self.steps = self.how.epochs * len(self.train)
+        self.position = Position()
+        self.head = describe(shards, recipe)
+        # on the device, so that no step waits: sum of losses, right ones, images, first bad step
+        self.totals = torch.zeros(3, device=device, dtype=torch.float64 if device.type != "mps" else torch.float32)
+        self.bad_step = torch.full((), float("inf"), device=device)
+
+    def fit(self) -> None:
+        """Train. Raises KeyboardInterrupt (last.pth is written first) and TrainingFault."""
+        self.clock.begin()
+        if self.clock.progress(0, 1) >= 1:
+            raise TrainingFault("--budget", f"of {self.clock.budget:g} s is spent before the first step "
+                                f"({self.clock.elapsed():.1f} s)", "give more")
+        try:
+            with held_back() as interrupted, self._bar() as bar:
+                while not self.position.done:
+                    self._epoch(interrupted, bar)
+        finally:
+            self.train.close()
+            self.val.close()
+
+    def _bar(self):
+        return tqdm(total=self.steps * self._batch(), initial=self.position.step * self._batch(), desc="train",
+                    unit="img", unit_scale=True, disable=None)
+
+    def _batch(self) -> int:
+        return self.train.sizes[0]
+
+    def _epoch(self, interrupted, bar) -> None:
+        """The rest of the epoch under way, its evaluation and its checkpoints."""
+        at = self.position
+        began = looked = kept = time.monotonic()
+        self.model.train()
+        batches = self.train.epoch(at.epoch, at.batch)
+        while True:
+            asked = time.monotonic()
+            pair = next(batches, None)
+            t = self.clock.progress(at.step, self.steps)
+            if pair is None or t >= 1:
+                break
+            at.waiting += time.monotonic() - asked
+            self._step(*pair, lr=self.how.lr * lr_at(t, self.how.schedule, self.how.warmup))
+            bar.update(len(pair[1]))
+            now = time.monotonic()
+            if at.step == 8 or now - looked > GLANCE:
+                self._look(bar, (now - began) / max(1, at.batch))
+                looked = now
+            if interrupted() or now - kept > KEEP:
+                self._look(bar, 0)
+                at.training += time.monotonic() - began
+                self._keep_last()
+                began = kept = time.monotonic()
+                if interrupted():
+                    raise KeyboardInterrupt(f"go on with --resume from step {at.step} of {self.steps}")
+        batches.close()
+        synchronise(self.device)
+        at.training += time.monotonic() - began
+        self._look(bar, 0)
+        at.epoch, at.batch = at.epoch + 1, 0
+        at.done = t >= 1 or at.step >= self.steps
+        self._close_epoch(self.how.lr * lr_at(t, self.how.schedule, self.how.warmup), bar)
+
+    def _step(self, image, label, lr: float) -> None:
+        """One optimiser step on uint8 (B, H, W, C) and int64 (B,); nothing in it waits for the device."""
+        set_lr(self.optimizer, lr)
+        with autocast(self.device, self.how.precision):
+            logits = self.model(self.normalise(image))
+        loss = F.cross_entropy(logits.float(), label, label_smoothing=self.how.label_smoothing)
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            right = (logits.argmax(1) == label).sum()
+            self.totals += torch.stack([loss * len(label), right, torch.ones_like(loss) * len(label)])
+            self.bad_step = torch.where(loss.isfinite(), self.bad_step, self.bad_step.clamp(max=self.position.step + 1))
+        self.position.step += 1
+        self.position.batch += 1
+        self.position.images += len(label)
+
+    def _look(self, bar, step_seconds: float) -> None:
+        """Read the accumulators; stop at a loss that is not finite; foresee how long the end will take."""
+        loss, _, images = self.totals.tolist()
+        bad = self.bad_step.item()
+        if bad < float("inf"):
+            raise TrainingFault(f"step {bad:.0f} of {self.steps}", "the loss is not finite",
+                                "lower train.lr, or raise train.warmup; earlier checkpoints are kept")
+        bar.set_postfix_str(f"epoch {self.position.epoch + 1} loss {loss / max(1, images):.3f}", refresh=False)
+        # a forward pass costs about a third of a step; a half, to be safe, until one was measured
+        self.clock.closes_in(step_seconds * (1 + 0.5 * sum(self.val.sizes) / self._batch()))
+
+    def _close_epoch(self, lr: float, bar) -> None:
+        """Evaluate, record, and write best.pth before last.pth: killed in between, the epoch is done again."""
+        at, start = self.position, time.monotonic()
+        loss, right, images = self.totals.tolist()
+        val_loss, val_top1 = float("nan"), float("nan")
+        if len(self.val):
+            val_loss, val_top1 = loss_and_top1(*evaluate(
+                self.model, self.val, self.normalise, self.device, self.how.precision))
+        row = {"epoch": at.epoch, "step": at.step, "seconds": round(self.clock.elapsed(), 2), "lr": lr,
+               "train_loss": loss / max(1, images), "train_top1": right / max(1, images),
+               "val_loss": val_loss, "val_top1": val_top1,
+               "images_per_second": round(at.images / max(at.training, 1e-9), 1),
+               "data_wait_fraction": round(at.waiting / max(at.training, 1e-9), 4)}
+        at.history.append(row)
+        self.totals.zero_()
+        if not len(self.val) or (val_top1, -val_loss) > (at.best_top1, -at.best_loss):
+            at.best_top1, at.best_loss = val_top1, val_loss
+            save(self.out / "best.pth", self.head | {"weights": self.model.state_dict(), "metrics": row})
+        write_metrics(self.out / "metrics.csv", at.history)
+        self._keep_last()
+        self.clock.closes_in(time.monotonic() - start)
+        bar.write(f"epoch {at.epoch:3d}/{self.how.epochs}  loss {row['train_loss']:.4f}  top-1 {row['train_top1']:.4f}"
+                  f"  val loss {val_loss:.4f}  val top-1 {val_top1:.4f}  {row['seconds']:.0f} s")
+
+    def _keep_last(self) -> None:
+        self.position.seconds = self.clock.elapsed()
+        random = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(self.device)
+        save(self.out / "last.pth", self.head | {
+            "weights": self.model.state_dict(), "metrics": self.position.history[-1] if self.position.history else {},
+            "optimizer": self.optimizer.state_dict(), "random": random, "totals": self.totals,
+            "position": asdict(self.position)})
+
+    def resume(self, last: dict) -> None:
+        """Go on from what `_keep_last` wrote."""
+        self.model.load_state_dict(last["weights"])
+        self.optimizer.load_state_dict(last["optimizer"])
+        torch.set_rng_state(last["random"]["cpu"])
+        if self.device.type == "cuda" and "cuda" in last["random"]:
+            torch.cuda.set_rng_state(last["random"]["cuda"], self.device)
+        self.totals.copy_(last["totals"])
+        self.position = Position(**last["position"])

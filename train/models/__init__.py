@@ -1,0 +1,31 @@
+"""Networks by name. A network takes (B, C, H, W) normalised floats and gives (B, classes) logits."""
+
+import inspect
+
+from torch import nn
+
+from data.errors import RecipeFault
+from data.settings import nearest
+from train.models.convnet import convnet
+from train.models.resnet import resnet
+
+MODELS = {"resnet": resnet, "convnet": convnet}
+
+
+def build_model(name: str, arguments: dict, channels: int, classes: int, canvas: tuple[int, int]) -> nn.Module:
+    """The network `name` with the recipe's arguments, for pictures of `canvas` (height, width).
+
+    RecipeFault: no such network, no such argument, a value it cannot take, a canvas too small.
+    """
+    if name not in MODELS:
+        raise RecipeFault(f"[model] name '{name}'", "is not a network", nearest(name, MODELS))
+    make = MODELS[name]
+    known = [p for p in inspect.signature(make).parameters if p not in ("channels", "classes", "canvas")]
+    for argument in arguments:
+        if argument not in known:
+            raise RecipeFault(f"[model] {argument}", f"is not an argument of '{name}'", nearest(argument, known))
+    try:
+        return make(channels=channels, classes=classes, canvas=canvas, **arguments)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise RecipeFault(f"[model] '{name}' with {arguments}", f"cannot be built ({error})",
+                          "see recipes/sample.toml for values that work") from None

@@ -1,0 +1,71 @@
+"""What a run and a score leave for people: tables and pictures."""
+
+import csv
+import math
+
+from data.files import publish
+
+
+def write_csv(path, rows: list[dict]) -> None:
+    """A header and a line for each dictionary; file names need not be valid UTF-8."""
+    with publish(path) as temporary, open(temporary, "w", newline="", encoding="utf-8",
+                                          errors="surrogateescape") as f:
+        writer = csv.DictWriter(f, list(rows[0]) if rows else [])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_metrics(path, history: list[dict]) -> None:
+    """metrics.csv: a line an epoch."""
+    write_csv(path, [{k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in history])
+
+
+def _pyplot():
+    import matplotlib
+    matplotlib.use("Agg")                        # no window, no display
+    from matplotlib import pyplot
+    return pyplot
+
+
+def draw_curves(path, history: list[dict]) -> None:
+    """curves.png: loss and top-1 of training and validation over the epochs, the best epoch marked."""
+    plt = _pyplot()
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    epochs = [row["epoch"] for row in history]
+    for axis, name, label in ((axes[0], "loss", "cross-entropy (nats)"), (axes[1], "top1", "top-1 accuracy")):
+        for part in ("train", "val"):
+            values = [row[f"{part}_{name}"] for row in history]
+            if not all(map(math.isnan, values)):
+                axis.plot(epochs, values, marker=".", label=part)
+        axis.set(xlabel="epoch", ylabel=label)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.grid(alpha=0.3)
+    best = max(history, key=lambda row: row["val_top1"] if not math.isnan(row["val_top1"]) else -1)
+    if not math.isnan(best["val_top1"]):
+        axes[1].plot(best["epoch"], best["val_top1"], "o", mfc="none", ms=11, color="black",
+                     label=f"best: {best['val_top1']:.2%}")
+    axes[0].legend()
+    axes[1].legend(loc="lower right")
+    with publish(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+    plt.close(figure)
+
+
+def draw_confusion(path, confusion, classes) -> None:
+    """confusion.png: rows are the true classes, columns the predicted, each row as shares of its images."""
+    plt = _pyplot()
+    shares = confusion / confusion.sum(1, keepdims=True).clip(1)
+    side = min(30.0, 3.0 + 0.32 * len(classes))
+    figure, axis = plt.subplots(figsize=(side, side), layout="constrained")
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axis.set(xlabel="predicted", ylabel="true", xticks=range(len(classes)), yticks=range(len(classes)))
+    names = [name if len(name) <= 20 else name[:19] + "…" for name in classes]
+    axis.set_xticklabels(names, rotation=90 if max(map(len, names)) > 2 else 0, parse_math=False)
+    axis.set_yticklabels(names, parse_math=False)
+    if len(classes) <= 40:
+        for i, j in zip(*confusion.nonzero(), strict=True):
+            axis.text(j, i, confusion[i, j], ha="center", va="center", fontsize=8,
+                      color="white" if shares[i, j] > 0.5 else "black")
+    with publish(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+    plt.close(figure)
