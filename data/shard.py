@@ -92,7 +92,7 @@ def read_index(folder) -> dict:
     except FileNotFoundError:
         fact = "holds an unfinished set" if Path(folder).is_dir() else "does not exist"
         raise ShardFault(folder, f"{fact} (no {INDEX})", "run `make augment` first") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ShardFault(path, f"cannot be read ({error})", _AGAIN) from None
     found = index.get("schema") if isinstance(index, dict) else None
     if found != SCHEMA:
@@ -167,7 +167,7 @@ def _verify(folder: Path, shards: list[dict]) -> None:
     marker = folder / ".verified"
     try:
         known = dict(json.loads(marker.read_bytes()))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         known = {}
     seen = {}
     for shard in shards:

@@ -4,6 +4,7 @@ from collections import namedtuple
 
 import cv2
 import numpy as np
+import one_shard
 import pytest
 from PIL import Image
 
@@ -14,8 +15,7 @@ def page(seed: int, height: int = 37, width: int = 53, channels: int = 3) -> np.
     """Dark pen strokes on light, grainy paper, away from the edges: uint8 (height, width, channels)."""
     rng = np.random.default_rng([7, seed])
     image = rng.integers(225, 246, (height, width), np.uint8)
-    points = np.stack([rng.integers(width // 5, width - width // 5, 4), rng.integers(height // 5, height - height // 5, 4)],
-                      axis=1)
+    points = np.stack([rng.integers(side // 5, side - side // 5, 4) for side in (width, height)], axis=1)
     cv2.polylines(image, [points.astype(np.int32)], False, int(rng.integers(10, 60)), 2)
     return np.repeat(image[:, :, None], channels, axis=2)
 
@@ -96,7 +96,7 @@ def refused(augment):
         assert len(ran.err.strip().splitlines()) == 1, ran.err
         assert "Traceback" not in ran.err
         return ran.err
-    yield call
+    return call
 
 
 def leftovers(folder) -> list[str]:
@@ -107,3 +107,12 @@ def leftovers(folder) -> list[str]:
 def contents(folder) -> dict[str, bytes]:
     """The bytes of every shard."""
     return {p.name: p.read_bytes() for p in sorted(folder.glob("*.h5"))}
+
+
+@pytest.fixture
+def made(tmp_path, tables):
+    """Makes a finished set of one shard: made("lzf") -> its folder."""
+    def make(compression="none", **over):
+        one_shard.index(tmp_path, tables, one_shard.write(tmp_path, compression, **over))
+        return tmp_path
+    return make

@@ -153,7 +153,8 @@ def test_durations(text, seconds):
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "0", "0s", "-5", "10 min", "m", "1e3", "nan", "inf", "9" * 400, None, True, "1m30s"])
+@pytest.mark.parametrize("text", ["", "0", "0s", "-5", "10 min", "m", "1e3", "nan", "inf", "9" * 400, None,
+                                  True, "1m30s"])
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(RecipeFault):
         parse_duration(text)

@@ -89,7 +89,8 @@ def test_a_class_of_twins_is_still_held_out():
 
 
 @pytest.mark.parametrize("asked", [{"val": 10, "test": 10}, {"val": 20, "test": 0}, {"val": 0, "test": 0.99},
-                                   {"val": 0.5, "test": 0.5}, {"folds": 21}, {"val": 19, "folds": 5}, {"test": 10**400}])
+                                   {"val": 0.5, "test": 0.5}, {"folds": 21}, {"val": 19, "folds": 5},
+                                   {"test": 10**400}])
 def test_too_few_images_are_refused_by_the_name_of_their_class(asked):
     with pytest.raises(SourceFault, match="'a'"):
         cut(**asked)

@@ -1,0 +1,24 @@
+"""One small shard, and a set of it, for the tests of what can be wrong with them."""
+
+import numpy as np
+
+from data.recipe import make_recipe, recipe_tables
+from data.shard import write_index, write_shard
+
+ROWS, SHAPE = 70, (11, 13, 3)
+ATTRIBUTES = {"schema": 1, "split": "train", "recipe": "r" * 32, "plan": "p" * 32}
+IMAGE = np.random.default_rng(0).integers(0, 256, (ROWS, *SHAPE), np.uint8)
+ROW = {"label": np.arange(ROWS) % 2, "source": np.arange(ROWS) % 5, "copy": np.arange(ROWS) // 5}
+
+
+def write(folder, compression="none", name="train-00000.h5", **over):
+    return write_shard(folder / name, over.pop("image", IMAGE), {**ROW, **over}, ATTRIBUTES, compression)
+
+
+def index(folder, tables, facts):
+    write_index(folder, {
+        "schema": 1, "classes": ["a", "b"], "rows": {"train": ROWS, "val": 0, "test": 0}, "canvas": list(SHAPE[:2]),
+        "channels": 3, "mean": [0.5] * 3, "std": [0.2] * 3, "digest": "d",
+        "recipe": recipe_tables(make_recipe(tables())),
+        "sources": [{"path": str(i)} for i in range(5)],
+        "shards": [{"split": "train"} | {k: facts[k] for k in ("name", "rows", "bytes", "sha256")}]})

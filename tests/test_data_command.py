@@ -1,0 +1,110 @@
+"""What every command does alike: one JSON line, one line for a fault, fixed exit codes."""
+
+import argparse
+import errno
+import json
+import os
+import pickle
+import signal
+
+import pytest
+
+from data.command import parser, run
+from data.errors import MachineFault, RecipeFault, ShardFault, SourceFault, UserFault, machine_fault
+
+
+@pytest.fixture(autouse=True)
+def _keep_the_handler():
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def call(body, as_json=False):
+    return run(body, argparse.Namespace(json=as_json))
+
+
+def boom(error):
+    def body(args):
+        raise error
+    return body
+
+
+def test_json_is_the_last_line_and_people_read_the_other_stream(capsys):
+    def body(args):
+        print("for people")
+        return {"rows": 3}
+    assert call(body, True) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"rows": 3}
+    assert err == "for people\n"
+    assert call(body) == 0
+    assert capsys.readouterr().out == "for people\n"
+
+
+@pytest.mark.parametrize("fault", [RecipeFault, SourceFault, ShardFault, MachineFault])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_users_fault_is_one_line_and_code_2(capsys, fault, as_json):
+    assert call(boom(fault("new\nline.png", "is odd", "mend it")), as_json) == 2
+    out, err = capsys.readouterr()
+    assert err == "new line.png: is odd; mend it\n"
+    assert out == ""
+
+
+@pytest.mark.parametrize("error", [
+    OSError(errno.ENOSPC, "No space left"), PermissionError(errno.EACCES, "denied", "f"), OSError(errno.EFBIG, "big"),
+    OSError(errno.EROFS, "read-only", "f"), RuntimeError("(errno = 28, error message = 'No space left on device')"),
+    IsADirectoryError(errno.EISDIR, "Is a directory", b"f"), OSError(errno.ENAMETOOLONG, "File name too long", "f"),
+    FileNotFoundError(errno.ENOENT, "No such file", "f"), OSError(errno.ELOOP, "links", "f"),
+], ids=repr)
+def test_what_the_machine_refuses_is_one_line_and_code_2(capsys, error):
+    assert call(boom(error)) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_our_own_fault_shows_where_and_is_code_1(capsys):
+    assert call(boom(ZeroDivisionError("x"))) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), KeyboardInterrupt("run it again")])
+def test_interrupted_is_130_and_one_line(capsys, error):
+    assert call(boom(error)) == 130
+    assert capsys.readouterr().err.startswith("interrupted; ")
+
+
+def test_sigterm_is_like_ctrl_c(capsys):
+    assert call(lambda args: os.kill(os.getpid(), signal.SIGTERM)) == 130
+
+
+def test_a_reader_who_leaves_is_no_fault():
+    def body(args):
+        raise BrokenPipeError
+    import sys
+    out = sys.stdout
+    try:
+        assert call(body) == 0
+    finally:
+        sys.stdout = out
+
+
+def test_the_parsers_complaint_is_one_line_and_code_2(capsys):
+    made = parser("python -m x", "does x")
+    for argv in (["--nonsense"], ["--js"], ["--set"]):
+        with pytest.raises(SystemExit) as stop:
+            made.parse_args(argv)
+        assert stop.value.code == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    assert made.parse_args(["--set", "a.b=1", "--set", "c=2"]).set == ["a.b=1", "c=2"]
+
+
+def test_faults_come_home_from_workers_whole():
+    for cls in (UserFault, *UserFault.__subclasses__()):
+        fault = pickle.loads(pickle.dumps(cls("where", "fact", "cure")))
+        assert type(fault) is cls
+        assert str(fault) == "where: fact; cure"
+
+
+def test_no_machine_fault_behind_an_ordinary_error():
+    assert machine_fault(ValueError("errno = 280"), "x") is None
+    assert machine_fault(OSError(errno.ENOENT, "none"), "x") is None

@@ -1,0 +1,107 @@
+"""A file appears whole or not at all; a folder has one builder at a time."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+import pytest
+from conftest import leftovers
+
+from data.errors import MachineFault
+from data.files import make_folder, only_one, publish, sweep, swept
+
+
+def test_publish_replaces_whole(tmp_path):
+    (tmp_path / "x").write_text("old")
+    with publish(tmp_path / "x") as temporary:
+        temporary.write_text("new")
+        assert (tmp_path / "x").read_text() == "old"
+    assert (tmp_path / "x").read_text() == "new"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_publish_leaves_nothing_behind_what_fails(tmp_path, error):
+    (tmp_path / "x").write_text("old")
+    def fail():
+        with publish(tmp_path / "x") as temporary:
+            temporary.write_text("half")
+            raise error
+    with pytest.raises(error):
+        fail()
+    assert (tmp_path / "x").read_text() == "old"
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_file_too_large_for_the_system_is_the_machines_fault(tmp_path):
+    code = f"""
+import resource
+from data.files import publish
+from data.errors import MachineFault
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    with publish({str(tmp_path / "x")!r}) as temporary:
+        temporary.write_bytes(bytes(5000))
+except MachineFault as fault:
+    print(fault)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "larger than this system allows" in ran.stdout
+    assert os.listdir(tmp_path) == []
+
+
+def test_make_folder_refuses_what_cannot_be_one(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / ("x" * 300)):
+        with pytest.raises(MachineFault):
+            make_folder(path)
+    assert os.listdir(make_folder(tmp_path / "a" / "b")) == []
+
+
+def test_a_folder_without_permission_is_the_machines_fault():
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o555)
+        code = f"""
+import os
+from data.errors import MachineFault
+from data.files import make_folder
+if os.geteuid() == 0:                # root may write anywhere: be nobody
+    os.setgid(65534)
+    os.setuid(65534)
+for path in ({place!r}, {place + "/below"!r}):
+    try:
+        make_folder(path)
+    except MachineFault as fault:
+        print(fault)
+"""
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert ran.stdout.count("permission denied") == 2
+        assert os.listdir(place) == []
+
+
+def test_the_sweep_takes_halves_only(tmp_path):
+    (tmp_path / ".part-1-x.h5").touch()
+    (tmp_path / "x.h5").touch()
+    sweep(tmp_path)
+    assert os.listdir(tmp_path) == ["x.h5"]
+
+
+def test_swept_before_and_behind(tmp_path):
+    (tmp_path / ".part-1-x.h5").touch()
+
+    def fail():
+        with swept(tmp_path, tmp_path / "none"):
+            assert leftovers(tmp_path) == []
+            (tmp_path / ".part-2-x.h5").touch()
+            raise KeyError
+    with pytest.raises(KeyError):
+        fail()
+    assert leftovers(tmp_path) == []
+
+
+def test_a_folder_has_one_builder_at_a_time(tmp_path):
+    with only_one(tmp_path), pytest.raises(MachineFault, match="another build"), only_one(tmp_path):
+        pass
+    with only_one(tmp_path):
+        pass

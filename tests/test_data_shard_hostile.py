@@ -1,0 +1,114 @@
+"""Foreign, damaged and hostile sets are refused before their pixels are believed."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+from one_shard import ATTRIBUTES, IMAGE, ROW, ROWS, SHAPE, index
+
+from data.errors import ShardFault
+from data.shard import file_sha256, finished_shard, open_set
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "{}", '{"schema": 2}', '{"schema": 1}', "\xff",
+                                  "[" * 99_999])
+def test_a_damaged_index_is_refused(made, text):
+    folder = made()
+    (folder / "dataset.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ShardFault, match=r"dataset\.json"):
+        open_set(folder)
+
+
+@pytest.mark.parametrize("value", [None, 5, "x", [], {}, [5], ["x"], [{}], {"train": "x"}], ids=repr)
+@pytest.mark.parametrize("key", ["classes", "rows", "canvas", "channels", "mean", "std", "shards", "sources", "digest"])
+def test_an_index_with_a_foreign_value_is_refused_or_opens(made, key, value):
+    folder = made()
+    told = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps({**told, key: value}))
+    try:
+        open_set(folder).shards("train")
+    except ShardFault:
+        return
+    assert key in ("mean", "std", "digest")
+
+
+@pytest.mark.parametrize("name", ["../x.h5", "/etc/passwd", "x.h5", "train-00000.h5/../x", 5, None])
+def test_an_index_that_points_elsewhere_is_refused(made, name):
+    folder = made()
+    told = json.loads((folder / "dataset.json").read_text())
+    told["shards"][0]["name"] = name
+    (folder / "dataset.json").write_text(json.dumps(told))
+    with pytest.raises(ShardFault):
+        open_set(folder)
+
+
+def _external(f, secret):
+    f.create_dataset("image", (ROWS, *SHAPE), np.uint8, external=[(secret, 0, h5py.h5f.UNLIMITED)])
+
+
+def _virtual(f, secret):
+    layout = h5py.VirtualLayout((ROWS, *SHAPE), np.uint8)
+    layout[:] = h5py.VirtualSource(secret + ".h5", "image", (ROWS, *SHAPE))
+    f.create_virtual_dataset("image", layout)
+
+
+def _external_link(f, secret):
+    f["image"] = h5py.ExternalLink(secret + ".h5", "/image")
+
+
+def _soft_link(f, secret):
+    f["other"] = IMAGE
+    f["image"] = h5py.SoftLink("/other")
+
+
+HOSTILE = {"external storage": _external, "virtual dataset": _virtual, "external link": _external_link,
+           "soft link": _soft_link, "a group": lambda f, s: f.create_group("image"), "nothing": lambda f, s: None,
+           "floats": lambda f, s: f.create_dataset("image", data=IMAGE / 255),
+           "other rows": lambda f, s: f.create_dataset("image", data=IMAGE[1:]),
+           "no bytes": lambda f, s: f.create_dataset("image", IMAGE.shape, np.uint8)}
+
+
+@pytest.mark.parametrize("harm", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_shard_is_refused_before_it_is_read(made, tables, harm):
+    folder = made()
+    path, secret = folder / "train-00000.h5", str(folder / "secret")
+    (folder / "secret").write_bytes(b"s" * IMAGE.nbytes)
+    with h5py.File(secret + ".h5", "w") as f:
+        f["image"] = IMAGE
+    with h5py.File(path, "a") as f:
+        del f["image"]
+        harm(f, secret)
+    index(folder, tables, {"name": path.name, "rows": ROWS, "bytes": path.stat().st_size, "sha256": file_sha256(path)})
+    with pytest.raises(ShardFault, match=r"image|pixels"):
+        open_set(folder).shards("train")
+    if harm not in (HOSTILE["floats"], HOSTILE["other rows"], HOSTILE["no bytes"]):
+        assert finished_shard(path, ATTRIBUTES) is None
+
+
+@pytest.mark.parametrize("over", [
+    {"label": ROW["label"] + 1}, {"label": ROW["label"] - 1}, {"source": ROW["source"] + 1},
+    {"source": ROW["source"] - 1}, {"copy": ROW["copy"][1:]}], ids=range(5))
+def test_columns_that_point_nowhere_are_refused(made, over):
+    with pytest.raises(ShardFault):
+        open_set(made(**over)).shards("train")
+
+
+def test_attributes_of_an_odd_kind_are_refused(made, tables):
+    folder = made()
+    path = folder / "train-00000.h5"
+    with h5py.File(path, "a") as f:
+        f.attrs["schema"] = [1, 1]
+    index(folder, tables, {"name": path.name, "rows": ROWS, "bytes": path.stat().st_size, "sha256": file_sha256(path)})
+    with pytest.raises(ShardFault):
+        open_set(folder).shards("train")
+
+
+def test_a_shard_under_another_splits_name_is_refused(made):
+    folder = made()
+    told = json.loads((folder / "dataset.json").read_text())
+    told["shards"][0]["split"] = "test"
+    told["rows"] = {"train": 0, "val": 0, "test": ROWS}
+    (folder / "dataset.json").write_text(json.dumps(told))
+    with pytest.raises(ShardFault, match="split"):
+        open_set(folder).shards("test")
