@@ -56,7 +56,7 @@ class Run:
         self.normalise = Normalise(shards.index["mean"], shards.index["std"], device)
         self.train = open_batches(shards, "train", self.how, recipe.seed, device, shuffle=True)
         self.val = open_batches(shards, "val", self.how, recipe.seed, device, shuffle=False)
-        self.steps = self.how.epochs * len(self.train)
+        self.steps = self.how.epochs * len(self.train.order.sizes)
         self.position = Position()
         self.head = describe(shards, recipe)
         # on the device, so that no step waits: sum of losses, right ones, images, first bad step
@@ -82,7 +82,7 @@ class Run:
                     unit="img", unit_scale=True, disable=None)
 
     def _batch(self) -> int:
-        return self.train.sizes[0]
+        return self.train.order.sizes[0]
 
     def _epoch(self, interrupted, bar) -> None:
         """The rest of the epoch under way, its evaluation and its checkpoints."""
@@ -144,14 +144,14 @@ class Run:
                                 "lower train.lr, or raise train.warmup; earlier checkpoints are kept")
         bar.set_postfix_str(f"epoch {self.position.epoch + 1} loss {loss / max(1, images):.3f}", refresh=False)
         # a forward pass costs about a third of a step; a half, to be safe, until one was measured
-        self.clock.closes_in(step_seconds * (1 + 0.5 * sum(self.val.sizes) / self._batch()))
+        self.clock.closes_in(step_seconds * (1 + 0.5 * sum(self.val.order.sizes) / self._batch()))
 
     def _close_epoch(self, lr: float, bar) -> None:
         """Evaluate, record, and write best.pth before last.pth: killed in between, the epoch is done again."""
         at, start = self.position, time.monotonic()
         loss, right, images = self.totals.tolist()
         val_loss, val_top1 = float("nan"), float("nan")
-        if len(self.val):
+        if self.val.order.sizes:
             val_loss, val_top1 = loss_and_top1(*evaluate(
                 self.model, self.val, self.normalise, self.device, self.how.precision))
         row = {"epoch": at.epoch, "step": at.step, "seconds": round(self.clock.elapsed(), 2), "lr": lr,
@@ -161,7 +161,7 @@ class Run:
                "data_wait_fraction": round(at.waiting / max(at.training, 1e-9), 4)}
         at.history.append(row)
         self.totals.zero_()
-        if not len(self.val) or (val_top1, -val_loss) > (at.best_top1, -at.best_loss):
+        if not self.val.order.sizes or (val_top1, -val_loss) > (at.best_top1, -at.best_loss):
             at.best_top1, at.best_loss = val_top1, val_loss
             save(self.out / "best.pth", self.head | {"weights": self.model.state_dict(), "metrics": row})
         write_metrics(self.out / "metrics.csv", at.history)

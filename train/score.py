@@ -143,8 +143,9 @@ def _tell(facts: dict, out: Path) -> None:
         print(f"{name:{wide}}  {row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  {row['support']:6d}")
     for count, true, predicted in worst_confusions(facts["confusion"], facts["classes"])[:WORST]:
         print(f"{count} of {true} taken for {predicted}")
+    files = ", ".join(str(out / name) for name in ("score.json", "predictions.csv", "confusion.png"))
     print(f"test top-1 {facts['top1']:.4f}, macro-F1 {facts['macro_f1']:.4f} on {facts['images']} images; "
-          f"{facts['seconds']:.1f} s; see {', '.join(str(out / n) for n in ('score.json', 'predictions.csv', 'confusion.png'))}")
+          f"{facts['seconds']:.1f} s; see {files}")
 
 
 if __name__ == "__main__":

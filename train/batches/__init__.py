@@ -4,6 +4,7 @@
 keeps the whole split; both hand out the same batches. `open_batches` chooses.
 """
 
+import math
 import os
 
 import torch
@@ -11,25 +12,25 @@ import torch
 from data.recipe import Train
 from data.shard import ShardSet
 from train.batches.memory import Memory
+from train.batches.order import Order
 from train.batches.threads import Threads
 
 
 def open_batches(shards: ShardSet, split: str, how: Train, seed: int, device: torch.device,
-                 shuffle: bool):
-    """The engine for one split.
+                 shuffle: bool) -> Memory | Threads:
+    """The engine for one split, its `order` decided by the recipe alone.
 
     Its `epoch(n, first=0)` yields (image uint8 (B, H, W, C), label int64 (B,)) on `device`, from
-    batch `first` on. `len()` is the batches of an epoch, `close()` lets go of files and threads.
-    Shuffled: whole batches only (a split smaller than one batch is one batch).
-    In order: every row, the last batch may be short. A yielded pair is valid until the next one
-    is asked for.
+    batch `first` on; a yielded pair is valid until the next one is asked for. `order.sizes` are the
+    batches' rows. `close()` lets go of files and threads.
     """
-    height, width, channels = shards.row_shape
-    total = shards.rows(split) * height * width * channels
+    files, row_shape = shards.shards(split), shards.row_shape
+    row_bytes = math.prod(row_shape)
+    order = Order(tuple(f.rows for f in files), row_bytes, how.window << 20, how.batch, seed, shuffle)
     engine = how.engine
     if engine == "auto":
-        engine = "memory" if total <= _room(device) else "threads"
-    return {"memory": Memory, "threads": Threads}[engine](shards, split, how, seed, device, shuffle)
+        engine = "memory" if shards.rows(split) * row_bytes <= _room(device) else "threads"
+    return {"memory": Memory, "threads": Threads}[engine](files, order, row_shape, how, device)
 
 
 def _room(device: torch.device) -> int:

@@ -3,7 +3,9 @@
 import numpy as np
 import torch
 
-from train.batches.order import batch_sizes, cut_batches, plan_windows
+from data.recipe import Train
+from data.shard import Shard
+from train.batches.order import Order
 from train.batches.reading import Reader
 
 
@@ -12,29 +14,21 @@ class Memory:
 
     name = "memory"
 
-    def __init__(self, shards, split, how, seed, device, shuffle):
-        self.sizes = batch_sizes(shards.rows(split), how.batch, shuffle)
-        files = shards.shards(split)
-        self._ends = np.cumsum([0] + [s.rows for s in files])
-        pixels = np.empty((shards.rows(split), *shards.row_shape), np.uint8)
+    def __init__(self, files: list[Shard], order: Order, row_shape, how: Train, device: torch.device):
+        self.order = order
+        self._ends = np.cumsum([0, *order.shard_rows])
+        pixels = np.empty((self._ends[-1], *row_shape), np.uint8)
         reader = Reader(files)
         for shard, start in enumerate(self._ends[:-1]):
             reader.read(shard, 0, pixels[start:self._ends[shard + 1]])
         reader.close()
-        labels = np.concatenate([np.empty(0, np.int64)] + [s.labels for s in files])
+        labels = np.concatenate([np.empty(0, np.int64), *(s.labels for s in files)])
         self._pixels, self._labels = torch.from_numpy(pixels).to(device), torch.from_numpy(labels).to(device)
-        self._plan = dict(shard_rows=[s.rows for s in files], row_bytes=int(np.prod(shards.row_shape)),
-                          window_bytes=how.window << 20, batch=max(self.sizes, default=0), seed=seed,
-                          shuffle=shuffle)
-
-    def __len__(self):
-        """Batches in an epoch."""
-        return len(self.sizes)
 
     def epoch(self, number: int, first: int = 0):
-        windows = plan_windows(**self._plan, epoch=number)
+        windows = self.order.windows(number)
         rows = {}                                # window → place in it → row of the split
-        for batch in cut_batches(windows, self.sizes, first):
+        for batch in self.order.batches(windows, first):
             for w, _ in batch:
                 if w not in rows:
                     rows = {k: v for k, v in rows.items() if k == w - 1}

@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import numpy as np
 import torch
 
-from train.batches.order import Window, batch_sizes, cut_batches, plan_windows
+from data.recipe import Train
+from data.shard import Shard
+from train.batches.order import Order, Window
 from train.batches.reading import Reader
 
 AHEAD = 3                    # batches that are gathered before they are asked for
@@ -22,30 +24,21 @@ class Threads:
 
     name = "threads"
 
-    def __init__(self, shards, split, how, seed, device, shuffle):
-        self.sizes = batch_sizes(shards.rows(split), how.batch, shuffle)
-        self._shards, self._row_shape, self._device = shards.shards(split), shards.row_shape, device
-        self._plan = dict(shard_rows=[s.rows for s in self._shards], row_bytes=int(np.prod(shards.row_shape)),
-                          window_bytes=how.window << 20, batch=max(self.sizes, default=0), seed=seed,
-                          shuffle=shuffle)
+    def __init__(self, files: list[Shard], order: Order, row_shape, how: Train, device: torch.device):
+        self.order, self._files, self._row_shape = order, files, row_shape
         pinned = how.pin_memory and device.type == "cuda"
-        self._slots = deque(_Slot(max(self.sizes, default=0), shards.row_shape, pinned, device)
-                            for _ in range(AHEAD + 2))
-        self._buffers = [np.empty((0, *shards.row_shape), np.uint8)] * 2    # sized by the first windows
-        self._reader = Reader(self._shards)
+        self._slots = deque(_Slot(max(order.sizes, default=0), row_shape, pinned, device) for _ in range(AHEAD + 2))
+        self._buffers = [np.empty((0, *row_shape), np.uint8)] * 2       # sized by the first windows
+        self._reader = Reader(files)
         self._pool = ThreadPoolExecutor(how.workers, "reader")
 
-    def __len__(self):
-        """Batches in an epoch."""
-        return len(self.sizes)
-
     def epoch(self, number: int, first: int = 0):
-        windows = plan_windows(**self._plan, epoch=number)
+        windows = self.order.windows(number)
         loaded: dict[int, _Loaded] = {}
         pending = deque()                        # (slot, future, first window), in the order of batches
         lent = None                              # the slot whose batch the caller is using
         try:
-            for batch in cut_batches(windows, self.sizes, first):
+            for batch in self.order.batches(windows, first):
                 self._load_ahead(windows, loaded, pending, batch)
                 slot = self._slots.popleft()
                 slot.wait_until_free()
@@ -60,7 +53,7 @@ class Threads:
                 lent, pair = self._take(pending)
                 yield pair
         finally:                                 # also when the caller stops in the middle
-            wait([future for _, future, _ in pending] + [f for l in loaded.values() for f in l.reads])
+            wait([future for _, future, _ in pending] + [f for window in loaded.values() for f in window.reads])
             self._slots.extend([slot for slot, _, _ in pending] + ([lent] if lent else []))
 
     def _load_ahead(self, windows, loaded, pending, batch) -> None:
@@ -80,7 +73,7 @@ class Threads:
         for shard, start, end in window.runs:
             reads.append(self._pool.submit(self._reader.read, shard, start, pixels[at:at + end - start]))
             at += end - start
-        labels = np.concatenate([self._shards[s].labels[a:b] for s, a, b in window.runs])
+        labels = np.concatenate([self._files[s].labels[a:b] for s, a, b in window.runs])
         return _Loaded(pixels, labels, reads)
 
     def _take(self, pending):
