@@ -1,0 +1,69 @@
+# Bare `make` prints the targets. Every target makes what it needs first, the environment included;
+# PY=python3 uses an interpreter that already has the packages and makes none.
+PYTHON ?= python3
+PY     ?= .venv/bin/python
+RECIPE ?= recipes/sample.toml
+MODEL  ?= best.pth
+NAME    = $(basename $(notdir $(RECIPE)))
+SHARDS ?= shards/$(NAME)
+OUT    ?= runs/$(NAME)
+
+# SET="train.lr=0.01 draw.copies=20" → --set … for each; VAR=value → --var value where it was given
+sets    = $(foreach s,$(SET),--set '$(s)')
+option  = $(if $($(1)),--$(2) '$($(1))')
+common  = $(sets) $(if $(JSON),--json)
+
+ifeq ($(PY),.venv/bin/python)
+ENV = .venv/.done
+endif
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+demo: $(ENV) ## augment, train and score on 5,000 handwritten digits; about two minutes, no GPU
+	@$(MAKE) --no-print-directory augment train score RECIPE=recipes/sample.toml DATA= MODEL=best.pth
+	@echo "shards: shards/sample   run: runs/sample   model: best.pth   report: score.json predictions.csv confusion.png"
+
+augment: $(ENV) $(if $(DATA),,$(filter datasets/sample.npz,datasets/$(NAME).npz)) ## images → shards/<recipe>: RECIPE= DATA= [WORKERS= SET= PREVIEW=sheet.png]
+	$(PY) -m preprocess --recipe $(RECIPE) --out $(SHARDS) $(call option,DATA,data) $(call option,WORKERS,workers) $(call option,PREVIEW,preview) $(common)
+
+train: $(ENV) $(SHARDS)/dataset.json ## shards → runs/<recipe>/ and best.pth: RECIPE= [BUDGET= RESUME=1 DEVICE= SET=]
+	$(PY) -m train --recipe $(RECIPE) --shards $(SHARDS) --out $(OUT) $(call option,BUDGET,budget) $(call option,DEVICE,device) $(if $(RESUME),--resume) $(common)
+
+score: $(ENV) $(filter best.pth,$(MODEL)) ## top-1, macro-F1, a table per class: MODEL=best.pth [DATA=folder]
+	$(PY) -m train.score $(MODEL) $(if $(DATA),--data '$(DATA)') $(call option,DEVICE,device) $(common)
+
+folds: $(ENV) ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= SET=]
+	$(PY) -m benchmarks.folds --recipe $(RECIPE) $(call option,DATA,data) $(call option,FOLDS,folds) $(call option,BUDGET,budget) $(common)
+
+test: $(ENV) ## every quick test, CPU only
+	$(PY) -m pytest -m "not slow"
+
+test-slow: $(ENV) ## the heavy ones
+	$(PY) -m pytest -m slow
+
+lint: $(ENV) ## ruff
+	$(PY) -m ruff check .
+
+clean: ## remove what the commands made (not the environment, not your data)
+	rm -rf shards runs datasets/sample.npz best.pth score.json predictions.csv confusion.png .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+$(SHARDS)/dataset.json:
+	@$(MAKE) --no-print-directory augment
+
+best.pth:
+	@$(MAKE) --no-print-directory train
+
+datasets/sample.npz: | $(ENV)
+	$(PY) -m data.fetch sample
+
+.venv/.done: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tenfold needs Python 3.11 or newer; give PYTHON=python3.12, say")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
+	@touch $@
+
+.PHONY: help demo augment train score folds test test-slow lint clean
+.NOTPARALLEL:
+.DEFAULT_GOAL := help

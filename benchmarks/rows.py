@@ -1,0 +1,47 @@
+"""Append a measured row to benchmarks/results.tsv."""
+
+import csv
+import datetime
+import os
+import platform
+import statistics
+import subprocess
+from pathlib import Path
+
+TABLE = Path(__file__).parent / "results.tsv"
+COLUMNS = ("date", "commit", "device", "question", "setting", "median", "spread", "n", "ratio")
+
+
+def append(question: str, setting: str, values, ratio: float | None = None, device: str | None = None) -> dict:
+    """values: one number a repetition. spread is the least and the greatest of them."""
+    row = {"date": datetime.date.today().isoformat(), "commit": commit(), "device": device or cpu(),
+           "question": question, "setting": setting, "median": f"{statistics.median(values):.6g}",
+           "spread": f"{min(values):.6g}..{max(values):.6g}", "n": len(values),
+           "ratio": "" if ratio is None else f"{ratio:.3g}"}
+    new = not TABLE.exists()
+    with open(TABLE, "a", newline="", encoding="utf-8") as f:
+        writer = csv.DictWriter(f, COLUMNS, delimiter="\t", lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+    return row
+
+
+def commit() -> str:
+    """The short hash of HEAD, with a + where the tree differs from it."""
+    try:
+        return subprocess.run(["git", "describe", "--always", "--dirty=+", "--exclude=*"], cwd=TABLE.parent,
+                              capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def cpu() -> str:
+    """Such as "2 cores, AMD EPYC"."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{os.cpu_count()} cores, {name}"
