@@ -55,7 +55,9 @@ def cut_out(page: np.ndarray, mask: np.ndarray | None, how: Clean, draw: Draw) -
         page = resize(page, *draw.canvas)
     ink = how.polarity != "keep"
     background = (0,) * page.shape[2] if ink else tuple(int(v) for v in edge_level(page))
-    return Cleaned(page, corners(page) if hull is None else hull, background,
+    if hull is None:
+        hull = corners(page, 1.0 if ink else 0.5)
+    return Cleaned(page, hull, background,
                    0.0 if ink else float(page.mean()))
 
 
@@ -130,10 +132,11 @@ def hull_of(mask: np.ndarray) -> np.ndarray:
     return cv2.convexHull((points[:, None] + around).reshape(-1, 2)).reshape(-1, 2)
 
 
-def corners(image: np.ndarray) -> np.ndarray:
-    """float32 (4, 2): the outer corners of the whole picture, for pictures without a known ink."""
-    h, w = image.shape[:2]
-    return np.array([(-.5, -.5), (w - .5, -.5), (w - .5, h - .5), (-.5, h - .5)], np.float32)
+def corners(image: np.ndarray, out: float = 0.5) -> np.ndarray:
+    """float32 (4, 2): the corners of the whole picture, `out` from the centres of its outermost pixels:
+    a pixel has a half width, and ink that reaches the edge fades to nothing one pixel further out."""
+    y, x = (side - 1 + out for side in image.shape[:2])
+    return np.array([(-out, -out), (x, -out), (x, y), (-out, y)], np.float32)
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -5,7 +5,7 @@ import warnings
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")   # Pillow opens nothing else for us
 
@@ -95,6 +95,10 @@ def _decode_with_opencv(data: bytes, channels: int, max_pixels: int) -> np.ndarr
         pixels = None
     if pixels is None:
         raise BadPicture("not a picture")
+    turned = tags.get(ExifTags.Base.Orientation, 1)
+    if turned in (5, 6, 7, 8):
+        pixels = np.swapaxes(pixels, 0, 1)
+    pixels = pixels[::-1 if turned in (3, 4, 7, 8) else 1, ::-1 if turned in (2, 3, 6, 7) else 1]
     if pixels.ndim == 3:
         pixels = np.ascontiguousarray(pixels[:, :, 2::-1] if pixels.shape[2] >= 3 else pixels[:, :, :1])
         pixels = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
