@@ -58,6 +58,8 @@ class Draw:
     fit: str = setting("inside", choices=("inside", "cover", "stretch"))
     rotation: float = setting(0.0, low=0, high=180)         # up to ± degrees
     scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=1)   # see draw.py
+    shear: float = setting(0.0, low=0, high=45)             # slanted by up to ± degrees
+    aspect: float = setting(1.0, low=1, high=4)             # up to so many times wider, or higher
     contrast: tuple[float, float] = setting((1.0, 1.0), above=0, high=10)
     flip: float = setting(0.0, low=0, high=1)               # chance of a mirror image
     place: bool = True                                      # random place, or the middle

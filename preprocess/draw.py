@@ -30,6 +30,8 @@ class View:
     down: float              # top to bottom
     tone: float              # between the two bounds of contrast; below 0: as it is
     mirror: bool = False
+    slant: float = 0.0       # -1..1, times the recipe's shear
+    aspect: float = 0.0      # -1..1, the power of the recipe's aspect
 
 
 PLAIN = View(turn=0.0, size=0.5, across=0.5, down=0.5, tone=-1.0)   # centred, upright, middling
@@ -37,10 +39,10 @@ PLAIN = View(turn=0.0, size=0.5, across=0.5, down=0.5, tone=-1.0)   # centred, u
 
 def chance(seed: int, source: int, copy: int, how: Draw) -> View:
     """One generator per (seed, source, copy): rows never depend on who draws them, or when."""
-    turn, size, across, down, tone, mirror = np.random.default_rng([seed, source, copy]).random(6)
+    turn, size, across, down, tone, mirror, slant, aspect = np.random.default_rng([seed, source, copy]).random(8)
     if not how.place:
         across = down = 0.5
-    return View(2 * turn - 1, size, across, down, tone, bool(mirror < how.flip))
+    return View(2 * turn - 1, size, across, down, tone, bool(mirror < how.flip), 2 * slant - 1, 2 * aspect - 1)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Picture:
     def draw(self, view: View, how: Draw) -> np.ndarray:
         """uint8 (H, W, C): this picture on the recipe's canvas as `view` has it."""
         matrix, scale = self._placed(view, how)             # canvas = matrix @ (x, y, 1)
-        level = self._level(scale)
+        level = self._level(scale * math.sqrt(how.aspect ** abs(view.aspect)))
         height, width = self.size
         stretch = np.array([width / level.shape[1], height / level.shape[0]])
         # a level's pixel centres lie at (p + ½)·stretch − ½ in the cleaned picture
@@ -71,25 +73,23 @@ class Picture:
 
     def _placed(self, view: View, how: Draw):
         """(2×3 matrix from the cleaned picture to the canvas, its scale)."""
-        turn = _turn(math.radians(view.turn * how.rotation))
-        if view.mirror:
-            turn = turn * (-1, 1)                           # mirrored first, then turned
+        shape = _shape(view, how)
         share = how.scale[0] + view.size * (how.scale[1] - how.scale[0])
-        scale = _scale(turn, self.hull, self.size, share, how)
+        scale = float(_scale(shape, self.hull, self.size, share, how))
         canvas = np.array(how.canvas[::-1], float)
         at = np.array([view.across, view.down])
         if how.fit == "inside":                             # the hull within the canvas
-            around = scale * (self.hull @ turn.T)
+            around = scale * (self.hull @ shape.T)
             low, high = around.min(0), around.max(0)
             spare = canvas - 2 * MARGIN - (high - low)
             shift = MARGIN - 0.5 + at * spare - low         # pixel 0 reaches from −½ to ½
         else:                                               # the canvas within the picture
             sides = np.array(self.size[::-1], float)
-            seen = np.abs(turn.T) @ canvas / scale          # the box that the canvas covers
+            seen = np.abs(np.linalg.inv(shape)) @ canvas / scale     # the box that the canvas covers
             spare = np.maximum(sides - seen, 0)
             middle = (sides - 1) / 2 + (at - 0.5) * spare
-            shift = (canvas - 1) / 2 - scale * (turn @ middle)
-        return np.column_stack([scale * turn, shift]), scale
+            shift = (canvas - 1) / 2 - scale * (shape @ middle)
+        return np.column_stack([scale * shape, shift]), scale
 
     def _level(self, scale: float) -> np.ndarray:
         """The smallest level that is still as large as the copy needs."""
@@ -98,33 +98,37 @@ class Picture:
         return fit[-1] if fit else self.levels[0]
 
 
-def _turn(angle: float) -> np.ndarray:
-    """2×2: turned by `angle` radians, clockwise as y points down."""
-    cos, sin = math.cos(angle), math.sin(angle)
-    return np.array([[cos, -sin], [sin, cos]])
+def _shape(view: View, how: Draw) -> np.ndarray:
+    """2×2: mirrored, then made wider and lower (or the reverse), slanted, and turned, clockwise as y
+    points down. All but the slant keep areas or mirror them; none changes the scale."""
+    angle, slant = math.radians(view.turn * how.rotation), math.tan(math.radians(view.slant * how.shear))
+    cos, sin, wider = math.cos(angle), math.sin(angle), math.sqrt(how.aspect ** view.aspect)
+    across = -wider if view.mirror else wider
+    return np.array([[cos, -sin], [sin, cos]]) @ np.array([[across, slant / wider], [0, 1 / wider]])
 
 
-def _scale(turn, hull, size, share: float, how: Draw) -> float:
-    """Canvas pixels to a pixel of the cleaned picture.
+def _scale(shape, hull, size, share, how: Draw):
+    """Canvas pixels to a pixel of the cleaned picture, for each of the matrices `shape` (…, 2, 2).
 
-    inside: the turned hull, at its tighter side, fills `share` of the canvas;
+    inside: the shaped hull, at its tighter side, fills `share` of the canvas;
     cover: the canvas sees `share` of what it could see at most.
     """
-    high, wide = how.canvas
+    canvas = np.array(how.canvas[::-1], float)
     if how.fit == "inside":
-        x, y = np.ptp(hull @ turn.T, axis=0)
-        return share * min((wide - 2 * MARGIN) / x, (high - 2 * MARGIN) / y)
-    x, y = np.abs(turn.T) @ (wide, high)
-    return max(x / size[1], y / size[0]) / share
+        sides = np.ptp(hull @ np.swapaxes(shape, -1, -2), axis=-2)
+        return share * np.min((canvas - 2 * MARGIN) / sides, axis=-1)
+    return np.max(np.abs(np.linalg.inv(shape)) @ canvas / size[::-1], axis=-1) / share
 
 
 def scales(cleaned: Cleaned, how: Draw) -> tuple[float, float]:
-    """The least and the largest scale of any copy, but for rounding: looked for over the angles.
-    (Mirroring is a turn the other way as far as extents go, and the angles run both ways.)"""
-    angles = np.radians(np.linspace(-how.rotation, how.rotation, 65 if how.rotation else 1))
-    found = [_scale(_turn(angle), cleaned.hull, cleaned.pixels.shape[:2], share, how)
-             for angle in angles for share in how.scale]
-    return min(found), max(found)
+    """The least and the largest scale of any copy, but for rounding: looked for over the angles, at the
+    extremes of shear and aspect. (A mirror image is covered: all of them run both ways.)"""
+    ends = [(slant, aspect) for slant in ((-1, 1) if how.shear else (0,))
+            for aspect in ((-1, 1) if how.aspect > 1 else (0,))]
+    turns = np.linspace(-1, 1, 65) if how.rotation else [0.0]
+    shapes = np.array([_shape(View(turn, 0, 0, 0, 0, False, *end), how) for turn in turns for end in ends])
+    found = [_scale(shapes, cleaned.hull, cleaned.pixels.shape[:2], share, how) for share in how.scale]
+    return float(np.min(found)), float(np.max(found)) * math.sqrt(how.aspect)
 
 
 def picture(cleaned: Cleaned, how: Draw) -> Picture:
