@@ -18,19 +18,24 @@ class Reader:
     def read(self, shard: int, start: int, out: np.ndarray) -> None:
         """Rows start … start + len(out) of a shard into `out`, uint8 (n, H, W, C), contiguous."""
         one, file = self.shards[shard], self._files[shard]
-        if file is None:
-            read_compressed(one, start, out)
-            return
-        left = memoryview(out).cast("B")
-        at = one.offset + start * out[0].nbytes
-        while left:
-            got = os.preadv(file, [left], at)    # a call reads 2 GB at most
-            if not got:
-                raise ShardFault(one.path, "ended early while it was read", "run `make augment` again")
-            left, at = left[got:], at + got
+        try:
+            if file is None:
+                read_compressed(one, start, out)
+            else:
+                _read_at(file, one.offset + start * out[0].nbytes, memoryview(out).cast("B"))
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError) as error:
+            raise ShardFault(one.path, f"could not be read to its end ({error})", "run `make augment` again") from None
 
     def close(self):
         for file in self._files:
             if file is not None:
                 os.close(file)
         self._files = []
+
+
+def _read_at(file: int, at: int, left: memoryview) -> None:
+    while left:
+        got = os.preadv(file, [left], at)        # a call reads 2 GB at most
+        if not got:
+            raise EOFError("it was cut short while it was read")
+        left, at = left[got:], at + got

@@ -53,7 +53,9 @@ class Threads:
                 lent, pair = self._take(pending)
                 yield pair
         finally:                                 # also when the caller stops in the middle
-            wait([future for _, future, _ in pending] + [f for window in loaded.values() for f in window.reads])
+            begun = [f for f in [future for _, future, _ in pending]
+                     + [f for window in loaded.values() for f in window.reads] if not f.cancel()]
+            wait(begun)                          # a cancelled one would be waited for without end
             self._slots.extend([slot for slot, _, _ in pending] + ([lent] if lent else []))
 
     def _load_ahead(self, windows, loaded, pending, batch) -> None:

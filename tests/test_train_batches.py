@@ -1,0 +1,176 @@
+"""Both engines hand out the same batches, whatever the threads, the window and the compression."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+import train_helpers as t
+
+from data.errors import ShardFault
+from data.recipe import Train
+from data.shard import open_set
+from train import batches as batches_room
+from train.batches import open_batches, order
+from train.batches.reading import Reader
+
+CPU = torch.device("cpu")
+COMPRESSIONS = ("none", "lzf", "gzip")
+
+
+@pytest.fixture(scope="module", params=COMPRESSIONS)
+def shards(request, tmp_path_factory):
+    return open_set(t.written(tmp_path_factory.mktemp("set") / request.param, compression=request.param))
+
+
+@pytest.fixture
+def tiny_windows(monkeypatch):
+    """Windows and reads of a few rows: what is rare in a large set happens in every batch."""
+    monkeypatch.setattr(order, "CHUNK_BYTES", 7 * 20 * 28)
+
+    def engine(shards, split="train", rows=40, shuffle=True, **how):
+        made = open_batches(shards, split, Train(**how), 3, CPU, shuffle)
+        object.__setattr__(made.order, "window_bytes", rows * made.order.row_bytes)
+        return made
+    return engine
+
+
+def copies(engine, epoch=0, first=0):
+    return [(image.clone(), label.clone()) for image, label in engine.epoch(epoch, first)]
+
+
+def same(a, b) -> bool:
+    return len(a) == len(b) and all(torch.equal(x, y) for p, q in zip(a, b, strict=True)
+                                    for x, y in zip(p, q, strict=True))
+
+
+@pytest.mark.parametrize("rows", [1, 40, 90, 1000])
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("batch", [1, 9, 33])
+def test_threads_hand_out_what_memory_does(shards, tiny_windows, workers, rows, batch):
+    memory = tiny_windows(shards, rows=rows, batch=batch, engine="memory")
+    threads = tiny_windows(shards, rows=rows, batch=batch, engine="threads", workers=workers)
+    for epoch in (0, 1):
+        assert same(copies(threads, epoch), copies(memory, epoch))
+    threads.close()
+
+
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_unshuffled_batches_are_the_rows_on_disk(shards, tiny_windows, engine, split):
+    image, label = t.pixels(shards.folder, split)
+    got = copies(tiny_windows(shards, split, shuffle=False, batch=9, engine=engine))
+    assert np.array_equal(torch.cat([i for i, _ in got]).numpy(), image)
+    assert np.array_equal(torch.cat([k for _, k in got]).numpy(), label)
+
+
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+def test_each_row_keeps_its_label_when_shuffled(shards, tiny_windows, engine):
+    image, label = t.pixels(shards.folder, "train")
+    known = {i.tobytes(): k for i, k in zip(image, label, strict=True)}
+    got = copies(tiny_windows(shards, batch=9, engine=engine))
+    rows = [(i.numpy().tobytes(), int(k)) for images, labels in got for i, k in zip(images, labels, strict=True)]
+    assert all(known[i] == k for i, k in rows)
+    assert len({i for i, _ in rows}) == len(rows) == 9 * (len(label) // 9)
+
+
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+def test_starting_at_batch_k_is_skipping_k_batches(shards, tiny_windows, engine):
+    made = tiny_windows(shards, batch=9, engine=engine, workers=2)
+    whole = copies(made, 1)
+    for first in (0, 1, 5, len(whole) - 1, len(whole)):
+        assert same(copies(made, 1, first), whole[first:])
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_epoch_left_in_the_middle_does_not_disturb_the_next(shards, tiny_windows, workers):
+    made = tiny_windows(shards, batch=9, engine="threads", workers=workers)
+    whole = copies(made, 0)
+    for taken in range(len(whole)):
+        epoch = made.epoch(0)
+        for _ in range(taken):
+            next(epoch)
+        epoch.close()
+        assert same(copies(made, 0)[:6], whole[:6])
+    made.close()
+
+
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+def test_a_batch_stays_what_it_was_while_it_is_held(shards, tiny_windows, engine):
+    made = tiny_windows(shards, batch=9, engine=engine, workers=4)
+    expected = copies(made, 0)
+    for pair, was in zip(made.epoch(0), expected, strict=True):
+        if engine == "threads":                  # let the readers run as far ahead as they can
+            threading.Event().wait(0.005)
+        assert same([pair], [was])
+
+
+def test_threads_reuse_their_buffers(shards, tiny_windows):
+    made = tiny_windows(shards, batch=9, engine="threads")
+    places = {image.data_ptr() for epoch in range(3) for image, _ in made.epoch(epoch)}
+    assert len(places) <= batches_room.threads.AHEAD + 2
+
+
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+def test_a_split_smaller_than_a_batch_is_one_batch(shards, engine):
+    made = open_batches(shards, "train", Train(batch=10**12, engine=engine), 0, CPU, True)
+    assert [len(label) for _, label in copies(made)] == made.order.sizes == [153]
+
+
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_an_empty_split_has_no_batches(tmp_path, engine, shuffle):
+    shards = open_set(t.written(tmp_path / "set", {"val": ()}))
+    made = open_batches(shards, "val", Train(engine=engine), 0, CPU, shuffle)
+    assert copies(made) == made.order.sizes == []
+    made.close()
+
+
+def test_batches_are_bytes_and_class_numbers(shards):
+    image, label = next(open_batches(shards, "train", Train(batch=9), 0, CPU, True).epoch(0))
+    assert (image.dtype, label.dtype) == (torch.uint8, torch.int64)
+    assert image.shape == (9, *shards.row_shape)
+
+
+def test_auto_streams_what_does_not_fit(shards, monkeypatch):
+    assert open_batches(shards, "train", Train(), 0, CPU, True).name == "memory"
+    monkeypatch.setattr(batches_room, "_room", lambda device: 1000)
+    assert open_batches(shards, "train", Train(), 0, CPU, True).name == "threads"
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_a_shard_that_is_cut_while_it_is_read_is_named(tmp_path, tiny_windows, compression):
+    shards = open_set(t.written(tmp_path / "set", compression=compression))
+    path = shards.folder / "train-00000.h5"
+    made = tiny_windows(shards, batch=9, engine="threads", workers=1)
+    with open(path, "rb+") as f:
+        f.truncate(9000)
+    with pytest.raises(ShardFault, match=r"train-00000\.h5"):
+        copies(made)
+    made.close()
+
+
+def within(seconds: float, body) -> None:
+    """`body()` in a thread of its own, so that a deadlock fails the test and does not hold it."""
+    done = threading.Event()
+    threading.Thread(target=lambda: (body(), done.set()), daemon=True).start()
+    assert done.wait(seconds), "hangs"
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_closing_the_engine_before_its_epoch_does_not_hang(tmp_path, tiny_windows, monkeypatch, workers):
+    """An interrupt unwinds in this order: the run closes its engines, then the epoch is let go."""
+    shards = open_set(t.written(tmp_path / "set"))
+    read = Reader.read
+    monkeypatch.setattr(Reader, "read", lambda *a: (time.sleep(0.002), read(*a)))     # reads are still queued
+
+    def body():
+        for taken in range(1, 16):
+            made = tiny_windows(shards, batch=9, engine="threads", workers=workers)
+            epoch = made.epoch(0)
+            for _ in range(taken):
+                next(epoch)
+            made.close()
+            epoch.close()
+    within(30, body)
