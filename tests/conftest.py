@@ -106,7 +106,7 @@ def leftovers(folder) -> list[str]:
 
 def contents(folder) -> dict[str, bytes]:
     """The bytes of every shard."""
-    return {p.name: p.read_bytes() for p in sorted(folder.glob("*.h5"))}
+    return {p.name: p.read_bytes() for p in sorted(folder.glob("[!.]*.h5"))}
 
 
 @pytest.fixture

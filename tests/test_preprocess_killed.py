@@ -1,0 +1,107 @@
+"""A build that was ended half-way, however, goes on where it stopped and ends with the same bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import contents, leftovers
+
+
+@pytest.fixture
+def start(folder, recipe_file, tmp_path):
+    """Starts the command in a process group of its own: start(out, workers) -> Popen."""
+    images, recipe = folder(a=40, b=40), recipe_file(draw={"copies": 60, "canvas": [64, 64]})
+    started = []
+
+    def call(out, workers, *more):
+        started.append(subprocess.Popen(
+            [sys.executable, "-m", "preprocess", "--recipe", recipe, "--data", images, "--out", out, "--workers",
+             str(workers), *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True))
+        return started[-1]
+    yield call
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def finished(out) -> dict[str, int]:
+    return {p.name: p.stat().st_mtime_ns for p in out.glob("[!.]*.h5")}
+
+
+def until_half(process, out, shards=2):
+    """Wait until some shards are there and others are not."""
+    for _ in range(2000):
+        if len(finished(out)) >= shards:
+            assert process.poll() is None, "the build was over too soon for this test"
+            return finished(out)
+        time.sleep(0.005)
+    raise AssertionError("no shards appeared")
+
+
+def group_is_gone(process) -> bool:
+    for _ in range(100):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(start, tmp_path):
+    out = tmp_path / "killed"
+    process = start(out, 1)
+    kept = until_half(process, out)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (out / "dataset.json").exists()
+    facts = [start(place, 2, "--json").communicate() for place in (out, tmp_path / "whole")]
+    one, two = (json.loads(text) for text, _ in facts)
+    assert one["digest"] == two["digest"]
+    assert contents(out) == contents(tmp_path / "whole")
+    assert kept.items() <= finished(out).items()
+    assert leftovers(out) == []
+
+
+@pytest.mark.parametrize(("number", "everyone", "workers"), [
+    (signal.SIGINT, True, 2), (signal.SIGTERM, False, 2), (signal.SIGINT, True, 1)], ids=str)
+def test_interrupted_is_one_line_and_nothing_by_halves(start, tmp_path, number, everyone, workers):
+    out = tmp_path / "out"
+    process = start(out, workers)
+    kept = until_half(process, out)
+    (os.killpg if everyone else os.kill)(process.pid, number)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert len(err.strip().splitlines()) == 1, err
+    assert err.startswith("interrupted; ")
+    assert leftovers(out) == []
+    assert not (out / "dataset.json").exists()
+    assert kept.items() <= finished(out).items()
+    assert group_is_gone(process)
+
+
+def test_a_worker_that_the_system_ends_is_one_line(start, tmp_path):
+    out = tmp_path / "out"
+    process = start(out, 2)
+    until_half(process, out, 1)
+    for entry in os.listdir("/proc") if os.path.isdir("/proc") else pytest.skip("no /proc to find a worker in"):
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as f:
+                mine = os.getpgid(int(entry)) == process.pid and b"popen_loky" in f.read()
+        except (OSError, ValueError):
+            continue
+        if mine:
+            os.kill(int(entry), signal.SIGKILL)
+            break
+    else:
+        raise AssertionError("no worker found")
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 2, err
+    assert "lack of memory" in err
+    assert len(err.strip().splitlines()) == 1, err
+    assert leftovers(out) == []

@@ -1,0 +1,53 @@
+"""The contact sheet: a PNG, whole or not at all, and no shards."""
+
+import os
+
+import numpy as np
+import pytest
+from conftest import page, save
+from PIL import Image
+
+
+def test_a_sheet_has_a_row_a_class_and_makes_no_shards(folder, augment, tmp_path):
+    sheet = tmp_path / "deep" / "er" / "sheet.png"
+    ran = augment(folder(a=3, b=3, c=3), "--preview", sheet)
+    assert ran.code == 0, ran
+    assert not (tmp_path / "shards").exists()
+    assert os.listdir(sheet.parent) == ["sheet.png"]
+    with Image.open(sheet) as picture:
+        assert picture.format == "PNG"
+        pixels = np.asarray(picture)
+    assert pixels.shape[2] == 3
+    again = sheet.read_bytes()
+    assert augment(tmp_path / "images", "--preview", sheet).code == 0
+    assert sheet.read_bytes() == again
+
+
+def test_a_sheet_of_odd_classes(tmp_path, augment):
+    for name in ("日本", "new\nline", "x" * 150, "\udcff\udcfe"):
+        save(tmp_path / "images" / name / "1.png", page(1))
+    (tmp_path / "images" / "bad").mkdir()
+    (tmp_path / "images" / "bad" / "1.png").write_bytes(b"x")
+    save(tmp_path / "images" / "thin" / "1.png", np.arange(300, dtype=np.uint16).astype(np.uint8)[None, :, None] % 250)
+    for channels in (1, 3):
+        ran = augment(tmp_path / "images", "--preview", tmp_path / "s.png", "--set", f"clean.channels={channels}")
+        assert ran.code == 0, ran
+
+
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_a_sheet_of_arrays(tmp_path, augment, write):
+    write(tmp_path / "a.npz", x=np.stack([page(i) for i in range(4)]), y=[0, 1, 0, 1])
+    assert augment(tmp_path / "a.npz", "--preview", tmp_path / "s.png").code == 0
+
+
+def test_a_sheet_that_cannot_be_is_one_line(folder, refused, tmp_path):
+    images = folder(a=2, b=2)
+    (tmp_path / "taken").mkdir()
+    refused(images, "--preview", tmp_path / "taken")
+    (tmp_path / "file").touch()
+    refused(images, "--preview", tmp_path / "file" / "s.png")
+    for label in "ab":
+        (tmp_path / "none" / label).mkdir(parents=True)
+        (tmp_path / "none" / label / "1.png").write_bytes(b"")
+    assert "no usable image" in refused(tmp_path / "none", "--preview", tmp_path / "s.png")
+    assert not (tmp_path / "s.png").exists()
