@@ -2,6 +2,7 @@
 
 import inspect
 
+import torch
 from torch import nn
 
 from data.errors import RecipeFault
@@ -25,7 +26,10 @@ def build_model(name: str, arguments: dict, channels: int, classes: int, canvas:
         if argument not in known:
             raise RecipeFault(f"[model] {argument}", f"is not an argument of '{name}'", nearest(argument, known))
     try:
-        return make(channels=channels, classes=classes, canvas=canvas, **arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise RecipeFault(f"[model] '{name}' with {arguments}", f"cannot be built ({error})",
+        model = make(channels=channels, classes=classes, canvas=canvas, **arguments)
+        with torch.no_grad():                    # what would only fail in the first step fails here
+            model.eval()(torch.zeros(1, channels, *canvas))
+        return model.train()
+    except (TypeError, ValueError, RuntimeError, LookupError, ArithmeticError) as error:
+        raise RecipeFault(f"[model] '{name}' with {arguments}", f"cannot be built ({str(error).partition(chr(10))[0]})",
                           "see recipes/sample.toml for values that work") from None

@@ -28,6 +28,8 @@ def resnet(channels: int, classes: int, canvas, *, widths=(32, 64, 128), depth: 
 
     The mean over all places makes the head's size independent of the canvas.
     """
+    if not widths or min(*widths, depth, stem_stride) < 1:
+        raise ValueError("depth, stem_stride and every width must be 1 at least")
     layers = [nn.Conv2d(channels, widths[0], 3, stem_stride, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
     cin = widths[0]
     for i, width in enumerate(widths):

@@ -1,0 +1,95 @@
+"""The budget is a contract on any machine; a run that fits is steered by its steps alone."""
+
+import itertools
+
+import pytest
+
+from train.clock import Clock
+
+BUDGETS = [1.0, 20.0, 600.0, 36_000.0]
+
+
+class Machine:
+    """A machine whose seconds pass only when it works."""
+
+    def __init__(self):
+        self.time = 1000.0
+
+    def clock(self, budget, started_for=2.0, before=0.0) -> Clock:
+        clock = Clock(budget, self.time - started_for, before, now=lambda: self.time)
+        clock.begin()
+        return clock
+
+
+def drive(machine, clock, steps, step_seconds, closing=0.0) -> list[float]:
+    """The progress seen before each step, and the one that ended the run."""
+    seen = []
+    for step in itertools.count():
+        seen.append(clock.progress(step, steps))
+        if seen[-1] >= 1:
+            return seen
+        machine.time += step_seconds
+        clock.closes_in(step_seconds + closing)
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("slowness", [0.01, 0.5, 0.99, 1.5, 10, 1000])
+def test_progress_rises_from_nothing_to_the_end_and_never_falls(budget, slowness):
+    machine, steps = Machine(), 400
+    seen = drive(machine, machine.clock(budget, 0.1 * budget), steps, slowness * budget / steps / 10)
+    assert seen[0] == 0
+    assert all(0 <= a <= b <= 1 for a, b in itertools.pairwise(seen))
+    assert len(seen) <= steps + 1
+
+
+@pytest.mark.parametrize("budget", BUDGETS[1:])
+def test_a_run_that_fits_is_steered_by_its_steps_alone(budget):
+    for jitter in (1.0, 0.3):                    # machines of two speeds take the same road to the bit
+        machine, steps = Machine(), 300
+        seen = drive(machine, machine.clock(budget, 0.1 * budget), steps, jitter * 0.5 * budget / steps)
+        assert seen == [n / steps for n in range(steps + 1)]
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("step_share", [0.001, 0.01, 0.05, 0.2])
+@pytest.mark.parametrize("closing_share", [0.0, 0.05])
+def test_however_slow_the_machine_the_end_comes_before_the_budget(budget, step_share, closing_share):
+    machine = Machine()
+    clock = machine.clock(budget, 0.1 * budget)
+    seen = drive(machine, clock, 10**9, step_share * budget, closing_share * budget)
+    assert seen[-1] == 1
+    assert clock.elapsed() + closing_share * budget < budget
+
+
+@pytest.mark.parametrize("step_share", [0.001, 0.01])
+def test_a_slow_machine_anneals_all_the_way(step_share):
+    machine = Machine()
+    seen = drive(machine, machine.clock(600), 10**9, step_share * 600)
+    assert seen[-2] > 1 - 3 * step_share
+    assert max(b - a for a, b in itertools.pairwise(seen[:-1])) < 3 * step_share
+
+
+def test_the_deadline_leaves_room_for_what_follows_the_last_step():
+    machine = Machine()
+    clock = machine.clock(600)
+    before = clock.deadline()
+    assert before < 600
+    clock.closes_in(10)
+    clock.closes_in(4)                           # the longest counts
+    assert clock.deadline() <= before - 10
+    assert clock.deadline() + 10 < 600
+
+
+def test_start_up_and_the_run_before_count():
+    machine = Machine()
+    assert machine.clock(600, started_for=50).elapsed() >= 50
+    assert machine.clock(600, started_for=50, before=100).elapsed() >= 150
+    assert machine.clock(60, started_for=70).progress(0, 100) == 1
+    assert machine.clock(60, started_for=1, before=70).progress(0, 100) == 1
+
+
+def test_a_late_start_still_leaves_the_schedule_some_time():
+    machine = Machine()
+    seen = drive(machine, machine.clock(60, started_for=50), 10**9, 0.1)
+    assert seen[0] == 0
+    assert len(seen) > 20
