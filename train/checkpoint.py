@@ -1,11 +1,14 @@
 """best.pth and last.pth: plain values and tensors that torch.load(weights_only=True) accepts."""
 
+import io
+import math
 import pickle
+import warnings
 from pathlib import Path
 
 import torch
 
-from data.errors import CheckpointFault
+from data.errors import CheckpointFault, RecipeFault
 from data.files import publish
 from data.recipe import make_recipe, recipe_tables
 from data.shard import ShardSet
@@ -25,15 +28,18 @@ def describe(shards: ShardSet, recipe) -> dict:
 
 def save(path, content: dict) -> None:
     """Whole or not at all. Raises MachineFault: disk full, no permission."""
+    held = io.BytesIO()      # torch's own writer hides what a full disk says behind errors of its format
+    torch.save(content, held)
     with publish(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(held.getbuffer())
 
 
 def load(path) -> dict:
     """A checkpoint on the CPU. CheckpointFault: missing, damaged, of pickled objects, of another schema."""
     path = Path(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):     # of odd pickles, which are refused in one line
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointFault(path, "does not exist", "run `make train` first, or name another MODEL") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError,
@@ -47,7 +53,20 @@ def load(path) -> dict:
     for key, kind in _BEST.items():
         if not isinstance(content.get(key), kind):
             raise CheckpointFault(path, f"lacks a {kind.__name__} '{key}'", "use one that `make train` wrote")
+    if not _sound(content):
+        raise CheckpointFault(path, "is damaged (its classes, canvas, channels, mean and std make no sense)",
+                              "use one that `make train` wrote")
     return content
+
+
+def _sound(content: dict) -> bool:
+    """What the model is built from and the rows are normalised with, since any file can be given."""
+    classes, canvas, channels = content["classes"], content["canvas"], content["channels"]
+    return (len(classes) > 0 and all(isinstance(c, str) for c in classes) and len(set(classes)) == len(classes)
+            and len(canvas) == 2 and all(type(side) is int and 0 < side <= 4096 for side in canvas)
+            and channels in (1, 3) and all(isinstance(name, str) for name in content["arguments"])
+            and all(len(content[key]) == channels and all(type(v) in (int, float) and math.isfinite(v)
+                                                          for v in content[key]) for key in ("mean", "std")))
 
 
 def restore(path):
@@ -55,11 +74,11 @@ def restore(path):
     from train.models import build_model
     content = load(path)
     recipe = make_recipe(content["recipe"], f"{path} recipe")
-    model = build_model(content["model"], content["arguments"], content["channels"], len(content["classes"]),
-                        tuple(content["canvas"]))
     try:
+        model = build_model(content["model"], content["arguments"], content["channels"], len(content["classes"]),
+                            tuple(content["canvas"]))
         model.load_state_dict(content["weights"])
-    except RuntimeError as error:
-        raise CheckpointFault(path, f"does not fit its own model ({str(error).splitlines()[0]})",
+    except (RecipeFault, RuntimeError, AttributeError, TypeError, LookupError, ValueError) as error:
+        raise CheckpointFault(path, f"does not fit its own model ({str(error).partition(chr(10))[0]})",
                               "train it again") from None
     return model, recipe, content
