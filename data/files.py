@@ -17,6 +17,8 @@ def publish(path):
     Raises MachineFault where the disk is full or the folder may not be written.
     """
     path = Path(path)
+    if path.is_dir():
+        raise MachineFault(path, "is a folder", "choose another name, or move it away")
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
         yield temporary

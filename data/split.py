@@ -33,6 +33,9 @@ def split_sources(labels, digests, official, asked: Split, seed: int, classes) -
     home = _home_class(labels, digests)
     for label, name in enumerate(classes):
         rows = np.flatnonzero((home == label) & (out == "train"))
+        if not len(rows):
+            raise SourceFault(f"class '{name}'", "has no training image that is not also one of another class",
+                              "add images to it, or remove the class")
         for part, members in _cut(rows, digests, wanted, asked, seed, name).items():
             out[members] = part
     return out

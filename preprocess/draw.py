@@ -135,7 +135,7 @@ def picture(cleaned: Cleaned, how: Draw) -> Picture:
     """The pyramid under all scales that the recipe can ask for, at most √2 apart.
     BadPicture: a side so long, or so much longer than the other, that it cannot be drawn."""
     least, largest = scales(cleaned, how)
-    image, hull = _with_room(cleaned, math.ceil(1 / least))
+    image, hull = _with_room(cleaned, math.ceil(math.sqrt(how.aspect) / least))
     levels, share = [], min(1.0, largest)
     while True:
         levels.append(resize(image, *(max(1, math.ceil(side * share)) for side in image.shape[:2])))

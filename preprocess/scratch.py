@@ -90,6 +90,7 @@ def _write(folder, number, key, facts: Facts, pictures) -> None:
     pixels, tables = _files(folder, number)
     good = [(row, p) for row, p in enumerate(pictures) if p]
     levels, at = [], 0
+    tables.unlink(missing_ok=True)      # of another recipe: they must not be found beside these pixels
     with publish(pixels) as temporary, open(temporary, "wb") as f:
         for row, p in good:
             for level in p.levels:
@@ -108,12 +109,13 @@ def _write(folder, number, key, facts: Facts, pictures) -> None:
 def read_facts(folder: Path, number: int, key: str) -> Facts | None:
     """The facts of a part that is on disk whole and under this key, else None."""
     pixels, tables = _files(folder, number)
-    if not tables.exists() or not pixels.exists():
+    try:
+        with open(tables, "rb") as f, np.load(f) as z:      # numpy leaves a damaged file open
+            if str(z["key"]) != key or pixels.stat().st_size != z["levels"][:, 2:].prod(axis=1).sum():
+                return None
+            return Facts(z["digests"].tolist(), z["sizes"].tolist(), z["faults"].tolist())
+    except Exception:                   # none there, or damaged in one of zipfile's and numpy's many ways
         return None
-    with np.load(tables) as z:
-        if str(z["key"]) != key:
-            return None
-        return Facts(z["digests"].tolist(), z["sizes"].tolist(), z["faults"].tolist())
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,13 @@ def test_publish_leaves_nothing_behind_what_fails(tmp_path, error):
     assert os.listdir(tmp_path) == ["x"]
 
 
+def test_a_folder_in_the_files_place_is_named(tmp_path):
+    (tmp_path / "x").mkdir()
+    with pytest.raises(MachineFault, match=r"/x: is a folder"), publish(tmp_path / "x"):
+        pass
+    assert os.listdir(tmp_path) == ["x"]
+
+
 def test_a_file_too_large_for_the_system_is_the_machines_fault(tmp_path):
     code = f"""
 import resource

@@ -130,6 +130,11 @@ def test_a_class_without_official_training_images_is_refused():
         cut(official=["test" if label == 2 else "train" for label in LABELS], val=0)
 
 
+def test_a_class_of_other_classes_pictures_is_refused():
+    with pytest.raises(SourceFault, match="'y'"):
+        cut(labels=[0] * 6 + [1] * 6, digests=[*"abcdef"] * 2, classes=("x", "y"), val=1, test=1)
+
+
 def test_duplicates_are_reported_by_name():
     found = duplicates([0, 0, 1, 1, 1], ["a", "a", "a", "b", "b"], ["train", "train", "train", "train", "test"],
                        ["p", "q", "r", "s", "t"])

@@ -39,14 +39,15 @@ CANVASES = [(16, 16), (24, 17), (9, 40), (61, 8)]
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("canvas", CANVASES, ids=str)
 @pytest.mark.parametrize("roi", [True, False], ids=["region", "page"])
-def test_nothing_of_a_character_is_cut_off(size, canvas, roi, monkeypatch):
+@pytest.mark.parametrize("more", [{}, {"shear": 20.0, "aspect": 1.4}], ids=["as it is", "slanted"])
+def test_nothing_of_a_character_is_cut_off(size, canvas, roi, more, monkeypatch):
     seen = {}
 
     def warp(level, matrix, shape, **how):               # the same copy, and the wall that its canvas hangs on
         seen["wall"] = cv2.warpAffine(level, matrix + np.array([0, 0, 80]), (shape[0] + 160, shape[1] + 160), **how)
         return cv2.warpAffine(level, matrix, shape, **how)
     monkeypatch.setattr(draw, "cv2", types.SimpleNamespace(**{**vars(cv2), "warpAffine": warp}))
-    how = Draw(canvas=canvas, copies=1, rotation=180, scale=(0.3, 1.0), flip=0.5)
+    how = Draw(canvas=canvas, copies=1, rotation=180, scale=(0.3, 1.0), flip=0.5, **more)
     image = glyph(*size)
     cleaned = cut_out(image, (image[..., 0] > 0).astype(np.uint8) * 255, dataclasses.replace(INK, roi=roi), how)
     ready = picture(cleaned, how)

@@ -1,0 +1,93 @@
+"""Cleaned pictures between the stages: found again whole and under the same key, or made anew."""
+
+import os
+
+import numpy as np
+import pytest
+from conftest import page
+
+from data.recipe import make_recipe
+from data.source import open_source
+from preprocess import scratch
+from preprocess.draw import PLAIN
+from preprocess.scratch import Part, clean_part, part_key, read_facts
+
+
+@pytest.fixture
+def part(folder, tables, tmp_path):
+    """A part of 13 pictures, one of them bad: (folder, key, a function that makes it)."""
+    images = folder(a=6, b=6)
+    (images / "a" / "bad.png").write_bytes(b"x")
+    source, recipe, place = open_source(images), make_recipe(tables()), tmp_path / "clean"
+    place.mkdir()
+
+    def make(key="k"):
+        return clean_part(place, 0, key, source.reader(place), source.paths, recipe)
+    return place, make, recipe
+
+
+def test_what_is_read_again_is_what_was_made(part):
+    place, make, _ = part
+    assert read_facts(place, 0, "k") is None
+    facts = make()
+    assert facts.faults[6] == "not a picture"
+    assert facts.sizes[0] == [37, 53]
+    assert len(set(facts.digests)) == 13
+    assert read_facts(place, 0, "k") == facts
+    before = {p: p.stat().st_mtime_ns for p in place.iterdir()}
+    assert make() == facts
+    assert before == {p: p.stat().st_mtime_ns for p in place.iterdir()}
+
+
+def test_a_picture_drawn_from_disk_is_the_one_drawn_from_memory(part):
+    from preprocess.clean import clean
+    from preprocess.draw import chance, picture
+    place, make, recipe = part
+    make()
+    for row, seed in ((0, 0), (5, 5)):
+        pixels = page(seed, 37 + seed % 5, 53 - seed % 7, 1)
+        fresh = picture(clean(pixels, recipe.clean, recipe.draw), recipe.draw)
+        for view in (PLAIN, chance(1, 2, 3, recipe.draw)):
+            assert (Part(place, 0).picture(row).draw(view, recipe.draw) == fresh.draw(view, recipe.draw)).all()
+
+
+@pytest.mark.parametrize("harm", ["no tables", "no pixels", "short pixels", "short tables", "foreign tables",
+                                  "other key"])
+def test_what_is_not_whole_is_made_anew(part, harm):
+    place, make, _ = part
+    facts = make()
+    pixels, tables = place / "clean-00000.u8", place / "clean-00000.npz"
+    whole = pixels.read_bytes()
+    if harm.startswith("no"):
+        (tables if harm == "no tables" else pixels).unlink()
+    elif harm.startswith("short"):
+        path = tables if harm == "short tables" else pixels
+        os.truncate(path, path.stat().st_size // 2)
+    elif harm == "foreign tables":
+        np.savez(tables, key="k")
+    key = "other" if harm == "other key" else "k"
+    assert read_facts(place, 0, key) is None
+    assert make(key) == facts
+    assert pixels.read_bytes() == whole
+
+
+def test_pixels_of_another_recipe_are_never_found_beside_old_tables(part, monkeypatch):
+    place, make, _ = part
+    make("old")
+
+    def killed(*arguments, **columns):
+        raise KeyboardInterrupt
+    with monkeypatch.context() as m:
+        m.setattr(scratch.np, "savez", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make("new")
+    assert read_facts(place, 0, "old") is None
+
+
+def test_the_key_knows_files_and_recipe(folder, tables):
+    images = folder(a=3, b=3)
+    one = part_key(make_recipe(tables()), open_source(images))
+    assert one == part_key(make_recipe(tables(train={"lr": 0.1}, split={"val": 0.4})), open_source(images))
+    assert one != part_key(make_recipe(tables(clean={"offset": 3})), open_source(images))
+    os.utime(images / "a" / "000.png", ns=(1, 1))
+    assert one != part_key(make_recipe(tables()), open_source(images))
