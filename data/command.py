@@ -49,7 +49,7 @@ def run(body, args) -> int:
         print(_one_line(fault), file=sys.stderr)
         return EXIT_USER
     except KeyboardInterrupt as stop:
-        print(f"interrupted; {stop or 'what was finished is kept'}", file=sys.stderr)
+        print(f"interrupted; {str(stop) or 'what was finished is kept'}", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:                      # `… | head`: nobody reads on
         sys.stdout = None

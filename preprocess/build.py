@@ -5,7 +5,9 @@ build again after it was killed and it makes the rest.
 """
 
 import shutil
+import signal
 from importlib.metadata import version
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import cv2
@@ -165,13 +167,24 @@ def _run(tasks, workers: int, weights: list[int], verb: str, unit: str) -> list:
         pool = joblib.Parallel(n_jobs=max(1, min(workers, len(weights))), max_nbytes=None,
                                return_as="generator_unordered")
         try:
-            for i, result in pool(calls):
+            for i, result in _deaf(pool, calls):
                 results[i] = result
                 bar.update(weights[i])
         except TerminatedWorkerError:
             raise MachineFault(f"{verb}ing", "the system ended a worker, most likely for lack of memory",
                                "ask for fewer --workers, or lower shards.megabytes") from None
     return results
+
+
+def _deaf(pool, calls):
+    """The pool's results. Its workers never hear ctrl-C, which each would answer with a traceback: this
+    process hears it and ends them. (A blocked signal stays blocked in the processes that are started.)"""
+    resource_tracker.ensure_running()        # else it is started on the way, and unblocks the signal for all
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool(calls)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _numbered(i, function, arguments):

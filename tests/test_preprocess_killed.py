@@ -85,21 +85,38 @@ def test_interrupted_is_one_line_and_nothing_by_halves(start, tmp_path, number, 
     assert group_is_gone(process)
 
 
+def workers_of(process) -> list[int]:
+    """The process numbers of its workers."""
+    found = []
+    for entry in os.listdir("/proc") if os.path.isdir("/proc") else pytest.skip("no /proc to find workers in"):
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as f:
+                if os.getpgid(int(entry)) == process.pid and b"popen_loky" in f.read():
+                    found.append(int(entry))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.1])
+def test_workers_that_are_just_starting_do_not_answer_ctrl_c(start, tmp_path, pause):
+    process = start(tmp_path / "out", 2)
+    while not workers_of(process):
+        assert process.poll() is None
+        time.sleep(0.005)
+    time.sleep(pause)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert err == "interrupted; what was finished is kept\n"
+    assert group_is_gone(process)
+
+
 def test_a_worker_that_the_system_ends_is_one_line(start, tmp_path):
     out = tmp_path / "out"
     process = start(out, 2)
     until_half(process, out, 1)
-    for entry in os.listdir("/proc") if os.path.isdir("/proc") else pytest.skip("no /proc to find a worker in"):
-        try:
-            with open(f"/proc/{entry}/cmdline", "rb") as f:
-                mine = os.getpgid(int(entry)) == process.pid and b"popen_loky" in f.read()
-        except (OSError, ValueError):
-            continue
-        if mine:
-            os.kill(int(entry), signal.SIGKILL)
-            break
-    else:
-        raise AssertionError("no worker found")
+    os.kill(workers_of(process)[0], signal.SIGKILL)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 2, err
     assert "lack of memory" in err
