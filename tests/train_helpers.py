@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from data.recipe import make_recipe, recipe_tables
@@ -92,7 +94,10 @@ def pixels(folder: Path, split: str):
 
 def train(capsys, shards, *more, out="runs/x") -> Ran:
     """`python -m train` in this process, where the test stands."""
+    import torch
+
     from train.__main__ import main
+    torch.set_num_threads(1)                     # steps this small only wait for a second one
     capsys.readouterr()
     code = main(["--shards", str(shards), "--out", str(out), "--device", "cpu", *map(str, more)])
     return Ran(code, *capsys.readouterr())
@@ -136,3 +141,33 @@ def same_weights(a, b) -> bool:
 def environment() -> dict:
     """For commands in processes of their own, wherever they stand."""
     return os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """Commands write ./best.pth where they stand; pictures of curves are tested elsewhere."""
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("train.report.draw_curves", lambda path, history: None)
+    yield tmp_path
+    signal.signal(signal.SIGTERM, before)
+
+
+def at_step(monkeypatch, number: int, deed) -> None:
+    """`deed()` right after the optimiser's step `number`."""
+    from train.loop import Run
+    step = Run._step
+
+    def stepped(self, *batch, lr):
+        step(self, *batch, lr=lr)
+        if self.position.step == number:
+            deed()
+    monkeypatch.setattr(Run, "_step", stepped)
+
+
+class Killed(BaseException):
+    """The power goes: nothing of ours may catch it."""
+
+
+def die():
+    raise Killed

@@ -10,7 +10,7 @@ from dataclasses import replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from data.command import parser, run  # noqa: E402
-from data.errors import CheckpointFault, RecipeFault  # noqa: E402
+from data.errors import CheckpointFault, MachineFault, RecipeFault, ShardFault  # noqa: E402
 
 FREE_TO_CHANGE = {"budget", "engine", "workers", "pin_memory"}   # these leave a resumed run the same run
 
@@ -39,6 +39,11 @@ def train(args, started: float) -> dict:
         raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
     asked, shards_folder = _asked(args)
     shards = open_set(shards_folder)
+    if not shards.rows("train"):
+        raise ShardFault(shards.folder, "holds no training rows", "name the shards of a recipe, not those of a score")
+    make_folder(".")                             # best.pth comes to lie here: better refused now than in an hour
+    if Path("best.pth").is_dir():
+        raise MachineFault("best.pth", "is a folder, where the model comes to lie", "move it away")
     recipe = _with_shards(asked, shards)
     out = make_folder(args.out or f"runs/{recipe.name}")
     budget = parse_duration(args.budget) if args.budget else parse_duration(recipe.train.budget)
@@ -55,9 +60,6 @@ def train(args, started: float) -> dict:
     run_ = Run(shards, recipe, out, device, clock)
     if last:
         run_.resume(last)
-    else:
-        for name in ("last.pth", "best.pth"):    # of an earlier run, which must not be resumed by mistake
-            (out / name).unlink(missing_ok=True)
     print(f"{recipe.name}: {recipe.model.name}, {sum(p.numel() for p in run_.model.parameters()):,} parameters, on "
           f"{device}; {shards.rows('train')} training rows, {run_.train.name} engine; {budget:g} s")
     try:
@@ -66,8 +68,7 @@ def train(args, started: float) -> dict:
     finally:
         if run_.position.history:
             draw_curves(out / "curves.png", run_.position.history)
-        if (out / "best.pth").exists():
-            shutil.copyfile(out / "best.pth", "best.pth")
+        _bring_here(out / "best.pth")
     at = run_.position
     rate, wait = at.images / max(at.training, 1e-9), at.waiting / max(at.training, 1e-9)
     seconds = clock.elapsed()
@@ -80,6 +81,15 @@ def train(args, started: float) -> dict:
             "best": str(out / "best.pth"), "device": str(device), "threads": torch.get_num_threads()}
 
 
+def _bring_here(best: Path) -> None:
+    """A copy of the run's best.pth, where the user stands."""
+    from data.files import publish
+    here = Path("best.pth")
+    if best.exists() and not (here.exists() and here.samefile(best)):
+        with publish(here) as temporary:
+            shutil.copyfile(best, temporary)
+
+
 def _asked(args):
     """(the recipe asked for, the folder of shards)."""
     from data.recipe import make_recipe, read_recipe
@@ -89,6 +99,9 @@ def _asked(args):
         recipe = read_recipe(args.recipe, args.set)
         return recipe, Path(args.shards or f"shards/{recipe.name}")
     carried = read_index(args.shards).get("recipe", {})
+    if isinstance(carried, dict) and isinstance(carried.get("model"), dict):
+        model = dict(carried["model"])           # as a recipe file has it, so that --set model.widths=… finds it
+        carried = {**carried, "model": {**(model.pop("args", None) or {}), **model}}
     return make_recipe(override(carried, args.set), f"{args.shards}/dataset.json"), Path(args.shards)
 
 
@@ -112,8 +125,9 @@ def _last(out: Path, recipe, shards) -> dict | None:
         print(f"{path} does not exist: beginning at the beginning")
         return None
     last = load(path)
-    if "position" not in last:
-        raise CheckpointFault(path, "cannot be resumed from (it holds no optimiser)", "train without --resume")
+    position = last.get("position")
+    if not isinstance(position, dict) or type(position.get("seconds")) is not float:
+        raise CheckpointFault(path, "cannot be resumed from (it holds no place in a run)", "train without --resume")
     if last["dataset"] != shards.index["digest"]:
         raise CheckpointFault(path, f"was trained on other shards than {shards.folder}", "train without --resume")
     before, now = (recipe_tables(r) for r in (make_recipe(last["recipe"], str(path)), recipe))

@@ -1,14 +1,16 @@
 """One training run: from shards to best.pth, within its budget, from where it stopped."""
 
+import math
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from data.errors import TrainingFault
+from data.errors import CheckpointFault, TrainingFault
 from data.recipe import Recipe
 from data.shard import ShardSet
 from train.batches import open_batches
@@ -17,13 +19,14 @@ from train.clock import Clock
 from train.device import Normalise, autocast, keep_freed_memory, synchronise
 from train.evaluate import evaluate, loss_and_top1
 from train.interrupts import held_back
-from train.models import build_model
+from train.models import build_model, check_batch
 from train.optimizer import make_optimizer, set_lr
 from train.report import write_metrics
 from train.schedule import lr_at
 
 GLANCE = 1.0                 # seconds between two looks at the device's accumulators: each look waits for it
 KEEP = 30.0                  # seconds between two checkpoints inside a long epoch
+CURE = "lower train.lr, or raise train.warmup; earlier checkpoints are kept"
 
 
 @dataclass
@@ -53,8 +56,11 @@ class Run:
                                  len(shards.classes), shards.row_shape[:2])
         self.model.to(device, memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.model, self.how)
+        # running mean of weights and of batch statistics: what is evaluated and kept as best
+        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.how.ema), use_buffers=True)
         self.normalise = Normalise(shards.index["mean"], shards.index["std"], device)
         self.train = open_batches(shards, "train", self.how, recipe.seed, device, shuffle=True)
+        check_batch(self.model, self._batch(), self.normalise(torch.zeros(1, *shards.row_shape, device=device)))
         self.val = open_batches(shards, "val", self.how, recipe.seed, device, shuffle=False)
         self.steps = self.how.epochs * len(self.train.order.sizes)
         self.position = Position()
@@ -69,6 +75,9 @@ class Run:
         if self.clock.progress(0, 1) >= 1:
             raise TrainingFault("--budget", f"of {self.clock.budget:g} s is spent before the first step "
                                 f"({self.clock.elapsed():.1f} s)", "give more")
+        if not self.position.step:               # what an earlier run left must not be taken for this one's
+            for name in ("last.pth", "best.pth", "metrics.csv", "curves.png"):
+                (self.out / name).unlink(missing_ok=True)
         try:
             with held_back() as interrupted, self._bar() as bar:
                 while not self.position.done:
@@ -127,6 +136,7 @@ class Run:
         loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        self.average.update_parameters(self.model)
         with torch.no_grad():
             right = (logits.argmax(1) == label).sum()
             self.totals += torch.stack([loss * len(label), right, torch.ones_like(loss) * len(label)])
@@ -140,11 +150,14 @@ class Run:
         loss, _, images = self.totals.tolist()
         bad = self.bad_step.item()
         if bad < float("inf"):
-            raise TrainingFault(f"step {bad:.0f} of {self.steps}", "the loss is not finite",
-                                "lower train.lr, or raise train.warmup; earlier checkpoints are kept")
+            raise TrainingFault(f"step {bad:.0f} of {self.steps}", "the loss is not finite", CURE)
         bar.set_postfix_str(f"epoch {self.position.epoch + 1} loss {loss / max(1, images):.3f}", refresh=False)
         # a forward pass costs about a third of a step; a half, to be safe, until one was measured
         self.clock.closes_in(step_seconds * (1 + 0.5 * sum(self.val.order.sizes) / self._batch()))
+
+    def _finite(self) -> bool:
+        """The loss of a step tells of the weights before it, not of those it leaves."""
+        return all(v.isfinite().all() for v in self.model.state_dict().values())
 
     def _close_epoch(self, lr: float, bar) -> None:
         """Evaluate, record, and write best.pth before last.pth: killed in between, the epoch is done again."""
@@ -153,7 +166,9 @@ class Run:
         val_loss, val_top1 = float("nan"), float("nan")
         if self.val.order.sizes:
             val_loss, val_top1 = loss_and_top1(*evaluate(
-                self.model, self.val, self.normalise, self.device, self.how.precision))
+                self.average.module, self.val, self.normalise, self.device, self.how.precision))
+        if not self._finite() or (self.val.order.sizes and not math.isfinite(val_loss)):
+            raise TrainingFault(f"step {at.step} of {self.steps}", "weights or val loss are not finite", CURE)
         row = {"epoch": at.epoch, "step": at.step, "seconds": round(self.clock.elapsed(), 2), "lr": lr,
                "train_loss": loss / max(1, images), "train_top1": right / max(1, images),
                "val_loss": val_loss, "val_top1": val_top1,
@@ -163,7 +178,7 @@ class Run:
         self.totals.zero_()
         if not self.val.order.sizes or (val_top1, -val_loss) > (at.best_top1, -at.best_loss):
             at.best_top1, at.best_loss = val_top1, val_loss
-            save(self.out / "best.pth", self.head | {"weights": self.model.state_dict(), "metrics": row})
+            save(self.out / "best.pth", self.head | {"weights": self.average.module.state_dict(), "metrics": row})
         write_metrics(self.out / "metrics.csv", at.history)
         self._keep_last()
         self.clock.closes_in(time.monotonic() - start)
@@ -177,15 +192,22 @@ class Run:
             random["cuda"] = torch.cuda.get_rng_state(self.device)
         save(self.out / "last.pth", self.head | {
             "weights": self.model.state_dict(), "metrics": self.position.history[-1] if self.position.history else {},
-            "optimizer": self.optimizer.state_dict(), "random": random, "totals": self.totals,
+            "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(), "random": random, "totals": self.totals,
             "position": asdict(self.position)})
 
     def resume(self, last: dict) -> None:
-        """Go on from what `_keep_last` wrote."""
-        self.model.load_state_dict(last["weights"])
+        """Go on from what `_keep_last` wrote. CheckpointFault: it does not fit this run."""
+        try:
+            self.model.load_state_dict(last["weights"])
+            self.average.load_state_dict(last["average"])
         self.optimizer.load_state_dict(last["optimizer"])
-        torch.set_rng_state(last["random"]["cpu"])
-        if self.device.type == "cuda" and "cuda" in last["random"]:
-            torch.cuda.set_rng_state(last["random"]["cuda"], self.device)
-        self.totals.copy_(last["totals"])
-        self.position = Position(**last["position"])
+            torch.set_rng_state(last["random"]["cpu"])
+            if self.device.type == "cuda" and "cuda" in last["random"]:
+                torch.cuda.set_rng_state(last["random"]["cuda"], self.device)
+            self.totals.copy_(last["totals"])
+            self.position = Position(**last["position"])
+            if any(type(value) is not type(last["position"][name]) for name, value in asdict(Position()).items()):
+                raise TypeError("its place is of another kind")
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointFault(self.out / "last.pth", f"does not fit this run ({str(error).partition(chr(10))[0]})",
+                                  "train without --resume") from None

@@ -1,5 +1,6 @@
 """Networks by name. A network takes (B, C, H, W) normalised floats and gives (B, classes) logits."""
 
+import copy
 import inspect
 
 import torch
@@ -33,3 +34,18 @@ def build_model(name: str, arguments: dict, channels: int, classes: int, canvas:
     except (TypeError, ValueError, RuntimeError, LookupError, ArithmeticError) as error:
         raise RecipeFault(f"[model] '{name}' with {arguments}", f"cannot be built ({str(error).partition(chr(10))[0]})",
                           "see recipes/sample.toml for values that work") from None
+
+
+def check_batch(model: nn.Module, batch: int, image: torch.Tensor) -> None:
+    """RecipeFault: batches of a single image, which normalisation over a batch may not be able to take.
+
+    image (1, C, H, W), as the model takes it.
+    """
+    if batch > 1:
+        return
+    try:
+        with torch.no_grad():
+            copy.deepcopy(model).train()(image)
+    except ValueError:
+        raise RecipeFault("[train] batch", "of one image is too small for this network's batch normalisation",
+                          "give 2 or more, and as many training rows") from None

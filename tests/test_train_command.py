@@ -1,0 +1,178 @@
+"""python -m train: what it prints, what it writes, and one line for every fault of the user's."""
+
+import json
+import subprocess
+import sys
+
+import h5py
+import pytest
+import torch
+import train_helpers as t
+from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
+
+KEYS = {"val_top1", "epochs", "steps", "seconds", "budget_seconds", "images_per_second", "data_wait_fraction", "best"}
+QUICK = ("--set", "train.epochs=1")
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return t.written(tmp_path_factory.mktemp("command") / "set")
+
+
+def test_json_is_the_only_line_of_standard_output(shards, capsys):
+    ran = t.train(capsys, shards, "--json", *QUICK)
+    assert ran.code == 0
+    assert len(ran.out.splitlines()) == 1
+    facts = json.loads(ran.out)
+    assert set(facts) >= KEYS
+    assert facts["epochs"] == 1
+    assert 0 <= facts["val_top1"] <= 1
+    assert 0 <= facts["data_wait_fraction"] <= 1
+    assert "epoch" in ran.err
+
+
+def test_without_json_people_read_standard_output(shards, capsys):
+    ran = t.train(capsys, shards, *QUICK)
+    assert ran.err == ""
+    assert "val top-1" in ran.out
+
+
+def test_it_leaves_the_checkpoints_of_the_design(shards, capsys):
+    assert t.train(capsys, shards, *QUICK).code == 0
+    best = {"schema", "weights", "model", "arguments", "classes", "canvas", "channels", "mean", "std", "recipe",
+            "metrics"}
+    last = best | {"optimizer", "position", "random"}
+    assert set(torch.load("runs/x/best.pth", weights_only=True)) >= best
+    assert set(torch.load("runs/x/last.pth", weights_only=True)) >= last
+    assert t.Path("best.pth").read_bytes() == t.Path("runs/x/best.pth").read_bytes()
+    assert not list(t.Path().rglob(".part-*"))
+
+
+def test_where_it_stands_may_be_the_run_itself(shards, capsys):
+    assert t.train(capsys, shards, *QUICK, out=".").code == 0
+    assert t.weights("best.pth")
+
+
+@pytest.mark.parametrize("split_rows", [{"val": ()}, {"val": (1,)}, {"train": (1,), "val": (1,)}, {"train": (1, 1, 1)},
+                                        {"test": ()}], ids=str)
+def test_sets_of_next_to_nothing(tmp_path, capsys, split_rows):
+    ran = t.train(capsys, t.written(tmp_path / "few", split_rows), "--json")
+    assert ran.code == 0, ran.err
+    if split_rows.get("val") == ():
+        assert t.last_json(ran.out)["val_top1"] is None
+    assert t.Path("best.pth").exists()
+
+
+def test_a_set_without_training_rows(tmp_path, capsys):
+    assert "training rows" in t.one_line(t.train(capsys, t.written(tmp_path / "none", {"train": ()})))
+
+
+def test_colour(tmp_path, capsys):
+    ran = t.train(capsys, t.written(tmp_path / "rgb", channels=3), "--set", "train.engine=threads", "--json")
+    assert t.last_json(ran.out)["val_top1"] > 0.9
+
+
+@pytest.mark.parametrize("how", [
+    "train.batch=1", "train.batch=1000000", "train.epochs=1000000000", "train.label_smoothing=0.99",
+    "train.warmup=0.99", "train.window=1000000000", "train.workers=256", "train.weight_decay=0", "train.lr=1e-300",
+    "train.momentum=0", "train.precision='bfloat16'", "train.schedule='step'", "train.optimizer='sgd'",
+    "model.dropout=1", "seed=9223372036854775807",
+])
+def test_odd_settings_train(shards, capsys, how):
+    budget = "4s" if "epochs" in how else "5m"
+    epochs = () if "epochs" in how else QUICK
+    ran = t.train(capsys, shards, "--set", "train.engine=threads", "--budget", budget, *epochs, "--set", how)
+    assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize(("how", "word"), [
+    ("train.batch=0", "batch"), ("train.optimiser='sgd'", "optimizer"), ("train.lr=-1", "lr"), ("train.lr=nan", "lr"),
+    ("train.label_smoothing=1", "label_smoothing"), ("model.name='resent'", "resnet"), ("model.widths='x'", "widths"),
+    ("model.widths=[]", "widths"), ("model.dropout=2", "dropout"), ("model.width=[3]", "widths"), ("model=3", "model"),
+    ("model.args=3", "args"), ("train.budget='soon'", "budget"), ("nonsense", "assignment"),
+    ("train.lr=1e300", "finite"), ("train.weight_decay=1e300", "finite"),
+])
+def test_settings_that_cannot_be_trained_with_are_one_line(shards, capsys, how, word):
+    assert word in t.one_line(t.train(capsys, shards, "--set", how))
+
+
+def test_batches_of_one_where_nothing_is_left_to_normalise(shards, capsys):
+    how = ("--set", "model.name=resnet", "--set", "model.widths=[4,4,4,4,4]", "--set", "train.batch=1")
+    assert "batch" in t.one_line(t.train(capsys, shards, *how))
+
+
+@pytest.mark.parametrize("budget", ["0", "-3", "soon", "nan", "inf", "1e9", "10 minutes", "1e400s", "0.0s"])
+def test_nonsense_for_a_budget(shards, capsys, budget):
+    assert "--budget" in t.one_line(t.train(capsys, shards, f"--budget={budget}"))
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps", "gpu", "", "cuda:x", "cpu:x", "meta"])
+def test_a_device_that_is_not_there(shards, capsys, device):
+    if device.startswith("cuda") and torch.cuda.is_available():
+        pytest.skip("this machine has it")
+    assert f"--device {device}" in t.one_line(t.train(capsys, shards, f"--device={device}"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+def test_cuda_trains_and_resumes(shards, capsys, engine):
+    how = ("--device", "cuda", "--set", f"train.engine={engine}", "--json")
+    ran = t.train(capsys, shards, *how)
+    assert t.last_json(ran.out)["val_top1"] > 0.9
+    assert t.train(capsys, shards, *how, "--resume").code == 0
+
+
+def test_neither_recipe_nor_shards(capsys, tmp_path):
+    from train.__main__ import main
+    assert main([]) == 2
+    assert "--recipe" in capsys.readouterr().err
+    (tmp_path / "r.toml").write_text('name = "r"\n[draw]\ncanvas = [20, 28]\ncopies = 1\n[model]\nname = "convnet"\n')
+    assert main(["--recipe", "r.toml"]) == 2
+    assert "shards/r" in capsys.readouterr().err
+
+
+def test_shards_that_were_made_otherwise_are_said_to_be(shards, capsys, tmp_path):
+    (tmp_path / "r.toml").write_text('name = "r"\n[draw]\ncanvas = [20, 28]\ncopies = 9\n[model]\nname = "convnet"\n')
+    ran = t.train(capsys, shards, "--recipe", "r.toml", *QUICK)
+    assert ran.code == 0
+    assert "draw.copies: 6, not 9" in ran.out
+
+
+def test_shards_damaged_since_they_were_opened(tmp_path, capsys):
+    shards = t.written(tmp_path / "hurt")
+    assert t.train(capsys, shards, *QUICK).code == 0
+    with h5py.File(shards / "train-00001.h5", "r+") as f:
+        f["image"][3] = 0
+    assert "train-00001.h5" in t.one_line(t.train(capsys, shards, *QUICK))
+
+
+@pytest.mark.parametrize("name", ["best.pth", "runs/x/best.pth", "runs/x/last.pth", "runs/x/metrics.csv"])
+def test_a_folder_in_a_files_place(shards, capsys, name):
+    t.Path(name).mkdir(parents=True)
+    ran = t.train(capsys, shards, *QUICK)
+    assert ran.code == 2
+    assert name in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_where_best_pth_cannot_lie_is_said_before_the_first_step(shards, capsys):
+    t.Path("best.pth").mkdir()
+    t.one_line(t.train(capsys, shards, *QUICK))
+    assert not t.Path("runs/x/best.pth").exists()
+
+
+def test_a_file_in_the_runs_place(shards, capsys):
+    t.Path("runs").write_text("x")
+    assert "runs/x" in t.one_line(t.train(capsys, shards, *QUICK))
+
+
+@pytest.mark.parametrize("module", ["train", "train.score"])
+def test_help_costs_nothing(module):
+    code = (f"import runpy, sys; sys.argv = ['x', '--help']\n"
+            f"try: runpy.run_module({module!r}, run_name='__main__')\n"
+            "except SystemExit as end: assert end.code == 0\n"
+            "heavy = {'torch', 'h5py', 'matplotlib', 'numpy', 'sklearn', 'cv2'} & set(sys.modules)\n"
+            "assert not heavy, heavy")
+    ran = subprocess.run([sys.executable, "-c", code], env=t.environment(), capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "--set" in ran.stdout

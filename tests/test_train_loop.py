@@ -1,0 +1,111 @@
+"""A run keeps its budget, stops where it diverges, and writes down what it saw."""
+
+import csv
+import functools
+import math
+import subprocess
+import sys
+import time
+
+import pytest
+import train_helpers as t
+from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
+
+from train import loop
+from train.checkpoint import load
+from train.clock import Clock
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return t.written(tmp_path_factory.mktemp("loop") / "set")
+
+
+def test_metrics_have_a_line_an_epoch_and_survive_a_resume(shards, capsys, monkeypatch):
+    with monkeypatch.context() as patch:
+        t.at_step(patch, 9, t.die)
+        with pytest.raises(t.Killed):
+            t.train(capsys, shards)
+    assert t.train(capsys, shards, "--resume").code == 0
+    with open("runs/x/metrics.csv", newline="") as f:
+        rows = list(csv.DictReader(f))
+    assert [(int(r["epoch"]), int(r["step"])) for r in rows] == [(1, 4), (2, 8), (3, 12)]
+    assert all(math.isfinite(float(v)) for r in rows for v in r.values())
+
+
+@pytest.mark.parametrize("how", ["train.batch=32", "train.batch=1000", "train.epochs=1"])
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(shards, capsys, how):
+    ran = t.train(capsys, shards, "--set", "train.optimizer=sgd", "--set", "train.warmup=0", "--set", "train.lr=1e30",
+                  "--set", how)
+    line = t.one_line(ran)
+    assert "step " in line
+    assert "not finite" in line
+    assert not t.Path("best.pth").exists()       # nothing good was ever seen
+
+
+def test_a_run_that_diverges_keeps_its_earlier_checkpoints(shards, capsys, monkeypatch):
+    lr_at = loop.lr_at
+    monkeypatch.setattr(loop, "lr_at", lambda p, *a: lr_at(p, *a) if p < 0.6 else 1e35)
+    line = t.one_line(t.train(capsys, shards, "--set", "train.optimizer=sgd"))
+    assert "step 10 of 12" in line or "step 9 of 12" in line
+    assert all(v.isfinite().all() for v in load("runs/x/last.pth")["weights"].values())
+    assert load("runs/x/best.pth")["metrics"]["epoch"] <= 2
+    assert t.same_weights("best.pth", "runs/x/best.pth")
+
+
+class Slow:
+    """A clock on which every step of the run takes some seconds."""
+
+    def __init__(self, monkeypatch, step_seconds):
+        self.now = 0.0
+        step = loop.Run._step
+
+        def slow(run, *batch, lr):
+            step(run, *batch, lr=lr)
+            self.now += step_seconds
+        monkeypatch.setattr(loop.Run, "_step", slow)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        monkeypatch.setattr("train.clock.Clock", functools.partial(Clock, now=lambda: self.now))
+
+
+@pytest.mark.parametrize("seconds", [0.2, 3.0, 20.0])
+def test_a_plan_far_too_long_ends_before_its_budget_fully_annealed(shards, capsys, monkeypatch, seconds):
+    slow, rates = Slow(monkeypatch, seconds), []
+    set_lr = loop.set_lr
+    monkeypatch.setattr(loop, "set_lr", lambda optimizer, lr: (rates.append(lr), set_lr(optimizer, lr)))
+    ran = t.train(capsys, shards, "--budget", "100s", "--set", "train.epochs=1000000", "--json")
+    assert ran.code == 0
+    assert 70 < slow.now < 100
+    assert rates[-1] < 0.4 * max(rates)
+    facts = t.last_json(ran.out)
+    assert facts["budget_seconds"] == 100
+    assert facts["steps"] == len(rates)
+    assert load("runs/x/last.pth")["position"]["done"]
+    assert load("runs/x/best.pth")["metrics"]["val_top1"] > (0.5 if seconds < 5 else 0)
+
+
+def test_a_budget_too_small_for_a_step_is_refused(shards, capsys):
+    assert "budget" in t.one_line(t.train(capsys, shards, "--budget", "0.2s"))
+
+
+def test_a_refused_budget_does_not_cost_the_run_before(shards, capsys):
+    assert t.train(capsys, shards).code == 0
+    before = t.Path("runs/x/best.pth").read_bytes()
+    t.one_line(t.train(capsys, shards, "--budget", "0.2s"))
+    assert t.Path("runs/x/best.pth").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_the_whole_command_ends_before_its_budget(tmp_path):
+    """By the wall clock of whoever started it: interpreter, imports, curves and all."""
+    shards = t.written(tmp_path / "set", {"train": (3000,), "val": (600,)})
+    began = time.monotonic()
+    ran = subprocess.run([sys.executable, "-m", "train", "--shards", shards, "--budget", "15s", "--device", "cpu",
+                          "--set", "train.epochs=100000", "--json"], cwd=tmp_path, env=t.environment(),
+                         capture_output=True, text=True, check=False)
+    took = time.monotonic() - began
+    assert ran.returncode == 0, ran.stderr
+    assert 8 < took < 15
+    assert t.last_json(ran.stdout)["seconds"] <= took
+    assert (tmp_path / "best.pth").exists()
+    assert (tmp_path / "runs/stripes/last.pth").exists()

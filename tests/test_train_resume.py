@@ -1,0 +1,178 @@
+"""A run ends with the same weights however often it was stopped, and wherever."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+import train_helpers as t
+from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
+
+from train import loop
+from train.checkpoint import load
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return t.written(tmp_path_factory.mktemp("loop") / "set")
+
+
+@pytest.fixture(scope="module")
+def alone(shards, tmp_path_factory):
+    """last.pth and best.pth of a run that nobody disturbed."""
+    from train.__main__ import main
+    out = tmp_path_factory.mktemp("alone")
+    before = os.getcwd()
+    torch.set_num_threads(1)
+    os.chdir(out)
+    try:
+        assert main(["--shards", str(shards), "--out", "runs/x", "--device", "cpu"]) == 0
+    finally:
+        os.chdir(before)
+    return out / "runs/x"
+
+
+STEPS = 12                   # 153 rows in batches of 32, 3 epochs
+
+
+def test_the_run_that_the_others_are_compared_with(alone):
+    last = load(alone / "last.pth")
+    assert last["position"]["step"] == STEPS
+    assert last["position"]["done"]
+    assert last["metrics"]["val_top1"] > 0.9
+
+
+def test_two_runs_end_alike(shards, alone, capsys):
+    assert t.train(capsys, shards).code == 0
+    assert t.same_weights("runs/x/last.pth", alone / "last.pth")
+    assert t.same_weights("runs/x/best.pth", alone / "best.pth")
+
+
+def test_another_seed_ends_elsewhere(shards, alone, capsys):
+    assert t.train(capsys, shards, "--set", "seed=6").code == 0
+    assert not t.same_weights("runs/x/last.pth", alone / "last.pth")
+
+
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+def test_engine_and_threads_change_nothing_that_is_learned(shards, alone, capsys, engine):
+    assert t.train(capsys, shards, "--set", f"train.engine={engine}", "--set", "train.workers=5").code == 0
+    assert t.same_weights("runs/x/last.pth", alone / "last.pth")
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 5, 8, 11, 12])
+def test_a_run_killed_at_any_step_and_resumed_ends_alike(shards, alone, capsys, monkeypatch, step):
+    with monkeypatch.context() as patch:
+        t.at_step(patch, step, t.die)
+        with pytest.raises(t.Killed):
+            t.train(capsys, shards)
+    ran = t.train(capsys, shards, "--resume")
+    assert ran.code == 0, ran.err
+    assert t.same_weights("runs/x/last.pth", alone / "last.pth")
+    assert t.same_weights("runs/x/best.pth", alone / "best.pth")
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+@pytest.mark.parametrize("after", [False, True])
+def test_a_run_killed_around_any_checkpoint_and_resumed_ends_alike(shards, alone, capsys, monkeypatch, number, after):
+    saved, save = [], loop.save
+
+    def killing(path, content):
+        saved.append(path)
+        if len(saved) == number and not after:
+            t.die()
+        save(path, content)
+        if len(saved) == number:
+            t.die()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save", killing)
+        patch.setattr(loop, "KEEP", 0.0 if number % 2 else 30.0)
+        with pytest.raises(t.Killed):
+            t.train(capsys, shards)
+    assert t.train(capsys, shards, "--resume").code == 0
+    assert t.same_weights("runs/x/last.pth", alone / "last.pth")
+    assert t.same_weights("runs/x/best.pth", alone / "best.pth")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+@pytest.mark.parametrize("step", [1, 4, 6])
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+def test_a_run_interrupted_within_an_epoch_goes_on_from_that_step(
+        shards, alone, capsys, monkeypatch, step, number, engine):
+    how = ("--set", f"train.engine={engine}")
+    with monkeypatch.context() as patch:
+        t.at_step(patch, step, lambda: os.kill(os.getpid(), number))
+        ran = t.train(capsys, shards, *how)
+    assert ran.code == 130
+    assert len(ran.err.splitlines()) == 1
+    assert f"step {step} of {STEPS}" in ran.err
+    assert load("runs/x/last.pth")["position"]["step"] == step
+    taken = []
+    with monkeypatch.context() as patch:
+        step_ = loop.Run._step
+        patch.setattr(loop.Run, "_step", lambda self, *a, lr: (taken.append(1), step_(self, *a, lr=lr)))
+        assert t.train(capsys, shards, *how, "--resume").code == 0
+    assert len(taken) == STEPS - step            # none is taken twice
+    assert t.same_weights("runs/x/last.pth", alone / "last.pth")
+    assert load("runs/x/last.pth")["metrics"]["train_loss"] == load(alone / "last.pth")["metrics"]["train_loss"]
+
+
+def test_an_interrupt_during_evaluation_is_kept_too(shards, alone, capsys, monkeypatch):
+    evaluate = loop.evaluate
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "evaluate", lambda *a: (os.kill(os.getpid(), signal.SIGINT), evaluate(*a))[1])
+        assert t.train(capsys, shards).code == 130
+    assert t.train(capsys, shards, "--resume").code == 0
+    assert t.same_weights("runs/x/last.pth", alone / "last.pth")
+
+
+def test_a_second_interrupt_is_not_held_back(shards, capsys, monkeypatch):
+    t.at_step(monkeypatch, 5, lambda: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)])
+    ran = t.train(capsys, shards)
+    assert ran.code == 130
+    assert load("runs/x/last.pth")["position"]["step"] == 4
+
+
+def test_resuming_a_finished_run_changes_nothing(shards, capsys):
+    assert t.train(capsys, shards).code == 0
+    before = {p: p.read_bytes() for p in map(t.Path, ("runs/x/last.pth", "runs/x/best.pth", "runs/x/metrics.csv"))}
+    ran = t.train(capsys, shards, "--resume", "--json")
+    assert ran.code == 0
+    assert t.last_json(ran.out)["steps"] == STEPS
+    assert all(p.read_bytes() == content for p, content in before.items())
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_every_optimiser_resumes_exactly(shards, capsys, monkeypatch, optimizer):
+    how = ("--set", f"train.optimizer={optimizer}", "--set", "model.dropout=0.5")
+    assert t.train(capsys, shards, *how, out="runs/alone").code == 0
+    with monkeypatch.context() as patch:
+        t.at_step(patch, 6, lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert t.train(capsys, shards, *how).code == 130
+    torch.manual_seed(99)                        # another process has another state of chance
+    assert t.train(capsys, shards, *how, "--resume").code == 0
+    assert t.same_weights("runs/x/last.pth", "runs/alone/last.pth")
+
+
+@pytest.mark.parametrize("lines", [2, pytest.param(5, marks=pytest.mark.slow)])
+def test_a_process_killed_with_sigkill_and_resumed_ends_alike(tmp_path, lines):
+    """Killed from outside, while it works, once metrics.csv tells of an epoch."""
+    shards = t.written(tmp_path / "set", {"train": (700,), "val": (200,)})
+
+    def command(*more):
+        return [sys.executable, "-m", "train", "--shards", shards, "--device", "cpu",
+                "--set", "train.epochs=6", "--set", "train.batch=8", *more]
+    how = {"cwd": tmp_path, "env": t.environment() | {"OMP_NUM_THREADS": "1"}}
+    killed = subprocess.Popen(command("--out", "killed"), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **how)
+    metrics = tmp_path / "killed/metrics.csv"
+    while killed.poll() is None and not (metrics.exists() and len(metrics.read_bytes().splitlines()) >= lines):
+        time.sleep(0.002)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL, "it ended before it could be killed"
+    for more in (("--out", "killed", "--resume"), ("--out", "alone")):
+        ran = subprocess.run(command(*more), capture_output=True, text=True, check=False, **how)
+        assert ran.returncode == 0, ran.stderr
+    assert t.same_weights(tmp_path / "killed/last.pth", tmp_path / "alone/last.pth")
+    assert t.same_weights(tmp_path / "killed/best.pth", tmp_path / "alone/best.pth")
