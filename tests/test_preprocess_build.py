@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from conftest import contents, leftovers, page, save
 
+from data.recipe import make_recipe
 from data.shard import open_set
+from preprocess.clean import clean
+from preprocess.decode import decode
+from preprocess.draw import PLAIN, picture
 
 
 def told(ran) -> dict:
@@ -206,6 +210,17 @@ def test_official_parts_are_kept_and_twins_across_them_reported(tmp_path, augmen
     made = index(tmp_path / "shards")
     assert made["rows"] == {"train": 10 * 3, "val": 2, "test": 13}
     assert all(s["path"].startswith("test") == (s["split"] == "test") for s in made["sources"])
+
+
+def test_held_out_rows_are_the_plain_view(folder, augment, tables, tmp_path):
+    images = folder(a=6, b=6)
+    assert augment(images).code == 0
+    recipe, made, all_rows = make_recipe(tables()), index(tmp_path / "shards"), rows(tmp_path / "shards")
+    for split, image, source in zip(all_rows["split"], all_rows["image"], all_rows["source"], strict=True):
+        data = (images / made["sources"][source]["path"]).read_bytes()
+        cleaned = clean(decode(data, 1, 10**6), recipe.clean, recipe.draw)
+        plain = picture(cleaned, recipe.draw).draw(PLAIN, recipe.draw)
+        assert (image == plain).all() == (split != "train")
 
 
 def test_plain_makes_every_image_a_test_row(folder, augment, tmp_path):

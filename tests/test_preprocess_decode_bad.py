@@ -33,8 +33,8 @@ def png_that_claims(width, height) -> bytes:
 
 
 def tiff_that_claims(width, height) -> bytes:
-    """16-bit RGB, which only OpenCV reads."""
-    data = bytearray(cv2.imencode(".tiff", np.zeros((8, 8, 3), np.uint16), [cv2.IMWRITE_TIFF_COMPRESSION, 1])[1])
+    """Floats in colour, which only OpenCV reads: 8 × 8 pixels, whatever the header says."""
+    data = bytearray(cv2.imencode(".tiff", np.zeros((8, 8, 3), np.float32), [cv2.IMWRITE_TIFF_COMPRESSION, 1])[1])
     at = struct.unpack_from("<I", data, 4)[0]
     for i in range(struct.unpack_from("<H", data, at)[0]):
         tag = struct.unpack_from("<H", data, at + 2 + 12 * i)[0]
