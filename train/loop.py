@@ -192,15 +192,15 @@ class Run:
             random["cuda"] = torch.cuda.get_rng_state(self.device)
         save(self.out / "last.pth", self.head | {
             "weights": self.model.state_dict(), "metrics": self.position.history[-1] if self.position.history else {},
-            "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(), "random": random, "totals": self.totals,
-            "position": asdict(self.position)})
+            "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(), "random": random,
+            "totals": self.totals, "position": asdict(self.position)})
 
     def resume(self, last: dict) -> None:
         """Go on from what `_keep_last` wrote. CheckpointFault: it does not fit this run."""
         try:
             self.model.load_state_dict(last["weights"])
             self.average.load_state_dict(last["average"])
-        self.optimizer.load_state_dict(last["optimizer"])
+            self.optimizer.load_state_dict(last["optimizer"])
             torch.set_rng_state(last["random"]["cpu"])
             if self.device.type == "cuda" and "cuda" in last["random"]:
                 torch.cuda.set_rng_state(last["random"]["cuda"], self.device)
