@@ -148,6 +148,7 @@ def place(tmp_path, monkeypatch):
     """Commands write ./best.pth where they stand; pictures of curves are tested elsewhere."""
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for the commands that a command starts
     monkeypatch.setattr("train.report.draw_curves", lambda path, history: None)
     yield tmp_path
     signal.signal(signal.SIGTERM, before)

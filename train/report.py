@@ -2,6 +2,7 @@
 
 import csv
 import math
+import warnings
 
 from data.files import publish
 
@@ -27,6 +28,18 @@ def _pyplot():
     return pyplot
 
 
+def readable(name: str) -> str:
+    """A class name as one line of what a terminal and a font can show."""
+    return "".join(c if c.isprintable() else "·" for c in name)
+
+
+def _publish_figure(path, figure) -> None:
+    with publish(path) as temporary, warnings.catch_warnings():
+        # a letter that the font lacks is drawn as a box; a name too long for its margin is cut
+        warnings.simplefilter("ignore", UserWarning)
+        figure.savefig(temporary, format="png", dpi=110)
+
+
 def draw_curves(path, history: list[dict]) -> None:
     """curves.png: loss and top-1 of training and validation over the epochs, the best epoch marked."""
     plt = _pyplot()
@@ -46,8 +59,7 @@ def draw_curves(path, history: list[dict]) -> None:
                      label=f"best: {best['val_top1']:.2%}")
     axes[0].legend()
     axes[1].legend(loc="lower right")
-    with publish(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+    _publish_figure(path, figure)
     plt.close(figure)
 
 
@@ -59,13 +71,12 @@ def draw_confusion(path, confusion, classes) -> None:
     figure, axis = plt.subplots(figsize=(side, side), layout="constrained")
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axis.set(xlabel="predicted", ylabel="true", xticks=range(len(classes)), yticks=range(len(classes)))
-    names = [name if len(name) <= 20 else name[:19] + "…" for name in classes]
+    names = [name if len(name) <= 20 else name[:19] + "…" for name in map(readable, classes)]
     axis.set_xticklabels(names, rotation=90 if max(map(len, names)) > 2 else 0, parse_math=False)
     axis.set_yticklabels(names, parse_math=False)
     if len(classes) <= 40:
         for i, j in zip(*confusion.nonzero(), strict=True):
             axis.text(j, i, confusion[i, j], ha="center", va="center", fontsize=8,
                       color="white" if shares[i, j] > 0.5 else "black")
-    with publish(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+    _publish_figure(path, figure)
     plt.close(figure)

@@ -43,7 +43,7 @@ def score(args) -> dict:
     model, recipe, content = restore(args.model)
     folder = args.shards or f"shards/{recipe.name}"
     if args.data:
-        folder = _plain_view(args, content)
+        folder = _plain_view(args, recipe)
     shards = open_set(folder)
     _check_fit(args.model, content, shards, labelled=args.data)
     out = make_folder(args.out or Path(args.model).parent)
@@ -53,6 +53,8 @@ def score(args) -> dict:
     normalise = Normalise(content["mean"], content["std"], device)
     logits, labels = evaluate(model, batches, normalise, device, recipe.train.precision)
     batches.close()
+    if not logits.isfinite().all():
+        raise CheckpointFault(args.model, "gives numbers that are not finite", "train it again, with a lower train.lr")
     probabilities = logits.softmax(1)
     facts = measure(probabilities.numpy(), labels.numpy(), content["classes"])
     facts["seconds"] = round(time.monotonic() - start, 3)
@@ -61,14 +63,14 @@ def score(args) -> dict:
     return facts
 
 
-def _plain_view(args, content) -> str:
+def _plain_view(args, recipe) -> str:
     """Run the preprocessing command with the recipe that the checkpoint carries: the wall stands."""
     from data.files import make_folder
-    name = content["recipe"]["name"]
-    folder = make_folder(f"shards/{name}-scored")
-    recipe = folder / "recipe.json"
-    recipe.write_text(json.dumps(content["recipe"]))
-    done = subprocess.run([sys.executable, "-m", "preprocess", "--recipe", recipe, "--data", args.data,
+    from data.recipe import recipe_tables
+    folder = make_folder(f"shards/{recipe.name}-scored")
+    carried = folder / "recipe.json"
+    carried.write_text(json.dumps(recipe_tables(recipe)))
+    done = subprocess.run([sys.executable, "-m", "preprocess", "--recipe", carried, "--data", args.data,
                            "--out", folder, "--plain", *(a for s in args.set for a in ("--set", s))],
                           stdout=sys.stderr, check=False)
     if done.returncode:
@@ -137,12 +139,14 @@ def _write(out: Path, facts: dict, probabilities, labels, shards) -> None:
 
 
 def _tell(facts: dict, out: Path) -> None:
+    from train.report import readable
     wide = max(5, *(len(name) for name in facts["per_class"]))
     print(f"{'class':{wide}}  precision  recall      F1  images")
     for name, row in facts["per_class"].items():
-        print(f"{name:{wide}}  {row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  {row['support']:6d}")
+        print(f"{readable(name):{wide}}  {row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  "
+              f"{row['support']:6d}")
     for count, true, predicted in worst_confusions(facts["confusion"], facts["classes"])[:WORST]:
-        print(f"{count} of {true} taken for {predicted}")
+        print(f"{count} of {readable(true)} taken for {readable(predicted)}")
     files = ", ".join(str(out / name) for name in ("score.json", "predictions.csv", "confusion.png"))
     print(f"test top-1 {facts['top1']:.4f}, macro-F1 {facts['macro_f1']:.4f} on {facts['images']} images; "
           f"{facts['seconds']:.1f} s; see {files}")

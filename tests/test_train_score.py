@@ -1,0 +1,224 @@
+"""The score: counted by hand, the same from shards and from a folder, refused where it would lie."""
+
+import csv
+import json
+import math
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+import train_helpers as t
+from PIL import Image
+from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
+
+from data.shard import open_set
+from train.checkpoint import describe, save
+from train.models import build_model
+from train.score import measure, worst_confusions
+
+KEYS = {"top1", "macro_f1", "images", "seconds", "per_class", "confusion"}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """images/, shards/stripes made of them, and best.pth trained on those."""
+    base = tmp_path_factory.mktemp("score")
+    shards = t.built(base)
+    before, handler = os.getcwd(), signal.getsignal(signal.SIGTERM)
+    os.chdir(base)
+    torch.set_num_threads(1)
+    try:
+        from train.__main__ import main
+        assert main(["--shards", str(shards), "--device", "cpu", "--set", "train.epochs=4"]) == 0
+    finally:
+        os.chdir(before)
+        signal.signal(signal.SIGTERM, handler)
+    return base
+
+
+@pytest.fixture
+def model(base, tmp_path):
+    """best.pth beside its shards, in a folder that the test may write into."""
+    (tmp_path / "shards").symlink_to(base / "shards") if not (tmp_path / "shards").exists() else None
+    (tmp_path / "best.pth").write_bytes((base / "best.pth").read_bytes())
+    return tmp_path / "best.pth"
+
+
+@pytest.fixture
+def untrained(tmp_path):
+    """Makes best.pth of a model that guesses, fit for a set: untrained(folder) -> its path."""
+    def make(folder):
+        shards = open_set(folder)
+        how = shards.recipe.model
+        net = build_model(how.name, how.args, shards.row_shape[2], len(shards.classes), shards.row_shape[:2])
+        save(tmp_path / "best.pth", describe(shards, shards.recipe) | {"weights": net.state_dict(), "metrics": {}})
+        return tmp_path / "best.pth"
+    return make
+
+
+def predictions(path="predictions.csv") -> list[dict]:
+    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as f:
+        return list(csv.DictReader(f))
+
+
+def test_the_measures_agree_with_a_hand_count():
+    labels = np.array([0, 0, 0, 0, 1, 1, 2])
+    predicted = np.array([0, 0, 1, 2, 1, 1, 0])
+    facts = measure(np.eye(4)[predicted], labels, ["a", "b", "c", "d"])
+    assert facts["top1"] == pytest.approx(4 / 7)
+    assert facts["confusion"] == [[2, 1, 1, 0], [0, 2, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert facts["images"] == 7
+    a, b, c = (facts["per_class"][k] for k in "abc")
+    assert a == pytest.approx({"precision": 2 / 3, "recall": 1 / 2, "f1": 4 / 7, "support": 4})
+    assert b == pytest.approx({"precision": 2 / 3, "recall": 1, "f1": 4 / 5, "support": 2})
+    assert c == pytest.approx({"precision": 0, "recall": 0, "f1": 0, "support": 1})
+    assert facts["per_class"]["d"]["support"] == 0
+    assert facts["macro_f1"] == pytest.approx((4 / 7 + 4 / 5 + 0) / 3)     # d has no image to be right about
+
+
+def test_the_worst_confusions_come_first():
+    assert worst_confusions([[5, 1, 0], [0, 5, 3], [1, 0, 9]], ["a", "b", "c"]) == [
+        (3, "b", "c"), (1, "a", "b"), (1, "c", "a")]
+
+
+def test_json_and_files_agree(model, capsys):
+    ran = t.score(capsys, model, "--json")
+    assert ran.code == 0, ran.err
+    assert len(ran.out.splitlines()) == 1
+    facts = json.loads(ran.out)
+    assert set(facts) >= KEYS
+    assert facts["top1"] > 0.95
+    written = json.loads(t.Path("score.json").read_text())
+    assert written == facts
+    rows = predictions()
+    assert list(rows[0]) == ["path", "true", "predicted", "probability"]
+    assert facts["images"] == len(rows) == sum(map(sum, facts["confusion"])) == 24
+    assert facts["top1"] == pytest.approx(np.mean([r["true"] == r["predicted"] for r in rows]))
+    assert all(1 / 3 <= float(r["probability"]) <= 1 for r in rows)
+    assert all(r["path"].startswith(r["true"] + "/") for r in rows)
+    assert facts["per_class"].keys() == set(t.CLASSES)
+
+
+def test_people_read_a_table(model, capsys):
+    ran = t.score(capsys, model)
+    assert ran.err == ""
+    assert "macro-F1" in ran.out
+    assert all(name in ran.out for name in (*t.CLASSES, "precision", "score.json", "predictions.csv", "confusion.png"))
+
+
+def test_the_picture_is_a_picture(model, capsys):
+    assert t.score(capsys, model, "--out", "elsewhere").code == 0
+    with Image.open("elsewhere/confusion.png") as picture:
+        picture.load()
+        assert min(picture.size) > 200
+
+
+def test_a_folder_scores_as_its_shards_do(base, model, capfd):
+    """The plain view of a picture is the same whoever asks for it."""
+    assert t.score(capfd, model).code == 0
+    from_shards = {r["path"]: r for r in predictions()}
+    for path in from_shards:
+        held_out = t.Path("held out", path)
+        held_out.parent.mkdir(parents=True, exist_ok=True)
+        held_out.write_bytes((base / "images" / path).read_bytes())
+    t.Path("shards").unlink()                    # the model alone knows how
+    ran = t.score(capfd, model, "--data", "held out", "--json")
+    assert ran.code == 0, ran.err
+    assert t.last_json(ran.out)["images"] == len(from_shards)
+    assert len(ran.out.splitlines()) == 1
+    assert {r["path"]: r for r in predictions()} == from_shards
+
+
+def test_a_folder_may_hold_pictures_named_in_no_alphabet(model, capfd):
+    names = [b"\xff\xfe.png".decode("utf-8", "surrogateescape"), "ünï,co\"de\n.png", "日本.png", " .png", "-x.png"]
+    root = t.folder(t.Path("odd"), 1)
+    for i, name in enumerate(names):
+        pixels = t.stripe(0, np.random.default_rng(i))
+        Image.fromarray(pixels[:, :, 0]).save("x.png")
+        os.rename("x.png", os.path.join("odd", "across", name))
+    ran = t.score(capfd, model, "--data", root)
+    assert ran.code == 0, ran.err
+    assert {os.path.join("across", name) for name in names} < {r["path"] for r in predictions()}
+
+
+def test_classes_that_differ_are_named(model, capfd):
+    root = t.folder(t.Path("other"), 1, ("across", "down", "up"))
+    line = t.score(capfd, model, "--data", root)
+    assert line.code == 2
+    assert "'up'" in line.err.splitlines()[-1]
+    assert "'slanted'" in line.err.splitlines()[-1]
+
+
+def test_shards_of_other_classes_or_sizes_are_refused(model, tmp_path, capsys, untrained):
+    other = t.written(tmp_path / "other", classes=("across", "down", "zigzag"))
+    assert "zigzag" in t.one_line(t.score(capsys, model, "--shards", other))
+    colour = t.written(tmp_path / "colour", channels=3)
+    assert "(20, 28, 3)" in t.one_line(t.score(capsys, model, "--shards", colour))
+
+
+def test_shards_it_may_have_been_trained_on_are_remarked_on(model, tmp_path, capsys):
+    ran = t.score(capsys, model, "--shards", t.written(tmp_path / "other"))
+    assert ran.code == 0
+    assert "note: " in ran.out
+
+
+def test_no_test_rows(tmp_path, capsys, untrained):
+    folder = t.written(tmp_path / "set", {"test": ()})
+    assert "no test rows" in t.one_line(t.score(capsys, untrained(folder), "--shards", folder))
+
+
+def test_one_test_row(tmp_path, capsys, untrained):
+    folder = t.written(tmp_path / "set", {"test": (1,)})
+    ran = t.score(capsys, untrained(folder), "--shards", folder, "--json")
+    assert ran.code == 0, ran.err
+    assert t.last_json(ran.out)["images"] == 1
+
+
+@pytest.mark.parametrize("more", [("--shards", "a", "--data", "b"), ("--set", "draw.copies=1"), ("--shards", "nowhere"),
+                                  ("--data", "nowhere"), ("--device", "cuda:99"), ("--out", "best.pth/x")], ids=str)
+def test_what_cannot_be_scored_is_one_line(model, capfd, more):
+    t.one_line(t.score(capfd, model, *more))
+
+
+def test_no_model(capsys):
+    assert "does not exist" in t.one_line(t.score(capsys, "nowhere.pth"))
+    t.one_line(t.score(capsys, "."))
+
+
+def test_the_recipe_of_the_checkpoint_may_lack_what_has_a_default(base, model, capfd):
+    content = torch.load(model, weights_only=True)
+    content["recipe"] = {k: v for k, v in content["recipe"].items() if k not in ("seed", "train", "shards")}
+    torch.save(content, model)
+    assert t.score(capfd, model, "--data", base / "images").code == 0
+
+
+ODD_CLASSES = {
+    "commas and quotes": ('a,b"c', "'", "x;y"), "mathematics": ("$", "$\\frac{1}$", "_^{}"),
+    "lines": ("a\nb", "\t", "\r"),
+    "no alphabet": ("\udcff\udcfe", "あ", "🙂"), "long": ("a" * 250, "b" * 250, "c"), "space": (" ", "  ", "\u202e"),
+    "many": tuple(f"class {i}" for i in range(300)), "two": ("-", "=1+1")}
+
+
+@pytest.mark.parametrize("classes", ODD_CLASSES.values(), ids=ODD_CLASSES)
+@pytest.mark.filterwarnings("error")
+def test_classes_of_any_name_and_number(tmp_path, capsys, untrained, classes):
+    folder = t.written(tmp_path / "set", classes=classes)
+    ran = t.score(capsys, untrained(folder), "--shards", folder)
+    assert ran.code == 0, ran.err
+    assert ran.err == ""
+    assert json.loads(t.Path("score.json").read_text())["per_class"].keys() == set(classes)
+    assert {r["true"] for r in predictions()} <= set(classes)
+    with Image.open("confusion.png") as picture:
+        picture.load()
+
+
+def test_a_model_of_nothing_but_nan_is_refused(tmp_path, capsys, untrained):
+    folder = t.written(tmp_path / "set")
+    path = untrained(folder)
+    content = torch.load(path, weights_only=True)
+    torch.save(content | {"weights": {k: v * math.nan for k, v in content["weights"].items()}}, path)
+    ran = t.score(capsys, path, "--shards", folder, "--json")
+    assert ran.code == 2
+    assert "not finite" in ran.err
