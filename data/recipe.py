@@ -60,6 +60,7 @@ class Draw:
     scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=1)   # see draw.py
     shear: float = setting(0.0, low=0, high=45)             # slanted by up to ± degrees
     aspect: float = setting(1.0, low=1, high=4)             # up to so many times wider, or higher
+    stroke: float = setting(0.0, low=0, high=16)            # strokes broader or thinner by, pixels
     contrast: tuple[float, float] = setting((1.0, 1.0), above=0, high=10)
     flip: float = setting(0.0, low=0, high=1)               # chance of a mirror image
     place: bool = True                                      # random place, or the middle
@@ -93,6 +94,7 @@ class Train:
                                                "onecycle", "linear"))
     warmup: float = setting(0.05, low=0, below=1)           # share of the run spent rising to lr
     label_smoothing: float = setting(0.0, low=0, below=1)
+    ema: float = setting(0.0, low=0, below=1)               # decay of the weights' running mean, a step
     precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))
     engine: str = setting("auto", choices=("auto", "threads", "memory"))
     workers: int = setting(2, low=1, high=256)              # reading threads

@@ -32,6 +32,7 @@ class View:
     mirror: bool = False
     slant: float = 0.0       # -1..1, times the recipe's shear
     aspect: float = 0.0      # -1..1, the power of the recipe's aspect
+    pen: float = 0.0         # -1..1, times the recipe's stroke
 
 
 PLAIN = View(turn=0.0, size=0.5, across=0.5, down=0.5, tone=-1.0)   # centred, upright, middling
@@ -39,10 +40,11 @@ PLAIN = View(turn=0.0, size=0.5, across=0.5, down=0.5, tone=-1.0)   # centred, u
 
 def chance(seed: int, source: int, copy: int, how: Draw) -> View:
     """One generator per (seed, source, copy): rows never depend on who draws them, or when."""
-    turn, size, across, down, tone, mirror, slant, aspect = np.random.default_rng([seed, source, copy]).random(8)
+    turn, size, across, down, tone, mirror, slant, aspect, pen = np.random.default_rng([seed, source, copy]).random(9)
     if not how.place:
         across = down = 0.5
-    return View(2 * turn - 1, size, across, down, tone, bool(mirror < how.flip), 2 * slant - 1, 2 * aspect - 1)
+    return View(2 * turn - 1, size, across, down, tone, bool(mirror < how.flip),
+                2 * slant - 1, 2 * aspect - 1, 2 * pen - 1)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Picture:
         warp[:, 2] = matrix[:, 2] + matrix[:, :2] @ (0.5 * stretch - 0.5)
         out = cv2.warpAffine(level, warp, how.canvas[::-1], flags=cv2.INTER_LANCZOS4,
                              borderMode=cv2.BORDER_CONSTANT, borderValue=self.background)
+        if how.stroke and view.pen:
+            out = _broader(out, view.pen * how.stroke)
         low, high = how.contrast
         if view.tone >= 0 and (low, high) != (1.0, 1.0):
             out = cv2.LUT(out, _contrast(low + view.tone * (high - low), self.pivot))
@@ -81,8 +85,9 @@ class Picture:
         if how.fit == "inside":                             # the hull within the canvas
             around = scale * (self.hull @ shape.T)
             low, high = around.min(0), around.max(0)
-            spare = canvas - 2 * MARGIN - (high - low)
-            shift = MARGIN - 0.5 + at * spare - low         # pixel 0 reaches from −½ to ½
+            margin = MARGIN + how.stroke
+            spare = canvas - 2 * margin - (high - low)
+            shift = margin - 0.5 + at * spare - low         # pixel 0 reaches from −½ to ½
         else:                                               # the canvas within the picture
             sides = np.array(self.size[::-1], float)
             seen = np.abs(np.linalg.inv(shape)) @ canvas / scale     # the box that the canvas covers
@@ -116,7 +121,7 @@ def _scale(shape, hull, size, share, how: Draw):
     canvas = np.array(how.canvas[::-1], float)
     if how.fit == "inside":
         sides = np.ptp(hull @ np.swapaxes(shape, -1, -2), axis=-2)
-        return share * np.min((canvas - 2 * MARGIN) / sides, axis=-1)
+        return share * np.min((canvas - 2 * (MARGIN + how.stroke)) / sides, axis=-1)
     return np.max(np.abs(np.linalg.inv(shape)) @ canvas / size[::-1], axis=-1) / share
 
 
@@ -158,6 +163,15 @@ def _with_room(cleaned: Cleaned, side: int) -> tuple[np.ndarray, np.ndarray]:
         raise BadPicture(f"too long and narrow: {width}×{height} pixels")
     roomy = cv2.copyMakeBorder(cleaned.pixels, y, y, x, x, cv2.BORDER_CONSTANT, value=cleaned.background)
     return roomy.reshape(height + 2 * y, width + 2 * x, channels), cleaned.hull + np.float32([x, y])
+
+
+def _broader(image: np.ndarray, pixels: float) -> np.ndarray:
+    """Bright strokes broader by `pixels` on each side, thinner below 0; parts of a pixel by mixing."""
+    whole = math.ceil(abs(pixels))
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * whole + 1, 2 * whole + 1))
+    changed = (cv2.dilate if pixels > 0 else cv2.erode)(image, brush)
+    share = abs(pixels) / whole
+    return cv2.addWeighted(changed, share, image, 1 - share, 0)
 
 
 def _contrast(factor: float, pivot: float) -> np.ndarray:

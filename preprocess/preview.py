@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from data.errors import SourceFault
 from data.files import make_folder, publish
@@ -68,7 +68,7 @@ def _sheet(rows, side: int) -> Image.Image:
             if y == 0:
                 pen.text((left, 3), heading, "black", font)
             cell = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-            cell.thumbnail((side, side), Image.Resampling.LANCZOS)
+            cell = ImageOps.contain(cell, (side, side), Image.Resampling.LANCZOS)
             pen.rectangle((left - 1, top - 1, left + side, top + side), fill="#dddddd", outline="#999999")
             sheet.paste(cell, (left + (side - cell.width) // 2, top + (side - cell.height) // 2))
     return sheet
