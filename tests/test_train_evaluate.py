@@ -1,0 +1,81 @@
+"""Evaluation sees every row once, in order, and changes nothing; pixels are normalised as was said."""
+
+import numpy as np
+import pytest
+import torch
+import train_helpers as t
+
+from data.errors import MachineFault
+from data.recipe import Train
+from data.shard import open_set
+from train.batches import open_batches
+from train.device import Normalise, autocast, choose_device
+from train.evaluate import evaluate, loss_and_top1
+from train.models import build_model
+from train.optimizer import make_optimizer
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return open_set(t.written(tmp_path_factory.mktemp("evaluate") / "set", channels=3))
+
+
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+def test_it_sees_every_row_once_and_in_order(shards, engine, batch):
+    model = build_model("convnet", {"widths": [4]}, 3, 3, t.CANVAS)
+    model(torch.randn(8, 3, *t.CANVAS))
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    normalise = Normalise([0.5, 0.4, 0.3], [0.2, 0.3, 0.4], CPU)
+    batches = open_batches(shards, "train", Train(batch=batch, engine=engine), 0, CPU, shuffle=False)
+    logits, labels = evaluate(model, batches, normalise, CPU, "float32")
+    image, label = t.pixels(shards.folder, "train")
+    with torch.no_grad():
+        expected = model.eval()(normalise(torch.from_numpy(image)))
+    assert labels.tolist() == label.tolist()
+    assert torch.allclose(logits, expected, atol=1e-4)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    batches.close()
+
+
+def test_loss_and_top1_by_hand():
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 0.5]])
+    loss, top1 = loss_and_top1(logits, torch.tensor([0, 1, 1, 1]))
+    parts = [np.log(np.exp(row).sum()) - row[k] for row, k in zip(logits.numpy(), [0, 1, 1, 1], strict=True)]
+    assert loss == pytest.approx(np.mean(parts), rel=1e-5)
+    assert top1 == 0.75
+
+
+def test_normalised_pixels_have_no_mean_and_one_deviation(shards):
+    image, _ = t.pixels(shards.folder, "train")
+    shares = image.reshape(-1, 3) / 255
+    x = Normalise(shares.mean(0).tolist(), shares.std(0).tolist(), CPU)(torch.from_numpy(image))
+    assert x.shape == (len(image), 3, *t.CANVAS)
+    assert x.is_contiguous(memory_format=torch.channels_last)
+    assert x.mean((0, 2, 3)).abs().max() < 1e-3
+    assert (x.std((0, 2, 3)) - 1).abs().max() < 1e-3
+    assert Normalise([0.5], [0.0], CPU)(torch.full((1, 2, 2, 1), 128, dtype=torch.uint8)).isfinite().all()
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
+def test_precision_is_as_asked(precision, dtype):
+    with autocast(CPU, precision):
+        assert torch.nn.Linear(2, 2)(torch.zeros(1, 2)).dtype == dtype
+
+
+def test_a_device_is_chosen_or_refused():
+    assert choose_device("cpu") == CPU
+    assert choose_device(None).type == ("cuda" if torch.cuda.is_available() else choose_device(None).type)
+    with pytest.raises(MachineFault, match="abacus"):
+        choose_device("abacus")
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_only_weights_are_decayed(name):
+    model = build_model("resnet", {"widths": [4]}, 1, 3, t.CANVAS)
+    optimizer = make_optimizer(model, Train(optimizer=name, weight_decay=0.3, lr=0.1))
+    decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    assert len(decay) == len(list(model.parameters()))
+    assert all(decay[id(p)] == (0.3 if p.ndim > 1 else 0) for p in model.parameters())
