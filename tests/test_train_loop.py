@@ -3,6 +3,7 @@
 import csv
 import functools
 import math
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
+from data.errors import MachineFault
 from train import loop
 from train.checkpoint import load
 from train.clock import Clock
@@ -93,6 +95,26 @@ def test_a_refused_budget_does_not_cost_the_run_before(shards, capsys):
     before = t.Path("runs/x/best.pth").read_bytes()
     t.one_line(t.train(capsys, shards, "--budget", "0.2s"))
     assert t.Path("runs/x/best.pth").read_bytes() == before
+
+
+def test_an_interrupt_is_told_even_where_no_picture_can_be_left(shards, capsys, monkeypatch):
+    def full(path, history):
+        raise MachineFault(path, "no space left on the disk")
+    monkeypatch.setattr("train.report.draw_curves", full)
+    assert "curves.png" in t.one_line(t.train(capsys, shards))
+    t.at_step(monkeypatch, 6, lambda: signal.raise_signal(signal.SIGINT))
+    ran = t.train(capsys, shards)
+    assert ran.code == 130
+    assert "step 6" in ran.err
+
+
+def test_a_reader_that_goes_away_does_not_stop_the_run(shards, capsys, monkeypatch):
+    def gone(self, text):
+        raise BrokenPipeError
+    monkeypatch.setattr("tqdm.tqdm.write", gone)
+    ran = t.train(capsys, shards, "--json")
+    assert ran.code == 0
+    assert t.last_json(ran.out)["epochs"] == 3
 
 
 @pytest.mark.slow

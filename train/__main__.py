@@ -4,13 +4,14 @@ import time
 
 STARTED = time.monotonic()   # before the heavy imports: they count against the budget
 
+import contextlib  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
 from dataclasses import replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from data.command import parser, run  # noqa: E402
-from data.errors import CheckpointFault, MachineFault, RecipeFault, ShardFault  # noqa: E402
+from data.errors import CheckpointFault, MachineFault, RecipeFault, ShardFault, UserFault  # noqa: E402
 
 FREE_TO_CHANGE = {"budget", "engine", "workers", "pin_memory"}   # these leave a resumed run the same run
 
@@ -54,7 +55,6 @@ def train(args, started: float) -> dict:
     from train.clock import Clock
     from train.device import choose_device
     from train.loop import Run
-    from train.report import draw_curves
     device = choose_device(args.device)
     clock = Clock(budget, started, before=last["position"]["seconds"] if last else 0.0)
     run_ = Run(shards, recipe, out, device, clock)
@@ -65,10 +65,11 @@ def train(args, started: float) -> dict:
     try:
         if not run_.position.done:
             run_.fit()
-    finally:
-        if run_.position.history:
-            draw_curves(out / "curves.png", run_.position.history)
-        _bring_here(out / "best.pth")
+    except BaseException:
+        with contextlib.suppress(UserFault, OSError):     # a full disk too: what stopped the run is what is told
+            _leave(out, run_.position.history)
+        raise
+    _leave(out, run_.position.history)
     at = run_.position
     rate, wait = at.images / max(at.training, 1e-9), at.waiting / max(at.training, 1e-9)
     seconds = clock.elapsed()
@@ -81,10 +82,13 @@ def train(args, started: float) -> dict:
             "best": str(out / "best.pth"), "device": str(device), "threads": torch.get_num_threads()}
 
 
-def _bring_here(best: Path) -> None:
-    """A copy of the run's best.pth, where the user stands."""
+def _leave(out: Path, history: list) -> None:
+    """The curves so far, and a copy of the run's best.pth where the user stands."""
     from data.files import publish
-    here = Path("best.pth")
+    from train.report import draw_curves
+    if history:
+        draw_curves(out / "curves.png", history)
+    best, here = out / "best.pth", Path("best.pth")
     if best.exists() and not (here.exists() and here.samefile(best)):
         with publish(here) as temporary:
             shutil.copyfile(best, temporary)

@@ -1,5 +1,6 @@
 """One training run: from shards to best.pth, within its budget, from where it stopped."""
 
+import contextlib
 import math
 import time
 from dataclasses import asdict, dataclass, field
@@ -182,8 +183,10 @@ class Run:
         write_metrics(self.out / "metrics.csv", at.history)
         self._keep_last()
         self.clock.closes_in(time.monotonic() - start)
-        bar.write(f"epoch {at.epoch:3d}/{self.how.epochs}  loss {row['train_loss']:.4f}  top-1 {row['train_top1']:.4f}"
-                  f"  val loss {val_loss:.4f}  val top-1 {val_top1:.4f}  {row['seconds']:.0f} s")
+        with contextlib.suppress(BrokenPipeError):       # `… | head`: nobody reads on, and the run goes on
+            bar.write(f"epoch {at.epoch:3d}/{self.how.epochs}  loss {row['train_loss']:.4f}  top-1 "
+                      f"{row['train_top1']:.4f}  val loss {val_loss:.4f}  val top-1 {val_top1:.4f}  "
+                      f"{row['seconds']:.0f} s")
 
     def _keep_last(self) -> None:
         self.position.seconds = self.clock.elapsed()
