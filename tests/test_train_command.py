@@ -138,6 +138,19 @@ def test_shards_that_were_made_otherwise_are_said_to_be(shards, capsys, tmp_path
     assert "draw.copies: 6, not 9" in ran.out
 
 
+@pytest.mark.parametrize("odd", [
+    {"mean": []}, {"mean": ["x"]}, {"std": [0.1, 0.2]}, {"std": [None]}, {"classes": []}, {"classes": [1, 2, 3]},
+    {"classes": ["a", "a", "b"]}, {"canvas": [20]}, {"canvas": ["a", "b"]}, {"canvas": [28, 20]}, {"channels": 0},
+    {"recipe": {}}, {"recipe": []}, {"recipe": None}, {"recipe": {"model": 3}}, {"recipe": {"model": {"args": 3}}},
+    {"sources": []}, {"shards": [{}]}, {"rows": {}},
+], ids=str)
+def test_a_dataset_json_that_makes_no_sense(tmp_path, capsys, odd):
+    shards = t.written(tmp_path / "set")
+    index = json.loads((shards / "dataset.json").read_text())
+    (shards / "dataset.json").write_text(json.dumps(index | odd))
+    assert str(shards) in t.one_line(t.train(capsys, shards, *QUICK))
+
+
 def test_shards_damaged_since_they_were_opened(tmp_path, capsys):
     shards = t.written(tmp_path / "hurt")
     assert t.train(capsys, shards, *QUICK).code == 0

@@ -97,15 +97,19 @@ def _leave(out: Path, history: list) -> None:
 def _asked(args):
     """(the recipe asked for, the folder of shards)."""
     from data.recipe import make_recipe, read_recipe
+    from data.schema import INDEX
     from data.settings import override
     from data.shard import read_index
     if args.recipe:
         recipe = read_recipe(args.recipe, args.set)
         return recipe, Path(args.shards or f"shards/{recipe.name}")
-    carried = read_index(args.shards).get("recipe", {})
+    carried, model = read_index(args.shards).get("recipe"), {}
     if isinstance(carried, dict) and isinstance(carried.get("model"), dict):
-        model = dict(carried["model"])           # as a recipe file has it, so that --set model.widths=… finds it
-        carried = {**carried, "model": {**(model.pop("args", None) or {}), **model}}
+        model = dict(carried["model"])
+    if not isinstance(model.get("args"), dict):
+        raise ShardFault(Path(args.shards) / INDEX, "carries no recipe", "run `make augment` again")
+    # as a recipe file has it, so that --set model.widths=… finds it
+    carried = {**carried, "model": {**model.pop("args"), **model}}
     return make_recipe(override(carried, args.set), f"{args.shards}/dataset.json"), Path(args.shards)
 
 

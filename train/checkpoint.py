@@ -8,22 +8,30 @@ from pathlib import Path
 
 import torch
 
-from data.errors import CheckpointFault, RecipeFault
+from data.errors import CheckpointFault, RecipeFault, ShardFault
 from data.files import publish
 from data.recipe import make_recipe, recipe_tables
+from data.schema import INDEX
 from data.shard import ShardSet
 
 SCHEMA = 1
 _BEST = {"schema": int, "weights": dict, "model": str, "arguments": dict, "classes": list, "canvas": list,
          "channels": int, "mean": list, "std": list, "recipe": dict, "dataset": str, "metrics": dict}
+_NONSENSE = "its classes, canvas, channels, mean and std make no sense"
 
 
 def describe(shards: ShardSet, recipe) -> dict:
-    """All of a checkpoint but weights and metrics: what the model is, and what it was trained on."""
-    return {"schema": SCHEMA, "model": recipe.model.name, "arguments": recipe.model.args,
-            "classes": list(shards.classes), "canvas": list(shards.row_shape[:2]),
-            "channels": shards.row_shape[2], "mean": shards.index["mean"], "std": shards.index["std"],
+    """All of a checkpoint but weights and metrics: what the model is, and what it was trained on.
+
+    ShardFault: the set's own words for that make no sense.
+    """
+    head = {"schema": SCHEMA, "model": recipe.model.name, "arguments": recipe.model.args,
+            "classes": list(shards.classes), "canvas": shards.index["canvas"],
+            "channels": shards.index["channels"], "mean": shards.index["mean"], "std": shards.index["std"],
             "recipe": recipe_tables(recipe), "dataset": shards.index["digest"]}
+    if not _sound(head):
+        raise ShardFault(shards.folder / INDEX, f"is damaged ({_NONSENSE})", "run `make augment` again")
+    return head
 
 
 def save(path, content: dict) -> None:
@@ -54,8 +62,7 @@ def load(path) -> dict:
         if not isinstance(content.get(key), kind):
             raise CheckpointFault(path, f"lacks a {kind.__name__} '{key}'", "use one that `make train` wrote")
     if not _sound(content):
-        raise CheckpointFault(path, "is damaged (its classes, canvas, channels, mean and std make no sense)",
-                              "use one that `make train` wrote")
+        raise CheckpointFault(path, f"is damaged ({_NONSENSE})", "use one that `make train` wrote")
     return content
 
 

@@ -50,6 +50,7 @@ class Run:
     """`fit` trains to the end, the budget or an interrupt; `position` says where that was."""
 
     def __init__(self, shards: ShardSet, recipe: Recipe, out: Path, device: torch.device, clock: Clock):
+        self.head = describe(shards, recipe)
         torch.manual_seed(recipe.seed)
         keep_freed_memory()
         self.recipe, self.how, self.out, self.device, self.clock = recipe, recipe.train, out, device, clock
@@ -65,7 +66,6 @@ class Run:
         self.val = open_batches(shards, "val", self.how, recipe.seed, device, shuffle=False)
         self.steps = self.how.epochs * len(self.train.order.sizes)
         self.position = Position()
-        self.head = describe(shards, recipe)
         # on the device, so that no step waits: sum of losses, right ones, images, first bad step
         self.totals = torch.zeros(3, device=device, dtype=torch.float64 if device.type != "mps" else torch.float32)
         self.bad_step = torch.full((), float("inf"), device=device)
