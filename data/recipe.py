@@ -169,6 +169,9 @@ def _check_together(recipe: Recipe, where: str) -> None:
         if low > high:
             raise RecipeFault(f"{where} [{table}] {key}", f"is [{low}, {high}]",
                               "the lower bound comes first")
+    if 4 * (recipe.draw.stroke + 1) > min(recipe.draw.canvas):       # else nothing is left to draw on
+        raise RecipeFault(f"{where} [draw] stroke", f"is {recipe.draw.stroke} on a canvas of {list(recipe.draw.canvas)}",
+                          "give broader strokes a quarter of its shorter side at most, or a larger canvas")
     split = recipe.split
     for key in ("val", "test"):
         value = getattr(split, key)

@@ -57,6 +57,7 @@ WRONG = [
     ({"draw": {"rotation": 181}}, "at most 180"), ({"draw": {"scale": [0.9, 0.5]}}, "lower bound"),
     ({"draw": {"scale": [0, 1]}}, "more than 0"), ({"draw": {"scale": [0.5, 1.5]}}, "at most 1"),
     ({"draw": {"contrast": [2.0, 1.0]}}, "lower bound"), ({"draw": {"flip": 2}}, "at most 1"),
+    ({"draw": {"stroke": 4.5}}, "quarter"), ({"draw": {"canvas": [8, 90], "stroke": 1.1}}, "quarter"),
     ({"draw": {"rotation": float("nan")}}, "finite"), ({"clean": {"bilateral_sigma": float("inf")}}, "finite"),
     ({"clean": {"bilateral_sigma": 10**400}}, "finite"), ({"train": {"weight_decay": float("inf")}}, "finite"),
     ({"split": {"val": 1.5}}, "fraction below 1"), ({"split": {"test": -1}}, "at least 0"),
