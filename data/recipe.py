@@ -170,7 +170,8 @@ def _check_together(recipe: Recipe, where: str) -> None:
             raise RecipeFault(f"{where} [{table}] {key}", f"is [{low}, {high}]",
                               "the lower bound comes first")
     if 4 * (recipe.draw.stroke + 1) > min(recipe.draw.canvas):       # else nothing is left to draw on
-        raise RecipeFault(f"{where} [draw] stroke", f"is {recipe.draw.stroke} on a canvas of {list(recipe.draw.canvas)}",
+        raise RecipeFault(f"{where} [draw] stroke",
+                          f"is {recipe.draw.stroke} on a canvas of {list(recipe.draw.canvas)}",
                           "give broader strokes a quarter of its shorter side at most, or a larger canvas")
     split = recipe.split
     for key in ("val", "test"):
