@@ -57,7 +57,8 @@ def run(body, args) -> int:
     except Exception as error:
         where = getattr(error, "filename", None)
         fault = machine_fault(error, where or "this machine")
-        if not fault and where and isinstance(error, OSError) and error.strerror:     # a folder in a file's place, a name too long, …
+        if not fault and where and isinstance(error, OSError) and error.strerror:
+            # a folder in a file's place, a name too long, …
             fault = MachineFault(os.fsdecode(where), error.strerror, "look at what lies there")
         if fault:
             print(_one_line(fault), file=sys.stderr)
