@@ -43,7 +43,7 @@ def write_shard(path, image, columns: dict, attributes: dict, compression: str) 
         for name, dtype in COLUMNS.items():
             f.create_dataset(name, data=np.asarray(columns[name], dtype))
     with publish(path) as temporary:
-        temporary.write_bytes(held.getbuffer())
+        temporary.write_bytes(held.getvalue())   # no copy; a view would outlive a failed write
         return _facts(temporary, Path(path).name, image)
 
 
