@@ -23,6 +23,16 @@ def shards(tmp_path_factory):
     return t.written(tmp_path_factory.mktemp("loop") / "set")
 
 
+def test_every_epoch_takes_the_rows_in_another_order(shards, capsys, monkeypatch):
+    taken, step = [], loop.Run._step
+    monkeypatch.setattr(loop.Run, "_step", lambda self, image, label, lr: (
+        taken.extend(image.sum((1, 2, 3)).tolist()), step(self, image, label, lr=lr)))
+    assert t.train(capsys, shards).code == 0
+    epochs = [taken[i:i + 128] for i in (0, 128, 256)]
+    assert len({tuple(e) for e in epochs}) == 3
+    assert len(set(epochs[0]) & set(epochs[1])) > 90
+
+
 def test_metrics_have_a_line_an_epoch_and_survive_a_resume(shards, capsys, monkeypatch):
     with monkeypatch.context() as patch:
         t.at_step(patch, 9, t.die)

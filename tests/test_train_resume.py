@@ -97,7 +97,7 @@ def test_a_run_killed_around_any_checkpoint_and_resumed_ends_alike(shards, alone
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
-@pytest.mark.parametrize("step", [1, 4, 6])
+@pytest.mark.parametrize("step", [1, 4, 6, 12])
 @pytest.mark.parametrize("engine", ["memory", "threads"])
 def test_a_run_interrupted_within_an_epoch_goes_on_from_that_step(
         shards, alone, capsys, monkeypatch, step, number, engine):
@@ -116,7 +116,9 @@ def test_a_run_interrupted_within_an_epoch_goes_on_from_that_step(
         assert t.train(capsys, shards, *how, "--resume").code == 0
     assert len(taken) == STEPS - step            # none is taken twice
     assert t.same_weights("runs/x/last.pth", alone / "last.pth")
-    assert load("runs/x/last.pth")["metrics"]["train_loss"] == load(alone / "last.pth")["metrics"]["train_loss"]
+    seen, expected = ([(row["train_loss"], row["train_top1"]) for row in load(p / "last.pth")["position"]["history"]]
+                      for p in (t.Path("runs/x"), alone))
+    assert seen == expected                      # what was seen before the interrupt counts too
 
 
 def test_an_interrupt_during_evaluation_is_kept_too(shards, alone, capsys, monkeypatch):
@@ -144,9 +146,9 @@ def test_resuming_a_finished_run_changes_nothing(shards, capsys):
     assert all(p.read_bytes() == content for p, content in before.items())
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_every_optimiser_resumes_exactly(shards, capsys, monkeypatch, optimizer):
-    how = ("--set", f"train.optimizer={optimizer}", "--set", "model.dropout=0.5")
+@pytest.mark.parametrize("setting", ["train.optimizer=adam", "train.optimizer=sgd", "train.ema=0.7"])
+def test_whatever_has_a_state_resumes_exactly(shards, capsys, monkeypatch, setting):
+    how = ("--set", setting, "--set", "model.dropout=0.5")
     assert t.train(capsys, shards, *how, out="runs/alone").code == 0
     with monkeypatch.context() as patch:
         t.at_step(patch, 6, lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -154,6 +156,7 @@ def test_every_optimiser_resumes_exactly(shards, capsys, monkeypatch, optimizer)
     torch.manual_seed(99)                        # another process has another state of chance
     assert t.train(capsys, shards, *how, "--resume").code == 0
     assert t.same_weights("runs/x/last.pth", "runs/alone/last.pth")
+    assert t.same_weights("runs/x/best.pth", "runs/alone/best.pth")
 
 
 def test_a_process_killed_with_sigkill_and_resumed_ends_alike(tmp_path, capsys):

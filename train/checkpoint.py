@@ -39,7 +39,7 @@ def save(path, content: dict) -> None:
     held = io.BytesIO()      # torch's own writer hides what a full disk says behind errors of its format
     torch.save(content, held)
     with publish(path) as temporary:
-        temporary.write_bytes(held.getbuffer())
+        temporary.write_bytes(held.getvalue())
 
 
 def load(path) -> dict:
