@@ -164,6 +164,12 @@ def test_shards_it_may_have_been_trained_on_are_remarked_on(model, tmp_path, cap
     assert "note: " in ran.out
 
 
+def test_an_interrupt_leaves_nothing_half_written(model, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("train.evaluate.evaluate", lambda *a: signal.raise_signal(signal.SIGINT))
+    assert t.score(capsys, model).code == 130
+    assert {p.name for p in tmp_path.iterdir()} == {"best.pth", "shards"}
+
+
 def test_no_test_rows(tmp_path, capsys, untrained):
     folder = t.written(tmp_path / "set", {"test": ()})
     assert "no test rows" in t.one_line(t.score(capsys, untrained(folder), "--shards", folder))

@@ -70,6 +70,8 @@ def train(args, started: float) -> dict:
             _leave(out, run_.position.history)
         raise
     _leave(out, run_.position.history)
+    if not (out / "best.pth").exists():          # of a finished run, and moved away since
+        raise CheckpointFault(out / "best.pth", "is gone", "train without --resume")
     at = run_.position
     rate, wait = at.images / max(at.training, 1e-9), at.waiting / max(at.training, 1e-9)
     seconds = clock.elapsed()

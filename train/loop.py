@@ -211,6 +211,8 @@ class Run:
             self.position = Position(**last["position"])
             if any(type(value) is not type(last["position"][name]) for name, value in asdict(Position()).items()):
                 raise TypeError("its place is of another kind")
+            if not (self.out / "best.pth").exists():     # moved away: the best from here on
+                self.position.best_top1, self.position.best_loss = Position.best_top1, Position.best_loss
         except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointFault(self.out / "last.pth", f"does not fit this run ({str(error).partition(chr(10))[0]})",
                                   "train without --resume") from None
