@@ -37,7 +37,8 @@ def cross_validate(args) -> dict:
               f"trained in {trained['seconds']:.0f} s")
     mean = sum(scores) / len(scores)
     append(f"{args.folds}-fold test top-1", f"{recipe.name} {' '.join(args.set)} mean {mean:.4f}".strip(), scores)
-    print(f"{recipe.name}: mean test top-1 of {args.folds} folds {mean:.4f} (from {min(scores):.4f} to {max(scores):.4f})")
+    print(f"{recipe.name}: mean test top-1 of {args.folds} folds {mean:.4f} "
+          f"(from {min(scores):.4f} to {max(scores):.4f})")
     return {"mean_top1": mean, "top1": scores}
 
 

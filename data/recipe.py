@@ -16,7 +16,7 @@ from pathlib import Path
 from data.errors import RecipeFault
 from data.settings import fill, nearest, override, setting
 
-PIXELS_VERSION = 1   # raised when the same recipe comes to draw other pixels: old shards are remade
+PIXELS_VERSION = 2   # raised when the same recipe comes to draw other pixels: old shards are remade
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class Draw:
     scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=1)   # see draw.py
     shear: float = setting(0.0, low=0, high=45)             # slanted by up to ± degrees
     aspect: float = setting(1.0, low=1, high=4)             # up to so many times wider, or higher
-    stroke: float = setting(0.0, low=0, high=16)            # strokes broader or thinner by, pixels
+    broaden: float = setting(0.0, low=0, high=0.2)          # pens up to so much broader on each side,
+                                                            # share of the region's longer side
     contrast: tuple[float, float] = setting((1.0, 1.0), above=0, high=10)
     flip: float = setting(0.0, low=0, high=1)               # chance of a mirror image
     place: bool = True                                      # random place, or the middle
@@ -169,10 +170,6 @@ def _check_together(recipe: Recipe, where: str) -> None:
         if low > high:
             raise RecipeFault(f"{where} [{table}] {key}", f"is [{low}, {high}]",
                               "the lower bound comes first")
-    if 4 * (recipe.draw.stroke + 1) > min(recipe.draw.canvas):       # else nothing is left to draw on
-        raise RecipeFault(f"{where} [draw] stroke",
-                          f"is {recipe.draw.stroke} on a canvas of {list(recipe.draw.canvas)}",
-                          "give broader strokes a quarter of its shorter side at most, or a larger canvas")
     split = recipe.split
     for key in ("val", "test"):
         value = getattr(split, key)
@@ -182,12 +179,11 @@ def _check_together(recipe: Recipe, where: str) -> None:
     if split.folds == 1 or (split.fold and split.fold >= split.folds):
         raise RecipeFault(f"{where} [split] folds", f"is {split.folds} with fold {split.fold}",
                           "give folds of 2 or more, and a fold from 0 to folds - 1")
-    if recipe.clean.roi and recipe.clean.polarity == "keep":
-        raise RecipeFault(f"{where} [clean] polarity", "is 'keep', but roi = true must know what is ink",
-                          "give 'auto', 'dark' (ink on light paper) or 'light'")
-    if recipe.clean.threshold and recipe.clean.polarity == "keep":
-        raise RecipeFault(f"{where} [clean] polarity", "is 'keep', but threshold must know what is ink",
-                          "give 'auto', 'dark' (ink on light paper) or 'light'")
+    for key, used in (("roi", recipe.clean.roi), ("threshold", recipe.clean.threshold),
+                      ("broaden", recipe.draw.broaden)):
+        if used and recipe.clean.polarity == "keep":
+            raise RecipeFault(f"{where} [clean] polarity", f"is 'keep', but {key} must know what is ink",
+                              "give 'auto', 'dark' (ink on light paper) or 'light'")
     try:
         json.dumps(recipe.model.args, allow_nan=False)
     except (ValueError, TypeError) as error:

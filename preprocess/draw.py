@@ -2,11 +2,12 @@
 
 A copy is one affine warp from the smallest level of a Lanczos pyramid that is at least as large as
 the copy needs, then one look-up table for contrast. Shrinking is done by Pillow, which prefilters,
-once per level; the warp shrinks by √2 at most, where INTER_LANCZOS4 does not alias visibly.
+once per level; the warp shrinks by √2 at most, where INTER_LANCZOS4 does not alias visibly. Broader pens
+are written once per source too, at full size, where a brush is round.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,6 +18,8 @@ from preprocess.decode import BadPicture
 
 MARGIN = 1.0                 # canvas pixels left free around a character: the width of a soft edge
 _STEP = math.sqrt(2)         # from one level of the pyramid to the next
+BROADER = (0.5, 1.0)         # the broader pens, as shares of the recipe's broaden
+_CIRCLE = np.linspace(0, 2 * math.pi, 12, endpoint=False)
 _LONGEST = 32_000            # pixels along a side that cv2.warpAffine takes (it counts in int16)
 _LARGEST = 1 << 28           # pixels of a picture with room around it
 
@@ -32,7 +35,7 @@ class View:
     mirror: bool = False
     slant: float = 0.0       # -1..1, times the recipe's shear
     aspect: float = 0.0      # -1..1, the power of the recipe's aspect
-    pen: float = 0.0         # -1..1, times the recipe's stroke
+    pen: float = 0.0         # 0: as it is; below 1: one of the broader pens
 
 
 PLAIN = View(turn=0.0, size=0.5, across=0.5, down=0.5, tone=-1.0)   # centred, upright, middling
@@ -44,7 +47,7 @@ def chance(seed: int, source: int, copy: int, how: Draw) -> View:
     if not how.place:
         across = down = 0.5
     return View(2 * turn - 1, size, across, down, tone, bool(mirror < how.flip),
-                2 * slant - 1, 2 * aspect - 1, 2 * pen - 1)
+                2 * slant - 1, 2 * aspect - 1, pen)
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,14 @@ class Picture:
     hull: np.ndarray                 # float32 (n, 2) in pixels of the cleaned picture
     background: tuple
     pivot: float
+    broader: tuple["Picture", ...] = ()      # the same, written with broader pens
 
     def draw(self, view: View, how: Draw) -> np.ndarray:
         """uint8 (H, W, C): this picture on the recipe's canvas as `view` has it."""
+        pen = int(view.pen * (1 + len(self.broader)))
+        return (self.broader[pen - 1] if pen else self)._drawn(view, how)
+
+    def _drawn(self, view: View, how: Draw) -> np.ndarray:
         matrix, scale = self._placed(view, how)             # canvas = matrix @ (x, y, 1)
         level = self._level(scale * math.sqrt(how.aspect ** abs(view.aspect)))
         height, width = self.size
@@ -68,8 +76,6 @@ class Picture:
         warp[:, 2] = matrix[:, 2] + matrix[:, :2] @ (0.5 * stretch - 0.5)
         out = cv2.warpAffine(level, warp, how.canvas[::-1], flags=cv2.INTER_LANCZOS4,
                              borderMode=cv2.BORDER_CONSTANT, borderValue=self.background)
-        if how.stroke and view.pen:
-            out = _broader(out, view.pen * how.stroke)
         low, high = how.contrast
         if view.tone >= 0 and (low, high) != (1.0, 1.0):
             out = cv2.LUT(out, _contrast(low + view.tone * (high - low), self.pivot))
@@ -85,9 +91,8 @@ class Picture:
         if how.fit == "inside":                             # the hull within the canvas
             around = scale * (self.hull @ shape.T)
             low, high = around.min(0), around.max(0)
-            margin = MARGIN + how.stroke
-            spare = canvas - 2 * margin - (high - low)
-            shift = margin - 0.5 + at * spare - low         # pixel 0 reaches from −½ to ½
+            spare = canvas - 2 * MARGIN - (high - low)
+            shift = MARGIN - 0.5 + at * spare - low         # pixel 0 reaches from −½ to ½
         else:                                               # the canvas within the picture
             sides = np.array(self.size[::-1], float)
             seen = np.abs(np.linalg.inv(shape)) @ canvas / scale     # the box that the canvas covers
@@ -121,7 +126,7 @@ def _scale(shape, hull, size, share, how: Draw):
     canvas = np.array(how.canvas[::-1], float)
     if how.fit == "inside":
         sides = np.ptp(hull @ np.swapaxes(shape, -1, -2), axis=-2)
-        return share * np.min((canvas - 2 * (MARGIN + how.stroke)) / sides, axis=-1)
+        return share * np.min((canvas - 2 * MARGIN) / sides, axis=-1)
     return np.max(np.abs(np.linalg.inv(shape)) @ canvas / size[::-1], axis=-1) / share
 
 
@@ -137,8 +142,24 @@ def scales(cleaned: Cleaned, how: Draw) -> tuple[float, float]:
 
 
 def picture(cleaned: Cleaned, how: Draw) -> Picture:
-    """The pyramid under all scales that the recipe can ask for, at most √2 apart.
+    """What copies are drawn from, in every pen that the recipe asks for.
     BadPicture: a side so long, or so much longer than the other, that it cannot be drawn."""
+    pens = [share * how.broaden for share in BROADER] if how.broaden else []
+    return replace(_pyramid(cleaned, how), broader=tuple(_pyramid(_broadened(cleaned, p), how) for p in pens))
+
+
+def _broadened(cleaned: Cleaned, share: float) -> Cleaned:
+    """Bright strokes broader on each side by `share` of the longer side, with room made for them."""
+    r = max(1, round(share * float(np.ptp(cleaned.hull, axis=0).max())))
+    roomy = cv2.copyMakeBorder(cleaned.pixels, r, r, r, r, cv2.BORDER_CONSTANT, value=cleaned.background)
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * r + 1, 2 * r + 1))
+    around = r * np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], axis=1) / math.cos(math.pi / len(_CIRCLE))
+    hull = cv2.convexHull((cleaned.hull[:, None] + r + around).reshape(-1, 2).astype(np.float32)).reshape(-1, 2)
+    return replace(cleaned, pixels=cv2.dilate(roomy, brush).reshape(*roomy.shape[:2], -1), hull=hull)
+
+
+def _pyramid(cleaned: Cleaned, how: Draw) -> Picture:
+    """Levels under all scales that the recipe can ask for, at most √2 apart."""
     least, largest = scales(cleaned, how)
     image, hull = _with_room(cleaned, math.ceil(math.sqrt(how.aspect) / least))
     levels, share = [], min(1.0, largest)
@@ -163,15 +184,6 @@ def _with_room(cleaned: Cleaned, side: int) -> tuple[np.ndarray, np.ndarray]:
         raise BadPicture(f"too long and narrow: {width}×{height} pixels")
     roomy = cv2.copyMakeBorder(cleaned.pixels, y, y, x, x, cv2.BORDER_CONSTANT, value=cleaned.background)
     return roomy.reshape(height + 2 * y, width + 2 * x, channels), cleaned.hull + np.float32([x, y])
-
-
-def _broader(image: np.ndarray, pixels: float) -> np.ndarray:
-    """Bright strokes broader by `pixels` on each side, thinner below 0; parts of a pixel by mixing."""
-    whole = math.ceil(abs(pixels))
-    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * whole + 1, 2 * whole + 1))
-    changed = (cv2.dilate if pixels > 0 else cv2.erode)(image, brush)
-    share = abs(pixels) / whole
-    return cv2.addWeighted(changed, share, image, 1 - share, 0)
 
 
 def _contrast(factor: float, pivot: float) -> np.ndarray:

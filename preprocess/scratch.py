@@ -5,7 +5,7 @@ of workers. `clean-00000.u8` is the pixels of all pyramid levels, mapped when dr
 `clean-00000.npz` the tables that say where they are, written last.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from data.files import publish
 from data.recipe import Recipe, digest_of
 from preprocess.clean import clean
 from preprocess.decode import BadPicture, decode, from_array
-from preprocess.draw import Picture, picture
+from preprocess.draw import BROADER, Picture, picture
 
+PENS = 1 + len(BROADER)      # slots of a source in the tables: as it is, and broader
 PART = 128                   # sources; about a second's work, whatever their size
 
 
@@ -88,7 +89,7 @@ def _files(folder: Path, number: int) -> tuple[Path, Path]:
 
 def _write(folder, number, key, facts: Facts, pictures) -> None:
     pixels, tables = _files(folder, number)
-    good = [(row, p) for row, p in enumerate(pictures) if p]
+    good = [(row * PENS + pen, one) for row, p in enumerate(pictures) if p for pen, one in enumerate((p, *p.broader))]
     levels, at = [], 0
     tables.unlink(missing_ok=True)      # of another recipe: they must not be found beside these pixels
     with publish(pixels) as temporary, open(temporary, "wb") as f:
@@ -135,10 +136,15 @@ class Part:
 
     def picture(self, row: int) -> Picture:
         """Source `row` of this part."""
+        slots = self._tables["frames"][:, 0]
+        made = [self._one(slot) for slot in range(row * PENS, row * PENS + PENS) if slot in slots]
+        return replace(made[0], broader=tuple(made[1:]))
+
+    def _one(self, slot: int) -> Picture:
         tables = self._tables
-        levels = tables["levels"][tables["levels"][:, 0] == row]
-        hull = tables["hulls"][tables["hulls"][:, 0] == row][:, 1:]
-        _, height, width, pivot, *background = tables["frames"][tables["frames"][:, 0] == row][0]
+        levels = tables["levels"][tables["levels"][:, 0] == slot]
+        hull = tables["hulls"][tables["hulls"][:, 0] == slot][:, 1:]
+        _, height, width, pivot, *background = tables["frames"][tables["frames"][:, 0] == slot][0]
         return Picture(
             tuple(self._pixels[at:at + h * w * c].reshape(h, w, c) for _, at, h, w, c in levels),
             (int(height), int(width)), hull, tuple(int(v) for v in background), float(pivot))

@@ -39,7 +39,8 @@ CANVASES = [(16, 16), (24, 17), (9, 40), (61, 8)]
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("canvas", CANVASES, ids=str)
 @pytest.mark.parametrize("roi", [True, False], ids=["region", "page"])
-@pytest.mark.parametrize("more", [{}, {"shear": 20.0, "aspect": 1.4}], ids=["as it is", "slanted"])
+@pytest.mark.parametrize("more", [{}, {"shear": 20.0, "aspect": 1.4}, {"broaden": 0.1}],
+                         ids=["as it is", "slanted", "broader"])
 def test_nothing_of_a_character_is_cut_off(size, canvas, roi, more, monkeypatch):
     seen = {}
 
@@ -53,8 +54,9 @@ def test_nothing_of_a_character_is_cut_off(size, canvas, roi, more, monkeypatch)
     ready = picture(cleaned, how)
     high, wide = canvas
     for view in views(how):
-        matrix, scale = ready._placed(view, how)
-        x, y = (np.column_stack([ready.hull, np.ones(len(ready.hull))]) @ matrix.T).T
+        pen = (ready, *ready.broader)[int(view.pen * (1 + len(ready.broader)))]
+        matrix, scale = pen._placed(view, how)
+        x, y = (np.column_stack([pen.hull, np.ones(len(pen.hull))]) @ matrix.T).T
         assert min(x.min(), y.min()) >= MARGIN - 0.5 - 1e-3, view
         assert x.max() <= wide - MARGIN - 0.5 + 1e-3, view
         assert y.max() <= high - MARGIN - 0.5 + 1e-3, view
@@ -69,6 +71,15 @@ def test_nothing_of_a_character_is_cut_off(size, canvas, roi, more, monkeypatch)
         assert wall.sum() / 255 <= 0.18 * got + 0.1
         # nothing fell between the canvas's pixels (Lanczos adds to small ink: it is cut off below 0)
         assert got >= 0.75 * cleaned.pixels.sum() / 255 * scale**2 - 0.5, view
+
+
+def test_broader_pens_are_the_same_strokes_and_broader():
+    how = Draw(canvas=(48, 48), copies=1, broaden=0.05)
+    ready = picture(clean(page(1, 90, 70, 1), Clean(polarity="dark", threshold=0.9, roi=True), how), how)
+    inks = [ready.draw(dataclasses.replace(PLAIN, pen=pen), how).astype(int) for pen in (0.0, 0.5, 0.9)]
+    assert len(ready.broader) == 2
+    assert inks[0].sum() < inks[1].sum() < inks[2].sum()
+    assert {int(chance(0, 0, k, how).pen * 3) for k in range(30)} == {0, 1, 2}
 
 
 @pytest.mark.parametrize("size", [(37, 53), (53, 37), (350, 350)], ids=str)
