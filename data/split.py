@@ -27,8 +27,6 @@ def split_sources(labels, digests, official, asked: Split, seed: int, classes) -
         raise SourceFault("the images", "have an official test part, so there are no folds of it",
                           "leave split.folds out, or give a folder without official parts")
     wanted = [part for part in HELD_OUT if part not in given]
-    if given != {None} and "test" in given:
-        wanted = [part for part in wanted if part == "val"]
     out = np.array([part or "train" for part in official], dtype="<U5")
     home = _home_class(labels, digests)
     for label, name in enumerate(classes):

@@ -11,7 +11,7 @@ import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from train import loop
+from train import loop, position
 from train.checkpoint import load
 
 
@@ -88,6 +88,7 @@ def test_a_run_killed_around_any_checkpoint_and_resumed_ends_alike(shards, alone
             t.die()
     with monkeypatch.context() as patch:
         patch.setattr(loop, "save", killing)
+        patch.setattr(position, "save", killing)
         patch.setattr(loop, "KEEP", 0.0 if number % 2 else 30.0)
         with pytest.raises(t.Killed):
             t.train(capsys, shards)

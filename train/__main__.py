@@ -55,11 +55,12 @@ def train(args, started: float) -> dict:
     from train.clock import Clock
     from train.device import choose_device
     from train.loop import Run
+    from train.position import go_on
     device = choose_device(args.device)
     clock = Clock(budget, started, before=last["position"]["seconds"] if last else 0.0)
     run_ = Run(shards, recipe, out, device, clock)
     if last:
-        run_.resume(last)
+        go_on(run_, last)
     print(f"{recipe.name}: {recipe.model.name}, {sum(p.numel() for p in run_.model.parameters()):,} parameters, on "
           f"{device}; {shards.rows('train')} training rows, {run_.train.name} engine; {budget:g} s")
     try:

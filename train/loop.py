@@ -3,7 +3,6 @@
 import contextlib
 import math
 import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -11,7 +10,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from data.errors import CheckpointFault, TrainingFault
+from data.errors import TrainingFault
 from data.recipe import Recipe
 from data.shard import ShardSet
 from train.batches import open_batches
@@ -22,6 +21,7 @@ from train.evaluate import evaluate, loss_and_top1
 from train.interrupts import held_back
 from train.models import build_model, check_batch
 from train.optimizer import make_optimizer, set_lr
+from train.position import Position, keep
 from train.report import write_metrics
 from train.schedule import lr_at
 
@@ -30,24 +30,9 @@ KEEP = 30.0                  # seconds between two checkpoints inside a long epo
 CURE = "lower train.lr, or raise train.warmup; earlier checkpoints are kept"
 
 
-@dataclass
-class Position:
-    """Where a run is; all of it goes into last.pth."""
-    epoch: int = 0           # epochs completed
-    batch: int = 0           # batches taken in the epoch under way
-    step: int = 0            # optimiser steps taken
-    best_top1: float = -1.0
-    best_loss: float = float("inf")
-    seconds: float = 0.0     # on the training clock
-    training: float = 0.0    # of those, between the first batch of an epoch and its last
-    waiting: float = 0.0     # of those, for data
-    images: int = 0          # trained on
-    done: bool = False
-    history: list = field(default_factory=list)     # a dictionary an epoch, as in metrics.csv
-
-
 class Run:
-    """`fit` trains to the end, the budget or an interrupt; `position` says where that was."""
+    """`fit` trains to the end, the budget or an interrupt; `position` says where that was, and
+    `train.position.go_on` takes up a run that was interrupted or killed."""
 
     def __init__(self, shards: ShardSet, recipe: Recipe, out: Path, device: torch.device, clock: Clock):
         self.head = describe(shards, recipe)
@@ -116,7 +101,7 @@ class Run:
             if interrupted() or now - kept > KEEP:
                 self._look(bar, 0)
                 at.training += time.monotonic() - began
-                self._keep_last()
+                keep(self)
                 began = kept = time.monotonic()
                 if interrupted():
                     raise KeyboardInterrupt(f"go on with --resume from step {at.step} of {self.steps}")
@@ -181,38 +166,9 @@ class Run:
             at.best_top1, at.best_loss = val_top1, val_loss
             save(self.out / "best.pth", self.head | {"weights": self.average.module.state_dict(), "metrics": row})
         write_metrics(self.out / "metrics.csv", at.history)
-        self._keep_last()
+        keep(self)
         self.clock.closes_in(time.monotonic() - start)
         with contextlib.suppress(BrokenPipeError):       # `… | head`: nobody reads on, and the run goes on
             bar.write(f"epoch {at.epoch:3d}/{self.how.epochs}  loss {row['train_loss']:.4f}  top-1 "
                       f"{row['train_top1']:.4f}  val loss {val_loss:.4f}  val top-1 {val_top1:.4f}  "
                       f"{row['seconds']:.0f} s")
-
-    def _keep_last(self) -> None:
-        self.position.seconds = self.clock.elapsed()
-        random = {"cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state(self.device)
-        save(self.out / "last.pth", self.head | {
-            "weights": self.model.state_dict(), "metrics": self.position.history[-1] if self.position.history else {},
-            "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(), "random": random,
-            "totals": self.totals, "position": asdict(self.position)})
-
-    def resume(self, last: dict) -> None:
-        """Go on from what `_keep_last` wrote. CheckpointFault: it does not fit this run."""
-        try:
-            self.model.load_state_dict(last["weights"])
-            self.average.load_state_dict(last["average"])
-            self.optimizer.load_state_dict(last["optimizer"])
-            torch.set_rng_state(last["random"]["cpu"])
-            if self.device.type == "cuda" and "cuda" in last["random"]:
-                torch.cuda.set_rng_state(last["random"]["cuda"], self.device)
-            self.totals.copy_(last["totals"])
-            self.position = Position(**last["position"])
-            if any(type(value) is not type(last["position"][name]) for name, value in asdict(Position()).items()):
-                raise TypeError("its place is of another kind")
-            if not (self.out / "best.pth").exists():     # moved away: the best from here on
-                self.position.best_top1, self.position.best_loss = Position.best_top1, Position.best_loss
-        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointFault(self.out / "last.pth", f"does not fit this run ({str(error).partition(chr(10))[0]})",
-                                  "train without --resume") from None
