@@ -1,7 +1,7 @@
 """Shards → uint8 batches on the device, in an order that only seed and epoch decide.
 
 `order` says which rows come when (pure); `threads` streams them from disk through a window, `memory`
-keeps the whole split; both hand out the same batches. `open_batches` chooses.
+keeps the whole split, `dataloader` is PyTorch's own; all hand out the same batches. `open_batches` chooses.
 """
 
 import math
@@ -11,13 +11,14 @@ import torch
 
 from data.recipe import Train
 from data.shard import ShardSet
+from train.batches.dataloader import Loader
 from train.batches.memory import Memory
 from train.batches.order import Order
 from train.batches.threads import Threads
 
 
 def open_batches(shards: ShardSet, split: str, how: Train, seed: int, device: torch.device,
-                 shuffle: bool) -> Memory | Threads:
+                 shuffle: bool) -> Memory | Threads | Loader:
     """The engine for one split, its `order` decided by the recipe alone.
 
     Its `epoch(n, first=0)` yields (image uint8 (B, H, W, C), label int64 (B,)) on `device`, from
@@ -30,7 +31,7 @@ def open_batches(shards: ShardSet, split: str, how: Train, seed: int, device: to
     engine = how.engine
     if engine == "auto":
         engine = "memory" if shards.rows(split) * row_bytes <= _room(device) else "threads"
-    return {"memory": Memory, "threads": Threads}[engine](files, order, row_shape, how, device)
+    return {"memory": Memory, "threads": Threads, "dataloader": Loader}[engine](files, order, row_shape, how, device)
 
 
 def _room(device: torch.device) -> int:
