@@ -16,6 +16,8 @@ from train.batches.memory import Memory
 from train.batches.order import Order
 from train.batches.threads import Threads
 
+_ENGINES = {engine.name: engine for engine in (Memory, Threads, Loader)}
+
 
 def open_batches(shards: ShardSet, split: str, how: Train, seed: int, device: torch.device,
                  shuffle: bool) -> Memory | Threads | Loader:
@@ -26,12 +28,15 @@ def open_batches(shards: ShardSet, split: str, how: Train, seed: int, device: to
     batches' rows. `close()` lets go of files and threads.
     """
     files, row_shape = shards.shards(split), shards.row_shape
-    row_bytes = math.prod(row_shape)
-    order = Order(tuple(f.rows for f in files), row_bytes, how.window << 20, how.batch, seed, shuffle)
-    engine = how.engine
-    if engine == "auto":
-        engine = "memory" if shards.rows(split) * row_bytes <= _room(device) else "threads"
-    return {"memory": Memory, "threads": Threads, "dataloader": Loader}[engine](files, order, row_shape, how, device)
+    order = Order(tuple(f.rows for f in files), math.prod(row_shape), how.window << 20, how.batch, seed, shuffle)
+    return _ENGINES[engine_for(how, shards, split, device)](files, order, row_shape, how, device)
+
+
+def engine_for(how: Train, shards: ShardSet, split: str, device: torch.device) -> str:
+    """The engine's name; "auto" is memory for what fits there, else threads."""
+    if how.engine != "auto":
+        return how.engine
+    return "memory" if shards.rows(split) * math.prod(shards.row_shape) <= _room(device) else "threads"
 
 
 def _room(device: torch.device) -> int:

@@ -40,19 +40,23 @@ class Loader:
         with warnings.catch_warnings():          # of more workers than cores; of any fork beside a thread
             warnings.simplefilter("ignore")
             batches = iter(self._loader)
-        while True:
-            try:
-                got = next(batches, None)
-            except RuntimeError as error:
-                if "DataLoader worker" not in str(error):
-                    raise
-                raise MachineFault("a worker process", "died, most often for want of shared memory",
-                                   "choose --set train.workers=0 or --set train.engine=threads") from None
-            if got is None:
-                return
-            if isinstance(got, UserFault):
-                raise got
-            yield tuple(t.to(self._device, non_blocking=True) for t in got)
+        try:
+            while (got := self._next(batches)) is not None:
+                if isinstance(got, UserFault):
+                    raise got
+                yield tuple(t.to(self._device, non_blocking=True) for t in got)
+        finally:
+            del batches                          # or the fault's traceback keeps the workers when all is closed
+
+    @staticmethod
+    def _next(batches):
+        try:
+            return next(batches, None)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise MachineFault("a worker process", "died, most often for want of shared memory",
+                               "choose --set train.workers=0 or --set train.engine=threads") from None
 
     def close(self):
         self._loader = None                      # its workers end with it
