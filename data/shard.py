@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from data.chunks import Chunks, deflated_chunks
 from data.errors import ShardFault, UserFault
 from data.files import publish
 from data.recipe import Recipe, make_recipe
@@ -105,9 +106,10 @@ class Shard:
     """One file: where its rows lie, and its labels."""
     path: Path
     rows: int
-    offset: int | None           # of row 0 in the file; None: compressed, read it through HDF5
+    offset: int | None           # of row 0 in the file; None: compressed
     labels: np.ndarray           # int64 (rows,)
     sources: np.ndarray          # int64 (rows,)
+    chunks: Chunks | None = None # where gzip chunks lie; None of a compressed shard: read it through HDF5
 
 
 @dataclass(frozen=True)
@@ -208,14 +210,16 @@ def _open_shard(path: Path, rows: int, split: str, row_shape, ends: tuple[int, i
             for name, end in zip(("label", "source"), ends, strict=True):
                 if rows and not 0 <= columns[name].min() <= columns[name].max() < end:
                     raise refuse(f"has a {name} outside 0 to {end - 1}")
-            offset = None
-            if image.chunks is None:
+            offset = chunks = None
+            if image.chunks is not None:
+                chunks = deflated_chunks(image, path.stat().st_size)
+            else:
                 offset = image.id.get_offset() or 0
                 if not 0 < offset <= path.stat().st_size - image.nbytes:
                     raise refuse("holds no pixels")
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise refuse(f"cannot be read ({error})") from None
-    return Shard(path, rows, offset, columns["label"], columns["source"])
+    return Shard(path, rows, offset, columns["label"], columns["source"], chunks)
 
 
 def _own(f: h5py.File, name: str, refuse) -> h5py.Dataset:

@@ -1,4 +1,4 @@
-"""Both engines hand out the same batches, whatever the threads, the window and the compression."""
+"""All engines hand out the same batches, whatever the threads, the window and the compression."""
 
 import threading
 import time
@@ -17,6 +17,7 @@ from train.batches.reading import Reader
 
 CPU = torch.device("cpu")
 COMPRESSIONS = ("none", "lzf", "gzip")
+ENGINES = ("memory", "threads", "dataloader")
 
 
 @pytest.fixture(scope="module", params=COMPRESSIONS)
@@ -30,6 +31,7 @@ def tiny_windows(monkeypatch):
     monkeypatch.setattr(order, "CHUNK_BYTES", 7 * 20 * 28)
 
     def engine(shards, split="train", rows=40, shuffle=True, **how):
+        how = {"workers": 0 if how["engine"] == "dataloader" else 2} | how     # processes take long to start
         made = open_batches(shards, split, Train(**how), 3, CPU, shuffle)
         object.__setattr__(made.order, "window_bytes", rows * made.order.row_bytes)
         return made
@@ -56,7 +58,28 @@ def test_threads_hand_out_what_memory_does(shards, tiny_windows, workers, rows, 
     threads.close()
 
 
-@pytest.mark.parametrize("engine", ["memory", "threads"])
+@pytest.mark.parametrize(("workers", "rows", "batch"), [(0, 40, 9), (0, 1000, 33), (0, 1, 1), (1, 90, 9), (3, 40, 9)])
+def test_dataloader_hands_out_what_memory_does(shards, tiny_windows, workers, rows, batch):
+    memory = tiny_windows(shards, rows=rows, batch=batch, engine="memory")
+    loader = tiny_windows(shards, rows=rows, batch=batch, engine="dataloader", workers=workers)
+    for epoch in (0, 1):
+        assert same(copies(loader, epoch), copies(memory, epoch))
+    loader.close()
+
+
+def test_dataloader_begins_anew_after_an_epoch_left_in_the_middle(shards, tiny_windows):
+    made = tiny_windows(shards, batch=9, engine="dataloader", workers=2)
+    whole = copies(tiny_windows(shards, batch=9, engine="memory"), 0)
+    for taken in (1, 3):
+        epoch = made.epoch(0)
+        for _ in range(taken):
+            next(epoch)
+        epoch.close()
+    assert same(copies(made, 0, 2), whole[2:])
+    made.close()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_unshuffled_batches_are_the_rows_on_disk(shards, tiny_windows, engine, split):
     image, label = t.pixels(shards.folder, split)
@@ -65,7 +88,7 @@ def test_unshuffled_batches_are_the_rows_on_disk(shards, tiny_windows, engine, s
     assert np.array_equal(torch.cat([k for _, k in got]).numpy(), label)
 
 
-@pytest.mark.parametrize("engine", ["memory", "threads"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_each_row_keeps_its_label_when_shuffled(shards, tiny_windows, engine):
     image, label = t.pixels(shards.folder, "train")
     known = {i.tobytes(): k for i, k in zip(image, label, strict=True)}
@@ -75,7 +98,7 @@ def test_each_row_keeps_its_label_when_shuffled(shards, tiny_windows, engine):
     assert len({i for i, _ in rows}) == len(rows) == 9 * (len(label) // 9)
 
 
-@pytest.mark.parametrize("engine", ["memory", "threads"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_starting_at_batch_k_is_skipping_k_batches(shards, tiny_windows, engine):
     made = tiny_windows(shards, batch=9, engine=engine, workers=2)
     whole = copies(made, 1)
@@ -96,7 +119,7 @@ def test_an_epoch_left_in_the_middle_does_not_disturb_the_next(shards, tiny_wind
     made.close()
 
 
-@pytest.mark.parametrize("engine", ["memory", "threads"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_batch_stays_what_it_was_while_it_is_held(shards, tiny_windows, engine):
     made = tiny_windows(shards, batch=9, engine=engine, workers=4)
     expected = copies(made, 0)
@@ -112,13 +135,13 @@ def test_threads_reuse_their_buffers(shards, tiny_windows):
     assert len(places) <= batches_room.threads.AHEAD + 2
 
 
-@pytest.mark.parametrize("engine", ["memory", "threads"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_split_smaller_than_a_batch_is_one_batch(shards, engine):
     made = open_batches(shards, "train", Train(batch=10**12, engine=engine), 0, CPU, True)
     assert [len(label) for _, label in copies(made)] == made.order.sizes == [153]
 
 
-@pytest.mark.parametrize("engine", ["memory", "threads"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_an_empty_split_has_no_batches(tmp_path, engine, shuffle):
     shards = open_set(t.written(tmp_path / "set", {"val": ()}))
@@ -139,11 +162,12 @@ def test_auto_streams_what_does_not_fit(shards, monkeypatch):
     assert open_batches(shards, "train", Train(), 0, CPU, True).name == "threads"
 
 
+@pytest.mark.parametrize(("engine", "workers"), [("threads", 1), ("dataloader", 0), ("dataloader", 1)])
 @pytest.mark.parametrize("compression", COMPRESSIONS)
-def test_a_shard_that_is_cut_while_it_is_read_is_named(tmp_path, tiny_windows, compression):
+def test_a_shard_that_is_cut_while_it_is_read_is_named(tmp_path, tiny_windows, compression, engine, workers):
     shards = open_set(t.written(tmp_path / "set", compression=compression))
     path = shards.folder / "train-00000.h5"
-    made = tiny_windows(shards, batch=9, engine="threads", workers=1)
+    made = tiny_windows(shards, batch=9, engine=engine, workers=workers)
     with open(path, "rb+") as f:
         f.truncate(9000)
     with pytest.raises(ShardFault, match=r"train-00000\.h5"):

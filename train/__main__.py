@@ -38,7 +38,7 @@ def train(args, started: float) -> dict:
     from data.shard import open_set
     if not args.recipe and not args.shards:
         raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
-    asked, shards_folder = _asked(args)
+    asked, shards_folder = asked_for(args)
     shards = open_set(shards_folder)
     if not shards.rows("train"):
         raise ShardFault(shards.folder, "holds no training rows", "name the shards of a recipe, not those of a score")
@@ -97,7 +97,7 @@ def _leave(out: Path, history: list) -> None:
             shutil.copyfile(best, temporary)
 
 
-def _asked(args):
+def asked_for(args):
     """(the recipe asked for, the folder of shards)."""
     from data.recipe import make_recipe, read_recipe
     from data.schema import INDEX

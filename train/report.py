@@ -80,3 +80,22 @@ def draw_confusion(path, confusion, classes) -> None:
                       color="white" if shares[i, j] > 0.5 else "black")
     _publish_figure(path, figure)
     plt.close(figure)
+
+
+def draw_bench(path, rows: list[dict], memcpy: float) -> None:
+    """bench.png: images/s of each loader setting, and of a plain copy in memory as a line."""
+    plt = _pyplot()
+    figure, axis = plt.subplots(figsize=(9, 1.5 + 0.26 * len(rows)), layout="constrained")
+    colours = {"memory": "C2", "threads": "C0", "dataloader": "C1"}
+    names = [r["engine"] + (f" {r['workers']}" if r["engine"] != "memory" else "")
+             + (" pinned" if r["pin_memory"] else "") + f", batch {r['batch_size']}" for r in rows]
+    rates = [r["images_per_second"] for r in rows]
+    bars = axis.barh(range(len(rows)), rates, color=[colours[r["engine"]] for r in rows])
+    axis.bar_label(bars, [f"{rate:,.0f}" for rate in rates], padding=3, fontsize=8)
+    axis.axvline(memcpy, color="black", linestyle="--", label="plain copy in memory, one core")
+    axis.set(yticks=range(len(rows)), yticklabels=names, xlabel="images/s")
+    axis.invert_yaxis()
+    axis.margins(x=0.12)
+    figure.legend(loc="outside upper right")
+    _publish_figure(path, figure)
+    plt.close(figure)

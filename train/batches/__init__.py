@@ -1,7 +1,7 @@
 """Shards → uint8 batches on the device, in an order that only seed and epoch decide.
 
 `order` says which rows come when (pure); `threads` streams them from disk through a window, `memory`
-keeps the whole split; both hand out the same batches. `open_batches` chooses.
+keeps the whole split, `dataloader` is PyTorch's own; all hand out the same batches. `open_batches` chooses.
 """
 
 import math
@@ -11,13 +11,16 @@ import torch
 
 from data.recipe import Train
 from data.shard import ShardSet
+from train.batches.dataloader import Loader
 from train.batches.memory import Memory
 from train.batches.order import Order
 from train.batches.threads import Threads
 
+_ENGINES = {engine.name: engine for engine in (Memory, Threads, Loader)}
+
 
 def open_batches(shards: ShardSet, split: str, how: Train, seed: int, device: torch.device,
-                 shuffle: bool) -> Memory | Threads:
+                 shuffle: bool) -> Memory | Threads | Loader:
     """The engine for one split, its `order` decided by the recipe alone.
 
     Its `epoch(n, first=0)` yields (image uint8 (B, H, W, C), label int64 (B,)) on `device`, from
@@ -25,12 +28,15 @@ def open_batches(shards: ShardSet, split: str, how: Train, seed: int, device: to
     batches' rows. `close()` lets go of files and threads.
     """
     files, row_shape = shards.shards(split), shards.row_shape
-    row_bytes = math.prod(row_shape)
-    order = Order(tuple(f.rows for f in files), row_bytes, how.window << 20, how.batch, seed, shuffle)
-    engine = how.engine
-    if engine == "auto":
-        engine = "memory" if shards.rows(split) * row_bytes <= _room(device) else "threads"
-    return {"memory": Memory, "threads": Threads}[engine](files, order, row_shape, how, device)
+    order = Order(tuple(f.rows for f in files), math.prod(row_shape), how.window << 20, how.batch, seed, shuffle)
+    return _ENGINES[engine_for(how, shards, split, device)](files, order, row_shape, how, device)
+
+
+def engine_for(how: Train, shards: ShardSet, split: str, device: torch.device) -> str:
+    """The engine's name; "auto" is memory for what fits there, else threads."""
+    if how.engine != "auto":
+        return how.engine
+    return "memory" if shards.rows(split) * math.prod(shards.row_shape) <= _room(device) else "threads"
 
 
 def _room(device: torch.device) -> int:

@@ -16,24 +16,17 @@ class Memory:
 
     def __init__(self, files: list[Shard], order: Order, row_shape, how: Train, device: torch.device):
         self.order = order
-        self._ends = np.cumsum([0, *order.shard_rows])
-        pixels = np.empty((self._ends[-1], *row_shape), np.uint8)
+        pixels = np.empty((order.starts[-1], *row_shape), np.uint8)
         reader = Reader(files)
-        for shard, start in enumerate(self._ends[:-1]):
-            reader.read(shard, 0, pixels[start:self._ends[shard + 1]])
+        for shard, start in enumerate(order.starts[:-1]):
+            reader.read(shard, 0, pixels[start:order.starts[shard + 1]])
         reader.close()
         labels = np.concatenate([np.empty(0, np.int64), *(s.labels for s in files)])
         self._pixels, self._labels = torch.from_numpy(pixels).to(device), torch.from_numpy(labels).to(device)
 
     def epoch(self, number: int, first: int = 0):
-        windows = self.order.windows(number)
-        rows = {}                                # window → place in it → row of the split
-        for batch in self.order.batches(windows, first):
-            for w, _ in batch:
-                if w not in rows:
-                    rows = {k: v for k, v in rows.items() if k == w - 1}
-                    rows[w] = np.concatenate([np.arange(a, b) + self._ends[s] for s, a, b in windows[w].runs])
-            index = torch.from_numpy(np.concatenate([rows[w][places] for w, places in batch]))
+        for rows in self.order.rows(number, first):
+            index = torch.from_numpy(rows)
             index = index.to(self._pixels.device, non_blocking=True)
             yield self._pixels.index_select(0, index), self._labels.index_select(0, index)
 

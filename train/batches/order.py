@@ -42,6 +42,16 @@ class Order:
     seed: int
     shuffle: bool                                # False: as on disk
 
+    @property
+    def chunk(self) -> int:
+        """Rows that are read together: a chunk of a compressed shard, the same number of an uncompressed one."""
+        return max(1, CHUNK_BYTES // self.row_bytes)
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """int64 (shards + 1,): the number of each shard's first row, and that of the row after the last."""
+        return np.cumsum([0, *self.shard_rows])
+
     @cached_property
     def sizes(self) -> list[int]:
         """Rows of each batch of an epoch. Shuffled: all equal, and the rest is left for another epoch (a
@@ -55,7 +65,7 @@ class Order:
     def windows(self, epoch: int) -> list[Window]:
         """Every row of every shard is in exactly one of them, and each but the last holds a batch
         at least, so that a batch never lies in more than two."""
-        size = max(1, CHUNK_BYTES // self.row_bytes)
+        size = self.chunk
         chunks = [(shard, start, min(start + size, rows))
                   for shard, rows in enumerate(self.shard_rows) for start in range(0, rows, size)]
         if self.shuffle:
@@ -92,3 +102,13 @@ class Order:
                 places = places[size:]
                 size -= len(batch[-1][1])
             yield batch
+
+    def rows(self, epoch: int, first: int = 0) -> Iterator[np.ndarray]:
+        """int64 (rows,) of each batch from `first` on: its rows, numbered through all shards of the split."""
+        windows, known = self.windows(epoch), {}
+        for batch in self.batches(windows, first):
+            for w, _ in batch:
+                if w not in known:               # a batch lies in two windows at most
+                    known = {k: v for k, v in known.items() if k == w - 1}
+                    known[w] = np.concatenate([np.arange(a, b) + self.starts[s] for s, a, b in windows[w].runs])
+            yield np.concatenate([known[w][places] for w, places in batch])

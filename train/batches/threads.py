@@ -30,7 +30,7 @@ class Threads:
         self._slots = deque(_Slot(max(order.sizes, default=0), row_shape, pinned, device) for _ in range(AHEAD + 2))
         self._buffers = [np.empty((0, *row_shape), np.uint8)] * 2       # sized by the first windows
         self._reader = Reader(files)
-        self._pool = ThreadPoolExecutor(how.workers, "reader")
+        self._pool = ThreadPoolExecutor(max(1, how.workers), "reader")
 
     def epoch(self, number: int, first: int = 0):
         windows = self.order.windows(number)

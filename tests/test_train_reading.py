@@ -1,0 +1,99 @@
+"""gzip chunks are read without HDF5: the same rows, each chunk inflated once, damage named."""
+
+import h5py
+import numpy as np
+import pytest
+import torch
+import train_helpers as t
+
+from data import schema
+from data.errors import ShardFault
+from data.recipe import Train
+from data.shard import open_set, write_shard
+from train.batches import open_batches, order, reading
+from train.batches.reading import Reader
+
+CPU = torch.device("cpu")
+CHUNK = 7 * 20 * 28          # seven rows
+
+
+@pytest.fixture
+def many_chunks(monkeypatch, tmp_path):
+    """A gzip set whose chunks hold seven rows, on disk and in the order."""
+    monkeypatch.setattr(schema, "CHUNK_BYTES", CHUNK)
+    monkeypatch.setattr(order, "CHUNK_BYTES", CHUNK)
+    return open_set(t.written(tmp_path / "set", compression="gzip"))
+
+
+@pytest.mark.parametrize(("start", "rows"), [(0, 90), (0, 7), (7, 7), (3, 1), (5, 30), (84, 6), (89, 1), (0, 0)])
+def test_any_run_of_rows_is_what_hdf5_reads(many_chunks, start, rows):
+    shard = many_chunks.shards("train")[0]
+    assert shard.chunks
+    out = np.empty((rows, *many_chunks.row_shape), np.uint8)
+    reader = Reader([shard])
+    reader.read(0, start, out)
+    reader.close()
+    assert (out == t.pixels(many_chunks.folder, "train")[0][start:start + rows]).all()
+
+
+@pytest.mark.parametrize("engine", ["threads", "memory"])
+def test_an_epoch_inflates_no_chunk_twice(many_chunks, monkeypatch, engine):
+    inflated, inflate = [], reading._inflated
+    monkeypatch.setattr(reading, "_inflated", lambda raw, size: (inflated.append(bytes(raw)), inflate(raw, size))[1])
+    made = open_batches(many_chunks, "train", Train(batch=9, engine=engine, window=1), 0, CPU, True)
+    for _ in made.epoch(0):
+        pass
+    made.close()
+    assert len(inflated) == sum(len(s.chunks.offsets) for s in many_chunks.shards("train")) == 13 + 9 + 1
+
+
+def noise(path, rows=21, compression="gzip"):
+    image = np.random.default_rng(0).integers(0, 256, (rows, *t.CANVAS, 1), np.uint8)
+    columns = {name: np.zeros(rows) for name in schema.COLUMNS}
+    attributes = {"schema": 1, "split": "train", "recipe": "r", "plan": "p"}
+    return image, write_shard(path, image, columns, attributes, compression)
+
+
+def test_a_chunk_that_gzip_would_have_made_larger_is_read_as_it_is(many_chunks, tmp_path):
+    image, facts = noise(many_chunks.folder / "train-00000.h5")
+    index = many_chunks.index
+    index["shards"][0].update({k: facts[k] for k in ("name", "rows", "bytes", "sha256")})
+    shard = many_chunks.shards("train")[0]
+    assert not shard.chunks.packed.any()
+    out = np.empty_like(image)
+    Reader([shard]).read(0, 0, out)
+    assert (out == image).all()
+
+
+@pytest.mark.parametrize("byte", [0, 40])
+def test_a_damaged_chunk_is_named(many_chunks, byte):
+    shard = many_chunks.shards("train")[0]
+    with open(shard.path, "rb+") as f:
+        f.seek(int(shard.chunks.offsets[2]) + byte)
+        f.write(b"\xff" * 8)
+    with pytest.raises(ShardFault, match=r"train-00000\.h5"):
+        Reader([shard]).read(0, 0, np.empty((90, *many_chunks.row_shape), np.uint8))
+
+
+@pytest.mark.parametrize("filters", [{"compression": "gzip", "shuffle": True}, {"compression": "lzf"},
+                                     {"compression": "gzip", "fletcher32": True}])
+def test_other_filters_are_left_to_hdf5(tmp_path, filters):
+    from data.chunks import deflated_chunks
+    with h5py.File(tmp_path / "x.h5", "w") as f:
+        made = f.create_dataset("image", data=np.zeros((20, 4, 4, 1), np.uint8), chunks=(7, 4, 4, 1), **filters)
+        f.flush()
+        assert deflated_chunks(made, 10**6) is None
+
+
+def test_missing_chunks_and_chunks_beyond_the_end_are_refused(tmp_path):
+    from data.chunks import deflated_chunks
+    with h5py.File(tmp_path / "x.h5", "w") as f:
+        made = f.create_dataset("image", (20, 4, 4, 1), np.uint8, chunks=(7, 4, 4, 1), compression="gzip")
+        made[:7] = 1
+        f.flush()
+        with pytest.raises(ValueError, match="missing"):
+            deflated_chunks(made, 10**6)
+        made[:] = 1
+        f.flush()
+        with pytest.raises(ValueError, match="beyond"):
+            deflated_chunks(made, 100)

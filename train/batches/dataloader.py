@@ -1,0 +1,128 @@
+"""The ordinary PyTorch DataLoader over the same batches: worker processes that read row by row.
+
+What most people set up, kept to be timed beside the others (`python -m train.bench`). Each batch
+crosses a process boundary in a new shared-memory segment; its page faults are the cost.
+"""
+
+import warnings
+from collections import OrderedDict
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from data.errors import MachineFault, UserFault
+from data.recipe import Train
+from data.shard import Shard
+from train.batches.order import Order
+from train.batches.reading import Reader
+
+
+class Loader:
+    """See `open_batches`."""
+
+    name = "dataloader"
+
+    def __init__(self, files: list[Shard], order: Order, row_shape, how: Train, device: torch.device):
+        self.order, self._device = order, device
+        self._batches = _Batches(order)
+        with warnings.catch_warnings():          # of more workers than cores: `train.bench` tells what pays
+            warnings.simplefilter("ignore")
+            self._loader = DataLoader(
+                _Rows(files, order, row_shape), batch_sampler=self._batches, collate_fn=_as_it_is,
+                num_workers=how.workers, persistent_workers=how.workers > 0,
+                pin_memory=how.pin_memory and device.type == "cuda")
+
+    def epoch(self, number: int, first: int = 0):
+        if not self.order.sizes[first:]:
+            return
+        self._batches.epoch, self._batches.first = number, first
+        with warnings.catch_warnings():          # of more workers than cores; of any fork beside a thread
+            warnings.simplefilter("ignore")
+            batches = iter(self._loader)
+        try:
+            while (got := self._next(batches)) is not None:
+                if isinstance(got, UserFault):
+                    raise got
+                yield tuple(t.to(self._device, non_blocking=True) for t in got)
+        finally:
+            del batches                          # or the fault's traceback keeps the workers when all is closed
+
+    @staticmethod
+    def _next(batches):
+        try:
+            return next(batches, None)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise MachineFault("a worker process", "died, most often for want of shared memory",
+                               "choose --set train.workers=0 or --set train.engine=threads") from None
+
+    def close(self):
+        self._loader = None                      # its workers end with it
+
+
+def _as_it_is(batch):
+    return batch
+
+
+class _Batches:
+    """A batch_sampler that follows the Order; the epoch to come is set before each."""
+
+    def __init__(self, order: Order):
+        self._order, self.epoch, self.first = order, 0, 0
+
+    def __iter__(self):
+        return self._order.rows(self.epoch, self.first)
+
+    def __len__(self):
+        return len(self._order.sizes) - self.first
+
+
+class _Rows(Dataset):
+    """Rows of a split by number. Opens the files in the process that reads them."""
+
+    def __init__(self, files: list[Shard], order: Order, row_shape):
+        self._files, self._order, self._row_shape = files, order, row_shape
+        self._labels = np.concatenate([np.empty(0, np.int64), *(f.labels for f in files)])
+        self._reader, self._chunks = None, OrderedDict()
+
+    def __len__(self):
+        return len(self._labels)
+
+    def __getitems__(self, rows: np.ndarray):
+        """(image uint8 (B, H, W, C), label int64 (B,)), or the fault: a DataLoader would lose its kind."""
+        try:
+            self._reader = self._reader or Reader(self._files)
+            image = np.empty((len(rows), *self._row_shape), np.uint8)
+            shards = np.searchsorted(self._order.starts, rows, "right") - 1
+            places = rows - self._order.starts[shards]
+            if any(f.offset is None for f in self._files):
+                self._from_chunks(shards, places, image)
+            else:
+                self._from_rows(shards, places, image)
+            return torch.from_numpy(image), torch.from_numpy(self._labels[rows])
+        except UserFault as fault:
+            return fault
+
+    def _from_rows(self, shards, places, image) -> None:
+        """One read for each run of rows that lie one after the other: each row, when shuffled."""
+        breaks = np.flatnonzero((np.diff(places) != 1) | (np.diff(shards) != 0)) + 1
+        for at, end in zip([0, *breaks], [*breaks, len(places)], strict=True):
+            self._reader.read(shards[at], int(places[at]), image[at:end])
+
+    def _from_chunks(self, shards, places, image) -> None:
+        """Each chunk is decompressed once and kept as long as a window's worth of others."""
+        size, room = self._order.chunk, 2 + self._order.window_bytes // (self._order.chunk * self._order.row_bytes)
+        keys = np.stack([shards, places // size], 1)
+        for shard, number in np.unique(keys, axis=0).tolist():
+            chunk = self._chunks.pop((shard, number), None)
+            if chunk is None:
+                rows = min(size, self._files[shard].rows - number * size)
+                chunk = np.empty((rows, *self._row_shape), np.uint8)
+                self._reader.read(shard, number * size, chunk)
+            self._chunks[shard, number] = chunk  # the last of them is the latest used
+            if len(self._chunks) > room:
+                self._chunks.popitem(last=False)
+            here = np.flatnonzero((keys == (shard, number)).all(1))
+            image[here] = chunk[places[here] - number * size]
