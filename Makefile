@@ -33,6 +33,9 @@ train: $(ENV) $(SHARDS)/dataset.json ## shards → runs/<recipe>/ and best.pth: 
 score: $(ENV) $(filter best.pth,$(MODEL)) ## top-1, macro-F1, a table per class: MODEL=best.pth [DATA=folder]
 	$(PY) -m train.score $(MODEL) $(if $(DATA),--data '$(DATA)') $(call option,DEVICE,device) $(common)
 
+bench: $(ENV) $(SHARDS)/dataset.json ## time loader settings on your shards: RECIPE= [DEVICE= SET=]
+	$(PY) -m train.bench --recipe $(RECIPE) --shards $(SHARDS) $(call option,DEVICE,device) $(common)
+
 folds: $(ENV) ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= SET=]
 	$(PY) -m benchmarks.folds --recipe $(RECIPE) $(call option,DATA,data) $(call option,FOLDS,folds) $(call option,BUDGET,budget) $(common)
 
@@ -46,7 +49,7 @@ lint: $(ENV) ## ruff
 	$(PY) -m ruff check .
 
 clean: ## remove what the commands made (not the environment, not your data)
-	rm -rf shards runs datasets/sample.npz best.pth score.json predictions.csv confusion.png .pytest_cache .ruff_cache
+	rm -rf shards runs datasets/sample.npz best.pth score.json predictions.csv confusion.png bench.json bench.png .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 $(SHARDS)/dataset.json:
@@ -64,6 +67,6 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo augment train score folds test test-slow lint clean
+.PHONY: help demo augment train score bench folds test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
