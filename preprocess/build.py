@@ -6,6 +6,7 @@ build again after it was killed and it makes the rest.
 
 import shutil
 import signal
+import warnings
 from importlib.metadata import version
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -161,6 +162,8 @@ def draw_shard(out: Path, scratch: Path, plan: ShardPlan, positions, labels, rec
 def _run(tasks, workers: int, weights: list[int], verb: str, unit: str) -> list:
     """Results of [(function, arguments), …] in their order, over `workers` processes, with a bar."""
     results = [None] * len(weights)
+    # joblib's word on an interrupted build, when the pool is swept up; ours is one line
+    warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
     with tqdm(total=sum(weights), desc=verb, unit=unit, disable=None, unit_scale=True) as bar:
         calls = (joblib.delayed(_numbered)(i, f, arguments) for i, (f, arguments) in enumerate(tasks))
         # max_nbytes: small plans travel by pickle, no shared files in /dev/shm to be left behind

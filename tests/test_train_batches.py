@@ -12,7 +12,7 @@ from data.errors import ShardFault
 from data.recipe import Train
 from data.shard import open_set
 from train import batches as batches_room
-from train.batches import open_batches, order
+from train.batches import open_batches, order, slots
 from train.batches.reading import Reader
 
 CPU = torch.device("cpu")
@@ -124,15 +124,29 @@ def test_a_batch_stays_what_it_was_while_it_is_held(shards, tiny_windows, engine
     made = tiny_windows(shards, batch=9, engine=engine, workers=4)
     expected = copies(made, 0)
     for pair, was in zip(made.epoch(0), expected, strict=True):
-        if engine == "threads":                  # let the readers run as far ahead as they can
+        if engine != "dataloader":               # let the readers run as far ahead as they can
             threading.Event().wait(0.005)
         assert same([pair], [was])
 
 
-def test_threads_reuse_their_buffers(shards, tiny_windows):
-    made = tiny_windows(shards, batch=9, engine="threads")
-    places = {image.data_ptr() for epoch in range(3) for image, _ in made.epoch(epoch)}
-    assert len(places) <= batches_room.threads.AHEAD + 2
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+@pytest.mark.parametrize("group", [1, 3 * 9 * 20 * 28])
+def test_buffers_are_used_again(shards, tiny_windows, monkeypatch, engine, group):
+    monkeypatch.setattr(slots, "GROUP_BYTES", group)
+    made = tiny_windows(shards, batch=9, engine=engine)
+    places = {image.untyped_storage().data_ptr() for epoch in range(3) for image, _ in made.epoch(epoch)}
+    assert len(places) <= slots.AHEAD + 2
+
+
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+@pytest.mark.parametrize("rows", [1, 40, 90])
+def test_batches_are_the_same_however_many_are_gathered_at_once(shards, tiny_windows, monkeypatch, engine, rows):
+    expected = copies(tiny_windows(shards, rows=rows, batch=9, engine="dataloader"), 2)
+    for group in (1, 2, 5, 100):
+        monkeypatch.setattr(slots, "GROUP_BYTES", group * 9 * 20 * 28)
+        made = tiny_windows(shards, rows=rows, batch=9, engine=engine)
+        assert same(copies(made, 2), expected)
+        assert same(copies(made, 2, 3), expected[3:])
 
 
 @pytest.mark.parametrize("engine", ENGINES)

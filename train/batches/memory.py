@@ -1,4 +1,10 @@
-"""The whole split in memory, or in the device's memory: read once, then only gathered from."""
+"""The whole split in memory, or in the device's memory: read once, then only gathered from.
+
+In memory, threads gather ahead into reused buffers; on a device, its own kernels gather.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import numpy as np
 import torch
@@ -7,6 +13,7 @@ from data.recipe import Train
 from data.shard import Shard
 from train.batches.order import Order
 from train.batches.reading import Reader
+from train.batches.slots import Slot, in_turn, make_slots
 
 
 class Memory:
@@ -16,19 +23,54 @@ class Memory:
 
     def __init__(self, files: list[Shard], order: Order, row_shape, how: Train, device: torch.device):
         self.order = order
-        pixels = np.empty((order.starts[-1], *row_shape), np.uint8)
-        reader = Reader(files)
-        for shard, start in enumerate(order.starts[:-1]):
-            reader.read(shard, 0, pixels[start:order.starts[shard + 1]])
-        reader.close()
-        labels = np.concatenate([np.empty(0, np.int64), *(s.labels for s in files)])
-        self._pixels, self._labels = torch.from_numpy(pixels).to(device), torch.from_numpy(labels).to(device)
+        self._image = np.empty((order.starts[-1], *row_shape), np.uint8)
+        self._label = np.concatenate([np.empty(0, np.int64), *(s.labels for s in files)])
+        self._pool = ThreadPoolExecutor(max(1, how.workers), "memory")
+        self._read(Reader(files))
+        self._on_device = None
+        if device.type == "cpu":
+            batch = max(order.sizes, default=0)
+            self._group, self._slots = make_slots(batch, order.row_bytes, row_shape, False, device)
+        else:
+            self._on_device = torch.from_numpy(self._image).to(device), torch.from_numpy(self._label).to(device)
+            del self._image
+
+    def _read(self, reader: Reader) -> None:
+        """Every row, a run of chunks at a time, by all threads."""
+        def read(run):
+            shard, start, end = run
+            at = self.order.starts[shard] + start
+            reader.read(shard, start, self._image[at:at + end - start])
+        step = 16 * self.order.chunk
+        runs = [(shard, start, min(start + step, rows)) for shard, rows in enumerate(self.order.shard_rows)
+                for start in range(0, rows, step)]
+        try:
+            list(self._pool.map(read, runs))
+        except BaseException:
+            self.close()                         # it waits for the threads before the files are closed
+            raise
+        finally:
+            reader.close()
 
     def epoch(self, number: int, first: int = 0):
+        if self._on_device is None:
+            yield from in_turn(self._slots, self._groups(number, first))
+            return
+        image, label = self._on_device
         for rows in self.order.rows(number, first):
-            index = torch.from_numpy(rows)
-            index = index.to(self._pixels.device, non_blocking=True)
-            yield self._pixels.index_select(0, index), self._labels.index_select(0, index)
+            index = torch.from_numpy(rows).to(image.device, non_blocking=True)
+            yield image.index_select(0, index), label.index_select(0, index)
+
+    def _groups(self, number: int, first: int):
+        batches = self.order.rows(number, first)
+        while group := list(islice(batches, self._group)):
+            yield [len(rows) for rows in group], lambda slot, group=group: self._pool.submit(self._gather, slot, group)
+
+    def _gather(self, slot: Slot, group: list[np.ndarray]) -> None:
+        rows = np.concatenate(group)
+        # mode="clip": with the default, NumPy gathers into a buffer of its own and copies that
+        np.take(self._image, rows, axis=0, out=slot.image_view[:len(rows)], mode="clip")
+        np.take(self._label, rows, out=slot.label_view[:len(rows)], mode="clip")
 
     def close(self):
-        """Nothing is held open."""
+        self._pool.shutdown(cancel_futures=True)

@@ -13,10 +13,9 @@ import torch
 
 from data.recipe import Train
 from data.shard import Shard
-from train.batches.order import Order, Window
+from train.batches.order import Order, Piece, Window
 from train.batches.reading import Reader
-
-AHEAD = 3                    # batches that are gathered before they are asked for
+from train.batches.slots import Slot, in_turn, make_slots
 
 
 class Threads:
@@ -27,42 +26,37 @@ class Threads:
     def __init__(self, files: list[Shard], order: Order, row_shape, how: Train, device: torch.device):
         self.order, self._files, self._row_shape = order, files, row_shape
         pinned = how.pin_memory and device.type == "cuda"
-        self._slots = deque(_Slot(max(order.sizes, default=0), row_shape, pinned, device) for _ in range(AHEAD + 2))
+        self._group, self._slots = make_slots(max(order.sizes, default=0), order.row_bytes, row_shape, pinned, device)
         self._buffers = [np.empty((0, *row_shape), np.uint8)] * 2       # sized by the first windows
         self._reader = Reader(files)
         self._pool = ThreadPoolExecutor(max(1, how.workers), "reader")
 
     def epoch(self, number: int, first: int = 0):
-        windows = self.order.windows(number)
         loaded: dict[int, _Loaded] = {}
-        pending = deque()                        # (slot, future, first window), in the order of batches
-        lent = None                              # the slot whose batch the caller is using
         try:
-            for batch in self.order.batches(windows, first):
-                self._load_ahead(windows, loaded, pending, batch)
-                slot = self._slots.popleft()
-                slot.wait_until_free()
-                pieces = [(loaded[w], places) for w, places in batch]
-                pending.append((slot, self._pool.submit(_gather, slot, pieces), batch[0][0]))
-                if len(pending) > AHEAD:
-                    lent = self._give_back(lent)
-                    lent, pair = self._take(pending)
-                    yield pair
-            while pending:
-                lent = self._give_back(lent)
-                lent, pair = self._take(pending)
-                yield pair
+            yield from in_turn(self._slots, self._groups(self.order.windows(number), loaded, first))
         finally:                                 # also when the caller stops in the middle
-            begun = [f for f in [future for _, future, _ in pending]
-                     + [f for window in loaded.values() for f in window.reads] if not f.cancel()]
-            wait(begun)                          # a cancelled one would be waited for without end
-            self._slots.extend([slot for slot, _, _ in pending] + ([lent] if lent else []))
+            # a cancelled one would be waited for without end
+            wait([f for window in loaded.values() for f in window.reads if not f.cancel()])
 
-    def _load_ahead(self, windows, loaded, pending, batch) -> None:
+    def _groups(self, windows, loaded, first: int):
+        """(sizes, begin) of each group, as `in_turn` wants them; windows are loaded on the way."""
+        begun = deque()                          # (future, first window) of the gathers, in their order
+        for sizes, pieces in _grouped(self.order.batches(windows, first), self._group):
+            while begun and begun[0][0].done():
+                begun.popleft()
+            self._load_ahead(windows, loaded, begun, pieces)
+
+            def begin(slot, pieces=pieces):
+                begun.append((self._pool.submit(_gather, slot, [(loaded[w], p) for w, p in pieces]), pieces[0][0]))
+                return begun[-1][0]
+            yield sizes, begin
+
+    def _load_ahead(self, windows, loaded, begun, pieces) -> None:
         """Two windows are in memory: the oldest that a gather still needs, and the one behind it."""
-        if batch[-1][0] not in loaded:           # this batch cannot wait any longer
-            wait([future for _, future, _ in pending])
-        oldest = next((w for _, future, w in pending if not future.done()), batch[0][0])
+        if pieces[-1][0] not in loaded:          # this group cannot wait any longer
+            wait([future for future, _ in begun])
+        oldest = next((w for future, w in begun if not future.done()), pieces[0][0])
         for w in range(oldest, min(oldest + 2, len(windows))):
             if w not in loaded:
                 loaded.pop(w - 2, None)
@@ -78,14 +72,6 @@ class Threads:
         labels = np.concatenate([self._files[s].labels[a:b] for s, a, b in window.runs])
         return _Loaded(pixels, labels, reads)
 
-    def _take(self, pending):
-        slot, future, _ = pending.popleft()
-        return slot, slot.on_device(future.result())
-
-    def _give_back(self, lent) -> None:
-        if lent:
-            self._slots.append(lent)
-
     def close(self):
         self._pool.shutdown(cancel_futures=True)
         self._reader.close()
@@ -98,8 +84,27 @@ class _Loaded:
         self.pixels, self.labels, self.reads = pixels, labels, reads
 
 
-def _gather(slot: "_Slot", pieces) -> int:
-    """Fill a slot with the rows of one batch; returns how many there are."""
+def _grouped(batches, most: int):
+    """(sizes, pieces) of up to `most` neighbouring batches; pieces of one window are put together, and
+    no group lies in more than two windows."""
+    sizes, pieces = [], []
+    for batch in batches:
+        if len(sizes) == most or (pieces and batch[-1][0] > pieces[0][0] + 1):
+            yield sizes, _joined(pieces)
+            sizes, pieces = [], []
+        sizes.append(sum(len(places) for _, places in batch))
+        pieces += batch
+    if sizes:
+        yield sizes, _joined(pieces)
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    windows = dict.fromkeys(w for w, _ in pieces)
+    return [(w, np.concatenate([places for v, places in pieces if v == w])) for w in windows]
+
+
+def _gather(slot: Slot, pieces) -> None:
+    """Fill a slot with the rows of a group of batches."""
     at = 0
     for loaded, places in pieces:
         for read in loaded.reads:                # queued before this gather, so never behind it
@@ -109,31 +114,3 @@ def _gather(slot: "_Slot", pieces) -> int:
         np.take(loaded.pixels, places, axis=0, out=slot.image_view[at:end], mode="clip")
         np.take(loaded.labels, places, out=slot.label_view[at:end], mode="clip")
         at = end
-    return at
-
-
-class _Slot:
-    """A batch's buffers: filled by a thread, read by the device, used again."""
-
-    def __init__(self, batch: int, row_shape, pinned: bool, device: torch.device):
-        self.image = torch.empty((batch, *row_shape), dtype=torch.uint8, pin_memory=pinned)
-        self.label = torch.empty(batch, dtype=torch.int64, pin_memory=pinned)
-        self.image_view, self.label_view = self.image.numpy(), self.label.numpy()
-        self._device = device
-        self._copied = torch.cuda.Event() if device.type == "cuda" else None
-
-    def on_device(self, rows: int):
-        image, label = self.image[:rows], self.label[:rows]
-        if self._device.type == "cpu":
-            return image, label
-        pair = tuple(t.to(self._device, non_blocking=True) for t in (image, label))
-        if self._copied:
-            self._copied.record()
-        elif self._device.type == "mps":
-            torch.mps.synchronize()              # there are no events on copies to wait for
-        return pair
-
-    def wait_until_free(self) -> None:
-        """The device has read what was in it."""
-        if self._copied:
-            self._copied.synchronize()

@@ -1,0 +1,187 @@
+"""python -m benchmarks.loading: shuffled batches on the CPU, ready for a device, page cache warm.
+
+Our engines with two threads beside a plain memory copy, random gathers from a NumPy memory map, a
+DataLoader over h5py and one over image files; the same rows at three sizes, repeats interleaved.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.rows import append
+from benchmarks.synthetic import SHAPES, rows_of, write_files, write_set
+from data.command import parser, run
+
+BATCH = 256
+FILES = 4000                 # that the DataLoader decodes: 400 MB of small ones would be half a million
+AT_LEAST, AT_MOST = 0.3, 1.5 # seconds of a repeat: whole epochs until the first, cut off at the second
+
+
+class Memmap:
+    """What many write once HDF5 is too slow: one .npy, gathered from at random."""
+
+    def __init__(self, path, label):
+        self.image, self.label = np.load(path, mmap_mode="r"), label
+
+    def __len__(self):
+        return len(self.label)
+
+    def __getitems__(self, rows):
+        import torch
+        return torch.from_numpy(self.image[rows]), torch.from_numpy(self.label[rows])
+
+
+class PerItem:
+    """The dataset of most tutorials: one h5py read an image, the file opened in the worker."""
+
+    def __init__(self, path):
+        self.path, self.file = path, None
+
+    def __getitem__(self, row):
+        import h5py
+        import torch
+        self.file = self.file or h5py.File(self.path, "r")
+        return torch.from_numpy(self.file["image"][row]), int(self.file["label"][row])
+
+
+class ByBlock(PerItem):
+    """A batch is a block of neighbours: one h5py read a batch."""
+
+    def __getitems__(self, rows):
+        import h5py
+        import torch
+        self.file = self.file or h5py.File(self.path, "r")
+        block = slice(int(rows[0]), int(rows[-1]) + 1)
+        return torch.from_numpy(self.file["image"][block]), torch.from_numpy(self.file["label"][block])
+
+
+class Files:
+    """As torchvision's ImageFolder, decoding with Pillow."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def __getitem__(self, row):
+        import torch
+        from PIL import Image
+        path, label = self.found[row]
+        with Image.open(path) as image:
+            return torch.from_numpy(np.array(image)), label
+
+
+class Sampler:
+    """Batches of shuffled rows, or of neighbours in shuffled blocks, as arrays or as lists."""
+
+    def __init__(self, rows: int, blocks: bool = False, lists: bool = False):
+        self.rows, self.blocks, self.lists, self.rng = rows, blocks, lists, np.random.default_rng(0)
+
+    def __iter__(self):
+        count = self.rows // BATCH
+        cut = np.arange(self.rows) if self.blocks else self.rng.permutation(self.rows)
+        cut = cut[:count * BATCH].reshape(count, BATCH)
+        for batch in self.rng.permutation(cut) if self.blocks else cut:
+            yield batch.tolist() if self.lists else batch
+
+
+def contenders(folder: Path, image, label) -> dict:
+    """{name: function that makes an epoch of (image, label) batches}."""
+    import h5py
+    import torch
+    from torch.utils.data import DataLoader
+
+    from data.recipe import Train
+    from data.shard import open_set
+    from train.batches import open_batches
+    shards, rows = open_set(write_set(folder / "shards", image, label)), len(label)
+    np.save(folder / "image.npy", image)
+    with h5py.File(folder / "all.h5", "w") as f:
+        f["image"], f["label"] = image, label
+    found = write_files(folder / "files", image[:FILES], label[:FILES])
+
+    def ours(engine, workers):
+        how = Train(engine=engine, workers=workers, batch=BATCH)
+        batches = open_batches(shards, "train", how, 0, torch.device("cpu"), shuffle=True)
+        epochs = iter(range(10**9))
+        return lambda: batches.epoch(next(epochs))
+
+    def loader(dataset, sampler, workers, collate=None):
+        made = DataLoader(dataset, batch_sampler=sampler, num_workers=workers, persistent_workers=workers > 0,
+                          collate_fn=collate)
+        return lambda: iter(made)
+
+    def as_it_is(batch):
+        return batch
+    npy, h5 = folder / "image.npy", folder / "all.h5"
+    return {
+        "ours, threads, 2 threads": ours("threads", 2), "ours, threads, 1 thread": ours("threads", 1),
+        "ours, memory, 2 threads": ours("memory", 2), "ours, memory, 1 thread": ours("memory", 1),
+        "ours, dataloader, 2 workers": ours("dataloader", 2),
+        "memory map, random gathers, in process": loader(Memmap(npy, label), Sampler(rows), 0, as_it_is),
+        "DataLoader over h5py, by block, 2 workers": loader(ByBlock(h5), Sampler(rows, True), 2, as_it_is),
+        "DataLoader over h5py, per item, 2 workers": loader(PerItem(h5), Sampler(rows, lists=True), 2),
+        "DataLoader over image files, 2 workers": loader(Files(found), Sampler(len(found), lists=True), 2)}
+
+
+def rate(epoch) -> float:
+    """Images/s of whole epochs, or of as much of one as fits."""
+    images, start = 0, time.perf_counter()
+    while time.perf_counter() - start < AT_LEAST:
+        for _, label in epoch():
+            images += len(label)
+            if time.perf_counter() - start > AT_MOST:
+                break
+    return images / (time.perf_counter() - start)
+
+
+def copied(image) -> float:
+    """Images/s of one core that copies the same bytes from memory to memory."""
+    there, start = np.empty_like(image), 0.0
+    for _ in range(2):                           # the first time the pages of `there` are made
+        start = time.perf_counter()
+        np.copyto(there, image)
+    return len(image) / (time.perf_counter() - start)
+
+
+def measure(args) -> dict:
+    from train.device import keep_freed_memory
+    keep_freed_memory()                          # as a training run does; it helps all that are in this process
+    facts = {}
+    for shape in SHAPES:
+        image, label = rows_of(shape, args.megabytes)
+        name = "×".join(map(str, shape))
+        with tempfile.TemporaryDirectory(dir=".") as folder:
+            made = contenders(Path(folder), image, label)
+            rates = {"a plain copy in memory, one core": [], **{name: [] for name in made}}
+            for repeat in range(args.repeats + 1):           # the first warms the cache, buffers and workers
+                for who, got in rates.items():
+                    one = rate(made[who]) if who in made else copied(image)
+                    got += [one] if repeat else []
+            del made
+        facts[name] = tell(name, rates, image[0].nbytes)
+    return facts
+
+
+def tell(name: str, rates: dict, row_bytes: int) -> dict:
+    """Print and keep a row for each; its ratio is to the plain copy."""
+    medians = {who: statistics.median(got) for who, got in rates.items()}
+    copy = next(iter(medians.values()))
+    for who, median in medians.items():
+        append(f"loading {name}, shuffled images/s", who, rates[who], median / copy)
+        print(f"{name:9}  {who:41} {median:11,.0f} images/s  {median * row_bytes / 1e9:5.2f} GB/s "
+              f"{median / copy:6.1%}")
+    return medians
+
+
+def main(argv=None) -> int:
+    made = parser("python -m benchmarks.loading", "Time our loaders beside what others use, on synthetic sets.")
+    made.add_argument("--megabytes", type=int, default=400, help="of pixels in each set (default: 400)")
+    made.add_argument("--repeats", type=int, default=7)
+    return run(measure, made.parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

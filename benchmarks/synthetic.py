@@ -1,0 +1,58 @@
+"""Sets of smooth pictures to time loaders on: our shards, and the same rows as others keep them."""
+
+from pathlib import Path
+
+import numpy as np
+
+SHAPES = ((28, 28, 1), (90, 90, 1), (224, 224, 3))
+CLASSES = 10
+
+
+def rows_of(shape, megabytes: int, seed: int = 0):
+    """(image uint8 (rows, H, W, C), label int64): 512 different pictures, drawn again and again."""
+    from PIL import Image
+    height, width, channels = shape
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (512, 6, 6, channels), np.uint8)
+    smooth = [[Image.fromarray(one[:, :, c]).resize((width, height), Image.Resampling.BICUBIC)
+               for c in range(channels)] for one in coarse]
+    pool = np.stack([np.stack([np.asarray(plane) for plane in planes], 2) for planes in smooth])
+    rows = (megabytes << 20) // pool[0].nbytes
+    return pool[rng.integers(0, 512, rows)], rng.integers(0, CLASSES, rows)
+
+
+def write_set(folder, image, label, compression: str = "none") -> Path:
+    """Training shards of 64 MB and their dataset.json."""
+    from data.recipe import make_recipe, recipe_tables
+    from data.schema import SCHEMA, shard_name
+    from data.shard import write_index, write_shard
+    folder, shards = Path(folder), []
+    folder.mkdir(parents=True)
+    rows, channels = (64 << 20) // image[0].nbytes, image.shape[3]
+    for number, start in enumerate(range(0, len(image), rows)):
+        some = slice(start, start + rows)
+        columns = {"label": label[some], "source": np.zeros(len(label[some])), "copy": np.zeros(len(label[some]))}
+        facts = write_shard(folder / shard_name("train", number), image[some], columns,
+                            {"schema": SCHEMA, "split": "train", "recipe": "r", "plan": "p"}, compression)
+        shards.append({"split": "train"} | {k: facts[k] for k in ("name", "rows", "bytes", "sha256")})
+    canvas = list(image.shape[1:3])
+    recipe = make_recipe({"name": "synthetic", "draw": {"canvas": canvas, "copies": 1}, "clean": {"channels": channels},
+                          "model": {"name": "convnet", "args": {"widths": [8]}}})
+    write_index(folder, {
+        "schema": SCHEMA, "classes": [str(i) for i in range(CLASSES)], "canvas": canvas, "channels": channels,
+        "rows": {"train": len(image), "val": 0, "test": 0}, "mean": [0.5] * channels, "std": [0.25] * channels,
+        "digest": "synthetic", "recipe": recipe_tables(recipe), "sources": [{"path": "x"}], "shards": shards})
+    return folder
+
+
+def write_files(folder, image, label) -> list[tuple[str, int]]:
+    """A folder for each class, as ImageFolder takes it; PNG where grey, JPEG where colour. [(path, label), …]"""
+    from PIL import Image
+    found = []
+    for number, (pixels, kind) in enumerate(zip(image, label.tolist(), strict=True)):
+        grey = pixels.shape[2] == 1
+        path = Path(folder) / str(kind) / f"{number}.{'png' if grey else 'jpg'}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels[:, :, 0] if grey else pixels).save(path)
+        found.append((str(path), kind))
+    return found
