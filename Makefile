@@ -18,7 +18,7 @@ ENV = .venv/.done
 endif
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 demo: $(ENV) ## augment, train and score on 5,000 handwritten digits; about two minutes, no GPU
 	@$(MAKE) --no-print-directory augment train score RECIPE=recipes/sample.toml DATA= MODEL=best.pth
@@ -35,6 +35,15 @@ score: $(ENV) $(filter best.pth,$(MODEL)) ## top-1, macro-F1, a table per class:
 
 bench: $(ENV) $(SHARDS)/dataset.json ## time loader settings on your shards: RECIPE= [DEVICE= SET=]
 	$(PY) -m train.bench --recipe $(RECIPE) --shards $(SHARDS) $(call option,DEVICE,device) $(common)
+
+bench-augment: $(ENV) ## drawing copies beside the first project's way: DATA=folder
+	$(PY) -m benchmarks.augmenting --data '$(DATA)' $(common)
+
+bench-load: $(ENV) ## our engines beside a plain copy, a memory map, h5py and image files
+	$(PY) -m benchmarks.loading $(common)
+
+bench-train: $(ENV) ## our loop beside one written by hand
+	$(PY) -m benchmarks.training $(common)
 
 folds: $(ENV) ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= SET=]
 	$(PY) -m benchmarks.folds --recipe $(RECIPE) $(call option,DATA,data) $(call option,FOLDS,folds) $(call option,BUDGET,budget) $(common)
@@ -67,6 +76,6 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo augment train score bench folds test test-slow lint clean
+.PHONY: help demo augment train score bench bench-augment bench-load bench-train folds test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
