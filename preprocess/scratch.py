@@ -5,7 +5,8 @@ of workers. `clean-00000.u8` is the pixels of all pyramid levels, mapped when dr
 `clean-00000.npz` the tables that say where they are, written last.
 """
 
-from dataclasses import dataclass, replace
+import hashlib
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 
 from data.files import publish
-from data.recipe import Recipe, digest_of
+from data.recipe import PIXELS_VERSION, Recipe, digest_of
 from preprocess.clean import clean
 from preprocess.decode import BadPicture, decode, from_array
 from preprocess.draw import BROADER, Picture, picture
@@ -67,20 +68,13 @@ def load(reader, row: int, path: str, recipe: Recipe) -> np.ndarray:
 
 
 def _digest(pixels: np.ndarray) -> str:
-    import hashlib
     return hashlib.blake2b(pixels.tobytes(), digest_size=12, key=repr(pixels.shape).encode()).hexdigest()
 
 
 def part_key(recipe: Recipe, source) -> str:
     """What the cleaned pictures depend on: the files as they are now, and the recipe."""
-    return digest_of([recipe_key(recipe), source.paths, source.stamps])
-
-
-def recipe_key(recipe: Recipe):
-    from dataclasses import asdict
-
-    from data.recipe import PIXELS_VERSION
-    return [PIXELS_VERSION, asdict(recipe.clean), asdict(recipe.draw), recipe.source.max_pixels]
+    return digest_of([PIXELS_VERSION, asdict(recipe.clean), asdict(recipe.draw), recipe.source.max_pixels,
+                      source.paths, source.stamps])
 
 
 def _files(folder: Path, number: int) -> tuple[Path, Path]:
