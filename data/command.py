@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import traceback
 
 from data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
@@ -38,6 +39,8 @@ def run(body, args) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _as_interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:      # not where a shell had it ignored
+        signal.signal(signal.SIGINT, _as_interrupt)
     people = contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext()
     try:
         with people:
@@ -73,4 +76,10 @@ def _one_line(fault: UserFault) -> str:
 
 
 def _as_interrupt(number, frame):
+    """KeyboardInterrupt, but not inside a finaliser, where Python would print it and go on: again, a moment later."""
+    while frame:
+        if frame.f_code.co_name in ("remove", "__del__"):      # weakref's callback, and a class's own
+            threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
+            return
+        frame = frame.f_back
     raise KeyboardInterrupt
