@@ -12,7 +12,7 @@ from data.errors import ShardFault
 from data.recipe import Train
 from data.shard import open_set
 from train import batches as batches_room
-from train.batches import open_batches, order, slots
+from train.batches import open_batches, order, reading, slots
 from train.batches.reading import Reader
 
 CPU = torch.device("cpu")
@@ -32,9 +32,10 @@ def tiny_windows(monkeypatch):
 
     def engine(shards, split="train", rows=40, shuffle=True, **how):
         how = {"workers": 0 if how["engine"] == "dataloader" else 2} | how     # processes take long to start
-        made = open_batches(shards, split, Train(**how), 3, CPU, shuffle)
-        object.__setattr__(made.order, "window_bytes", rows * made.order.row_bytes)
-        return made
+        with monkeypatch.context() as patch:
+            patch.setattr(batches_room, "Order", lambda files, row_bytes, window, *rest: order.Order(
+                files, row_bytes, rows * row_bytes, *rest))
+            return open_batches(shards, split, Train(**how), 3, CPU, shuffle)
     return engine
 
 
@@ -138,13 +139,12 @@ def test_buffers_are_used_again(shards, tiny_windows, monkeypatch, engine, group
     assert len(places) <= slots.AHEAD + 2
 
 
-@pytest.mark.parametrize("engine", ["memory", "threads"])
 @pytest.mark.parametrize("rows", [1, 40, 90])
-def test_batches_are_the_same_however_many_are_gathered_at_once(shards, tiny_windows, monkeypatch, engine, rows):
+def test_batches_are_the_same_however_many_are_gathered_at_once(shards, tiny_windows, monkeypatch, rows):
     expected = copies(tiny_windows(shards, rows=rows, batch=9, engine="dataloader"), 2)
     for group in (1, 2, 5, 100):
         monkeypatch.setattr(slots, "GROUP_BYTES", group * 9 * 20 * 28)
-        made = tiny_windows(shards, rows=rows, batch=9, engine=engine)
+        made = tiny_windows(shards, rows=rows, batch=9, engine="memory")
         assert same(copies(made, 2), expected)
         assert same(copies(made, 2, 3), expected[3:])
 
@@ -189,6 +189,23 @@ def test_a_shard_that_is_cut_while_it_is_read_is_named(tmp_path, tiny_windows, c
     made.close()
 
 
+@pytest.mark.parametrize("most", [1, 4, 1000])
+@pytest.mark.parametrize("direct", [1, 10**9])
+@pytest.mark.parametrize("scratch", [1, 3 * 20 * 28, 10**9])
+def test_scattered_rows_are_those_read_one_after_the_other(shards, monkeypatch, most, direct, scratch):
+    monkeypatch.setattr(reading, "MOST", most)
+    monkeypatch.setattr(reading, "DIRECT", direct)
+    monkeypatch.setattr(reading, "SCRATCH", scratch)
+    files = shards.shards("train")
+    reader, places = Reader(files), np.random.default_rng(1).permutation(100)
+    plain, out = np.empty((50, *shards.row_shape), np.uint8), np.zeros((100, *shards.row_shape), np.uint8)
+    reader.read(0, 11, plain)
+    reader.scatter(0, 11, places[:50], out)
+    assert np.array_equal(out[places[:50]], plain)
+    assert not out[places[50:]].any()
+    reader.close()
+
+
 def within(seconds: float, body) -> None:
     """`body()` in a thread of its own, so that a deadlock fails the test and does not hold it."""
     done = threading.Event()
@@ -200,8 +217,8 @@ def within(seconds: float, body) -> None:
 def test_closing_the_engine_before_its_epoch_does_not_hang(tmp_path, tiny_windows, monkeypatch, workers):
     """An interrupt unwinds in this order: the run closes its engines, then the epoch is let go."""
     shards = open_set(t.written(tmp_path / "set"))
-    read = Reader.read
-    monkeypatch.setattr(Reader, "read", lambda *a: (time.sleep(0.002), read(*a)))     # reads are still queued
+    scatter = Reader.scatter
+    monkeypatch.setattr(Reader, "scatter", lambda *a: (time.sleep(0.002), scatter(*a)))   # there is more to read
 
     def body():
         for taken in range(1, 16):

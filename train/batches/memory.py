@@ -30,7 +30,7 @@ class Memory:
         self._on_device = None
         if device.type == "cpu":
             batch = max(order.sizes, default=0)
-            self._group, self._slots = make_slots(batch, order.row_bytes, row_shape, False, device)
+            self._group, self._slots = make_slots(batch, order.row_bytes, row_shape)
         else:
             self._on_device = torch.from_numpy(self._image).to(device), torch.from_numpy(self._label).to(device)
             del self._image

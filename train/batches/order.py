@@ -15,18 +15,21 @@ from data.schema import CHUNK_BYTES
 
 _STREAM = 3                  # keeps these generators apart from those of split (1) and plan (2)
 
-Piece = tuple[int, np.ndarray]                   # window number, int64 places of rows in that window
-
 
 @dataclass(frozen=True)
 class Window:
-    """Rows that are in memory together."""
-    runs: tuple[tuple[int, int, int], ...]       # (shard, first row, end), in the order of their places
-    rows: int
+    """Rows that are in memory together: whole batches, the last of an epoch perhaps short."""
+    first: int                                   # number of its first batch in the epoch
+    sizes: tuple[int, ...]                       # rows of each of its batches
+    runs: tuple[tuple[int, int, int], ...]       # (shard, first row, end), as they are read
     key: tuple[int, ...] | None                  # of its generator; None: as read
 
+    @property
+    def rows(self) -> int:
+        return sum(self.sizes)
+
     def places(self) -> np.ndarray:
-        """int64 (rows,): which row of the window comes first, second, …"""
+        """int64 (rows,): where each row comes, in the order in which they are read."""
         if self.key is None:
             return np.arange(self.rows)
         return np.random.default_rng(self.key).permutation(self.rows)
@@ -37,7 +40,7 @@ class Order:
     """The order of one split's rows in every epoch."""
     shard_rows: tuple[int, ...]
     row_bytes: int
-    window_bytes: int                            # what is shuffled together, about
+    window_bytes: int                            # what is shuffled together, at most, but a batch at least
     batch: int                                   # rows
     seed: int
     shuffle: bool                                # False: as on disk
@@ -62,53 +65,46 @@ class Order:
             return [batch] * (rows // batch) if rows else []
         return [min(self.batch, rows - start) for start in range(0, rows, self.batch)]
 
-    def windows(self, epoch: int) -> list[Window]:
-        """Every row of every shard is in exactly one of them, and each but the last holds a batch
-        at least, so that a batch never lies in more than two."""
-        size = self.chunk
-        chunks = [(shard, start, min(start + size, rows))
-                  for shard, rows in enumerate(self.shard_rows) for start in range(0, rows, size)]
+    @cached_property
+    def window_batches(self) -> int:
+        """Batches in a window, the last one of an epoch may hold fewer: as many windows as it takes, all alike."""
+        most = max(1, self.window_bytes // (self.row_bytes * self.batch))
+        windows = -(-len(self.sizes) // most)
+        return -(-len(self.sizes) // max(1, windows))
+
+    def windows(self, epoch: int, first: int = 0) -> Iterator[Window]:
+        """Those that hold the batches from `first` on. No row is in two of them; a chunk may be, cut in two."""
+        step = self.chunk
+        chunks = [(shard, start, min(start + step, rows))
+                  for shard, rows in enumerate(self.shard_rows) for start in range(0, rows, step)]
         if self.shuffle:
             by_chance = np.random.default_rng([self.seed, _STREAM, epoch]).permutation(len(chunks))
             chunks = [chunks[i] for i in by_chance]
-        full = max(self.batch, self.window_bytes // self.row_bytes)
-        planned, runs, rows = [], [], 0
-        for chunk in chunks:
-            if rows >= self.batch and rows + size > full:
-                planned.append((tuple(runs), rows))
-                runs, rows = [], 0
-            runs.append(chunk)
-            rows += chunk[2] - chunk[1]
-        if runs:
-            planned.append((tuple(runs), rows))
-        return [Window(runs, rows, (self.seed, _STREAM, epoch, number) if self.shuffle else None)
-                for number, (runs, rows) in enumerate(planned)]
-
-    def batches(self, windows: list[Window], first: int = 0) -> Iterator[list[Piece]]:
-        """The windows' rows cut into batches, from batch `first` on: the pieces that are the batch."""
-        skip = sum(self.sizes[:first])
-        number, places = -1, np.empty(0, np.int64)
-        for size in self.sizes[first:]:
-            batch = []
-            while size:
-                while not len(places):
-                    number += 1
-                    rows = windows[number].rows
-                    if skip >= rows:             # a window before the first batch is never read
-                        skip -= rows
-                        continue
-                    places, skip = windows[number].places()[skip:], 0
-                batch.append((number, places[:size]))
-                places = places[size:]
-                size -= len(batch[-1][1])
-            yield batch
+        chunks.reverse()                         # so that the next one is taken from the end
+        for number, at in enumerate(range(0, len(self.sizes), self.window_batches or 1)):
+            sizes = tuple(self.sizes[at:at + self.window_batches])
+            runs = tuple(_taken(chunks, sum(sizes)))
+            if at + len(sizes) > first:          # a window before the first batch is never read
+                yield Window(at, sizes, runs, (self.seed, _STREAM, epoch, number) if self.shuffle else None)
 
     def rows(self, epoch: int, first: int = 0) -> Iterator[np.ndarray]:
         """int64 (rows,) of each batch from `first` on: its rows, numbered through all shards of the split."""
-        windows, known = self.windows(epoch), {}
-        for batch in self.batches(windows, first):
-            for w, _ in batch:
-                if w not in known:               # a batch lies in two windows at most
-                    known = {k: v for k, v in known.items() if k == w - 1}
-                    known[w] = np.concatenate([np.arange(a, b) + self.starts[s] for s, a, b in windows[w].runs])
-            yield np.concatenate([known[w][places] for w, places in batch])
+        for window in self.windows(epoch, first):
+            rows = np.empty(window.rows, np.int64)
+            rows[window.places()] = np.concatenate([np.arange(a, b) + self.starts[s] for s, a, b in window.runs])
+            at = 0
+            for number, size in enumerate(window.sizes, window.first):
+                if number >= first:
+                    yield rows[at:at + size]
+                at += size
+
+
+def _taken(chunks: list, rows: int) -> Iterator[tuple[int, int, int]]:
+    """So many rows off the end of the list; what is left of the last chunk stays there."""
+    while rows:
+        shard, start, end = chunks.pop()
+        if end - start > rows:
+            chunks.append((shard, start + rows, end))
+            end = start + rows
+        yield shard, start, end
+        rows -= end - start

@@ -1,4 +1,4 @@
-"""Reused buffers that threads fill ahead of the loop and the device reads."""
+"""Reused buffers that threads fill ahead of the loop."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,36 +12,18 @@ GROUP_BYTES = 1 << 20        # small batches are gathered several at once: handi
 
 
 class Slot:
-    """A group's buffers: filled by a thread, read by the device, used again."""
+    """A group's buffers: filled by a thread, read by the loop, used again."""
 
-    def __init__(self, rows: int, row_shape, pinned: bool, device: torch.device):
-        self.image = torch.empty((rows, *row_shape), dtype=torch.uint8, pin_memory=pinned)
-        self.label = torch.empty(rows, dtype=torch.int64, pin_memory=pinned)
+    def __init__(self, rows: int, row_shape):
+        self.image = torch.empty((rows, *row_shape), dtype=torch.uint8)
+        self.label = torch.empty(rows, dtype=torch.int64)
         self.image_view, self.label_view = self.image.numpy(), self.label.numpy()
-        self._device = device
-        self._copied = torch.cuda.Event() if device.type == "cuda" else None
-
-    def on_device(self, rows: int):
-        image, label = self.image[:rows], self.label[:rows]
-        if self._device.type == "cpu":
-            return image, label
-        pair = tuple(t.to(self._device, non_blocking=True) for t in (image, label))
-        if self._copied:
-            self._copied.record()
-        elif self._device.type == "mps":
-            torch.mps.synchronize()              # there are no events on copies to wait for
-        return pair
-
-    def wait_until_free(self) -> None:
-        """The device has read what was in it."""
-        if self._copied:
-            self._copied.synchronize()
 
 
-def make_slots(batch: int, row_bytes: int, row_shape, pinned: bool, device: torch.device) -> tuple[int, deque]:
+def make_slots(batch: int, row_bytes: int, row_shape) -> tuple[int, deque]:
     """(batches in a group, slots for as many groups as are ever under way)."""
     group = max(1, GROUP_BYTES // max(1, batch * row_bytes))
-    return group, deque(Slot(group * batch, row_shape, pinned, device) for _ in range(AHEAD + 2))
+    return group, deque(Slot(group * batch, row_shape) for _ in range(AHEAD + 2))
 
 
 def in_turn(slots: deque, jobs: Iterable[tuple[list[int], Callable[[Slot], Future]]]) -> Iterator[tuple]:
@@ -52,15 +34,13 @@ def in_turn(slots: deque, jobs: Iterable[tuple[list[int], Callable[[Slot], Futur
     try:
         for sizes, begin in jobs:
             slot = slots.popleft()
-            pending.append((slot, sizes, None))
-            slot.wait_until_free()
-            pending[-1] = slot, sizes, begin(slot)
+            pending.append((slot, sizes, begin(slot)))
             if len(pending) > AHEAD:
                 yield from _hand_out(slots, pending, lent)
         while pending:
             yield from _hand_out(slots, pending, lent)
     finally:                                     # also when the caller stops in the middle
-        wait([f for _, _, f in pending if f and not f.cancel()])     # a cancelled one would be waited for without end
+        wait([f for _, _, f in pending if not f.cancel()])     # a cancelled one would be waited for without end
         slots.extend([*lent, *(slot for slot, _, _ in pending)])
 
 
@@ -70,8 +50,4 @@ def _hand_out(slots: deque, pending: deque, lent: deque) -> Iterator[tuple]:
     slot, sizes, future = pending.popleft()
     lent.append(slot)
     future.result()
-    image, label = slot.on_device(sum(sizes))
-    at = 0
-    for size in sizes:
-        yield image[at:at + size], label[at:at + size]
-        at += size
+    yield from zip(*(t[:sum(sizes)].split(sizes) for t in (slot.image, slot.label)), strict=True)
