@@ -45,6 +45,9 @@ bench-load: $(ENV) ## our engines beside a plain copy, a memory map, h5py and im
 bench-train: $(ENV) ## our loop beside one written by hand
 	$(PY) -m benchmarks.training $(common)
 
+plots: $(ENV) ## docs/*.png out of benchmarks/results.tsv
+	$(PY) -m benchmarks.plots
+
 folds: $(ENV) ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= SET=]
 	$(PY) -m benchmarks.folds --recipe $(RECIPE) $(call option,DATA,data) $(call option,FOLDS,folds) $(call option,BUDGET,budget) $(common)
 
@@ -76,6 +79,6 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo augment train score bench bench-augment bench-load bench-train folds test test-slow lint clean
+.PHONY: help demo augment train score bench bench-augment bench-load bench-train plots folds test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

@@ -28,10 +28,12 @@ def append(question: str, setting: str, values, ratio: float | None = None, devi
 
 
 def commit() -> str:
-    """The short hash of HEAD, with a + where the tree differs from it."""
+    """The short hash of HEAD, with a + where the code differs from it."""
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=TABLE.parent, capture_output=True, text=True, check=True).stdout
     try:
-        return subprocess.run(["git", "describe", "--always", "--dirty=+", "--exclude=*"], cwd=TABLE.parent,
-                              capture_output=True, text=True, check=True).stdout.strip()
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/", f":!{TABLE.name}")
+        return git("rev-parse", "--short", "HEAD").strip() + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
