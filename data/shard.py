@@ -27,35 +27,42 @@ _KINDS = {"classes": list, "canvas": list, "channels": int, "mean": list, "std":
 def write_shard(path, image, columns: dict, attributes: dict, compression: str) -> dict:
     """A whole shard or none. image uint8 (rows, H, W, C); columns {name: int64 (rows,)} as in COLUMNS.
 
-    Returns the shard's facts, see `_facts`. Raises MachineFault: disk full, no permission.
+    Returns {"name", "rows", "bytes", "sha256"}. Raises MachineFault: disk full, no permission.
     """
-    # made in memory first: on a full disk HDF5 keeps handles that it can neither flush nor close,
+    # HDF5 sees memory only: on a full disk it keeps handles that it can neither flush nor close,
     # prints a traceback for each and crashes when the process ends
+    parts = _parts(image, columns, attributes, compression)
+    digest = hashlib.sha256()
+    with publish(path) as temporary, open(temporary, "wb") as f:
+        for part in parts:
+            f.write(part)
+            digest.update(part)
+    return {"name": Path(path).name, "rows": len(image), "bytes": sum(part.nbytes for part in parts),
+            "sha256": digest.hexdigest()}
+
+
+def _parts(image, columns, attributes, compression) -> list[memoryview]:
+    """The bytes of the file, in their order. Uncompressed pixels are never copied."""
     held = io.BytesIO()
     with h5py.File(held, "w", alignment_threshold=ALIGNMENT, alignment_interval=ALIGNMENT) as f:
         for name in ATTRIBUTES:
             f.attrs[name] = attributes[name]
-        if compression == "none":
-            f.create_dataset(IMAGE, data=image)
-        else:
+        for name, dtype in COLUMNS.items():
+            f.create_dataset(name, data=np.asarray(columns[name], dtype))
+        if compression != "none":
             rows = chunk_rows(len(image), image[0].nbytes)
             f.create_dataset(IMAGE, data=image, chunks=(rows, *image.shape[1:]),
                              compression=compression, shuffle=False)
-        for name, dtype in COLUMNS.items():
-            f.create_dataset(name, data=np.asarray(columns[name], dtype))
-    with publish(path) as temporary:
-        temporary.write_bytes(held.getvalue())   # no copy; a view would outlive a failed write
-        return _facts(temporary, Path(path).name, image)
-
-
-def _facts(path: Path, name: str, image: np.ndarray) -> dict:
-    """{"name", "rows", "bytes", "sha256", "pixels", "sum", "sum_of_squares"}; sums per channel, exact."""
-    sums = np.zeros((2, image.shape[3]), np.int64)
-    for block in np.array_split(image, max(1, image.nbytes >> 20)):
-        sums[0] += block.sum((0, 1, 2), dtype=np.int64)
-        sums[1] += np.square(block, dtype=np.uint16).sum((0, 1, 2), dtype=np.int64)
-    return {"name": name, "rows": len(image), "bytes": path.stat().st_size, "sha256": file_sha256(path),
-            "pixels": image[..., 0].size, "sum": sums[0].tolist(), "sum_of_squares": sums[1].tolist()}
+        else:
+            given_room = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            given_room.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            given_room.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            at = f.create_dataset(IMAGE, image.shape, np.uint8, dcpl=given_room).id.get_offset()
+    if compression != "none":
+        return [memoryview(held.getvalue())]
+    whole = held.getvalue()              # ends before the pixels, unless they are so few that more lies behind
+    pixels = memoryview(np.ascontiguousarray(image)).cast("B")
+    return [memoryview(whole[:at].ljust(at, b"\0")), pixels, memoryview(whole[at + image.nbytes:])]
 
 
 def file_sha256(path) -> str:
@@ -68,13 +75,15 @@ def shard_names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.glob("*.h5") if _NAME.fullmatch(p.name))
 
 
-def finished_shard(path, attributes: dict) -> dict | None:
-    """The facts of a shard that is on disk already and was written for the same plan, else None."""
+def finished_shard(path, attributes: dict) -> tuple[dict, np.ndarray] | None:
+    """(what `write_shard` returned, its image) of a shard on disk written for the same plan, else None."""
     try:
         with h5py.File(path, "r") as f:
             if any(f.attrs.get(name) != attributes[name] for name in ATTRIBUTES):
                 return None
-            return _facts(path, path.name, _own(f, IMAGE, ValueError)[:])
+            image = _own(f, IMAGE, ValueError)[:]
+        return {"name": path.name, "rows": len(image), "bytes": path.stat().st_size,
+                "sha256": file_sha256(path)}, image
     except (OSError, KeyError, RuntimeError, ValueError):
         return None
 

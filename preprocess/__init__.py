@@ -1,6 +1,7 @@
 """Images in, shards out: cv2, Pillow and joblib; never torch.
 
-Read in this order: `decode` (bytes → pixels), `clean` (once per source image), `draw` (once per
-copy), `scratch` (the cleaned pictures between the two stages), `plan` (which row lies where, pure),
-`build` (the two stages over worker processes), `preview` (a contact sheet), `__main__` (the command).
+Read in this order: `decode` (bytes → pixels), `clean` (once per source image), `chance`, `place` and
+`draw` (once per copy), `scratch` (the cleaned pictures between the two stages), `plan` (which row lies
+where, pure), `build` (the two stages over worker processes), `preview` (a contact sheet), `__main__`
+(the command).
 """

@@ -7,6 +7,7 @@ build again after it was killed and it makes the rest.
 import shutil
 import signal
 import warnings
+from functools import lru_cache
 from importlib.metadata import version
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -24,9 +25,12 @@ from data.schema import INDEX, SCHEMA, SPLITS
 from data.shard import finished_shard, read_index, shard_names, write_index, write_shard
 from data.source import Source, open_source
 from data.split import duplicates, split_sources
-from preprocess.draw import PLAIN, chance
+from preprocess.chance import PLAIN, chances
+from preprocess.draw import draw
 from preprocess.plan import ShardPlan, plan_shards
 from preprocess.scratch import PART, Part, clean_part, part_key
+
+_TOGETHER = 512              # copies laid out at once
 
 
 def build(recipe: Recipe, data, out, workers: int, plain: bool = False) -> dict:
@@ -134,29 +138,39 @@ def _check_room(recipe, plans, out: Path) -> None:
 
 
 def draw_shard(out: Path, scratch: Path, plan: ShardPlan, positions, labels, recipe: Recipe) -> dict:
-    """Draw and write one shard, unless it is there; source by source, so each is opened once.
+    """Draw and write one shard, unless it is there.
 
     positions (rows,): where in the listing, and so in `scratch`, each row's source lies.
     """
     cv2.setNumThreads(1)
     known = finished_shard(out / plan.name, plan.attributes)
     if known:
-        return known
+        facts, image = known
+        return facts | moments(image)
     how = recipe.draw
     image = np.empty((len(positions), *how.canvas, recipe.clean.channels), np.uint8)
-    last, part, picture = -1, None, None
-    for row in np.argsort(positions, kind="stable"):
-        position = int(positions[row])
-        if position != last:
-            number, within = divmod(position, PART)
-            if part is None or part.number != number:
-                part = Part(scratch, number)
-            picture, last = part.picture(within), position
-        view = PLAIN if plan.split != "train" else chance(
-            recipe.seed, int(plan.sources[row]), int(plan.copies[row]), how)
-        image[row] = picture.draw(view, how)
+    if plan.split == "train":
+        views = chances(recipe.seed, plan.sources, plan.copies, how)
+    else:
+        views = PLAIN.times(len(positions))
+    part = lru_cache(1)(lambda number: Part(scratch, number))
+    picture = lru_cache(1)(lambda position: part(position // PART).picture(position % PART))
+    order = np.argsort(positions, kind="stable")           # source by source, so each is opened once
+    for rows in np.split(order, range(_TOGETHER, len(order), _TOGETHER)):
+        draw([picture(p) for p in positions[rows].tolist()], views[rows], how, [image[row] for row in rows.tolist()])
     columns = {"label": labels, "source": plan.sources, "copy": plan.copies}
-    return write_shard(out / plan.name, image, columns, plan.attributes, recipe.shards.compression)
+    facts = write_shard(out / plan.name, image, columns, plan.attributes, recipe.shards.compression)
+    return facts | moments(image)
+
+
+def moments(image: np.ndarray) -> dict:
+    """{"pixels", "sum", "sum_of_squares"} of image uint8 (rows, H, W, C): exact, the sums per channel."""
+    # OpenCV takes a fifteenth of numpy's time, and in RGB a five-hundredth; a row's moments, times its
+    # pixels, are within a hundredth of the whole numbers that they are
+    mean, std = np.array([cv2.meanStdDev(row) for row in image])[..., 0].swapaxes(0, 1)
+    n = image[0, :, :, 0].size
+    return {"pixels": n * len(image), "sum": np.rint(n * mean).astype(int).sum(0).tolist(),
+            "sum_of_squares": np.rint(n * (std**2 + mean**2)).astype(int).sum(0).tolist()}
 
 
 def _run(tasks, workers: int, weights: list[int], verb: str, unit: str) -> list:

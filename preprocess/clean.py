@@ -21,6 +21,7 @@ class Cleaned:
     hull: np.ndarray       # float32 (n, 2): x, y corners around all that must stay on the canvas
     background: tuple      # C levels, 0..255: what lies around the picture
     pivot: float           # the level that contrast leaves alone
+    bare: bool             # nothing but background beyond the hull
 
 
 def clean(image: np.ndarray, how: Clean, draw: Draw) -> Cleaned:
@@ -46,7 +47,7 @@ def clean_page(image: np.ndarray, how: Clean) -> tuple[np.ndarray, np.ndarray | 
 
 def cut_out(page: np.ndarray, mask: np.ndarray | None, how: Clean, draw: Draw) -> Cleaned:
     """The region of interest, and what drawing must know about it."""
-    hull = None
+    hull, bare = None, draw.fit == "inside" and bool(how.threshold or not how.roi)
     if how.roi:
         page, mask = rim(page), rim(mask)      # ink at the very edge fades outside the picture
         box = bounding_box(mask, how.padding)
@@ -58,7 +59,7 @@ def cut_out(page: np.ndarray, mask: np.ndarray | None, how: Clean, draw: Draw) -
     if hull is None:
         hull = corners(page, 1.0 if ink else 0.5)
     return Cleaned(page, hull, background,
-                   0.0 if ink else float(page.mean()))
+                   0.0 if ink else float(page.mean()), bare)
 
 
 def to_ink(image: np.ndarray, polarity: str) -> np.ndarray:
@@ -140,9 +141,12 @@ def corners(image: np.ndarray, out: float = 0.5) -> np.ndarray:
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Lanczos with a prefilter (Pillow): cv2.INTER_LANCZOS4 aliases when it shrinks."""
+    """Smaller by Lanczos with a prefilter (Pillow): cv2.INTER_LANCZOS4 aliases when it shrinks. Larger by
+    cubic splines (OpenCV), which need no prefilter."""
     if image.shape[:2] == (height, width):
         return image
+    if height >= image.shape[0] and width >= image.shape[1]:
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC).reshape(height, width, -1)
     if image.shape[2] == 1:
         image = image[:, :, 0]
     small = Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS)

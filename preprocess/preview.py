@@ -10,9 +10,10 @@ from data.errors import SourceFault
 from data.files import make_folder, publish
 from data.recipe import Recipe
 from data.source import open_source
+from preprocess.chance import PLAIN, chance
 from preprocess.clean import clean_page, cut_out
 from preprocess.decode import BadPicture
-from preprocess.draw import PLAIN, chance, picture
+from preprocess.draw import picture
 from preprocess.scratch import load
 
 COPIES = 8                   # in a row

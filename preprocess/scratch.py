@@ -89,7 +89,7 @@ def _write(folder, number, key, facts: Facts, pictures) -> None:
     with publish(pixels) as temporary, open(temporary, "wb") as f:
         for row, p in good:
             for level in p.levels:
-                f.write(level.tobytes())
+                f.write(np.ascontiguousarray(level))
                 levels.append((row, at, *level.shape))
                 at += level.nbytes
     with publish(tables) as temporary, open(temporary, "wb") as f:
@@ -98,7 +98,7 @@ def _write(folder, number, key, facts: Facts, pictures) -> None:
                  hulls=np.concatenate([np.empty((0, 3), np.float32)] + [
                      np.column_stack([np.full(len(p.hull), row), p.hull]).astype(np.float32)
                      for row, p in good]),
-                 frames=np.array([(row, *p.size, p.pivot, *p.background) for row, p in good]))
+                 frames=np.array([(row, *p.size, p.pivot, p.bare, *p.background) for row, p in good]))
 
 
 def read_facts(folder: Path, number: int, key: str) -> Facts | None:
@@ -121,24 +121,29 @@ class Part:
 
     @cached_property
     def _tables(self) -> dict:
+        """{"levels", "hulls", "frames"}: the rows of each slot, {slot: rows without their first column}."""
         with np.load(_files(self.folder, self.number)[1]) as z:
-            return {name: z[name] for name in ("levels", "hulls", "frames")}
+            return {name: _by_slot(z[name]) for name in ("levels", "hulls", "frames")}
 
     @cached_property
     def _pixels(self) -> np.ndarray:
-        return np.memmap(_files(self.folder, self.number)[0], np.uint8, "r")
+        return np.asarray(np.memmap(_files(self.folder, self.number)[0], np.uint8, "r"))
 
     def picture(self, row: int) -> Picture:
         """Source `row` of this part."""
-        slots = self._tables["frames"][:, 0]
-        made = [self._one(slot) for slot in range(row * PENS, row * PENS + PENS) if slot in slots]
-        return replace(made[0], broader=tuple(made[1:]))
+        slots = range(row * PENS, row * PENS + PENS)
+        first, *broader = (self._one(slot) for slot in slots if slot in self._tables["frames"])
+        return replace(first, broader=tuple(broader))
 
     def _one(self, slot: int) -> Picture:
-        tables = self._tables
-        levels = tables["levels"][tables["levels"][:, 0] == slot]
-        hull = tables["hulls"][tables["hulls"][:, 0] == slot][:, 1:]
-        _, height, width, pivot, *background = tables["frames"][tables["frames"][:, 0] == slot][0]
+        levels, hull, frames = (self._tables[name][slot] for name in ("levels", "hulls", "frames"))
+        height, width, pivot, bare, *background = frames[0].tolist()
         return Picture(
-            tuple(self._pixels[at:at + h * w * c].reshape(h, w, c) for _, at, h, w, c in levels),
-            (int(height), int(width)), hull, tuple(int(v) for v in background), float(pivot))
+            tuple(self._pixels[at:at + h * w * c].reshape(h, w, c) for at, h, w, c in levels.tolist()),
+            (int(height), int(width)), hull, tuple(int(v) for v in background), pivot, bool(bare))
+
+
+def _by_slot(table: np.ndarray) -> dict[int, np.ndarray]:
+    """A table sorted by its first column, cut where that changes."""
+    slots, starts = np.unique(table[:, 0], return_index=True)
+    return dict(zip(slots.astype(int).tolist(), np.split(table[:, 1:], starts[1:]), strict=True))

@@ -11,9 +11,11 @@ from conftest import contents, leftovers, page, save
 
 from data.recipe import make_recipe
 from data.shard import open_set
+from preprocess.build import moments
+from preprocess.chance import PLAIN
 from preprocess.clean import clean
 from preprocess.decode import decode
-from preprocess.draw import PLAIN, picture
+from preprocess.draw import picture
 
 
 def told(ran) -> dict:
@@ -99,6 +101,15 @@ def test_the_bytes_do_not_depend_on_workers_or_on_the_hour(folder, augment, tmp_
     assert one["digest"] == two["digest"]
     assert one["shards"] == 4
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+@pytest.mark.parametrize("shape", [(7, 37, 53, 3), (3, 350, 200, 1), (1, 2000, 3001, 3)], ids=str)
+def test_moments_are_exact(shape):
+    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    assert moments(image) == {
+        "pixels": image[..., 0].size, "sum": image.sum((0, 1, 2), dtype=int).tolist(),
+        "sum_of_squares": [int((image[..., c].astype(int) ** 2).sum()) for c in range(shape[3])]}
+    assert moments(image | 255)["sum_of_squares"] == [255**2 * image[..., 0].size] * shape[3]
 
 
 @pytest.mark.parametrize("compression", ["lzf", "gzip"])

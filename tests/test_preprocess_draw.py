@@ -1,7 +1,6 @@
 """A copy holds the whole character at any angle, size and place, and depends on nothing but its number."""
 
 import dataclasses
-import types
 
 import cv2
 import numpy as np
@@ -9,10 +8,11 @@ import pytest
 from conftest import page
 
 from data.recipe import Clean, Draw
-from preprocess import draw
+from preprocess.chance import PLAIN, View, chance, chances
 from preprocess.clean import clean, cut_out
 from preprocess.decode import BadPicture
-from preprocess.draw import MARGIN, PLAIN, View, chance, picture
+from preprocess.draw import draw, lay_out, picture
+from preprocess.place import MARGIN, place
 
 INK = Clean(polarity="light", roi=True, padding=0.0)
 PHOTO = Clean(channels=3)
@@ -36,34 +36,34 @@ SIZES = [(1, 1), (1, 2), (2, 3), (3, 1), (5, 5), (17, 23), (1, 60), (200, 3), (6
 CANVASES = [(16, 16), (24, 17), (9, 40), (61, 8)]
 
 
+def placed(one, view, how):
+    """(matrix, scale) of a single copy of a single picture, in the pen that it is in."""
+    matrix, scale, _, _ = place([one.hull], np.array([one.size], float), view.times(1), how)
+    return matrix[0], float(scale[0])
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("canvas", CANVASES, ids=str)
 @pytest.mark.parametrize("roi", [True, False], ids=["region", "page"])
 @pytest.mark.parametrize("more", [{}, {"shear": 20.0, "aspect": 1.4}, {"broaden": 0.1}],
                          ids=["as it is", "slanted", "broader"])
-def test_nothing_of_a_character_is_cut_off(size, canvas, roi, more, monkeypatch):
-    seen = {}
-
-    def warp(level, matrix, shape, **how):               # the same copy, and the wall that its canvas hangs on
-        seen["wall"] = cv2.warpAffine(level, matrix + np.array([0, 0, 80]), (shape[0] + 160, shape[1] + 160), **how)
-        return cv2.warpAffine(level, matrix, shape, **how)
-    monkeypatch.setattr(draw, "cv2", types.SimpleNamespace(**{**vars(cv2), "warpAffine": warp}))
+def test_nothing_of_a_character_is_cut_off(size, canvas, roi, more):
     how = Draw(canvas=canvas, copies=1, rotation=180, scale=(0.3, 1.0), flip=0.5, **more)
     image = glyph(*size)
     cleaned = cut_out(image, (image[..., 0] > 0).astype(np.uint8) * 255, dataclasses.replace(INK, roi=roi), how)
     ready = picture(cleaned, how)
     high, wide = canvas
     for view in views(how):
-        pen = (ready, *ready.broader)[int(view.pen * (1 + len(ready.broader)))]
-        matrix, scale = pen._placed(view, how)
+        [pen], [level], [warp], _ = lay_out([ready], view.times(1), how)
+        matrix, scale = placed(pen, view, how)
         x, y = (np.column_stack([pen.hull, np.ones(len(pen.hull))]) @ matrix.T).T
         assert min(x.min(), y.min()) >= MARGIN - 0.5 - 1e-3, view
         assert x.max() <= wide - MARGIN - 0.5 + 1e-3, view
         assert y.max() <= high - MARGIN - 0.5 + 1e-3, view
         out = ready.draw(view, how)
         assert out.shape == (*canvas, 1)
-        # beyond the canvas there is the last fading of a soft edge at most (Lanczos rings faintly)
-        wall = seen["wall"].copy()
+        # the same copy and the wall that its canvas hangs on: there is the last fading of a soft edge at most
+        wall = cv2.warpAffine(level, warp + np.array([0, 0, 80]), (wide + 160, high + 160), flags=cv2.INTER_LINEAR)
         assert np.abs(wall[80:-80, 80:-80].astype(int) - out[..., 0]).mean() < 1     # OpenCV rounds to 1/32 pixel
         wall[80:-80, 80:-80] = 0
         assert wall.max() <= 40, (view, scale, wall.max())
@@ -116,27 +116,6 @@ def test_the_plain_view_is_centred_and_the_same_each_time(fit, size):
     assert np.abs(out.astype(int) - out[::-1, ::-1]).max() <= 30
 
 
-def test_chance_depends_on_seed_source_and_copy_alone():
-    how = Draw(canvas=(16, 16), copies=9, flip=0.5)
-    seen = {chance(seed, source, copy, how) for seed in range(3) for source in range(5) for copy in range(7)}
-    assert len(seen) == 3 * 5 * 7
-    assert chance(1, 2, 3, how) == chance(1, 2, 3, dataclasses.replace(how, copies=4, canvas=(20, 20)))
-    assert chance(1, 2, 3, how).turn != chance(1, 3, 2, how).turn
-
-
-def test_chance_keeps_its_bounds_and_fills_them():
-    how = Draw(canvas=(16, 16), copies=1, flip=0.25)
-    some = [chance(0, source, 0, how) for source in range(800)]
-    assert all(-1 <= v.turn <= 1 and min(v.size, v.across, v.down, v.tone) >= 0
-               and max(v.size, v.across, v.down, v.tone) <= 1 for v in some)
-    assert abs(np.mean([v.turn for v in some])) < 0.1
-    assert np.std([v.size for v in some]) == pytest.approx(12**-0.5, abs=0.03)
-    assert np.mean([v.mirror for v in some]) == pytest.approx(0.25, abs=0.05)
-    assert not any(chance(0, s, 0, dataclasses.replace(how, flip=0.0)).mirror for s in range(50))
-    middle = chance(0, 1, 0, dataclasses.replace(how, place=False))
-    assert (middle.across, middle.down) == (0.5, 0.5)
-
-
 @pytest.mark.parametrize("fit", ["inside", "cover", "stretch"])
 @pytest.mark.parametrize("size", [(1, 2), (2, 1), (3, 200), (31, 47), (300, 211)], ids=str)
 @pytest.mark.parametrize("channels", [1, 3])
@@ -186,9 +165,34 @@ def test_levels_are_never_more_than_a_step_too_large():
     how = Draw(canvas=(24, 50), copies=1, rotation=180, scale=(0.1, 1.0))
     ready = picture(clean(glyph(40, 390), INK, how), how)
     for view in views(how):
-        _, scale = ready._placed(view, how)
-        level = ready._level(scale)
+        _, scale = placed(ready, view, how)
+        level = ready.level(scale)
         assert level.shape[1] / ready.size[1] / scale < 1.5 or (level is ready.levels[-1] and level.shape[1] < 8)
+
+
+@pytest.mark.parametrize("fit", ["inside", "cover", "stretch"])
+def test_copies_drawn_together_are_those_drawn_one_by_one(fit):
+    how = Draw(canvas=(19, 26), copies=1, fit=fit, rotation=40, scale=(0.4, 1.0), contrast=(0.5, 1.5), flip=0.5,
+               shear=10.0, aspect=1.2, broaden=0.05)
+    ready = [picture(clean(page(seed, 90 + 9 * seed, 70, 1), Clean(polarity="dark", threshold=0.9, roi=True), how), how)
+             for seed in range(3)]
+    sources, copies = np.array([0, 2, 1, 1, 2, 0, 0]), np.array([300, 0, 7, 129, 1_000_000, 0, 1])
+    out = np.full((7, 19, 26, 1), 7, np.uint8)
+    draw([ready[s] for s in sources], chances(3, sources, copies, how), how, out)
+    for made, source, copy in zip(out, sources.tolist(), copies.tolist(), strict=True):
+        assert (made == ready[source].draw(chance(3, source, copy, how), how)).all()
+
+
+def test_only_the_box_around_the_ink_is_warped_and_nothing_is_lost():
+    how = Draw(canvas=(60, 70), copies=1, rotation=180, scale=(0.3, 0.9), shear=20.0, aspect=1.4)
+    ready = picture(clean(page(1, 90, 70, 1), Clean(polarity="dark", threshold=0.9, roi=True), how), how)
+    assert ready.bare
+    whole = dataclasses.replace(ready, bare=False)
+    for view in views(how):
+        assert np.abs(ready.draw(view, how).astype(int) - whole.draw(view, how)).max() <= 1      # rounded coordinates
+    # where more than ink is left on the page there is no such box
+    paper = picture(clean(page(1, 90, 70, 1), Clean(polarity="dark", roi=True), how), how)
+    assert not paper.bare
 
 
 @pytest.mark.parametrize("fit", ["inside", "cover"])

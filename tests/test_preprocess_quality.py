@@ -7,8 +7,10 @@ from PIL import Image
 
 from benchmarks.augmenting import per_copy
 from data.recipe import Clean, Draw
+from preprocess.chance import View
 from preprocess.clean import clean, find_ink, hull_of
-from preprocess.draw import View, picture
+from preprocess.draw import picture
+from preprocess.place import place
 
 TIMES = 8
 
@@ -39,7 +41,7 @@ def error_of_ours(ink, angle, share, canvas) -> float:
     how = Draw(canvas=canvas, copies=1, rotation=180, scale=(0.3, 1.0))
     ready = picture(clean(ink[:, :, None], Clean(polarity="light", threshold=0.9, roi=True), how), how)
     view = View(angle / 180, (share - 0.3) / 0.7, 0.3, 0.6, -1.0)
-    matrix, _ = ready._placed(view, how)
+    matrix = place([ready.hull], np.array([ready.size], float), view.times(1), how)[0][0]
     matrix[:, 2] -= matrix[:, :2] @ corner(ink, ready)      # from the page, not from the region of interest
     return error(ink, ready.draw(view, how)[..., 0].astype(float), matrix)
 

@@ -9,7 +9,7 @@ from conftest import page
 from data.recipe import make_recipe
 from data.source import open_source
 from preprocess import scratch
-from preprocess.draw import PLAIN
+from preprocess.chance import PLAIN
 from preprocess.scratch import Part, clean_part, part_key, read_facts
 
 
@@ -40,8 +40,9 @@ def test_what_is_read_again_is_what_was_made(part):
 
 
 def test_a_picture_drawn_from_disk_is_the_one_drawn_from_memory(part):
+    from preprocess.chance import chance
     from preprocess.clean import clean
-    from preprocess.draw import chance, picture
+    from preprocess.draw import picture
     place, make, recipe = part
     make()
     for row, seed in ((0, 0), (5, 5)):
