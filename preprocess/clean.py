@@ -101,15 +101,14 @@ def remove_specks(mask: np.ndarray, share: float) -> np.ndarray:
     if least <= 1:
         return mask.copy()
     _, spots, facts, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    keep = facts[:, cv2.CC_STAT_AREA] >= least
-    keep[0] = False                                         # component 0 is the ground
-    return np.where(keep[spots], 255, 0).astype(np.uint8)
+    ink = np.where(facts[:, cv2.CC_STAT_AREA] >= least, 255, 0).astype(np.uint8)
+    ink[0] = 0                                              # component 0 is the ground
+    return ink[spots]
 
 
 def keep_ink(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Ink and the one pixel around it, where its edge fades; 0 elsewhere (bleed-through, shadows)."""
-    near = cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    return np.where(near[:, :, None] > 0, image, 0).astype(np.uint8)
+    return image & cv2.dilate(mask, np.ones((3, 3), np.uint8))[:, :, None]
 
 
 def bounding_box(mask: np.ndarray, padding: float) -> tuple[slice, slice]:

@@ -63,7 +63,7 @@ def draw(pictures: list[Picture], views: View, how: Draw, out) -> None:
             out, pictures, levels, warps, boxes.tolist(), factors.tolist(), strict=True):
         left, top, right, bottom = box
         if box != whole:
-            made[:] = picture.background
+            cv2.rectangle(made, (0, 0), how.canvas[::-1], picture.background, cv2.FILLED)
         cv2.warpAffine(level, warp, (right - left, bottom - top), dst=made[top:bottom, left:right],
                        flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=picture.background)
         if factor != 1:                                 # levels moved away from, or towards, the pivot
