@@ -121,7 +121,8 @@ def bounding_box(mask: np.ndarray, padding: float) -> tuple[slice, slice]:
 
 def rim(image: np.ndarray) -> np.ndarray:
     """(H + 2, W + 2, …): one pixel of ground all around."""
-    return np.pad(image, [(1, 1), (1, 1)] + [(0, 0)] * (image.ndim - 2))
+    height, width, *channels = image.shape
+    return cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT).reshape(height + 2, width + 2, *channels)
 
 
 def hull_of(mask: np.ndarray) -> np.ndarray:
@@ -140,12 +141,16 @@ def corners(image: np.ndarray, out: float = 0.5) -> np.ndarray:
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Smaller by Lanczos with a prefilter (Pillow): cv2.INTER_LANCZOS4 aliases when it shrinks. Larger by
-    cubic splines (OpenCV), which need no prefilter."""
+    """Larger by cubic splines, which need no prefilter; smaller by Lanczos with one."""
     if image.shape[:2] == (height, width):
         return image
     if height >= image.shape[0] and width >= image.shape[1]:
         return cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC).reshape(height, width, -1)
+    return shrink(image, height, width)
+
+
+def shrink(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Lanczos with a prefilter (Pillow): cv2.INTER_LANCZOS4 aliases when it shrinks."""
     if image.shape[2] == 1:
         image = image[:, :, 0]
     small = Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS)

@@ -4,6 +4,8 @@ Every step goes number by number, or over the corners of one copy, never through
 all: so a copy's place is the same to its last bit whichever others are placed with it.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from data.recipe import Draw
@@ -75,10 +77,18 @@ def _scale(shape, sides, sizes, share, how: Draw) -> np.ndarray:
 def scales(hull, size, how: Draw) -> tuple[float, float]:
     """The least and the largest scale of any copy, but for rounding: looked for over the angles, at the
     extremes of shear and aspect. (A mirror image is covered: all of them run both ways.)"""
+    shape = _extremes(how)
+    (a, b), (c, d) = shape.transpose(1, 2, 0)[..., None]
+    x, y = hull.T
+    sides = np.stack([np.ptp(a * x + b * y, axis=1), np.ptp(c * x + d * y, axis=1)], axis=1)
+    least, largest = (_scale(shape, sides, np.array([size]), share, how) for share in how.scale)
+    return float(least.min()), float(largest.max()) * how.aspect**0.5
+
+
+@lru_cache(1)
+def _extremes(how: Draw) -> np.ndarray:
+    """(n, 2, 2) the shapes of copies over the angles, at the extremes of shear and aspect."""
     ends = np.meshgrid(np.linspace(-1, 1, 65) if how.rotation else 0.0,
                        (-1, 1) if how.shear else 0, (-1, 1) if how.aspect > 1 else 0)
     turn, slant, aspect = (end.ravel() for end in ends)
-    shape = shapes(View(turn, 0, 0, 0, 0, False, slant, aspect), how)
-    low, high = _reach([hull] * len(turn), shape)
-    least, largest = (_scale(shape, high - low, np.array([size]), share, how) for share in how.scale)
-    return float(least.min()), float(largest.max()) * how.aspect**0.5
+    return shapes(View(turn, 0, 0, 0, 0, False, slant, aspect), how)
