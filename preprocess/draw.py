@@ -1,10 +1,10 @@
 """Once per copy: the deed, which is pure. Chance is in `chance`, geometry in `place`.
 
-A copy is one affine warp from a level of a Lanczos pyramid, into the box around its hull. Shrinking is done by
-Pillow, which prefilters, once per level; the warp is bilinear from a level finer than the copy, which is
-nearer to the truth than Lanczos from a level as large, and six times faster (benchmarks/log.md). The copies
-of many sources are laid out together, so that Python's share of one is little more than two calls of
-OpenCV. Broader pens are written once per source too, at full size, where a brush is round.
+A copy is one affine warp from a level of a Lanczos pyramid, into the box around its hull, and one change of
+contrast. Shrinking is done by Pillow, which prefilters, once per level; the warp is bilinear from a level
+finer than the copy, which is nearer to the truth than Lanczos from a level as large, and six times faster
+(benchmarks/log.md). The copies of many sources are laid out together, so that Python's share of one is little
+more than its calls of OpenCV. Broader pens are written once per source too, at full size, where a brush is round.
 """
 
 import math
@@ -53,7 +53,8 @@ class Picture:
 
 
 def draw(pictures: list[Picture], views: View, how: Draw, out) -> None:
-    """pictures[k] as views[k] has it into out[k], uint8 (H, W, C), for each of n copies."""
+    """pictures[k] as views[k] has it into out[k], uint8 (H, W, C), for each of n copies: pure, and the same
+    for a copy whichever others are drawn with it."""
     pictures, levels, warps, boxes = lay_out(pictures, views, how)
     warps[:, :, 2] -= boxes[:, :2]
     low, high = how.contrast
@@ -66,7 +67,7 @@ def draw(pictures: list[Picture], views: View, how: Draw, out) -> None:
             cv2.rectangle(made, (0, 0), how.canvas[::-1], picture.background, cv2.FILLED)
         cv2.warpAffine(level, warp, (right - left, bottom - top), dst=made[top:bottom, left:right],
                        flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=picture.background)
-        if factor != 1:                                 # levels moved away from, or towards, the pivot
+        if factor != 1:                     # levels moved away from, or towards, the pivot; half a LUT's time
             cv2.addWeighted(made, factor, made, 0, picture.pivot * (1 - factor), dst=made)
 
 
@@ -82,11 +83,10 @@ def lay_out(pictures: list[Picture], views: View, how: Draw):
     # a level's pixel centres lie at (p + ½)·stretch − ½ in the cleaned picture
     matrix[:, :, 2] += (matrix[:, :, :2] * (0.5 * stretch - 0.5)).sum(-1)
     matrix[:, :, :2] *= stretch
-    canvas = np.array(how.canvas[::-1])
-    bare = np.array([p.bare for p in pictures])[:, None]
-    boxes = np.where(np.tile(bare, 4), np.concatenate([np.floor(low - _RING), np.ceil(high + _RING) + 1], axis=1),
-                     [0, 0, *canvas])
-    return pictures, levels, matrix, np.clip(boxes, 0, np.tile(canvas, 2)).astype(int)
+    whole = np.array([0, 0, *how.canvas[::-1]])
+    around = np.concatenate([np.floor(low - _RING), np.ceil(high + _RING) + 1], axis=1)
+    boxes = np.where([[p.bare] for p in pictures], around, whole)
+    return pictures, levels, matrix, np.clip(boxes, 0, np.tile(whole[2:], 2)).astype(int)
 
 
 def picture(cleaned: Cleaned, how: Draw) -> Picture:

@@ -71,7 +71,7 @@ def error_of_theirs(ink, angle, share, canvas, resample) -> float:
     return error(ink, copy, np.column_stack([linear, placed + size / 2 - 0.5 - linear @ middle]))
 
 
-@pytest.mark.parametrize("canvas", [(64, 64), (90, 120)], ids=str)
+@pytest.mark.parametrize("canvas", [(64, 64), (90, 120), (350, 350)], ids=str)
 @pytest.mark.parametrize("angle", [0, 17, -45, 100])
 def test_ours_is_nearer_to_the_truth(canvas, angle):
     ink = 255 - letter()
