@@ -76,6 +76,7 @@ def breakdown(recipe, data) -> None:
 def growing(recipe, data, repeats: int) -> None:
     """Processor time a copy, cleaning apart, and memory as the copies grow."""
     import preprocess.build as room
+    ours(with_draw(recipe, copies=1), data)                     # whatever is imported late
     for copies in (7, 70, 700):
         asked, spent, rows = with_draw(recipe, copies=copies), [], 0
         for _ in range(repeats):

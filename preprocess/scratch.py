@@ -6,7 +6,7 @@ of workers. `clean-00000.u8` is the pixels of all pyramid levels, mapped when dr
 """
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -121,9 +121,15 @@ class Part:
 
     @cached_property
     def _tables(self) -> dict:
-        """{"levels", "hulls", "frames"}: the rows of each slot, {slot: rows without their first column}."""
+        """{"levels", "hulls", "frames"}: (rows sorted by their slot, where each slot's begin)."""
         with np.load(_files(self.folder, self.number)[1]) as z:
-            return {name: _by_slot(z[name]) for name in ("levels", "hulls", "frames")}
+            tables = {name: z[name] for name in ("levels", "hulls", "frames")}
+        return {name: (table[:, 1:], np.searchsorted(table[:, 0], np.arange(PART * PENS + 1)).tolist())
+                for name, table in tables.items()}
+
+    def _rows(self, name: str, slot: int) -> np.ndarray:
+        table, begin = self._tables[name]
+        return table[begin[slot]:begin[slot + 1]]
 
     @cached_property
     def _pixels(self) -> np.ndarray:
@@ -131,19 +137,13 @@ class Part:
 
     def picture(self, row: int) -> Picture:
         """Source `row` of this part."""
-        slots = range(row * PENS, row * PENS + PENS)
-        first, *broader = (self._one(slot) for slot in slots if slot in self._tables["frames"])
-        return replace(first, broader=tuple(broader))
+        first, *broader = range(row * PENS, row * PENS + PENS)
+        return self._one(first, tuple(self._one(slot) for slot in broader if len(self._rows("frames", slot))))
 
-    def _one(self, slot: int) -> Picture:
-        levels, hull, frames = (self._tables[name][slot] for name in ("levels", "hulls", "frames"))
-        height, width, pivot, bare, *background = frames[0].tolist()
+    def _one(self, slot: int, broader=()) -> Picture:
+        height, width, pivot, bare, *background = self._rows("frames", slot)[0].tolist()
+        levels = self._rows("levels", slot).tolist()
         return Picture(
-            tuple(self._pixels[at:at + h * w * c].reshape(h, w, c) for at, h, w, c in levels.tolist()),
-            (int(height), int(width)), hull, tuple(int(v) for v in background), pivot, bool(bare))
-
-
-def _by_slot(table: np.ndarray) -> dict[int, np.ndarray]:
-    """A table sorted by its first column, cut where that changes."""
-    slots, starts = np.unique(table[:, 0], return_index=True)
-    return dict(zip(slots.astype(int).tolist(), np.split(table[:, 1:], starts[1:]), strict=True))
+            tuple(self._pixels[at:at + h * w * c].reshape(h, w, c) for at, h, w, c in levels),
+            (int(height), int(width)), self._rows("hulls", slot), tuple(int(v) for v in background),
+            pivot, bool(bare), broader)
