@@ -30,10 +30,18 @@ def append(question: str, setting: str, values, ratio: float | None = None, devi
 def commit() -> str:
     """The short hash of HEAD, with a + where the tree differs from it."""
     try:
-        return subprocess.run(["git", "describe", "--always", "--dirty=+", "--exclude=*"], cwd=TABLE.parent,
+        return subprocess.run(["git", "describe", "--always", "--dirty=+", "--exclude=*"], cwd=Path(__file__).parent,
                               capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def name_of(device) -> str:
+    """A torch device, such as "NVIDIA H100 80GB HBM3, torch 2.11.0"."""
+    import torch
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
+    return cpu() if device.type == "cpu" else f"{device.type}, {cpu()}"
 
 
 def cpu() -> str:

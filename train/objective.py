@@ -32,9 +32,11 @@ def compiled(run, row_shape):
     if run.how.compile == "none":
         return run.objective
     made = torch.compile(run.objective, mode=run.how.compile, dynamic=False)
+    graphs = run.device.type == "cuda" and run.how.compile != "default"
 
     def objective(image, label):
-        torch.compiler.cudagraph_mark_step_begin()       # what the step before gave has been read
+        if graphs:
+            torch.compiler.cudagraph_mark_step_begin()   # what the step before gave has been read
         return made(image, label)
     image = torch.zeros(run.batch, *row_shape, dtype=torch.uint8, device=run.device)
     label = torch.zeros(run.batch, dtype=torch.int64, device=run.device)
