@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from data.errors import TrainingFault
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("train", "loop", "load", "startup")
-LEAST = {"train": 20, "loop": 60, "load": 30, "startup": 20}     # seconds that a part needs to be begun
+LOOPS = (("memory", "none"), ("memory", "reduce-overhead"), ("threads", "none"), ("memory", "default"),
+         ("threads", "reduce-overhead"))
+LEAST = {"train": 20, "loop": 45, "load": 30, "startup": 20}     # seconds that a part needs
 QUICK = {"loop": ("--batch", 8, "--steps", 2, "--repeats", 1), "load": ("--budget", "1s", "--repeats", 1),
          "startup": ("--batch", 8, "--repeats", 1)}
 
@@ -31,7 +34,7 @@ class Session:
 
     def __init__(self, args, out: Path):
         self.args, self.out, self.end = args, out, time.monotonic() + args.seconds
-        self.failed, self.rows = [], out / "gpu-results.tsv"
+        self.kind, self.failed, self.rows = "cpu", [], out / "gpu-results.tsv"
         self.device = ["--device", args.device] if args.device else []
 
     def left(self) -> float:
@@ -84,12 +87,16 @@ def train(session: Session, bundle: dict, where: str) -> dict:
 
 
 def loop(session: Session, bundle: dict, where: str) -> dict:
-    """Out of memory in every mode, and streamed through pinned buffers."""
+    """Out of the device's memory, and streamed through pinned buffers; plain, compiled, with CUDA graphs."""
     quick = QUICK["loop"] if session.args.quick else ("--repeats", 5)
     found = {}
-    for engine, modes in (("memory", ()), ("threads", ("--compile", "none"))):
-        found[engine] = session.command(f"loop-{engine}", "benchmarks.training", "--parts", "loop", "--engine", engine,
-                                        *modes, *quick, "--rows", session.rows)
+    for engine, mode in LOOPS if session.kind == "cuda" else [pair for pair in LOOPS if pair[1] == "none"]:
+        if session.left() < LEAST["loop"] and not session.args.quick:
+            print(f"no time is left for the loop over {engine}, compile {mode}")
+            continue
+        found[f"{engine} {mode}"] = session.command(
+            f"loop-{engine}-{mode}", "benchmarks.training", "--parts", "loop", "--engine", engine, "--compile", mode,
+            *quick, "--rows", session.rows)
     return found
 
 
@@ -113,31 +120,38 @@ def startup(session: Session, bundle: dict, where: str) -> dict | None:
 
 
 def measure(args) -> dict:
-    import torch
-
     from data.files import make_folder
     from data.recipe import parse_duration
-    from train.device import choose_device
     args.seconds = parse_duration(args.budget)
-    out = make_folder(args.out).resolve()
-    session, deeds = Session(args, out), {"train": train, "loop": loop, "load": load, "startup": startup}
-    device = choose_device(args.device)
-    rows.TABLE, where = session.rows, rows.name_of(device)
-    bundle, packed = unpack(args.bundle, out / "bundle")
-    os.environ.setdefault("TENFOLD_COMMIT", packed)      # for a copy without its history
-    print(f"{where}; {os.cpu_count()} cores; {', '.join(bundle)}; {args.seconds:.0f} s", flush=True)
-    facts = {"device": where, "torch": torch.__version__, "cores": os.cpu_count(), "commit": rows.commit()}
-    for part in args.parts:
-        if session.left() < LEAST[part] and not args.quick:
-            print(f"no time is left for {part}")
-            continue
-        facts[part] = deeds[part](session, bundle, where)
-    facts["failed"], facts["seconds"] = session.failed, round(args.seconds - session.left(), 1)
-    (out / "gpu.json").write_text(json.dumps(facts, indent=1) + "\n")
-    print(f"{facts['seconds']:.0f} s; see {session.rows} and {out / 'gpu.json'}")
+    session = Session(args, make_folder(args.out).resolve())
+    rows.TABLE = session.rows
+    with tempfile.TemporaryDirectory() as place:         # not in --out, which may be carried home
+        facts = every_part(session, *unpack(args.bundle, Path(place) / "bundle"))
+    (session.out / "gpu.json").write_text(json.dumps(facts, indent=1) + "\n")
+    print(f"{facts['seconds']:.0f} s; see {session.rows} and {session.out / 'gpu.json'}")
     if session.failed:
-        raise TrainingFault(out, f"not all of it ran: {', '.join(session.failed)}", "see the logs there")
+        raise TrainingFault(session.out, f"not all of it ran: {', '.join(session.failed)}", "see the logs there")
     return facts
+
+
+def every_part(session: Session, bundle: dict, packed: str) -> dict:
+    """The parts that are asked for, as long as there is time. packed: the bundle's commit."""
+    import torch
+
+    from train.device import choose_device
+    device = choose_device(session.args.device)
+    session.kind, where = device.type, rows.name_of(device)
+    os.environ.setdefault("TENFOLD_COMMIT", packed)      # for a copy without its history
+    print(f"{where}; {os.cpu_count()} cores; {', '.join(bundle)}; {session.args.seconds:.0f} s", flush=True)
+    facts = {"device": where, "torch": torch.__version__, "cores": os.cpu_count(), "commit": rows.commit()}
+    for name, part in (("train", train), ("loop", loop), ("load", load), ("startup", startup)):
+        if name not in session.args.parts:
+            continue
+        if session.left() < LEAST[name] and not session.args.quick:
+            print(f"no time is left for {name}")
+            continue
+        facts[name] = part(session, bundle, where)
+    return facts | {"failed": session.failed, "seconds": round(session.args.seconds - session.left(), 1)}
 
 
 def main(argv=None) -> int:

@@ -80,11 +80,12 @@ def by_hand(shards, recipe, device, mode: str, x, y):
     import torch
     from torch.nn import functional as F
 
-    from train.device import autocast
+    from train.device import computes_in_bfloat16
     made, batch = begun(shards, recipe, device, mode), recipe.train.batch
+    low = computes_in_bfloat16(device, recipe.train.precision)
 
     def objective(image, label):
-        with autocast(device, recipe.train.precision):
+        with torch.autocast(device.type, torch.bfloat16, enabled=low):
             logits = made.model(made.normalise(image))
         return F.cross_entropy(logits.float(), label)
     made.objective = objective

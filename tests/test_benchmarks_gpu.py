@@ -77,7 +77,7 @@ def test_one_call_trains_scores_and_times(tmp_path):
     assert ran.returncode == 0, ran.stderr
     facts = t.last_json(ran.stdout)
     assert facts["train"]["first"]["top1"] > 0.9
-    assert facts["loop"]["memory"]["loop"]["none"]["ratio"] > 0
+    assert facts["loop"]["memory none"]["loop"]["none"]["ratio"] > 0
     assert facts["startup"]["startup"]["help"] > 0
     with open("out/gpu-results.tsv", newline="", encoding="utf-8") as f:
         found = list(csv.DictReader(f, delimiter="\t"))

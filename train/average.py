@@ -15,17 +15,15 @@ class Average:
 
     def __init__(self, model: nn.Module, decay: float):
         self.module = copy.deepcopy(model) if decay else model
-        self._mean, self._now = ([t for t in (*m.parameters(), *m.buffers()) if t.is_floating_point()]
+        self._mean, self._now = ([t.detach() for t in (*m.parameters(), *m.buffers()) if t.is_floating_point()]
                                  for m in (self.module, model))
-        self._blend = get_ema_multi_avg_fn(decay)
+        self._blend = get_ema_multi_avg_fn(decay) if decay else None
 
     @torch.no_grad()
     def update(self, first: bool) -> None:
         """After an optimiser step; the first one is taken as it is."""
-        if self._mean[0] is self._now[0]:
-            return
-        if first:
+        if self._blend and first:
             for mean, now in zip(self._mean, self._now, strict=True):
                 mean.copy_(now)
-        else:
-            self._blend([t.detach() for t in self._mean], [t.detach() for t in self._now], None)
+        elif self._blend:
+            self._blend(self._mean, self._now, None)

@@ -14,20 +14,26 @@ GROUP_BYTES = 1 << 20        # small batches are gathered several at once: handi
 class Slot:
     """A group's buffers: filled by a thread, read by the device, used again."""
 
-    def __init__(self, rows: int, row_shape, pinned: bool, device: torch.device):
+    def __init__(self, rows: int, row_shape, pinned: bool, device: torch.device, stream=None):
         self.image = torch.empty((rows, *row_shape), dtype=torch.uint8, pin_memory=pinned)
         self.label = torch.empty(rows, dtype=torch.int64, pin_memory=pinned)
         self.image_view, self.label_view = self.image.numpy(), self.label.numpy()
         self._device = device
-        self._copied = torch.cuda.Event() if device.type == "cuda" else None
+        self._stream = stream                    # of copies: they pass while the device computes
+        self._copied = torch.cuda.Event() if stream else None
 
     def on_device(self, rows: int):
         image, label = self.image[:rows], self.label[:rows]
         if self._device.type == "cpu":
             return image, label
-        pair = tuple(t.to(self._device, non_blocking=True) for t in (image, label))
-        if self._copied:
-            self._copied.record()
+        with torch.cuda.stream(self._stream):    # None: no other than ever
+            pair = tuple(t.to(self._device, non_blocking=True) for t in (image, label))
+        if self._stream:
+            self._copied.record(self._stream)
+            computing = torch.cuda.current_stream(self._device)
+            computing.wait_event(self._copied)
+            for t in pair:
+                t.record_stream(computing)       # its memory is used again only when the step is done with it
         elif self._device.type == "mps":
             torch.mps.synchronize()              # there are no events on copies to wait for
         return pair
@@ -41,7 +47,8 @@ class Slot:
 def make_slots(batch: int, row_bytes: int, row_shape, pinned: bool, device: torch.device) -> tuple[int, deque]:
     """(batches in a group, slots for as many groups as are ever under way)."""
     group = max(1, GROUP_BYTES // max(1, batch * row_bytes))
-    return group, deque(Slot(group * batch, row_shape, pinned, device) for _ in range(AHEAD + 2))
+    stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+    return group, deque(Slot(group * batch, row_shape, pinned, device, stream) for _ in range(AHEAD + 2))
 
 
 def in_turn(slots: deque, jobs: Iterable[tuple[list[int], Callable[[Slot], Future]]]) -> Iterator[tuple]:
