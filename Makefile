@@ -7,6 +7,7 @@ MODEL  ?= best.pth
 NAME    = $(basename $(notdir $(RECIPE)))
 SHARDS ?= shards/$(NAME)
 OUT    ?= runs/$(NAME)
+BUNDLE ?= shards.tar
 
 # SET="train.lr=0.01 draw.copies=20" → --set … for each; VAR=value → --var value where it was given
 sets    = $(foreach s,$(SET),--set '$(s)')
@@ -42,8 +43,14 @@ bench-augment: $(ENV) ## drawing copies beside the first project's way: DATA=fol
 bench-load: $(ENV) ## our engines beside a plain copy, a memory map, h5py and image files
 	$(PY) -m benchmarks.loading $(common)
 
-bench-train: $(ENV) ## our loop beside one written by hand
-	$(PY) -m benchmarks.training $(common)
+bench-train: $(ENV) ## our loop beside one written by hand, and the time to the first step: [DEVICE=]
+	$(PY) -m benchmarks.training --parts loop startup $(call option,DEVICE,device) $(common)
+
+bundle: $(ENV) ## recipes and their shards as one file of 60 MB at most: BUNDLE=shards.tar RECIPES="a.toml b.toml=shards/b"
+	$(PY) -m benchmarks.bundle $(BUNDLE) $(or $(RECIPES),$(RECIPE))
+
+bench-gpu: $(ENV) ## train a bundle and time loop, loaders and start in under ten minutes: BUNDLE=shards.tar [BUDGET= DEVICE=]
+	$(PY) -m benchmarks.gpu $(BUNDLE) $(call option,BUDGET,budget) $(call option,DEVICE,device) $(common)
 
 plots: $(ENV) ## docs/*.png out of benchmarks/results.tsv
 	$(PY) -m benchmarks.plots
@@ -79,6 +86,6 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo augment train score bench bench-augment bench-load bench-train plots folds test test-slow lint clean
+.PHONY: help demo augment train score bench bench-augment bench-load bench-train bundle bench-gpu plots folds test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

@@ -28,14 +28,23 @@ def append(question: str, setting: str, values, ratio: float | None = None, devi
 
 
 def commit() -> str:
-    """The short hash of HEAD, with a + where the code differs from it."""
+    """The short hash of HEAD, with a + where the code differs from it; in a copy without history TENFOLD_COMMIT."""
     def git(*words):
-        return subprocess.run(["git", *words], cwd=TABLE.parent, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True,
+                              check=True).stdout
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/", f":!{TABLE.name}")
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":!results.tsv")
         return git("rev-parse", "--short", "HEAD").strip() + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get("TENFOLD_COMMIT", "unknown")
+
+
+def name_of(device) -> str:
+    """A torch device, such as "NVIDIA H100 80GB HBM3, torch 2.11.0"."""
+    import torch
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
+    return cpu() if device.type == "cpu" else f"{device.type}, {cpu()}"
 
 
 def cpu() -> str:

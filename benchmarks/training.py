@@ -1,11 +1,16 @@
-"""python -m benchmarks.training: what the loop adds to the network itself.
+"""python -m benchmarks.training: what the loop adds to the network itself, and how long until it begins.
 
-Our run, streaming shards, beside a loop written by hand over the same tensors already in memory: same
-network, optimiser, precision and batches. Repeats take turns; the median of the pairs' ratios counts.
+loop: our run, streaming shards, beside a loop written by hand over the same tensors, already in the
+device's memory: same network, optimiser, precision, batches and mode of torch.compile. Repeats take
+turns; the median of the pairs' ratios counts.
+startup: `python -m train --help`, and from the command to the end of the first optimiser step.
 """
 
 import dataclasses
+import itertools
+import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,83 +18,205 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.rows import append
+from benchmarks import rows
 from data.command import parser, run
+from data.errors import RecipeFault
 
-CANVAS, BATCH, STEPS, REPEATS = (90, 90), 512, 8, 5
+CANVAS, CLASSES = (90, 90), 52
+PARTS, MODES = ("loop", "startup"), ("none", "default", "reduce-overhead", "max-autotune")
+AT_LEAST = 0.5               # seconds of a repeat: whole epochs until then
+# dense bfloat16 FLOP/s with float32 sums, from the makers' data sheets; the first name that fits counts
+PEAKS = {"H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "H200": 989e12, "B200": 2250e12, "A100": 312e12,
+         "A10G": 70e12, "A10": 125e12, "L40S": 362e12, "L4": 121e12, "RTX 4090": 165e12, "RTX 3090": 71e12}
 
 
-def make_set(folder: Path, rows: int):
+def make_set(folder: Path, args):
     """A set of random rows, as `make augment` would leave it."""
     from data.recipe import make_recipe, recipe_tables
+    from data.schema import SCHEMA
     from data.shard import open_set, write_index, write_shard
-    recipe = make_recipe({"name": "bench", "draw": {"canvas": list(CANVAS), "copies": 1},
-                          "model": {"name": "resnet", "widths": [32, 64, 128]},
-                          "train": {"batch": BATCH, "schedule": "constant", "warmup": 0.0}})
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (rows, *CANVAS, 1), np.uint8)
-    columns = {"label": rng.integers(0, 52, rows), "source": np.zeros(rows), "copy": np.arange(rows)}
+    recipe = make_recipe({"name": "bench", "draw": {"canvas": list(CANVAS), "copies": 1}, "model": {"name": args.model},
+                          "train": {"batch": args.batch, "schedule": "constant", "warmup": 0.0, "epochs": 10**6,
+                                    "engine": args.engine}})
+    rng, count = np.random.default_rng(0), args.steps * args.batch
+    image = rng.integers(0, 256, (count, *CANVAS, 1), np.uint8)
+    columns = {"label": rng.integers(0, CLASSES, count), "source": np.zeros(count), "copy": np.arange(count)}
+    folder.mkdir(parents=True)
     facts = write_shard(folder / "train-00000.h5", image, columns,
-                        {"schema": 1, "split": "train", "recipe": "", "plan": ""}, "none")
+                        {"schema": SCHEMA, "split": "train", "recipe": "", "plan": ""}, "none")
     shard = {"split": "train"} | {k: facts[k] for k in ("name", "rows", "bytes", "sha256")}
-    write_index(folder, {"schema": 1, "classes": [str(i) for i in range(52)], "canvas": list(CANVAS), "channels": 1,
-                         "mean": [0.5], "std": [0.29], "rows": {"train": rows, "val": 0, "test": 0}, "digest": "",
-                         "shards": [shard], "sources": [{"path": "x"}], "recipe": recipe_tables(recipe)})
+    write_index(folder, {"schema": SCHEMA, "classes": [str(i) for i in range(CLASSES)], "canvas": list(CANVAS),
+                         "channels": 1, "mean": [0.5], "std": [0.29], "rows": {"train": count, "val": 0, "test": 0},
+                         "digest": "", "shards": [shard], "sources": [{"path": "x"}], "recipe": recipe_tables(recipe)})
     return open_set(folder), recipe, image, columns["label"]
 
 
-def measure(args) -> dict:
+def begun(shards, recipe, device, mode: str):
+    """A run that is about to take its first step, for ever."""
+    from train.clock import Clock
+    from train.loop import Run
+    how = dataclasses.replace(recipe.train, compile=mode)
+    made = Run(shards, dataclasses.replace(recipe, train=how), shards.folder, device, Clock(1e9, time.monotonic()))
+    made.clock.begin()
+    return made
+
+
+def ours(shards, recipe, device, mode: str):
+    """(an epoch of our own loop, its run)."""
+    from tqdm import tqdm
+
+    from train.objective import compiled
+    made, bar = begun(shards, recipe, device, mode), tqdm(disable=True)
+    made.objective = compiled(made, shards.row_shape)
+
+    def epoch():
+        made._steps(lambda: False, bar)
+        made.position.epoch, made.position.batch = made.position.epoch + 1, 0
+    return epoch, made
+
+
+def by_hand(shards, recipe, device, mode: str, x, y):
+    """(an epoch as one would write it over tensors that lie on the device, its run: for what it is made of)."""
     import torch
     from torch.nn import functional as F
 
-    from train.clock import Clock
-    from train.device import autocast, choose_device, synchronise
-    from train.loop import Run
+    from train.device import computes_in_bfloat16
+    made, batch = begun(shards, recipe, device, mode), recipe.train.batch
+    low = computes_in_bfloat16(device, recipe.train.precision)
+
+    def objective(image, label):
+        with torch.autocast(device.type, torch.bfloat16, enabled=low):
+            logits = made.model(made.normalise(image))
+        return F.cross_entropy(logits.float(), label)
+    made.objective = objective
+    fast = objective if mode == "none" else torch.compile(objective, mode=mode, dynamic=False)
+
+    def epoch():
+        for start in range(0, len(y), batch):
+            fast(x[start:start + batch], y[start:start + batch]).backward()
+            made.optimizer.step()
+            made.optimizer.zero_grad(set_to_none=True)
+    return epoch, made
+
+
+def rate(epoch, images: int, device) -> tuple[float, float]:
+    """(images/s, images in a second of this process's own CPU time) of whole epochs."""
+    from train.device import synchronise
+    done, start, cpu = 0, time.perf_counter(), time.process_time()
+    while time.perf_counter() - start < AT_LEAST:
+        epoch()
+        synchronise(device)
+        done += images
+    return done / (time.perf_counter() - start), done / (time.process_time() - cpu)
+
+
+def flops(made, x, y) -> int:
+    """Of one step's forward and backward pass: convolutions and matrix products, an add and a multiply are two."""
+    from torch.utils.flop_counter import FlopCounterMode
+    with FlopCounterMode(display=False) as counter:
+        made.objective(x, y).backward()
+    made.optimizer.zero_grad(set_to_none=True)
+    return counter.get_total_flops()
+
+
+def time_loop(args, folder: Path) -> dict:
+    """images/s, ratio, share of waiting and of the device's peak, for each mode of torch.compile."""
+    import torch
+
+    from train.device import choose_device
     device = choose_device(args.device)
+    args.steps = args.steps or (8 if device.type == "cpu" else 64)
+    shards, recipe, image, label = make_set(folder / "set", args)
+    x, y = torch.from_numpy(image).to(device), torch.from_numpy(label).to(device)
+    modes = args.compile or (["none"] if device.type == "cpu" else list(MODES[:3]))
+    pairs = {mode: (ours(shards, recipe, device, mode), by_hand(shards, recipe, device, mode, x, y)) for mode in modes}
+    rates = {(mode, who): [] for mode in modes for who in (0, 1)}
+    for repeat in range(args.repeats + 1):               # the first compiles and warms up
+        for (mode, who), got in (list(rates.items()) if repeat % 2 else reversed(list(rates.items()))):
+            one = rate(pairs[mode][who][0], len(y), device)
+            if repeat:
+                got.append(one)
+            elif not who:
+                at = pairs[mode][0][1].position
+                at.waiting = at.training = 0.0
+    work = flops(pairs[modes[0]][1][1], x[:args.batch], y[:args.batch]) / args.batch
+    for _, made in itertools.chain(*pairs.values()):
+        made.train.close()
+        made.val.close()
+    where, what = rows.name_of(device), f"{args.model}, 90×90×1, batch {args.batch}, {args.engine} engine"
+    return {mode: tell_loop(mode, what, rates, pairs[mode][0][1].position, work, where) for mode in modes}
+
+
+def tell_loop(mode: str, what: str, rates: dict, at, work: float, where: str) -> dict:
+    """Print and keep what was found for one mode."""
+    (mine, my_cpu), (hand, hand_cpu) = (zip(*rates[mode, who], strict=True) for who in (0, 1))
+    ratio, cpu_ratio = (statistics.median(a / b for a, b in zip(*pair, strict=True))
+                        for pair in ((mine, hand), (my_cpu, hand_cpu)))
+    wait = at.waiting / at.training
+    peak = next((peak for name, peak in PEAKS.items() if name in where), None)
+    share = peak and statistics.median(mine) * work / peak
+    setting = f"{what}, compile {mode}"
+    rows.append("training, images/s beside a hand-written loop", setting, mine, ratio, where)
+    if " cores, " in where:                      # what else runs there does not count
+        rows.append("training, images in a CPU second beside a hand-written loop", setting, my_cpu, cpu_ratio, where)
+    rows.append("training, share of the loop's time spent waiting for data", setting, [wait], device=where)
+    if share:
+        rows.append("training, share of the device's bfloat16 peak", setting, [r * work / peak for r in mine], share,
+                    where)
+    print(f"{setting}: ours {statistics.median(mine):,.0f} images/s, by hand {statistics.median(hand):,.0f}, ratio "
+          f"{ratio:.3f} ({cpu_ratio:.3f} in CPU time); {wait:.2%} waiting for data; {work / 1e6:.0f} MFLOP an image"
+          + (f", {share:.1%} of the device's peak" if share else ""))
+    return {"ratio": ratio, "cpu_ratio": cpu_ratio, "images_per_second": statistics.median(mine), "by_hand": statistics.median(hand),
+            "data_wait_fraction": wait, "share_of_peak": share}
+
+
+def time_startup(args, folder: Path) -> dict:
+    """Seconds: of --help, and from the command until the first step was done, as the run itself tells."""
+    args.steps = 2
+    make_set(folder / "few", args)
+    device = ["--device", args.device] if args.device else []
+    command = [sys.executable, "-m", "train", "--shards", folder / "few", "--out", folder / "run", "--json",
+               "--set", "train.epochs=1", *device]
+    helps, firsts, where = [], [], rows.cpu()
+    for _ in range(args.repeats):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "train", "--help"], stdout=subprocess.DEVNULL, check=True)
+        helps.append(time.perf_counter() - start)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RecipeFault("python -m train", "did not run", done.stderr.strip()[-300:])
+        facts = json.loads(done.stdout)
+        firsts.append(facts["first_step_seconds"])
+    if facts["device"] != "cpu":
+        import torch
+        where = rows.name_of(torch.device(facts["device"]))
+    rows.append("start-up, seconds", "python -m train --help", helps, device=where)
+    rows.append("start-up, seconds", f"from command to first step, {args.model}, batch {args.batch}", firsts,
+                device=where)
+    found = {"help": statistics.median(helps), "first_step": statistics.median(firsts)}
+    print(f"python -m train --help: {found['help']:.2f} s; from command to first step: {found['first_step']:.1f} s")
+    return found
+
+
+def measure(args) -> dict:
+    if args.rows:
+        rows.TABLE = Path(args.rows)
     with tempfile.TemporaryDirectory(dir=".") as place:
-        shards, recipe, image, label = make_set(Path(place), STEPS * BATCH)
-        how = dataclasses.replace(recipe.train, engine=args.engine)
-        ours = Run(shards, dataclasses.replace(recipe, train=how), Path(place), device, Clock(1e9, time.monotonic()))
-        hand = Run(shards, dataclasses.replace(recipe, train=how), Path(place), device, Clock(1e9, time.monotonic()))
-        x, y = torch.from_numpy(image).to(device), torch.from_numpy(label).to(device)
-        epochs = iter(range(10**6))
-
-        def our_epoch():
-            for pair in ours.train.epoch(next(epochs)):
-                ours._step(*pair, lr=0.001)
-
-        def hand_epoch():
-            for start in range(0, STEPS * BATCH, BATCH):
-                with autocast(device, how.precision):
-                    logits = hand.model(hand.normalise(x[start:start + BATCH]))
-                F.cross_entropy(logits.float(), y[start:start + BATCH]).backward()
-                hand.optimizer.step()
-                hand.optimizer.zero_grad(set_to_none=True)
-
-        rates = {our_epoch: [], hand_epoch: []}
-        for repeat in range(args.repeats + 1):           # the first warms up
-            for epoch in rates:
-                start = time.perf_counter()
-                epoch()
-                synchronise(device)
-                if repeat:
-                    rates[epoch].append(STEPS * BATCH / (time.perf_counter() - start))
-        for one in (ours, hand):
-            one.train.close()
-            one.val.close()
-    ratio = statistics.median(a / b for a, b in zip(rates[our_epoch], rates[hand_epoch], strict=True))
-    setting = f"resnet 32-64-128, 90×90×1, batch {BATCH}, {args.engine} engine, {device}"
-    append("training, images/s beside a hand-written loop", setting, rates[our_epoch], ratio)
-    print(f"{setting}: ours {statistics.median(rates[our_epoch]):.0f} images/s, by hand "
-          f"{statistics.median(rates[hand_epoch]):.0f}, ratio {ratio:.3f}")
-    return {"ratio": ratio, "images_per_second": statistics.median(rates[our_epoch])}
+        made = {"loop": time_loop, "startup": time_startup}
+        return {part: made[part](args, Path(place).resolve()) for part in args.parts}
 
 
 def main(argv=None) -> int:
     made = parser("python -m benchmarks.training", "Time the training loop beside one written by hand.")
+    made.add_argument("--parts", nargs="+", choices=PARTS, default=["loop"])
+    made.add_argument("--compile", nargs="+", choices=MODES, help="modes of torch.compile (default: none on the CPU)")
     made.add_argument("--engine", default="threads", choices=("threads", "memory"))
+    made.add_argument("--model", default="light2")
+    made.add_argument("--batch", type=int, default=512)
+    made.add_argument("--steps", type=int, help="of an epoch (default: 8 on the CPU, 64 elsewhere)")
     made.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
-    made.add_argument("--repeats", type=int, default=REPEATS)
+    made.add_argument("--repeats", type=int, default=5)
+    made.add_argument("--rows", help="file that the rows are appended to (default: benchmarks/results.tsv)")
     return run(measure, made.parse_args(argv))
 
 

@@ -97,6 +97,8 @@ class Train:
     label_smoothing: float = setting(0.0, low=0, below=1)
     ema: float = setting(0.0, low=0, below=1)               # decay of the weights' running mean, a step
     precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))
+    compile: str = setting("none", choices=("none", "default", "reduce-overhead", "max-autotune"))
+                                                            # modes of torch.compile; the last two use CUDA graphs
     engine: str = setting("auto", choices=("auto", "threads", "memory", "dataloader"))
     workers: int = setting(2, low=0, high=256)              # reading threads, or dataloader's processes
     pin_memory: bool = True                                 # page-locked buffers (CUDA only)

@@ -12,7 +12,7 @@ from data.errors import ShardFault
 from data.recipe import Train
 from data.shard import open_set
 from train import batches as batches_room
-from train.batches import open_batches, order, reading, slots
+from train.batches import memory, open_batches, order, reading, slots
 from train.batches.reading import Reader
 
 CPU = torch.device("cpu")
@@ -147,6 +147,16 @@ def test_batches_are_the_same_however_many_are_gathered_at_once(shards, tiny_win
         made = tiny_windows(shards, rows=rows, batch=9, engine="memory")
         assert same(copies(made, 2), expected)
         assert same(copies(made, 2, 3), expected[3:])
+
+
+def test_a_device_that_gathers_by_itself_hands_out_the_same(shards, monkeypatch):
+    made = open_batches(shards, "train", Train(batch=10, engine="memory"), 3, CPU, shuffle=True)
+    expected = copies(made, 2, 1)
+    made._on_device = torch.from_numpy(made._image), torch.from_numpy(made._label)
+    for uploaded in (1, 4, 64):
+        monkeypatch.setattr(memory, "_UPLOADED", uploaded)
+        assert same(copies(made, 2, 1), expected)
+    made.close()
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -70,6 +70,17 @@ def test_a_canvas_too_small_is_refused():
         build_model("convnet", {"widths": [4] * 6}, 1, 3, (20, 28))
 
 
+@pytest.mark.parametrize(("name", "places"), [("light", 18432), ("light2", 4608)])
+def test_what_reaches_the_last_layer_at_the_size_of_glyphs(name, places):
+    assert list(build_model(name, {}, 1, 52, (90, 90)).modules())[-1].in_features == places
+
+
+@pytest.mark.parametrize("name", ["light", "light2"])
+def test_no_canvas_is_too_small_for_the_nets_of_glyphs(name):
+    for side in (1, 2, 3, 5, 9, 17):
+        assert build_model(name, {}, 1, 2, (side, 8)).eval()(torch.zeros(1, 1, side, 8)).shape == (1, 2)
+
+
 @EVERY
 @pytest.mark.parametrize("arguments", [
     {"widths": "x"}, {"widths": []}, {"widths": 32}, {"widths": [0]}, {"widths": [-4]}, {"widths": [8.5]},

@@ -50,7 +50,7 @@ def test_resuming_on_other_shards_is_refused(tmp_path, capsys):
 @pytest.mark.parametrize("odd", [
     {"position": {}}, {"position": 3}, {"position": {"seconds": "x"}}, {"position": {"seconds": 1.0}},
     {"optimizer": {}}, {"optimizer": 3}, {"random": {}}, {"random": {"cpu": torch.zeros(3)}},
-    {"totals": torch.zeros(9)}, {"totals": "x"}, {"weights": {}}, {"recipe": {}},
+    {"seen": torch.zeros(9)}, {"seen": "x"}, {"weights": {}}, {"recipe": {}},
     {"optimizer": {"state": {}, "param_groups": []}},
 ], ids=str)
 def test_a_last_pth_that_makes_no_sense(shards, capsys, ended, odd):

@@ -79,10 +79,12 @@ def train(args, started: float) -> dict:
     val = at.best_top1 if at.best_top1 == at.best_top1 else None
     print(f"{out / 'best.pth'} (also ./best.pth): val top-1 "
           + ("unknown, no val rows" if val is None else f"{val:.4f}")
-          + f"; {at.step} steps, {at.epoch} epochs, {rate:.0f} images/s, {wait:.1%} waiting for data; {seconds:.1f} s")
+          + f"; {at.step} steps, {at.epoch} epochs, {rate:.0f} images/s, {wait:.1%} waiting for data; "
+          + (f"first step after {run_.first_step:.1f} s; " if run_.first_step else "") + f"{seconds:.1f} s")
     return {"val_top1": val, "epochs": at.epoch, "steps": at.step, "seconds": round(seconds, 3),
             "budget_seconds": budget, "images_per_second": round(rate, 1), "data_wait_fraction": round(wait, 5),
-            "best": str(out / "best.pth"), "device": str(device), "threads": torch.get_num_threads()}
+            "best": str(out / "best.pth"), "device": str(device), "threads": torch.get_num_threads(),
+            "first_step_seconds": run_.first_step and round(run_.first_step, 3)}
 
 
 def _leave(out: Path, history: list) -> None:

@@ -21,6 +21,10 @@ class Clock:
     def elapsed(self) -> float:
         return self._now() - self._started + self._before + _PROCESS
 
+    def running(self) -> float:
+        """Seconds since this command began, a run that it resumes left out."""
+        return self.elapsed() - self._before
+
     def begin(self) -> None:
         """The first step is about to be taken."""
         spent = self.elapsed()

@@ -25,9 +25,13 @@ def choose_device(asked: str | None) -> torch.device:
 
 
 def autocast(device: torch.device, precision: str):
-    """A context for the forward pass. "auto": bfloat16 where the device computes in it, float32 elsewhere."""
-    low = precision == "bfloat16" or (precision == "auto" and _has_bfloat16(device))
-    return torch.autocast(device.type, torch.bfloat16, enabled=low)
+    """A context for the forward pass, as `computes_in_bfloat16` says."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bfloat16(device, precision))
+
+
+def computes_in_bfloat16(device: torch.device, precision: str) -> bool:
+    """"auto": bfloat16 where the device computes in it, float32 elsewhere."""
+    return precision == "bfloat16" or (precision == "auto" and _has_bfloat16(device))
 
 
 def _has_bfloat16(device: torch.device) -> bool:

@@ -6,20 +6,20 @@ import time
 from pathlib import Path
 
 import torch
-from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from data.errors import TrainingFault
 from data.recipe import Recipe
 from data.shard import ShardSet
+from train.average import Average
 from train.batches import open_batches
 from train.checkpoint import describe, save
 from train.clock import Clock
-from train.device import Normalise, autocast, keep_freed_memory, synchronise
+from train.device import Normalise, keep_freed_memory, synchronise
 from train.evaluate import evaluate, loss_and_top1
 from train.interrupts import held_back
 from train.models import build_model, check_batch
+from train.objective import compiled, make_objective
 from train.optimizer import make_optimizer, set_lr
 from train.position import Position, keep
 from train.report import write_metrics
@@ -39,24 +39,26 @@ class Run:
         torch.manual_seed(recipe.seed)
         keep_freed_memory()
         self.recipe, self.how, self.out, self.device, self.clock = recipe, recipe.train, out, device, clock
-        self.model = build_model(recipe.model.name, recipe.model.args, shards.row_shape[2],
-                                 len(shards.classes), shards.row_shape[:2])
+        self.row_shape = shards.row_shape
+        self.model = build_model(recipe.model.name, recipe.model.args, self.row_shape[2],
+                                 len(shards.classes), self.row_shape[:2])
         self.model.to(device, memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.model, self.how)
-        # running mean of weights and of batch statistics: what is evaluated and kept as best
-        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.how.ema), use_buffers=True)
+        self.average = Average(self.model, self.how.ema)         # what is evaluated and kept as best
         self.normalise = Normalise(shards.index["mean"], shards.index["std"], device)
         self.train = open_batches(shards, "train", self.how, recipe.seed, device, shuffle=True)
-        check_batch(self.model, self._batch(), self.normalise(torch.zeros(1, *shards.row_shape, device=device)))
+        check_batch(self.model, self.batch, self.normalise(torch.zeros(1, *shards.row_shape, device=device)))
         self.val = open_batches(shards, "val", self.how, recipe.seed, device, shuffle=False)
         self.steps = self.how.epochs * len(self.train.order.sizes)
         self.position = Position()
-        # on the device, so that no step waits: sum of losses, right ones, images, first bad step
-        self.totals = torch.zeros(3, device=device, dtype=torch.float64 if device.type != "mps" else torch.float32)
-        self.bad_step = torch.full((), float("inf"), device=device)
+        self.objective = make_objective(self.model, self.normalise, device, self.how)
+        # loss and right answers of each step of the epoch: on the device, so that no step waits
+        self.seen = torch.zeros(len(self.train.order.sizes), 2, device=device)
+        self.first_step = None                   # seconds from the start of the command until one was done
 
     def fit(self) -> None:
         """Train. Raises KeyboardInterrupt (last.pth is written first) and TrainingFault."""
+        self.objective = compiled(self, self.row_shape)
         self.clock.begin()
         if self.clock.progress(0, 1) >= 1:
             raise TrainingFault("--budget", f"of {self.clock.budget:g} s is spent before the first step "
@@ -73,15 +75,22 @@ class Run:
             self.val.close()
 
     def _bar(self):
-        return tqdm(total=self.steps * self._batch(), initial=self.position.step * self._batch(), desc="train",
+        return tqdm(total=self.steps * self.batch, initial=self.position.step * self.batch, desc="train",
                     unit="img", unit_scale=True, disable=None)
 
-    def _batch(self) -> int:
+    @property
+    def batch(self) -> int:
+        """Rows of every training batch."""
         return self.train.order.sizes[0]
 
     def _epoch(self, interrupted, bar) -> None:
         """The rest of the epoch under way, its evaluation and its checkpoints."""
-        at = self.position
+        t = self._steps(interrupted, bar)
+        self._close_epoch(t, bar)
+
+    def _steps(self, interrupted, bar) -> float:
+        """The steps of the rest of the epoch, or as many as the budget has; progress after them, 0 … 1."""
+        at, first = self.position, self.position.batch
         began = looked = kept = time.monotonic()
         self.model.train()
         batches = self.train.epoch(at.epoch, at.batch)
@@ -94,61 +103,69 @@ class Run:
             at.waiting += time.monotonic() - asked
             self._step(*pair, lr=self.how.lr * lr_at(t, self.how.schedule, self.how.warmup))
             bar.update(len(pair[1]))
+            if self.first_step is None:
+                synchronise(self.device)
+                self.first_step = self.clock.running()
             now = time.monotonic()
             if at.step == 8 or now - looked > GLANCE:
-                self._look(bar, (now - began) / max(1, at.batch))
+                self._look(bar, began, at.batch - first)
                 looked = now
             if interrupted() or now - kept > KEEP:
-                self._look(bar, 0)
+                self._look(bar)
                 at.training += time.monotonic() - began
                 keep(self)
-                began = kept = time.monotonic()
+                began, first = time.monotonic(), at.batch
+                kept = began
                 if interrupted():
                     raise KeyboardInterrupt(f"go on with --resume from step {at.step} of {self.steps}")
         batches.close()
         synchronise(self.device)
         at.training += time.monotonic() - began
-        self._look(bar, 0)
-        at.epoch, at.batch = at.epoch + 1, 0
-        at.done = t >= 1 or at.step >= self.steps
-        self._close_epoch(self.how.lr * lr_at(t, self.how.schedule, self.how.warmup), bar)
+        return t
 
     def _step(self, image, label, lr: float) -> None:
         """One optimiser step on uint8 (B, H, W, C) and int64 (B,); nothing in it waits for the device."""
         set_lr(self.optimizer, lr)
-        with autocast(self.device, self.how.precision):
-            logits = self.model(self.normalise(image))
-        loss = F.cross_entropy(logits.float(), label, label_smoothing=self.how.label_smoothing)
+        loss, seen = self.objective(image, label)
         loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.average.update_parameters(self.model)
-        with torch.no_grad():
-            right = (logits.argmax(1) == label).sum()
-            self.totals += torch.stack([loss * len(label), right, torch.ones_like(loss) * len(label)])
-            self.bad_step = torch.where(loss.isfinite(), self.bad_step, self.bad_step.clamp(max=self.position.step + 1))
-        self.position.step += 1
-        self.position.batch += 1
-        self.position.images += len(label)
+        at = self.position
+        self.average.update(first=not at.step)
+        self.seen[at.batch] = seen
+        at.step += 1
+        at.batch += 1
+        at.images += len(label)
 
-    def _look(self, bar, step_seconds: float) -> None:
-        """Read the accumulators; stop at a loss that is not finite; foresee how long the end will take."""
-        loss, _, images = self.totals.tolist()
-        bad = self.bad_step.item()
-        if bad < float("inf"):
-            raise TrainingFault(f"step {bad:.0f} of {self.steps}", "the loss is not finite", CURE)
-        bar.set_postfix_str(f"epoch {self.position.epoch + 1} loss {loss / max(1, images):.3f}", refresh=False)
-        # a forward pass costs about a third of a step; a half, to be safe, until one was measured
-        self.clock.closes_in(step_seconds * (1 + 0.5 * sum(self.val.order.sizes) / self._batch()))
+    def _look(self, bar, began: float = 0.0, steps: int = 0) -> tuple[float, float]:
+        """Wait for the device and read what it has seen: (mean loss, share of right answers) of the epoch.
+
+        Stops at a loss that is not finite; foresees how long the end will take from `steps` since `began`.
+        """
+        at = self.position
+        loss, right = self.seen[:at.batch].cpu().double().unbind(1)
+        if not loss.isfinite().all():
+            bad = at.step - at.batch + 1 + int(loss.isfinite().logical_not().nonzero()[0])
+            raise TrainingFault(f"step {bad} of {self.steps}", "the loss is not finite", CURE)
+        mean, share = (v.sum().item() / max(1, at.batch) for v in (loss, right / self.batch))
+        bar.set_postfix_str(f"epoch {at.epoch + 1} loss {mean:.3f}", refresh=False)
+        if steps:
+            # a forward pass costs about a third of a step; a half, to be safe, until one was measured
+            step_seconds = (time.monotonic() - began) / steps
+            self.clock.closes_in(step_seconds * (1 + 0.5 * sum(self.val.order.sizes) / self.batch))
+        return mean, share
 
     def _finite(self) -> bool:
         """The loss of a step tells of the weights before it, not of those it leaves."""
         return all(v.isfinite().all() for v in self.model.state_dict().values())
 
-    def _close_epoch(self, lr: float, bar) -> None:
+    def _close_epoch(self, t: float, bar) -> None:
         """Evaluate, record, and write best.pth before last.pth: killed in between, the epoch is done again."""
-        at, start = self.position, time.monotonic()
-        loss, right, images = self.totals.tolist()
+        at = self.position
+        train_loss, train_top1 = self._look(bar)
+        at.epoch, at.batch = at.epoch + 1, 0
+        at.done = t >= 1 or at.step >= self.steps
+        start, lr = time.monotonic(), self.how.lr * lr_at(t, self.how.schedule, self.how.warmup)
         val_loss, val_top1 = float("nan"), float("nan")
         if self.val.order.sizes:
             val_loss, val_top1 = loss_and_top1(*evaluate(
@@ -156,12 +173,11 @@ class Run:
         if not self._finite() or (self.val.order.sizes and not math.isfinite(val_loss)):
             raise TrainingFault(f"step {at.step} of {self.steps}", "weights or val loss are not finite", CURE)
         row = {"epoch": at.epoch, "step": at.step, "seconds": round(self.clock.elapsed(), 2), "lr": lr,
-               "train_loss": loss / max(1, images), "train_top1": right / max(1, images),
+               "train_loss": train_loss, "train_top1": train_top1,
                "val_loss": val_loss, "val_top1": val_top1,
                "images_per_second": round(at.images / max(at.training, 1e-9), 1),
                "data_wait_fraction": round(at.waiting / max(at.training, 1e-9), 4)}
         at.history.append(row)
-        self.totals.zero_()
         if not self.val.order.sizes or (val_top1, -val_loss) > (at.best_top1, -at.best_loss):
             at.best_top1, at.best_loss = val_top1, val_loss
             save(self.out / "best.pth", self.head | {"weights": self.average.module.state_dict(), "metrics": row})

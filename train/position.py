@@ -32,23 +32,26 @@ def keep(run) -> None:
         random["cuda"] = torch.cuda.get_rng_state(run.device)
     save(run.out / "last.pth", run.head | {
         "weights": run.model.state_dict(), "metrics": run.position.history[-1] if run.position.history else {},
-        "average": run.average.state_dict(), "optimizer": run.optimizer.state_dict(), "random": random,
-        "totals": run.totals, "position": asdict(run.position)})
+        "average": run.average.module.state_dict(), "optimizer": run.optimizer.state_dict(), "random": random,
+        "seen": run.seen[:run.position.batch].clone(), "position": asdict(run.position)})
 
 
 def go_on(run, last: dict) -> None:
     """Take up what `keep` wrote. CheckpointFault: it does not fit this run."""
     try:
         run.model.load_state_dict(last["weights"])
-        run.average.load_state_dict(last["average"])
+        run.average.module.load_state_dict(last["average"])
         run.optimizer.load_state_dict(last["optimizer"])
         torch.set_rng_state(last["random"]["cpu"])
         if run.device.type == "cuda" and "cuda" in last["random"]:
             torch.cuda.set_rng_state(last["random"]["cuda"], run.device)
-        run.totals.copy_(last["totals"])
         run.position = Position(**last["position"])
         if any(type(value) is not type(last["position"][name]) for name, value in asdict(Position()).items()):
             raise TypeError("its place is of another kind")
+        seen = run.seen[:run.position.batch]
+        if last["seen"].shape != seen.shape:
+            raise ValueError("its losses are not those of its place")
+        seen.copy_(last["seen"])
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointFault(run.out / "last.pth", f"does not fit this run ({str(error).partition(chr(10))[0]})",
                               "train without --resume") from None

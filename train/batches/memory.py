@@ -15,6 +15,8 @@ from train.batches.order import Order
 from train.batches.reading import Reader
 from train.batches.slots import Slot, in_turn, make_slots
 
+_UPLOADED = 64               # batches whose row numbers go to the device at once: each upload may wait for it
+
 
 class Memory:
     """See `open_batches`."""
@@ -57,9 +59,11 @@ class Memory:
             yield from in_turn(self._slots, self._groups(number, first))
             return
         image, label = self._on_device
-        for rows in self.order.rows(number, first):
-            index = torch.from_numpy(rows).to(image.device, non_blocking=True)
-            yield image.index_select(0, index), label.index_select(0, index)
+        batches = self.order.rows(number, first)
+        while group := list(islice(batches, _UPLOADED)):
+            index = torch.from_numpy(np.concatenate(group)).to(image.device)
+            for rows in index.split([len(rows) for rows in group]):
+                yield image.index_select(0, rows), label.index_select(0, rows)
 
     def _groups(self, number: int, first: int):
         batches = self.order.rows(number, first)

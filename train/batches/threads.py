@@ -31,7 +31,8 @@ class Threads:
         pinned = how.pin_memory and device.type == "cuda"
         rows = sum(order.sizes[:order.window_batches])
         count = min(2, -(-len(order.sizes) // (order.window_batches or 1)))
-        self._buffers = [_Buffer(rows, row_shape, pinned, device) for _ in range(count)]
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None      # of copies to the device
+        self._buffers = [_Buffer(rows, row_shape, pinned, self._stream) for _ in range(count)]
         self._reader, self._workers = Reader(files), max(1, how.workers)
         self._pool = ThreadPoolExecutor(self._workers, "reader")
         self._stop = Event()
@@ -48,7 +49,7 @@ class Threads:
                 window, buffer, futures = filling[0]
                 for future in futures:
                     future.result()
-                yield from _batches(window, buffer, self._device, max(0, first - window.first))
+                yield from self._batches(window, buffer, max(0, first - window.first))
                 buffer.used()
                 free.append(buffer)
                 filling.popleft()
@@ -75,6 +76,24 @@ class Threads:
                 buffer.label_view[where] = self._files[shard].labels[start:start + len(where)]
         return [self._pool.submit(work) for _ in range(self._workers)]
 
+    def _batches(self, window: Window, buffer: "_Buffer", skip: int) -> Iterator[tuple]:
+        at, sizes = sum(window.sizes[:skip]), window.sizes[skip:]
+        for pair in zip(*(t[at:window.rows].split(sizes) for t in (buffer.image, buffer.label)), strict=True):
+            yield pair if self._device.type == "cpu" else self._on_device(pair)
+
+    def _on_device(self, pair) -> tuple:
+        """Copied there while the device computes."""
+        with torch.cuda.stream(self._stream):    # None: no other than ever
+            there = tuple(t.to(self._device, non_blocking=True) for t in pair)
+        if self._stream:
+            computing = torch.cuda.current_stream(self._device)
+            computing.wait_stream(self._stream)
+            for t in there:
+                t.record_stream(computing)       # its memory is used again only when the step is done with it
+        elif self._device.type == "mps":
+            torch.mps.synchronize()              # there are no events on copies to wait for
+        return there
+
     def close(self):
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
@@ -84,26 +103,19 @@ class Threads:
 class _Buffer:
     """A window's rows in the order of their batches: filled by threads, read by the device, used again."""
 
-    def __init__(self, rows: int, row_shape, pinned: bool, device: torch.device):
+    def __init__(self, rows: int, row_shape, pinned: bool, stream):
         self.image = torch.empty((rows, *row_shape), dtype=torch.uint8, pin_memory=pinned)
         self.label = torch.empty(rows, dtype=torch.int64, pin_memory=pinned)
         self.image_view, self.label_view = self.image.numpy(), self.label.numpy()
-        self._copied = torch.cuda.Event() if device.type == "cuda" else None
+        self._stream = stream
+        self._copied = torch.cuda.Event() if stream else None
 
     def used(self) -> None:
         """The last copy from it to the device has been asked for."""
         if self._copied:
-            self._copied.record()
+            self._copied.record(self._stream)
 
     def wait_until_free(self) -> None:
         """That copy is done; called by the threads, so that the loop need not wait for the device."""
         if self._copied:
             self._copied.synchronize()
-
-
-def _batches(window: Window, buffer: _Buffer, device: torch.device, skip: int) -> Iterator[tuple]:
-    at, sizes = sum(window.sizes[:skip]), window.sizes[skip:]
-    for pair in zip(*(t[at:window.rows].split(sizes) for t in (buffer.image, buffer.label)), strict=True):
-        yield pair if device.type == "cpu" else tuple(t.to(device, non_blocking=True) for t in pair)
-        if device.type == "mps":
-            torch.mps.synchronize()              # there are no events on copies to wait for

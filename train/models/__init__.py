@@ -9,9 +9,10 @@ from torch import nn
 from data.errors import RecipeFault
 from data.settings import nearest
 from train.models.convnet import convnet
+from train.models.light import light, light2
 from train.models.resnet import resnet
 
-MODELS = {"resnet": resnet, "convnet": convnet}
+MODELS = {"resnet": resnet, "convnet": convnet, "light": light, "light2": light2}
 
 
 def build_model(name: str, arguments: dict, channels: int, classes: int, canvas: tuple[int, int]) -> nn.Module:

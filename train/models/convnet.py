@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from train.models.resnet import fan_out
+
 
 def convnet(channels: int, classes: int, canvas, *, widths=(32, 64, 128), dropout: float = 0.3) -> nn.Module:
     """Two 3×3 convolutions at each width, halved by pooling between them (VGG: arXiv:1409.1556), then a
@@ -17,8 +19,5 @@ def convnet(channels: int, classes: int, canvas, *, widths=(32, 64, 128), dropou
             layers += [nn.Conv2d(cin, cout, 3, padding=1, bias=False), nn.BatchNorm2d(cout), nn.ReLU()]
             cin = cout
         layers.append(nn.MaxPool2d(2))
-    net = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout), nn.Linear(cin * height * width, classes))
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return net
+    return fan_out(nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout),
+                                 nn.Linear(cin * height * width, classes)))

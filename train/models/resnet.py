@@ -22,6 +22,14 @@ class Step(nn.Module):
         return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
+def fan_out(net: nn.Module) -> nn.Module:
+    """The net itself, its convolutions begun so that gradients keep their size (He et al., arXiv:1502.01852)."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return net
+
+
 def resnet(channels: int, classes: int, canvas, *, widths=(32, 64, 128), depth: int = 1,
            stem_stride: int = 2, dropout: float = 0.0) -> nn.Module:
     """A stem, then `depth` steps at each of `widths`, each width at half the size, then the mean.
@@ -36,8 +44,5 @@ def resnet(channels: int, classes: int, canvas, *, widths=(32, 64, 128), depth: 
         for j in range(depth):
             layers.append(Step(cin, width, 2 if i and not j else 1))
             cin = width
-    net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(cin, classes))
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return net
+    return fan_out(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout),
+                                 nn.Linear(cin, classes)))

@@ -1,0 +1,87 @@
+"""python -m benchmarks.bundle shards.tar recipes/a.toml …: recipes and their shards as one small file.
+
+For a machine that has a graphics card and neither network nor OpenCV: `python -m benchmarks.gpu shards.tar`
+unpacks it. A set that several recipes train on is packed once.
+"""
+
+import json
+import lzma
+import shutil
+import sys
+import tarfile
+from pathlib import Path
+
+from benchmarks import rows
+from data.command import parser, run
+from data.errors import RecipeFault, ShardFault
+
+AT_MOST = 60_000_000         # bytes, as much as is carried in one piece
+INDEX = "bundle.json"
+
+
+def pack(args) -> dict:
+    """args.recipes: "recipe.toml" or "recipe.toml=folder of its shards" (else shards/<name>)."""
+    from data.files import publish
+    from data.recipe import read_recipe
+    from data.shard import open_set
+    found, sets = {}, {}
+    for text in args.recipes:
+        path, _, folder = text.partition("=")
+        recipe = read_recipe(path)
+        if recipe.name in found:
+            raise RecipeFault(path, f"is a second recipe of the name '{recipe.name}'", "rename one")
+        shards = open_set(folder or f"shards/{recipe.name}")
+        sets[shards.index["digest"]] = shards
+        found[recipe.name] = (Path(path), shards.index["digest"])
+    places = {digest: f"sets/{number}" for number, digest in enumerate(sets)}
+    about = {"recipes": {name: places[digest] for name, (_, digest) in found.items()}, "commit": rows.commit()}
+    with publish(args.bundle) as temporary:
+        with _compressed(temporary, sets.values()) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
+            for digest, shards in sets.items():
+                for file in ["dataset.json", *(s["name"] for s in shards.index["shards"])]:
+                    tar.add(shards.folder / file, f"{places[digest]}/{file}")
+            for name, (path, _) in found.items():
+                tar.add(path, f"recipes/{name}.toml")
+            index = Path(f"{temporary}.json")
+            index.write_text(json.dumps(about))
+            tar.add(index, INDEX)
+            index.unlink()
+        size = temporary.stat().st_size
+        if size > AT_MOST:
+            raise ShardFault(args.bundle, f"would be {size / 1e6:.1f} MB, and may be {AT_MOST / 1e6:.0f}",
+                             "name fewer recipes, or make sets with fewer draw.copies")
+    print(f"{args.bundle}: {size / 1e6:.1f} MB, {', '.join(found)}")
+    return {"bytes": size, "recipes": list(found)}
+
+
+def _compressed(path, sets):
+    """A file that xz packs; colour is packed as differences to the neighbouring pixel, which is a fifth smaller."""
+    colour = all(s.row_shape[2] == 3 for s in sets)
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
+    return lzma.open(path, "w", filters=[{"id": lzma.FILTER_DELTA, "dist": 3}, *filters] if colour else filters)
+
+
+def unpack(path, folder: Path) -> tuple[dict[str, tuple[Path, Path]], str]:
+    """({recipe's name: (its file, folder of its shards)}, the commit it was packed at)."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with tarfile.open(path) as tar:
+            tar.extractall(folder, filter="data")
+        about = json.loads((folder / INDEX).read_text())
+        return ({name: (folder / f"recipes/{name}.toml", folder / place) for name, place in about["recipes"].items()},
+                about["commit"])
+    except FileNotFoundError:
+        raise ShardFault(path, "does not exist or is no bundle", "pack one: python -m benchmarks.bundle") from None
+    except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError, LookupError, TypeError) as error:
+        raise ShardFault(path, f"is no bundle ({error})", "pack one: python -m benchmarks.bundle") from None
+
+
+def main(argv=None) -> int:
+    made = parser("python -m benchmarks.bundle", "Pack recipes and their shards into one file of 60 MB at most.")
+    made.add_argument("bundle", metavar="shards.tar")
+    made.add_argument("recipes", nargs="+", metavar="recipe.toml[=shards]", help="shards: by default shards/<name>")
+    return run(pack, made.parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
