@@ -166,8 +166,8 @@ def tell_loop(mode: str, what: str, rates: dict, at, work: float, where: str) ->
     print(f"{setting}: ours {statistics.median(mine):,.0f} images/s, by hand {statistics.median(hand):,.0f}, ratio "
           f"{ratio:.3f} ({cpu_ratio:.3f} in CPU time); {wait:.2%} waiting for data; {work / 1e6:.0f} MFLOP an image"
           + (f", {share:.1%} of the device's peak" if share else ""))
-    return {"ratio": ratio, "cpu_ratio": cpu_ratio, "images_per_second": statistics.median(mine), "by_hand": statistics.median(hand),
-            "data_wait_fraction": wait, "share_of_peak": share}
+    return {"ratio": ratio, "cpu_ratio": cpu_ratio, "images_per_second": statistics.median(mine),
+            "by_hand": statistics.median(hand), "data_wait_fraction": wait, "share_of_peak": share}
 
 
 def time_startup(args, folder: Path) -> dict:
