@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import functools
 import os
 import platform
 import statistics
@@ -27,6 +28,7 @@ def append(question: str, setting: str, values, ratio: float | None = None, devi
     return row
 
 
+@functools.cache             # before the first row makes the tree differ
 def commit() -> str:
     """The short hash of HEAD, with a + where the code differs from it; in a copy without history TENFOLD_COMMIT."""
     def git(*words):
