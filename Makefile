@@ -42,6 +42,9 @@ bench-augment: $(ENV) ## drawing copies beside the first project's way: DATA=fol
 bench-load: $(ENV) ## our engines beside a plain copy, a memory map, h5py and image files
 	$(PY) -m benchmarks.loading $(common)
 
+bench-cold: $(ENV) ## an epoch read from a cold disk beside the disk's own rate (Linux, 4 GB of room)
+	$(PY) -m benchmarks.cold $(common)
+
 bench-train: $(ENV) ## our loop beside one written by hand
 	$(PY) -m benchmarks.training $(common)
 
@@ -79,6 +82,6 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo augment train score bench bench-augment bench-load bench-train plots folds test test-slow lint clean
+.PHONY: help demo augment train score bench bench-augment bench-load bench-cold bench-train plots folds test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
