@@ -52,6 +52,9 @@ bundle: $(ENV) ## recipes and their shards as one file of 60 MB at most: BUNDLE=
 bench-gpu: $(ENV) ## train a bundle and time loop, loaders and start in under ten minutes: BUNDLE=shards.tar [BUDGET= DEVICE=]
 	$(PY) -m benchmarks.gpu $(BUNDLE) $(call option,BUDGET,budget) $(call option,DEVICE,device) $(common)
 
+bench-cold: $(ENV) ## an epoch read from a cold disk beside the disk's own rate (Linux, 4 GB of room)
+	$(PY) -m benchmarks.cold $(common)
+
 plots: $(ENV) ## docs/*.png out of benchmarks/results.tsv
 	$(PY) -m benchmarks.plots
 
@@ -86,6 +89,6 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo augment train score bench bench-augment bench-load bench-train bundle bench-gpu plots folds test test-slow lint clean
+.PHONY: help demo augment train score bench bench-augment bench-load bench-cold bench-train bundle bench-gpu plots folds test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

@@ -1,63 +1,131 @@
 """python -m benchmarks.compression: what compressing shards saves on disk, and what it costs to read them.
 
-For each of none, lzf and gzip: megabytes on disk, seconds to draw and write the set (one worker),
-and shuffled images per second from the threads engine with the page cache warm.
+One set is drawn, then packed each way. Shuffled batches from the threads engine (two threads): page
+cache warm, cold, and from disks of a given rate. Those are imitated: one read at a time, each as long
+as such a disk would take; lzf is left out there, as HDF5 itself reads it.
 """
 
+import contextlib
 import dataclasses
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
+from unittest import mock
 
+from benchmarks.cold import drop, seconds
 from benchmarks.rows import append
 from data.command import parser, run
 from data.recipe import read_recipe
 
-REPEATS = 5
+KINDS = ("none", "lz4", "bitshuffle-lz4", "gzip", "lzf")
+DISKS = (100, 400, 1600)     # MB/s: a hard disk or network share, an old SSD, a newer one
+
+
+@contextlib.contextmanager
+def disk_of(rate: int):
+    """Reads of our threads take as long as on a disk of so many MB/s."""
+    from data.chunks import read_at
+    one_at_a_time = threading.Lock()
+
+    def slowly(file, at, left):
+        with one_at_a_time:
+            end = time.perf_counter() + len(left) / rate / 1e6
+            read_at(file, at, left)
+            time.sleep(max(0.0, end - time.perf_counter()))
+    with mock.patch("data.chunks.read_at", slowly), mock.patch("train.batches.reading.read_at", slowly):
+        yield
+
+
+def repacked(shards, folder: Path, kind: str):
+    """The same set, its shards packed another way; (set, seconds that writing took)."""
+    import h5py
+
+    from data.schema import ATTRIBUTES, COLUMNS, IMAGE
+    from data.shard import open_set, write_index, write_shard
+    folder.mkdir()
+    index, took = dict(shards.index, shards=[]), 0.0
+    for one in shards.index["shards"]:
+        with h5py.File(shards.folder / one["name"]) as f:
+            image, columns = f[IMAGE][:], {name: f[name][:] for name in COLUMNS}
+            attributes = {name: f.attrs[name] for name in ATTRIBUTES}
+        start = time.perf_counter()
+        facts = write_shard(folder / one["name"], image, columns, attributes, kind)
+        took += time.perf_counter() - start
+        index["shards"].append({**one, "bytes": facts["bytes"], "sha256": facts["sha256"]})
+    write_index(folder, index)
+    return open_set(folder), took
 
 
 def measure(args) -> dict:
     import torch
 
-    from data.shard import open_set
     from preprocess.build import build
     from train.batches import open_batches
+    from train.device import keep_freed_memory
+    keep_freed_memory()
     recipe = read_recipe(args.recipe, args.set)
-    facts = {}
+    plain = dataclasses.replace(recipe, shards=dataclasses.replace(recipe.shards, compression="none"))
+    how = dataclasses.replace(recipe.train, engine="threads", workers=2)
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        for kind in ("none", "lzf", "gzip"):
-            made = dataclasses.replace(recipe, shards=dataclasses.replace(recipe.shards, compression=kind))
-            start = time.monotonic()
-            build(made, args.data or recipe.source.data, Path(folder) / kind, workers=1)
-            seconds = time.monotonic() - start
-            shards = open_set(Path(folder) / kind)
-            how = dataclasses.replace(recipe.train, engine="threads", workers=2)
-            batches = open_batches(shards, "train", how, 0, torch.device("cpu"), shuffle=True)
-            rates = [_rate(batches, epoch) for epoch in range(REPEATS + 1)][1:]     # the first warms the cache
+        from data.shard import open_set
+        build(plain, args.data or recipe.source.data, Path(folder) / "drawn", workers=1)
+        drawn, made, facts, rates = open_set(Path(folder) / "drawn"), {}, {}, {}
+        for kind in KINDS:
+            shards, took = repacked(drawn, Path(folder) / kind, kind)
+            facts[kind] = {"megabytes": sum(s["bytes"] for s in shards.index["shards"]) / 1e6, "write_seconds": took}
+            made[kind] = shards, open_batches(shards, "train", how, 0, torch.device("cpu"), shuffle=True)
+        for repeat in range(args.repeats + 1):
+            for kind, (shards, batches) in made.items():
+                for where, rate in timed(shards, batches, kind, repeat):
+                    rates.setdefault((where, kind), []).extend([rate] if repeat else [])
+        for _, batches in made.values():
             batches.close()
-            size = sum(s["bytes"] for s in shards.index["shards"]) / 1e6
-            facts[kind] = {"megabytes": size, "build_seconds": seconds, "images_per_second": statistics.median(rates)}
-            ratio = facts[kind]["images_per_second"] / facts["none"]["images_per_second"]
-            append("compression, shuffled images/s", f"{recipe.name} {kind}: {size:.1f} MB, built in {seconds:.1f} s",
-                   rates, ratio)
-            print(f"{kind:5} {size:8.1f} MB  built in {seconds:5.1f} s  {statistics.median(rates):9.0f} images/s  "
-                  f"({ratio:.2f} of none)")
+    return tell(recipe.name, facts, rates)
+
+
+def timed(shards, batches, kind: str, epoch: int):
+    """(where from, MB of pixels a second) of one epoch each."""
+    files = [shards.folder / s["name"] for s in shards.index["shards"] if s["split"] == "train"]
+    megabytes = sum(batches.order.sizes) * batches.order.row_bytes / 1e6
+
+    def whole():
+        return megabytes / seconds(lambda: sum(len(label) for _, label in batches.epoch(epoch)))
+    whole()
+    yield "warm", whole()
+    drop(files)
+    yield "cold", whole()
+    for rate in DISKS if kind != "lzf" else ():
+        with disk_of(rate):
+            yield f"{rate} MB/s imitated", whole()
+
+
+def tell(name: str, facts: dict, rates: dict) -> dict:
+    medians = {key: statistics.median(got) for key, got in rates.items()}
+    for (where, kind), got in rates.items():
+        ratio, size = medians[where, kind] / medians[where, "none"], facts[kind]["megabytes"]
+        append(f"compression, {where}, MB of pixels/s", f"{name} {kind}: {size:.1f} MB", got, ratio)
+        facts[kind][where] = medians[where, kind]
+    wheres = list(dict.fromkeys(where for where, _ in rates))
+    print(f"{name:24}" + "".join(f"{where:>20}" for where in ["MB", "written in s", *wheres]))
+    for kind, one in facts.items():
+        cells = [f"{one['megabytes']:.1f}", f"{one['write_seconds']:.1f}"]
+        cells += [f"{one[w]:,.0f} ({one[w] / facts['none'][w]:.2f})" if w in one else "" for w in wheres]
+        print(f"{kind:24}" + "".join(f"{cell:>20}" for cell in cells))
+    # unpacking goes on while the disk reads, so a smaller shard wins until the disk hands out raw rows as fast
+    print(f"{name}: on a disk below {facts['lz4']['warm']:,.0f} MB/s lz4 shards load faster than uncompressed ones, "
+          f"up to {facts['none']['megabytes'] / facts['lz4']['megabytes']:.1f} times (gzip: below "
+          f"{facts['gzip']['warm']:,.0f} MB/s, up to {facts['none']['megabytes'] / facts['gzip']['megabytes']:.1f})")
     return facts
-
-
-def _rate(batches, epoch: int) -> float:
-    start, images = time.perf_counter(), 0
-    for _, label in batches.epoch(epoch):
-        images += len(label)
-    return images / (time.perf_counter() - start)
 
 
 def main(argv=None) -> int:
     made = parser("python -m benchmarks.compression", "Time shards with and without compression.")
     made.add_argument("--recipe", default="recipes/letters.toml")
     made.add_argument("--data", help="folder or .npz (default: the recipe's)")
+    made.add_argument("--repeats", type=int, default=5)
     return run(measure, made.parse_args(argv))
 
 

@@ -21,14 +21,14 @@ def rows_of(shape, megabytes: int, seed: int = 0):
     return pool[rng.integers(0, 512, rows)], rng.integers(0, CLASSES, rows)
 
 
-def write_set(folder, image, label, compression: str = "none") -> Path:
-    """Training shards of 64 MB and their dataset.json."""
+def write_set(folder, image, label, compression: str = "none", megabytes: int = 64) -> Path:
+    """Training shards of so many MB and their dataset.json."""
     from data.recipe import make_recipe, recipe_tables
     from data.schema import SCHEMA, shard_name
     from data.shard import write_index, write_shard
     folder, shards = Path(folder), []
     folder.mkdir(parents=True)
-    rows, channels = (64 << 20) // image[0].nbytes, image.shape[3]
+    rows, channels = (megabytes << 20) // image[0].nbytes, image.shape[3]
     for number, start in enumerate(range(0, len(image), rows)):
         some = slice(start, start + rows)
         columns = {"label": label[some], "source": np.zeros(len(label[some])), "copy": np.zeros(len(label[some]))}

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from data.chunks import Chunks, deflated_chunks
+from data.chunks import BLOSC_KINDS, Chunks, known_chunks, read_chunks, write_packed
 from data.errors import ShardFault, UserFault
 from data.files import publish
 from data.recipe import Recipe, make_recipe
@@ -27,7 +28,8 @@ _KINDS = {"classes": list, "canvas": list, "channels": int, "mean": list, "std":
 def write_shard(path, image, columns: dict, attributes: dict, compression: str) -> dict:
     """A whole shard or none. image uint8 (rows, H, W, C); columns {name: int64 (rows,)} as in COLUMNS.
 
-    Returns {"name", "rows", "bytes", "sha256"}. Raises MachineFault: disk full, no permission.
+    Returns {"name", "rows", "bytes", "sha256"}. Raises MachineFault: disk full, no
+    permission, package missing.
     """
     # HDF5 sees memory only: on a full disk it keeps handles that it can neither flush nor close,
     # prints a traceback for each and crashes when the process ends
@@ -49,8 +51,10 @@ def _parts(image, columns, attributes, compression) -> list[memoryview]:
             f.attrs[name] = attributes[name]
         for name, dtype in COLUMNS.items():
             f.create_dataset(name, data=np.asarray(columns[name], dtype))
-        if compression != "none":
-            rows = chunk_rows(len(image), image[0].nbytes)
+        rows = chunk_rows(len(image), image[0].nbytes)
+        if compression in BLOSC_KINDS:
+            write_packed(f, IMAGE, image, rows, compression)
+        elif compression != "none":
             f.create_dataset(IMAGE, data=image, chunks=(rows, *image.shape[1:]),
                              compression=compression, shuffle=False)
         else:
@@ -81,10 +85,15 @@ def finished_shard(path, attributes: dict) -> tuple[dict, np.ndarray] | None:
         with h5py.File(path, "r") as f:
             if any(f.attrs.get(name) != attributes[name] for name in ATTRIBUTES):
                 return None
-            image = _own(f, IMAGE, ValueError)[:]
+            stored = _own(f, IMAGE, ValueError)
+            chunks = stored.chunks and known_chunks(stored, path.stat().st_size)
+            image = np.empty(stored.shape, np.uint8) if chunks else stored[:]
+        if chunks:
+            with open(path, "rb") as file:
+                read_chunks(file.fileno(), chunks, 0, image)
         return {"name": path.name, "rows": len(image), "bytes": path.stat().st_size,
                 "sha256": file_sha256(path)}, image
-    except (OSError, KeyError, RuntimeError, ValueError):
+    except (OSError, KeyError, RuntimeError, ValueError, EOFError, zlib.error):
         return None
 
 
@@ -118,7 +127,7 @@ class Shard:
     offset: int | None           # of row 0 in the file; None: compressed
     labels: np.ndarray           # int64 (rows,)
     sources: np.ndarray          # int64 (rows,)
-    chunks: Chunks | None = None # where gzip chunks lie; None of a compressed shard: read it through HDF5
+    chunks: Chunks | None = None # where they lie; None of a compressed shard: read it through HDF5
 
 
 @dataclass(frozen=True)
@@ -221,7 +230,7 @@ def _open_shard(path: Path, rows: int, split: str, row_shape, ends: tuple[int, i
                     raise refuse(f"has a {name} outside 0 to {end - 1}")
             offset = chunks = None
             if image.chunks is not None:
-                chunks = deflated_chunks(image, path.stat().st_size)
+                chunks = known_chunks(image, path.stat().st_size)
             else:
                 offset = image.id.get_offset() or 0
                 if not 0 < offset <= path.stat().st_size - image.nbytes:
@@ -234,9 +243,8 @@ def _open_shard(path: Path, rows: int, split: str, row_shape, ends: tuple[int, i
 def _own(f: h5py.File, name: str, refuse) -> h5py.Dataset:
     """The dataset itself: no link elsewhere, no external storage, no virtual dataset (the class of
     CVE-2026-1669: a hostile file that hands out another file's bytes)."""
-    if not isinstance(f.get(name, getlink=True), h5py.HardLink) or not isinstance(f[name], h5py.Dataset):
+    if not isinstance(f.get(name, getlink=True), h5py.HardLink) or not isinstance(dataset := f[name], h5py.Dataset):
         raise refuse(f"'{name}' is missing or a link to elsewhere")
-    dataset = f[name]
     plan = dataset.id.get_create_plist()
     if dataset.is_virtual or plan.get_external_count():
         raise refuse(f"'{name}' takes its bytes from another file")

@@ -18,6 +18,7 @@ import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
+from data.chunks import check_package
 from data.errors import MachineFault, ShardFault, SourceFault
 from data.files import make_folder, only_one, swept
 from data.recipe import Recipe, digest_of, pixels_digest, recipe_tables
@@ -39,6 +40,7 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False) -> dict:
     plain: every image becomes a row of the test split (those of an official test part only, where
     there is one). Raises SourceFault, MachineFault.
     """
+    check_package(recipe.shards.compression)
     source = open_source(data)
     if Path(out).resolve().is_relative_to(source.root.resolve()):
         raise SourceFault(out, "lies among the images, where the next build would take it for a class",

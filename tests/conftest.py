@@ -1,14 +1,20 @@
 """Pages, folders and recipes for the tests: small, seeded, not square, never downloaded."""
 
+import contextlib
 from collections import namedtuple
+from importlib.util import find_spec
 
 import cv2
+import h5py
 import numpy as np
 import one_shard
 import pytest
 from PIL import Image
 
 Ran = namedtuple("Ran", "code out err")
+PACKED = [pytest.param(kind, marks=pytest.mark.skipif(
+    not (find_spec("numcodecs") and find_spec("hdf5plugin")),
+    reason="numcodecs or hdf5plugin is missing: pip install -e '.[dev]'")) for kind in ("lz4", "bitshuffle-lz4")]
 
 
 def page(seed: int, height: int = 37, width: int = 53, channels: int = 3) -> np.ndarray:
@@ -23,6 +29,13 @@ def page(seed: int, height: int = 37, width: int = 53, channels: int = 3) -> np.
 def save(path, image, **how) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(path, **how)
+
+
+def opened(path):
+    """A shard as its users open it: by h5py, and hdf5plugin where HDF5 does not know the filter."""
+    with contextlib.suppress(ImportError):
+        import hdf5plugin  # noqa: F401
+    return h5py.File(path, "r")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 import h5py
 import numpy as np
 import pytest
-from conftest import contents, leftovers, page, save
+from conftest import PACKED, contents, leftovers, opened, page, save
 
 from data.recipe import make_recipe
 from data.shard import open_set
@@ -31,7 +31,7 @@ def rows(folder) -> dict[str, np.ndarray]:
     """Every row of every shard, with the split it lies in."""
     columns = {"split": [], "image": [], "label": [], "source": [], "copy": []}
     for name in sorted(p.name for p in folder.glob("*.h5")):
-        with h5py.File(folder / name) as f:
+        with opened(folder / name) as f:
             columns["split"] += [name.split("-")[0]] * len(f["label"])
             for key in list(columns)[1:]:
                 columns[key] += list(f[key][:])
@@ -112,7 +112,7 @@ def test_moments_are_exact(shape):
     assert moments(image | 255)["sum_of_squares"] == [255**2 * image[..., 0].size] * shape[3]
 
 
-@pytest.mark.parametrize("compression", ["lzf", "gzip"])
+@pytest.mark.parametrize("compression", ["lzf", "gzip", *PACKED])
 def test_compression_changes_no_pixel(folder, augment, tmp_path, compression):
     images = folder(a=8, b=8)
     assert augment(images, out=tmp_path / "none").code == 0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import train_helpers as t
+from conftest import PACKED
 
 from data.errors import ShardFault
 from data.recipe import Train
@@ -16,7 +17,7 @@ from train.batches import memory, open_batches, order, reading, slots
 from train.batches.reading import Reader
 
 CPU = torch.device("cpu")
-COMPRESSIONS = ("none", "lzf", "gzip")
+COMPRESSIONS = ("none", PACKED[0], "lzf", "gzip")
 ENGINES = ("memory", "threads", "dataloader")
 
 

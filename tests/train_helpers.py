@@ -83,10 +83,10 @@ def written(out: Path, split_rows=None, compression="none", channels=1, classes=
 
 def pixels(folder: Path, split: str):
     """(image, label) of a split in the order of its files, by h5py and nothing of ours."""
-    import h5py
+    from conftest import opened
     images, labels = [], []
     for path in sorted(folder.glob(f"{split}-*.h5")):
-        with h5py.File(path, "r") as f:
+        with opened(path) as f:
             images.append(f["image"][:])
             labels.append(f["label"][:])
     return np.concatenate(images), np.concatenate(labels)

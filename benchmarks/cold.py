@@ -1,0 +1,122 @@
+"""python -m benchmarks.cold: an epoch read from disk, the page cache empty, beside the disk's own rate.
+
+The same bytes as few large shards and as a thousand small ones; shuffled batches from the threads
+engine, and plain reads of the same files from end to end by as many threads, interleaved. The cache
+of each file is dropped before every pass, and that none of it is left is looked up (mincore).
+"""
+
+import ctypes
+import mmap
+import os
+import statistics
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from benchmarks.rows import append
+from benchmarks.synthetic import rows_of, write_set
+from data.command import parser, run
+from data.errors import MachineFault
+
+BLOCK = 2 << 20              # bytes of a plain read
+
+
+def drop(paths) -> None:
+    """Their pages leave the page cache. MachineFault: some stay."""
+    for path in paths:
+        with open(path, "rb") as f:
+            os.fsync(f.fileno())                 # pages that are not on disk yet cannot leave
+            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    left, total = sum(resident(p) for p in paths), sum(os.path.getsize(p) for p in paths)
+    if left > 0.01 * total:
+        raise MachineFault("the page cache", f"keeps {left / total:.0%} of the set", "nothing cold can be timed here")
+
+
+def resident(path) -> int:
+    """Bytes of a file in the page cache (Linux)."""
+    with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE) as held:
+        pages = ctypes.create_string_buffer(-(-len(held) // mmap.PAGESIZE))
+        view = (ctypes.c_char * len(held)).from_buffer(held)
+        told = ctypes.CDLL(None, use_errno=True).mincore(
+            ctypes.c_void_p(ctypes.addressof(view)), ctypes.c_size_t(len(held)), pages)
+        del view
+        if told:
+            raise OSError(ctypes.get_errno(), "mincore")
+        return sum(page & 1 for page in pages.raw) * mmap.PAGESIZE
+
+
+def read_plainly(paths, threads: int) -> None:
+    """Every file from end to end, a file a thread."""
+    def read(path):
+        file, at, buffer = os.open(path, os.O_RDONLY), 0, bytearray(BLOCK)
+        while got := os.preadv(file, [buffer], at):
+            at += got
+        os.close(file)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(read, paths))
+
+
+def seconds(body) -> float:
+    start = time.perf_counter()
+    body()
+    return time.perf_counter() - start
+
+
+def measure(args) -> dict:
+    from data.shard import open_set
+    from train.device import keep_freed_memory
+    keep_freed_memory()
+    image, label = rows_of(tuple(args.shape), args.megabytes)
+    name, facts = "×".join(map(str, args.shape)), {}
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        for megabytes in (64, 2):
+            shards = open_set(write_set(Path(folder) / str(megabytes), image, label, megabytes=megabytes))
+            rates = timed(shards, image.nbytes / 1e6, args.repeats)
+            facts[f"{megabytes} MB"] = tell(f"{name}, {len(shards.index['shards'])} shards of {megabytes} MB", rates)
+    return facts
+
+
+def timed(shards, megabytes: float, repeats: int) -> dict:
+    """{way: [MB/s, …]}"""
+    import torch
+
+    from data.recipe import Train
+    from train.batches import open_batches
+    paths, epochs = [shards.folder / s["name"] for s in shards.index["shards"]], iter(range(10**9))
+    made = {threads: open_batches(shards, "train", Train(engine="threads", workers=threads), 0,
+                                  torch.device("cpu"), shuffle=True) for threads in (1, 2, 4, 8)}
+    ways = {f"plain reads, threads: {n}": lambda n=n: read_plainly(paths, n) for n in made}
+    ways |= {f"shuffled batches, threads: {n}":
+             lambda one=one: sum(len(label) for _, label in one.epoch(next(epochs))) for n, one in made.items()}
+    rates = {way: [] for way in ways}
+    for repeat in range(repeats + 1):            # the first makes buffers and threads
+        for way, body in ways.items():
+            drop(paths)
+            took = seconds(body)
+            rates[way] += [megabytes / took] if repeat else []
+    for one in made.values():
+        one.close()
+    return rates
+
+
+def tell(what: str, rates: dict) -> dict:
+    medians = {way: statistics.median(got) for way, got in rates.items()}
+    disk = max(median for way, median in medians.items() if way.startswith("plain"))
+    for way, median in medians.items():
+        append(f"read cold from disk, {what}, MB/s", way, rates[way], median / disk)
+        print(f"{what:38}  {way:28} {median:7,.0f} MB/s  {median / disk:5.0%} of the disk's rate")
+    return medians
+
+
+def main(argv=None) -> int:
+    made = parser("python -m benchmarks.cold", "Time an epoch from a cold disk beside the disk itself.")
+    made.add_argument("--megabytes", type=int, default=2000, help="of pixels in each set (default: 2000)")
+    made.add_argument("--shape", type=int, nargs=3, default=(90, 90, 1), help="of a row (default: 90 90 1)")
+    made.add_argument("--repeats", type=int, default=3)
+    return run(measure, made.parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
