@@ -87,10 +87,10 @@ class Train:
     budget: str = setting("10m")                            # "45s", "10m", "1h": everything counts
     epochs: int = setting(20, low=1)                        # planned; the budget may end it before
     batch: int = setting(256, low=1)                        # images
-    optimizer: str = setting("adamw", choices=("adam", "adamw", "sgd"))
+    optimizer: str = setting("adamw", choices=("adam", "adamw", "sgd", "muon"))
     lr: float = setting(0.002, above=0)                     # peak learning rate
     weight_decay: float = setting(0.01, low=0)
-    momentum: float = setting(0.9, low=0, below=1)          # SGD, Nesterov
+    momentum: float = setting(0.9, low=0, below=1)          # SGD, Muon
     schedule: str = setting("cosine", choices=("constant", "step", "exponential", "cosine",
                                                "onecycle", "linear"))
     warmup: float = setting(0.05, low=0, below=1)           # share of the run spent rising to lr
@@ -103,6 +103,39 @@ class Train:
     workers: int = setting(2, low=0, high=256)              # reading threads, or dataloader's processes
     pin_memory: bool = True                                 # page-locked buffers (CUDA only)
     window: int = setting(256, low=1)                       # MB that are shuffled together
+    nesterov: bool = True                                   # SGD, Muon: look ahead along the momentum
+    clip: float = setting(0.0, low=0)                       # longest gradient, all weights together; 0: any
+    backbone_lr: float = setting(1.0, low=0)                # of all but the head, share of lr
+    steps: tuple[tuple[float, float], ...] = ((0.5, 0.1), (0.75, 0.1))    # schedule "step": from this share
+                                                            # of the run after warm-up on, lr times this factor
+    final: float = setting(0.01, above=0, high=1)           # schedule "exponential": ends at this share of lr
+    patience: int = setting(0, low=0)                       # epochs without a better val that end it; 0: never
+    sampling: float = setting(0.0, low=0, high=1)           # classes drawn by (their rows)^-this: 0 each row once
+                                                            # an epoch, 1 each class as often as any other
+    class_weights: str = setting("none", choices=("none", "balanced", "effective"))    # in the loss: all classes
+                                                            # alike; by effective number (arXiv:1901.05555)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """On the device while training, each image by itself; 0 leaves a step out. Never on val and test rows."""
+    crop: int = setting(0, low=0, high=1024)                # shifted by up to ± pixels
+    border: str = setting("zero", choices=("zero", "reflect"))   # what comes in there: the training mean, or
+                                                            # the image mirrored
+    flip: float = setting(0.0, low=0, high=1)               # chance of a mirror image, left to right
+    rotation: float = setting(0.0, low=0, high=180)         # up to ± degrees
+    translate: float = setting(0.0, low=0, high=1)          # up to ± share of the side
+    scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=10)    # times as large, at random
+    blur: float = setting(0.0, low=0, high=1)               # chance of a Gaussian blur, 5×5
+    blur_sigma: tuple[float, float] = setting((0.1, 2.0), above=0, high=10)    # pixels
+    brightness: float = setting(0.0, low=0)                 # up to ± deviations of the training set
+    contrast: float = setting(0.0, low=0, high=1)           # times 1 ± up to this, about the image's mean
+    erase: float = setting(0.0, low=0, high=1)              # chance of a box of nothing (arXiv:1708.04896)
+    erase_area: tuple[float, float] = setting((0.02, 0.4), above=0, high=1)    # share of the image
+    cutmix: float = setting(0.0, low=0, high=1)             # chance of a box of another image (arXiv:1905.04899)
+    cutmix_alpha: float = setting(1.0, above=0)             # its share is Beta(alpha, alpha)
+    mixup: float = setting(0.0, low=0, high=1)              # chance of a blend with another (arXiv:1710.09412)
+    mixup_alpha: float = setting(0.2, above=0)              # its share is Beta(alpha, alpha)
 
 
 @dataclass(frozen=True)
@@ -116,10 +149,11 @@ class Recipe:
     shards: Shards
     model: Model
     train: Train
+    augment: Augment = Augment()
 
 
 _TABLES = {"source": Source, "split": Split, "clean": Clean, "draw": Draw, "shards": Shards,
-           "model": Model, "train": Train}
+           "model": Model, "train": Train, "augment": Augment}
 _PIXEL_TABLES = ("split", "clean", "draw", "shards")        # what the bytes of a set depend on
 
 
@@ -167,7 +201,8 @@ def _check_together(recipe: Recipe, where: str) -> None:
     if not isinstance(recipe.name, str) or not re.fullmatch(r"[^/\\\0]{1,200}", recipe.name) \
             or recipe.name.startswith("."):
         raise RecipeFault(f"{where} name", f"is {recipe.name!r}", "give a name fit for a folder")
-    for table, key in (("draw", "scale"), ("draw", "contrast")):
+    for table, key in (("draw", "scale"), ("draw", "contrast"), ("augment", "scale"), ("augment", "blur_sigma"),
+                       ("augment", "erase_area")):
         low, high = getattr(getattr(recipe, table), key)
         if low > high:
             raise RecipeFault(f"{where} [{table}] {key}", f"is [{low}, {high}]",
@@ -186,6 +221,13 @@ def _check_together(recipe: Recipe, where: str) -> None:
         if used and recipe.clean.polarity == "keep":
             raise RecipeFault(f"{where} [clean] polarity", f"is 'keep', but {key} must know what is ink",
                               "give 'auto', 'dark' (ink on light paper) or 'light'")
+    marks = [at for at, _ in recipe.train.steps]
+    if marks != sorted(marks) or not all(0 <= at <= 1 and 0 <= factor < math.inf for at, factor in recipe.train.steps):
+        raise RecipeFault(f"{where} [train] steps", f"is {[list(pair) for pair in recipe.train.steps]}",
+                          "give [share of the run, factor] pairs in order, such as [[0.5, 0.1], [0.75, 0.1]]")
+    if recipe.augment.cutmix + recipe.augment.mixup > 1:
+        raise RecipeFault(f"{where} [augment] cutmix", f"and mixup have chances of {recipe.augment.cutmix} and "
+                          f"{recipe.augment.mixup}, and an image takes one of them", "let their sum be 1 at most")
     try:
         json.dumps(recipe.model.args, allow_nan=False)
     except (ValueError, TypeError) as error:

@@ -158,6 +158,11 @@ class ShardSet:
         return [_open_shard(self.folder / s["name"], s["rows"], split, self.row_shape, ends)
                 for s in self.index["shards"] if s["split"] == split]
 
+    def class_counts(self, split: str) -> np.ndarray:
+        """int64 (classes,): rows of each class."""
+        return sum((np.bincount(shard.labels, minlength=len(self.classes)) for shard in self.shards(split)),
+                   np.zeros(len(self.classes), np.int64))
+
     def source_path(self, source: int) -> str:
         return self.index["sources"][source]["path"]
 

@@ -7,6 +7,7 @@ keeps the whole split, `dataloader` is PyTorch's own; all hand out the same batc
 import math
 import os
 
+import numpy as np
 import torch
 
 from data.recipe import Train
@@ -14,6 +15,7 @@ from data.shard import ShardSet
 from train.batches.dataloader import Loader
 from train.batches.memory import Memory
 from train.batches.order import Order
+from train.batches.sampling import Sampling
 from train.batches.threads import Threads
 
 _ENGINES = {engine.name: engine for engine in (Memory, Threads, Loader)}
@@ -28,7 +30,9 @@ def open_batches(shards: ShardSet, split: str, how: Train, seed: int, device: to
     batches' rows. `close()` lets go of files and threads.
     """
     files, row_shape = shards.shards(split), shards.row_shape
-    order = Order(tuple(f.rows for f in files), math.prod(row_shape), how.window << 20, how.batch, seed, shuffle)
+    sampling = Sampling(np.concatenate([f.labels for f in files]), how.sampling) if shuffle and how.sampling else None
+    order = Order(tuple(f.rows for f in files), math.prod(row_shape), how.window << 20, how.batch, seed, shuffle,
+                  sampling)
     return _ENGINES[engine_for(how, shards, split, device)](files, order, row_shape, how, device)
 
 

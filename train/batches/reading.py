@@ -46,18 +46,26 @@ class Reader:
             else:
                 read_compressed(one, start, out)
 
-    def scatter(self, shard: int, start: int, places: np.ndarray, out: np.ndarray) -> None:
-        """Row start + i of a shard into out[places[i]], i over all of `places` int64 (n,)."""
+    def scatter(self, shard: int, start: int, places: np.ndarray, out: np.ndarray, repeats=None) -> None:
+        """Row start + i of a shard into out[places[i]], i over all of `places` int64 (n,).
+
+        With `repeats` int64 (rows,), row start + i into as many of the places, one row after the other.
+        """
         raw, row_bytes = self.shards[shard].offset is not None, out[0].nbytes
-        if raw and row_bytes >= DIRECT:
+        if raw and row_bytes >= DIRECT and repeats is None:
             self._scatter_directly(shard, start, places, out)
             return
-        step = max(1, SCRATCH // row_bytes) if raw else len(places)      # no chunk is unpacked twice
-        scratch = np.empty((min(step, len(places)), *out.shape[1:]), np.uint8)
-        for at in range(0, len(places), step):
-            block = scratch[:len(places) - at]
+        rows, done = len(places if repeats is None else repeats), 0
+        step = max(1, SCRATCH // row_bytes) if raw else rows             # no chunk is unpacked twice
+        scratch = np.empty((min(step, rows), *out.shape[1:]), np.uint8)
+        for at in range(0, rows, step):
+            block = scratch[:rows - at]
             self.read(shard, start + at, block)
-            _items(out)[places[at:at + step]] = _items(block)
+            items = _items(block)
+            if repeats is not None:
+                items = items[np.repeat(np.arange(len(block)), repeats[at:at + step])]
+            _items(out)[places[done:done + len(items)]] = items
+            done += len(items)
 
     def _scatter_directly(self, shard, start, places, out) -> None:
         offset, row_bytes = self.shards[shard].offset, out[0].nbytes

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event
 
+import numpy as np
 import torch
 
 from data.recipe import Train
@@ -61,19 +62,17 @@ class Threads:
 
     def _fill(self, window: Window, buffer: "_Buffer", stop: Event) -> list[Future]:
         """A future for each thread: all take their next run from one list."""
-        places, at, runs = window.places(), 0, []
-        for shard, start, end in window.runs:
-            runs.append((shard, start, places[at:at + end - start]))
-            at += end - start
+        runs = list(window.reads())
         left = iter(runs)                        # `next` of a list's iterator is one step for the interpreter
 
         def work():
             buffer.wait_until_free()
-            for shard, start, where in left:
+            for shard, start, end, where, repeats in left:
                 if stop.is_set():
                     return
-                self._reader.scatter(shard, start, where, buffer.image_view)
-                buffer.label_view[where] = self._files[shard].labels[start:start + len(where)]
+                self._reader.scatter(shard, start, where, buffer.image_view, repeats)
+                label = self._files[shard].labels[start:end]
+                buffer.label_view[where] = label if repeats is None else np.repeat(label, repeats)
         return [self._pool.submit(work) for _ in range(self._workers)]
 
     def _batches(self, window: Window, buffer: "_Buffer", skip: int) -> Iterator[tuple]:
