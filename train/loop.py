@@ -20,7 +20,7 @@ from train.evaluate import evaluate, loss_and_top1
 from train.interrupts import held_back
 from train.models import build_model, check_batch
 from train.objective import compiled, make_objective
-from train.optimizer import make_optimizer, set_lr
+from train.optimizer import make_optimizer, set_lr, shorten
 from train.position import Position, keep
 from train.report import write_metrics
 from train.schedule import lr_at
@@ -101,7 +101,7 @@ class Run:
             if pair is None or t >= 1:
                 break
             at.waiting += time.monotonic() - asked
-            self._step(*pair, lr=self.how.lr * lr_at(t, self.how.schedule, self.how.warmup))
+            self._step(*pair, lr=self.how.lr * lr_at(t, self.how))
             bar.update(len(pair[1]))
             if self.first_step is None:
                 synchronise(self.device)
@@ -128,6 +128,8 @@ class Run:
         set_lr(self.optimizer, lr)
         loss, seen = self.objective(image, label)
         loss.backward()
+        if self.how.clip:
+            shorten(self.model, self.how.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         at = self.position
@@ -165,7 +167,7 @@ class Run:
         train_loss, train_top1 = self._look(bar)
         at.epoch, at.batch = at.epoch + 1, 0
         at.done = t >= 1 or at.step >= self.steps
-        start, lr = time.monotonic(), self.how.lr * lr_at(t, self.how.schedule, self.how.warmup)
+        start, lr = time.monotonic(), self.how.lr * lr_at(t, self.how)
         val_loss, val_top1 = float("nan"), float("nan")
         if self.val.order.sizes:
             val_loss, val_top1 = loss_and_top1(*evaluate(

@@ -1,0 +1,151 @@
+"""Optimisers: who learns at what rate, decays or is shortened; Muon's matrices are the network's own weights."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data.errors import MachineFault
+from data.recipe import Train
+from train.models import build_model
+from train.muon import as_matrix
+from train.optimizer import make_optimizer, set_lr, shorten
+
+OPTIMIZERS = ("adam", "adamw", "sgd", "muon")
+EVERY = pytest.mark.parametrize("name", OPTIMIZERS)
+
+
+def network(last=True):
+    torch.manual_seed(0)
+    model = build_model("light2", {"dropout": 0.0}, 1, 3, (20, 28))
+    return model.to(memory_format=torch.channels_last) if last else model
+
+
+def step(model, optimizer, x, y):
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return loss.item()
+
+
+@pytest.fixture
+def batch():
+    rng = torch.Generator().manual_seed(1)
+    y = torch.arange(32) % 3
+    return torch.randn(32, 1, 20, 28, generator=rng) + y.view(-1, 1, 1, 1), y
+
+
+def test_the_recipe_knows_the_same_optimizers():
+    assert set(Train.__dataclass_fields__["optimizer"].metadata["choices"]) == set(OPTIMIZERS)
+
+
+@EVERY
+@pytest.mark.parametrize("last", [True, False], ids=["channels_last", "contiguous"])
+def test_it_learns_and_moves_every_weight(name, last, batch):
+    model = network(last)
+    before = {k: p.clone() for k, p in model.named_parameters()}
+    optimizer = make_optimizer(model, Train(optimizer=name, lr=0.01))
+    set_lr(optimizer, 0.01)
+    losses = [step(model, optimizer, *batch) for _ in range(12)]
+    assert losses[-1] < 0.7 * losses[0]
+    assert all((p != before[k]).any() for k, p in model.named_parameters())
+
+
+@EVERY
+def test_all_but_the_head_learns_at_its_share(name):
+    model = network()
+    optimizer = make_optimizer(model, Train(optimizer=name, lr=0.01, backbone_lr=0.1))
+    set_lr(optimizer, 0.5)
+    rate = {p.data_ptr(): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    head = list(model.children())[-1]
+    assert isinstance(head, nn.Linear)
+    assert {rate[p.data_ptr()] for p in head.parameters()} == {0.5}
+    rest = {p.data_ptr() for p in model.parameters()} - {p.data_ptr() for p in head.parameters()}
+    assert {rate[p] for p in rest} == {0.05}
+    assert len(rate) == len(list(model.parameters()))
+
+
+@EVERY
+def test_a_rate_of_nothing_moves_nothing_and_frozen_weights_are_left_out(name, batch):
+    model = network()
+    model[0].weight.requires_grad_(False)
+    before = [p.clone() for p in model.parameters()]
+    optimizer = make_optimizer(model, Train(optimizer=name, lr=0.01, backbone_lr=0.0))
+    set_lr(optimizer, 0.5)
+    step(model, optimizer, *batch)
+    moved = [bool((p != b).any()) for p, b in zip(model.parameters(), before, strict=True)]
+    assert moved == [False] * (len(moved) - 2) + [True, True]
+    assert model[0].weight.data_ptr() not in {p.data_ptr() for g in optimizer.param_groups for p in g["params"]}
+
+
+@EVERY
+def test_its_state_goes_on_where_it_was(name, batch):
+    def fresh():
+        model = network()
+        return model, make_optimizer(model, Train(optimizer=name, lr=0.01))
+    model, optimizer = fresh()
+    set_lr(optimizer, 0.01)
+    for _ in range(3):
+        step(model, optimizer, *batch)
+    other, its = fresh()
+    other.load_state_dict(model.state_dict())
+    its.load_state_dict(copy.deepcopy(optimizer.state_dict()))       # torch's own would share its tensors
+    set_lr(its, 0.01)
+    for one in ((model, optimizer), (other, its)):
+        step(*one, *batch)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+def test_nesterov_is_a_choice():
+    for nesterov in (True, False):
+        made = make_optimizer(network(), Train(optimizer="sgd", nesterov=nesterov))
+        assert all(group["nesterov"] is nesterov for group in made.param_groups)
+    assert not make_optimizer(network(), Train(optimizer="sgd", momentum=0.0)).defaults["nesterov"]
+
+
+def test_muon_moves_what_lies_between_the_first_and_the_last_weights_as_torchs_moves_matrices(batch):
+    model = network()
+    how = Train(optimizer="muon", weight_decay=0.1)
+    matrices = {k: nn.Parameter(as_matrix(p.detach(), p).clone()) for k, p in model.named_parameters() if p.ndim > 1}
+    torchs = torch.optim.Muon(matrices.values(), lr=0.01, momentum=0.9, weight_decay=0.1,
+                              adjust_lr_fn="match_rms_adamw")
+    optimizer = make_optimizer(model, how)
+    set_lr(optimizer, 0.01)
+    F.cross_entropy(model(batch[0]), batch[1]).backward()
+    for k, p in model.named_parameters():
+        if k in matrices:
+            matrices[k].grad = as_matrix(p.grad, p).clone()
+    torchs.step()
+    optimizer.step()
+    alike = [torch.equal(as_matrix(p.detach(), p), matrices[k]) for k, p in model.named_parameters() if k in matrices]
+    assert alike == [False] + [True] * (len(matrices) - 2) + [False]
+
+
+def test_a_matrix_is_the_weight_itself():
+    for weight in (torch.randn(8, 4, 3, 3), torch.randn(8, 4, 3, 3).to(memory_format=torch.channels_last),
+                   torch.randn(8, 1, 3, 3), torch.randn(8, 4, 1, 1), torch.randn(8, 4)):
+        assert as_matrix(weight, weight).data_ptr() == weight.data_ptr()
+        other = torch.randn(weight.shape)        # a gradient may lie otherwise in memory
+        assert (as_matrix(other, weight) * as_matrix(weight, weight)).sum() == pytest.approx(
+            float((other * weight).sum()), abs=1e-4)
+
+
+def test_without_muon_one_line_says_so(monkeypatch):
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(MachineFault, match="2\\.9"):
+        make_optimizer(network(), Train(optimizer="muon"))
+
+
+def test_gradients_are_shortened_together(batch):
+    model = network()
+    F.cross_entropy(model(batch[0]), batch[1]).backward()
+    before = torch.cat([p.grad.flatten() for p in model.parameters()])
+    shorten(model, 0.01)
+    after = torch.cat([p.grad.flatten() for p in model.parameters()])
+    assert after.norm().item() == pytest.approx(0.01, rel=1e-3)
+    assert F.cosine_similarity(before, after, 0).item() == pytest.approx(1, abs=1e-4)
+    shorten(model, 1e3)
+    assert torch.equal(after, torch.cat([p.grad.flatten() for p in model.parameters()]))
