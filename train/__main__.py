@@ -144,7 +144,7 @@ def _last(out: Path, recipe, shards) -> dict | None:
     if last["dataset"] != shards.index["digest"]:
         raise CheckpointFault(path, f"was trained on other shards than {shards.folder}", "train without --resume")
     before, now = (recipe_tables(r) for r in (make_recipe(last["recipe"], str(path)), recipe))
-    different = [f"{t}.{k}" for t in ("model", "train") for k in now[t]
+    different = [f"{t}.{k}" for t in ("model", "train", "augment") for k in now[t]
                  if before[t][k] != now[t][k] and k not in FREE_TO_CHANGE]
     if before["seed"] != now["seed"]:
         different.append("seed")

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from data.errors import TrainingFault
 from data.recipe import Recipe
 from data.shard import ShardSet
+from train.augment import make_augment
 from train.average import Average
 from train.batches import open_batches
 from train.checkpoint import describe, save
@@ -19,7 +20,7 @@ from train.device import Normalise, keep_freed_memory, synchronise
 from train.evaluate import evaluate, loss_and_top1
 from train.interrupts import held_back
 from train.models import build_model, check_batch
-from train.objective import compiled, make_objective
+from train.objective import compiled, make_objective, weights_of
 from train.optimizer import make_optimizer, set_lr, shorten
 from train.position import Position, keep
 from train.report import write_metrics
@@ -51,7 +52,9 @@ class Run:
         self.val = open_batches(shards, "val", self.how, recipe.seed, device, shuffle=False)
         self.steps = self.how.epochs * len(self.train.order.sizes)
         self.position = Position()
-        self.objective = make_objective(self.model, self.normalise, device, self.how)
+        self.augment = make_augment(recipe.augment, self.row_shape[:2], device, recipe.seed)
+        self.objective = make_objective(self.model, self.normalise, device, self.how, self.augment,
+                                        weights_of(shards, self.how.class_weights, device))
         # loss and right answers of each step of the epoch: on the device, so that no step waits
         self.seen = torch.zeros(len(self.train.order.sizes), 2, device=device)
         self.first_step = None                   # seconds from the start of the command until one was done
@@ -126,7 +129,7 @@ class Run:
     def _step(self, image, label, lr: float) -> None:
         """One optimiser step on uint8 (B, H, W, C) and int64 (B,); nothing in it waits for the device."""
         set_lr(self.optimizer, lr)
-        loss, seen = self.objective(image, label)
+        loss, seen = self.objective(image, label, self.chance(len(label)))
         loss.backward()
         if self.how.clip:
             shorten(self.model, self.how.clip)
@@ -138,6 +141,11 @@ class Run:
         at.step += 1
         at.batch += 1
         at.images += len(label)
+
+    def chance(self, rows: int):
+        """What augments the batch at the run's position; None: nothing does."""
+        at = self.position
+        return None if self.augment is None else self.augment.draw(at.epoch, at.batch, rows)
 
     def _look(self, bar, began: float = 0.0, steps: int = 0) -> tuple[float, float]:
         """Wait for the device and read what it has seen: (mean loss, share of right answers) of the epoch.
@@ -181,8 +189,10 @@ class Run:
                "data_wait_fraction": round(at.waiting / max(at.training, 1e-9), 4)}
         at.history.append(row)
         if not self.val.order.sizes or (val_top1, -val_loss) > (at.best_top1, -at.best_loss):
-            at.best_top1, at.best_loss = val_top1, val_loss
+            at.best_top1, at.best_loss, at.best_epoch = val_top1, val_loss, at.epoch
             save(self.out / "best.pth", self.head | {"weights": self.average.module.state_dict(), "metrics": row})
+        tired = self.how.patience and at.epoch - at.best_epoch >= self.how.patience
+        at.done |= bool(tired)
         write_metrics(self.out / "metrics.csv", at.history)
         keep(self)
         self.clock.closes_in(time.monotonic() - start)
@@ -190,3 +200,5 @@ class Run:
             bar.write(f"epoch {at.epoch:3d}/{self.how.epochs}  loss {row['train_loss']:.4f}  top-1 "
                       f"{row['train_top1']:.4f}  val loss {val_loss:.4f}  val top-1 {val_top1:.4f}  "
                       f"{row['seconds']:.0f} s")
+            if tired and at.step < self.steps:
+                bar.write(f"no better val since epoch {at.best_epoch}: ended (train.patience = {self.how.patience})")

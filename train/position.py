@@ -16,6 +16,7 @@ class Position:
     step: int = 0            # optimiser steps taken
     best_top1: float = -1.0
     best_loss: float = float("inf")
+    best_epoch: int = 0      # epochs completed then
     seconds: float = 0.0     # on the training clock
     training: float = 0.0    # of those, between the first batch of an epoch and its last
     waiting: float = 0.0     # of those, for data
@@ -57,3 +58,4 @@ def go_on(run, last: dict) -> None:
                               "train without --resume") from None
     if not (run.out / "best.pth").exists():      # moved away: the best from here on
         run.position.best_top1, run.position.best_loss = Position.best_top1, Position.best_loss
+        run.position.best_epoch = run.position.epoch

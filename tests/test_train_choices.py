@@ -1,0 +1,126 @@
+"""Whole runs with everything switched on: they resume to the bit, stop early, and weigh classes."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+import train_helpers as t
+from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
+
+from data.recipe import Augment, Train
+from data.shard import open_set
+from train import loop
+from train.checkpoint import load
+from train.objective import weights_of
+
+EVERYTHING = {"augment": {"crop": 3, "flip": 0.5, "rotation": 10, "translate": 0.1, "scale": [0.8, 1.2], "blur": 0.5,
+                          "brightness": 0.2, "contrast": 0.3, "erase": 0.5, "cutmix": 0.4, "mixup": 0.3},
+              "train": {"sampling": 0.7, "class_weights": "effective", "label_smoothing": 0.1, "clip": 1.0,
+                        "optimizer": "muon", "backbone_lr": 0.5, "ema": 0.7, "schedule": "step",
+                        "steps": [[0.5, 0.5]], "patience": 50}}
+SETS = [part for table, keys in EVERYTHING.items() for key, value in keys.items()
+        for part in ("--set", f"{table}.{key}={value}")] + ["--set", "model.dropout=0.3"]
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return t.written(tmp_path_factory.mktemp("choices") / "set")
+
+
+def test_everything_is_really_on():
+    known = set(Augment.__dataclass_fields__) - {"border", "blur_sigma", "erase_area", "cutmix_alpha", "mixup_alpha"}
+    assert set(EVERYTHING["augment"]) == known
+    assert {"sampling", "class_weights", "clip", "patience", "backbone_lr"} < set(Train.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("step", [1, 6, 8])
+@pytest.mark.parametrize("engine", ["memory", "threads"])
+def test_with_everything_on_a_run_resumes_to_the_bit(shards, capsys, monkeypatch, step, engine):
+    ran = t.train(capsys, shards, *SETS, "--set", "train.engine=memory", out="runs/alone")
+    assert ran.code == 0, ran.err
+    how = (*SETS, "--set", f"train.engine={engine}", "--set", "train.workers=4")
+    with monkeypatch.context() as patch:
+        t.at_step(patch, step, lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert t.train(capsys, shards, *how).code == 130
+    torch.manual_seed(99)
+    assert t.train(capsys, shards, *how, "--resume").code == 0
+    assert load("runs/x/last.pth")["position"]["step"] == STEPS
+    assert t.same_weights("runs/x/last.pth", "runs/alone/last.pth")
+    assert t.same_weights("runs/x/best.pth", "runs/alone/best.pth")
+
+
+def test_with_everything_off_no_bit_is_another(shards, capsys, monkeypatch):
+    """As if none of it had been written: no call, no generator, the loss of torch."""
+    monkeypatch.setattr("train.augment.Augment.__init__", None)
+    monkeypatch.setattr("train.batches.Sampling", None)
+    monkeypatch.setattr("train.loop.shorten", None)
+    assert t.train(capsys, shards).code == 0
+
+
+def test_another_augmentation_is_not_resumed(shards, capsys, monkeypatch):
+    with monkeypatch.context() as patch:
+        t.at_step(patch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert t.train(capsys, shards, "--set", "augment.flip=0.5").code == 130
+    line = t.one_line(t.train(capsys, shards, "--resume"))
+    assert "augment.flip" in line
+
+
+def evaluations(monkeypatch, top1):
+    """The run sees these val top-1s, one an epoch."""
+    left = iter(top1)
+    monkeypatch.setattr(loop, "loss_and_top1", lambda *a: (1.0, next(left)))
+
+
+@pytest.mark.parametrize(("patience", "epochs"), [(0, 8), (1, 3), (2, 6), (3, 7), (20, 8)])
+def test_it_ends_after_so_many_epochs_without_a_better_val(shards, capsys, monkeypatch, patience, epochs):
+    evaluations(monkeypatch, [0.5, 0.6, 0.6, 0.7, 0.1, 0.2, 0.3, 0.4])
+    ran = t.train(capsys, shards, "--json", "--set", "train.epochs=8", "--set", f"train.patience={patience}")
+    assert ran.code == 0
+    assert t.last_json(ran.out)["epochs"] == epochs
+    position = load("runs/x/last.pth")["position"]
+    assert position["done"]
+    assert position["best_epoch"] == (4 if epochs > 3 else 2)
+    assert load("runs/x/best.pth")["metrics"]["epoch"] == position["best_epoch"]
+    assert ("train.patience" in ran.err + ran.out) == (epochs < 8)
+
+
+def test_a_resumed_run_has_the_same_patience(shards, capsys, monkeypatch):
+    how = ("--set", "train.epochs=8", "--set", "train.patience=3")
+    with monkeypatch.context() as patch:
+        evaluations(patch, [0.5, 0.4, 0.4])
+        t.at_step(patch, 11, lambda: os.kill(os.getpid(), signal.SIGINT))    # in the third epoch
+        assert t.train(capsys, shards, *how).code == 130
+    evaluations(monkeypatch, [0.3, 0.3, 0.3])
+    assert t.train(capsys, shards, *how, "--resume").code == 0
+    assert len(load("runs/x/last.pth")["position"]["history"]) == 4
+    assert t.train(capsys, shards, *how, "--resume").code == 0               # ended is ended
+    assert len(load("runs/x/last.pth")["position"]["history"]) == 4
+
+
+def test_class_weights(tmp_path, monkeypatch):
+    shards = open_set(t.written(tmp_path / "set", classes=("a", "b", "c", "d")))
+    counts = np.array([10, 100, 0, 50])
+    labels = t.pixels(shards.folder, "train")[1]
+    assert shards.class_counts("train").tolist() == np.bincount(labels, minlength=4).tolist()
+    monkeypatch.setattr(type(shards), "class_counts", lambda self, split: counts)
+    cpu = torch.device("cpu")
+    assert weights_of(shards, "none", cpu) is None
+    balanced, effective = (weights_of(shards, kind, cpu) for kind in ("balanced", "effective"))
+    assert balanced[2] == effective[2] == 0      # nothing to learn of it
+    assert balanced.sum().item() == pytest.approx(3)
+    assert (balanced[0] / balanced[1]).item() == pytest.approx(10)
+    expected = (1 - 0.999 ** 100) / (1 - 0.999 ** 10)
+    assert (effective[0] / effective[1]).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_net_that_learns_with_all_of_it_still_learns(tmp_path, capsys):
+    """Stripes that a child could tell apart; of directions, so that no image is mirrored."""
+    shards = t.written(tmp_path / "set", {"train": (600,), "val": (60,)})
+    gentle = ("augment.crop=2", "augment.rotation=5", "augment.blur=0.3", "augment.erase=0.2", "augment.cutmix=0.3",
+              "augment.mixup=0.2", "train.sampling=1", "train.class_weights=balanced", "train.epochs=6")
+    ran = t.train(capsys, shards, "--json", *[part for s in gentle for part in ("--set", s)])
+    assert ran.code == 0, ran.err
+    assert t.last_json(ran.out)["val_top1"] > 0.9
