@@ -55,6 +55,9 @@ bench-gpu: $(ENV) ## train a bundle and time loop, loaders and start in under te
 folds: $(ENV) ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= SET=]
 	$(PY) -m benchmarks.folds --recipe $(RECIPE) $(call option,DATA,data) $(call option,FOLDS,folds) $(call option,BUDGET,budget) $(common)
 
+models: $(ENV) ## the networks, with parameters and multiply-adds: [RECIPE= ALL=1 SET=]
+	$(PY) -m train.models $(if $(filter-out file,$(origin RECIPE)),--recipe '$(RECIPE)') $(if $(ALL),--all) $(common)
+
 test: $(ENV) ## every quick test, CPU only
 	$(PY) -m pytest -m "not slow"
 
@@ -83,6 +86,6 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo augment train score bench bench-augment bench-load bench-train bundle bench-gpu folds test test-slow lint clean
+.PHONY: help demo augment train score bench bench-augment bench-load bench-train bundle bench-gpu folds models test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
