@@ -61,6 +61,9 @@ plots: $(ENV) ## docs/*.png out of benchmarks/results.tsv
 folds: $(ENV) ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= SET=]
 	$(PY) -m benchmarks.folds --recipe $(RECIPE) $(call option,DATA,data) $(call option,FOLDS,folds) $(call option,BUDGET,budget) $(common)
 
+models: $(ENV) ## the networks, with parameters and multiply-adds: [RECIPE= ALL=1 SET=]
+	$(PY) -m train.models $(if $(filter-out file,$(origin RECIPE)),--recipe '$(RECIPE)') $(if $(ALL),--all) $(common)
+
 test: $(ENV) ## every quick test, CPU only
 	$(PY) -m pytest -m "not slow"
 
@@ -89,6 +92,6 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo augment train score bench bench-augment bench-load bench-cold bench-train bundle bench-gpu plots folds test test-slow lint clean
+.PHONY: help demo augment train score bench bench-augment bench-load bench-cold bench-train bundle bench-gpu plots folds models test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

@@ -76,9 +76,16 @@ class Shards:
 
 @dataclass(frozen=True)
 class Model:
-    """A network by name; its other keys are its arguments, checked where networks are known."""
+    """A network by name; what is not listed here are its arguments, checked where networks are known."""
     name: str = setting()
     args: dict = field(default_factory=dict)
+    weights: str = ""                                       # "imagenet", one of torchvision's names such as
+                                                            # "IMAGENET1K_V1", or a .pth file; "": chance
+    freeze: tuple[str, ...] = ()                            # names of modules that stay as they are, such as
+                                                            # "layer1"; "backbone" is all but the head
+    size: int = setting(0, low=0, high=4096)                # shorter side that the network sees, resized on
+                                                            # the device, pixels; 0: as the rows are
+    normalise: str = setting("dataset", choices=("dataset", "imagenet"))    # whose mean and deviation
 
 
 @dataclass(frozen=True)
@@ -185,8 +192,9 @@ def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Re
             raise RecipeFault(where, f"unknown key '{key}'", nearest(key, {*_TABLES, "name", "seed"}))
     model = tables.get("model", {})
     if isinstance(model, dict) and not isinstance(model.get("args"), dict):
-        model = {"args": {k: v for k, v in model.items() if k != "name"},
-                 **{k: v for k, v in model.items() if k == "name"}}
+        listed = {f.name for f in fields(Model)} - {"args"}
+        model = {"args": {k: v for k, v in model.items() if k not in listed},
+                 **{k: v for k, v in model.items() if k in listed}}
     made = {key: fill(cls, model if key == "model" else tables.get(key, {}), f"{where} [{key}]")
             for key, cls in _TABLES.items()}
     recipe = Recipe(name=tables.get("name", name), seed=tables.get("seed", 0), **made)

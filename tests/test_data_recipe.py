@@ -32,6 +32,12 @@ def test_tables_and_recipe_are_each_others_inverse(tables):
     assert type(one.train.lr) is float
 
 
+def test_what_is_not_a_key_of_model_is_an_argument_of_the_network(tables):
+    model = make_recipe(tables(model={"freeze": ["a", "b.0"], "weights": "w.pth", "size": 64, "width": 3})).model
+    assert model.args == {"width": 3}
+    assert (model.freeze, model.weights, model.size, model.normalise) == (("a", "b.0"), "w.pth", 64, "dataset")
+
+
 def test_a_recipe_is_named_after_its_file(tmp_path, tables):
     told = tables()
     del told["name"]
@@ -72,7 +78,8 @@ WRONG = [
     ({"draws": {}}, "did you mean 'draw'"), ({"sead": 1}, "did you mean 'seed'"),
     ({"draw": {"copys": 1}}, "did you mean 'copies'"), ({"clean": {"channel": 1}}, "did you mean 'channels'"),
     ({"model": {"name": "x", "args": {}, "width": 1}}, "unknown key 'width'"), ({"model": {"name": 5}}, "string"),
-    ({"model": {"width": float("nan")}}, "finite"),
+    ({"model": {"width": float("nan")}}, "finite"), ({"model": {"freeze": "backbone"}}, "a list like"),
+    ({"model": {"size": -1}}, "at least 0"), ({"model": {"normalise": "imagnet"}}, "did you mean 'imagenet'"),
 ]
 
 

@@ -1,13 +1,22 @@
-"""Networks by name: logits for any canvas, and a clear word about what they cannot take."""
+"""Networks by name: logits for any canvas, counts that are published, and a clear word about what they cannot take."""
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from data.errors import RecipeFault
 from train.models import MODELS, build_model
+from train.models.build import maker, rehearse
 
+SMALL = {"wrn": {"depth": 10, "width": 1}, "cnn6": {"widths": [4, 6], "head_widths": [9, 8, 7]}}
+SMALL = {name: SMALL.get(name, {"widths": [4, 6]}) for name in MODELS} | {"squeezenet1_1": {}, "resnet18": {}}
 EVERY = pytest.mark.parametrize("name", MODELS)
+
+
+def parameters(name, arguments, channels, classes, canvas) -> int:
+    model, _ = rehearse(lambda canvas: maker(name, arguments)(channels, classes, canvas), channels, canvas)
+    return sum(p.numel() for p in model.parameters())
 
 
 @EVERY
@@ -16,63 +25,91 @@ EVERY = pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("classes", [2, 300])
 def test_it_gives_logits_and_learns(name, canvas, channels, classes):
     torch.manual_seed(0)
-    model = build_model(name, {"widths": [4, 6]}, channels, classes, canvas)
+    model = build_model(name, SMALL[name], channels, classes, canvas)
     logits = model(torch.randn(5, channels, *canvas))
     assert logits.shape == (5, classes)
     F.cross_entropy(logits, torch.arange(5) % classes).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
-@EVERY
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"cnn6"}))
 def test_the_defaults_fit_the_smallest_canvas_a_recipe_may_have(name):
-    assert build_model(name, {}, 1, 2, (8, 8)).eval()(torch.zeros(1, 1, 8, 8)).shape == (1, 2)
+    assert parameters(name, {}, 1, 2, (8, 8))
 
 
-@EVERY
+@pytest.mark.parametrize("name", SMALL)
 def test_the_same_seed_gives_the_same_weights(name):
     made = []
     for _ in range(2):
         torch.manual_seed(4)
-        made.append(build_model(name, {}, 1, 3, (20, 28)).state_dict())
+        made.append(build_model(name, SMALL[name], 1, 3, (40, 48)).state_dict())
     assert all(torch.equal(made[0][k], made[1][k]) for k in made[0])
 
 
-@EVERY
-def test_the_trial_draws_no_chance(name):
+@pytest.mark.parametrize("name", [*SMALL, "swin_t"])
+def test_the_rehearsal_draws_no_chance(name):
     torch.manual_seed(4)
-    plain = MODELS[name](channels=1, classes=3, canvas=(20, 28)).state_dict()
+    rehearse(lambda canvas: maker(name, SMALL.get(name, {}))(1, 3, canvas), 1, (40, 48))
+    after = torch.rand(3)
     torch.manual_seed(4)
-    built = build_model(name, {}, 1, 3, (20, 28)).state_dict()
-    assert all(torch.equal(plain[k], built[k]) for k in plain)
+    assert torch.equal(after, torch.rand(3))
 
 
 @EVERY
 def test_a_checkpoint_can_hold_all_of_it(name):
-    state = build_model(name, {}, 1, 3, (20, 28)).state_dict()
+    state = build_model(name, SMALL[name], 1, 3, (20, 28)).state_dict()
     assert all(isinstance(v, torch.Tensor) for v in state.values())
+
+
+@pytest.mark.parametrize(("name", "arguments", "channels", "classes", "canvas", "count"), [
+    ("wrn", {}, 3, 10, (32, 32), 36_479_194),              # arXiv:1605.07146, table 4: 36.5M
+    ("wrn", {"depth": 40, "width": 4}, 3, 10, (32, 32), 8_949_210),    # there: 8.9M
+    ("wrn", {"se": True}, 3, 10, (32, 32), 36_479_194 + 4 * (3_370 + 13_140 + 51_880)),     # 2c²/16 + c/16 + c a step
+    ("resnet18", {}, 3, 1000, (224, 224), 11_689_512), ("resnet50", {}, 3, 1000, (350, 350), 25_557_032),
+    ("resnet18", {"stem": "small"}, 3, 10, (32, 32), 11_173_962),      # 11.17M: the usual one for CIFAR
+    ("resnet", {"widths": [64, 128, 256, 512], "depth": 2, "stem_stride": 1}, 3, 10, (32, 32), 11_173_962),  # and ours
+    ("densenet169", {}, 3, 1000, (224, 224), 14_149_480), ("googlenet", {}, 3, 1000, (224, 224), 6_624_904),
+    ("squeezenet1_0", {}, 3, 1000, (224, 224), 1_248_424),
+])
+def test_it_has_as_many_parameters_as_were_published(name, arguments, channels, classes, canvas, count):
+    assert parameters(name, arguments, channels, classes, canvas) == count
+
+
+@pytest.mark.parametrize(("name", "canvas", "places"), [
+    ("light", (90, 90), 18432), ("light2", (90, 90), 4608), ("cnn6", (444, 444), 9216), ("convnet", (33, 17), 1024)])
+def test_what_reaches_the_fully_connected_layers(name, canvas, places):
+    model, _ = rehearse(lambda canvas: MODELS[name](1, 52, canvas), 1, canvas)
+    assert next(m for m in model.modules() if isinstance(m, nn.Linear)).in_features == places
 
 
 def test_an_unknown_network_is_refused_with_the_nearest_name():
     with pytest.raises(RecipeFault, match=r"'resent': is not a network.*'resnet'"):
         build_model("resent", {}, 1, 3, (20, 28))
+    with pytest.raises(RecipeFault, match="'mobilenet_v3_small'"):
+        build_model("mobilnet_v3_small", {}, 1, 3, (20, 28))
 
 
 @EVERY
 def test_an_unknown_argument_is_refused_with_the_nearest_name(name):
-    with pytest.raises(RecipeFault, match=r"width: .*'widths'"):
-        build_model(name, {"width": [3]}, 1, 3, (20, 28))
+    with pytest.raises(RecipeFault, match=r"drop: .*'dropout'"):
+        build_model(name, {"drop": 0.3}, 1, 3, (20, 28))
     with pytest.raises(RecipeFault, match="classes"):
         build_model(name, {"classes": 4}, 1, 3, (20, 28))
 
 
-def test_a_canvas_too_small_is_refused():
-    with pytest.raises(RecipeFault, match="64 pixels"):
-        build_model("convnet", {"widths": [4] * 6}, 1, 3, (20, 28))
+@pytest.mark.parametrize(("name", "arguments", "canvas", "side"), [
+    ("convnet", {"widths": [4] * 6}, (20, 28), 64), ("cnn6", {}, (444, 63), 64),
+    ("alexnet", {}, (62, 63), 63), ("vgg11", {}, (31, 31), 32), ("densenet121", {}, (28, 90), 29),
+    ("squeezenet1_0", {}, (8, 8), 21), ("googlenet", {}, (14, 14), 15)])      # as torchvision says: min_size
+def test_a_canvas_too_small_is_refused_with_the_smallest_that_fits(name, arguments, canvas, side):
+    with pytest.raises(RecipeFault, match=f"pictures of {canvas[0]}×{canvas[1]} .* {side}×{side} at the least"):
+        build_model(name, arguments, 1, 3, canvas)
+    assert parameters(name, arguments, 1, 3, (side, side))
 
 
-@pytest.mark.parametrize(("name", "places"), [("light", 18432), ("light2", 4608)])
-def test_what_reaches_the_last_layer_at_the_size_of_glyphs(name, places):
-    assert list(build_model(name, {}, 1, 52, (90, 90)).modules())[-1].in_features == places
+def test_whole_patches_are_asked_for():
+    with pytest.raises(RecipeFault, match="multiples of 16"):
+        build_model("vit_b_16", {}, 3, 3, (32, 40))
 
 
 @pytest.mark.parametrize("name", ["light", "light2"])
@@ -88,9 +125,25 @@ def test_no_canvas_is_too_small_for_the_nets_of_glyphs(name):
     {"widths": [True]}, {"dropout": 2}, {"dropout": -0.1}, {"dropout": "x"}, {"dropout": None}, {"dropout": [0.1]},
     {"depth": -1}, {"depth": 0}, {"depth": 1.5}, {"depth": "x"}, {"stem_stride": 0}, {"stem_stride": -2},
     {"stem_stride": "x"}, {"stem_stride": 1.5}, {"stem_stride": 2**70}, {"stem_stride": [1, 2, 3]},
+    {"depth": 12, "width": 0}, {"kernel": 4}, {"head_widths": [0]}, {"head_widths": 5}, {"repeat": 0},
 ], ids=str)
 def test_a_value_it_cannot_take_is_refused_in_one_line(name, arguments):
     with pytest.raises(RecipeFault) as caught:
         build_model(name, arguments, 1, 3, (20, 28))
     assert len(str(caught.value).splitlines()) == 1
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("arguments", [{"stem": "tiny"}, {"init": 3}, {"head_widths": ["x"]}, {"dropout": 7}], ids=str)
+def test_so_it_is_for_published_networks(arguments):
+    with pytest.raises(RecipeFault, match="cannot be built"):
+        build_model("resnet18", arguments, 3, 3, (20, 28))
+
+
+def test_squeeze_and_excitation_weighs_channels():
+    from train.models.blocks import Squeeze
+    torch.manual_seed(0)
+    x = torch.randn(2, 8, 5, 7)
+    ratio = Squeeze(8)(x) / x
+    assert ((ratio > 0) & (ratio < 1)).all()
+    torch.testing.assert_close(ratio, ratio[:, :, :1, :1].expand_as(ratio))

@@ -58,7 +58,7 @@ def train(args, started: float) -> dict:
     from train.position import go_on
     device = choose_device(args.device)
     clock = Clock(budget, started, before=last["position"]["seconds"] if last else 0.0)
-    run_ = Run(shards, recipe, out, device, clock)
+    run_ = Run(shards, recipe, out, device, clock, resumed=bool(last))
     if last:
         go_on(run_, last)
     print(f"{recipe.name}: {recipe.model.name}, {sum(p.numel() for p in run_.model.parameters()):,} parameters, on "

@@ -25,10 +25,13 @@ def describe(shards: ShardSet, recipe) -> dict:
 
     ShardFault: the set's own words for that make no sense.
     """
+    index = shards.index
     head = {"schema": SCHEMA, "model": recipe.model.name, "arguments": recipe.model.args,
-            "classes": list(shards.classes), "canvas": shards.index["canvas"],
-            "channels": shards.index["channels"], "mean": shards.index["mean"], "std": shards.index["std"],
-            "recipe": recipe_tables(recipe), "dataset": shards.index["digest"]}
+            "classes": list(shards.classes), "canvas": index["canvas"], "channels": index["channels"],
+            "mean": index["mean"], "std": index["std"], "recipe": recipe_tables(recipe), "dataset": index["digest"]}
+    if recipe.model.normalise == "imagenet" and index["channels"] in (1, 3):
+        from train.models.published import usual_normalisation
+        head["mean"], head["std"] = usual_normalisation(recipe.model.name, index["channels"])
     if not _sound(head):
         raise ShardFault(shards.folder / INDEX, f"is damaged ({_NONSENSE})", "run `make augment` again")
     return head
@@ -42,19 +45,24 @@ def save(path, content: dict) -> None:
         temporary.write_bytes(held.getvalue())
 
 
-def load(path) -> dict:
-    """A checkpoint on the CPU. CheckpointFault: missing, damaged, of pickled objects, of another schema."""
+def read(path, cure: str = "use one that `make train` wrote"):
+    """What torch.save wrote, on the CPU. CheckpointFault: missing, damaged, of pickled objects."""
     path = Path(path)
     try:
         with warnings.catch_warnings(action="ignore"):     # of odd pickles, which are refused in one line
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointFault(path, "does not exist", "run `make train` first, or name another MODEL") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError,
             AttributeError, IndexError) as error:
         odd = "Weights only load failed" in str(error) or isinstance(error, pickle.UnpicklingError)
         raise CheckpointFault(path, "holds pickled objects or is no checkpoint, and is not opened" if odd
-                              else "is damaged or not a checkpoint", "use one that `make train` wrote") from None
+                              else "is damaged or not a checkpoint", cure) from None
+
+
+def load(path) -> dict:
+    """A checkpoint on the CPU. CheckpointFault: missing, damaged, of pickled objects, of another schema."""
+    path, content = Path(path), read(path)
     found = content.get("schema") if isinstance(content, dict) else None
     if found != SCHEMA:
         raise CheckpointFault(path, f"has schema {found}, this code reads {SCHEMA}", "train it again")
@@ -78,12 +86,13 @@ def _sound(content: dict) -> bool:
 
 def restore(path):
     """(model with its weights, recipe, the checkpoint's content)."""
+    from train.device import seen_size
     from train.models import build_model
     content = load(path)
     recipe = make_recipe(content["recipe"], f"{path} recipe")
     try:
         model = build_model(content["model"], content["arguments"], content["channels"], len(content["classes"]),
-                            tuple(content["canvas"]))
+                            seen_size(content["canvas"], recipe.model.size))
         model.load_state_dict(content["weights"])
     except (RecipeFault, RuntimeError, AttributeError, TypeError, LookupError, ValueError) as error:
         raise CheckpointFault(path, f"does not fit its own model ({str(error).partition(chr(10))[0]})",

@@ -16,10 +16,11 @@ from train.average import Average
 from train.batches import open_batches
 from train.checkpoint import describe, save
 from train.clock import Clock
-from train.device import Normalise, keep_freed_memory, synchronise
+from train.device import Normalise, keep_freed_memory, seen_size, synchronise
 from train.evaluate import evaluate, loss_and_top1
 from train.interrupts import held_back
 from train.models import build_model, check_batch
+from train.models.pretrained import freeze, load_weights
 from train.objective import compiled, make_objective, weights_of
 from train.optimizer import make_optimizer, set_lr, shorten
 from train.position import Position, keep
@@ -35,24 +36,28 @@ class Run:
     """`fit` trains to the end, the budget or an interrupt; `position` says where that was, and
     `train.position.go_on` takes up a run that was interrupted or killed."""
 
-    def __init__(self, shards: ShardSet, recipe: Recipe, out: Path, device: torch.device, clock: Clock):
+    def __init__(self, shards: ShardSet, recipe: Recipe, out: Path, device: torch.device, clock: Clock,
+                 resumed: bool = False):
         self.head = describe(shards, recipe)
         torch.manual_seed(recipe.seed)
         keep_freed_memory()
         self.recipe, self.how, self.out, self.device, self.clock = recipe, recipe.train, out, device, clock
         self.row_shape = shards.row_shape
-        self.model = build_model(recipe.model.name, recipe.model.args, self.row_shape[2],
-                                 len(shards.classes), self.row_shape[:2])
+        seen = seen_size(self.row_shape[:2], recipe.model.size)
+        self.model = build_model(recipe.model.name, recipe.model.args, self.row_shape[2], len(shards.classes), seen)
+        if not resumed:                          # what was trained since comes from last.pth
+            load_weights(self.model, recipe.model)
+        freeze(self.model, recipe.model.freeze)
         self.model.to(device, memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.model, self.how)
         self.average = Average(self.model, self.how.ema)         # what is evaluated and kept as best
-        self.normalise = Normalise(shards.index["mean"], shards.index["std"], device)
+        self.normalise = Normalise(self.head["mean"], self.head["std"], device, recipe.model.size)
         self.train = open_batches(shards, "train", self.how, recipe.seed, device, shuffle=True)
         check_batch(self.model, self.batch, self.normalise(torch.zeros(1, *shards.row_shape, device=device)))
         self.val = open_batches(shards, "val", self.how, recipe.seed, device, shuffle=False)
         self.steps = self.how.epochs * len(self.train.order.sizes)
         self.position = Position()
-        self.augment = make_augment(recipe.augment, self.row_shape[:2], device, recipe.seed)
+        self.augment = make_augment(recipe.augment, seen, device, recipe.seed)
         self.objective = make_objective(self.model, self.normalise, device, self.how, self.augment,
                                         weights_of(shards, self.how.class_weights, device))
         # loss and right answers of each step of the epoch: on the device, so that no step waits

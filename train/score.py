@@ -50,7 +50,7 @@ def score(args) -> dict:
     device = choose_device(args.device)
     batches = open_batches(shards, "test", recipe.train, recipe.seed, device, shuffle=False)
     model.to(device, memory_format=torch.channels_last)
-    normalise = Normalise(content["mean"], content["std"], device)
+    normalise = Normalise(content["mean"], content["std"], device, recipe.model.size)
     logits, labels = evaluate(model, batches, normalise, device, recipe.train.precision)
     batches.close()
     if not logits.isfinite().all():

@@ -1,23 +1,30 @@
-"""A plain convolutional net with batch normalisation: the cheapest that does well on characters."""
+"""Plain convolutional nets with batch normalisation."""
 
 from torch import nn
 
-from train.models.resnet import fan_out
+from train.models.blocks import conv, fan_out, halved, head, positive
 
 
-def convnet(channels: int, classes: int, canvas, *, widths=(32, 64, 128), dropout: float = 0.3) -> nn.Module:
-    """Two 3×3 convolutions at each width, halved by pooling between them (VGG: arXiv:1409.1556), then a
-    head over what is left of the canvas, whose size is computed, and must be 1 at least."""
-    if not widths or min(widths) < 1:
-        raise ValueError("every width must be 1 at least")
-    height, width = (side >> len(widths) for side in canvas)
-    if not height or not width:
-        raise ValueError(f"the canvas must be {1 << len(widths)} pixels wide and high at least")
+def convnet(channels: int, classes: int, canvas, *, widths=(32, 64, 128), kernel: int = 3, repeat: int = 2,
+            head_widths=(), dropout: float = 0.3) -> nn.Module:
+    """`repeat` convolutions at each width, halved by pooling between them (VGG: arXiv:1409.1556), then a head
+    over what is left of the canvas, whose size is computed. The cheapest that does well on characters."""
+    positive(widths=widths, kernel=kernel, repeat=repeat)
+    if kernel % 2 == 0:
+        raise ValueError("kernel must be odd")
     layers, cin = [], channels
     for cout in widths:
-        for _ in range(2):
-            layers += [nn.Conv2d(cin, cout, 3, padding=1, bias=False), nn.BatchNorm2d(cout), nn.ReLU()]
+        for _ in range(repeat):
+            layers += conv(cin, cout, kernel)
             cin = cout
         layers.append(nn.MaxPool2d(2))
-    return fan_out(nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout),
-                                 nn.Linear(cin * height * width, classes)))
+    places = halved(canvas, len(widths))
+    return fan_out(nn.Sequential(*layers, nn.Flatten(), *head(cin * places, classes, head_widths, dropout)))
+
+
+def cnn6(channels: int, classes: int, canvas, *, widths=(8, 16, 32, 64, 128, 256), kernel: int = 5,
+         head_widths=(512, 128, 32), dropout: float = 0.0) -> nn.Module:
+    """The third project's: six 5×5 convolutions, each halved by pooling, and four fully connected layers;
+    9,216 values reach them at 444×444."""
+    return convnet(channels, classes, canvas, widths=widths, kernel=kernel, repeat=1, head_widths=head_widths,
+                   dropout=dropout)

@@ -1,0 +1,82 @@
+"""python -m train.models: every network, with its parameters and multiply-adds at a recipe's size."""
+
+import sys
+from functools import partial
+
+from data.command import parser, run
+
+
+def arguments():
+    made = parser("python -m train.models", "List the networks, with parameters and multiply-adds for one picture.")
+    made.add_argument("--recipe", help="TOML file whose channels, canvas and model.size count (default: RGB, 224×224)")
+    made.add_argument("--classes", type=int, help="how many (default: those of the recipe's shards, else 1000)")
+    made.add_argument("--all", action="store_true", help="torchvision's networks too")
+    return made
+
+
+def main(argv=None) -> int:
+    return run(table, arguments().parse_args(argv))
+
+
+def table(args) -> dict:
+    from data.errors import UserFault
+    from data.recipe import make_recipe, read_recipe
+    from data.settings import override
+    from train.device import seen_size
+    from train.models import MODELS
+    from train.models.published import names
+    if args.classes is not None and args.classes < 1:
+        raise UserFault("--classes", f"is {args.classes}", "give 1 or more")
+    if args.recipe:
+        recipe = read_recipe(args.recipe, args.set)
+    else:
+        recipe = make_recipe(override({"clean": {"channels": 3}, "draw": {"canvas": [224, 224], "copies": 1},
+                                       "model": {"name": "resnet"}}, args.set))
+    size = seen_size(recipe.draw.canvas, recipe.model.size)
+    classes = args.classes or _classes(recipe)
+    print(f"one picture of {size[0]}×{size[1]}, {recipe.clean.channels} channels, {classes} classes\n")
+    print(f"{'network':20} {'parameters':>14} {'multiply-adds':>16}")
+    asked = [(f"{recipe.name}: {recipe.model.name}", recipe.model.name, recipe.model.args)] if args.recipe else []
+    every = [*asked, *((name, name, {}) for name in (*MODELS, *(names() if args.all else ())))]
+    rows = []
+    for label, name, values in every:
+        rows.append({"network": label, "name": name, "arguments": values}
+                    | cost(name, values, recipe.clean.channels, classes, size))
+        print(_line(rows[-1]))
+    return {"size": list(size), "channels": recipe.clean.channels, "classes": classes, "models": rows}
+
+
+def cost(name: str, values: dict, channels: int, classes: int, size) -> dict:
+    """{"parameters", "multiply_adds"} for one picture of `size` (height, width), or {"fault"}: why there are none."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from train.models.build import CANNOT, maker, rehearse
+    try:
+        model, image = rehearse(partial(maker(name, values), channels=channels, classes=classes), channels, size)
+    except CANNOT as error:
+        return {"fault": str(error).partition("\n")[0]}
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(image)
+    return {"parameters": sum(p.numel() for p in model.parameters()),
+            "multiply_adds": counter.get_total_flops() // 2}
+
+
+def _classes(recipe) -> int:
+    """As many as the recipe's shards have, where they are made."""
+    from data.errors import ShardFault
+    from data.shard import read_index
+    try:
+        return len(read_index(f"shards/{recipe.name}")["classes"])
+    except (ShardFault, KeyError, TypeError):
+        return 1000
+
+
+def _line(row: dict) -> str:
+    if "fault" in row:
+        return f"{row['network']:20} {row['fault']}"
+    return f"{row['network']:20} {row['parameters']:14,} {row['multiply_adds']:16,}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""A network by name, or a clear word about what it cannot take."""
+
+import copy
+import inspect
+from functools import partial
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from data.errors import RecipeFault
+from data.settings import nearest
+from train.models import published
+from train.models.convnet import cnn6, convnet
+from train.models.resnet import heavy11, heavy22, light, light2, resnet, seresnet, wrn
+
+MODELS = {"resnet": resnet, "seresnet": seresnet, "wrn": wrn, "convnet": convnet, "cnn6": cnn6,
+          "light": light, "light2": light2, "heavy11": heavy11, "heavy22": heavy22}
+CANNOT = (TypeError, ValueError, RuntimeError, LookupError, ArithmeticError, AssertionError)
+_LARGE = (32, 64, 128, 224, 448, 896, 2048)     # sides at which every network is happy, at the latest
+
+
+def build_model(name: str, arguments: dict, channels: int, classes: int, canvas: tuple[int, int]) -> nn.Module:
+    """The network `name` with the recipe's arguments, for pictures of `canvas` (height, width).
+
+    RecipeFault: no such network, no such argument, a value it cannot take, a canvas too small.
+    """
+    make = partial(maker(name, arguments), channels=channels, classes=classes)
+    try:
+        rehearse(make, channels, canvas)         # what would only fail in the first step fails here
+        return make(canvas=canvas).train()
+    except CANNOT as error:
+        fact = str(error).partition("\n")[0]
+        side = None if isinstance(error, published.Uneven) else _smallest(make, channels, canvas)
+        if side:
+            raise RecipeFault(f"[model] '{name}'", f"cannot take pictures of {canvas[0]}×{canvas[1]} ({fact})",
+                              f"it takes {side}×{side} at the least: raise draw.canvas, or model.size") from None
+        raise RecipeFault(f"[model] '{name}' with {arguments}", f"cannot be built ({fact})",
+                          "see recipes/sample.toml for values that work") from None
+
+
+def maker(name: str, arguments: dict):
+    """A function of channels, classes and canvas. RecipeFault: no such network, no such argument."""
+    if name in MODELS:
+        make = MODELS[name]
+    elif name in published.names():
+        make = partial(published.published, name)
+    else:
+        raise RecipeFault(f"[model] name '{name}'", "is not a network", nearest(name, (*MODELS, *published.names())))
+    known = [p for p in inspect.signature(make).parameters if p not in ("channels", "classes", "canvas")]
+    for argument in arguments:
+        if argument not in known:
+            raise RecipeFault(f"[model] {argument}", f"is not an argument of '{name}'", nearest(argument, known))
+    return partial(make, **arguments)
+
+
+def rehearse(make, channels: int, canvas) -> tuple[nn.Module, torch.Tensor]:
+    """(`make(canvas=…)` in evaluation, a picture for it), both without memory, after the one has seen the other.
+
+    Draws no chance, and takes tenths of a second for the largest. Raises whatever the network raises: CANNOT.
+    """
+    with torch.random.fork_rng(devices=[]), _NoMemory():
+        model = make(canvas=canvas)
+    model = model.to("meta").eval()
+    image = torch.zeros(1, channels, *canvas, device="meta")
+    with torch.no_grad():
+        model(image)
+    return model, image
+
+
+def check_batch(model: nn.Module, batch: int, image: torch.Tensor) -> None:
+    """RecipeFault: batches of a single image, which normalisation over a batch may not be able to take.
+
+    image (1, C, H, W), as the model takes it.
+    """
+    if batch > 1:
+        return
+    try:
+        with torch.no_grad():
+            copy.deepcopy(model).train()(image)
+    except ValueError:
+        raise RecipeFault("[train] batch", "of one image is too small for this network's batch normalisation",
+                          "give 2 or more, and as many training rows") from None
+
+
+class _NoMemory(TorchFunctionMode):
+    """Weights come without memory. The device "meta" as default would take it from small tables too, which
+    some networks (RegNet, Swin) compute their shape from."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is torch.empty and kwargs.get("device") is None:
+            kwargs = kwargs | {"device": "meta"}
+        return func(*args, **kwargs)
+
+
+def _smallest(make, channels, canvas) -> int | None:
+    """The smallest square that fits, above the canvas's shorter side; None: the size is not the trouble."""
+    def fits(*size) -> bool:
+        try:
+            rehearse(make, channels, size)
+            return True
+        except CANNOT:
+            return False
+    low = min(canvas)
+    high = next((side for side in _LARGE if side > low and fits(side, side)), None)
+    if high is None or fits(*canvas):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle, middle) else (middle, high)
+    return high

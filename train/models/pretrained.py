@@ -1,0 +1,137 @@
+"""Weights that were trained elsewhere, and what of a network stays as it is while the rest trains."""
+
+import re
+import sys
+from pathlib import Path
+from types import MethodType
+from urllib.parse import urlparse
+
+import torch
+from torch import nn
+
+from data.errors import CheckpointFault, MachineFault, RecipeFault
+from data.recipe import Model
+from data.settings import nearest
+from data.vision import torchvision
+from train.checkpoint import read
+from train.models.published import head_name, layers, names
+
+BACKBONE = "backbone"        # in `freeze`: all but the head
+# of DenseNet's published files: denselayer1.norm.1.weight is now denselayer1.norm1.weight
+_DENSE = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+_AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")    # classifiers that only help GoogLeNet and Inception to train
+
+
+def load_weights(model: nn.Module, how: Model) -> None:
+    """Lay the recipe's `weights` over the model's own; nothing is done where there are none.
+
+    A head of another shape keeps its first weights; a first layer for grey takes the sum over red, green and
+    blue, and one of another kernel keeps its own. All else must fit. Raises RecipeFault: no such weights;
+    MachineFault: they cannot be downloaded; CheckpointFault: the file is missing, damaged, of another network.
+    """
+    if not how.weights:
+        return
+    path, found = _published(how) if _is_name(how.weights) else _local(how.weights)
+    found = {_DENSE.sub(r"\1\2", k): v for k, v in found.items() if not k.startswith(_AUXILIARY)}
+    model_state, head, first = model.state_dict(), head_name(model) + ".", layers(model)[0][0] + ".weight"
+    same_head = all(k in found and found[k].shape == v.shape for k, v in model_state.items() if k.startswith(head))
+    wrong, new = [], [] if same_head else [head[:-1]]
+    with torch.no_grad():
+        for name, mine in model_state.items():
+            theirs = found.pop(name, None)
+            if name.startswith(head) and not same_head:
+                continue
+            if theirs is None:
+                if not name.endswith("num_batches_tracked"):      # older files have none
+                    wrong.append(f"it lacks {name}")
+            elif theirs.shape == mine.shape:
+                mine.copy_(theirs)
+            elif name == first and theirs.shape[2:] == mine.shape[2:] and theirs.shape[0] == mine.shape[0]:
+                mine.copy_(theirs.sum(1, keepdim=True) / mine.shape[1])       # grey for colour, or the reverse
+            elif name == first and theirs.ndim == mine.ndim:
+                new.append(name)
+            else:
+                wrong.append(f"{name} is {list(theirs.shape)}, not {list(mine.shape)}")
+    wrong += [f"it has {name} besides" for name in found if not name.startswith(head)]
+    if wrong:
+        raise CheckpointFault(path, f"does not fit '{how.name}' as the recipe has it ({'; '.join(wrong[:3])}"
+                              f"{'; …' if len(wrong) > 3 else ''})", "give the weights of this very network")
+    print(f"weights from {path}" + (f"; new: {', '.join(new)}" if new else ""))
+
+
+def freeze(model: nn.Module, prefixes) -> None:
+    """Keep the modules with these names, or whose names begin so, as they are: no gradients, and no training
+    mode, so that the statistics of batch normalisation stand still and dropout is off.
+
+    RecipeFault: a name that nothing has, or nothing left to train.
+    """
+    head, modules = head_name(model), dict(model.named_modules())
+    known = {*modules, *(name for name, _ in model.named_parameters())} - {""}
+    for prefix in prefixes:
+        if prefix not in known and prefix != BACKBONE:
+            near = [name for name in known if name.count(".") <= prefix.count(".")]
+            raise RecipeFault("[model] freeze", f"names '{prefix}', which the network does not have",
+                              nearest(prefix, [BACKBONE, *near]))
+
+    def frozen(name: str) -> bool:
+        in_head = name == head or name.startswith(head + ".")
+        return any((prefix == BACKBONE and not in_head) or name == prefix or name.startswith(prefix + ".")
+                   for prefix in prefixes)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not frozen(name))
+    for name, module in modules.items():
+        # one without weights, such as the dropout before a head, follows what it lies in
+        if frozen(name) and any(True for _ in module.parameters()) and not any(map(_learns, module.parameters())):
+            module.train = MethodType(_stay, module)
+            module.eval()
+    if not any(map(_learns, model.parameters())):
+        raise RecipeFault("[model] freeze", "leaves nothing to train", "leave the head out of it")
+
+
+def _learns(parameter) -> bool:
+    return parameter.requires_grad
+
+
+def _stay(self, mode: bool = True):
+    """In the place of a frozen module's `train`, whoever calls it."""
+    return nn.Module.train(self, False)
+
+
+def _is_name(weights: str) -> bool:
+    return weights.isidentifier() and not Path(weights).exists()
+
+
+def _published(how: Model):
+    """(file name, weights) by torchvision, which downloads them once and keeps them."""
+    if how.name not in names():
+        raise RecipeFault("[model] weights", f"'{how.weights}' are published for torchvision's networks, and "
+                          f"'{how.name}' is none", "give a .pth file, or leave it out")
+    known = {w.name.lower(): w for w in torchvision().models.get_model_weights(how.name)}
+    known["imagenet"] = torchvision().models.get_model_weights(how.name).DEFAULT
+    chosen = known.get(how.weights.lower())
+    if chosen is None:
+        raise RecipeFault("[model] weights", f"'{how.weights}' are not weights of '{how.name}'",
+                          nearest(how.weights, known))
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    file = Path(urlparse(chosen.url).path).name
+    try:
+        return file, chosen.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True)
+    except OSError as error:                     # URLError, a timeout, no room, …
+        raise MachineFault(chosen.url, f"cannot be downloaded ({error})",
+                           f"put {file} into {folder}") from None
+    except Exception as error:
+        raise CheckpointFault(folder / file, f"cannot be read ({str(error).partition(chr(10))[0]})",
+                              "delete it, and it is downloaded anew") from None
+
+
+def _local(weights: str):
+    """(path, weights) from a file: a state dict, or a checkpoint of ours that holds one."""
+    if not Path(weights).is_file():
+        raise CheckpointFault(weights, "does not exist", "name a .pth file in [model] weights")
+    content = read(weights, "give a state dict that torch.save wrote")
+    if isinstance(content, dict) and isinstance(content.get("weights"), dict):
+        content = content["weights"]
+    if not isinstance(content, dict) or not all(isinstance(k, str) and isinstance(v, torch.Tensor)
+                                                for k, v in content.items()):
+        raise CheckpointFault(weights, "holds no state dict", "give one that torch.save(model.state_dict(), …) wrote")
+    return weights, content

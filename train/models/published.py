@@ -1,0 +1,125 @@
+"""torchvision's classification networks by their names there, fitted to channels, classes and size."""
+
+import functools
+
+from torch import nn
+
+from data.vision import torchvision
+from train.models.blocks import fan_out, head
+
+# arguments of torchvision's own: no auxiliary classifiers, and Inception's own first weights
+_THEIRS = {"googlenet": {"aux_logits": False, "init_weights": True},
+           "inception_v3": {"aux_logits": False, "init_weights": True}}
+# trained on pixels of mean and deviation 0.5; the first two carry code that undoes the usual ones instead
+_HALVES = ("googlenet", "inception_v3", "efficientnet_v2_l")
+
+
+class Uneven(ValueError):
+    """A canvas that does not fall into whole patches; a larger one need not either."""
+
+
+def published(name: str, channels: int, classes: int, canvas, *, stem: str = "published", init: str = "published",
+              head_widths=(), dropout: float = 0.0) -> nn.Module:
+    """The network `name`, its first layer for `channels` and its head for `classes`.
+
+    stem "small" keeps the size of small pictures: stride 1, 3×3 where it was larger, no pooling right after
+    it. init "kaiming" begins convolutions by He et al. (arXiv:1502.01852). The head is one layer, or goes
+    through `head_widths`; `dropout` comes before each of its layers, besides what the network has itself.
+    """
+    _choose("stem", stem, ("published", "small"))
+    _choose("init", init, ("published", "kaiming"))
+    sizes = {}
+    if name.startswith("vit_"):
+        patch = int(name.rpartition("_")[2])
+        _whole_patches(canvas, patch)
+        sizes = {"image_size": canvas[0]}
+    elif name.startswith("maxvit"):
+        _whole_patches(canvas, 224)              # 5 halvings, then windows of 7
+        sizes = {"input_size": tuple(canvas)}
+    net = torchvision().models.get_model(name, weights=None, num_classes=classes, **_THEIRS.get(name, {}), **sizes)
+    if stem == "small":
+        _make_stem_small(net, name)
+    if channels != 3:
+        _sum_colours(net, channels)
+    if init == "kaiming":
+        fan_out(net)
+    if head_widths or dropout:
+        _deepen(net, classes, head_widths, dropout)
+    return net
+
+
+@functools.cache
+def names() -> tuple[str, ...]:
+    """Every classification network that the installed torchvision has, sorted."""
+    models = torchvision().models
+    return tuple(models.list_models(module=models))
+
+
+def usual_normalisation(name: str, channels: int) -> tuple[list[float], list[float]]:
+    """(mean, std) per channel, 0 … 1, of the pixels that published weights were trained on; grey: the mean of RGB's."""
+    mean, std = ([0.5] * 3, [0.5] * 3) if name in _HALVES else ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    return (mean, std) if channels == 3 else ([sum(mean) / 3] * channels, [sum(std) / 3] * channels)
+
+
+def layers(net: nn.Module) -> list[tuple[str, nn.Module]]:
+    """(name, module) of each convolution and linear layer; the first is the first layer, the last the head."""
+    return [(name, m) for name, m in net.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+
+
+def head_name(net: nn.Module) -> str:
+    """The name of the module that makes logits: the last layer, or the deeper head that stands in its place."""
+    deep = [name for name, m in net.named_modules() if getattr(m, "is_head", False)]
+    return deep[0] if deep else layers(net)[-1][0]
+
+
+def _choose(key, value, choices) -> None:
+    if value not in choices:
+        raise ValueError(f"{key} must be {' or '.join(map(repr, choices))}")
+
+
+def _whole_patches(canvas, patch: int) -> None:
+    if canvas[0] != canvas[1] or canvas[0] % patch:
+        raise Uneven(f"it takes square pictures whose sides are multiples of {patch}")
+
+
+def _like(old: nn.Conv2d, **changes) -> nn.Conv2d:
+    how = {key: getattr(old, key) for key in ("in_channels", "out_channels", "kernel_size", "stride", "padding",
+                                              "dilation", "groups")}
+    return nn.Conv2d(**how | changes, bias=old.bias is not None)
+
+
+def _make_stem_small(net, name) -> None:
+    (at, first), (_, second), *_ = layers(net)
+    if first.stride != (2, 2) or first.kernel_size not in ((3, 3), (7, 7)):
+        raise ValueError("it has no stem of stride 2 to make small")
+    small = _like(first, kernel_size=3, stride=1, padding=1)
+    if small.kernel_size == first.kernel_size:
+        small.weight = first.weight              # their first values, and published ones fit
+    else:
+        fan_out(small)
+    net.set_submodule(at, small)
+    for at, module in list(net.named_modules()):
+        if module is second:
+            break
+        if isinstance(module, nn.MaxPool2d):
+            net.set_submodule(at, nn.Identity())
+
+
+def _sum_colours(net, channels: int) -> None:
+    """Grey is what red, green and blue are when they are equal, so their weights add up."""
+    at, first = layers(net)[0]
+    grey = _like(first, in_channels=channels)
+    grey.weight = nn.Parameter(first.weight.detach().sum(1, keepdim=True))
+    if first.bias is not None:
+        grey.bias = first.bias
+    net.set_submodule(at, grey)
+
+
+def _deepen(net, classes: int, widths, dropout: float) -> None:
+    at, last = layers(net)[-1]
+    if isinstance(last, nn.Linear):
+        deep = nn.Sequential(*head(last.in_features, classes, widths, dropout))
+    else:                                        # SqueezeNet's, which averages the logits of all places
+        deep = nn.Sequential(*head(last.in_channels, classes, widths, dropout, nn.Conv2d))
+    deep.is_head = True
+    net.set_submodule(at, deep)
