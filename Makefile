@@ -27,6 +27,9 @@ demo: $(ENV) ## augment, train and score on 5,000 handwritten digits; about two 
 augment: $(ENV) $(if $(DATA),,$(filter datasets/sample.npz,datasets/$(NAME).npz)) ## images → shards/<recipe>: RECIPE= DATA= [WORKERS= SET= PREVIEW=sheet.png]
 	$(PY) -m preprocess --recipe $(RECIPE) --out $(SHARDS) $(call option,DATA,data) $(call option,WORKERS,workers) $(call option,PREVIEW,preview) $(common)
 
+report: $(ENV) $(if $(DATA),,$(filter datasets/sample.npz,datasets/$(NAME).npz)) ## what a set is made of, before it is built: RECIPE= DATA=
+	$(PY) -m preprocess --recipe $(RECIPE) --out $(SHARDS) $(call option,DATA,data) $(call option,WORKERS,workers) --report $(common)
+
 train: $(ENV) $(SHARDS)/dataset.json ## shards → runs/<recipe>/ and best.pth: RECIPE= [BUDGET= RESUME=1 DEVICE= SET=]
 	$(PY) -m train --recipe $(RECIPE) --shards $(SHARDS) --out $(OUT) $(call option,BUDGET,budget) $(call option,DEVICE,device) $(if $(RESUME),--resume) $(common)
 
@@ -79,6 +82,6 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo augment train score bench bench-augment bench-load bench-train plots folds test test-slow lint clean
+.PHONY: help demo augment report train score bench bench-augment bench-load bench-train plots folds test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

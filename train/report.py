@@ -4,6 +4,7 @@ import csv
 import math
 import warnings
 
+from data.command import readable
 from data.files import publish
 
 
@@ -26,11 +27,6 @@ def _pyplot():
     matplotlib.use("Agg")                        # no window, no display
     from matplotlib import pyplot
     return pyplot
-
-
-def readable(name: str) -> str:
-    """A class name as one line of what a terminal and a font can show."""
-    return "".join(c if c.isprintable() else "·" for c in name)
 
 
 def _publish_figure(path, figure) -> None:
