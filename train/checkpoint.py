@@ -28,7 +28,8 @@ def describe(shards: ShardSet, recipe) -> dict:
     head = {"schema": SCHEMA, "model": recipe.model.name, "arguments": recipe.model.args,
             "classes": list(shards.classes), "canvas": shards.index["canvas"],
             "channels": shards.index["channels"], "mean": shards.index["mean"], "std": shards.index["std"],
-            "recipe": recipe_tables(recipe), "dataset": shards.index["digest"]}
+            "recipe": recipe_tables(recipe), "dataset": shards.index["digest"],
+            "class_counts": shards.index.get("class_counts")}
     if not _sound(head):
         raise ShardFault(shards.folder / INDEX, f"is damaged ({_NONSENSE})", "run `make augment` again")
     return head
