@@ -79,7 +79,7 @@ def draw_confusion(path, confusion, classes) -> None:
     shares = confusion / confusion.sum(1, keepdims=True).clip(1)
     many = len(classes) > NUMBERED
     side = min(30.0, 3.0 + (0.17 if many else 0.36) * len(classes))
-    figure, axis = plt.subplots(figsize=(side + 1, side), layout="constrained")
+    figure, axis = plt.subplots(figsize=(side + 1.5, side), layout="constrained")
     drawn = axis.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
     figure.colorbar(drawn, shrink=0.6, aspect=40 if many else 20, label="share of the true class",
                     format=PercentFormatter(1.0), ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1] if many else None)
@@ -106,8 +106,8 @@ def draw_worst(path, classes: list) -> None:
     plt = _pyplot()
     columns = max((len(pictures) for _, _, pictures in classes), default=1)
     figure = plt.figure(figsize=(1.7 * columns + 1.6, 2.15 * max(1, len(classes)) + 0.3), layout="constrained")
-    if not classes:
-        figure.suptitle("no test image is misclassified")
+    figure.suptitle("the worst classes: true → predicted, its probability (grey: other classes' images taken for it)"
+                    if classes else "no test image is misclassified", fontsize=10)
     axes = figure.subplots(max(1, len(classes)), columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
@@ -139,7 +139,8 @@ def draw_f1_size(path, per_class: dict, r: float | None) -> None:
         for at, f1, name in named:
             axis.annotate(_short(name), (at, f1), (4, 4), textcoords="offset points", fontsize=8, parse_math=False)
     title = "sizes of the training classes are not known" if not points else \
-        "all classes alike" if r is None else f"Pearson's r = {r:.2f} over {len(points)} classes"
+        "no correlation: all sizes, or all F1, are alike" if r is None else \
+        f"Pearson's r = {r:.2f} over {len(points)} classes"
     axis.set(xlabel="source images trained on", ylabel="F1 on the test images", ylim=(-0.03, 1.08), title=title)
     axis.grid(alpha=0.3)
     _publish_figure(path, figure)
