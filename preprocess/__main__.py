@@ -14,10 +14,11 @@ def arguments():
     made.add_argument("--data", help="folder with a sub-folder per class, or .npz (default: the recipe's)")
     made.add_argument("--out", help="folder for the shards (default: shards/<recipe name>)")
     made.add_argument("--workers", type=_count, default=0, help="processes (default: 0, one for each core)")
-    made.add_argument("--preview", metavar="SHEET.png", help="only draw a contact sheet of what the recipe does")
-    made.add_argument("--report", action="store_true",
+    only = made.add_mutually_exclusive_group()
+    only.add_argument("--preview", metavar="SHEET.png", help="only draw a contact sheet of what the recipe does")
+    only.add_argument("--report", action="store_true",
                       help="only look at every image: report.json and classes.png, which a build writes too")
-    made.add_argument("--plain", action="store_true", help="every image becomes a test row, as for scoring")
+    only.add_argument("--plain", action="store_true", help="every image becomes a test row, as for scoring")
     return made
 
 

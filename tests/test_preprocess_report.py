@@ -115,6 +115,16 @@ def test_a_set_of_scoring_rows_has_none(planted, augment, tmp_path):
     assert not (tmp_path / "shards" / "report.json").exists()
 
 
+def test_a_report_of_what_cannot_be_built_is_one_line(folder, augment, refused, tmp_path):
+    images = folder(a=3, b=3)
+    for i in range(3):
+        (images / "b" / f"bad{i}.png").write_bytes(b"")
+    assert "cannot be used" in refused(images, "--report")
+    assert not (tmp_path / "shards" / "report.json").exists()
+    assert augment(images, "--report", "--set", "source.max_bad=1").code == 0
+    assert len(read(tmp_path / "shards")["set_aside"]) == 3
+
+
 @pytest.mark.parametrize("classes", [2, 13, 200])
 def test_a_picture_of_any_number_of_classes(tmp_path, augment, classes):
     x = np.stack([photo(i, 9, 8) for i in range(3 * classes)])
