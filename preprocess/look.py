@@ -14,7 +14,7 @@ def look(pixels: np.ndarray) -> tuple[str, float]:
 
     The digits' 128 bits: whether each of 8×8 cells is darker than its right and than its lower neighbour
     (dHash, after N. Krawetz, "Kind of Like That", 2013, who has the right one only: with it alone 11 pairs of
-    150 different letters come as near as a recompressed photograph to its original).
+    150 different letters differ in 5 bits or fewer, with both not one does).
     """
     grey = pixels[:, :, 0] if pixels.shape[2] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     spread = round(float(cv2.meanStdDev(grey)[1][0, 0]), 2)
