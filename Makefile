@@ -23,16 +23,19 @@ help: ## this list
 
 demo: $(ENV) ## augment, train and score on 5,000 handwritten digits; about two minutes, no GPU
 	@$(MAKE) --no-print-directory augment train score RECIPE=recipes/sample.toml DATA= MODEL=best.pth
-	@echo "shards: shards/sample   run: runs/sample   model: best.pth   report: score.json predictions.csv confusion.png"
+	@echo "shards: shards/sample   run: runs/sample   model: best.pth   report: score.json predictions.csv confusion.png worst.png"
 
 augment: $(ENV) $(if $(DATA),,$(filter datasets/sample.npz,datasets/$(NAME).npz)) ## images → shards/<recipe>: RECIPE= DATA= [WORKERS= SET= PREVIEW=sheet.png]
 	$(PY) -m preprocess --recipe $(RECIPE) --out $(SHARDS) $(call option,DATA,data) $(call option,WORKERS,workers) $(call option,PREVIEW,preview) $(common)
 
+report: $(ENV) $(if $(DATA),,$(filter datasets/sample.npz,datasets/$(NAME).npz)) ## what a set is made of, before it is built: RECIPE= DATA=
+	$(PY) -m preprocess --recipe $(RECIPE) --out $(SHARDS) $(call option,DATA,data) $(call option,WORKERS,workers) --report $(common)
+
 train: $(ENV) $(SHARDS)/dataset.json ## shards → runs/<recipe>/ and best.pth: RECIPE= [BUDGET= RESUME=1 DEVICE= SET=]
 	$(PY) -m train --recipe $(RECIPE) --shards $(SHARDS) --out $(OUT) $(call option,BUDGET,budget) $(call option,DEVICE,device) $(if $(RESUME),--resume) $(common)
 
-score: $(ENV) $(filter best.pth,$(MODEL)) ## top-1, macro-F1, a table per class: MODEL=best.pth [DATA=folder]
-	$(PY) -m train.score $(MODEL) $(if $(DATA),--data '$(DATA)') $(call option,DEVICE,device) $(common)
+score: $(ENV) $(filter best.pth,$(MODEL)) ## where a model is right and wrong: MODEL=best.pth [DATA=folder TTA=8]
+	$(PY) -m train.score $(MODEL) $(if $(DATA),--data '$(DATA)') $(call option,TTA,tta) $(call option,DEVICE,device) $(common)
 
 bench: $(ENV) $(SHARDS)/dataset.json ## time loader settings on your shards: RECIPE= [DEVICE= SET=]
 	$(PY) -m train.bench --recipe $(RECIPE) --shards $(SHARDS) $(call option,DEVICE,device) $(common)
@@ -74,7 +77,7 @@ lint: $(ENV) ## ruff
 	$(PY) -m ruff check .
 
 clean: ## remove what the commands made (not the environment, not your data)
-	rm -rf shards runs datasets/sample.npz best.pth score.json predictions.csv confusion.png bench.json bench.png .pytest_cache .ruff_cache
+	rm -rf shards runs datasets/sample.npz best.pth score.json predictions.csv confusion.png worst.png f1-size.png bench.json bench.png .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 $(SHARDS)/dataset.json:
@@ -92,6 +95,6 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo augment train score bench bench-augment bench-load bench-cold bench-train bundle bench-gpu plots folds models test test-slow lint clean
+.PHONY: help demo augment report train score bench bench-augment bench-load bench-cold bench-train bundle bench-gpu plots folds models test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

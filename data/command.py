@@ -71,6 +71,11 @@ def run(body, args) -> int:
         return EXIT_OURS
 
 
+def readable(name: str) -> str:
+    """A class name as one line of what a terminal and a font can show."""
+    return "".join(c if c.isprintable() else "·" for c in name)
+
+
 def _one_line(fault: UserFault) -> str:
     return " ".join(str(fault).splitlines())
 

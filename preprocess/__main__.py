@@ -14,8 +14,11 @@ def arguments():
     made.add_argument("--data", help="folder with a sub-folder per class, or .npz (default: the recipe's)")
     made.add_argument("--out", help="folder for the shards (default: shards/<recipe name>)")
     made.add_argument("--workers", type=_count, default=0, help="processes (default: 0, one for each core)")
-    made.add_argument("--preview", metavar="SHEET.png", help="only draw a contact sheet of what the recipe does")
-    made.add_argument("--plain", action="store_true", help="every image becomes a test row, as for scoring")
+    only = made.add_mutually_exclusive_group()
+    only.add_argument("--preview", metavar="SHEET.png", help="only draw a contact sheet of what the recipe does")
+    only.add_argument("--report", action="store_true",
+                      help="only look at every image: report.json and classes.png, which a build writes too")
+    only.add_argument("--plain", action="store_true", help="every image becomes a test row, as for scoring")
     return made
 
 
@@ -46,17 +49,27 @@ def augment(args) -> dict:
 
     from preprocess.build import build
     out = args.out or f"shards/{recipe.name}"
-    index = build(recipe, data, out, args.workers or joblib.cpu_count(), args.plain)
+    index = build(recipe, data, out, args.workers or joblib.cpu_count(), args.plain, args.report)
+    found = None
+    if not args.plain:
+        from preprocess.report import tell_report, write_report
+        found = write_report(index, out)
     seconds = time.monotonic() - start
+    tell_sources(index, f"{out}/{'report' if args.report else 'dataset'}.json")
+    if found:
+        tell_report(found, out)
+    if args.report:
+        return found | {"seconds": round(seconds, 3), "out": str(out)}
     rows = index["rows"]
-    tell(index, out, seconds)
+    print(f"{out}: {len(index['classes'])} classes, {rows['train']} train, {rows['val']} val and "
+          f"{rows['test']} test rows in {len(index['shards'])} shards; {seconds:.1f} s")
     return {"rows": rows, "shards": len(index["shards"]), "skipped": len(index["set_aside"]),
             "seconds": round(seconds, 3), "images_per_second": round(sum(rows.values()) / seconds, 1),
             "digest": index["digest"], "out": str(out)}
 
 
-def tell(index: dict, out, seconds: float) -> None:
-    """The same facts for people: what was made, what was set aside, what looks wrong."""
+def tell_sources(index: dict, file: str) -> None:
+    """For people: what was set aside, and what is there twice. `file` names all of it."""
     for bad in index["set_aside"][:10]:
         print(f"set aside: {bad['path']} ({bad['reason']})")
     for kind, words in (("two_labels", "the same picture under two labels"),
@@ -69,10 +82,7 @@ def tell(index: dict, out, seconds: float) -> None:
         (index["duplicates"]["two_labels"], "pictures under two labels"),
         (index["duplicates"]["two_splits"], "pictures in two official splits")) if found]
     if more:
-        print("; ".join(more) + f" (all named in {out}/dataset.json)")
-    rows = index["rows"]
-    print(f"{out}: {len(index['classes'])} classes, {rows['train']} train, {rows['val']} val and "
-          f"{rows['test']} test rows in {len(index['shards'])} shards; {seconds:.1f} s")
+        print("; ".join(more) + f" (all named in {file})")
 
 
 if __name__ == "__main__":

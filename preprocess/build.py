@@ -34,11 +34,12 @@ from preprocess.scratch import PART, Part, clean_part, part_key
 _TOGETHER = 512              # copies laid out at once
 
 
-def build(recipe: Recipe, data, out, workers: int, plain: bool = False) -> dict:
+def build(recipe: Recipe, data, out, workers: int, plain: bool = False, survey: bool = False) -> dict:
     """Images at `data` → shards in the folder `out`; returns dataset.json as a dictionary.
 
     plain: every image becomes a row of the test split (those of an official test part only, where
-    there is one). Raises SourceFault, MachineFault.
+    there is one). survey: stop before the first shard; the dictionary then holds what is known of the
+    sources, and the next build goes on from here. Raises SourceFault, MachineFault.
     """
     check_package(recipe.shards.compression)
     source = open_source(data)
@@ -52,20 +53,22 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False) -> dict:
         done = _finished(out, stamp)
         if done:
             asked = {"name": recipe.name, "recipe": recipe_tables(recipe)}
-            if done | asked != done:              # other words for the trainer, the same pixels
+            if done | asked != done and not survey:       # other words for the trainer, the same pixels
                 write_index(out, done := done | asked)
             return done
         scratch = make_folder(out / ".clean")
-        digests, sizes, faults = _clean_all(recipe, source, scratch, workers)
+        digests, sizes, faults, looks = _clean_all(recipe, source, scratch, workers)
         good = np.array([i for i, fault in enumerate(faults) if not fault], np.int64)
         _check_usable(source, faults, good, recipe)
-        digests, sizes = [digests[i] for i in good], [sizes[i] for i in good]
+        digests, sizes, looks = ([column[i] for i in good] for column in (digests, sizes, looks))
         official = [source.official[i] for i in good]
         splits = _all_test(official) if plain else split_sources(
             source.labels[good], digests, official, recipe.split, recipe.seed, source.classes)
+        if survey:
+            return _index(recipe, source, good, digests, sizes, looks, faults, splits, [], [], stamp)
         plans = plan_shards(splits, source.labels[good], digests, recipe)
         facts = _draw_all(recipe, source.labels, good, plans, out, scratch, workers)
-        index = _index(recipe, source, good, digests, sizes, faults, splits, plans, facts, stamp)
+        index = _index(recipe, source, good, digests, sizes, looks, faults, splits, plans, facts, stamp)
         for stale in set(shard_names(out)) - {p.name for p in plans}:
             (out / stale).unlink()
         write_index(out, index)
@@ -85,7 +88,7 @@ def _finished(out: Path, stamp: str) -> dict | None:
 
 
 def _clean_all(recipe, source: Source, scratch: Path, workers: int):
-    """(digests, sizes, faults), a row for each source."""
+    """(digests, sizes, faults, [(look, spread), …]), a row for each source."""
     key = part_key(recipe, source)
     reader = source.reader(scratch)
     tasks = [(number, source.paths[number * PART:(number + 1) * PART])
@@ -93,7 +96,7 @@ def _clean_all(recipe, source: Source, scratch: Path, workers: int):
     facts = _run(((clean_part, (scratch, number, key, reader, paths, recipe)) for number, paths in tasks),
                  workers, [len(paths) for _, paths in tasks], "clean", "img")
     return ([d for f in facts for d in f.digests], [s for f in facts for s in f.sizes],
-            [t for f in facts for t in f.faults])
+            [t for f in facts for t in f.faults], [x for f in facts for x in zip(f.looks, f.spreads, strict=True)])
 
 
 def _check_usable(source: Source, faults, good, recipe) -> None:
@@ -210,7 +213,7 @@ def _numbered(i, function, arguments):
     return i, function(*arguments)
 
 
-def _index(recipe, source: Source, good, digests, sizes, faults, splits, plans, facts, stamp) -> dict:
+def _index(recipe, source: Source, good, digests, sizes, looks, faults, splits, plans, facts, stamp) -> dict:
     """dataset.json: all that the trainer knows of this room's work."""
     shards = [{"split": plan.split} | {k: f[k] for k in ("name", "rows", "bytes", "sha256")}
               for plan, f in zip(plans, facts, strict=True)]
@@ -228,8 +231,10 @@ def _index(recipe, source: Source, good, digests, sizes, faults, splits, plans, 
             "numpy", "h5py", "pillow", "joblib", "opencv-python-headless")},
         "set_aside": [{"path": source.paths[i], "reason": fault} for i, fault in enumerate(faults) if fault],
         "duplicates": duplicates(labels, digests, splits, paths),
-        "sources": [{"path": path, "label": int(label), "split": str(split), "digest": digest, "size": size}
-                    for path, label, split, digest, size in zip(paths, labels, splits, digests, sizes, strict=True)],
+        "sources": [{"path": path, "label": int(label), "split": str(split), "digest": digest, "size": size,
+                     "look": seen, "spread": spread}
+                    for path, label, split, digest, size, (seen, spread) in zip(
+                        paths, labels, splits, digests, sizes, looks, strict=True)],
     }
 
 

@@ -6,7 +6,7 @@ of workers. `clean-00000.u8` is the pixels of all pyramid levels, mapped when dr
 """
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from data.recipe import PIXELS_VERSION, Recipe, digest_of
 from preprocess.clean import clean
 from preprocess.decode import BadPicture, decode, from_array
 from preprocess.draw import BROADER, Picture, picture
+from preprocess.look import look
 
 PENS = 1 + len(BROADER)      # slots of a source in the tables: as it is, and broader
 PART = 128                   # sources; about a second's work, whatever their size
@@ -29,6 +30,8 @@ class Facts:
     digests: list[str]       # of the decoded pixels; "" for a bad picture
     sizes: list[list[int]]   # height, width as decoded
     faults: list[str]        # "" for a good picture
+    looks: list[str]         # see `look`; "" for a bad picture
+    spreads: list[float]     # deviation of the grey levels
 
 
 def clean_part(folder: Path, number: int, key: str, reader, paths: list[str], recipe: Recipe) -> Facts:
@@ -37,21 +40,19 @@ def clean_part(folder: Path, number: int, key: str, reader, paths: list[str], re
     known = read_facts(folder, number, key)
     if known:
         return known
-    digests, sizes, faults, pictures = [], [], [], []
+    facts, pictures = Facts([], [], [], [], []), []
     for i, path in enumerate(paths):
         try:
             pixels = load(reader, number * PART + i, path, recipe)
             pictures.append(picture(clean(pixels, recipe.clean, recipe.draw), recipe.draw))
-            digests.append(_digest(pixels))
-            sizes.append(list(pixels.shape[:2]))
-            faults.append("")
+            found = _digest(pixels), list(pixels.shape[:2]), "", *look(pixels)
         except BadPicture as bad:
             pictures.append(None)
-            digests.append("")
-            sizes.append([0, 0])
-            faults.append(str(bad))
-    _write(folder, number, key, Facts(digests, sizes, faults), pictures)
-    return Facts(digests, sizes, faults)
+            found = "", [0, 0], str(bad), "", 0.0
+        for column, value in zip(vars(facts).values(), found, strict=True):
+            column.append(value)
+    _write(folder, number, key, facts, pictures)
+    return facts
 
 
 def load(reader, row: int, path: str, recipe: Recipe) -> np.ndarray:
@@ -93,7 +94,7 @@ def _write(folder, number, key, facts: Facts, pictures) -> None:
                 levels.append((row, at, *level.shape))
                 at += level.nbytes
     with publish(tables) as temporary, open(temporary, "wb") as f:
-        np.savez(f, key=key, digests=facts.digests, sizes=facts.sizes, faults=facts.faults,
+        np.savez(f, key=key, **vars(facts),
                  levels=np.array(levels, np.int64).reshape(-1, 5),
                  hulls=np.concatenate([np.empty((0, 3), np.float32)] + [
                      np.column_stack([np.full(len(p.hull), row), p.hull]).astype(np.float32)
@@ -108,7 +109,7 @@ def read_facts(folder: Path, number: int, key: str) -> Facts | None:
         with open(tables, "rb") as f, np.load(f) as z:      # numpy leaves a damaged file open
             if str(z["key"]) != key or pixels.stat().st_size != z["levels"][:, 2:].prod(axis=1).sum():
                 return None
-            return Facts(z["digests"].tolist(), z["sizes"].tolist(), z["faults"].tolist())
+            return Facts(*(z[f.name].tolist() for f in fields(Facts)))
     except Exception:                   # none there, or damaged in one of zipfile's and numpy's many ways
         return None
 

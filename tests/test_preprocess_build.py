@@ -55,7 +55,7 @@ def test_the_set_is_what_the_design_says(folder, augment, tmp_path):
     shards = open_set(tmp_path / "shards")
     assert sum(s.rows for split in ("train", "val", "test") for s in shards.shards(split)) == 55
     assert sorted(p.name for p in (tmp_path / "shards").iterdir() if not p.name.startswith(".")) == [
-        "dataset.json", "test-00000.h5", "train-00000.h5", "val-00000.h5"]
+        "classes.png", "dataset.json", "report.json", "test-00000.h5", "train-00000.h5", "val-00000.h5"]
 
 
 def test_no_leak_between_the_splits(folder, augment, tmp_path):

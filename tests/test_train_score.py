@@ -16,9 +16,10 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 from data.shard import open_set
 from train.checkpoint import describe, save
 from train.models import build_model
-from train.score import measure, worst_confusions
+from train.score import FILES
 
-KEYS = {"top1", "macro_f1", "images", "seconds", "per_class", "confusion"}
+KEYS = {"top1", "macro_f1", "images", "seconds", "per_class", "confusion", "balanced_accuracy", "macro", "weighted",
+        "calibration_error", "f1_size_r", "tta"}
 
 
 @pytest.fixture(scope="module")
@@ -63,26 +64,6 @@ def predictions(path="predictions.csv") -> list[dict]:
         return list(csv.DictReader(f))
 
 
-def test_the_measures_agree_with_a_hand_count():
-    labels = np.array([0, 0, 0, 0, 1, 1, 2])
-    predicted = np.array([0, 0, 1, 2, 1, 1, 0])
-    facts = measure(np.eye(4)[predicted], labels, ["a", "b", "c", "d"])
-    assert facts["top1"] == pytest.approx(4 / 7)
-    assert facts["confusion"] == [[2, 1, 1, 0], [0, 2, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
-    assert facts["images"] == 7
-    a, b, c = (facts["per_class"][k] for k in "abc")
-    assert a == pytest.approx({"precision": 2 / 3, "recall": 1 / 2, "f1": 4 / 7, "support": 4})
-    assert b == pytest.approx({"precision": 2 / 3, "recall": 1, "f1": 4 / 5, "support": 2})
-    assert c == pytest.approx({"precision": 0, "recall": 0, "f1": 0, "support": 1})
-    assert facts["per_class"]["d"]["support"] == 0
-    assert facts["macro_f1"] == pytest.approx((4 / 7 + 4 / 5 + 0) / 3)     # d has no image to be right about
-
-
-def test_the_worst_confusions_come_first():
-    assert worst_confusions([[5, 1, 0], [0, 5, 3], [1, 0, 9]], ["a", "b", "c"]) == [
-        (3, "b", "c"), (1, "a", "b"), (1, "c", "a")]
-
-
 def test_json_and_files_agree(model, capsys):
     ran = t.score(capsys, model, "--json")
     assert ran.code == 0, ran.err
@@ -105,14 +86,62 @@ def test_people_read_a_table(model, capsys):
     ran = t.score(capsys, model)
     assert ran.err == ""
     assert "macro-F1" in ran.out
-    assert all(name in ran.out for name in (*t.CLASSES, "precision", "score.json", "predictions.csv", "confusion.png"))
+    assert all(name in ran.out for name in (*t.CLASSES, "precision", *FILES))
 
 
-def test_the_picture_is_a_picture(model, capsys):
+def test_the_pictures_are_pictures(model, capsys):
     assert t.score(capsys, model, "--out", "elsewhere").code == 0
-    with Image.open("elsewhere/confusion.png") as picture:
-        picture.load()
-        assert min(picture.size) > 200
+    assert {p.name for p in t.Path("elsewhere").iterdir()} == set(FILES)
+    for name in FILES[2:]:
+        with Image.open(t.Path("elsewhere", name)) as picture:
+            picture.load()
+            assert min(picture.size) > 200, name
+
+
+def test_a_score_tells_how_many_images_each_class_was_trained_on(base, model, capsys):
+    assert t.score(capsys, model).code == 0
+    index = json.loads((base / "shards/stripes/dataset.json").read_text())
+    scored = json.loads(t.Path("score.json").read_text())["per_class"]
+    assert [scored[name]["trained_on"] for name in index["classes"]] == index["class_counts"]["train"]
+    content = torch.load(model, weights_only=True)
+    for known in (None, {"train": "no list"}, 7):          # an older checkpoint, a damaged one
+        torch.save(content | {"class_counts": known, "dataset": "another"}, model)
+        ran = t.score(capsys, model, "--json")
+        assert ran.code == 0, ran.err
+        facts = t.last_json(ran.out)
+        assert facts["f1_size_r"] is None
+        assert "trained_on" not in facts["per_class"]["down"]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "lzf"])
+def test_the_worst_are_drawn_from_their_own_rows(tmp_path, capsys, untrained, monkeypatch, compression):
+    folder = t.written(tmp_path / "set", compression=compression)
+    drawn = []
+    monkeypatch.setattr("train.report.draw_worst", lambda path, classes: drawn.extend(classes))
+    ran = t.score(capsys, untrained(folder), "--shards", folder)
+    assert ran.code == 0, ran.err
+    image, label = t.pixels(folder, "test")
+    assert drawn
+    for name, _, pictures in drawn:
+        for pixels, true, predicted, _ in pictures:
+            assert true != predicted
+            assert name in (true, predicted)
+            assert (pixels == image[label == t.CLASSES.index(true)]).all((1, 2, 3)).any()
+
+
+def test_one_view_is_the_plain_score_and_more_are_told(model, capsys):
+    def scored(*more):
+        ran = t.score(capsys, model, "--json", *more)
+        assert ran.code == 0, ran.err
+        return {k: v for k, v in t.last_json(ran.out).items() if k != "seconds"}, predictions()
+    plain = scored()
+    assert scored("--tta", "1") == plain
+    several = scored("--tta", "9")
+    assert several == scored("--tta", "9")
+    assert several[0]["tta"] == 9
+    assert several[1] != plain[1]
+    assert several[0]["top1"] > 0.9
+    assert "9 views" in t.score(capsys, model, "--tta", "9").out
 
 
 def test_a_folder_scores_as_its_shards_do(base, model, capfd):
@@ -183,7 +212,8 @@ def test_one_test_row(tmp_path, capsys, untrained):
 
 
 @pytest.mark.parametrize("more", [("--shards", "a", "--data", "b"), ("--set", "draw.copies=1"), ("--shards", "nowhere"),
-                                  ("--data", "nowhere"), ("--device", "cuda:99"), ("--out", "best.pth/x")], ids=str)
+                                  ("--data", "nowhere"), ("--tta", "0"), ("--tta", "26"), ("--device", "cuda:99"),
+                                  ("--out", "best.pth/x")], ids=str)
 def test_what_cannot_be_scored_is_one_line(model, capfd, more):
     t.one_line(t.score(capfd, model, *more))
 

@@ -28,7 +28,8 @@ def describe(shards: ShardSet, recipe) -> dict:
     index = shards.index
     head = {"schema": SCHEMA, "model": recipe.model.name, "arguments": recipe.model.args,
             "classes": list(shards.classes), "canvas": index["canvas"], "channels": index["channels"],
-            "mean": index["mean"], "std": index["std"], "recipe": recipe_tables(recipe), "dataset": index["digest"]}
+            "mean": index["mean"], "std": index["std"], "recipe": recipe_tables(recipe), "dataset": index["digest"],
+            "class_counts": index.get("class_counts")}
     if recipe.model.normalise == "imagenet" and index["channels"] in (1, 3):
         from train.models.published import usual_normalisation
         head["mean"], head["std"] = usual_normalisation(recipe.model.name, index["channels"])

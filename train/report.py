@@ -4,7 +4,12 @@ import csv
 import math
 import warnings
 
+import numpy as np
+
+from data.command import readable
 from data.files import publish
+
+NUMBERED = 30                # classes up to which a confusion has numbers
 
 
 def write_csv(path, rows: list[dict]) -> None:
@@ -26,11 +31,6 @@ def _pyplot():
     matplotlib.use("Agg")                        # no window, no display
     from matplotlib import pyplot
     return pyplot
-
-
-def readable(name: str) -> str:
-    """A class name as one line of what a terminal and a font can show."""
-    return "".join(c if c.isprintable() else "·" for c in name)
 
 
 def _publish_figure(path, figure) -> None:
@@ -63,21 +63,86 @@ def draw_curves(path, history: list[dict]) -> None:
     plt.close(figure)
 
 
+def _short(name: str, most: int = 20) -> str:
+    name = readable(name)
+    return name if len(name) <= most else name[:most - 1] + "…"
+
+
 def draw_confusion(path, confusion, classes) -> None:
-    """confusion.png: rows are the true classes, columns the predicted, each row as shares of its images."""
+    """confusion.png: rows are the true classes, columns the predicted, each row as shares of its images.
+
+    The colours follow the root of the share, so that one image of a hundred can be seen.
+    """
     plt = _pyplot()
+    from matplotlib.colors import PowerNorm
+    from matplotlib.ticker import PercentFormatter
     shares = confusion / confusion.sum(1, keepdims=True).clip(1)
-    side = min(30.0, 3.0 + 0.32 * len(classes))
-    figure, axis = plt.subplots(figsize=(side, side), layout="constrained")
-    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    many = len(classes) > NUMBERED
+    side = min(30.0, 3.0 + (0.17 if many else 0.36) * len(classes))
+    figure, axis = plt.subplots(figsize=(side + 1.5, side), layout="constrained")
+    drawn = axis.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
+    figure.colorbar(drawn, shrink=0.6, aspect=40 if many else 20, label="share of the true class",
+                    format=PercentFormatter(1.0), ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1] if many else None)
     axis.set(xlabel="predicted", ylabel="true", xticks=range(len(classes)), yticks=range(len(classes)))
-    names = [name if len(name) <= 20 else name[:19] + "…" for name in map(readable, classes)]
-    axis.set_xticklabels(names, rotation=90 if max(map(len, names)) > 2 else 0, parse_math=False)
-    axis.set_yticklabels(names, parse_math=False)
-    if len(classes) <= 40:
+    names = [_short(name) for name in classes]
+    small = 7 if many else 10
+    axis.set_xticklabels(names, rotation=90 if max(map(len, names)) > 2 else 0, parse_math=False, fontsize=small)
+    axis.set_yticklabels(names, parse_math=False, fontsize=small)
+    if many:                                     # lines to follow a cell to its names
+        axis.set_xticks([x - 0.5 for x in range(len(classes))], minor=True)
+        axis.set_yticks([y - 0.5 for y in range(len(classes))], minor=True)
+        axis.grid(which="minor", color="0.9", linewidth=0.5)
+        axis.tick_params(which="minor", length=0)
+    else:
         for i, j in zip(*confusion.nonzero(), strict=True):
             axis.text(j, i, confusion[i, j], ha="center", va="center", fontsize=8,
-                      color="white" if shares[i, j] > 0.5 else "black")
+                      color="white" if shares[i, j] > 0.3 else "black")
+    _publish_figure(path, figure)
+    plt.close(figure)
+
+
+def draw_worst(path, classes: list) -> None:
+    """worst.png: a row for each (class, F1, [(image uint8 (H, W, C), true, predicted, probability), …])."""
+    plt = _pyplot()
+    columns = max((len(pictures) for _, _, pictures in classes), default=1)
+    figure = plt.figure(figsize=(1.7 * columns + 1.6, 2.15 * max(1, len(classes)) + 0.3), layout="constrained")
+    figure.suptitle("the worst classes: true → predicted, its probability (grey: other classes' images taken for it)"
+                    if classes else "no test image is misclassified", fontsize=10)
+    axes = figure.subplots(max(1, len(classes)), columns, squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for line, (name, f1, pictures) in zip(axes, classes, strict=False):
+        for axis, (image, true, predicted, probability) in zip(line, pictures, strict=False):
+            axis.imshow(image[:, :, 0] if image.shape[2] == 1 else image, cmap="gray", vmin=0, vmax=255)
+            axis.set_title(f"{_short(true, 16)}\n→ {_short(predicted, 14)} {probability:.0%}", fontsize=8,
+                           parse_math=False, color="black" if true == name else "0.45")
+        line[0].text(-0.12, 0.5, f"{_short(name, 16)}\nF1 {f1:.2f}", transform=line[0].transAxes, ha="right",
+                     va="center", fontsize=10, parse_math=False)
+    _publish_figure(path, figure)
+    plt.close(figure)
+
+
+def draw_f1_size(path, per_class: dict, r: float | None) -> None:
+    """f1-size.png: a point a class with test images: its F1 over the source images it was trained on."""
+    plt = _pyplot()
+    figure, axis = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    points = [(row["trained_on"], row["f1"], name) for name, row in per_class.items()
+              if row["support"] and "trained_on" in row]
+    if points:
+        x, y, _ = zip(*points, strict=True)
+        axis.plot(x, y, "o", alpha=0.6)
+        if r is not None:
+            slope, level = np.polyfit(x, y, 1)
+            ends = np.array([min(x), max(x)])
+            axis.plot(ends, slope * ends + level, color="0.4", linewidth=1)
+        named = points if len(points) <= 12 else sorted(points, key=lambda p: p[1])[:6]
+        for at, f1, name in named:
+            axis.annotate(_short(name), (at, f1), (4, 4), textcoords="offset points", fontsize=8, parse_math=False)
+    title = "sizes of the training classes are not known" if not points else \
+        "no correlation: all sizes, or all F1, are alike" if r is None else \
+        f"Pearson's r = {r:.2f} over {len(points)} classes"
+    axis.set(xlabel="source images trained on", ylabel="F1 on the test images", ylim=(-0.03, 1.08), title=title)
+    axis.grid(alpha=0.3)
     _publish_figure(path, figure)
     plt.close(figure)
 

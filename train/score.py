@@ -1,4 +1,4 @@
-"""python -m train.score MODEL: top-1, macro-F1 and a table per class on rows the model never trained on."""
+"""python -m train.score MODEL: how right it is, and where it is wrong, on rows the model never trained on."""
 
 import json
 import subprocess
@@ -9,7 +9,8 @@ from pathlib import Path
 from data.command import parser, run
 from data.errors import CheckpointFault, UserFault
 
-WORST = 8                    # confusions that are printed
+WORST = 8                    # confusions that are printed, classes that are drawn, pictures of each
+FILES = ("score.json", "predictions.csv", "confusion.png", "worst.png", "f1-size.png")
 
 
 def arguments():
@@ -17,7 +18,9 @@ def arguments():
     made.add_argument("model", metavar="MODEL", help="best.pth")
     made.add_argument("--shards", help="folder of shards (default: shards/<name of the model's recipe>)")
     made.add_argument("--data", help="labelled folder or .npz; passes through the plain view first")
-    made.add_argument("--out", help="folder for score.json, predictions.csv, confusion.png (default: the model's)")
+    made.add_argument("--out", help=f"folder for {', '.join(FILES)} (default: the model's)")
+    made.add_argument("--tta", type=int, default=1, metavar="N",
+                      help="average over N views of each image: mirrored, turned, shifted, as the recipe draws them")
     made.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     return made
 
@@ -40,7 +43,12 @@ def score(args) -> dict:
     from train.checkpoint import restore
     from train.device import Normalise, choose_device
     from train.evaluate import evaluate
+    from train.measure import f1_against_size, measure
+    from train.views import MeanOfViews, choose_views
+    if args.tta < 1:
+        raise UserFault(f"--tta {args.tta}", "is no number of views", "give 1 or more")
     model, recipe, content = restore(args.model)
+    views = choose_views(args.tta, recipe.draw)
     folder = args.shards or f"shards/{recipe.name}"
     if args.data:
         folder = _plain_view(args, recipe)
@@ -48,6 +56,8 @@ def score(args) -> dict:
     _check_fit(args.model, content, shards, labelled=args.data)
     out = make_folder(args.out or Path(args.model).parent)
     device = choose_device(args.device)
+    if len(views) > 1:
+        model = MeanOfViews(model, views)
     batches = open_batches(shards, "test", recipe.train, recipe.seed, device, shuffle=False)
     model.to(device, memory_format=torch.channels_last)
     normalise = Normalise(content["mean"], content["std"], device, recipe.model.size)
@@ -55,9 +65,13 @@ def score(args) -> dict:
     batches.close()
     if not logits.isfinite().all():
         raise CheckpointFault(args.model, "gives numbers that are not finite", "train it again, with a lower train.lr")
-    probabilities = logits.softmax(1)
-    facts = measure(probabilities.numpy(), labels.numpy(), content["classes"])
-    facts["seconds"] = round(time.monotonic() - start, 3)
+    probabilities, labels = logits.softmax(1).numpy(), labels.numpy()
+    facts = measure(probabilities, labels, content["classes"])
+    sizes = _class_sizes(content, shards)
+    for name, size in sizes.items():
+        facts["per_class"][name]["trained_on"] = size
+    facts |= {"f1_size_r": f1_against_size(facts["per_class"], sizes), "tta": len(views),
+              "seconds": round(time.monotonic() - start, 3)}
     _write(out, facts, probabilities, labels, shards)
     _tell(facts, out)
     return facts
@@ -100,46 +114,64 @@ def _check_fit(path, content, shards, labelled) -> None:
               "some of its test rows may have been trained on")
 
 
-def measure(probabilities, labels, classes) -> dict:
-    """probabilities (n, k), labels (n,) -> the facts of score.json; shares 0..1, from scikit-learn."""
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-    every = range(len(classes))
-    predicted = probabilities.argmax(1)
-    columns = precision_recall_fscore_support(labels, predicted, labels=every, zero_division=0)
-    present = columns[3] > 0                     # a class without images has no F1 to average
-    return {
-        "top1": float((predicted == labels).mean()), "macro_f1": float(columns[2][present].mean()),
-        "images": len(labels),
-        "per_class": {name: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(s)}
-                      for name, p, r, f, s in zip(classes, *columns, strict=True)},
-        "confusion": confusion_matrix(labels, predicted, labels=every).tolist(), "classes": list(classes)}
-
-
-def worst_confusions(confusion, classes) -> list[tuple[int, str, str]]:
-    """(images, true class, predicted class), most first."""
-    wrong = [(n, classes[i], classes[j]) for i, row in enumerate(confusion) for j, n in enumerate(row) if n and i != j]
-    return sorted(wrong, key=lambda w: (-w[0], w[1:]))
+def _class_sizes(content: dict, shards) -> dict[str, int]:
+    """How many source images of each class the model was trained on, where that is known."""
+    counts = content.get("class_counts")
+    if counts is None and content["dataset"] == shards.index["digest"]:        # an older checkpoint
+        counts = shards.index.get("class_counts")
+    train = counts.get("train") if isinstance(counts, dict) else None
+    if not isinstance(train, list) or len(train) != len(content["classes"]) or not all(type(n) is int for n in train):
+        return {}
+    return dict(zip(content["classes"], train, strict=True))
 
 
 def _write(out: Path, facts: dict, probabilities, labels, shards) -> None:
-    """score.json, predictions.csv and confusion.png."""
+    """All of FILES."""
     import numpy as np
 
     from data.files import publish
-    from train.report import draw_confusion, write_csv
+    from train.measure import worst_classes
+    from train.report import draw_confusion, draw_f1_size, draw_worst, write_csv
     with publish(out / "score.json") as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    sources = np.concatenate([s.sources for s in shards.shards("test")])
+    files = shards.shards("test")
+    sources = np.concatenate([s.sources for s in files])
     classes = facts["classes"]
-    best, predicted = probabilities.max(1)
+    best, predicted = probabilities.max(1).tolist(), probabilities.argmax(1)
     write_csv(out / "predictions.csv", [
         {"path": shards.source_path(source), "true": classes[t], "predicted": classes[p], "probability": f"{q:.6f}"}
-        for source, t, p, q in zip(sources, labels, predicted, best.tolist(), strict=True)])
+        for source, t, p, q in zip(sources, labels, predicted, best, strict=True)])
     draw_confusion(out / "confusion.png", np.array(facts["confusion"]), classes)
+    worst = worst_classes(facts["per_class"], probabilities, labels, WORST, WORST)
+    pixels = _pixels(files, shards.row_shape, sorted({row for _, rows in worst for row in rows}))
+    draw_worst(out / "worst.png", [
+        (name, facts["per_class"][name]["f1"],
+         [(pixels[row], classes[labels[row]], classes[predicted[row]], best[row]) for row in rows])
+        for name, rows in worst])
+    draw_f1_size(out / "f1-size.png", facts["per_class"], facts["f1_size_r"])
+
+
+def _pixels(files, row_shape, rows: list[int]) -> dict:
+    """{row of the split: uint8 (H, W, C)}."""
+    import numpy as np
+
+    from train.batches.reading import Reader
+    starts = np.cumsum([0, *(f.rows for f in files)])
+    reader, found = Reader(files), {}
+    try:
+        for row in rows:
+            shard = int(np.searchsorted(starts, row, "right")) - 1
+            held = np.empty((1, *row_shape), np.uint8)
+            reader.read(shard, row - int(starts[shard]), held)
+            found[row] = held[0]
+    finally:
+        reader.close()
+    return found
 
 
 def _tell(facts: dict, out: Path) -> None:
-    from train.report import readable
+    from data.command import readable
+    from train.measure import worst_confusions
     wide = max(5, *(len(name) for name in facts["per_class"]))
     print(f"{'class':{wide}}  precision  recall      F1  images")
     for name, row in facts["per_class"].items():
@@ -147,8 +179,14 @@ def _tell(facts: dict, out: Path) -> None:
               f"{row['support']:6d}")
     for count, true, predicted in worst_confusions(facts["confusion"], facts["classes"])[:WORST]:
         print(f"{count} of {readable(true)} taken for {readable(predicted)}")
-    files = ", ".join(str(out / name) for name in ("score.json", "predictions.csv", "confusion.png"))
-    print(f"test top-1 {facts['top1']:.4f}, macro-F1 {facts['macro_f1']:.4f} on {facts['images']} images; "
+    files = ", ".join(str(out / name) for name in FILES)
+    more = [f"top-5 {facts['top5']:.4f}"] if "top5" in facts else []
+    more += [f"balanced accuracy {facts['balanced_accuracy']:.4f}", f"weighted F1 {facts['weighted']['f1']:.4f}",
+             f"calibration error {facts['calibration_error']:.4f}"]
+    more += [f"F1 against class size r = {facts['f1_size_r']:.2f}"] if facts["f1_size_r"] is not None else []
+    print(", ".join(more))
+    views = f" ({facts['tta']} views of each)" if facts["tta"] > 1 else ""
+    print(f"test top-1 {facts['top1']:.4f}, macro-F1 {facts['macro_f1']:.4f} on {facts['images']} images{views}; "
           f"{facts['seconds']:.1f} s; see {files}")
 
 

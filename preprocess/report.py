@@ -1,0 +1,168 @@
+"""What a set is made of, before anything is trained on it: report.json for scripts, classes.png for people."""
+
+import json
+import statistics
+import warnings
+from pathlib import Path
+
+from data.command import readable
+from data.files import publish
+from data.schema import SPLITS
+from data.split import duplicates
+from preprocess.look import near_groups
+
+REPORT, PICTURE = "report.json", "classes.png"
+BLANK = 4.0                  # grey levels of deviation: a page of 350×350 with the thinnest letter has 14
+TINY = 4                     # times smaller than the set's middling picture
+ODD = 3                      # times wider, or higher, than the set's middling picture
+_NAMED = 140                 # classes whose names fit under their bars
+_COLOURS = {"train": "#4c72b0", "val": "#dd8452", "test": "#55a868"}
+
+
+def write_report(index: dict, out) -> dict:
+    """report.json and classes.png of the set that `index` (dataset.json) describes, in the folder `out`,
+    unless they are there; returns what report.json holds. No shard and no digest depends on them."""
+    out = Path(out)
+    try:
+        found = json.loads((out / REPORT).read_bytes())
+        if found["stamp"] == index["stamp"] and (out / PICTURE).exists():
+            return found
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    facts = report_facts(index)
+    draw_classes(index, facts, out / PICTURE)
+    with publish(out / REPORT) as temporary:
+        temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    return facts
+
+
+def report_facts(index: dict) -> dict:
+    """dataset.json, of a set finished or surveyed -> counts, sizes, duplicates and suspects as plain values."""
+    sources, classes = index["sources"], index["classes"]
+    counts = {name: {split: index["class_counts"][split][i] for split in SPLITS} for i, name in enumerate(classes)}
+    whole = {name: sum(of.values()) for name, of in counts.items()}
+    sides = {side: [s["size"][at] for s in sources] for at, side in enumerate(("height", "width"))}
+    return {
+        "stamp": index["stamp"], "images": len(sources), "classes": counts,
+        "imbalance": round(max(whole.values()) / max(1, min(whole.values())), 3),
+        "sizes": {side: {"least": min(v), "median": statistics.median(v), "most": max(v)} for side, v in sides.items()},
+        "set_aside": index["set_aside"], "duplicates": index["duplicates"], "near_duplicates": _near(sources),
+        "suspects": _suspects(sources, classes)}
+
+
+def _near(sources: list[dict]) -> dict:
+    """As `duplicates`, of pictures that look the same though their pixels differ."""
+    if not all("look" in s for s in sources):        # a set that was made before looks were kept
+        return {"same": [], "two_labels": [], "two_splits": []}
+    group = near_groups([s["look"] for s in sources])
+    digests = {}
+    for s, g in zip(sources, group, strict=True):
+        digests.setdefault(g, set()).add(s["digest"])
+    keys = [g if len(digests[g]) > 1 else f"alone {i}" for i, g in enumerate(group)]
+    return duplicates([s["label"] for s in sources], keys,
+                      [s["split"] for s in sources], [s["path"] for s in sources])
+
+
+def _suspects(sources: list[dict], classes: list[str]) -> list[dict]:
+    """[{"path", "class", "why"}, …]: pictures to look at before they are trained on. They are used all the same."""
+    side = statistics.median(min(s["size"]) for s in sources)
+    shape = statistics.median(s["size"][1] / s["size"][0] for s in sources)
+    found = []
+    for s in sources:
+        height, width = s["size"]
+        why = []
+        if s.get("spread", BLANK) < BLANK:
+            why.append(f"nearly blank (its grey levels deviate by {s['spread']} of 255)")
+        if min(height, width) < max(8, side / TINY):
+            why.append(f"tiny ({width}×{height})")
+        if not shape / ODD <= width / height <= shape * ODD:
+            why.append(f"of an odd shape ({width}×{height})")
+        if why:
+            found.append({"path": s["path"], "class": classes[s["label"]], "why": ", ".join(why)})
+    return found
+
+
+def tell_report(facts: dict, out) -> None:
+    """The same for people, a line each."""
+    def some(paths, n=4):
+        return ", ".join(paths[:n]) + (f" and {len(paths) - n} more" if len(paths) > n else "")
+    counts = {name: sum(of.values()) for name, of in facts["classes"].items()}
+    few, many = min(counts, key=counts.get), max(counts, key=counts.get)
+    each = f"{counts[few]}" if counts[few] == counts[many] else \
+        f"from {counts[few]} ({readable(few)}) to {counts[many]} ({readable(many)})"
+    least, most = (f"{facts['sizes']['width'][end]}×{facts['sizes']['height'][end]}" for end in ("least", "most"))
+    print(f"{facts['images']} images in {len(counts)} classes, {each} in a class; "
+          f"{least if least == most else f'{least} to {most}'} pixels")
+    near = facts["near_duplicates"]
+    for kind, words in (("two_labels", "under two labels"), ("two_splits", "in two splits")):
+        for paths in near[kind][:3]:
+            print(f"nearly the same picture {words}: {some(paths)}")
+    if near["same"]:
+        print(f"{len(near['same'])} groups of near-duplicates, {len(near['two_labels'])} under two labels, "
+              f"{len(near['two_splits'])} in two splits")
+    for suspect in facts["suspects"][:10]:
+        print(f"suspect: {suspect['path']} is {suspect['why']}")
+    if len(facts["suspects"]) > 10:
+        print(f"{len(facts['suspects'])} suspects in all")
+    print(f"see {Path(out, PICTURE)} and {Path(out, REPORT)}")
+
+
+def draw_classes(index: dict, facts: dict, path) -> None:
+    """A bar a class, most images first, a colour a split; beside it the sizes of the images."""
+    # imported here, for they take 0.4 s; without pyplot no display is asked for
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+    order = sorted(facts["classes"], key=lambda name: (-sum(facts["classes"][name].values()), name))
+    wide = min(26.0, 3.5 + 0.17 * len(order)) if len(order) > 12 else 5.5
+    figure = Figure(figsize=(wide + 4.5, 4.8), layout="constrained")
+    bars, sizes = figure.subplots(1, 2, width_ratios=[wide, 4.5])
+    bottom = [0] * len(order)
+    for split, colour in _COLOURS.items():
+        heights = [facts["classes"][name][split] for name in order]
+        bars.bar(range(len(order)), heights, 0.8, bottom, color=colour, label=f"{split} ({sum(heights):,})")
+        bottom = [b + h for b, h in zip(bottom, heights, strict=True)]
+    if len(order) <= 30:
+        for x, total in enumerate(bottom):
+            bars.text(x, total, f"{total:,}", ha="center", va="bottom", fontsize=8)
+    bars.set(ylabel="source images", xlim=(-0.6, len(order) - 0.4),
+             title=f"{facts['images']:,} images in {len(order)} classes; largest / smallest {facts['imbalance']:.1f}")
+    if len(order) <= _NAMED:
+        names = [name if len(name) <= 20 else name[:19] + "…" for name in map(readable, order)]
+        bars.set_xticks(range(len(order)), names, rotation=90 if len(order) > 12 or max(map(len, names)) > 7 else 0,
+                        fontsize=8 if len(order) > 30 else 10, parse_math=False)
+    else:
+        bars.set_xlabel("classes, largest first")
+    bars.yaxis.set_major_locator(MaxNLocator(integer=True))
+    bars.grid(axis="y", alpha=0.3)
+    bars.set_axisbelow(True)
+    bars.set_ylim(0, 1.2 * max(bottom))          # the legend stands above the bars
+    bars.legend(loc="upper center", ncols=3)
+    _draw_sizes(sizes, index, facts)
+    with publish(path) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)         # a letter that the font lacks is drawn as a box
+        figure.savefig(temporary, format="png", dpi=100)
+
+
+def _draw_sizes(axis, index: dict, facts: dict) -> None:
+    """A circle for each size that occurs, its area the number of images; suspects red; the canvas a cross."""
+    doubted = {s["path"] for s in facts["suspects"]}
+    counts, odd = {}, set()
+    for s in index["sources"]:
+        size = s["size"][1], s["size"][0]
+        counts[size] = counts.get(size, 0) + 1
+        if s["path"] in doubted:
+            odd.add(size)
+    most = max(20, *counts.values())             # a picture of its own size is a dot
+    for found, colour, label in (([c for c in counts if c not in odd], "#4c72b0", "images"),
+                                 (sorted(odd), "#c44e52", "suspects among them")):
+        if found:
+            axis.scatter(*zip(*found, strict=True), [12 + 250 * counts[c] / most for c in found], alpha=0.5,
+                         color=colour, label=label)
+    height, width = index["canvas"]
+    axis.plot(width, height, "kx", ms=9, label=f"canvas {width}×{height}")
+    end = 1.08 * max(width, height, *map(max, counts))
+    only = next(iter(counts))
+    axis.set(xlabel="width (pixels)", ylabel="height (pixels)", xlim=(0, end), ylim=(0, end),
+             title=f"all are {only[0]}×{only[1]}" if len(counts) == 1 else f"{len(counts):,} different sizes")
+    axis.grid(alpha=0.3)
+    axis.legend(loc="upper left", markerscale=0.6)

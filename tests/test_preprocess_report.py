@@ -1,0 +1,158 @@
+"""What a set is made of: planted duplicates and suspects are named, counts add up, no shard depends on it."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import contents, save
+from PIL import Image
+
+from data.schema import SPLITS
+from preprocess.look import look, near_groups
+from preprocess.report import draw_classes
+
+KEEP = ("--set", "clean.polarity=keep", "--set", "clean.threshold=0", "--set", "clean.roi=false", "--set",
+        "clean.channels=3", "--set", "draw.fit=cover", "--set", "draw.rotation=10")
+
+
+def photo(seed: int, height: int = 60, width: int = 80) -> np.ndarray:
+    """Smooth patches of colour, uint8 (height, width, 3); no two seeds look alike."""
+    coarse = np.random.default_rng([3, seed]).integers(0, 256, (6, 7, 3), np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture
+def augment(augment, monkeypatch):
+    """With the picture."""
+    monkeypatch.setattr("preprocess.report.draw_classes", draw_classes)
+    return augment
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """Three classes of photographs, and one of each kind of thing that a report must name."""
+    root = tmp_path / "images"
+    for c, (name, images) in enumerate((("cat", 12), ("dog", 9), ("$日\n", 5))):
+        for i in range(images):
+            save(root / name / f"{i}.png", photo(100 * c + i))
+    save(root / "cat" / "again.png", photo(3))
+    save(root / "dog" / "exact.png", photo(3))
+    save(root / "dog" / "near.jpg", photo(4), quality=60)
+    save(root / "cat" / "half.png", np.asarray(Image.fromarray(photo(5)).resize((40, 30), Image.Resampling.BOX)))
+    save(root / "cat" / "blank.png", np.random.default_rng(0).integers(200, 204, (60, 80, 3), np.uint8))
+    save(root / "dog" / "tiny.png", photo(900, 7, 9))
+    save(root / "dog" / "wide.png", photo(901, 40, 300))
+    (root / "cat" / "broken.png").write_bytes(b"no picture")
+    return root
+
+
+def read(folder) -> dict:
+    return json.loads((folder / "report.json").read_text())
+
+
+def test_what_is_planted_is_named(planted, augment, tmp_path):
+    ran = augment(planted, "--report", *KEEP)
+    assert ran.code == 0, ran
+    found = read(tmp_path / "shards")
+    assert {s["path"]: s["why"].split(" (")[0] for s in found["suspects"]} == {
+        "cat/blank.png": "nearly blank", "dog/tiny.png": "tiny", "dog/wide.png": "of an odd shape"}
+    assert found["duplicates"]["same"] == [["cat/3.png", "cat/again.png", "dog/exact.png"]]
+    assert found["near_duplicates"]["same"] == [["cat/4.png", "dog/near.jpg"], ["cat/5.png", "cat/half.png"]]
+    assert found["near_duplicates"]["two_labels"] == [["cat/4.png", "dog/near.jpg"]]
+    assert [b["path"] for b in found["set_aside"]] == ["cat/broken.png"]
+    for words in ("dog/near.jpg", "cat/blank.png", "dog/exact.png", "cat/broken.png", "classes.png", "report.json"):
+        assert words in ran.out
+
+
+def test_a_report_makes_no_shard_and_a_build_goes_on_from_it(planted, augment, tmp_path, monkeypatch):
+    assert augment(planted, "--report", *KEEP).code == 0
+    assert {p.name for p in (tmp_path / "shards").iterdir() if p.name[0] != "."} == {"classes.png", "report.json"}
+    before = read(tmp_path / "shards")
+    monkeypatch.setattr("preprocess.scratch.load", lambda *a: pytest.fail("a picture was read again"))
+    ran = augment(planted, *KEEP)
+    assert ran.code == 0, ran
+    assert read(tmp_path / "shards") == before
+
+
+def test_counts_are_those_of_the_set(planted, augment, tmp_path):
+    assert augment(planted, *KEEP).code == 0
+    index, found = json.loads((tmp_path / "shards" / "dataset.json").read_text()), read(tmp_path / "shards")
+    assert list(found["classes"]) == index["classes"]
+    for split in SPLITS:
+        assert [of[split] for of in found["classes"].values()] == index["class_counts"][split]
+    assert found["images"] == len(index["sources"]) == sum(sum(of.values()) for of in found["classes"].values())
+    assert found["imbalance"] == round(15 / 5, 3)
+    assert found["sizes"]["width"] == {"least": 9, "median": 80, "most": 300}
+    with Image.open(tmp_path / "shards" / "classes.png") as picture:
+        picture.load()
+        assert min(picture.size) > 200
+
+
+def test_no_shard_depends_on_the_report(planted, augment, tmp_path):
+    """Nor is it drawn again for a set that has not changed; where it was lost it is."""
+    out = tmp_path / "shards"
+    assert augment(planted, *KEEP).code == 0
+    shards, index = contents(out), (out / "dataset.json").read_bytes()
+    written = (out / "classes.png").stat().st_mtime_ns, (out / "report.json").stat().st_mtime_ns
+    assert augment(planted, *KEEP).code == 0
+    assert written == ((out / "classes.png").stat().st_mtime_ns, (out / "report.json").stat().st_mtime_ns)
+    (out / "report.json").write_text("[]")
+    (out / "classes.png").unlink()
+    assert augment(planted, *KEEP).code == 0
+    assert (out / "classes.png").exists()
+    assert read(out)["images"]
+    assert (contents(out), (out / "dataset.json").read_bytes()) == (shards, index)
+
+
+def test_json_is_the_report(planted, augment, tmp_path):
+    ran = augment(planted, "--report", "--json", *KEEP)
+    assert ran.code == 0, ran
+    assert json.loads(ran.out).items() >= read(tmp_path / "shards").items()
+
+
+def test_a_set_of_scoring_rows_has_none(planted, augment, tmp_path):
+    assert augment(planted, "--plain", *KEEP).code == 0
+    assert not (tmp_path / "shards" / "report.json").exists()
+
+
+def test_a_report_of_what_cannot_be_built_is_one_line(folder, augment, refused, tmp_path):
+    images = folder(a=3, b=3)
+    for i in range(3):
+        (images / "b" / f"bad{i}.png").write_bytes(b"")
+    assert "cannot be used" in refused(images, "--report")
+    assert not (tmp_path / "shards" / "report.json").exists()
+    assert augment(images, "--report", "--set", "source.max_bad=1").code == 0
+    assert len(read(tmp_path / "shards")["set_aside"]) == 3
+
+
+@pytest.mark.parametrize("classes", [2, 13, 200])
+def test_a_picture_of_any_number_of_classes(tmp_path, augment, classes):
+    x = np.stack([photo(i, 9, 8) for i in range(3 * classes)])
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(len(x)) % classes, classes=[f"class {i}" for i in range(classes)])
+    assert augment(tmp_path / "a.npz", "--report", *KEEP).code == 0
+    assert len(read(tmp_path / "shards")["classes"]) == classes
+    with Image.open(tmp_path / "shards" / "classes.png") as picture:
+        assert picture.size[0] < 4000
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 300, 3), (8, 9, 1), (700, 130, 3)], ids=str)
+def test_a_look_is_sixteen_bytes_of_any_picture(shape):
+    pixels = np.random.default_rng(list(shape)).integers(0, 256, shape, np.uint8)
+    before = pixels.copy()
+    seen, spread = look(pixels)
+    assert (pixels == before).all()
+    assert len(bytes.fromhex(seen)) == 16
+    assert 0 <= spread <= 127.5
+    assert look(np.full(shape, 9, np.uint8)) == ("0" * 32, 0.0)
+
+
+def test_near_looks_are_one_group_and_blank_ones_are_none():
+    rng = np.random.default_rng(0)
+    looks = rng.integers(0, 256, (500, 16), np.uint8)
+    near = looks[:50].copy()
+    near[:, 5] ^= 0b101
+    groups = near_groups([row.tobytes().hex() for row in (*looks, *near)])
+    assert groups[500:] == groups[:50]
+    assert len(set(groups)) == 500
+    assert len(set(near_groups(["0" * 32] * 3 + ["0" * 31 + "1"] * 2))) == 5
+    assert near_groups([]) == []

@@ -1,0 +1,88 @@
+"""Test-time augmentation: which views, what they look like, and what their mean is."""
+
+import pytest
+import torch
+
+from data.errors import UserFault
+from data.recipe import Draw
+from train.views import MeanOfViews, choose_views, seen
+
+
+def draw(**more) -> Draw:
+    return Draw(canvas=(9, 14), copies=1, **more)
+
+
+def image(h=9, w=14, channels=3) -> torch.Tensor:
+    return torch.rand(2, channels, h, w, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_recipes_chance_says_which_views_there_are():
+    assert choose_views(1, draw(place=False)) == [(False, 0.0, 0, 0)]
+    assert choose_views(2, draw(flip=0.5, place=False)) == [(False, 0.0, 0, 0), (True, 0.0, 0, 0)]
+    assert {v[1] for v in choose_views(3, draw(rotation=8, place=False))} == {0.0, 4.0, -4.0}
+    assert {v[1] for v in choose_views(3, draw(rotation=180))} == {0.0, 10.0, -10.0}
+    shifts = choose_views(25, draw())
+    assert len({v[2:] for v in shifts}) == 25
+    assert all(not v[0] and not v[1] and max(map(abs, v[2:])) <= 2 for v in shifts)
+    every = choose_views(54, draw(flip=0.1, rotation=3))
+    assert len(set(every)) == 54
+    assert every[0] == (False, 0.0, 0, 0)
+    assert choose_views(7, draw(flip=0.1, rotation=3)) == every[:7]
+
+
+def test_more_views_than_there_are_is_one_line():
+    with pytest.raises(UserFault, match="25 views"):
+        choose_views(26, draw())
+    with pytest.raises(UserFault, match="ask for 1 to 1"):
+        choose_views(2, draw(place=False))
+
+
+def test_a_view_that_changes_nothing_changes_nothing():
+    assert torch.equal(seen(image(), False, 0.0, 0, 0), image())
+
+
+def test_shifts_move_by_whole_pixels_and_carry_the_edge_on():
+    x = image()
+    out = seen(x, False, 0.0, 2, -1)
+    assert torch.equal(out[:, :, 2:, :-1], x[:, :, :-2, 1:])
+    assert torch.equal(out[:, :, 0], out[:, :, 2])
+    assert torch.equal(out[:, :, :, -1], out[:, :, :, -2])
+    assert torch.equal(seen(x, True, 0.0, 0, 0), x.flip(3))
+    assert torch.equal(seen(seen(x, True, 0.0, 0, 0), True, 0.0, 0, 0), x)
+
+
+@pytest.mark.parametrize("shape", [(9, 14), (40, 25), (1, 6)], ids=str)
+def test_a_turn_keeps_shape_level_and_middle(shape):
+    flat = torch.full((1, 1, *shape), 0.25)
+    torch.testing.assert_close(seen(flat, False, 10.0, 0, 0), flat)
+    assert seen(image(*shape), False, -7.0, 1, 1).shape == (2, 3, *shape)
+
+
+def test_a_turn_goes_anticlockwise_about_the_middle_by_its_angle():
+    y, x = torch.meshgrid(torch.arange(41.0) - 20, torch.arange(61.0) - 30, indexing="ij")
+    spot = torch.exp(-((x - 15) ** 2 + y ** 2) / 8)[None, None]            # to the right of the middle
+    out = seen(spot, False, 10.0, 0, 0)[0, 0]
+    at = (out * x).sum() / out.sum(), (out * y).sum() / out.sum()
+    assert at[0] == pytest.approx(15 * 0.98481, abs=0.05)
+    assert at[1] == pytest.approx(-15 * 0.17365, abs=0.05)                 # y points down
+    back = seen(out[None, None], False, -10.0, 0, 0)[0, 0]
+    assert (back - spot[0, 0]).abs().max() < 0.1
+
+
+class Alike(torch.nn.Module):
+    """Sees no difference between a picture and its mirror image."""
+
+    def forward(self, x):
+        return torch.stack([x.mean((1, 2, 3)), x.amax((1, 2, 3)), x[:, 0].std((1, 2))], 1) * 5
+
+
+def test_a_model_that_sees_no_mirror_scores_the_same():
+    views = choose_views(2, draw(flip=0.5, place=False))
+    plain = Alike()(image()).softmax(1)
+    torch.testing.assert_close(MeanOfViews(Alike(), views)(image()).softmax(1), plain)
+
+
+def test_the_mean_is_of_probabilities():
+    views = choose_views(5, draw(flip=0.5))
+    by_hand = torch.stack([Alike()(seen(image(), *v)).softmax(1) for v in views]).mean(0)
+    torch.testing.assert_close(MeanOfViews(Alike(), views)(image()).softmax(1), by_hand)
