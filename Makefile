@@ -24,6 +24,9 @@ demo: $(ENV) ## augment, train and score on 5,000 handwritten digits; about two 
 	@$(MAKE) --no-print-directory augment train score RECIPE=recipes/sample.toml DATA= MODEL=best.pth
 	@echo "shards: shards/sample   run: runs/sample   model: best.pth   report: score.json predictions.csv confusion.png"
 
+data: $(ENV) ## a public set → datasets/<name>.npz: NAME=cifar10, mnist, svhn, … (README)
+	$(PY) -m data.fetch $(NAME) $(if $(JSON),--json)
+
 augment: $(ENV) $(if $(DATA),,$(filter datasets/sample.npz,datasets/$(NAME).npz)) ## images → shards/<recipe>: RECIPE= DATA= [WORKERS= SET= PREVIEW=sheet.png]
 	$(PY) -m preprocess --recipe $(RECIPE) --out $(SHARDS) $(call option,DATA,data) $(call option,WORKERS,workers) $(call option,PREVIEW,preview) $(common)
 
@@ -79,6 +82,6 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo augment train score bench bench-augment bench-load bench-train plots folds test test-slow lint clean
+.PHONY: help demo data augment train score bench bench-augment bench-load bench-train plots folds test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
