@@ -120,7 +120,7 @@ def draw_sweep(path, runs: list[tuple[str, list[dict]]], named: int = 10) -> Non
             "training top-1", "training loss (nats)", "validation top-1"), strict=True):
         for rank, (run, history) in reversed(list(enumerate(runs))):     # the best on top
             epochs, values = ([row[key] for row in history] for key in ("epoch", name))
-            axis.plot(epochs, values, color="0.8", linewidth=0.8, zorder=1)
+            axis.plot(epochs, values, color="0.75", linewidth=1, zorder=1)
             axis.plot(epochs, smoothed(values), color=colours(0.05 + 0.9 * rank / max(1, len(runs) - 1)), zorder=2,
                       marker="." if len(history) == 1 else "", label=readable(run))
         axis.set(xlabel="epoch", ylabel=label)

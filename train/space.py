@@ -30,7 +30,7 @@ class Key:
     log: bool = False
 
     def ends(self) -> tuple:
-        """The values that are tried before the sweep begins: a fault in one shall not cost a trial."""
+        """All choices, or the bounds."""
         return self.choices or (self.low, self.high)
 
 
@@ -81,16 +81,29 @@ def _values(raw: str) -> list:
 
 
 def grid(keys: list[Key]) -> Iterator[dict]:
-    """Every combination, the last key varying fastest."""
-    for values in itertools.product(*(key.choices for key in keys)):
+    """Every combination of choices (and of the ends of ranges), the last key varying fastest."""
+    for values in itertools.product(*(key.ends() for key in keys)):
         yield dict(zip((key.name for key in keys), values, strict=True))
 
 
 def check(recipe: Recipe, keys: list[Key]) -> None:
-    """RecipeFault where a value lies outside of what its key allows, before any time is spent."""
+    """RecipeFault where a value is not allowed, whatever the others are: before any time is spent."""
     for key in keys:
+        others = [other for other in keys if other is not key]
         for value in key.ends():
-            with_settings(recipe, {key.name: value})
+            company = itertools.islice(itertools.chain([{}], grid(others)), 4096)
+            faults = (_fault(recipe, {key.name: value, **more}) for more in company)
+            first = next(faults)
+            if first and all(faults):
+                raise first
+
+
+def _fault(recipe: Recipe, settings: dict) -> RecipeFault | None:
+    try:
+        with_settings(recipe, settings)
+    except RecipeFault as fault:
+        return fault
+    return None
 
 
 def with_settings(recipe: Recipe, settings: dict) -> Recipe:
