@@ -39,7 +39,7 @@ score: $(ENV) $(filter best.pth,$(MODEL)) ## top-1, macro-F1, a table per class:
 bench: $(ENV) $(SHARDS)/dataset.json ## time loader settings on your shards: RECIPE= [DEVICE= SET=]
 	$(PY) -m train.bench --recipe $(RECIPE) --shards $(SHARDS) $(call option,DEVICE,device) $(common)
 
-sweep: $(ENV) $(SHARDS)/dataset.json ## a grid or search over recipe keys: RECIPE= GRID="train.lr=0.001,0.002" or SEARCH="train.lr=log:1e-4..1e-2" TRIALS=20 [BUDGET= PRUNER=]
+sweep: $(ENV) $(SHARDS)/dataset.json ## a grid or search over recipe keys: RECIPE= GRID="train.lr=0.001,0.002" or SEARCH="train.lr=1e-4..1e-2" [TRIALS=20 BUDGET=]
 	$(PY) -m train.sweep --recipe $(RECIPE) --shards $(SHARDS) --out $(OUT)-sweep $(if $(GRID),--grid $(foreach g,$(GRID),'$(g)')) $(if $(SEARCH),--search $(foreach g,$(SEARCH),'$(g)')) $(call option,TRIALS,trials) $(call option,PRUNER,pruner) $(call option,BUDGET,budget) $(call option,DATA,data) $(call option,DEVICE,device) $(common)
 
 bench-augment: $(ENV) ## drawing copies beside the first project's way: DATA=folder
