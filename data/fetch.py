@@ -22,9 +22,9 @@ def fetch(args) -> dict:
     parts, classes = read_set(args.name, Path(args.downloads))
     make_folder(path.parent)
     write_arrays(path, parts, classes)
-    rows = {part.split or "all": len(part.labels) for part in parts}
-    print(f"{path}: {' + '.join(f'{n} {split}' for split, n in rows.items())} images, {len(classes)} classes")
-    return {"path": str(path), "images": sum(rows.values()), "classes": len(classes)}
+    rows = " + ".join(f"{len(part.labels)} {part.split or ''}".strip() for part in parts)
+    print(f"{path}: {rows} images, {len(classes)} classes")
+    return {"path": str(path), "images": sum(len(part.labels) for part in parts), "classes": len(classes)}
 
 
 def write_arrays(path: Path, parts: list[Part], classes: list[str]) -> None:

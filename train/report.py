@@ -105,6 +105,9 @@ def smoothed(values, weight: float = 0.6) -> list[float]:
     """Running mean with the given weight on what came before; the first values are not drawn towards nought."""
     found, mean, total = [], 0.0, 0.0
     for value in values:
+        if math.isnan(value):                    # an epoch that the budget ended before its first step
+            found.append(value)
+            continue
         mean, total = weight * mean + (1 - weight) * value, weight * total + (1 - weight)
         found.append(mean / total)
     return found

@@ -29,6 +29,7 @@ from train.standings import keep_best, line, row, write_standings
 from train.trial import new_trial, open_book, read_trials, run_process, run_trial, why
 
 CLOSING = 4.0                # seconds for the table and the picture, of the budget
+AROUND = 1.0                 # seconds that a trial takes beyond its own budget: its process, and ours
 WORTH = 0.9                  # of its share: a trial that has less left is not begun
 PIXELS = ("source", "split", "clean", "draw", "shards")
 
@@ -101,9 +102,9 @@ class Sweep:
         """(seconds for the whole sweep, those of each trial): a share, once given, stays, so that trials compare."""
         one, trials = self.book.get("share", parse_duration(self.recipe.train.budget)), self.plan.planned
         if not self.args.budget:
-            return trials * (one + 1) + CLOSING, one
+            return trials * (one + AROUND) + CLOSING, one
         budget = parse_duration(self.args.budget)
-        share = self.book.get("share", min(one, (budget - CLOSING) / trials))
+        share = self.book.get("share", min(one, (budget - CLOSING) / trials - AROUND))
         if share < 1:
             raise TrainingFault("--budget", f"of {budget:g} s leaves {max(share, 0):.1f} s for each of {trials} trials",
                                 "give more, or fewer trials")
