@@ -109,7 +109,8 @@ def _fault(recipe: Recipe, settings: dict) -> RecipeFault | None:
 def with_settings(recipe: Recipe, settings: dict) -> Recipe:
     """The recipe with {"table.key": value} laid over it."""
     tables = recipe_tables(recipe)
-    tables["model"] = {**tables["model"]["args"], "name": tables["model"]["name"]}     # as a recipe file has it
+    model = tables["model"]
+    tables["model"] = {**model.pop("args"), **model}                     # as a recipe file has it
     for name, value in settings.items():
         table, dot, key = name.partition(".")
         if dot and isinstance(tables.setdefault(table, {}), dict):
