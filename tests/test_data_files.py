@@ -108,7 +108,7 @@ def test_swept_before_and_behind(tmp_path):
 
 
 def test_a_folder_has_one_builder_at_a_time(tmp_path):
-    with only_one(tmp_path), pytest.raises(MachineFault, match="another build"), only_one(tmp_path):
+    with only_one(tmp_path), pytest.raises(MachineFault, match="another command"), only_one(tmp_path):
         pass
     with only_one(tmp_path):
         pass

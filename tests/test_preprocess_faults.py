@@ -137,7 +137,7 @@ def test_two_builds_at_once_in_one_folder(folder, augment, refused, tmp_path):
     (tmp_path / "shards").mkdir()
     with open(tmp_path / "shards" / ".lock", "w") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
-        assert "another build is writing here" in refused(images)
+        assert "another command is writing here" in refused(images)
     assert augment(images).code == 0
 
 

