@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from data.errors import UserFault
-from data.recipe import Draw
+from data.recipe import Augment, Draw
 from train.views import MeanOfViews, choose_views, seen
 
 
@@ -28,6 +28,7 @@ def test_the_recipes_chance_says_which_views_there_are():
     assert len(set(every)) == 54
     assert every[0] == (False, 0.0, 0, 0)
     assert choose_views(7, draw(flip=0.1, rotation=3)) == every[:7]
+    assert choose_views(54, draw(place=False), Augment(flip=0.1, rotation=3, crop=4)) == every
 
 
 def test_more_views_than_there_are_is_one_line():

@@ -48,7 +48,7 @@ def score(args) -> dict:
     if args.tta < 1:
         raise UserFault(f"--tta {args.tta}", "is no number of views", "give 1 or more")
     model, recipe, content = restore(args.model)
-    views = choose_views(args.tta, recipe.draw)
+    views = choose_views(args.tta, recipe.draw, recipe.augment)
     folder = args.shards or f"shards/{recipe.name}"
     if args.data:
         folder = _plain_view(args, recipe)

@@ -7,26 +7,28 @@ import torch
 from torch.nn import functional as F
 
 from data.errors import UserFault
-from data.recipe import Draw
+from data.recipe import Augment, Draw
 
 FARTHEST = 2                 # pixels up, down, left and right
 STEEPEST = 10.0              # degrees; and never more than half of what the recipe draws
 
 
-def choose_views(count: int, draw: Draw) -> list[tuple[bool, float, int, int]]:
-    """The first `count` of (mirrored, degrees, pixels down, pixels right) that the recipe's own chance may draw.
+def choose_views(count: int, draw: Draw, augment: Augment | None = None) -> list[tuple[bool, float, int, int]]:
+    """The first `count` of (mirrored, degrees, pixels down, pixels right) that the recipe's own chance may draw,
+    beforehand or on the device.
 
     The image as it is comes first, then each nearer view before the farther ones, and its mirror image after
     it. UserFault: the recipe's chance has fewer.
     """
-    turn = min(STEEPEST, draw.rotation / 2)
+    augment = augment or Augment()
+    turn = min(STEEPEST, max(draw.rotation, augment.rotation) / 2)
     turns = [(angle, 0, 0) for angle in ((turn, -turn) if turn else ())]
-    around = range(-FARTHEST, FARTHEST + 1) if draw.place else [0]
+    around = range(-FARTHEST, FARTHEST + 1) if draw.place or augment.crop else [0]
     shifts = sorted(itertools.product(around, around), key=lambda s: (s[0] ** 2 + s[1] ** 2, s))[1:]
     still = [(0.0, 0, 0), *turns, *((0.0, *s) for s in shifts)]
-    every = [(mirrored, *one) for one in still for mirrored in ((False, True) if draw.flip else (False,))]
+    every = [(mirrored, *one) for one in still for mirrored in ((False, True) if draw.flip or augment.flip else (False,))]
     if count > len(every):
-        raise UserFault(f"--tta {count}", f"the model's recipe (draw.flip, rotation, place) has {len(every)} views",
+        raise UserFault(f"--tta {count}", f"the model's recipe (flip, rotation, place, crop) has {len(every)} views",
                         f"ask for 1 to {len(every)}")
     return every[:count]
 
