@@ -26,7 +26,8 @@ def choose_views(count: int, draw: Draw, augment: Augment | None = None) -> list
     around = range(-FARTHEST, FARTHEST + 1) if draw.place or augment.crop else [0]
     shifts = sorted(itertools.product(around, around), key=lambda s: (s[0] ** 2 + s[1] ** 2, s))[1:]
     still = [(0.0, 0, 0), *turns, *((0.0, *s) for s in shifts)]
-    every = [(mirrored, *one) for one in still for mirrored in ((False, True) if draw.flip or augment.flip else (False,))]
+    mirrors = (False, True) if draw.flip or augment.flip else (False,)
+    every = [(mirrored, *one) for one in still for mirrored in mirrors]
     if count > len(every):
         raise UserFault(f"--tta {count}", f"the model's recipe (flip, rotation, place, crop) has {len(every)} views",
                         f"ask for 1 to {len(every)}")
