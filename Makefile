@@ -52,6 +52,9 @@ bench-augment: $(ENV) ## drawing copies beside the first project's way: DATA=fol
 bench-load: $(ENV) ## our engines beside a plain copy, a memory map, h5py and image files
 	$(PY) -m benchmarks.loading $(common)
 
+bench-peers: .venv-peers/.done ## our engines beside webdataset, streaming, litdata, spdl, DALI, …; an environment of its own
+	.venv-peers/bin/python -m benchmarks.peers $(common)
+
 bench-train: $(ENV) ## our loop beside one written by hand, and the time to the first step: [DEVICE=]
 	$(PY) -m benchmarks.training --parts loop startup $(call option,DEVICE,device) $(common)
 
@@ -101,6 +104,12 @@ datasets/sample.npz: | $(ENV)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
 	@touch $@
 
-.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-cold bench-train bundle bench-gpu plots folds models test test-slow lint clean
+.venv-peers/.done: benchmarks/peers.txt constraints.txt
+	$(PYTHON) -m venv .venv-peers
+	grep ^torch constraints.txt > .venv-peers/torch.txt
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-peers/torch.txt -r benchmarks/peers.txt
+	@touch $@
+
+.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bundle bench-gpu plots folds models test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

@@ -91,11 +91,11 @@ def growing(recipe, data, repeats: int) -> None:
 
 def workers(recipe, data, repeats: int) -> None:
     """Two workers beside one, in turn."""
-    many = with_draw(recipe, copies=700)
+    many = with_draw(recipe, copies=2000)
     ours(with_draw(recipe, copies=1), data, 2)                  # the pool's processes have begun
     one, two = zip(*((ours(many, data, 1)[0], ours(many, data, 2)[0]) for _ in range(repeats)), strict=True)
     for name, values in (("1 worker", one), ("2 workers", two)):
-        tell("augmenting, copies/s with workers", f"ours, {name}, {size(recipe.draw.canvas)}, 700 copies a page",
+        tell("augmenting, copies/s with workers", f"ours, {name}, {size(recipe.draw.canvas)}, 2,000 copies a page",
              values, statistics.median(values) / statistics.median(one))
 
 

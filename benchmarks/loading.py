@@ -126,13 +126,13 @@ def contenders(folder: Path, image, label) -> dict:
         "DataLoader over image files, 2 workers": loader(Files(found), Sampler(len(found), lists=True), 2)}
 
 
-def rate(epoch) -> float:
+def rate(epoch, at_most: float = AT_MOST) -> float:
     """Images/s of whole epochs, or of as much of one as fits."""
     images, start = 0, time.perf_counter()
     while time.perf_counter() - start < AT_LEAST:
         for _, label in epoch():
             images += len(label)
-            if time.perf_counter() - start > AT_MOST:
+            if time.perf_counter() - start > at_most:
                 break
     return images / (time.perf_counter() - start)
 
@@ -165,12 +165,12 @@ def measure(args) -> dict:
     return facts
 
 
-def tell(name: str, rates: dict, row_bytes: int) -> dict:
+def tell(name: str, rates: dict, row_bytes: int, question: str = "loading") -> dict:
     """Print and keep a row for each; its ratio is to the plain copy."""
     medians = {who: statistics.median(got) for who, got in rates.items()}
     copy = next(iter(medians.values()))
     for who, median in medians.items():
-        append(f"loading {name}, shuffled images/s", who, rates[who], median / copy)
+        append(f"{question} {name}, shuffled images/s", who, rates[who], median / copy)
         print(f"{name:9}  {who:41} {median:11,.0f} images/s  {median * row_bytes / 1e9:5.2f} GB/s "
               f"{median / copy:6.1%}")
     return medians

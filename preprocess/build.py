@@ -29,7 +29,7 @@ from data.split import duplicates, split_sources
 from preprocess.chance import PLAIN, chances
 from preprocess.draw import draw
 from preprocess.plan import ShardPlan, plan_shards
-from preprocess.scratch import PART, Part, clean_part, part_key
+from preprocess.scratch import Part, clean_part, part_key, part_size
 
 _TOGETHER = 512              # copies laid out at once
 
@@ -91,10 +91,11 @@ def _clean_all(recipe, source: Source, scratch: Path, workers: int):
     """(digests, sizes, faults, [(look, spread), …]), a row for each source."""
     key = part_key(recipe, source)
     reader = source.reader(scratch)
-    tasks = [(number, source.paths[number * PART:(number + 1) * PART])
-             for number in range(-(-len(source) // PART))]
-    facts = _run(((clean_part, (scratch, number, key, reader, paths, recipe)) for number, paths in tasks),
-                 workers, [len(paths) for _, paths in tasks], "clean", "img")
+    size = part_size(len(source))
+    tasks = [(number, first, source.paths[first:first + size])
+             for number, first in enumerate(range(0, len(source), size))]
+    facts = _run(((clean_part, (scratch, number, first, key, reader, paths, recipe)) for number, first, paths in tasks),
+                 workers, [len(paths) for *_, paths in tasks], "clean", "img")
     return ([d for f in facts for d in f.digests], [s for f in facts for s in f.sizes],
             [t for f in facts for t in f.faults], [x for f in facts for x in zip(f.looks, f.spreads, strict=True)])
 
@@ -126,7 +127,8 @@ def _draw_all(recipe, labels, good, plans: list[ShardPlan], out: Path, scratch: 
     """The facts of each planned shard; those on disk that still match are kept."""
     _check_room(recipe, plans, out)
     (out / INDEX).unlink(missing_ok=True)      # from here on the set is unfinished
-    tasks = ((draw_shard, (out, scratch, plan, good[plan.sources], labels[good[plan.sources]], recipe))
+    size = part_size(len(labels))
+    tasks = ((draw_shard, (out, scratch, size, plan, good[plan.sources], labels[good[plan.sources]], recipe))
              for plan in plans)
     return _run(tasks, workers, [len(plan.sources) for plan in plans], "draw", "row")
 
@@ -142,10 +144,10 @@ def _check_room(recipe, plans, out: Path) -> None:
                            "free some room, lower draw.copies or draw.canvas, or choose another --out")
 
 
-def draw_shard(out: Path, scratch: Path, plan: ShardPlan, positions, labels, recipe: Recipe) -> dict:
+def draw_shard(out: Path, scratch: Path, size: int, plan: ShardPlan, positions, labels, recipe: Recipe) -> dict:
     """Draw and write one shard, unless it is there.
 
-    positions (rows,): where in the listing, and so in `scratch`, each row's source lies.
+    positions (rows,): where in the listing, and so in `scratch`, `size` to a part, each row's source lies.
     """
     cv2.setNumThreads(1)
     known = finished_shard(out / plan.name, plan.attributes)
@@ -159,7 +161,7 @@ def draw_shard(out: Path, scratch: Path, plan: ShardPlan, positions, labels, rec
     else:
         views = PLAIN.times(len(positions))
     part = lru_cache(1)(lambda number: Part(scratch, number))
-    picture = lru_cache(1)(lambda position: part(position // PART).picture(position % PART))
+    picture = lru_cache(1)(lambda position: part(position // size).picture(position % size))
     order = np.argsort(positions, kind="stable")           # source by source, so each is opened once
     for rows in np.split(order, range(_TOGETHER, len(order), _TOGETHER)):
         draw([picture(p) for p in positions[rows].tolist()], views[rows], how, [image[row] for row in rows.tolist()])

@@ -21,7 +21,8 @@ from preprocess.draw import BROADER, Picture, picture
 from preprocess.look import look
 
 PENS = 1 + len(BROADER)      # slots of a source in the tables: as it is, and broader
-PART = 128                   # sources; about a second's work, whatever their size
+PARTS, LARGEST = 32, 128     # of a set, at least, so that all workers have their share; sources in a part, at most:
+                             # many small files take longer than many small pictures
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,13 @@ class Facts:
     spreads: list[float]     # deviation of the grey levels
 
 
-def clean_part(folder: Path, number: int, key: str, reader, paths: list[str], recipe: Recipe) -> Facts:
-    """Decode and clean sources number × PART …; read from disk if that was done under the same key."""
+def part_size(sources: int) -> int:
+    """How many of a set's sources are one part's: a function of their number, never of the workers'."""
+    return min(LARGEST, -(-sources // PARTS))
+
+
+def clean_part(folder: Path, number: int, first: int, key: str, reader, paths: list[str], recipe: Recipe) -> Facts:
+    """Decode and clean the sources from `first` on; read from disk if that was done under the same key."""
     cv2.setNumThreads(1)     # workers are processes: threads of OpenCV would fight over the cores
     known = read_facts(folder, number, key)
     if known:
@@ -43,7 +49,7 @@ def clean_part(folder: Path, number: int, key: str, reader, paths: list[str], re
     facts, pictures = Facts([], [], [], [], []), []
     for i, path in enumerate(paths):
         try:
-            pixels = load(reader, number * PART + i, path, recipe)
+            pixels = load(reader, first + i, path, recipe)
             pictures.append(picture(clean(pixels, recipe.clean, recipe.draw), recipe.draw))
             found = _digest(pixels), list(pixels.shape[:2]), "", *look(pixels)
         except BadPicture as bad:
@@ -125,7 +131,7 @@ class Part:
         """{"levels", "hulls", "frames"}: (rows sorted by their slot, where each slot's begin)."""
         with np.load(_files(self.folder, self.number)[1]) as z:
             tables = {name: z[name] for name in ("levels", "hulls", "frames")}
-        return {name: (table[:, 1:], np.searchsorted(table[:, 0], np.arange(PART * PENS + 1)).tolist())
+        return {name: (table[:, 1:], np.searchsorted(table[:, 0], np.arange(LARGEST * PENS + 1)).tolist())
                 for name, table in tables.items()}
 
     def _rows(self, name: str, slot: int) -> np.ndarray:

@@ -22,7 +22,7 @@ def part(folder, tables, tmp_path):
     place.mkdir()
 
     def make(key="k"):
-        return clean_part(place, 0, key, source.reader(place), source.paths, recipe)
+        return clean_part(place, 0, 0, key, source.reader(place), source.paths, recipe)
     return place, make, recipe
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future, wait
 import torch
 
 AHEAD = 3                    # groups of batches that are gathered before they are asked for
-GROUP_BYTES = 1 << 20        # small batches are gathered several at once: handing over to a thread costs
+GROUP_BYTES = 2 << 20        # small batches are gathered several at once: handing over to a thread costs
                              # as much as gathering 100 kB
 
 

@@ -1,0 +1,191 @@
+"""python -m benchmarks.peers: shuffled batches by what people install, beside our engines and a plain copy.
+
+The same images, the same two cores, page cache warm, repeats interleaved. Each loader lives in a process
+of its own, so that none's threads, forks or failures touch another; one that is not installed or fails
+costs a line. Before it is timed, an epoch of each is held against the set: every row once, with its label.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.loading import BATCH, copied, rate, tell
+from benchmarks.peer_loaders import FILES, prepare
+from benchmarks.peer_pipelines import BLOCKS, OURS, PEERS
+from benchmarks.synthetic import SHAPES, rows_of
+from data.command import parser, run
+
+MEGABYTES = (40, 120, 300)   # 53,000, 15,000, 2,000 rows: seconds for an epoch of the slow, eight batches at least
+ARRAYS = ("image.npy", "label.npy")
+AT_MOST = 1.2                # seconds of a repeat
+COPY = "a plain copy in memory, one core"
+HOW = ("in process", "1 worker", "2 workers")
+PATIENCE = 200               # seconds until a loader that does not answer is given up
+
+
+def check(epoch, image, label, lossless: bool) -> None:
+    """Hold an epoch against the rows: uint8 pictures of the right size, each once with its label.
+
+    Some leave out a last short batch a worker; JPEG (lossless=False) changes pixels, so there labels alone count.
+    """
+    def marks(pixels, kinds):
+        sums = np.asarray(pixels).reshape(len(kinds), -1).sum(1, dtype=np.int64) if lossless else kinds
+        return Counter(zip(np.asarray(sums).tolist(), np.asarray(kinds).tolist(), strict=True))
+    shape, got = image.shape[1:], Counter()
+    for pixels, kinds in epoch():
+        if str(pixels.dtype) != "torch.uint8" or sorted(pixels.shape[1:]) != sorted(shape) or len(pixels) != len(kinds):
+            raise ValueError(f"batches of {pixels.dtype} {tuple(pixels.shape)} where uint8 rows of {shape} are due")
+        got += marks(pixels, kinds)
+    want = marks(image, label)
+    extra, missing = (got - want).total(), (want - got).total()
+    if extra or missing >= 2 * BATCH:
+        raise ValueError(f"an epoch of {len(label)} rows lacks {missing} and has {extra} that are not due")
+
+
+class LeftOut(Exception):
+    """Why a loader is not in the table."""
+
+
+def serve(pipe, name: str, folder: Path, method: str) -> None:
+    """A loader's process: make its set, check an epoch, choose the faster number of workers, then time repeats."""
+    multiprocessing.set_start_method(method, force=True)     # or their workers would be spawned as this was
+    log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)                              # progress bars and warnings of ten packages
+    os.dup2(log, 2)
+    try:
+        peer, (image, label) = (OURS | PEERS)[name], (np.load(folder / file, mmap_mode="r") for file in ARRAYS)
+        opened, rows = peer.make(folder, image, label), slice(FILES if peer.files else None)
+        pipe.send(0)
+        pipe.recv()                              # until all have written theirs
+        tried = {}
+        for workers in peer.workers:
+            epoch = opened(workers)
+            if tried:
+                rate(epoch, AT_MOST)             # to warm up, as checking does for the first
+            else:                                # a fresh loader: DALI's shuffle buffer mixes later epochs
+                check(epoch, image[rows], label[rows], lossless=not peer.decodes or image.shape[3] == 1)
+            tried[rate(epoch, AT_MOST)] = workers, epoch
+        workers, epoch = tried.pop(max(tried))
+        del tried                                # and with it the workers of the slower
+        pipe.send(workers)
+        while pipe.recv():
+            pipe.send(rate(epoch, AT_MOST))
+    except EOFError:
+        pass
+    except BaseException as fault:               # whatever it is, the others go on
+        pipe.send(" ".join(f"{type(fault).__name__}: {fault}".split())[:200])
+
+
+class Child:
+    """A process that serves one loader."""
+
+    def __init__(self, name: str, folder: Path):
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, name, folder, multiprocessing.get_start_method()))
+        self.process.start()
+        theirs.close()
+
+    def ask(self) -> float:
+        """First its number of workers, then images/s of one repeat at a time."""
+        with contextlib.suppress(OSError):       # it is gone; `answer` says so
+            self.pipe.send(True)
+        return self.answer()
+
+    def answer(self) -> float:
+        if not self.pipe.poll(PATIENCE):
+            raise LeftOut(f"no answer within {PATIENCE} s")
+        try:
+            said = self.pipe.recv()
+        except EOFError:
+            self.process.join()
+            raise LeftOut(f"its process ended with {self.process.exitcode}") from None
+        if isinstance(said, str):
+            raise LeftOut(said)
+        return said
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.pipe.send(False)
+        self.process.join(10)
+        if self.process.is_alive():
+            self.process.terminate()
+            self.process.join()
+
+
+def time_all(folder: Path, image, repeats: int) -> dict:
+    """{who: images/s of each repeat}: the copy, ours, and the peers that run here."""
+    children = {name: Child(name, folder) for name in OURS | PEERS}
+    rates, named = {COPY: []}, {}
+
+    def leave_out(name, why):
+        print(f"{name}: left out: {why}")
+        children.pop(name).close()
+    try:
+        for step in Child.answer, Child.ask:     # all write at once; then each is tried alone
+            for name, child in list(children.items()):
+                try:
+                    named[name] = f"{name}, {HOW[step(child)]}"
+                except LeftOut as why:
+                    leave_out(name, why)
+            os.sync()                            # what was written shall not go to disk while others are timed
+        rates |= {named[name]: [] for name in children}
+        for _ in range(repeats):
+            rates[COPY].append(copied(image))
+            for name, child in list(children.items()):
+                try:
+                    rates[named[name]].append(child.ask())
+                except LeftOut as why:
+                    leave_out(name, why)
+                    del rates[named[name]]
+    finally:
+        for child in children.values():
+            child.close()
+    return rates
+
+
+def verdict(name: str, medians: dict) -> str:
+    """The closing line: how many times as fast as the fastest peer our engines are."""
+    mine = {who: rate for who, rate in medians.items() if who.startswith("ours")}
+    peers = {who: rate for who, rate in medians.items() if who not in mine and who != COPY}
+    mixing = {who: rate for who, rate in peers.items() if BLOCKS not in who}
+    if not mine or not mixing:
+        return f"{name:9}  nothing to compare"
+
+    def times(found):
+        best = max(found, key=found.get)
+        return " and ".join(f"{who.split(', ')[1]} engine is {rate / found[best]:.1f} times"
+                            for who, rate in mine.items()) + f" the fastest of what people install ({best})"
+    line = f"{name:9}  {times(mixing)}"
+    if max(peers, key=peers.get) not in mixing:  # its batches keep their rows for ever
+        line += f"; counting loaders that shuffle blocks and not rows: {times(peers)}"
+    return line
+
+
+def measure(args) -> dict:
+    facts = {}
+    for shape, megabytes in zip(SHAPES, MEGABYTES, strict=True):
+        name = "×".join(map(str, shape))
+        image, label = rows_of(shape, megabytes)
+        with tempfile.TemporaryDirectory(dir=".") as folder:
+            prepare(Path(folder), image, label)
+            rates = time_all(Path(folder), image, args.repeats)
+        medians = facts[name] = tell(name, rates, image[0].nbytes, "peers")
+        print(verdict(name, medians))
+    return facts
+
+
+def main(argv=None) -> int:
+    made = parser("python -m benchmarks.peers", "Time what people install to load images beside our engines.")
+    made.add_argument("--repeats", type=int, default=3)
+    return run(measure, made.parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
