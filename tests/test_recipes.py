@@ -1,0 +1,67 @@
+"""Every recipe that we ship can be read and built; the five systems walk their whole road on real data."""
+
+import subprocess
+import sys
+
+import pytest
+import train_helpers as t
+
+from data.recipe import read_recipe
+
+RECIPES = sorted((t.ROOT / "recipes").glob("*.toml"))
+SHARED = t.ROOT.parent / "shared"
+SQUEEZENET = SHARED / "weights/squeezenet1_0-deepcompression-imagenet.pth"
+PRETRAINED = (f"model.weights={SQUEEZENET}", "model.name=squeezenet1_0", 'model.freeze=["backbone"]')
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_a_recipe_is_a_page_to_learn_from(path):
+    lines = path.read_text().splitlines()
+    assert lines[0].startswith(f"# {path.stem}: ")
+    head = "".join(line for line in lines[:20] if line.startswith("#"))
+    assert f"recipes/{path.name}" in head or "make demo" in head
+    assert read_recipe(path).name == path.stem
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_a_recipes_network_fits_its_canvas(path):
+    from train.device import seen_size
+    from train.models import build_model
+    recipe = read_recipe(path)
+    if recipe.model.name == "wrn":               # 36 million parameters: as wide, not as deep
+        recipe.model.args["depth"] = 10
+    build_model(recipe.model.name, recipe.model.args, recipe.clean.channels, 3,
+                seen_size(recipe.draw.canvas, recipe.model.size))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("recipe", "data", "settings", "floor"), [
+    # scaled to a minute or two of two cores; chance is 3% of glyphs34, 10% of CIFAR-10, 50% of the pets,
+    # 20% of the letters
+    ("glyphs", "glyphs34.npz", ("train.epochs=2", "train.budget=100s"), 0.80),
+    ("glyphs_better", "glyphs34.npz", ("train.epochs=1", "draw.copies=1", "train.budget=100s"), 0.80),
+    ("cifar10_finetune", "cifar10_12k.npz",
+     (*PRETRAINED, "model.size=64", "train.epochs=2", "train.budget=100s"), 0.35),
+    ("photos2", "catsdogs", (*PRETRAINED, "draw.canvas=[128,128]", "model.normalise=imagenet", "train.lr=0.002",
+                             "train.epochs=3", "train.batch=50", "train.budget=100s"), 0.80),
+    ("photos2_better", "catsdogs", (f"model.weights={SQUEEZENET}", "draw.copies=1", "train.epochs=3",
+                                    "train.budget=100s"), 0.85),
+    ("letters5", "letters5", ("model.name=resnet18", "model.stem=published", "draw.canvas=[64,64]", "draw.copies=40",
+                              "train.batch=64", "train.epochs=2", "train.budget=100s"), 0.55),
+], ids=lambda v: v if isinstance(v, str) and "." not in v else "")
+def test_the_road_of_each_system(recipe, data, settings, floor, tmp_path):
+    if not SHARED.is_dir():
+        pytest.skip("needs shared/datasets, which a fresh checkout has not")
+
+    def run(*command):
+        ran = subprocess.run([sys.executable, "-m", *command, "--json"], cwd=tmp_path, env=t.environment(),
+                             capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr[-2000:]
+        return t.last_json(ran.stdout)
+
+    sets = [word for setting in settings for word in ("--set", setting)]
+    path = str(t.ROOT / f"recipes/{recipe}.toml")
+    run("preprocess", "--recipe", path, "--data", str(SHARED / "datasets" / data), *sets)
+    trained = run("train", "--recipe", path, *sets)
+    assert trained["seconds"] < trained["budget_seconds"]
+    assert run("train.score", "best.pth")["top1"] > floor
