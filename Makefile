@@ -70,8 +70,8 @@ bench-cold: $(ENV) ## an epoch read from a cold disk beside the disk's own rate 
 plots: $(ENV) ## docs/*.png out of benchmarks/results.tsv
 	$(PY) -m benchmarks.plots
 
-folds: $(ENV) ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= SET=]
-	$(PY) -m benchmarks.folds --recipe $(RECIPE) $(call option,DATA,data) $(call option,FOLDS,folds) $(call option,BUDGET,budget) $(common)
+folds: $(ENV) ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= TTA= RESUME=1 SET=]
+	$(PY) -m benchmarks.folds --recipe $(RECIPE) $(call option,DATA,data) $(call option,FOLDS,folds) $(call option,BUDGET,budget) $(call option,TTA,tta) $(if $(RESUME),--resume) $(common)
 
 models: $(ENV) ## the networks, with parameters and multiply-adds: [RECIPE= ALL=1 SET=]
 	$(PY) -m train.models $(if $(filter-out file,$(origin RECIPE)),--recipe '$(RECIPE)') $(if $(ALL),--all) $(common)
