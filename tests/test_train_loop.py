@@ -96,6 +96,21 @@ def test_a_plan_far_too_long_ends_before_its_budget_fully_annealed(shards, capsy
     assert load("runs/x/best.pth")["metrics"]["val_top1"] > (0.5 if seconds < 5 else 0)
 
 
+def test_an_epoch_that_ends_before_its_first_step_has_no_training_loss(shards, capsys, monkeypatch):
+    slow, evaluate = Slow(monkeypatch, 1.0), loop.evaluate
+
+    def long(*what):
+        slow.now = max(slow.now, 97.0)
+        return evaluate(*what)
+    monkeypatch.setattr(loop, "evaluate", long)
+    assert t.train(capsys, shards, "--budget", "100s", "--set", "train.epochs=1000").code == 0
+    with open("runs/x/metrics.csv", newline="") as f:
+        whole, empty = csv.DictReader(f)
+    assert whole["step"] == empty["step"] == "4"
+    assert float(whole["train_loss"]) > 0
+    assert empty["train_loss"] == empty["train_top1"] == "nan"
+
+
 def test_a_budget_too_small_for_a_step_is_refused(shards, capsys):
     assert "budget" in t.one_line(t.train(capsys, shards, "--budget", "0.2s"))
 

@@ -158,11 +158,13 @@ class Run:
         Stops at a loss that is not finite; foresees how long the end will take from `steps` since `began`.
         """
         at = self.position
+        if not at.batch:                         # an epoch that the budget ended before its first step
+            return math.nan, math.nan
         loss, right = self.seen[:at.batch].cpu().double().unbind(1)
         if not loss.isfinite().all():
             bad = at.step - at.batch + 1 + int(loss.isfinite().logical_not().nonzero()[0])
             raise TrainingFault(f"step {bad} of {self.steps}", "the loss is not finite", CURE)
-        mean, share = (v.sum().item() / max(1, at.batch) for v in (loss, right / self.batch))
+        mean, share = (v.mean().item() for v in (loss, right / self.batch))
         bar.set_postfix_str(f"epoch {at.epoch + 1} loss {mean:.3f}", refresh=False)
         if steps:
             # a forward pass costs about a third of a step; a half, to be safe, until one was measured
