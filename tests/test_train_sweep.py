@@ -98,6 +98,13 @@ def test_a_grid_is_every_combination_best_first(fake, sweep):
     assert "--device" not in fake.calls[0][0]
 
 
+def test_a_trial_finds_weights_that_the_recipe_names_from_here(fake, sweep, tmp_path):
+    Path("begin.pth").write_text("")
+    assert sweep("--grid", "train.lr=0.1", "model.weights=begin.pth,imagenet", "--out", "out").code == 0
+    assert [json.loads(path.read_text())["model"]["weights"] for path in sorted(Path("out").rglob("recipe.json"))] \
+        == [str(tmp_path / "begin.pth"), "imagenet"]
+
+
 def test_finished_trials_are_not_run_again_and_a_wider_grid_runs_the_new_ones(fake, sweep):
     assert sweep(*GRID).code == 0
     ran = sweep("--grid", "train.lr=0.1,0.5", "train.batch=16,32", "--json")

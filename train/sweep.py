@@ -159,6 +159,9 @@ class Sweep:
             recipe = with_settings(self.recipe, trial.settings)
         except RecipeFault as fault:             # each value is allowed, but not all of them together
             return str(fault)
+        weights = Path(recipe.model.weights)
+        if weights.is_file():                    # the trial's process stands in the trial's folder
+            recipe = replace(recipe, model=replace(recipe.model, weights=str(weights.resolve())))
         with publish(trial.folder / "recipe.json") as temporary:
             temporary.write_text(json.dumps(recipe_tables(recipe), indent=1) + "\n")
         folder = self.shards
