@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from data.recipe import Train
+from train.models.published import head_name
 from train.muon import Muon
 
 
@@ -11,10 +12,10 @@ def make_optimizer(model: nn.Module, how: Train) -> torch.optim.Optimizer:
     """Biases and normalisation have one axis and are not decayed (Goyal et al., 2017, arXiv:1706.02677); all
     but the head learns at `how.backbone_lr` times the rate. Frozen weights are left out."""
     weights = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    head = weights[-1][0].partition(".")[0]
+    head = head_name(model)
     groups = {}
     for name, p in weights:
-        share = 1.0 if name.partition(".")[0] == head else how.backbone_lr
+        share = 1.0 if name.startswith(f"{head}.") else how.backbone_lr
         decay = how.weight_decay if p.ndim > 1 else 0.0
         groups.setdefault((share, decay), []).append(p)
     groups = [{"params": params, "weight_decay": decay, "share": share} for (share, decay), params in groups.items()]
@@ -33,4 +34,4 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
 
 def shorten(model: nn.Module, longest: float) -> None:
     """Scale all gradients together to a length of `longest` at most (Pascanu et al., 2013, arXiv:1211.5063)."""
-    nn.utils.clip_grad_norm_(model.parameters(), longest, foreach=True)
+    nn.utils.clip_grad_norm_(model.parameters(), longest)
