@@ -118,8 +118,10 @@ def test_a_budget_too_small_for_a_step_is_refused(shards, capsys):
 def test_a_refused_budget_does_not_cost_the_run_before(shards, capsys):
     assert t.train(capsys, shards).code == 0
     before = t.Path("runs/x/best.pth").read_bytes()
+    t.Path("best.pth").write_text("another run's")
     t.one_line(t.train(capsys, shards, "--budget", "0.2s"))
     assert t.Path("runs/x/best.pth").read_bytes() == before
+    assert t.Path("best.pth").read_text() == "another run's"
 
 
 def test_an_interrupt_is_told_even_where_no_picture_can_be_left(shards, capsys, monkeypatch):

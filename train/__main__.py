@@ -67,8 +67,9 @@ def train(args, started: float) -> dict:
         if not run_.position.done:
             run_.fit()
     except BaseException:
-        with contextlib.suppress(UserFault, OSError):     # a full disk too: what stopped the run is what is told
-            _leave(out, run_.position.history)
+        if run_.position.step:                   # else what lies in `out` is an earlier run's
+            with contextlib.suppress(UserFault, OSError):     # a full disk too: what stopped the run is what is told
+                _leave(out, run_.position.history)
         raise
     _leave(out, run_.position.history)
     if not (out / "best.pth").exists():          # of a finished run, and moved away since
