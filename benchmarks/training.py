@@ -9,6 +9,7 @@ startup: `python -m train --help`, and from the command to the end of the first 
 import dataclasses
 import itertools
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from benchmarks import rows
 from data.command import parser, run
 from data.errors import RecipeFault
 
+ROOT = Path(__file__).resolve().parent.parent
 CANVAS, CLASSES = (90, 90), 52
 PARTS, MODES = ("loop", "startup"), ("none", "default", "reduce-overhead", "max-autotune")
 AT_LEAST = 0.5               # seconds of a repeat: whole epochs until then
@@ -177,12 +179,14 @@ def time_startup(args, folder: Path) -> dict:
     device = ["--device", args.device] if args.device else []
     command = [sys.executable, "-m", "train", "--shards", folder / "few", "--out", folder / "run", "--json",
                "--set", "train.epochs=1", *device]
+    # there, or the random set's best.pth would come to lie in the place of yours
+    path = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
     helps, firsts, where = [], [], rows.cpu()
     for _ in range(args.repeats):
         start = time.perf_counter()
         subprocess.run([sys.executable, "-m", "train", "--help"], stdout=subprocess.DEVNULL, check=True)
         helps.append(time.perf_counter() - start)
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=folder, env=path, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RecipeFault("python -m train", "did not run", done.stderr.strip()[-300:])
         facts = json.loads(done.stdout)
