@@ -37,13 +37,13 @@ report: $(ENV) $(if $(DATA),,$(filter datasets/sample.npz,datasets/$(NAME).npz))
 train: $(ENV) $(SHARDS)/dataset.json ## shards → runs/<recipe>/ and best.pth: RECIPE= [BUDGET= RESUME=1 DEVICE= SET=]
 	$(PY) -m train --recipe $(RECIPE) --shards $(SHARDS) --out $(OUT) $(call option,BUDGET,budget) $(call option,DEVICE,device) $(if $(RESUME),--resume) $(common)
 
-score: $(ENV) $(filter best.pth,$(MODEL)) ## where a model is right and wrong: MODEL=best.pth [DATA=folder TTA=8]
-	$(PY) -m train.score $(MODEL) $(if $(DATA),--data '$(DATA)') $(call option,TTA,tta) $(call option,DEVICE,device) $(common)
+score: $(ENV) $(filter best.pth,$(MODEL)) ## where a model is right and wrong: MODEL=best.pth [DATA=folder or SHARDS= TTA=8 DEVICE=]
+	$(PY) -m train.score $(MODEL) $(if $(DATA),--data '$(DATA)',$(if $(filter-out file,$(origin SHARDS)),--shards '$(SHARDS)')) $(call option,TTA,tta) $(call option,DEVICE,device) $(common)
 
-bench: $(ENV) $(SHARDS)/dataset.json ## time loader settings on your shards: RECIPE= [DEVICE= SET=]
-	$(PY) -m train.bench --recipe $(RECIPE) --shards $(SHARDS) $(call option,DEVICE,device) $(common)
+bench: $(ENV) $(SHARDS)/dataset.json ## time loader settings on your shards: RECIPE= [BUDGET= DEVICE= SET=]
+	$(PY) -m train.bench --recipe $(RECIPE) --shards $(SHARDS) $(call option,BUDGET,budget) $(call option,DEVICE,device) $(common)
 
-sweep: $(ENV) $(SHARDS)/dataset.json ## a grid or search over recipe keys: RECIPE= GRID="train.lr=0.001,0.002" or SEARCH="train.lr=1e-4..1e-2" [TRIALS=20 BUDGET=]
+sweep: $(ENV) $(SHARDS)/dataset.json ## a grid or search over recipe keys: RECIPE= GRID="train.lr=0.001,0.002" or SEARCH="train.lr=1e-4..1e-2" [TRIALS=20 PRUNER= BUDGET= DATA= DEVICE=]
 	$(PY) -m train.sweep --recipe $(RECIPE) --shards $(SHARDS) --out $(OUT)-sweep $(if $(GRID),--grid $(foreach g,$(GRID),'$(g)')) $(if $(SEARCH),--search $(foreach g,$(SEARCH),'$(g)')) $(call option,TRIALS,trials) $(call option,PRUNER,pruner) $(call option,BUDGET,budget) $(call option,DATA,data) $(call option,DEVICE,device) $(common)
 
 bench-augment: $(ENV) ## drawing copies beside the first project's way: DATA=folder

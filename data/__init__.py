@@ -1,4 +1,4 @@
-"""Ground floor: what both stages share. numpy and h5py only; imports neither room above it.
+"""Ground floor: what both stages share. numpy and h5py (torchvision by one door); imports neither room above it.
 
 Read in this order: `errors` (what can be wrong with what the user gave), `settings` and `recipe`
 (a TOML file becomes frozen dataclasses), `source` (labelled images, one at a time), `split`

@@ -1,7 +1,7 @@
 """A recipe: one TOML file that says how a set is made and how a model is trained on it.
 
-Every key, its unit, its bounds and its default stand here. `recipes/sample.toml` is the same list
-as a page to learn from. Both stages read the same file; the trainer follows the preprocessing
+Every key, its unit, its bounds and its default stand here. `recipes/sample.toml` is a page to learn
+the common ones from. Both stages read the same file; the trainer follows the preprocessing
 tables that the shards carry, since those are what the pixels went through.
 """
 

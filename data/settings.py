@@ -7,7 +7,7 @@ A setting is a dataclass field made with `setting`, which also says what values 
         lr: float = setting(0.002, above=0)          # peak learning rate
 
 Types that a field may have: bool, int, float, str, `int | float`, `tuple[float, float]`,
-`tuple[int, int]`, `tuple[str, ...]`, and `dict` for arguments that another room checks.
+`tuple[int, int]`, `tuple[str, ...]`, tuples of such tuples, and `dict` for arguments that another room checks.
 """
 
 import difflib
