@@ -288,6 +288,8 @@ def test_a_mirror_larger_than_the_image_is_refused():
     with pytest.raises(RecipeFault, match="18 at most"):
         made(Settings(crop=19, border="reflect"))
     ran(made(Settings(crop=18, border="reflect")), *images())
+    with pytest.raises(RecipeFault, match="blur"):
+        make_augment(Settings(blur=1.0), (2, 20), torch.device("cpu"), 0)
 
 
 def test_it_compiles_without_a_break():

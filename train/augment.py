@@ -10,7 +10,7 @@ import torch
 
 from data.errors import RecipeFault
 from data.recipe import Augment as Settings
-from train.warp import affine, blur, crop, outside
+from train.warp import BLUR, affine, blur, crop, outside
 
 _STREAM = 5                  # keeps these generators apart from those of split, plan, order and sampling (1 … 4)
 _COLUMNS = ("shift_y", "shift_x", "flip", "angle", "move_y", "move_x", "scale", "blur", "sigma", "brightness",
@@ -23,11 +23,14 @@ _QUANTILES = 4096
 def make_augment(how: Settings, shape, device: torch.device, seed: int) -> "Augment | None":
     """None: nothing is asked for, and nothing is done. `shape` (H, W) of the images, as the network sees them.
 
-    RecipeFault: a crop that mirrors more than the image holds.
+    RecipeFault: a crop, or a blur, that mirrors more than the image holds.
     """
     if how.border == "reflect" and how.crop >= min(shape):
         raise RecipeFault("[augment] crop", f"of {how.crop} pixels mirrors more than an image of {shape[0]}×{shape[1]}",
                           f"give {min(shape) - 1} at most, or border = \"zero\"")
+    if how.blur and min(shape) <= BLUR // 2:
+        raise RecipeFault("[augment] blur", f"takes {BLUR}×{BLUR} pixels of an image of {shape[0]}×{shape[1]}",
+                          "leave it out, or raise model.size")
     if not any((how.crop, how.flip, how.rotation, how.translate, how.scale != (1.0, 1.0), how.blur, how.brightness,
                 how.contrast, how.erase, how.cutmix, how.mixup)):
         return None
