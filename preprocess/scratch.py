@@ -79,9 +79,9 @@ def _digest(pixels: np.ndarray) -> str:
 
 
 def part_key(recipe: Recipe, source) -> str:
-    """What the cleaned pictures depend on: the files as they are now, and the recipe."""
+    """What a part depends on: the files as they are now, the recipe, and how many are one part's."""
     return digest_of([PIXELS_VERSION, asdict(recipe.clean), asdict(recipe.draw), recipe.source.max_pixels,
-                      source.paths, source.stamps])
+                      part_size(len(source.paths)), source.paths, source.stamps])
 
 
 def _files(folder: Path, number: int) -> tuple[Path, Path]:
