@@ -66,6 +66,12 @@ def refused(path, **how) -> str:
     return line
 
 
+def test_text_is_refused_whatever_it_begins_with(tmp_path):
+    for first in range(256):                     # each another instruction of a pickle's
+        (tmp_path / "text.pth").write_bytes(bytes([first]) + b"unk")
+        refused(tmp_path / "text.pth", match="checkpoint")
+
+
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_a_pickle_is_never_executed(tmp_path, protocol):
     made, path = tmp_path / "made", tmp_path / "evil.pth"
