@@ -1,5 +1,6 @@
 """Rows of a split's shards into buffers that the caller owns."""
 
+import math
 import os
 import zlib
 from collections.abc import Iterator
@@ -87,4 +88,5 @@ class Reader:
 
 def _items(rows: np.ndarray) -> np.ndarray:
     """(n, H, W, C) as (n,) items of H·W·C bytes: NumPy then moves a row at a time, not a run of pixels."""
-    return rows.reshape(len(rows), -1).view(f"V{rows[0].nbytes}")[:, 0]
+    size = math.prod(rows.shape[1:])             # not −1: there may be no rows
+    return rows.reshape(len(rows), size).view(f"V{size}")[:, 0]
