@@ -23,7 +23,7 @@ RECIPE = Path(__file__).parent.parent / "recipes/cifar10_finetune.toml"
 
 def settings(args) -> list[str]:
     return [f"model.weights={Path(args.weights).resolve()}", "model.name=squeezenet1_0", 'model.freeze=["backbone"]',
-            f"model.size={args.size}", f"train.epochs={args.epochs}", "train.budget=1h"]
+            f"model.size={args.size}", f"train.epochs={args.epochs}", f"train.lr={args.lr}", "train.budget=1h"]
 
 
 def ours(args) -> tuple[float, float]:
@@ -61,7 +61,7 @@ def by_hand(args) -> tuple[float, float]:
     model.load_state_dict(torch.load(args.weights, weights_only=True))
     model.classifier[1] = torch.nn.Conv2d(512, len(arrays["classes"]), 1)
     model.features.requires_grad_(False)
-    optimizer = torch.optim.SGD(model.classifier.parameters(), lr=0.01, momentum=0.9)
+    optimizer = torch.optim.SGD(model.classifier.parameters(), lr=args.lr, momentum=0.9)
     scheduler = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda epoch: 0.05 if epoch >= args.epochs / 2 else 0.5 if epoch >= args.epochs / 4 else 1.0)
     for _ in range(args.epochs):
@@ -99,6 +99,8 @@ def main(argv=None) -> int:
     made.add_argument("--weights", required=True, help="torchvision's squeezenet1_0, a state dict")
     made.add_argument("--size", type=int, default=128, help="pixels that the network sees (default: 128)")
     made.add_argument("--epochs", type=int, default=4)
+    made.add_argument("--lr", type=float, default=0.001, help="SGD; at the recipe's 0.01 the last ReLU of a SqueezeNet "
+                      "dies (default: 0.001)")
     return run(measure, made.parse_args(argv))
 
 
