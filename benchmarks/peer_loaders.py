@@ -5,7 +5,6 @@ it needs there, and returns `open(workers)`, which returns a function that makes
 label) batches of uint8 tensors. Pixels are raw wherever a format holds them, which is kindest to it.
 """
 
-import sys
 import tarfile
 from functools import partial
 from io import BytesIO
@@ -16,6 +15,7 @@ import numpy as np
 
 from benchmarks.loading import BATCH, ByBlock, PerItem, Sampler
 from benchmarks.synthetic import write_files, write_set
+from data.vision import torchvision
 
 FILES = 10_000               # rows that are also kept as one file each; a hundred thousand say nothing more
 
@@ -78,24 +78,11 @@ def open_grey(path):
 
 def image_folder(folder, image, label):
     """DataLoader(ImageFolder, shuffle=True); bytes stay bytes, without the floats of ToTensor."""
-    let_torchvision_import()
+    torchvision()
     from torchvision.datasets import ImageFolder
     from torchvision.transforms import PILToTensor
     grey = {"loader": open_grey} if image.shape[3] == 1 else {}      # its own loader makes RGB of all
     return loaders(ImageFolder(folder / "files", PILToTensor(), **grey), batch_size=BATCH, shuffle=True)
-
-
-def let_torchvision_import():
-    """Where torch is built for the CPU alone, torchvision's operators do not load: declare what it then lacks."""
-    import torch
-    try:
-        import torchvision  # noqa: F401
-    except RuntimeError:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        kept = let_torchvision_import.kept = torch.library.Library("torchvision", "DEF")  # lasts as long as it is kept
-        kept.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        kept.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
 def write_tars(folder, image, label) -> None:
@@ -131,7 +118,7 @@ def webdataset(folder, image, label):
 
 def streaming(folder, image, label):
     """MDS shards of 64 MB with an array column of fixed type and shape; py1e, its default, shuffles ("Shuffling")."""
-    let_torchvision_import()                                         # it imports it
+    torchvision()                                                    # it imports it
     from streaming import MDSWriter, StreamingDataLoader, StreamingDataset
     columns = {"x": "ndarray:uint8:" + ",".join(map(str, image.shape[1:])), "y": "int"}
     with MDSWriter(out=str(folder / "mds"), columns=columns) as out:
