@@ -69,8 +69,7 @@ class Run:
         self.objective = compiled(self, self.row_shape)
         self.clock.begin()
         if self.clock.progress(0, 1) >= 1:
-            raise TrainingFault("--budget", f"of {self.clock.budget:g} s is spent before the first step "
-                                f"({self.clock.elapsed():.1f} s)", "give more")
+            raise self._spent()
         if not self.position.step:               # what an earlier run left must not be taken for this one's
             for name in ("last.pth", "best.pth", "metrics.csv", "curves.png"):
                 (self.out / name).unlink(missing_ok=True)
@@ -94,7 +93,17 @@ class Run:
     def _epoch(self, interrupted, bar) -> None:
         """The rest of the epoch under way, its evaluation and its checkpoints."""
         t = self._steps(interrupted, bar)
-        self._close_epoch(t, bar)
+        if self.position.batch:
+            self._close_epoch(t, bar)
+        elif self.position.step:                 # the budget ended with the epoch before
+            self.position.done = True
+            keep(self)
+        else:
+            raise self._spent()
+
+    def _spent(self) -> TrainingFault:
+        return TrainingFault("--budget", f"of {self.clock.budget:g} s is spent before the first step "
+                             f"({self.clock.elapsed():.1f} s)", "give more")
 
     def _steps(self, interrupted, bar) -> float:
         """The steps of the rest of the epoch, or as many as the budget has; progress after them, 0 … 1."""
@@ -158,8 +167,6 @@ class Run:
         Stops at a loss that is not finite; foresees how long the end will take from `steps` since `began`.
         """
         at = self.position
-        if not at.batch:                         # an epoch that the budget ended before its first step
-            return math.nan, math.nan
         loss, right = self.seen[:at.batch].cpu().double().unbind(1)
         if not loss.isfinite().all():
             bad = at.step - at.batch + 1 + int(loss.isfinite().logical_not().nonzero()[0])
