@@ -33,8 +33,7 @@ def main(argv=None, started: float | None = None) -> int:
 
 
 def train(args, started: float) -> dict:
-    from data.files import make_folder
-    from data.recipe import parse_duration
+    from data.files import make_folder, only_one
     from data.shard import open_set
     if not args.recipe and not args.shards:
         raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
@@ -47,6 +46,12 @@ def train(args, started: float) -> dict:
         raise MachineFault("best.pth", "is a folder, where the model comes to lie", "move it away")
     recipe = _with_shards(asked, shards)
     out = make_folder(args.out or f"runs/{recipe.name}")
+    with only_one(out):
+        return _train_in(out, recipe, shards, args, started)
+
+
+def _train_in(out: Path, recipe, shards, args, started: float) -> dict:
+    from data.recipe import parse_duration
     budget = parse_duration(args.budget) if args.budget else parse_duration(recipe.train.budget)
     last = _last(out, recipe, shards) if args.resume else None
 
