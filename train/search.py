@@ -65,7 +65,9 @@ class Search:
             settings = self._again.pop(0)
             self._study.enqueue_trial({key.name: _stored(key, settings[key.name]) for key in self._keys})
         self._trial, self._reported = self._study.ask(), 0
-        return {key.name: self._suggested(key) for key in self._keys}
+        settings = {key.name: self._suggested(key) for key in self._keys}
+        self._last = settings.get("train.epochs", self._epochs)
+        return settings
 
     def _suggested(self, key: Key):
         if key.choices:                          # Optuna takes no lists: all choices as JSON
@@ -78,7 +80,7 @@ class Search:
         for epoch in range(self._reported, len(history)):
             self._trial.report(history[epoch], epoch + 1)
         news, self._reported = len(history) > self._reported, len(history)
-        return bool(news and len(history) < self._epochs and self._trial.should_prune())
+        return bool(news and len(history) < self._last and self._trial.should_prune())
 
     def tell(self, trial: Trial) -> None:
         states = self._optuna.trial.TrialState
