@@ -1,7 +1,7 @@
 """python -m benchmarks.bundle shards.tar recipes/a.toml …: recipes and their shards as one small file.
 
 For a machine that has a graphics card and neither network nor OpenCV: `python -m benchmarks.gpu shards.tar`
-unpacks it. A set that several recipes train on is packed once.
+unpacks it. A set that several recipes train on is packed once; a file of pretrained weights goes along.
 """
 
 import json
@@ -27,21 +27,25 @@ def pack(args) -> dict:
     found, sets = {}, {}
     for text in args.recipes:
         path, _, folder = text.partition("=")
-        recipe = read_recipe(path)
+        recipe = read_recipe(path, args.set)
         if recipe.name in found:
             raise RecipeFault(path, f"is a second recipe of the name '{recipe.name}'", "rename one")
         shards = open_set(folder or f"shards/{recipe.name}")
         sets[shards.index["digest"]] = shards
-        found[recipe.name] = (Path(path), shards.index["digest"])
+        found[recipe.name] = (Path(path), shards.index["digest"], _weights(path, recipe.model.weights))
     places = {digest: f"sets/{number}" for number, digest in enumerate(sets)}
-    about = {"recipes": {name: places[digest] for name, (_, digest) in found.items()}, "commit": rows.commit()}
+    about = {"recipes": {name: places[digest] for name, (_, digest, _) in found.items()},
+             "weights": {name: f"weights/{name}.pth" for name, (_, _, weights) in found.items() if weights},
+             "commit": rows.commit()}
     with publish(args.bundle) as temporary:
         with _compressed(temporary, sets.values()) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
             for digest, shards in sets.items():
                 for file in ["dataset.json", *(s["name"] for s in shards.index["shards"])]:
                     tar.add(shards.folder / file, f"{places[digest]}/{file}")
-            for name, (path, _) in found.items():
+            for name, (path, _, weights) in found.items():
                 tar.add(path, f"recipes/{name}.toml")
+                if weights:
+                    tar.add(weights, about["weights"][name])
             index = Path(f"{temporary}.json")
             index.write_text(json.dumps(about))
             tar.add(index, INDEX)
@@ -54,6 +58,14 @@ def pack(args) -> dict:
     return {"bytes": size, "recipes": list(found)}
 
 
+def _weights(recipe, weights: str) -> Path | None:
+    """The file; what would be downloaded cannot be on a machine without a network."""
+    if weights and not Path(weights).is_file():
+        raise RecipeFault(recipe, f"begins with the weights '{weights}', which are no file that could be packed",
+                          "give --set model.weights=FILE.pth")
+    return Path(weights) if weights else None
+
+
 def _compressed(path, sets):
     """A file that xz packs; colour is packed as differences to the neighbouring pixel, which is a fifth smaller."""
     colour = all(s.row_shape[2] == 3 for s in sets)
@@ -61,15 +73,16 @@ def _compressed(path, sets):
     return lzma.open(path, "w", filters=[{"id": lzma.FILTER_DELTA, "dist": 3}, *filters] if colour else filters)
 
 
-def unpack(path, folder: Path) -> tuple[dict[str, tuple[Path, Path]], str]:
-    """({recipe's name: (its file, folder of its shards)}, the commit it was packed at)."""
+def unpack(path, folder: Path) -> tuple[dict[str, tuple[Path, Path, list[str]]], str]:
+    """({recipe's name: (its file, folder of its shards, settings it needs there)}, the commit it was packed at)."""
     shutil.rmtree(folder, ignore_errors=True)
     try:
         with tarfile.open(path) as tar:
             tar.extractall(folder, filter="data")
         about = json.loads((folder / INDEX).read_text())
-        return ({name: (folder / f"recipes/{name}.toml", folder / place) for name, place in about["recipes"].items()},
-                about["commit"])
+        settings = {name: [f"model.weights={folder / file}"] for name, file in about["weights"].items()}
+        return ({name: (folder / f"recipes/{name}.toml", folder / place, settings.get(name, []))
+                 for name, place in about["recipes"].items()}, about["commit"])
     except FileNotFoundError:
         raise ShardFault(path, "does not exist or is no bundle", "pack one: python -m benchmarks.bundle") from None
     except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError, LookupError, TypeError) as error:

@@ -64,9 +64,9 @@ class Session:
 def train(session: Session, bundle: dict, where: str) -> dict:
     """Each recipe for real, with what --set says, and its score."""
     from data.recipe import parse_duration, read_recipe
-    sets = [a for s in session.args.set for a in ("--set", s)]
     facts, until = {}, time.monotonic() + session.args.train_share * session.left()
-    for number, (name, (recipe, shards)) in enumerate(bundle.items()):
+    for number, (name, (recipe, shards, settings)) in enumerate(bundle.items()):
+        sets = [word for setting in (*settings, *session.args.set) for word in ("--set", setting)]
         share = (until - time.monotonic()) / (len(bundle) - number) - (0 if session.args.quick else 8)   # its score
         budget = min(share, parse_duration(read_recipe(recipe).train.budget))
         trained = session.command(f"train-{name}", "train", "--recipe", recipe, "--shards", shards, "--budget",
@@ -103,7 +103,7 @@ def loop(session: Session, bundle: dict, where: str) -> dict:
 def load(session: Session, bundle: dict, where: str) -> dict | None:
     """Loader settings on the largest set of the bundle."""
     from data.shard import read_index
-    shards = max((shards for _, shards in bundle.values()), key=lambda s: read_index(s)["rows"]["train"])
+    shards = max((shards for _, shards, _ in bundle.values()), key=lambda s: read_index(s)["rows"]["train"])
     quick = QUICK["load"] if session.args.quick else ("--budget", f"{max(1, min(60, session.left() - 45)):.0f}s")
     found = session.command("load", "train.bench", "--shards", shards, *quick)
     for row in found["rows"] if found else ():

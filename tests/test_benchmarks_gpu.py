@@ -44,6 +44,19 @@ def test_a_bundle_gives_back_what_was_packed_each_set_once(tmp_path):
     assert open_set(found["second"][1]).rows("train") == open_set(shards).rows("train")
 
 
+def test_weights_go_along_and_those_of_a_name_are_refused(tmp_path, capsys):
+    packed(tmp_path)
+    (tmp_path / "own.pth").write_bytes(b"weights")
+    words = ["shards.tar", f"first.toml={tmp_path / 'set'}", "--set"]
+    assert bundle.main([*words, "model.weights=own.pth"]) == 0
+    found, _ = bundle.unpack("shards.tar", tmp_path / "there")
+    (setting,), there = found["first"][2], tmp_path / "there/weights/first.pth"
+    assert setting == f"model.weights={there}"
+    assert there.read_bytes() == b"weights"
+    capsys.readouterr()
+    assert "FILE.pth" in t.one_line(t.Ran(bundle.main([*words, "model.weights=imagenet"]), *capsys.readouterr()))
+
+
 def test_a_bundle_too_large_is_refused_and_not_left(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bundle, "AT_MOST", 1000)
     code, path, _ = packed(tmp_path)
