@@ -58,8 +58,8 @@ bench-peers: .venv-peers/.done ## our engines beside webdataset, streaming, litd
 bench-train: $(ENV) ## our loop beside one written by hand, and the time to the first step: [DEVICE=]
 	$(PY) -m benchmarks.training --parts loop startup $(call option,DEVICE,device) $(common)
 
-bundle: $(ENV) ## recipes and their shards as one file of 60 MB at most: BUNDLE=shards.tar RECIPES="a.toml b.toml=shards/b"
-	$(PY) -m benchmarks.bundle $(BUNDLE) $(or $(RECIPES),$(RECIPE))
+bundle: $(ENV) ## recipes and their shards as one file of 60 MB at most: BUNDLE=shards.tar RECIPES="a.toml b.toml=shards/b" [SET=]
+	$(PY) -m benchmarks.bundle $(BUNDLE) $(or $(RECIPES),$(RECIPE)) $(sets)
 
 bench-gpu: $(ENV) ## train a bundle and time loop, loaders and start in under ten minutes: BUNDLE=shards.tar [BUDGET= DEVICE=]
 	$(PY) -m benchmarks.gpu $(BUNDLE) $(call option,BUDGET,budget) $(call option,DEVICE,device) $(common)
@@ -72,6 +72,9 @@ plots: $(ENV) ## docs/*.png out of benchmarks/results.tsv
 
 folds: $(ENV) ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= TTA= RESUME=1 SET=]
 	$(PY) -m benchmarks.folds --recipe $(RECIPE) $(call option,DATA,data) $(call option,FOLDS,folds) $(call option,BUDGET,budget) $(call option,TTA,tta) $(if $(RESUME),--resume) $(common)
+
+compare: $(ENV) ## recipes side by side on the same images, same budget: RECIPES="a.toml b.toml" DATA= [BUDGET= TTA= RESUME=1 SET=]
+	$(PY) -m benchmarks.compare $(or $(RECIPES),$(RECIPE)) $(call option,DATA,data) $(call option,BUDGET,budget) $(call option,TTA,tta) $(if $(RESUME),--resume) $(common)
 
 models: $(ENV) ## the networks, with parameters and multiply-adds: [RECIPE= ALL=1 SET=]
 	$(PY) -m train.models $(if $(filter-out file,$(origin RECIPE)),--recipe '$(RECIPE)') $(if $(ALL),--all) $(common)
@@ -110,6 +113,6 @@ datasets/sample.npz: | $(ENV)
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-peers/torch.txt -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bundle bench-gpu plots folds models test test-slow lint clean
+.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bundle bench-gpu plots folds compare models test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
