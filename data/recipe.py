@@ -16,7 +16,7 @@ from pathlib import Path
 from data.errors import RecipeFault
 from data.settings import fill, nearest, override, setting
 
-PIXELS_VERSION = 3   # raised when the same recipe comes to draw other pixels: old shards are remade
+PIXELS_VERSION = 4   # raised when the same recipe comes to draw other pixels: old shards are remade
 
 
 @dataclass(frozen=True)

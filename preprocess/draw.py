@@ -3,8 +3,9 @@
 A copy is one affine warp from a level of a Lanczos pyramid, into the box around its hull, and one change of
 contrast. Shrinking is done by Pillow, which prefilters, once per level; the warp is bilinear from a level
 finer than the copy, which is nearer to the truth than Lanczos from a level as large, and six times faster
-(benchmarks/log.md). The copies of many sources are laid out together, so that Python's share of one is little
-more than its calls of OpenCV. Broader pens are written once per source too, at full size, where a brush is round.
+(benchmarks/log.md); where pixels fall on pixels they are copied as they are. The copies of many sources are
+laid out together, so that Python's share of one is little more than its calls of OpenCV. Broader pens are
+written once per source too, at full size, where a brush is round.
 """
 
 import math
@@ -46,8 +47,10 @@ class Picture:
         draw([self], view.times(1), how, out)
         return out[0]
 
-    def level(self, scale: float) -> np.ndarray:
-        """The smallest level that is fine enough for copies of this scale."""
+    def level(self, scale: float, exact: bool = False) -> np.ndarray:
+        """The smallest level that is fine enough for copies of this scale; `exact`: the picture itself."""
+        if exact:
+            return next((level for level in self.levels if level.shape[:2] == self.size), self.levels[0])
         need = _FINER * scale * max(self.size) * 0.999
         return next((level for level in reversed(self.levels) if max(level.shape) >= need), self.levels[0])
 
@@ -78,7 +81,8 @@ def lay_out(pictures: list[Picture], views: View, how: Draw):
     pictures = [p.broader[pen - 1] if pen else p for p, pen in zip(pictures, pens, strict=True)]
     sizes = np.array([p.size for p in pictures], float)
     matrix, scale, low, high = place([p.hull for p in pictures], sizes, views, how)
-    levels = [p.level(s) for p, s in zip(pictures, scale.tolist(), strict=True)]
+    exact = _falls_on_pixels(matrix).tolist()
+    levels = [p.level(s, e) for p, s, e in zip(pictures, scale.tolist(), exact, strict=True)]
     stretch = (sizes / np.array([level.shape[:2] for level in levels]))[:, None, ::-1]
     # a level's pixel centres lie at (p + ½)·stretch − ½ in the cleaned picture
     matrix[:, :, 2] += (matrix[:, :, :2] * (0.5 * stretch - 0.5)).sum(-1)
@@ -87,6 +91,12 @@ def lay_out(pictures: list[Picture], views: View, how: Draw):
     around = np.concatenate([np.floor(low - _RING), np.ceil(high + _RING) + 1], axis=1)
     boxes = np.where([[p.bare] for p in pictures], around, whole)
     return pictures, levels, matrix, np.clip(boxes, 0, np.tile(whole[2:], 2)).astype(int)
+
+
+def _falls_on_pixels(matrix: np.ndarray) -> np.ndarray:
+    """bool (n,): which of the warps (n, 2, 3) move whole pixels, mirrored or not, so that nothing need be blurred."""
+    turned, shift = np.abs(matrix[:, :, :2]) - np.eye(2), matrix[:, :, 2]
+    return (np.abs(turned) < 1e-6).all((1, 2)) & (np.abs(shift - np.rint(shift)) < 1e-4).all(1)
 
 
 def picture(cleaned: Cleaned, how: Draw) -> Picture:
@@ -114,6 +124,8 @@ def _pyramid(cleaned: Cleaned, how: Draw) -> Picture:
     shares = [min(_FINER * largest, _LARGER, max(1.0, 2 * _FINER * max(how.canvas) / max(image.shape)))]
     while (share := min(1.0, shares[-1] / _STEP)) >= _FINER * least:
         shares.append(share)
+    if len(shares) == 1 and shares[0] > 1:
+        shares.append(1.0)                       # for copies as large as the picture: see _falls_on_pixels
     levels = [resize(image, *(max(1, math.ceil(side * share)) for side in image.shape[:2])) for share in shares]
     if max(levels[0].shape) > _LONGEST:
         raise BadPicture(f"too long and narrow: {cleaned.pixels.shape[1]}×{cleaned.pixels.shape[0]} pixels")

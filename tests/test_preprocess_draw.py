@@ -116,6 +116,19 @@ def test_the_plain_view_is_centred_and_the_same_each_time(fit, size):
     assert np.abs(out.astype(int) - out[::-1, ::-1]).max() <= 30
 
 
+@pytest.mark.parametrize("fit", ["cover", "stretch"])
+@pytest.mark.parametrize("canvas", [(32, 32), (19, 26), (8, 61)], ids=str)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("more", [{}, {"rotation": 30.0, "shear": 9.0, "aspect": 1.3}],
+                         ids=["plain", "turned"])
+def test_what_is_as_large_as_the_canvas_comes_out_as_it_went_in(fit, canvas, channels, more):
+    how = Draw(canvas=canvas, copies=1, fit=fit, flip=0.5, **more)
+    image = np.random.default_rng(3).integers(0, 256, (*canvas, channels), np.uint8)
+    ready = picture(clean(image, Clean(channels=channels), how), how)
+    assert (ready.draw(PLAIN, how) == image).all()
+    assert (ready.draw(dataclasses.replace(PLAIN, mirror=True), how) == image[:, ::-1]).all()
+
+
 @pytest.mark.parametrize("fit", ["inside", "cover", "stretch"])
 @pytest.mark.parametrize("size", [(1, 2), (2, 1), (3, 200), (31, 47), (300, 211)], ids=str)
 @pytest.mark.parametrize("channels", [1, 3])
