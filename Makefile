@@ -58,6 +58,12 @@ bench-peers: .venv-peers/.done ## our engines beside webdataset, streaming, litd
 bench-train: $(ENV) ## our loop beside one written by hand, and the time to the first step: [DEVICE=]
 	$(PY) -m benchmarks.training --parts loop startup $(call option,DEVICE,device) $(common)
 
+bench-finetune: $(ENV) ## fine-tuning beside a plain torchvision loop: DATA=cifar10.npz WEIGHTS=squeezenet1_0.pth
+	$(PY) -m benchmarks.finetune --data '$(DATA)' --weights '$(WEIGHTS)' $(common)
+
+bench-device-augment: $(ENV) ## what each key of [augment] costs beside a training step: [DEVICE=]
+	$(PY) -m benchmarks.device_augment $(call option,DEVICE,device) $(common)
+
 bundle: $(ENV) ## recipes and their shards as one file of 60 MB at most: BUNDLE=shards.tar RECIPES="a.toml b.toml=shards/b" [SET=]
 	$(PY) -m benchmarks.bundle $(BUNDLE) $(or $(RECIPES),$(RECIPE)) $(sets)
 
@@ -113,6 +119,6 @@ datasets/sample.npz: | $(ENV)
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-peers/torch.txt -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bundle bench-gpu plots folds compare models test test-slow lint clean
+.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-finetune bench-device-augment bundle bench-gpu plots folds compare models test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
