@@ -147,3 +147,13 @@ def test_squeeze_and_excitation_weighs_channels():
     ratio = Squeeze(8)(x) / x
     assert ((ratio > 0) & (ratio < 1)).all()
     torch.testing.assert_close(ratio, ratio[:, :, :1, :1].expand_as(ratio))
+
+
+@pytest.mark.parametrize("channels", [1, 4, 7, 8, 12])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_a_projection_is_a_convolution_of_one_pixel(channels, stride):
+    torch.manual_seed(0)
+    from train.models.blocks import Projection
+    ours = Projection(channels, 5, stride)
+    x = torch.randn(2, 9, 10, channels).permute(0, 3, 1, 2)
+    assert torch.allclose(ours(x), F.conv2d(x, ours.weight, stride=stride), atol=1e-6)

@@ -18,6 +18,24 @@ class Squeeze(nn.Module):
         return x * weight[:, :, None, None]
 
 
+class Projection(nn.Conv2d):
+    """A shortcut's 1×1 convolution, (B, cin, H, W) -> (B, cout, H/s, W/s).
+
+    oneDNN under torch 2.13 writes beyond its memory in the backward pass of one with a stride and fewer than 8
+    channels, channels last, on CPUs with AVX2 and no AVX-512 ("free(): invalid pointer", or worse, nothing):
+    there every s-th pixel is taken first, which is the same.
+    """
+
+    def __init__(self, cin: int, cout: int, stride: int):
+        super().__init__(cin, cout, 1, stride, bias=False)
+
+    def forward(self, x):
+        if self.in_channels >= 8:
+            return super().forward(x)
+        step = self.stride[0]
+        return F.conv2d(x[:, :, ::step, ::step], self.weight)
+
+
 class Step(nn.Module):
     """The basic block (He et al., 2015, arXiv:1512.03385): two 3×3 convolutions beside a shortcut,
     (B, cin, H, W) -> (B, cout, H/s, W/s)."""
@@ -30,7 +48,7 @@ class Step(nn.Module):
         self.norm2 = nn.BatchNorm2d(cout)
         self.squeeze = Squeeze(cout) if se else nn.Identity()
         self.shortcut = nn.Identity() if stride == 1 and cin == cout else nn.Sequential(
-            nn.Conv2d(cin, cout, 1, stride, bias=False), nn.BatchNorm2d(cout))
+            Projection(cin, cout, stride), nn.BatchNorm2d(cout))
         nn.init.zeros_(self.norm2.weight)        # starts as its shortcut (Goyal et al., 2017)
 
     def forward(self, x):
@@ -50,7 +68,7 @@ class EarlyStep(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False)
         self.squeeze = Squeeze(cout) if se else nn.Identity()
-        self.shortcut = None if stride == 1 and cin == cout else nn.Conv2d(cin, cout, 1, stride, bias=False)
+        self.shortcut = None if stride == 1 and cin == cout else Projection(cin, cout, stride)
 
     def forward(self, x):
         y = F.relu(self.norm1(x))
