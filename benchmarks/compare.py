@@ -53,7 +53,7 @@ def compare(args) -> dict:
         with open(out / "metrics.csv", newline="") as f:
             train_top1 = float(list(csv.DictReader(f))[-1]["train_top1"])
         fact = facts[recipe.name] = {
-            "top1": scores[1]["top1"], f"top1_{args.tta}_views": scores[args.tta]["top1"],
+            "top1": scores[1]["top1"], **{f"top1_{n}_views": score["top1"] for n, score in scores.items() if n > 1},
             "macro_f1": scores[1]["macro_f1"], "train_top1": train_top1,
             **{key: trained[key] for key in ("val_top1", "epochs", "seconds", "budget_seconds")}}
         said = (f"{recipe.name} {' '.join(args.set)}".strip() + f", {Path(args.data or recipe.source.data).name}: "

@@ -189,3 +189,10 @@ def test_help_costs_nothing(module):
     ran = subprocess.run([sys.executable, "-c", code], env=t.environment(), capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "--set" in ran.stdout
+
+
+def test_a_second_trainer_into_the_same_folder_is_refused(shards, capsys):
+    from data.files import make_folder, only_one
+    with only_one(make_folder("runs/x")):
+        assert "another command" in t.one_line(t.train(capsys, shards))
+    assert t.train(capsys, shards).code == 0
