@@ -76,6 +76,30 @@ def test_a_stem_of_the_same_kernel_keeps_its_weights():
     assert (made[0].stride, made[1].stride) == ((2, 2), (1, 1))
 
 
+@pytest.mark.parametrize("name", ["squeezenet1_0", "squeezenet1_1"])
+@pytest.mark.parametrize("arguments", [{}, {"head_widths": [9], "dropout": 0.1}], ids=str)
+def test_a_squeezenets_new_head_can_leave_a_class_and_come_back(name, arguments):
+    torch.manual_seed(0)
+    model = build_model(name, arguments, 3, 4, (32, 32)).eval()
+    logits = model(torch.rand(16, 3, 32, 32) - 0.5)
+    assert logits.shape == (16, 4)
+    last = layers(model)[-1][1]
+    torch.nn.init.constant_(last.bias, -9.0)     # every class is far below zero
+    logits = model(torch.rand(16, 3, 32, 32) - 0.5)
+    assert (logits < 0).all()
+    logits.sum().backward()
+    assert (last.bias.grad != 0).all()
+
+
+def test_a_squeezenet_of_a_thousand_classes_is_torchvisions_own():
+    torch.manual_seed(0)
+    mine = build_model("squeezenet1_1", {}, 3, 1000, (64, 64)).eval()
+    theirs = torchvision().models.squeezenet1_1().eval()
+    theirs.load_state_dict(mine.state_dict())
+    image = torch.rand(2, 3, 64, 64)
+    assert torch.equal(mine(image), theirs(image))
+
+
 def test_kaiming_sets_the_deviation_of_convolutions():
     torch.manual_seed(0)
     conv = build_model("squeezenet1_1", {"init": "kaiming"}, 3, 2, (32, 32)).features[3].expand3x3
