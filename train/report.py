@@ -136,8 +136,10 @@ def draw_f1_size(path, per_class: dict, r: float | None) -> None:
             ends = np.array([min(x), max(x)])
             axis.plot(ends, slope * ends + level, color="0.4", linewidth=1)
         named = points if len(points) <= 12 else sorted(points, key=lambda p: p[1])[:6]
-        for at, f1, name in named:
-            axis.annotate(_short(name), (at, f1), (4, 4), textcoords="offset points", fontsize=8, parse_math=False)
+        for at, f1, name in named:               # towards the middle: none runs over the edge
+            right = at > (min(x) + max(x)) / 2
+            axis.annotate(_short(name), (at, f1), (-4 if right else 4, 4), ha="right" if right else "left",
+                          textcoords="offset points", fontsize=8, parse_math=False)
     title = "sizes of the training classes are not known" if not points else \
         "no correlation: all sizes, or all F1, are alike" if r is None else \
         f"Pearson's r = {r:.2f} over {len(points)} classes"
