@@ -1,6 +1,6 @@
 """Ground floor: what both stages share. numpy and h5py (torchvision by one door); imports neither room above it.
 
-Read in this order: `errors` (what can be wrong with what the user gave), `settings` and `recipe`
+Read in this order: `errors` (what can be wrong with what the user gave), `settings`, `tables` and `recipe`
 (a TOML file becomes frozen dataclasses), `source` (labelled images, one at a time), `split`
 (train / val / test by source image), `schema` (the format on disk as values), `files` (a file
 appears whole or not at all), `shard` and `chunks` (write, open, verify), `public` and `fetch` (named sets →
