@@ -65,7 +65,7 @@ def seconds(body) -> float:
 
 
 def measure(args) -> dict:
-    from data.shard import open_set
+    from data.shardset import open_set
     from train.device import keep_freed_memory
     keep_freed_memory()
     image, label = rows_of(tuple(args.shape), args.megabytes)

@@ -23,7 +23,8 @@ from data.errors import MachineFault, ShardFault, SourceFault
 from data.files import make_folder, only_one, swept
 from data.recipe import Recipe, digest_of, pixels_digest, recipe_tables
 from data.schema import INDEX, SCHEMA, SPLITS
-from data.shard import finished_shard, read_index, shard_names, write_index, write_shard
+from data.shard import finished_shard, shard_names, write_shard
+from data.shardset import read_index, write_index
 from data.source import Source, open_source
 from data.split import duplicates, split_sources
 from preprocess.chance import PLAIN, chances

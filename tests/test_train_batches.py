@@ -10,7 +10,7 @@ import train_helpers as t
 from conftest import PACKED
 
 from data.errors import ShardFault
-from data.shard import open_set
+from data.shardset import open_set
 from data.tables import Train
 from train import batches as batches_room
 from train.batches import memory, open_batches, order, reading, slots

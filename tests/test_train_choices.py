@@ -9,7 +9,7 @@ import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from data.shard import open_set
+from data.shardset import open_set
 from data.tables import Augment, Train
 from train import loop
 from train.checkpoint import load

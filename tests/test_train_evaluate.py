@@ -6,7 +6,7 @@ import torch
 import train_helpers as t
 
 from data.errors import MachineFault
-from data.shard import open_set
+from data.shardset import open_set
 from data.tables import Train
 from train.batches import open_batches
 from train.device import Normalise, autocast, choose_device

@@ -9,7 +9,7 @@ import pytest
 import train_helpers as t
 
 from data.errors import ShardFault
-from data.shard import open_set
+from data.shardset import open_set
 from train.batches import files
 from train.batches.files import Files
 from train.batches.reading import Reader
@@ -17,7 +17,7 @@ from train.batches.reading import Reader
 FEW_OPEN = """
 import resource, sys
 import torch
-from data.shard import open_set
+from data.shardset import open_set
 from data.tables import Train
 from train.batches import open_batches
 shards, told = open_set(sys.argv[1]), []

@@ -10,7 +10,7 @@ import os
 import numpy as np
 import torch
 
-from data.shard import ShardSet
+from data.shardset import ShardSet
 from data.tables import Train
 from train.batches.dataloader import Loader
 from train.batches.memory import Memory
