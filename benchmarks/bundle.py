@@ -23,7 +23,7 @@ def pack(args) -> dict:
     """args.recipes: "recipe.toml" or "recipe.toml=folder of its shards" (else shards/<name>)."""
     from data.files import publish
     from data.recipe import read_recipe
-    from data.shard import open_set
+    from data.shardset import open_set
     found, sets = {}, {}
     for text in args.recipes:
         path, _, folder = text.partition("=")

@@ -65,7 +65,7 @@ def seconds(body) -> float:
 
 
 def measure(args) -> dict:
-    from data.shard import open_set
+    from data.shardset import open_set
     from train.device import keep_freed_memory
     keep_freed_memory()
     image, label = rows_of(tuple(args.shape), args.megabytes)
@@ -82,7 +82,7 @@ def timed(shards, megabytes: float, repeats: int) -> dict:
     """{way: [MB/s, …]}"""
     import torch
 
-    from data.recipe import Train
+    from data.tables import Train
     from train.batches import open_batches
     paths, epochs = [shards.folder / s["name"] for s in shards.index["shards"]], iter(range(10**9))
     made = {threads: open_batches(shards, "train", Train(engine="threads", workers=threads), 0,

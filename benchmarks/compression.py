@@ -44,7 +44,8 @@ def repacked(shards, folder: Path, kind: str):
     import h5py
 
     from data.schema import ATTRIBUTES, COLUMNS, IMAGE
-    from data.shard import open_set, write_index, write_shard
+    from data.shard import write_shard
+    from data.shardset import open_set, write_index
     folder.mkdir()
     index, took = dict(shards.index, shards=[]), 0.0
     for one in shards.index["shards"]:
@@ -70,7 +71,7 @@ def measure(args) -> dict:
     plain = dataclasses.replace(recipe, shards=dataclasses.replace(recipe.shards, compression="none"))
     how = dataclasses.replace(recipe.train, engine="threads", workers=2)
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        from data.shard import open_set
+        from data.shardset import open_set
         build(plain, args.data or recipe.source.data, Path(folder) / "drawn", workers=1)
         drawn, made, facts, rates = open_set(Path(folder) / "drawn"), {}, {}, {}
         for kind in KINDS:

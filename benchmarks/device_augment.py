@@ -10,7 +10,7 @@ import time
 
 from benchmarks.rows import append, name_of
 from data.command import parser, run
-from data.recipe import Augment, Train
+from data.tables import Augment, Train
 
 SHAPES = ((128, 32, 32, 3), (512, 90, 90, 1))
 CHOICES = {"crop, flip": {"crop": 4, "flip": 0.5}, "rotation, translation, scale": {

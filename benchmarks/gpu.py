@@ -102,7 +102,7 @@ def loop(session: Session, bundle: dict, where: str) -> dict:
 
 def load(session: Session, bundle: dict, where: str) -> dict | None:
     """Loader settings on the largest set of the bundle."""
-    from data.shard import read_index
+    from data.shardset import read_index
     shards = max((shards for _, shards, _ in bundle.values()), key=lambda s: read_index(s)["rows"]["train"])
     quick = QUICK["load"] if session.args.quick else ("--budget", f"{max(1, min(60, session.left() - 45)):.0f}s")
     found = session.command("load", "train.bench", "--shards", shards, *quick)

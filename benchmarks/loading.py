@@ -93,8 +93,8 @@ def contenders(folder: Path, image, label) -> dict:
     import torch
     from torch.utils.data import DataLoader
 
-    from data.recipe import Train
-    from data.shard import open_set
+    from data.shardset import open_set
+    from data.tables import Train
     from train.batches import open_batches
     shards, rows = open_set(write_set(folder / "shards", image, label)), len(label)
     np.save(folder / "image.npy", image)

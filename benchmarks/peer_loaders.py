@@ -35,8 +35,8 @@ def prepare(folder: Path, image, label) -> None:
 def ours(folder, image, label, engine):
     import torch
 
-    from data.recipe import Train
-    from data.shard import open_set
+    from data.shardset import open_set
+    from data.tables import Train
     from train.batches import open_batches
     from train.device import keep_freed_memory
     keep_freed_memory()                          # as a training run does

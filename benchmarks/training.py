@@ -36,7 +36,8 @@ def make_set(folder: Path, args):
     """A set of random rows, as `make augment` would leave it."""
     from data.recipe import make_recipe, recipe_tables
     from data.schema import SCHEMA
-    from data.shard import open_set, write_index, write_shard
+    from data.shard import write_shard
+    from data.shardset import open_set, write_index
     recipe = make_recipe({"name": "bench", "draw": {"canvas": list(CANVAS), "copies": 1}, "model": {"name": args.model},
                           "train": {"batch": args.batch, "schedule": "constant", "warmup": 0.0, "epochs": 10**6,
                                     "engine": args.engine}})

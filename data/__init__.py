@@ -1,8 +1,9 @@
 """Ground floor: what both stages share. numpy and h5py (torchvision by one door); imports neither room above it.
 
-Read in this order: `errors` (what can be wrong with what the user gave), `settings` and `recipe`
+Read in this order: `errors` (what can be wrong with what the user gave), `settings`, `tables` and `recipe`
 (a TOML file becomes frozen dataclasses), `source` (labelled images, one at a time), `split`
 (train / val / test by source image), `schema` (the format on disk as values), `files` (a file
-appears whole or not at all), `shard` and `chunks` (write, open, verify), `public` and `fetch` (named sets →
-arrays files), `vision` (the one door to torchvision), `command` (what every command line does alike).
+appears whole or not at all), `shard` and `chunks` (write and open one file), `shardset` (open and verify
+all of them), `public` and `fetch` (named sets → arrays files), `vision` (the one door to torchvision),
+`command` (what every command line does alike).
 """

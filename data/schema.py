@@ -6,9 +6,12 @@ shards/<name>/test-00000.h5 …
 shards/<name>/dataset.json       written last: without it the set is not finished
 """
 
+import re
+
 SCHEMA = 1
 SPLITS = ("train", "val", "test")
 INDEX = "dataset.json"
+SHARD_NAME = re.compile(r"(train|val|test)-\d{5,}\.h5")    # what shard_name makes
 
 # name -> (dtype, shape of a row); image rows are (H, W, C): 0..255, C is 1 (grey) or 3 (RGB)
 IMAGE = "image"

@@ -1,28 +1,20 @@
-"""Write a shard, open a set, verify it. The only file that calls h5py."""
+"""Write one shard, open it, know it again. The only file that calls h5py."""
 
-import contextlib
 import hashlib
 import io
-import json
-import re
 import zlib
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from data.chunks import BLOSC_KINDS, Chunks, known_chunks, read_chunks, write_packed
-from data.errors import ShardFault, UserFault
+from data.errors import ShardFault
 from data.files import publish
-from data.recipe import Recipe, make_recipe
-from data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, INDEX, SCHEMA, SPLITS, chunk_rows
+from data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, SHARD_NAME, chunk_rows
 
-_NAME = re.compile(r"(train|val|test)-\d{5,}\.h5")
-_AGAIN = "run `make augment` again"
-_KINDS = {"classes": list, "canvas": list, "channels": int, "mean": list, "std": list, "recipe": dict,
-          "sources": list, "digest": str, "shards": list, "rows": dict}      # of what must stand in dataset.json
+AGAIN = "run `make augment` again"    # the cure of a damaged file or set
 
 
 def write_shard(path, image, columns: dict, attributes: dict, compression: str) -> dict:
@@ -76,7 +68,7 @@ def file_sha256(path) -> str:
 
 def shard_names(folder: Path) -> list[str]:
     """The files in it that are named as shards are."""
-    return sorted(p.name for p in folder.glob("*.h5") if _NAME.fullmatch(p.name))
+    return sorted(p.name for p in folder.glob("*.h5") if SHARD_NAME.fullmatch(p.name))
 
 
 def finished_shard(path, attributes: dict) -> tuple[dict, np.ndarray] | None:
@@ -97,28 +89,6 @@ def finished_shard(path, attributes: dict) -> tuple[dict, np.ndarray] | None:
         return None
 
 
-def write_index(folder: Path, index: dict) -> None:
-    """dataset.json, written last."""
-    with publish(folder / INDEX) as temporary:
-        temporary.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
-
-
-def read_index(folder) -> dict:
-    """dataset.json. ShardFault: missing (the set is not finished), damaged, of another schema."""
-    path = Path(folder) / INDEX
-    try:
-        index = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        fact = "holds an unfinished set" if Path(folder).is_dir() else "does not exist"
-        raise ShardFault(folder, f"{fact} (no {INDEX})", "run `make augment` first") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ShardFault(path, f"cannot be read ({error})", _AGAIN) from None
-    found = index.get("schema") if isinstance(index, dict) else None
-    if found != SCHEMA:
-        raise ShardFault(path, f"has schema {found}, this code reads {SCHEMA}", _AGAIN)
-    return index
-
-
 @dataclass(frozen=True)
 class Shard:
     """One file: where its rows lie, and its labels."""
@@ -130,93 +100,13 @@ class Shard:
     chunks: Chunks | None = None # where they lie; None of a compressed shard: read it through HDF5
 
 
-@dataclass(frozen=True)
-class ShardSet:
-    """A finished set, opened and checked."""
-    folder: Path
-    index: dict
+def open_shard(path: Path, rows: int, split: str, row_shape, ends: tuple[int, int]) -> Shard:
+    """A file of a set, checked and closed again. ShardFault: damaged, foreign or of another split.
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return tuple(self.index["classes"])
-
-    @property
-    def row_shape(self) -> tuple[int, int, int]:
-        """(H, W, C)."""
-        return (*self.index["canvas"], self.index["channels"])
-
-    @cached_property
-    def recipe(self) -> Recipe:
-        return make_recipe(self.index["recipe"], str(self.folder / INDEX))
-
-    def rows(self, split: str) -> int:
-        return self.index["rows"][split]
-
-    def shards(self, split: str) -> list[Shard]:
-        """The split's files in their order, opened one by one and closed again."""
-        ends = len(self.classes), len(self.index["sources"])
-        return [_open_shard(self.folder / s["name"], s["rows"], split, self.row_shape, ends)
-                for s in self.index["shards"] if s["split"] == split]
-
-    def class_counts(self, split: str) -> np.ndarray:
-        """int64 (classes,): rows of each class."""
-        return sum((np.bincount(shard.labels, minlength=len(self.classes)) for shard in self.shards(split)),
-                   np.zeros(len(self.classes), np.int64))
-
-    def source_path(self, source: int) -> str:
-        return self.index["sources"][source]["path"]
-
-
-def open_set(folder) -> ShardSet:
-    """Open shards/<name>: every file is there, as long as it was and, the first time, byte for byte
-    what was written. ShardFault names the file that is not."""
-    folder = Path(folder)
-    index = read_index(folder)
-    try:
-        for key, kind in _KINDS.items():
-            if not isinstance(index[key], kind):
-                raise TypeError(f"{key} is {index[key]!r}"[:80])
-        bad = [s for s in index["shards"] if not _NAME.fullmatch(s["name"]) or not isinstance(s["sha256"], str)
-               or type(s["bytes"]) is not int or type(s["rows"]) is not int]
-        rows = {split: sum(s["rows"] for s in index["shards"] if s["split"] == split) for split in SPLITS}
-    except (KeyError, TypeError) as error:
-        raise ShardFault(folder / INDEX, f"is damaged ({error!r})", _AGAIN) from None
-    if bad or rows != index["rows"]:
-        raise ShardFault(folder / INDEX, "is damaged (its list of shards does not add up)", _AGAIN)
-    _verify(folder, index["shards"])
-    return ShardSet(folder, index)
-
-
-def _verify(folder: Path, shards: list[dict]) -> None:
-    """Hash each file once; `.verified` remembers size and time of change of those that were right."""
-    marker = folder / ".verified"
-    try:
-        known = dict(json.loads(marker.read_bytes()))
-    except (OSError, ValueError, TypeError, RecursionError):
-        known = {}
-    seen = {}
-    for shard in shards:
-        path = folder / shard["name"]
-        try:
-            facts = path.stat()
-        except OSError:
-            raise ShardFault(path, "is missing", _AGAIN) from None
-        if facts.st_size != shard["bytes"]:
-            raise ShardFault(path, f"has {facts.st_size} bytes, {shard['bytes']} were written",
-                             f"it is truncated or foreign: {_AGAIN}")
-        state = [shard["sha256"], facts.st_size, facts.st_mtime_ns]
-        if known.get(shard["name"]) != state and file_sha256(path) != shard["sha256"]:
-            raise ShardFault(path, "is not what was written (its hash differs)", f"remove it and {_AGAIN}")
-        seen[shard["name"]] = state
-    if seen != known:
-        with contextlib.suppress(OSError, UserFault), publish(marker) as temporary:   # a read-only set is fine
-            temporary.write_text(json.dumps(seen))
-
-
-def _open_shard(path: Path, rows: int, split: str, row_shape, ends: tuple[int, int]) -> Shard:
-    """ends: how many classes and sources there are for `label` and `source` to point at."""
+    row_shape (H, W, C); ends: how many classes and sources there are for `label` and `source` to point at.
+    """
     def refuse(fact):
-        return ShardFault(path, fact, f"it is damaged or foreign: {_AGAIN}")
+        return ShardFault(path, fact, f"it is damaged or foreign: {AGAIN}")
     try:
         with h5py.File(path, "r") as f:
             if f.attrs.get("schema") != SCHEMA or f.attrs.get("split") != split:

@@ -6,7 +6,7 @@ Images with the same pixels are one group, and a group lies on one side whole.
 import numpy as np
 
 from data.errors import SourceFault
-from data.recipe import Split
+from data.tables import Split
 
 HELD_OUT = ("test", "val")       # in the order in which they are filled
 

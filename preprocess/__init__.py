@@ -2,6 +2,6 @@
 
 Read in this order: `decode` (bytes → pixels), `clean` (once per source image), `chance`, `place` and
 `draw` (once per copy), `scratch` (the cleaned pictures between the two stages), `plan` (which row lies
-where, pure), `build` (the two stages over worker processes), `preview` (a contact sheet), `look` and
-`report` (what a set is made of), `__main__` (the command).
+where, pure), `pool` (worker processes) and `build` (the two stages over them), `preview` (a contact
+sheet), `look` and `report` (what a set is made of), `__main__` (the command).
 """

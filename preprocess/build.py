@@ -5,30 +5,26 @@ build again after it was killed and it makes the rest.
 """
 
 import shutil
-import signal
-import warnings
 from functools import lru_cache
 from importlib.metadata import version
-from multiprocessing import resource_tracker
 from pathlib import Path
 
 import cv2
-import joblib
 import numpy as np
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-from tqdm import tqdm
 
 from data.chunks import check_package
 from data.errors import MachineFault, ShardFault, SourceFault
 from data.files import make_folder, only_one, swept
 from data.recipe import Recipe, digest_of, pixels_digest, recipe_tables
 from data.schema import INDEX, SCHEMA, SPLITS
-from data.shard import finished_shard, read_index, shard_names, write_index, write_shard
+from data.shard import finished_shard, shard_names, write_shard
+from data.shardset import read_index, write_index
 from data.source import Source, open_source
 from data.split import duplicates, split_sources
 from preprocess.chance import PLAIN, chances
 from preprocess.draw import draw
 from preprocess.plan import ShardPlan, plan_shards
+from preprocess.pool import run_all
 from preprocess.scratch import Part, clean_part, part_key, part_size
 
 _TOGETHER = 512              # copies laid out at once
@@ -92,10 +88,10 @@ def _clean_all(recipe, source: Source, scratch: Path, workers: int):
     key = part_key(recipe, source)
     reader = source.reader(scratch)
     size = part_size(len(source))
-    tasks = [(number, first, source.paths[first:first + size])
+    parts = [(number, first, source.paths[first:first + size])
              for number, first in enumerate(range(0, len(source), size))]
-    facts = _run(((clean_part, (scratch, number, first, key, reader, paths, recipe)) for number, first, paths in tasks),
-                 workers, [len(paths) for *_, paths in tasks], "clean", "img")
+    tasks = ((clean_part, (scratch, number, first, key, reader, paths, recipe)) for number, first, paths in parts)
+    facts = run_all(tasks, workers, [len(paths) for *_, paths in parts], "clean", "img")
     return ([d for f in facts for d in f.digests], [s for f in facts for s in f.sizes],
             [t for f in facts for t in f.faults], [x for f in facts for x in zip(f.looks, f.spreads, strict=True)])
 
@@ -130,7 +126,7 @@ def _draw_all(recipe, labels, good, plans: list[ShardPlan], out: Path, scratch: 
     size = part_size(len(labels))
     tasks = ((draw_shard, (out, scratch, size, plan, good[plan.sources], labels[good[plan.sources]], recipe))
              for plan in plans)
-    return _run(tasks, workers, [len(plan.sources) for plan in plans], "draw", "row")
+    return run_all(tasks, workers, [len(plan.sources) for plan in plans], "draw", "row")
 
 
 def _check_room(recipe, plans, out: Path) -> None:
@@ -178,41 +174,6 @@ def moments(image: np.ndarray) -> dict:
     n = image[0, :, :, 0].size
     return {"pixels": n * len(image), "sum": np.rint(n * mean).astype(int).sum(0).tolist(),
             "sum_of_squares": np.rint(n * (std**2 + mean**2)).astype(int).sum(0).tolist()}
-
-
-def _run(tasks, workers: int, weights: list[int], verb: str, unit: str) -> list:
-    """Results of [(function, arguments), …] in their order, over `workers` processes, with a bar."""
-    results = [None] * len(weights)
-    # joblib's word on an interrupted build, when the pool is swept up; ours is one line
-    warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
-    with tqdm(total=sum(weights), desc=verb, unit=unit, disable=None, unit_scale=True) as bar:
-        calls = (joblib.delayed(_numbered)(i, f, arguments) for i, (f, arguments) in enumerate(tasks))
-        # max_nbytes: small plans travel by pickle, no shared files in /dev/shm to be left behind
-        pool = joblib.Parallel(n_jobs=max(1, min(workers, len(weights))), max_nbytes=None,
-                               return_as="generator_unordered")
-        try:
-            for i, result in _deaf(pool, calls):
-                results[i] = result
-                bar.update(weights[i])
-        except TerminatedWorkerError:
-            raise MachineFault(f"{verb}ing", "the system ended a worker, most likely for lack of memory",
-                               "ask for fewer --workers, or lower shards.megabytes") from None
-    return results
-
-
-def _deaf(pool, calls):
-    """The pool's results. Its workers never hear ctrl-C, which each would answer with a traceback: this
-    process hears it and ends them. (A blocked signal stays blocked in the processes that are started.)"""
-    resource_tracker.ensure_running()        # else it is started on the way, and unblocks the signal for all
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return pool(calls)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _numbered(i, function, arguments):
-    return i, function(*arguments)
 
 
 def _index(recipe, source: Source, good, digests, sizes, looks, faults, splits, plans, facts, stamp) -> dict:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from data.recipe import Draw
+from data.tables import Draw
 
 
 @dataclass(frozen=True)

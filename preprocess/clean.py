@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from data.recipe import Clean, Draw
+from data.tables import Clean, Draw
 from preprocess.decode import BadPicture
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from data.recipe import Draw
+from data.tables import Draw
 from preprocess.chance import View
 from preprocess.clean import Cleaned, resize
 from preprocess.decode import BadPicture

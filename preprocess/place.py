@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from data.recipe import Draw
+from data.tables import Draw
 from preprocess.chance import View
 
 MARGIN = 1.0                 # canvas pixels left free around a character: the width of a soft edge

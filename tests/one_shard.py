@@ -3,7 +3,8 @@
 import numpy as np
 
 from data.recipe import make_recipe, recipe_tables
-from data.shard import write_index, write_shard
+from data.shard import write_shard
+from data.shardset import write_index
 
 ROWS, SHAPE = 70, (11, 13, 3)
 ATTRIBUTES = {"schema": 1, "split": "train", "recipe": "r" * 32, "plan": "p" * 32}

@@ -10,7 +10,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 from benchmarks import bundle
 from data.errors import ShardFault
-from data.shard import open_set
+from data.shardset import open_set
 
 TOML = """[draw]
 canvas = [20, 28]

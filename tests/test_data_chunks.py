@@ -13,7 +13,8 @@ from one_shard import IMAGE, ROW, ROWS, index, write
 
 from data.chunks import BLOSC, known_chunks, read_chunks
 from data.errors import MachineFault
-from data.shard import file_sha256, open_set
+from data.shard import file_sha256
+from data.shardset import open_set
 from train.batches.reading import Reader
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,7 +60,8 @@ def test_reading_needs_no_plugin_of_hdf5(made, compression):
 import sys
 sys.modules["hdf5plugin"] = None
 import numpy as np, h5py
-from data.shard import finished_shard, open_set
+from data.shard import finished_shard
+from data.shardset import open_set
 from train.batches.reading import Reader
 [shard] = open_set({str(made(compression))!r}).shards("train")
 out = np.empty(({ROWS}, *{IMAGE.shape[1:]}), np.uint8)

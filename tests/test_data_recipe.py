@@ -8,19 +8,9 @@ from conftest import toml
 
 from data import recipe as room
 from data.errors import RecipeFault
-from data.recipe import (
-    Clean,
-    Draw,
-    Shards,
-    Split,
-    make_recipe,
-    parse_duration,
-    pixel_differences,
-    pixels_digest,
-    read_recipe,
-    recipe_tables,
-)
+from data.recipe import make_recipe, parse_duration, pixel_differences, pixels_digest, read_recipe, recipe_tables
 from data.settings import override
+from data.tables import Clean, Draw, Shards, Split
 
 
 def test_tables_and_recipe_are_each_others_inverse(tables):

@@ -12,7 +12,8 @@ from one_shard import ATTRIBUTES, IMAGE, ROW, ROWS, SHAPE, write
 
 from data.errors import MachineFault, ShardFault
 from data.schema import COLUMNS
-from data.shard import file_sha256, finished_shard, open_set, read_compressed, read_index
+from data.shard import file_sha256, finished_shard, read_compressed
+from data.shardset import open_set, read_index
 
 
 @pytest.mark.parametrize("compression", ["none", "lzf", "gzip", *PACKED])

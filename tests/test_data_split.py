@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from data.errors import SourceFault
-from data.recipe import Split
 from data.split import duplicates, split_sources
+from data.tables import Split
 
 COUNTS = (20, 31, 47)
 CLASSES = ("a", "b", "c")

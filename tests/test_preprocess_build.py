@@ -10,7 +10,7 @@ import pytest
 from conftest import PACKED, contents, leftovers, opened, page, save
 
 from data.recipe import make_recipe
-from data.shard import open_set
+from data.shardset import open_set
 from preprocess.build import moments
 from preprocess.chance import PLAIN
 from preprocess.clean import clean

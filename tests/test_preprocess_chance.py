@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data.recipe import Draw
+from data.tables import Draw
 from preprocess.chance import chance, chances, philox
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import page
 
-from data.recipe import Clean, Draw
+from data.tables import Clean, Draw
 from preprocess import clean as room
 from preprocess.decode import BadPicture
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import page
 
-from data.recipe import Clean, Draw
+from data.tables import Clean, Draw
 from preprocess.chance import PLAIN, View, chance, chances
 from preprocess.clean import clean, cut_out
 from preprocess.decode import BadPicture

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.augmenting import per_copy
-from data.recipe import Clean, Draw
+from data.tables import Clean, Draw
 from preprocess.chance import View
 from preprocess.clean import clean, find_ink, hull_of
 from preprocess.draw import picture

@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional as F
 
 from data.errors import RecipeFault
-from data.recipe import Augment as Settings
 from data.recipe import make_recipe
+from data.tables import Augment as Settings
 from train import warp
 from train.augment import Augment, make_augment
 from train.objective import loss_of

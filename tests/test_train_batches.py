@@ -10,8 +10,8 @@ import train_helpers as t
 from conftest import PACKED
 
 from data.errors import ShardFault
-from data.recipe import Train
-from data.shard import open_set
+from data.shardset import open_set
+from data.tables import Train
 from train import batches as batches_room
 from train.batches import memory, open_batches, order, reading, slots
 from train.batches.reading import Reader

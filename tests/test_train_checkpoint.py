@@ -13,7 +13,7 @@ import torch
 import train_helpers as t
 
 from data.errors import CheckpointFault, UserFault
-from data.shard import open_set
+from data.shardset import open_set
 from train.checkpoint import describe, restore, save
 from train.models import build_model
 

@@ -9,8 +9,8 @@ import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from data.recipe import Augment, Train
-from data.shard import open_set
+from data.shardset import open_set
+from data.tables import Augment, Train
 from train import loop
 from train.checkpoint import load
 from train.objective import weights_of

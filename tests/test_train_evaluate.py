@@ -6,8 +6,8 @@ import torch
 import train_helpers as t
 
 from data.errors import MachineFault
-from data.recipe import Train
-from data.shard import open_set
+from data.shardset import open_set
+from data.tables import Train
 from train.batches import open_batches
 from train.device import Normalise, autocast, choose_device
 from train.evaluate import evaluate, loss_and_top1

@@ -9,7 +9,7 @@ import pytest
 import train_helpers as t
 
 from data.errors import ShardFault
-from data.shard import open_set
+from data.shardset import open_set
 from train.batches import files
 from train.batches.files import Files
 from train.batches.reading import Reader
@@ -17,8 +17,8 @@ from train.batches.reading import Reader
 FEW_OPEN = """
 import resource, sys
 import torch
-from data.recipe import Train
-from data.shard import open_set
+from data.shardset import open_set
+from data.tables import Train
 from train.batches import open_batches
 shards, told = open_set(sys.argv[1]), []
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]), int(sys.argv[2])))

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from data.errors import MachineFault
-from data.recipe import Train
+from data.tables import Train
 from train.models import build_model
 from train.models.pretrained import freeze
 from train.muon import as_matrix

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from data.errors import CheckpointFault, MachineFault, RecipeFault
-from data.recipe import Model
+from data.tables import Model
 from data.vision import torchvision
 from train.models import build_model
 from train.models.pretrained import freeze, load_weights

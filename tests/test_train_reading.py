@@ -10,8 +10,9 @@ from conftest import PACKED
 from data import chunks, schema
 from data.chunks import known_chunks
 from data.errors import ShardFault
-from data.recipe import Train
-from data.shard import Shard, open_set
+from data.shard import Shard
+from data.shardset import open_set
+from data.tables import Train
 from train.batches import open_batches, order
 from train.batches.reading import Reader
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 import train_helpers as t
 
-from data.recipe import Train
-from data.shard import open_set
+from data.shardset import open_set
+from data.tables import Train
 from train import batches as batches_room
 from train.batches import open_batches, order, reading
 from train.batches.order import Order

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from data.errors import RecipeFault
-from data.recipe import Train, make_recipe
+from data.recipe import make_recipe
+from data.tables import Train
 from train.schedule import SCHEDULES, lr_at
 
 T = np.linspace(0, 1, 2001)

@@ -13,7 +13,7 @@ import train_helpers as t
 from PIL import Image
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from data.shard import open_set
+from data.shardset import open_set
 from train.checkpoint import describe, save
 from train.models import build_model
 from train.score import FILES

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from data.errors import UserFault
-from data.recipe import Augment, Draw
+from data.tables import Augment, Draw
 from train.views import MeanOfViews, choose_views, seen
 
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from data.recipe import make_recipe, recipe_tables
 from data.schema import SPLITS, shard_name
-from data.shard import write_index, write_shard
+from data.shard import write_shard
+from data.shardset import write_index
 
 ROOT = Path(__file__).resolve().parents[1]
 CANVAS = (20, 28)

@@ -34,7 +34,7 @@ def main(argv=None, started: float | None = None) -> int:
 
 def train(args, started: float) -> dict:
     from data.files import make_folder, only_one
-    from data.shard import open_set
+    from data.shardset import open_set
     if not args.recipe and not args.shards:
         raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
     asked, shards_folder = asked_for(args)
@@ -110,7 +110,7 @@ def asked_for(args):
     from data.recipe import make_recipe, read_recipe
     from data.schema import INDEX
     from data.settings import override
-    from data.shard import read_index
+    from data.shardset import read_index
     if args.recipe:
         recipe = read_recipe(args.recipe, args.set)
         return recipe, Path(args.shards or f"shards/{recipe.name}")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from data.errors import RecipeFault
-from data.recipe import Augment as Settings
+from data.tables import Augment as Settings
 from train.warp import BLUR, affine, blur, crop, outside
 
 _STREAM = 5                  # keeps these generators apart from those of split, plan, order and sampling (1 … 4)

@@ -36,7 +36,7 @@ def main(argv=None) -> int:
 def bench(args) -> dict:
     from data.files import make_folder, publish
     from data.recipe import parse_duration
-    from data.shard import open_set
+    from data.shardset import open_set
     from train.__main__ import asked_for
     if not args.recipe and not args.shards:
         raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")

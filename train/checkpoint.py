@@ -12,7 +12,7 @@ from data.errors import CheckpointFault, RecipeFault, ShardFault
 from data.files import publish
 from data.recipe import make_recipe, recipe_tables
 from data.schema import INDEX
-from data.shard import ShardSet
+from data.shardset import ShardSet
 
 SCHEMA = 1
 _BEST = {"schema": int, "weights": dict, "model": str, "arguments": dict, "classes": list, "canvas": list,

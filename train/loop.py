@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from data.errors import TrainingFault
 from data.recipe import Recipe
-from data.shard import ShardSet
+from data.shardset import ShardSet
 from train.augment import make_augment
 from train.average import Average
 from train.batches import open_batches

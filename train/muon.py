@@ -3,7 +3,7 @@
 import torch
 
 from data.errors import MachineFault
-from data.recipe import Train
+from data.tables import Train
 
 
 class Muon:

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from data.recipe import Train
+from data.tables import Train
 from train.models.published import head_name
 from train.muon import Muon
 

@@ -2,7 +2,7 @@
 
 import math
 
-from data.recipe import Train
+from data.tables import Train
 
 _ROUNDING = 1e-9             # step 5 of 15 is a third of the run, whichever way the division rounds
 

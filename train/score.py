@@ -38,7 +38,7 @@ def score(args) -> dict:
     import torch
 
     from data.files import make_folder
-    from data.shard import open_set
+    from data.shardset import open_set
     from train.batches import open_batches
     from train.checkpoint import restore
     from train.device import Normalise, choose_device

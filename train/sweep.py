@@ -210,7 +210,7 @@ class Sweep:
 
 
 def _check_rows(shards: Path) -> None:
-    from data.shard import read_index
+    from data.shardset import read_index
     rows = read_index(shards)["rows"]
     for split in ("train", "val"):
         if not rows[split]:

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from data.errors import UserFault
-from data.recipe import Augment, Draw
+from data.tables import Augment, Draw
 
 FARTHEST = 2                 # pixels up, down, left and right
 STEEPEST = 10.0              # degrees; and never more than half of what the recipe draws

@@ -10,8 +10,8 @@ import os
 import numpy as np
 import torch
 
-from data.recipe import Train
-from data.shard import ShardSet
+from data.shardset import ShardSet
+from data.tables import Train
 from train.batches.dataloader import Loader
 from train.batches.memory import Memory
 from train.batches.order import Order

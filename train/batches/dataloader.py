@@ -12,8 +12,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from data.errors import MachineFault, UserFault
-from data.recipe import Train
 from data.shard import Shard
+from data.tables import Train
 from train.batches.order import Order
 from train.batches.reading import Reader
 

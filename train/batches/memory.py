@@ -9,8 +9,8 @@ from itertools import islice
 import numpy as np
 import torch
 
-from data.recipe import Train
 from data.shard import Shard
+from data.tables import Train
 from train.batches.order import Order
 from train.batches.reading import Reader
 from train.batches.slots import Slot, in_turn, make_slots

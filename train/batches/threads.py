@@ -16,8 +16,8 @@ from threading import Event
 import numpy as np
 import torch
 
-from data.recipe import Train
 from data.shard import Shard
+from data.tables import Train
 from train.batches.order import Order, Window
 from train.batches.reading import Reader
 

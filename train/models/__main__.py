@@ -65,7 +65,7 @@ def cost(name: str, values: dict, channels: int, classes: int, size) -> dict:
 def _classes(recipe) -> int:
     """As many as the recipe's shards have, where they are made."""
     from data.errors import ShardFault
-    from data.shard import read_index
+    from data.shardset import read_index
     try:
         return len(read_index(f"shards/{recipe.name}")["classes"])
     except (ShardFault, KeyError, TypeError):

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from data.errors import CheckpointFault, MachineFault, RecipeFault
-from data.recipe import Model
 from data.settings import nearest
+from data.tables import Model
 from data.vision import torchvision
 from train.checkpoint import read
 from train.models.published import head_name, layers, names

@@ -1,0 +1,134 @@
+"""The tables of a recipe: every key with its unit, its bounds and its default.
+
+`recipes/sample.toml` is a page to learn the common ones from.
+"""
+
+from dataclasses import dataclass, field
+
+from data.settings import setting
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the images come from and how many bad ones are borne."""
+    data: str = ""                                          # folder or .npz; --data goes before it
+    max_bad: float = setting(0.1, low=0, high=1)            # share set aside that stops the build
+    max_pixels: int = setting(100_000_000, low=1)           # a larger picture is taken for a bomb
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which source images are held out. A whole number counts images a class, a fraction is a share."""
+    val: int | float = setting(0.1, low=0)
+    test: int | float = setting(0.1, low=0)
+    folds: int = setting(0, low=0)                          # 0: none; k: the test part is one of k
+    fold: int = setting(0, low=0)                           # which one, 0 … folds - 1
+
+
+@dataclass(frozen=True)
+class Clean:
+    """Once per source image. 0, false and "keep" leave a step out."""
+    channels: int = setting(1, choices=(1, 3))              # grey, or red green blue
+    polarity: str = setting("keep", choices=("keep", "auto", "dark", "light"))
+    bilateral: int = setting(0, low=0, high=31)             # diameter of the filter, pixels
+    bilateral_sigma: float = setting(50.0, above=0)         # grey levels that count as alike
+    threshold: float = setting(0.0, low=0, high=1)          # window, share of the shorter side
+    offset: float = setting(12.0, low=0, high=255)          # ink exceeds its surroundings by, levels
+    specks: float = setting(0.0, low=0, below=1)            # ink spots below this share of the picture
+    roi: bool = False                                       # cut to the bounding box of the ink
+    padding: float = setting(0.02, low=0, high=1)           # around it, share of its longer side
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Once per copy. val and test rows take the plain view: centred, no chance."""
+    canvas: tuple[int, int] = setting(low=8, high=4096)     # height, width in pixels
+    copies: int = setting(low=1, high=1_000_000)            # training rows from each source image
+    fit: str = setting("inside", choices=("inside", "cover", "stretch"))
+    rotation: float = setting(0.0, low=0, high=180)         # up to ± degrees
+    scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=1)   # see draw.py
+    shear: float = setting(0.0, low=0, high=45)             # slanted by up to ± degrees
+    aspect: float = setting(1.0, low=1, high=4)             # up to so many times wider, or higher
+    broaden: float = setting(0.0, low=0, high=0.2)          # pens up to so much broader on each side,
+                                                            # share of the region's longer side
+    contrast: tuple[float, float] = setting((1.0, 1.0), above=0, high=10)
+    flip: float = setting(0.0, low=0, high=1)               # chance of a mirror image
+    place: bool = True                                      # random place, or the middle
+
+
+@dataclass(frozen=True)
+class Shards:
+    """How rows lie on disk."""
+    compression: str = setting("none", choices=("none", "lz4", "bitshuffle-lz4", "lzf", "gzip"))
+    megabytes: int = setting(64, low=1, high=4096)          # pixels in a shard, at most
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network by name; what is not listed here are its arguments, checked where networks are known."""
+    name: str = setting()
+    args: dict = field(default_factory=dict)
+    weights: str = ""                                       # "imagenet", one of torchvision's names such as
+                                                            # "IMAGENET1K_V1", or a .pth file; "": chance
+    freeze: tuple[str, ...] = ()                            # names of modules that stay as they are, such as
+                                                            # "layer1"; "backbone" is all but the head
+    size: int = setting(0, low=0, high=4096)                # shorter side that the network sees, resized on
+                                                            # the device, pixels; 0: as the rows are
+    normalise: str = setting("dataset", choices=("dataset", "imagenet"))    # whose mean and deviation
+
+
+@dataclass(frozen=True)
+class Train:
+    """How the model is trained."""
+    budget: str = setting("10m")                            # "45s", "10m", "1h": everything counts
+    epochs: int = setting(20, low=1)                        # planned; the budget may end it before
+    batch: int = setting(256, low=1)                        # images
+    optimizer: str = setting("adamw", choices=("adam", "adamw", "sgd", "muon"))
+    lr: float = setting(0.002, above=0)                     # peak learning rate
+    weight_decay: float = setting(0.01, low=0)
+    momentum: float = setting(0.9, low=0, below=1)          # SGD, Muon
+    schedule: str = setting("cosine", choices=("constant", "step", "exponential", "cosine",
+                                               "onecycle", "linear"))
+    warmup: float = setting(0.05, low=0, below=1)           # share of the run spent rising to lr
+    label_smoothing: float = setting(0.0, low=0, below=1)
+    ema: float = setting(0.0, low=0, below=1)               # decay of the weights' running mean, a step
+    precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))
+    compile: str = setting("none", choices=("none", "default", "reduce-overhead", "max-autotune"))
+                                                            # modes of torch.compile; the last two use CUDA graphs
+    engine: str = setting("auto", choices=("auto", "threads", "memory", "dataloader"))
+    workers: int = setting(2, low=0, high=256)              # reading threads, or dataloader's processes
+    pin_memory: bool = True                                 # page-locked buffers (CUDA only)
+    window: int = setting(256, low=1)                       # MB that are shuffled together
+    nesterov: bool = True                                   # SGD, Muon: look ahead along the momentum
+    clip: float = setting(0.0, low=0)                       # longest gradient, all weights together; 0: any
+    backbone_lr: float = setting(1.0, low=0)                # of all but the head, share of lr
+    steps: tuple[tuple[float, float], ...] = ((0.5, 0.1), (0.75, 0.1))    # schedule "step": from this share
+                                                            # of the run after warm-up on, lr times this factor
+    final: float = setting(0.01, above=0, high=1)           # schedule "exponential": ends at this share of lr
+    patience: int = setting(0, low=0)                       # epochs without a better val that end it; 0: never
+    sampling: float = setting(0.0, low=0, high=1)           # classes drawn by (their rows)^-this: 0 each row once
+                                                            # an epoch, 1 each class as often as any other
+    class_weights: str = setting("none", choices=("none", "balanced", "effective"))    # in the loss: all classes
+                                                            # alike; by effective number (arXiv:1901.05555)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """On the device while training, each image by itself; 0 leaves a step out. Never on val and test rows."""
+    crop: int = setting(0, low=0, high=1024)                # shifted by up to ± pixels
+    border: str = setting("zero", choices=("zero", "reflect"))   # what comes in there: the training mean, or
+                                                            # the image mirrored
+    flip: float = setting(0.0, low=0, high=1)               # chance of a mirror image, left to right
+    rotation: float = setting(0.0, low=0, high=180)         # up to ± degrees
+    translate: float = setting(0.0, low=0, high=1)          # up to ± share of the side
+    scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=10)    # times as large, at random
+    blur: float = setting(0.0, low=0, high=1)               # chance of a Gaussian blur, 5×5
+    blur_sigma: tuple[float, float] = setting((0.1, 2.0), above=0, high=10)    # pixels
+    brightness: float = setting(0.0, low=0)                 # up to ± deviations of the training set
+    contrast: float = setting(0.0, low=0, high=1)           # times 1 ± up to this, about the image's mean
+    erase: float = setting(0.0, low=0, high=1)              # chance of a box of nothing (arXiv:1708.04896)
+    erase_area: tuple[float, float] = setting((0.02, 0.4), above=0, high=1)    # share of the image
+    cutmix: float = setting(0.0, low=0, high=1)             # chance of a box of another image (arXiv:1905.04899)
+    cutmix_alpha: float = setting(1.0, above=0)             # its share is Beta(alpha, alpha)
+    mixup: float = setting(0.0, low=0, high=1)              # chance of a blend with another (arXiv:1710.09412)
+    mixup_alpha: float = setting(0.2, above=0)              # its share is Beta(alpha, alpha)
