@@ -8,6 +8,7 @@ import train_helpers as t
 from data.errors import MachineFault
 from data.shardset import open_set
 from data.tables import Train
+from train import device
 from train.batches import open_batches
 from train.device import Normalise, autocast, choose_device
 from train.evaluate import evaluate, loss_and_top1
@@ -63,6 +64,16 @@ def test_normalised_pixels_have_no_mean_and_one_deviation(shards):
 def test_precision_is_as_asked(precision, dtype):
     with autocast(CPU, precision):
         assert torch.nn.Linear(2, 2)(torch.zeros(1, 2)).dtype == dtype
+
+
+@pytest.mark.parametrize(("has", "maker", "gains"), [
+    ({"avx512_bf16"}, "AuthenticAMD", True), ({"avx512_bf16"}, "GenuineIntel", False), (set(), "AuthenticAMD", False),
+    ({"avx512_bf16", "amx_tile"}, "GenuineIntel", True)])
+def test_a_processor_computes_in_bfloat16_where_that_is_faster(has, maker, gains, monkeypatch):
+    for name in ("avx512_bf16", "amx_tile"):
+        monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", lambda name=name: name in has, raising=False)
+    monkeypatch.setattr(device, "_cpu_facts", lambda: f"vendor_id : {maker}")
+    assert device._gains_by_bfloat16.__wrapped__(CPU) is gains
 
 
 def test_a_device_is_chosen_or_refused():

@@ -1,6 +1,8 @@
 """Where to compute, and how exactly."""
 
 import ctypes
+import functools
+from pathlib import Path
 
 import torch
 from torch.nn import functional as F
@@ -31,18 +33,28 @@ def autocast(device: torch.device, precision: str):
 
 
 def computes_in_bfloat16(device: torch.device, precision: str) -> bool:
-    """"auto": bfloat16 where the device computes in it, float32 elsewhere."""
-    return precision == "bfloat16" or (precision == "auto" and _has_bfloat16(device))
+    """"auto": bfloat16 where the device is faster in it, float32 elsewhere."""
+    return precision == "bfloat16" or (precision == "auto" and _gains_by_bfloat16(device))
 
 
-def _has_bfloat16(device: torch.device) -> bool:
-    """In hardware. On a CPU that has it (AVX512-BF16) a small residual net trains twice as fast; on one
-    that has not, it is emulated and slower than float32."""
+@functools.cache
+def _gains_by_bfloat16(device: torch.device) -> bool:
+    """On a CPU it is a matter of the maker: by AVX512-BF16 AMD's train a small residual net twice as fast as in
+    float32, Intel's at 0.65 to 0.8 of its rate (benchmarks/log.md), unless they have AMX. Elsewhere it is emulated."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type == "cpu":
-        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
-    return False
+    if device.type != "cpu":
+        return False
+    has = {name: getattr(torch.cpu, f"_is_{name}_supported", lambda: False)() for name in ("amx_tile", "avx512_bf16")}
+    return has["amx_tile"] or (has["avx512_bf16"] and "AuthenticAMD" in _cpu_facts())
+
+
+def _cpu_facts() -> str:
+    """What Linux says of the processor; "" elsewhere."""
+    try:
+        return Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return ""
 
 
 def keep_freed_memory() -> None:
