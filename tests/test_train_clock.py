@@ -93,3 +93,18 @@ def test_a_late_start_still_leaves_the_schedule_some_time():
     seen = drive(machine, machine.clock(60, started_for=50), 10**9, 0.1)
     assert seen[0] == 0
     assert len(seen) > 20
+
+
+@pytest.mark.parametrize("stopped_at", [0.2, 0.5, 0.9])
+def test_a_resumed_run_goes_on_from_where_the_clock_had_brought_it(stopped_at):
+    machine = Machine()
+    clock = machine.clock(600)
+    while (reached := clock.progress(0, 10**9)) < stopped_at:
+        machine.time += 1
+    later = machine.clock(600, before=clock.elapsed())
+    later.reached = reached
+    seen = drive(machine, later, 10**9, 1)
+    assert seen[0] == pytest.approx(reached)
+    assert seen[-1] == 1
+    assert all(a <= b for a, b in itertools.pairwise(seen))
+    assert later.elapsed() < 600

@@ -2,7 +2,9 @@
 
 import csv
 import functools
+import itertools
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -78,6 +80,36 @@ class Slow:
         monkeypatch.setattr(loop.Run, "_step", slow)
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         monkeypatch.setattr("train.clock.Clock", functools.partial(Clock, now=lambda: self.now))
+
+
+def test_the_rate_of_a_slow_run_does_not_rise_again_when_it_is_resumed(shards, capsys, monkeypatch):
+    Slow(monkeypatch, 1.0)
+    rates, set_lr = [], loop.set_lr
+    monkeypatch.setattr(loop, "set_lr", lambda optimizer, lr: (rates.append(lr), set_lr(optimizer, lr)))
+    how = ("--budget", "100s", "--set", "train.epochs=1000000", "--set", "train.schedule=linear", "--set",
+           "train.warmup=0")
+    with monkeypatch.context() as patch:
+        t.at_step(patch, 60, lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert t.train(capsys, shards, *how).code == 130
+    assert t.train(capsys, shards, *how, "--resume").code == 0
+    assert 70 < len(rates) < 100
+    assert all(a >= b for a, b in itertools.pairwise(rates))
+    assert rates[-1] < 0.1 * rates[0]
+
+
+@pytest.mark.parametrize("step", [6, 8])         # within an epoch and at its end
+def test_a_run_whose_budget_is_spent_when_it_is_resumed_is_brought_to_its_end(shards, capsys, monkeypatch, step):
+    slow = Slow(monkeypatch, 1.0)
+    with monkeypatch.context() as patch:
+        t.at_step(patch, step, lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert t.train(capsys, shards, "--budget", "100s").code == 130
+    slow.now += 200                              # a start that takes longer than is left
+    monkeypatch.setattr("train.clock._PROCESS", 99.0)
+    ran = t.train(capsys, shards, "--budget", "100s", "--resume", "--json")
+    assert ran.code == 0, ran.err
+    assert t.last_json(ran.out)["steps"] == step
+    assert load("runs/x/last.pth")["position"]["done"]
+    assert t.Path("best.pth").exists()
 
 
 @pytest.mark.parametrize("seconds", [0.2, 3.0, 20.0])

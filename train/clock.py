@@ -10,12 +10,13 @@ _CURVES = 2.0                # seconds to draw the curves, the import of matplot
 class Clock:
     """Seconds since the command began, and how far a run has come.
 
-    budget and before in seconds (before: spent by the run that is resumed); `now` is for tests.
+    budget and before in seconds (before: spent by the run that is resumed); `now` is for tests. `reached` is
+    the progress that the resumed run had made by its clock, 0 if its steps steered it.
     """
 
     def __init__(self, budget: float, started: float, before: float = 0.0, now: Callable[[], float] = time.monotonic):
         self.budget, self._started, self._before, self._now = budget, started, before, now
-        self.grace = 0.0
+        self.grace = self.reached = 0.0
         self._closing = 0.0                      # the longest evaluation and checkpoint so far
 
     def elapsed(self) -> float:
@@ -43,10 +44,10 @@ class Clock:
 
         Time counts from `grace`, start-up and a tenth of the budget, on: a run that fits into its
         budget is then steered by its steps alone and can be repeated to the bit, and a slow one
-        still anneals to the end.
+        still anneals to the end. One that is resumed goes on from where its clock had brought it.
         """
         spent, end = self.elapsed(), self.deadline()
         if spent >= end:
             return 1.0
         late = (spent - self.grace) / (end - self.grace) if spent > self.grace else 0.0
-        return min(1.0, max(step / steps, late))
+        return min(1.0, max(step / steps, self.reached + (1 - self.reached) * late))

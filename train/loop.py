@@ -68,7 +68,7 @@ class Run:
         """Train. Raises KeyboardInterrupt (last.pth is written first) and TrainingFault."""
         self.objective = compiled(self, self.row_shape)
         self.clock.begin()
-        if self.clock.progress(0, 1) >= 1:
+        if not self.position.step and self.clock.progress(0, 1) >= 1:
             raise self._spent()
         if not self.position.step:               # what an earlier run left must not be taken for this one's
             for name in ("last.pth", "best.pth", "metrics.csv", "curves.png"):
@@ -117,6 +117,7 @@ class Run:
             t = self.clock.progress(at.step, self.steps)
             if pair is None or t >= 1:
                 break
+            at.late = t * self.clock.budget if t > at.step / self.steps else 0.0
             at.waiting += time.monotonic() - asked
             self._step(*pair, lr=self.how.lr * lr_at(t, self.how))
             bar.update(len(pair[1]))

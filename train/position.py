@@ -21,6 +21,7 @@ class Position:
     training: float = 0.0    # of those, between the first batch of an epoch and its last
     waiting: float = 0.0     # of those, for data
     images: int = 0          # trained on
+    late: float = 0.0        # seconds of the budget that progress stands for where the clock, not the steps, steers
     done: bool = False
     history: list = field(default_factory=list)     # a dictionary an epoch, as in metrics.csv
 
@@ -53,6 +54,7 @@ def go_on(run, last: dict) -> None:
         if last["seen"].shape != seen.shape:
             raise ValueError("its losses are not those of its place")
         seen.copy_(last["seen"])
+        run.clock.reached = min(1.0, run.position.late / run.clock.budget)
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointFault(run.out / "last.pth", f"does not fit this run ({str(error).partition(chr(10))[0]})",
                               "train without --resume") from None
