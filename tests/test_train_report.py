@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from train.report import draw_confusion, draw_curves, readable, write_csv, write_metrics
+from train import report
+from train.report import (
+    draw_confusion,
+    draw_curves,
+    draw_sweep,
+    draw_worst,
+    readable,
+    smoothed,
+    write_csv,
+    write_metrics,
+)
 
 NAN, INF = math.nan, math.inf
 
@@ -33,6 +43,46 @@ def test_curves_of_any_history(tmp_path, rows):
     draw_curves(tmp_path / "curves.png", rows)
     assert min(size(tmp_path / "curves.png")) > 200
     assert [p.name for p in tmp_path.iterdir()] == ["curves.png"]
+
+
+@pytest.fixture
+def figure(monkeypatch):
+    """figure() -> the one that would have been published last."""
+    kept = []
+    monkeypatch.setattr(report, "_publish_figure", lambda path, figure: kept.append(figure))
+    return lambda: kept[-1]
+
+
+def test_the_ring_is_around_the_epoch_that_was_kept(figure):
+    draw_curves("", history(val_top1=[0.7, 0.7, NAN], val_loss=[1.1, 0.7, NAN]))     # alike, but for the loss
+    ring = [line for line in figure().axes[1].lines if line.get_marker() == "o"]
+    assert [line.get_xdata()[0] for line in ring] == [2]
+    assert ring[0].get_label() == "best: 70.00%"
+
+
+def test_a_sweep_is_raw_in_grey_and_smoothed_in_colour_the_best_named_first(figure):
+    runs = [(f"run {i}", history(train_top1=[0.1 * i, 0.5, 0.4])) for i in range(3)]
+    draw_sweep("", runs, named=2)
+    assert len(figure().axes) == 3
+    for axis, name in zip(figure().axes, ("train_top1", "train_loss", "val_top1"), strict=True):
+        raw = [list(line.get_ydata()) for line in axis.lines if line.get_color() == "0.75"]
+        smooth = {line.get_label(): list(line.get_ydata()) for line in axis.lines if line.get_color() != "0.75"}
+        values = {label: [row[name] for row in rows] for label, rows in runs}
+        assert sorted(raw) == sorted(values.values())
+        assert smooth == {label: smoothed(of) for label, of in values.items()}
+        assert len({str(line.get_color()) for line in axis.lines}) == 4
+    assert [text.get_text() for text in figure().legends[0].get_texts()] == ["run 0", "run 1"]
+
+
+@pytest.mark.parametrize("mistakes", [0, 1, 3, 8])
+def test_the_title_of_the_worst_lies_within_the_picture(figure, mistakes):
+    picture = np.zeros((9, 7, 3), np.uint8)
+    draw_worst("", [("a", 0.5, [(picture, "a", "b", 0.9)] * mistakes)] if mistakes else [])
+    made = figure()
+    made.canvas.draw()
+    title, whole = made._suptitle.get_window_extent(), made.bbox
+    assert whole.x0 <= title.x0 < title.x1 <= whole.x1
+    assert title.y1 <= whole.y1
 
 
 @pytest.mark.parametrize("classes", [1, 2, 40, 41])

@@ -53,8 +53,9 @@ def draw_curves(path, history: list[dict]) -> None:
         axis.set(xlabel="epoch", ylabel=label)
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
-    best = max(history, key=lambda row: row["val_top1"] if not math.isnan(row["val_top1"]) else -1)
-    if not math.isnan(best["val_top1"]):
+    best = max((row for row in history if not math.isnan(row["val_top1"])), default=None,
+               key=lambda row: (row["val_top1"], -row["val_loss"]))          # the one that was kept
+    if best:
         axes[1].plot(best["epoch"], best["val_top1"], "o", mfc="none", ms=11, color="black",
                      label=f"best: {best['val_top1']:.2%}")
     axes[0].legend()
@@ -105,8 +106,9 @@ def draw_worst(path, classes: list) -> None:
     """worst.png: a row for each (class, F1, [(image uint8 (H, W, C), true, predicted, probability), …])."""
     plt = _pyplot()
     columns = max((len(pictures) for _, _, pictures in classes), default=1)
-    figure = plt.figure(figsize=(1.7 * columns + 1.6, 2.15 * max(1, len(classes)) + 0.3), layout="constrained")
-    figure.suptitle("the worst classes: true → predicted, its probability (grey: other classes' images taken for it)"
+    figure = plt.figure(figsize=(max(4.5, 1.7 * columns + 1.6), 2.15 * max(1, len(classes)) + 0.5),
+                        layout="constrained")
+    figure.suptitle("the worst classes: true → predicted, its probability\n(grey: other classes' images taken for it)"
                     if classes else "no test image is misclassified", fontsize=10)
     axes = figure.subplots(max(1, len(classes)), columns, squeeze=False)
     for axis in axes.flat:
@@ -184,7 +186,9 @@ def draw_sweep(path, runs: list[tuple[str, list[dict]]], named: int = 10) -> Non
     """sweep.png: training accuracy, training loss and validation accuracy over the epochs, each run's raw curve
     in grey and a smoothed one in colour. runs: (label, rows of metrics.csv), best first; the first are named."""
     plt = _pyplot()
-    figure, axes = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
+    columns = 1 if max(len(run) for run, _ in runs) > 70 else 2
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4.0 + 0.18 * -(-min(named, len(runs)) // columns)),
+                                layout="constrained")
     colours = plt.get_cmap("turbo")
     for axis, name, label in zip(axes, ("train_top1", "train_loss", "val_top1"), (
             "training top-1", "training loss (nats)", "validation top-1"), strict=True):
@@ -198,6 +202,6 @@ def draw_sweep(path, runs: list[tuple[str, list[dict]]], named: int = 10) -> Non
         axis.grid(alpha=0.3)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles[::-1][:named], labels[::-1][:named], loc="outside lower center", fontsize=8,
-                  ncols=1 if max(map(len, labels)) > 70 else 2)
+                  ncols=columns)
     _publish_figure(path, figure)
     plt.close(figure)
