@@ -43,7 +43,8 @@ class Fake:
             if code:
                 log.write_text("before\nx: is wrong; mend it\n")
                 return code
-            rows.append({"epoch": epoch, "train_top1": 0.5, "train_loss": 1.0, "val_top1": recipe["lr"] * epoch / 3})
+            rows.append({"epoch": epoch, "seconds": 7.0 * epoch, "train_top1": 0.5, "train_loss": 1.0,
+                         "val_top1": recipe["lr"] * epoch / 3})
             with open(where / "metrics.csv", "w") as f:
                 writer = csv.DictWriter(f, list(rows[0]))
                 writer.writeheader()
@@ -180,7 +181,9 @@ def test_settings_that_no_recipe_allows_together_fail_alone(fake, sweep):
 
 @pytest.mark.parametrize(("more", "words"), [
     ((), "--grid train.lr=0.001,0.002"), ((*GRID, "--search", "train.lr=0..1"), "both given"),
-    (("--grid", "train.lrr=1,2"), "lrr"), (("--grid", "train.lr=1,-2"), "more than 0"),
+    (("--grid", "train.lrr=1,2"), "lrr"), (("--grid", "model.widthss=[4],[8]"), "did you mean 'widths'"),
+    (("--search", "model.name=convnet,resnett", "train.lr=0.1..1"), "did you mean 'resnet'"),
+    (("--grid", "train.lr=1,-2"), "more than 0"),
     ((*GRID, "--budget", "5s"), "for each of 6 trials"), ((*GRID, "--budget", "soon"), "soon"),
     ((*GRID, "--set", "train.batchs=3"), "batchs"), (("--grid", "draw.copies=1..3"), "is a range")])
 def test_faults_are_one_line(fake, sweep, more, words):
@@ -252,9 +255,28 @@ def test_settings_that_a_search_repeats_are_not_run_again(fake, sweep, optuna):
     assert len(fake.calls) == len(t.last_json(ran.out)["rows"]) <= 4
 
 
-def test_hyperband_and_other_ranges_are_another_search(fake, sweep, optuna):
-    assert sweep(*SEARCH, "--pruner", "hyperband", "--trials", "4").code == 0
-    assert "COMPLETE" in study()
+@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+def test_poor_trials_end_early_also_where_no_trial_comes_near_its_planned_epochs(fake, sweep, optuna, pruner):
+    assert sweep(*SEARCH, "--pruner", pruner, "--trials", "12", "--set", "train.epochs=1000").code == 0
+    assert {"COMPLETE", "PRUNED"} <= set(study())
+
+
+def test_the_time_of_a_trial_that_was_killed_counts(fake, sweep):
+    def die(recipe, epoch):
+        if (recipe["lr"], epoch) == (0.4, 3):
+            raise t.Killed
+    fake.deed = die
+    with pytest.raises(t.Killed):
+        sweep("--grid", "train.lr=0.1,0.4", "--out", "k")
+    path = Path("k/trials/0001/trial.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": 0.0}))     # as kill -9 leaves it
+    fake.deed = lambda recipe, epoch: None
+    rows = t.last_json(sweep("--grid", "train.lr=0.1,0.4", "--out", "k", "--json").out)["rows"]
+    assert next(r for r in rows if r["trial"] == 1)["seconds"] > 14
+
+
+def test_other_ranges_are_another_search(fake, sweep, optuna):
+    assert sweep(*SEARCH, "--trials", "4").code == 0
     assert "what it varies" in t.one_line(sweep("--search", "train.lr=0.1..1", "train.batch=16,32", "--out", "s"))
 
 
@@ -263,13 +285,6 @@ def test_smoothing_begins_at_the_first_value_and_follows():
     found = smoothed([0.0, 1.0, 1.0])
     assert 0 == found[0] < found[1] < found[2] < 1
     assert smoothed([1.0, float("nan"), 1.0]) == pytest.approx([1.0, float("nan"), 1.0], nan_ok=True)
-
-
-def test_the_picture(tmp_path):
-    from train.report import draw_sweep
-    rows = [{"epoch": e, "train_top1": e / 5, "train_loss": 1 / e, "val_top1": e / 6} for e in range(1, 5)]
-    draw_sweep(tmp_path / "p.png", [(f"{i}: lr={i}", rows[:i + 1]) for i in range(4)])
-    assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_help_imports_no_torch():

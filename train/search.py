@@ -42,14 +42,11 @@ class Search:
                                "pip install -e '.[optuna]' -c constraints.txt, or give a --grid") from None
         self._optuna, self._keys, self.planned, self._epochs = optuna, keys, planned, epochs
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        rungs = {"median": lambda: optuna.pruners.MedianPruner(4, n_warmup_steps=max(1, epochs // 5)),
-                 "hyperband": lambda: optuna.pruners.HyperbandPruner(1, max_resource=epochs, reduction_factor=3),
-                 "none": optuna.pruners.NopPruner}
         # the seed moves on with the trials: a sweep that goes on must not draw the same numbers again
         sampler = optuna.samplers.TPESampler(n_startup_trials=max(4, planned // 4), seed=seed + len(trials))
         self._study = optuna.create_study(storage=f"sqlite:///{out / 'study.db'}", study_name="sweep",
-                                          direction="maximize", load_if_exists=True, sampler=sampler,
-                                          pruner=rungs[pruner]())
+                                          direction="maximize", load_if_exists=True, sampler=sampler)
+        self._pruner, self._trials = pruner, trials
         states = optuna.trial.TrialState
         for left in self._study.get_trials(states=(states.RUNNING,)):
             self._study.tell(left.number, state=states.FAIL)
@@ -61,6 +58,7 @@ class Search:
         if self._left <= 0:
             return None
         self._left -= 1
+        self._study.pruner = self._make_pruner()
         if self._again:
             settings = self._again.pop(0)
             self._study.enqueue_trial({key.name: _stored(key, settings[key.name]) for key in self._keys})
@@ -68,6 +66,14 @@ class Search:
         settings = {key.name: self._suggested(key) for key in self._keys}
         self._last = settings.get("train.epochs", self._epochs)
         return settings
+
+    def _make_pruner(self):
+        """By the epochs that trials come to: where their shares are short, far fewer than are planned."""
+        pruners, ended = self._optuna.pruners, [t.epochs for t in self._trials if t.state == "finished"]
+        epochs = max(ended, default=self._epochs)
+        return {"median": lambda: pruners.MedianPruner(4, n_warmup_steps=max(1, epochs // 5)),
+                "hyperband": lambda: pruners.HyperbandPruner(1, max_resource=epochs, reduction_factor=3),
+                "none": pruners.NopPruner}[self._pruner]()
 
     def _suggested(self, key: Key):
         if key.choices:                          # Optuna takes no lists: all choices as JSON

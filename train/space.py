@@ -86,21 +86,24 @@ def grid(keys: list[Key]) -> Iterator[dict]:
         yield dict(zip((key.name for key in keys), values, strict=True))
 
 
-def check(recipe: Recipe, keys: list[Key]) -> None:
-    """RecipeFault where a value is not allowed, whatever the others are: before any time is spent."""
+def check(recipe: Recipe, keys: list[Key], make=None) -> None:
+    """RecipeFault where a value is not allowed, whatever the others are: before any time is spent. `make` is what is
+    tried with each recipe besides reading it."""
     for key in keys:
         others = [other for other in keys if other is not key]
         for value in key.ends():
             company = itertools.islice(itertools.chain([{}], grid(others)), 4096)
-            faults = (_fault(recipe, {key.name: value, **more}) for more in company)
+            faults = (_fault(recipe, {key.name: value, **more}, make) for more in company)
             first = next(faults)
             if first and all(faults):
                 raise first
 
 
-def _fault(recipe: Recipe, settings: dict) -> RecipeFault | None:
+def _fault(recipe: Recipe, settings: dict, make) -> RecipeFault | None:
     try:
-        with_settings(recipe, settings)
+        made = with_settings(recipe, settings)
+        if make:
+            make(made)
     except RecipeFault as fault:
         return fault
     return None

@@ -73,6 +73,10 @@ def sweep(args) -> dict:
     recipe, shards = asked_for(args)
     keys = parse_space(args.grid or args.search, "--grid" if args.grid else "--search")
     check(recipe, keys)
+    in_model = [key for key in keys if key.name.startswith("model.")]
+    if in_model:
+        from train.models.build import maker
+        check(recipe, in_model, lambda made: maker(made.model.name, made.model.args))
     if args.data:
         recipe = replace(recipe, source=replace(recipe.source, data=args.data))
     out = make_folder(args.out or f"runs/{recipe.name}-sweep")
@@ -135,7 +139,7 @@ class Sweep:
         if not trial.ended():
             bar.set_postfix_str(said(settings))
             fault = self._prepare(trial)
-            before = trial.seconds if (trial.folder / "last.pth").exists() else 0.0
+            before = trial.spent() if (trial.folder / "last.pth").exists() else 0.0
             limit = min(self.share, before + self.budget - CLOSING / 2 - self.late - self.elapsed())
             if limit < WORTH * self.share:
                 return False

@@ -52,6 +52,10 @@ class Trial:
         with publish(self.folder / "trial.json") as temporary:
             temporary.write_text(json.dumps({k: v for k, v in asdict(self).items() if k != "folder"}, indent=1) + "\n")
 
+    def spent(self) -> float:
+        """Seconds of training, those of a session that was killed before it could keep them included."""
+        return max([self.seconds, *(row["seconds"] for row in self.history())])
+
     def history(self) -> list[dict]:
         """The rows of metrics.csv so far, as numbers."""
         try:
