@@ -1,6 +1,9 @@
 """Weights from elsewhere are laid over a network, or refused in one line; what is frozen stays as it is."""
 
+import io
+import socket
 import urllib.error
+from email.message import Message
 
 import pytest
 import torch
@@ -117,6 +120,30 @@ def test_without_a_network_one_line_says_which_file_to_put_where(tmp_path, monke
         load_weights(net(), Model("resnet18", weights="imagenet"))
     assert "\n" not in str(caught.value)
     assert f"put resnet18-f37072fd.pth into {tmp_path}/hub/checkpoints" in str(caught.value)
+
+
+def test_a_download_that_is_cut_off_or_stalls_says_so(tmp_path, monkeypatch):
+    class Cut(io.BytesIO):
+        def info(self):
+            return Message()                     # no Content-Length
+
+    def cut(*_, **__):
+        assert socket.getdefaulttimeout() == 30
+        return Cut(b"half of it")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "urlopen", cut)
+    with pytest.raises(MachineFault, match=r"cannot be downloaded .*hash.*; put resnet18-f37072fd\.pth into"):
+        load_weights(net(), Model("resnet18", weights="imagenet"))
+    assert socket.getdefaulttimeout() is None
+
+
+def test_a_folder_of_that_name_does_not_hide_published_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "urlopen", lambda *_, **__: (_ for _ in ()).throw(urllib.error.URLError("none")))
+    (tmp_path / "imagenet").mkdir()
+    with pytest.raises(MachineFault, match="cannot be downloaded"):
+        load_weights(net(), Model("resnet18", weights="imagenet"))
 
 
 def test_published_weights_are_taken_from_where_torchvision_keeps_them(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Weights that were trained elsewhere, and what of a network stays as it is while the rest trains."""
 
 import re
+import socket
 import sys
 from pathlib import Path
 from types import MethodType
@@ -19,6 +20,7 @@ from train.models.published import head_name, layers, names
 BACKBONE = "backbone"        # in `freeze`: all but the head
 # of DenseNet's published files: denselayer1.norm.1.weight is now denselayer1.norm1.weight
 _DENSE = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+PATIENCE = 30                # seconds without an answer from where weights are downloaded
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")    # classifiers that only help GoogLeNet and Inception to train
 
 
@@ -98,7 +100,7 @@ def _stay(self, mode: bool = True):
 
 
 def _is_name(weights: str) -> bool:
-    return weights.isidentifier() and not Path(weights).exists()
+    return weights.isidentifier() and not Path(weights).is_file()
 
 
 def _published(how: Model):
@@ -114,14 +116,18 @@ def _published(how: Model):
                           nearest(how.weights, known))
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = Path(urlparse(chosen.url).path).name
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)           # torch's download has none
     try:
         return file, chosen.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True)
-    except OSError as error:                     # URLError, a timeout, no room, …
-        raise MachineFault(chosen.url, f"cannot be downloaded ({error})",
-                           f"put {file} into {folder}") from None
-    except Exception as error:
-        raise CheckpointFault(folder / file, f"cannot be read ({str(error).partition(chr(10))[0]})",
-                              "delete it, and it is downloaded anew") from None
+    except Exception as error:                   # URLError, a timeout, cut off, another hash, no room, damaged, …
+        fact = str(error).partition("\n")[0]
+        if (folder / file).exists():
+            raise CheckpointFault(folder / file, f"cannot be read ({fact})",
+                                  "delete it, and it is downloaded anew") from None
+        raise MachineFault(chosen.url, f"cannot be downloaded ({fact})", f"put {file} into {folder}") from None
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _local(weights: str):
