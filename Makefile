@@ -12,6 +12,8 @@ BUNDLE ?= shards.tar
 # SET="train.lr=0.01 draw.copies=20" → --set … for each; VAR=value → --var value where it was given
 sets    = $(foreach s,$(SET),--set '$(s)')
 option  = $(if $($(1)),--$(2) '$($(1))')
+# after `augment` or `train` in the same call DATA was for those: the score is that of the held-out rows
+scored  = $(if $(filter augment train,$(MAKECMDGOALS)),,$(DATA))
 common  = $(sets) $(if $(JSON),--json)
 
 ifeq ($(PY),.venv/bin/python)
@@ -38,7 +40,7 @@ train: $(ENV) $(SHARDS)/dataset.json ## shards → runs/<recipe>/ and best.pth: 
 	$(PY) -m train --recipe $(RECIPE) --shards $(SHARDS) --out $(OUT) $(call option,BUDGET,budget) $(call option,DEVICE,device) $(if $(RESUME),--resume) $(common)
 
 score: $(ENV) $(filter best.pth,$(MODEL)) ## where a model is right and wrong: MODEL=best.pth [DATA=folder or SHARDS= TTA=8 DEVICE=]
-	$(PY) -m train.score $(MODEL) $(if $(DATA),--data '$(DATA)',$(if $(filter-out file,$(origin SHARDS)),--shards '$(SHARDS)')) $(call option,TTA,tta) $(call option,DEVICE,device) $(common)
+	$(PY) -m train.score $(MODEL) $(if $(scored),--data '$(scored)',$(if $(filter-out file,$(origin SHARDS)),--shards '$(SHARDS)')) $(call option,TTA,tta) $(call option,DEVICE,device) $(common)
 
 bench: $(ENV) $(SHARDS)/dataset.json ## time loader settings on your shards: RECIPE= [BUDGET= DEVICE= SET=]
 	$(PY) -m train.bench --recipe $(RECIPE) --shards $(SHARDS) $(call option,BUDGET,budget) $(call option,DEVICE,device) $(common)

@@ -29,13 +29,27 @@ def describe(shards: ShardSet, recipe) -> dict:
     head = {"schema": SCHEMA, "model": recipe.model.name, "arguments": recipe.model.args,
             "classes": list(shards.classes), "canvas": index["canvas"], "channels": index["channels"],
             "mean": index["mean"], "std": index["std"], "recipe": recipe_tables(recipe), "dataset": index["digest"],
-            "class_counts": index.get("class_counts")}
+            "class_counts": index.get("class_counts"), "trained_on": image_numbers(shards, "train")}
     if recipe.model.normalise == "imagenet" and index["channels"] in (1, 3):
         from train.models.published import usual_normalisation
         head["mean"], head["std"] = usual_normalisation(recipe.model.name, index["channels"])
     if not _sound(head):
         raise ShardFault(shards.folder / INDEX, f"is damaged ({_NONSENSE})", "run `make augment` again")
     return head
+
+
+def image_numbers(shards: ShardSet, split: str) -> torch.Tensor:
+    """int64 (images,), sorted: a number for each source image of a split, by its pixels, so that a model knows those
+    that it was trained on. Two of a million are alike by chance in one of two million sets.
+
+    ShardFault: the set's list of sources makes no sense.
+    """
+    try:
+        digests = [s["digest"] for s in shards.index["sources"] if s.get("split") == split and s.get("digest")]
+        return torch.tensor(sorted(int(digest[:15], 16) for digest in digests), dtype=torch.int64)
+    except (ValueError, TypeError, AttributeError):
+        raise ShardFault(shards.folder / INDEX, "is damaged (its sources make no sense)",
+                         "run `make augment` again") from None
 
 
 def save(path, content: dict) -> None:

@@ -54,6 +54,7 @@ def score(args) -> dict:
         folder = _plain_view(args, recipe)
     shards = open_set(folder)
     _check_fit(args.model, content, shards, labelled=args.data)
+    familiar = _familiar(args, content, shards)
     out = make_folder(args.out or Path(args.model).parent)
     device = choose_device(args.device)
     if len(views) > 1:
@@ -71,7 +72,7 @@ def score(args) -> dict:
     for name, size in sizes.items():
         facts["per_class"][name]["trained_on"] = size
     facts |= {"f1_size_r": f1_against_size(facts["per_class"], sizes), "tta": len(views),
-              "seconds": round(time.monotonic() - start, 3)}
+              "trained_on": familiar, "seconds": round(time.monotonic() - start, 3)}
     _write(out, facts, probabilities, labels, shards)
     _tell(facts, out)
     return facts
@@ -109,9 +110,24 @@ def _check_fit(path, content, shards, labelled) -> None:
                               "score shards made by the model's own recipe")
     if not shards.rows("test"):
         raise CheckpointFault(shards.folder, "has no test rows", "give DATA=folder, or a recipe with split.test")
-    if not labelled and content["dataset"] != shards.index["digest"]:
-        print(f"note: {shards.folder} is not the set that {path} was trained on; "
-              "some of its test rows may have been trained on")
+
+
+def _familiar(args, content: dict, shards) -> int | None:
+    """How many of the test images the model was trained on, with a warning if any; None: that is not known."""
+    import torch
+
+    from train.checkpoint import image_numbers
+    known, tested = content.get("trained_on"), image_numbers(shards, "test")
+    if not isinstance(known, torch.Tensor) or not len(known) or not len(tested):
+        if not args.data and content["dataset"] != shards.index["digest"]:
+            print(f"note: {shards.folder} is not the set that {args.model} was trained on; "
+                  "some of its test rows may have been trained on")
+        return None
+    count = int(torch.isin(tested, known).sum())
+    if count:
+        print(f"note: {args.model} was trained on {count} of these {len(tested)} images, so this says little of what "
+              "it makes of others")
+    return count
 
 
 def _class_sizes(content: dict, shards) -> dict[str, int]:
