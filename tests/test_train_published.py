@@ -142,6 +142,7 @@ def test_the_list_has_every_network_of_ours_and_with_all_of_torchvisions(capsys)
     facts = t.last_json(capsys.readouterr().out)
     rows = {row["name"]: row for row in facts["models"]}
     assert (facts["size"], facts["classes"]) == ([32, 40], 7)
+    assert {"resnet18", "resnext50_32x4d", "densenet169"} < set(rows)        # of the recipes' authors
     assert rows["light"]["parameters"] == sum(p.numel() for p in build_model("light", {}, 3, 7, (32, 40)).parameters())
     assert "nothing is left" in rows["cnn6"]["fault"]
     assert rows["wrn"]["multiply_adds"] > 1e9

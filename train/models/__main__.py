@@ -5,12 +5,15 @@ from functools import partial
 
 from data.command import parser, run
 
+# torchvision's that the recipes' authors trained
+_USED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "densenet169", "squeezenet1_0")
+
 
 def arguments():
     made = parser("python -m train.models", "List the networks, with parameters and multiply-adds for one picture.")
     made.add_argument("--recipe", help="TOML file whose channels, canvas and model.size count (default: RGB, 224×224)")
     made.add_argument("--classes", type=int, help="how many (default: those of the recipe's shards, else 1000)")
-    made.add_argument("--all", action="store_true", help="torchvision's networks too")
+    made.add_argument("--all", action="store_true", help="every network of torchvision's, not only those of the recipes")
     return made
 
 
@@ -35,14 +38,15 @@ def table(args) -> dict:
     size = seen_size(recipe.draw.canvas, recipe.model.size)
     classes = args.classes or _classes(recipe)
     print(f"one picture of {size[0]}×{size[1]}, {recipe.clean.channels} channels, {classes} classes\n")
-    print(f"{'network':20} {'parameters':>14} {'multiply-adds':>16}")
     asked = [(f"{recipe.name}: {recipe.model.name}", recipe.model.name, recipe.model.args)] if args.recipe else []
-    every = [*asked, *((name, name, {}) for name in (*MODELS, *(names() if args.all else ())))]
+    every = [*asked, *((name, name, {}) for name in (*MODELS, *(names() if args.all else _USED)))]
+    width = max(len(label) for label, *_ in every)
+    print(f"{'network':{width}} {'parameters':>14} {'multiply-adds':>16}")
     rows = []
     for label, name, values in every:
         rows.append({"network": label, "name": name, "arguments": values}
                     | cost(name, values, recipe.clean.channels, classes, size))
-        print(_line(rows[-1]))
+        print(_line(rows[-1], width))
     return {"size": list(size), "channels": recipe.clean.channels, "classes": classes, "models": rows}
 
 
@@ -72,10 +76,10 @@ def _classes(recipe) -> int:
         return 1000
 
 
-def _line(row: dict) -> str:
+def _line(row: dict, width: int) -> str:
     if "fault" in row:
-        return f"{row['network']:20} {row['fault']}"
-    return f"{row['network']:20} {row['parameters']:14,} {row['multiply_adds']:16,}"
+        return f"{row['network']:{width}} {row['fault']}"
+    return f"{row['network']:{width}} {row['parameters']:14,} {row['multiply_adds']:16,}"
 
 
 if __name__ == "__main__":
