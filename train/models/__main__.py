@@ -6,14 +6,15 @@ from functools import partial
 from data.command import parser, run
 
 # torchvision's that the recipes' authors trained
-_USED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "densenet169", "squeezenet1_0")
+_USED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "densenet169",
+         "squeezenet1_0")
 
 
 def arguments():
     made = parser("python -m train.models", "List the networks, with parameters and multiply-adds for one picture.")
     made.add_argument("--recipe", help="TOML file whose channels, canvas and model.size count (default: RGB, 224×224)")
     made.add_argument("--classes", type=int, help="how many (default: those of the recipe's shards, else 1000)")
-    made.add_argument("--all", action="store_true", help="every network of torchvision's, not only those of the recipes")
+    made.add_argument("--all", action="store_true", help="all of torchvision's networks, not only those of the recipes")
     return made
 
 
