@@ -30,17 +30,17 @@ demo: $(ENV) ## augment, train and score on 5,000 handwritten digits; about two 
 data: $(ENV) ## a public set → datasets/<name>.npz: NAME=cifar10, mnist, svhn, … (README)
 	$(PY) -m data.fetch $(NAME) $(if $(JSON),--json)
 
-augment: $(ENV) $(if $(DATA),,$(filter datasets/sample.npz,datasets/$(NAME).npz)) ## images → shards/<recipe>: RECIPE= DATA= [WORKERS= SET= PREVIEW=sheet.png]
+augment: $(ENV) $(if $(DATA),,$(filter datasets/sample.npz,datasets/$(NAME).npz)) ## images → shards/<recipe>: RECIPE= DATA= [SHARDS= WORKERS= SET= PREVIEW=sheet.png]
 	$(PY) -m preprocess --recipe $(RECIPE) --out $(SHARDS) $(call option,DATA,data) $(call option,WORKERS,workers) $(call option,PREVIEW,preview) $(common)
 
 report: $(ENV) $(if $(DATA),,$(filter datasets/sample.npz,datasets/$(NAME).npz)) ## what a set is made of, before it is built: RECIPE= DATA=
 	$(PY) -m preprocess --recipe $(RECIPE) --out $(SHARDS) $(call option,DATA,data) $(call option,WORKERS,workers) --report $(common)
 
-train: $(ENV) $(SHARDS)/dataset.json ## shards → runs/<recipe>/ and best.pth: RECIPE= [BUDGET= RESUME=1 DEVICE= SET=]
+train: $(ENV) $(SHARDS)/dataset.json ## shards → runs/<recipe>/ and best.pth: RECIPE= [BUDGET= RESUME=1 DEVICE= SHARDS= OUT= SET=]
 	$(PY) -m train --recipe $(RECIPE) --shards $(SHARDS) --out $(OUT) $(call option,BUDGET,budget) $(call option,DEVICE,device) $(if $(RESUME),--resume) $(common)
 
 score: $(ENV) $(filter best.pth,$(MODEL)) ## where a model is right and wrong: MODEL=best.pth [DATA=folder or SHARDS= TTA=8 DEVICE=]
-	$(PY) -m train.score $(MODEL) $(if $(scored),--data '$(scored)',$(if $(filter-out file,$(origin SHARDS)),--shards '$(SHARDS)')) $(call option,TTA,tta) $(call option,DEVICE,device) $(common)
+	$(PY) -m train.score $(MODEL) $(if $(scored),--data '$(scored)',$(if $(filter-out file,$(origin SHARDS)),--shards '$(SHARDS)')) $(call option,TTA,tta) $(call option,DEVICE,device) $(if $(scored),$(sets)) $(if $(JSON),--json)
 
 bench: $(ENV) $(SHARDS)/dataset.json ## time loader settings on your shards: RECIPE= [BUDGET= DEVICE= SET=]
 	$(PY) -m train.bench --recipe $(RECIPE) --shards $(SHARDS) $(call option,BUDGET,budget) $(call option,DEVICE,device) $(common)
@@ -96,15 +96,15 @@ test-slow: $(ENV) ## the heavy ones
 lint: $(ENV) ## ruff
 	$(PY) -m ruff check .
 
-clean: ## remove what the commands made (not the environment, not your data)
+clean: ## remove what the commands made: shards, runs and every model (not the environment, not your data)
 	rm -rf shards runs datasets/sample.npz best.pth score.json predictions.csv confusion.png worst.png f1-size.png bench.json bench.png .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 $(SHARDS)/dataset.json:
 	@$(MAKE) --no-print-directory augment
 
-best.pth:
-	@$(MAKE) --no-print-directory train
+best.pth:                       # DATA is what is to be scored, not to be trained on
+	@$(MAKE) --no-print-directory train DATA=
 
 datasets/sample.npz: | $(ENV)
 	$(PY) -m data.fetch sample

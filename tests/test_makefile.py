@@ -23,7 +23,8 @@ def test_bare_make_prints_every_target():
 
 def test_images_are_scored_alone_but_not_in_the_call_that_trains_on_them():
     assert "train.score best.pth --data 'pictures'" in said("score", "MODEL=best.pth", "DATA=pictures")
-    whole = said("augment", "train", "score", "DATA=pictures")
+    whole = said("augment", "train", "score", "DATA=pictures", "SET=train.epochs=1")
+    assert "--set" not in whole[whole.index("train.score"):]
     assert "-m preprocess --recipe recipes/sample.toml --out shards/sample --data 'pictures'" in whole
     assert "train.score best.pth" in whole
     assert "train.score best.pth --data" not in whole
