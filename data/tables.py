@@ -18,9 +18,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Split:
-    """Which source images are held out. A whole number counts images a class, a fraction is a share."""
-    val: int | float = setting(0.1, low=0)
-    test: int | float = setting(0.1, low=0)
+    """Which source images are held out. A whole number counts images a class, a fraction is a share; where the
+    source has an official test part, that is the test part."""
+    val: int | float = setting(0.1, low=0)                  # chooses the best epoch; 0: the last one is kept
+    test: int | float = setting(0.1, low=0)                 # only the score sees it
     folds: int = setting(0, low=0)                          # 0: none; k: the test part is one of k
     fold: int = setting(0, low=0)                           # which one, 0 … folds - 1
 
@@ -29,10 +30,12 @@ class Split:
 class Clean:
     """Once per source image. 0, false and "keep" leave a step out."""
     channels: int = setting(1, choices=(1, 3))              # grey, or red green blue
-    polarity: str = setting("keep", choices=("keep", "auto", "dark", "light"))
+    polarity: str = setting("keep", choices=("keep", "auto", "dark", "light"))   # tone of the ink as it comes; it
+                                                            # becomes light. roi, threshold, broaden need to know
     bilateral: int = setting(0, low=0, high=31)             # diameter of the filter, pixels
     bilateral_sigma: float = setting(50.0, above=0)         # grey levels that count as alike
-    threshold: float = setting(0.0, low=0, high=1)          # window, share of the shorter side
+    threshold: float = setting(0.0, low=0, high=1)          # adaptive: its window, share of the shorter side,
+                                                            # wider than a stroke; 0: by the border's level
     offset: float = setting(12.0, low=0, high=255)          # ink exceeds its surroundings by, levels
     specks: float = setting(0.0, low=0, below=1)            # ink spots below this share of the picture
     roi: bool = False                                       # cut to the bounding box of the ink
@@ -41,17 +44,21 @@ class Clean:
 
 @dataclass(frozen=True)
 class Draw:
-    """Once per copy. val and test rows take the plain view: centred, no chance."""
+    """Once per copy. val and test rows take the plain view: centred, upright, half way between the bounds of scale."""
     canvas: tuple[int, int] = setting(low=8, high=4096)     # height, width in pixels
     copies: int = setting(low=1, high=1_000_000)            # training rows from each source image
-    fit: str = setting("inside", choices=("inside", "cover", "stretch"))
+    fit: str = setting("inside", choices=("inside", "cover", "stretch"))    # the picture within the canvas, the
+                                                            # canvas within the picture, squeezed to the canvas
     rotation: float = setting(0.0, low=0, high=180)         # up to ± degrees
-    scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=1)   # see draw.py
+    scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=1)   # inside: the picture's longer side fills
+                                                            # so much of the canvas; else: the canvas sees so much
+                                                            # of the picture's side
     shear: float = setting(0.0, low=0, high=45)             # slanted by up to ± degrees
     aspect: float = setting(1.0, low=1, high=4)             # up to so many times wider, or higher
     broaden: float = setting(0.0, low=0, high=0.2)          # pens up to so much broader on each side,
                                                             # share of the region's longer side
-    contrast: tuple[float, float] = setting((1.0, 1.0), above=0, high=10)
+    contrast: tuple[float, float] = setting((1.0, 1.0), above=0, high=10)   # times the levels: of ink from black,
+                                                            # else from the picture's mean
     flip: float = setting(0.0, low=0, high=1)               # chance of a mirror image
     place: bool = True                                      # random place, or the middle
 
@@ -81,7 +88,8 @@ class Model:
 class Train:
     """How the model is trained."""
     budget: str = setting("10m")                            # "45s", "10m", "1h": everything counts
-    epochs: int = setting(20, low=1)                        # planned; the budget may end it before
+    epochs: int = setting(20, low=1)                        # planned passes over all rows, so over each image
+                                                            # draw.copies times; the budget may end them before
     batch: int = setting(256, low=1)                        # images
     optimizer: str = setting("adamw", choices=("adam", "adamw", "sgd", "muon"))
     lr: float = setting(0.002, above=0)                     # peak learning rate
@@ -92,10 +100,10 @@ class Train:
     warmup: float = setting(0.05, low=0, below=1)           # share of the run spent rising to lr
     label_smoothing: float = setting(0.0, low=0, below=1)
     ema: float = setting(0.0, low=0, below=1)               # decay of the weights' running mean, a step
-    precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))
+    precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))    # auto: the faster one here
     compile: str = setting("none", choices=("none", "default", "reduce-overhead", "max-autotune"))
                                                             # modes of torch.compile; the last two use CUDA graphs
-    engine: str = setting("auto", choices=("auto", "threads", "memory", "dataloader"))
+    engine: str = setting("auto", choices=("auto", "threads", "memory", "dataloader"))    # auto: memory if it fits
     workers: int = setting(2, low=0, high=256)              # reading threads, or dataloader's processes
     pin_memory: bool = True                                 # page-locked buffers (CUDA only)
     window: int = setting(256, low=1)                       # MB that are shuffled together
@@ -103,7 +111,8 @@ class Train:
     clip: float = setting(0.0, low=0)                       # longest gradient, all weights together; 0: any
     backbone_lr: float = setting(1.0, low=0)                # of all but the head, share of lr
     steps: tuple[tuple[float, float], ...] = ((0.5, 0.1), (0.75, 0.1))    # schedule "step": from this share
-                                                            # of the run after warm-up on, lr times this factor
+                                                            # of the run after warm-up on, lr times this factor:
+                                                            # those come one upon the other
     final: float = setting(0.01, above=0, high=1)           # schedule "exponential": ends at this share of lr
     patience: int = setting(0, low=0)                       # epochs without a better val that end it; 0: never
     sampling: float = setting(0.0, low=0, high=1)           # classes drawn by (their rows)^-this: 0 each row once
@@ -115,7 +124,7 @@ class Train:
 @dataclass(frozen=True)
 class Augment:
     """On the device while training, each image by itself; 0 leaves a step out. Never on val and test rows."""
-    crop: int = setting(0, low=0, high=1024)                # shifted by up to ± pixels
+    crop: int = setting(0, low=0, high=1024)                # shifted by up to ± pixels of what the network sees
     border: str = setting("zero", choices=("zero", "reflect"))   # what comes in there: the training mean, or
                                                             # the image mirrored
     flip: float = setting(0.0, low=0, high=1)               # chance of a mirror image, left to right
@@ -128,7 +137,8 @@ class Augment:
     contrast: float = setting(0.0, low=0, high=1)           # times 1 ± up to this, about the image's mean
     erase: float = setting(0.0, low=0, high=1)              # chance of a box of nothing (arXiv:1708.04896)
     erase_area: tuple[float, float] = setting((0.02, 0.4), above=0, high=1)    # share of the image
-    cutmix: float = setting(0.0, low=0, high=1)             # chance of a box of another image (arXiv:1905.04899)
+    cutmix: float = setting(0.0, low=0, high=1)             # chance of a box of another image (arXiv:1905.04899);
+                                                            # with mixup's 1 at most
     cutmix_alpha: float = setting(1.0, above=0)             # its share is Beta(alpha, alpha)
     mixup: float = setting(0.0, low=0, high=1)              # chance of a blend with another (arXiv:1710.09412)
     mixup_alpha: float = setting(0.2, above=0)              # its share is Beta(alpha, alpha)

@@ -78,7 +78,7 @@ def tell_sources(index: dict, file: str) -> None:
             print(f"{words}: {', '.join(paths)}")
     more = [f"{len(found)} {words}" for found, words in (
         (index["set_aside"], "images set aside"),
-        (index["duplicates"]["same"], "groups of exact duplicates, each kept in one split"),
+        (index["duplicates"]["same"], "groups of exact duplicates"),
         (index["duplicates"]["two_labels"], "pictures under two labels"),
         (index["duplicates"]["two_splits"], "pictures in two official splits")) if found]
     if more:

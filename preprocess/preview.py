@@ -33,7 +33,7 @@ def contact_sheet(recipe: Recipe, data, path) -> None:
             if cells:
                 rows.append((name, cells))
     if not rows:
-        raise SourceFault(data, "has no usable image", "see --help for the kinds that can be read")
+        raise SourceFault(data, "has no usable image", "give PNG, JPEG, BMP, WebP, TIFF or GIF")
     sheet = _sheet(rows, max(84, min(128, max(recipe.draw.canvas))))
     with publish(path) as temporary:
         sheet.save(temporary, format="PNG")

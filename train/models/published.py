@@ -122,7 +122,7 @@ def _sum_colours(net, channels: int) -> None:
 def _let_logits_fall(net) -> None:
     """A SqueezeNet without the ReLU behind its head, which ImageNet's thousand classes bear and a new head does not:
     a class whose logits fall below zero everywhere has no gradient and is never named again. CIFAR-10, the head
-    alone, SGD of 0.0001 to 0.01: 80 to 82% without it, 20 to 77% with it by rate and seed (benchmarks/log.md)."""
+    alone, SGD of 0.0001 to 0.01: 80 to 82% without it, 20 to 78% with it by rate and seed (benchmarks/log.md)."""
     at = next(name for name, m in net.classifier.named_children() if isinstance(m, nn.ReLU))
     net.classifier.set_submodule(at, nn.Identity())
 
