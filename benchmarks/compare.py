@@ -24,13 +24,23 @@ def command(module: str, *arguments) -> dict:
 
 def road(args, recipe: str, shards: str, out: str, *more: str) -> tuple[dict, dict[int, dict]]:
     """Augment, train and score with args.data, .set, .budget, .resume, .tta, and `more` settings: what training
-    said, and what the score said by the number of views, one and args.tta."""
+    said, and what the score said by the number of views, one and args.tta. More views than the recipe has are refused
+    before the training, not after it."""
+    from train.views import choose_views
+    asked = read_recipe(recipe, (*args.set, *more))
+    choose_views(args.tta, asked.draw, asked.augment)
     sets = [word for setting in (*args.set, *more) for word in ("--set", setting)]
     command("preprocess", "--recipe", recipe, "--out", shards, *sets, *(["--data", args.data] if args.data else []))
     trained = command("train", "--recipe", recipe, "--shards", shards, "--out", out, *sets,
                       *(["--budget", args.budget] if args.budget else []), *(["--resume"] if args.resume else []))
     return trained, {views: command("train.score", trained["best"], "--shards", shards, "--tta", views)
                      for views in sorted({1, args.tta})}
+
+
+def told(setting: str) -> str:
+    """A --set for a row: a file by its name alone, wherever it lies on this machine."""
+    key, _, value = setting.partition("=")
+    return f"{key}={Path(value).name}" if Path(value).is_file() else setting
 
 
 def rate(value: float | None) -> str:
@@ -56,7 +66,7 @@ def compare(args) -> dict:
             "top1": scores[1]["top1"], **{f"top1_{n}_views": score["top1"] for n, score in scores.items() if n > 1},
             "macro_f1": scores[1]["macro_f1"], "train_top1": train_top1,
             **{key: trained[key] for key in ("val_top1", "epochs", "seconds", "budget_seconds")}}
-        said = (f"{recipe.name} {' '.join(args.set)}".strip() + f", {Path(args.data or recipe.source.data).name}: "
+        said = (f"{' '.join([recipe.name, *map(told, args.set)])}, {Path(args.data or recipe.source.data).name}: "
                 f"{fact['epochs']} epochs in {fact['seconds']:.0f} of {fact['budget_seconds']:.0f} s, training top-1 "
                 f"{train_top1:.4f}, best val {rate(fact['val_top1'])}, test macro-F1 {fact['macro_f1']:.4f}")
         for views, score in scores.items():

@@ -57,6 +57,18 @@ def test_every_recipe_has_a_row_for_one_view_and_one_for_several(images, capsys)
         for name in facts for views in (False, True)]
 
 
+def test_more_views_than_a_recipe_has_are_refused_before_anything_is_trained(images, capsys):
+    assert compare.main(["plain.toml", "--data", str(images), "--tta", "999"]) == 2
+    assert "--tta 999" in capsys.readouterr().err
+    assert not t.Path("runs").exists()
+
+
+def test_a_file_is_told_by_its_name_alone(tmp_path):
+    (tmp_path / "w.pth").touch()
+    assert compare.told(f"model.weights={tmp_path}/w.pth") == "model.weights=w.pth"
+    assert compare.told("train.lr=0.1") == "train.lr=0.1"
+
+
 def test_folds_score_every_image_once(images, capsys):
     assert folds.main(["--recipe", "plain.toml", "--data", str(images), "--folds", "3", "--json"]) == 0
     facts, (row,) = t.last_json(capsys.readouterr().out), table()
