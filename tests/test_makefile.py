@@ -1,5 +1,6 @@
 """The targets call the commands as the README says."""
 
+import os
 import shutil
 import subprocess
 
@@ -9,16 +10,20 @@ import train_helpers as t
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 
 
+def make(*words) -> str:
+    """What it prints, as it would outside of `make test`."""
+    alone = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(["make", *words], cwd=t.ROOT, env=alone, capture_output=True, text=True, check=True).stdout
+
+
 def said(*words) -> str:
     """What make would run, and runs nothing."""
-    return subprocess.run(["make", "-n", "PY=python3", *words], cwd=t.ROOT, capture_output=True, text=True,
-                          check=True).stdout
+    return make("-n", "PY=python3", *words)
 
 
 def test_bare_make_prints_every_target():
     phony = (t.ROOT / "Makefile").read_text().partition("\n.PHONY: ")[2].partition("\n")[0].split()
-    shown = subprocess.run(["make"], cwd=t.ROOT, capture_output=True, text=True, check=True).stdout
-    assert sorted(line.split()[0] for line in shown.splitlines()) == sorted(phony)
+    assert sorted(line.split()[0] for line in make().splitlines()) == sorted(phony)
 
 
 def test_images_are_scored_alone_but_not_in_the_call_that_trains_on_them():
