@@ -99,12 +99,11 @@ def test_the_rate_of_a_slow_run_does_not_rise_again_when_it_is_resumed(shards, c
 
 @pytest.mark.parametrize("step", [6, 8])         # within an epoch and at its end
 def test_a_run_whose_budget_is_spent_when_it_is_resumed_is_brought_to_its_end(shards, capsys, monkeypatch, step):
-    slow = Slow(monkeypatch, 1.0)
+    Slow(monkeypatch, 1.0)
     with monkeypatch.context() as patch:
         t.at_step(patch, step, lambda: os.kill(os.getpid(), signal.SIGINT))
         assert t.train(capsys, shards, "--budget", "100s").code == 130
-    slow.now += 200                              # a start that takes longer than is left
-    monkeypatch.setattr("train.clock._PROCESS", 99.0)
+    monkeypatch.setattr("train.clock._PROCESS", 99.0)        # a start that takes longer than is left
     ran = t.train(capsys, shards, "--budget", "100s", "--resume", "--json")
     assert ran.code == 0, ran.err
     assert t.last_json(ran.out)["steps"] == step

@@ -19,7 +19,7 @@ from train.models import build_model
 from train.score import FILES
 
 KEYS = {"top1", "macro_f1", "images", "seconds", "per_class", "confusion", "balanced_accuracy", "macro", "weighted",
-        "calibration_error", "f1_size_r", "tta", "trained_on"}
+        "calibration_error", "f1_size_r", "tta", "seen_in_training"}
 
 
 @pytest.fixture(scope="module")
@@ -162,12 +162,12 @@ def test_a_folder_scores_as_its_shards_do(base, model, capfd):
 
 def test_images_that_the_model_was_trained_on_are_counted_and_told(base, model, capfd):
     ran = t.score(capfd, model, "--json")
-    assert t.last_json(ran.out)["trained_on"] == 0
+    assert t.last_json(ran.out)["seen_in_training"] == 0
     assert "note: " not in ran.err
     sources = open_set(base / "shards/stripes").index["sources"]
     ran = t.score(capfd, model, "--data", base / "images", "--json")
     trained = sum(s["split"] == "train" for s in sources)
-    assert t.last_json(ran.out)["trained_on"] == trained > 0
+    assert t.last_json(ran.out)["seen_in_training"] == trained > 0
     assert f"was trained on {trained} of these {len(sources)} images" in ran.err
 
 

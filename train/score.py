@@ -72,7 +72,7 @@ def score(args) -> dict:
     for name, size in sizes.items():
         facts["per_class"][name]["trained_on"] = size
     facts |= {"f1_size_r": f1_against_size(facts["per_class"], sizes), "tta": len(views),
-              "trained_on": familiar, "seconds": round(time.monotonic() - start, 3)}
+              "seen_in_training": familiar, "seconds": round(time.monotonic() - start, 3)}
     _write(out, facts, probabilities, labels, shards)
     _tell(facts, out)
     return facts

@@ -86,7 +86,7 @@ def grid(keys: list[Key]) -> Iterator[dict]:
         yield dict(zip((key.name for key in keys), values, strict=True))
 
 
-def check(recipe: Recipe, keys: list[Key], make=None) -> None:
+def check(recipe: Recipe, keys: list[Key], make=lambda recipe: None) -> None:
     """RecipeFault where a value is not allowed, whatever the others are: before any time is spent. `make` is what is
     tried with each recipe besides reading it."""
     for key in keys:
@@ -101,9 +101,7 @@ def check(recipe: Recipe, keys: list[Key], make=None) -> None:
 
 def _fault(recipe: Recipe, settings: dict, make) -> RecipeFault | None:
     try:
-        made = with_settings(recipe, settings)
-        if make:
-            make(made)
+        make(with_settings(recipe, settings))
     except RecipeFault as fault:
         return fault
     return None
