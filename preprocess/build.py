@@ -25,16 +25,18 @@ from preprocess.chance import PLAIN, chances
 from preprocess.draw import draw
 from preprocess.plan import ShardPlan, plan_shards
 from preprocess.pool import run_all
-from preprocess.scratch import Part, clean_part, part_key, part_size
+from preprocess.scratch import Part, part_size
+from preprocess.survey import Survey, survey
 
 _TOGETHER = 512              # copies laid out at once
 
 
-def build(recipe: Recipe, data, out, workers: int, plain: bool = False, survey: bool = False) -> dict:
+def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
+          only_report: bool = False) -> dict:
     """Images at `data` → shards in the folder `out`; returns dataset.json as a dictionary.
 
     plain: every image becomes a row of the test split (those of an official test part only, where
-    there is one). survey: stop before the first shard; the dictionary then holds what is known of the
+    there is one). only_report: stop before the first shard; the dictionary then holds what is known of the
     sources, and the next build goes on from here. Raises SourceFault, MachineFault.
     """
     check_package(recipe.shards.compression)
@@ -49,22 +51,22 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False, survey: 
         done = _finished(out, stamp)
         if done:
             asked = {"name": recipe.name, "recipe": recipe_tables(recipe)}
-            if done | asked != done and not survey:       # other words for the trainer, the same pixels
+            if done | asked != done and not only_report:       # other words for the trainer, the same pixels
                 write_index(out, done := done | asked)
             return done
         scratch = make_folder(out / ".clean")
-        digests, sizes, faults, looks = _clean_all(recipe, source, scratch, workers)
-        good = np.array([i for i, fault in enumerate(faults) if not fault], np.int64)
-        _check_usable(source, faults, good, recipe)
-        digests, sizes, looks = ([column[i] for i in good] for column in (digests, sizes, looks))
+        seen = survey(recipe, source, scratch, workers)
+        good = seen.good
+        _check_usable(source, seen, recipe)
+        digests = [seen.facts[i].digest for i in good]
         official = [source.official[i] for i in good]
         splits = _all_test(official) if plain else split_sources(
             source.labels[good], digests, official, recipe.split, recipe.seed, source.classes)
-        if survey:
-            return _index(recipe, source, good, digests, sizes, looks, faults, splits, [], [], stamp)
+        if only_report:
+            return _index(recipe, source, seen, splits, [], [], stamp)
         plans = plan_shards(splits, source.labels[good], digests, recipe)
         facts = _draw_all(recipe, source.labels, good, plans, out, scratch, workers)
-        index = _index(recipe, source, good, digests, sizes, looks, faults, splits, plans, facts, stamp)
+        index = _index(recipe, source, seen, splits, plans, facts, stamp)
         for stale in set(shard_names(out)) - {p.name for p in plans}:
             (out / stale).unlink()
         write_index(out, index)
@@ -83,23 +85,11 @@ def _finished(out: Path, stamp: str) -> dict | None:
     return index if whole else None
 
 
-def _clean_all(recipe, source: Source, scratch: Path, workers: int):
-    """(digests, sizes, faults, [(look, spread), …]), a row for each source."""
-    key = part_key(recipe, source)
-    reader = source.reader(scratch)
-    size = part_size(len(source))
-    parts = [(number, first, source.paths[first:first + size])
-             for number, first in enumerate(range(0, len(source), size))]
-    tasks = ((clean_part, (scratch, number, first, key, reader, paths, recipe)) for number, first, paths in parts)
-    facts = run_all(tasks, workers, [len(paths) for *_, paths in parts], "clean", "img")
-    return ([d for f in facts for d in f.digests], [s for f in facts for s in f.sizes],
-            [t for f in facts for t in f.faults], [x for f in facts for x in zip(f.looks, f.spreads, strict=True)])
-
-
-def _check_usable(source: Source, faults, good, recipe) -> None:
+def _check_usable(source: Source, seen: Survey, recipe) -> None:
     """Enough good pictures to go on, and some in each class. SourceFault names an example."""
+    faults = [row.fault for row in seen.facts]
     bad = [i for i, fault in enumerate(faults) if fault]
-    counts = np.bincount(source.labels[good], minlength=len(source.classes))
+    counts = np.bincount(source.labels[seen.good], minlength=len(source.classes))
     for name, count in zip(source.classes, counts, strict=True):
         if not count:
             example = next((f" ({source.paths[i]}: {faults[i]})" for i in bad
@@ -176,11 +166,12 @@ def moments(image: np.ndarray) -> dict:
             "sum_of_squares": np.rint(n * (std**2 + mean**2)).astype(int).sum(0).tolist()}
 
 
-def _index(recipe, source: Source, good, digests, sizes, looks, faults, splits, plans, facts, stamp) -> dict:
+def _index(recipe, source: Source, seen: Survey, splits, plans, facts, stamp) -> dict:
     """dataset.json: all that the trainer knows of this room's work."""
     shards = [{"split": plan.split} | {k: f[k] for k in ("name", "rows", "bytes", "sha256")}
               for plan, f in zip(plans, facts, strict=True)]
-    labels, paths = source.labels[good], [source.paths[i] for i in good]
+    labels, paths = source.labels[seen.good], [source.paths[i] for i in seen.good]
+    rows = [seen.facts[i] for i in seen.good]
     mean, std = _mean_std([f for plan, f in zip(plans, facts, strict=True) if plan.split == "train"])
     return {
         "schema": SCHEMA, "name": recipe.name, "classes": list(source.classes),
@@ -192,12 +183,11 @@ def _index(recipe, source: Source, good, digests, sizes, looks, faults, splits, 
         "recipe": recipe_tables(recipe), "stamp": stamp,
         "versions": {name: version(name) for name in (
             "numpy", "h5py", "pillow", "joblib", "opencv-python-headless")},
-        "set_aside": [{"path": source.paths[i], "reason": fault} for i, fault in enumerate(faults) if fault],
-        "duplicates": duplicates(labels, digests, splits, paths),
-        "sources": [{"path": path, "label": int(label), "split": str(split), "digest": digest, "size": size,
-                     "look": seen, "spread": spread}
-                    for path, label, split, digest, size, (seen, spread) in zip(
-                        paths, labels, splits, digests, sizes, looks, strict=True)],
+        "set_aside": [{"path": source.paths[i], "reason": row.fault} for i, row in enumerate(seen.facts) if row.fault],
+        "duplicates": duplicates(labels, [row.digest for row in rows], splits, paths),
+        "sources": [{"path": path, "label": int(label), "split": str(split), "digest": row.digest,
+                     "size": list(row.size), "look": row.look, "spread": row.spread}
+                    for path, label, split, row in zip(paths, labels, splits, rows, strict=True)],
     }
 
 

@@ -6,7 +6,8 @@ of workers. `clean-00000.u8` is the pixels of all pyramid levels, mapped when dr
 """
 
 import hashlib
-from dataclasses import asdict, dataclass, fields
+import json
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 from data.files import publish
 from data.recipe import PIXELS_VERSION, Recipe, digest_of
 from preprocess.clean import clean
+from preprocess.decide import Common
 from preprocess.decode import BadPicture, decode, from_array
 from preprocess.draw import BROADER, Picture, picture
 from preprocess.look import look
@@ -27,12 +29,22 @@ PARTS, LARGEST = 32, 128     # of a set, at least, so that all workers have thei
 
 @dataclass(frozen=True)
 class Facts:
-    """What cleaning found out about each source of a part; columns of equal length."""
-    digests: list[str]       # of the decoded pixels; "" for a bad picture
-    sizes: list[list[int]]   # height, width as decoded
-    faults: list[str]        # "" for a good picture
-    looks: list[str]         # see `look`; "" for a bad picture
-    spreads: list[float]     # deviation of the grey levels
+    """What is known of one source image once it was decoded and cleaned."""
+    digest: str = ""                     # of the decoded pixels; "" for a bad picture
+    size: tuple[int, int] = (0, 0)       # height, width as decoded
+    fault: str = ""                      # why it cannot be used; "" for a good picture
+    look: str = ""                       # its fingerprint, see `look`; "" for a bad picture
+    spread: float = 0.0                  # deviation of its grey levels
+
+
+@dataclass(frozen=True)
+class CleanTask:
+    """A run of source images whose cleaned pictures make one part."""
+    folder: Path
+    number: int              # of the part
+    first: int               # position of its first source in the listing
+    key: str                 # what the part depends on
+    paths: list[str]
 
 
 def part_size(sources: int) -> int:
@@ -40,25 +52,35 @@ def part_size(sources: int) -> int:
     return min(LARGEST, -(-sources // PARTS))
 
 
-def clean_part(folder: Path, number: int, first: int, key: str, reader, paths: list[str], recipe: Recipe) -> Facts:
-    """Decode and clean the sources from `first` on; read from disk if that was done under the same key."""
+def clean_part(task: CleanTask, reader, recipe: Recipe, common: Common) -> list[Facts]:
+    """Decode and clean the sources of a part; read from disk if that was done under the same key."""
     cv2.setNumThreads(1)     # workers are processes: threads of OpenCV would fight over the cores
-    known = read_facts(folder, number, key)
+    known = read_facts(task.folder, task.number, task.key)
     if known:
         return known
-    facts, pictures = Facts([], [], [], [], []), []
-    for i, path in enumerate(paths):
-        try:
-            pixels = load(reader, first + i, path, recipe)
-            pictures.append(picture(clean(pixels, recipe.clean, recipe.draw), recipe.draw))
-            found = _digest(pixels), list(pixels.shape[:2]), "", *look(pixels)
-        except BadPicture as bad:
-            pictures.append(None)
-            found = "", [0, 0], str(bad), "", 0.0
-        for column, value in zip(vars(facts).values(), found, strict=True):
-            column.append(value)
-    _write(folder, number, key, facts, pictures)
+    facts, pictures = [], []
+    for i, path in enumerate(task.paths):
+        row, pixels = examine(reader, task.first + i, path, recipe)
+        made = None
+        if not row.fault:
+            try:
+                made = picture(clean(pixels, recipe.clean, recipe.draw), recipe.draw)
+            except BadPicture as bad:
+                row = Facts(fault=str(bad))
+        facts.append(row)
+        pictures.append(made)
+    _write(task, facts, pictures)
     return facts
+
+
+def examine(reader, row: int, path: str, recipe: Recipe) -> tuple[Facts, np.ndarray | None]:
+    """(what can be known of source `row` without cleaning it, its pixels or None where it cannot be decoded)."""
+    try:
+        pixels = load(reader, row, path, recipe)
+    except BadPicture as bad:
+        return Facts(fault=str(bad)), None
+    seen, spread = look(pixels)
+    return Facts(_digest(pixels), pixels.shape[:2], look=seen, spread=spread), pixels
 
 
 def load(reader, row: int, path: str, recipe: Recipe) -> np.ndarray:
@@ -79,7 +101,7 @@ def _digest(pixels: np.ndarray) -> str:
 
 
 def part_key(recipe: Recipe, source) -> str:
-    """What a part depends on: the files as they are now, the recipe, and how many are one part's."""
+    """What parts depend on but for decisions: the files as they are now, the recipe, how many are one part's."""
     return digest_of([PIXELS_VERSION, asdict(recipe.clean), asdict(recipe.draw), recipe.source.max_pixels,
                       part_size(len(source.paths)), source.paths, source.stamps])
 
@@ -88,8 +110,8 @@ def _files(folder: Path, number: int) -> tuple[Path, Path]:
     return folder / f"clean-{number:05d}.u8", folder / f"clean-{number:05d}.npz"
 
 
-def _write(folder, number, key, facts: Facts, pictures) -> None:
-    pixels, tables = _files(folder, number)
+def _write(task: CleanTask, facts: list[Facts], pictures) -> None:
+    pixels, tables = _files(task.folder, task.number)
     good = [(row * PENS + pen, one) for row, p in enumerate(pictures) if p for pen, one in enumerate((p, *p.broader))]
     levels, at = [], 0
     tables.unlink(missing_ok=True)      # of another recipe: they must not be found beside these pixels
@@ -100,7 +122,7 @@ def _write(folder, number, key, facts: Facts, pictures) -> None:
                 levels.append((row, at, *level.shape))
                 at += level.nbytes
     with publish(tables) as temporary, open(temporary, "wb") as f:
-        np.savez(f, key=key, **vars(facts),
+        np.savez(f, key=task.key, facts=json.dumps([asdict(row) for row in facts]),
                  levels=np.array(levels, np.int64).reshape(-1, 5),
                  hulls=np.concatenate([np.empty((0, 3), np.float32)] + [
                      np.column_stack([np.full(len(p.hull), row), p.hull]).astype(np.float32)
@@ -108,14 +130,15 @@ def _write(folder, number, key, facts: Facts, pictures) -> None:
                  frames=np.array([(row, *p.size, p.pivot, p.bare, *p.background) for row, p in good]))
 
 
-def read_facts(folder: Path, number: int, key: str) -> Facts | None:
+def read_facts(folder: Path, number: int, key: str) -> list[Facts] | None:
     """The facts of a part that is on disk whole and under this key, else None."""
     pixels, tables = _files(folder, number)
     try:
         with open(tables, "rb") as f, np.load(f) as z:      # numpy leaves a damaged file open
             if str(z["key"]) != key or pixels.stat().st_size != z["levels"][:, 2:].prod(axis=1).sum():
                 return None
-            return Facts(*(z[f.name].tolist() for f in fields(Facts)))
+            return [Facts(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+                    for row in json.loads(str(z["facts"]))]
     except Exception:                   # none there, or damaged in one of zipfile's and numpy's many ways
         return None
 

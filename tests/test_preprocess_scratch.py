@@ -10,7 +10,8 @@ from data.recipe import make_recipe
 from data.source import open_source
 from preprocess import scratch
 from preprocess.chance import PLAIN
-from preprocess.scratch import Part, clean_part, part_key, read_facts
+from preprocess.decide import Common
+from preprocess.scratch import CleanTask, Part, clean_part, part_key, read_facts
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def part(folder, tables, tmp_path):
     place.mkdir()
 
     def make(key="k"):
-        return clean_part(place, 0, 0, key, source.reader(place), source.paths, recipe)
+        return clean_part(CleanTask(place, 0, 0, key, source.paths), source.reader(place), recipe, Common("dark"))
     return place, make, recipe
 
 
@@ -30,9 +31,9 @@ def test_what_is_read_again_is_what_was_made(part):
     place, make, _ = part
     assert read_facts(place, 0, "k") is None
     facts = make()
-    assert facts.faults[6] == "not a picture"
-    assert facts.sizes[0] == [37, 53]
-    assert len(set(facts.digests)) == 13
+    assert facts[6].fault == "not a picture"
+    assert facts[0].size == (37, 53)
+    assert len({row.digest for row in facts}) == 13
     assert read_facts(place, 0, "k") == facts
     before = {p: p.stat().st_mtime_ns for p in place.iterdir()}
     assert make() == facts
