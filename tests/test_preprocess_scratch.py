@@ -31,7 +31,7 @@ def test_what_is_read_again_is_what_was_made(part):
     place, make, _ = part
     assert read_facts(place, 0, "k") is None
     facts = make()
-    assert facts[6].fault == "not a picture"
+    assert facts[6].fault == "not a picture: text"
     assert facts[0].size == (37, 53)
     assert len({row.digest for row in facts}) == 13
     assert read_facts(place, 0, "k") == facts

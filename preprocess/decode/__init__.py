@@ -1,0 +1,12 @@
+"""Bytes of a picture file → uint8 pixels, as their maker meant them. The only files that know EXIF, palettes and bombs.
+
+Read in this order: `picture` (what all others call), `files` (which reader a file has), `pillow` (Pillow asked
+quietly), `png`, `jpeg`, `jpeg2000`, `tiff` and `tiff_pixels` (what Pillow reads wrongly, or gives up for damaged
+metadata), `levels` (more than 8 bits), `metadata` (how the camera was turned).
+"""
+
+from preprocess.decode.files import may_be_deep
+from preprocess.decode.levels import BadPicture, Levels, usual_range
+from preprocess.decode.picture import Decoded, decode, from_array, read
+
+__all__ = ["BadPicture", "Decoded", "Levels", "decode", "from_array", "may_be_deep", "read", "usual_range"]

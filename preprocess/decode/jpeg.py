@@ -1,0 +1,132 @@
+"""JPEG: without its metadata, and whether all of its pixels are there where its end is missing."""
+
+import re
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from preprocess.decode.levels import TRUNCATED, BadPicture, Frame
+from preprocess.decode.metadata import orientation_of
+from preprocess.decode.pillow import frame_of, in_words, opened
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    data: bytes                          # from SOI on: tables, frames and scans, without metadata
+    scan: int                            # where the first scan begins
+    progressive: bool
+    orientation: int
+
+
+def parsed(data: bytes) -> Jpeg:
+    """A JPEG without its application segments but those that decoding needs (JFIF, Adobe)."""
+    kept, orientation, at = [b"\xff\xd8"], 1, 2
+    while True:
+        at = _marker(data, at)
+        if at < 0 or data[at + 1] == 0xDA:
+            break
+        mark, end = data[at + 1], at + 2 + struct.unpack_from(">H", data, at + 2)[0]
+        content, metadata = data[at + 4:end], 0xE0 <= data[at + 1] <= 0xEF or data[at + 1] == 0xFE
+        follows = _follows(data, end)
+        if 0xC0 <= mark <= 0xCF and mark not in (0xC4, 0xC8, 0xCC) and content[:1] in (b"\x0c", b"\x10"):
+            raise BadPicture(f"JPEG of {content[0]} bits, which is not read")
+        if mark == 0xE1 and orientation == 1:
+            orientation = _told(content)
+        if not metadata or (follows and _needed(mark, content)):
+            kept.append(data[at:end])
+        at = end if follows or not metadata else at + 4      # its length is wrong: look for the next marker within it
+    if at < 0:
+        raise BadPicture(TRUNCATED)
+    head = b"".join(kept)
+    return Jpeg(head + data[at:], len(head), b"\xff\xc2" in head, orientation)
+
+
+def _told(content: bytes) -> int:
+    """The orientation in an APP1 segment."""
+    if content.startswith(b"Exif\0\0"):
+        return orientation_of(exif=content)
+    return orientation_of(xmp=content) if content.startswith(b"http://ns.adobe.com/xap/") else 1
+
+
+def _needed(mark: int, content: bytes) -> bool:
+    """Whether it says which colours the components are."""
+    return (mark == 0xE0 and content.startswith(b"JFIF") and len(content) >= 14) or \
+        (mark == 0xEE and content.startswith(b"Adobe") and len(content) >= 12)
+
+
+def _follows(data: bytes, at: int) -> bool:
+    """Whether a marker stands at `at`, fill bytes before it allowed."""
+    while data[at:at + 2] == b"\xff\xff":
+        at += 1
+    return data[at:at + 1] == b"\xff" and data[at + 1:at + 2] not in (b"", b"\0", b"\xff")
+
+
+def _marker(data: bytes, at: int) -> int:
+    """Where the next marker of a segment stands, from `at` on; -1: none. A length that is wrong loses the place:
+    then the first marker that another follows, or a scan, is taken."""
+    if data[at:at + 1] == b"\xff":
+        while data[at:at + 2] == b"\xff\xff":
+            at += 1
+        if at + 4 <= len(data) and data[at + 1] >= 0xC0 and not 0xD0 <= data[at + 1] <= 0xD9:
+            return at
+    for match in re.finditer(rb"\xff[\xc0-\xcf\xda-\xdf\xe0-\xef\xfe]", data[at:at + (1 << 17)]):
+        here = at + match.start()
+        if (here + 4 <= len(data) and _follows(data, here + 2 + struct.unpack_from(">H", data, here + 2)[0])) \
+                or data[here + 1:here + 4] == b"\xda\0\x0c" or data[here + 1:here + 4] == b"\xda\0\x08":
+            return here
+    return -1
+
+
+def pixels(jpeg: Jpeg, max_pixels: int) -> Frame:
+    """Its picture, also where nothing but its last bytes is missing. BadPicture: more is missing, or it is damaged."""
+    end = jpeg.data.find(b"\xff\xd9", jpeg.scan)
+    try:
+        with opened(jpeg.data, ("JPEG",), max_pixels) as picture:
+            frame = frame_of(picture)
+        if jpeg.progressive and not _has_all_scans(jpeg.data):
+            raise BadPicture(TRUNCATED)
+        if (abs(frame.colour[-1, -1].astype(int) - 128) > 2).any() or end < 0:      # where pixels are missing,
+            return frame                                                           # libjpeg gives mid-grey
+    except OSError as error:
+        if in_words(error) != TRUNCATED:
+            raise
+        end = len(jpeg.data)
+    return _all_there(jpeg.data[:end], max_pixels)
+
+
+def _all_there(data: bytes, max_pixels: int) -> Frame:
+    """The frame of a JPEG without its end. BadPicture: more is missing than a few bytes.
+
+    What is missing shows where two different ends give different pixels.
+    """
+    data = data.rstrip(b"\xff")
+    ends = []
+    noise = np.random.default_rng(0).integers(0, 255, (2, len(data) + 4096), np.uint8)      # 255 would be a marker
+    for filler in (*map(bytes, noise), b""):
+        with opened(data + filler + b"\xff\xd9", ("JPEG",), max_pixels) as picture:
+            ends.append(frame_of(picture))
+    differ = (ends[0].colour != ends[1].colour).any(axis=2).sum()
+    pixels = ends[0].colour[:, :, 0].size
+    if not _has_all_scans(data) or differ > min(max(600, 0.02 * pixels), 0.1 * pixels):
+        raise BadPicture(TRUNCATED)
+    return ends[2]
+
+
+def _has_all_scans(data: bytes) -> bool:
+    """Whether the scans that are there give every coefficient of every component of a JPEG to its last bit."""
+    left = {}
+    for match in re.finditer(rb"\xff([\xc0-\xc2\xda])", data):
+        at, mark = match.start(), match[1][0]
+        content = data[at + 4:at + 2 + struct.unpack_from(">H", data.ljust(at + 4, b"\0"), at + 2)[0]]
+        try:
+            if mark != 0xDA:
+                left = {content[6 + 3 * i]: [99] * 64 for i in range(content[5])}
+                continue
+            many = content[0]
+            first, last, bits = content[1 + 2 * many:4 + 2 * many]
+            for i in range(many):
+                left[content[1 + 2 * i]][first:last + 1] = [bits & 15] * (last + 1 - first)
+        except (IndexError, KeyError, ValueError):
+            return False
+    return bool(left) and not any(max(bits) for bits in left.values())

@@ -1,0 +1,47 @@
+"""JPEG 2000: all 16 bits of its levels, and its end where something follows."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from preprocess.decode.levels import Deep, Frame
+from preprocess.decode.pillow import frame_of, opened
+
+_START, _END = b"\xff\x4f\xff\x51", b"\xff\xd9"
+
+
+def precision(data: bytes) -> int:
+    """Bits of a level, as the SIZ segment has them; 0: there is none."""
+    at = data.find(_START)
+    return (data[at + 42] & 127) + 1 if 0 <= at < len(data) - 42 else 0
+
+
+def pixels(data: bytes, picture: Image.Image, max_pixels: int) -> Frame | Deep:
+    """Its picture. Pillow spreads other depths over 8 or 16 bits; of the 16 bits of a colour it keeps 8, OpenCV all."""
+    try:
+        frame = frame_of(picture)
+    except OSError:
+        end = data.find(_END, data.find(_START)) + len(_END)
+        if not len(_END) <= end < len(data):
+            raise
+        with opened(data[:end], ("JPEG2000",), max_pixels) as whole:         # what follows it misled the library
+            frame = frame_of(whole)
+    if precision(data) != 16:
+        return frame
+    if isinstance(frame, Deep):
+        return replace(frame, declared=None)
+    levels = _by_opencv(data) if picture.mode in ("RGB", "RGBA") else None
+    if levels is None or levels.dtype != np.uint16 or levels.shape[2:] != (len(picture.mode),):
+        return frame
+    return Deep(levels[:, :, 2::-1], 16, levels[:, :, 3] if levels.shape[2] == 4 else None)
+
+
+def _by_opencv(data: bytes) -> np.ndarray | None:
+    """uint16 (H, W, 3 or 4), blue first."""
+    loud = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    finally:
+        cv2.utils.logging.setLogLevel(loud)

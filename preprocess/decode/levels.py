@@ -1,0 +1,163 @@
+"""Pictures of more than 8 bits: which range of levels they use, and how it becomes 0..255.
+
+A 16-bit file may hold 0..65535, the 12 bits of a camera or plain 0..255, and only the whole set can tell. So a
+range holds for all pictures of one kind of number: "unsigned", "signed" or "float". A file that declares its
+range goes by that.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+WHOLE_NUMBERS = (1, 8, 10, 12, 14, 16, 20, 24, 32)      # usual depths; 1 is a mask of 0 and 1
+# the usual ranges of floats, and how much of one must be used, so that a set is never nearly black
+FLOATS = ((0.0, 1.0, 0.0), (-0.5, 0.5, 0.0), (-1.0, 1.0, 0.0), (0.0, 255.0, 1 / 16), (0.0, 4095.0, 1 / 16),
+          (0.0, 65535.0, 1 / 16), (-128.0, 128.0, 1 / 16))
+HOUNSFIELD = (-1024, 3071)   # signed: computed tomography, 12 bits from -1024 on
+SLACK = 1 / 510              # half a level of 255: what resampling overshoots
+
+
+TRUNCATED, BROKEN, HEADER = ("damaged: the image data is truncated", "damaged: the image data is broken",
+                             "damaged: its header is broken")
+
+
+class BadPicture(Exception):
+    """A picture to set aside; `str()` is the reason that dataset.json records."""
+    levels = None            # of a deep picture of which nothing is to be seen under the range of the set
+
+
+def check_size(height: int, width: int, max_pixels: int) -> None:
+    """BadPicture: more pixels than the recipe allows."""
+    if width * height > max_pixels:
+        raise BadPicture(f"enormous: {width}×{height} pixels")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a file: colour uint8 (H, W, 1 or 3), alpha uint8 (H, W) or None."""
+    colour: np.ndarray
+    alpha: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Deep:
+    """One picture of a file whose levels are not yet 0..255."""
+    colour: np.ndarray                   # (H, W, 1 or 3), any type of number
+    bits: int                            # of a level as stored
+    alpha: np.ndarray | None = None      # (H, W), the same type
+    declared: tuple | None = None        # (lowest, highest) where the file says its range
+    inverted: bool = False               # its lowest level is white
+    associated: bool = False             # colours were multiplied by alpha
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What one deep picture that declares no range was found to hold."""
+    kind: str                # "unsigned", "signed" or "float"
+    bits: int
+    low: float
+    high: float
+
+
+def kind_of(pixels: np.ndarray) -> str:
+    return {"u": "unsigned", "i": "signed", "f": "float"}[pixels.dtype.kind]
+
+
+def levels_of(deep: Deep) -> Levels | None:
+    """The lowest and highest level of what can be seen; None where the file declares its range.
+    BadPicture: levels that are no numbers."""
+    if deep.colour.dtype.kind == "f" and not np.isfinite(deep.colour).all():
+        raise BadPicture("damaged: pixels that are not numbers (NaN or infinite)")
+    if deep.declared:
+        return None
+    seen = deep.colour
+    if deep.alpha is not None and deep.alpha.any():
+        seen = deep.colour[deep.alpha > 0]
+    return Levels(kind_of(seen), deep.bits, seen.min().item(), seen.max().item())
+
+
+def usual_range(found: list[Levels]) -> tuple:
+    """(lowest, highest): the smallest usual range that holds the levels of all these pictures, which are of one kind.
+
+    Levels that are all 0 tell nothing: then it is the range of the type.
+    """
+    low, high = min(f.low for f in found), max(f.high for f in found)
+    bits = max(f.bits for f in found)
+    if found[0].kind == "float":
+        return _usual_floats(low, high)
+    if low < 0:
+        ranges = [HOUNSFIELD] + [(-2**(b - 1), 2**(b - 1) - 1) for b in (*WHOLE_NUMBERS[1:], bits)]
+        ranges.sort(key=lambda r: r[1] - r[0])
+    else:
+        top = bits - (found[0].kind == "signed")
+        ranges = [(0, 2**b - 1) for b in (*WHOLE_NUMBERS, top) if (b < top and high > 0) or b == top]
+    return next((a, b) for a, b in ranges if a <= low and high <= b)
+
+
+def _usual_floats(low: float, high: float) -> tuple:
+    for least, most, used in FLOATS:
+        slack = SLACK * (most - least)
+        if least - slack <= low and high <= most + slack and max(high, -low) >= used * most:
+            return least, most
+    return min(low, 0.0), max(high, 0.0)
+
+
+def is_usual(low: float, high: float, pixels: np.ndarray) -> bool:
+    """Whether a range that a file gives is one of levels, not the least and the most that it happens to hold."""
+    if high < pixels.max() or low > pixels.min():
+        return False
+    if pixels.dtype.kind == "f":
+        return (low, high) in [f[:2] for f in FLOATS] or (low == 0 and high in [2**b - 1 for b in range(1, 33)])
+    return (low, high) in [r for b in range(1, 65) for r in ((0, 2**b - 1), (-2**(b - 1), 2**(b - 1) - 1))]
+
+
+def to_bytes(deep: Deep, ranges: dict) -> Frame:
+    """ranges: {kind: (lowest, highest)} of the set; a kind that is missing goes by this picture alone."""
+    found = levels_of(deep)
+    low, high = deep.declared or ranges.get(found.kind) or usual_range([found])
+    alpha = None
+    if deep.alpha is not None:
+        alpha = _scaled(deep.alpha, 0, _whole_alpha(deep, high))
+    colour = _scaled(deep.colour, low, high)
+    if deep.associated and alpha is not None:
+        share = np.maximum(alpha, 1)[:, :, None] / 255
+        colour = np.clip(np.rint(colour / share), 0, 255).astype(np.uint8)
+    return Frame(255 - colour if deep.inverted else colour, alpha)
+
+
+def _whole_alpha(deep: Deep, high):
+    """The level of alpha that hides all: that of white, unless alpha goes beyond it or is a mask of 0 and 1."""
+    most = deep.alpha.max()
+    if most == 1:
+        return 1
+    if 0 < most <= high:
+        return high
+    return 1 if deep.alpha.dtype.kind == "f" else 2**(deep.bits - (deep.alpha.dtype.kind == "i")) - 1
+
+
+def _scaled(pixels: np.ndarray, low, high) -> np.ndarray:
+    """low..high -> 0..255, uint8; what lies beyond is cut."""
+    if pixels.dtype == np.uint8 and (low, high) == (0, 255):
+        return pixels
+    if pixels.dtype in (np.uint8, np.uint16):            # a table is several times faster than floats
+        return _table(8 * pixels.itemsize, low, high)[pixels]
+    return _in_bytes(pixels.astype(np.float64 if pixels.itemsize > 2 else np.float32), low, high)
+
+
+@lru_cache(16)
+def _table(bits: int, low, high) -> np.ndarray:
+    return _in_bytes(np.arange(2**bits, dtype=np.float64), low, high)
+
+
+def _in_bytes(real: np.ndarray, low, high) -> np.ndarray:
+    """As `_scaled`; `real` is used up."""
+    real -= low
+    real *= 255 / (high - low)
+    return np.clip(np.rint(real, out=real), 0, 255, out=real).astype(np.uint8)
+
+
+def with_alpha_of(deep: Deep, mask: np.ndarray) -> Deep:
+    """The same, transparent where `mask` (H, W) says so."""
+    top = np.iinfo(deep.colour.dtype).max
+    return replace(deep, alpha=np.where(mask, 0, top).astype(deep.colour.dtype))

@@ -1,0 +1,104 @@
+"""The one picture of a file that is used: the first frame that is not empty, upright, on white paper, in 0..255."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from preprocess.decode.files import Opened, open_file
+from preprocess.decode.levels import BadPicture, Deep, Frame, Levels, levels_of, to_bytes
+from preprocess.decode.pillow import in_words, quiet
+
+WHITE = 252                  # levels from here on are white paper
+
+
+@dataclass(frozen=True)
+class Decoded:
+    pixels: np.ndarray                   # uint8 (H, W, channels)
+    levels: Levels | None = None         # of a deep picture that declares no range
+    several: bool = False                # the file holds more pages or frames
+
+
+def decode(data: bytes, channels: int, max_pixels: int, ranges=(), name: str = "") -> np.ndarray:
+    """The pixels alone of `read`."""
+    return read(data, channels, max_pixels, ranges, name).pixels
+
+
+def read(data: bytes, channels: int, max_pixels: int, ranges=(), name: str = "") -> Decoded:
+    """The first frame that is not empty, upright: uint8 (H, W, channels), grey (ITU-R 601) or RGB.
+
+    What is transparent is laid on white paper. ranges: ((kind, lowest, highest), …) of the set, see `levels`; name:
+    of the file, for formats that have no signature. BadPicture: not a picture, damaged, larger than `max_pixels`.
+    """
+    if not data:
+        raise BadPicture("empty file")
+    chosen = {kind: (low, high) for kind, low, high in ranges}
+    try:
+        with quiet(max_pixels), open_file(data, max_pixels, name) as opened:
+            frame, levels = _first_shown(opened, chosen)
+    except BadPicture:
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise BadPicture("enormous: a decompression bomb") from None
+    except MemoryError:
+        raise BadPicture("enormous: it does not fit in memory") from None
+    except Exception as error:   # Pillow's plugins raise OSError, SyntaxError, struct.error, … on damage
+        raise BadPicture(in_words(error)) from None
+    return Decoded(_turned(_in_channels(frame, channels), opened.orientation), levels, opened.several)
+
+
+def from_array(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """A row of an arrays file, uint8 (H, W, 1, 3 or 4) -> uint8 (H, W, channels)."""
+    if pixels.shape[2] == channels:
+        return np.ascontiguousarray(pixels)
+    if pixels.shape[2] == 4:
+        pixels, reason, _ = _on_paper(Frame(pixels[:, :, :3], pixels[:, :, 3]))
+        if reason:
+            raise BadPicture(reason)
+    return _in_channels(pixels, channels)
+
+
+def _first_shown(opened: Opened, ranges: dict) -> tuple[np.ndarray, Levels | None]:
+    """The first frame with anything on it, else the first whose colours lie hidden, else the first."""
+    kept = {}
+    for frame in opened.frames:
+        levels = levels_of(frame) if isinstance(frame, Deep) else None
+        pixels, reason, hidden = _on_paper(to_bytes(frame, ranges) if isinstance(frame, Deep) else frame)
+        blank = reason or (opened.several and (pixels == pixels[:1, :1]).all())
+        kept.setdefault("blank" if blank else "hidden" if hidden else "shown", (pixels, levels, reason))
+        if "shown" in kept:
+            break
+    pixels, levels, reason = kept.get("shown") or kept.get("hidden") or kept["blank"]
+    if reason:
+        bad = BadPicture(reason)
+        bad.levels = levels
+        raise bad
+    return pixels, levels
+
+
+def _on_paper(frame: Frame) -> tuple[np.ndarray, str, bool]:
+    """(the picture on white paper, why there is nothing to see, whether alpha hides all of it and was left out)."""
+    colour, alpha = frame.colour, frame.alpha
+    if alpha is None or alpha.min() == 255:
+        return colour, "", False
+    if alpha.max() < 4:                      # nobody's ink: a channel that some program left empty
+        return colour, "wholly transparent" if (colour == colour[:1, :1]).all() else "", True
+    picture = Image.fromarray(np.dstack([_in_channels(colour, 3), alpha]))
+    picture = np.asarray(Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture))[:, :, :3]
+    return picture, "white on white (light ink on a transparent ground)" if picture.min() >= WHITE else "", False
+
+
+def _in_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    if pixels.shape[2] == channels:
+        return np.ascontiguousarray(pixels)
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=2)
+    return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None].copy()
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """As EXIF's orientation says, 1 to 8."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    pixels = pixels[::-1 if orientation in (3, 4, 7, 8) else 1, ::-1 if orientation in (2, 3, 6, 7) else 1]
+    return np.ascontiguousarray(pixels)

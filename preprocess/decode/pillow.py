@@ -1,0 +1,93 @@
+"""Pillow, asked so that it leaves the process as it was, prints nothing, and fails in words."""
+
+import ctypes
+import io
+import logging
+import re
+import warnings
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from preprocess.decode.levels import BROKEN, HEADER, TRUNCATED, BadPicture, Deep, Frame, check_size
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())       # else Python prints what Pillow logs
+
+
+def in_words(error: Exception) -> str:
+    """What a library's error means for the picture."""
+    text = str(error).lower()
+    if isinstance(error, EOFError) or re.search("truncat|unexpected end|reached eof|not enough|premature", text):
+        return TRUNCATED
+    if isinstance(error, UnidentifiedImageError):
+        return HEADER
+    unread = re.search("conversion from (\\w+)", str(error))
+    if unread:
+        return f"colours of a kind that is not read ({unread[1]})"
+    return BROKEN
+
+
+@contextmanager
+def quiet(max_pixels: int):
+    """Pillow with this bound, and with nothing to say; afterwards as it was before."""
+    bound, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+    silence = _libtiff()
+    before = silence(None) if silence else None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an odd EXIF block or palette is no news to the user
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = bound
+        if silence:
+            silence(before)
+
+
+@cache
+def _libtiff():
+    """Sets what Pillow's libtiff does with its errors, which is to print them; None where it cannot be found."""
+    try:
+        found = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
+    except (AttributeError, OSError):
+        return None
+    found.restype, found.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    return found
+
+
+def opened(data: bytes, formats, max_pixels: int) -> Image.Image:
+    """The file opened but not yet decoded. BadPicture: too large, or its header is broken."""
+    if formats == ("AVIF",):
+        from PIL import AvifImagePlugin
+        if not AvifImagePlugin.SUPPORTED:
+            raise BadPicture("AVIF, which this Pillow cannot read; pip install --upgrade pillow")
+    try:
+        picture = Image.open(io.BytesIO(data), formats=formats)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise BadPicture(f"enormous: more than {max_pixels} pixels") from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        words = in_words(error)
+        raise BadPicture(words if words == TRUNCATED else HEADER) from None
+    check_size(picture.height, picture.width, max_pixels)
+    return picture
+
+
+def frame_of(picture: Image.Image) -> Frame | Deep:
+    """The frame that the picture stands at."""
+    picture.load()
+    if picture.mode.startswith("I") or picture.mode == "F":      # Pillow spread them over 16 bits
+        pixels = np.asarray(picture)[:, :, None]
+        return Deep(pixels.astype(np.uint16), 16, declared=(0, 65535))
+    if picture.mode == "La":
+        picture = picture.convert("LA")
+    if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA", "RGBa"):
+        pixels = np.asarray(picture.convert("RGBA"))
+        return Frame(pixels[:, :, :3], pixels[:, :, 3])
+    if picture.mode not in ("L", "RGB"):
+        picture = picture.convert("L" if picture.mode == "1" else "RGB")
+    pixels = np.asarray(picture)
+    return Frame(pixels[:, :, None] if pixels.ndim == 2 else pixels)
