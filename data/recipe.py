@@ -89,6 +89,10 @@ def _check_together(recipe: Recipe, where: str) -> None:
         if low > high:
             raise RecipeFault(f"{where} [{table}] {key}", f"is [{low}, {high}]",
                               "the lower bound comes first")
+    for key in ("levels_signed", "levels_float"):
+        low, high = getattr(recipe.source, key)
+        if low >= high and (low, high) != (0, 0):
+            raise RecipeFault(f"{where} [source] {key}", f"is [{low}, {high}]", "the lowest level comes first")
     split = recipe.split
     for key in ("val", "test"):
         value = getattr(split, key)

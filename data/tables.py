@@ -14,6 +14,11 @@ class Source:
     data: str = ""                                          # folder or .npz; --data goes before it
     max_bad: float = setting(0.1, low=0, high=1)            # share set aside that stops the build
     max_pixels: int = setting(100_000_000, low=1)           # a larger picture is taken for a bomb
+    levels: int = setting(0, low=0)                         # the highest level of deep pictures (more than 8 bits),
+                                                            # such as 4095; 0: the least usual depth that holds
+                                                            # the whole set, which dataset.json then names here
+    levels_signed: tuple[int, int] = (0, 0)                 # likewise lowest and highest, of signed numbers
+    levels_float: tuple[float, float] = (0.0, 0.0)          # likewise, of real numbers
 
 
 @dataclass(frozen=True)

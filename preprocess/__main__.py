@@ -69,7 +69,9 @@ def augment(args) -> dict:
 
 
 def tell_sources(index: dict, file: str) -> None:
-    """For people: what was set aside, and what is there twice. `file` names all of it."""
+    """For people: what the set decided, what was set aside, and what is there twice. `file` names all of it."""
+    for line in index.get("notes", ()):
+        print(line)
     for bad in index["set_aside"][:10]:
         print(f"set aside: {bad['path']} ({bad['reason']})")
     for kind, words in (("two_labels", "the same picture under two labels"),

@@ -5,6 +5,7 @@ build again after it was killed and it makes the rest.
 """
 
 import shutil
+from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -22,10 +23,11 @@ from data.shardset import read_index, write_index
 from data.source import Source, open_source
 from data.split import duplicates, split_sources
 from preprocess.chance import PLAIN, chances
+from preprocess.decide import notes, with_ranges
 from preprocess.draw import draw
 from preprocess.plan import ShardPlan, plan_shards
 from preprocess.pool import run_all
-from preprocess.scratch import Part, part_size
+from preprocess.scratch import Part, part_size, reading_of
 from preprocess.survey import Survey, survey
 
 _TOGETHER = 512              # copies laid out at once
@@ -46,11 +48,12 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
                           "choose another --out")
     out = make_folder(out)
     stamp = digest_of([source.paths, source.labels.tolist(), source.official, source.stamps,
-                       source.classes, pixels_digest(recipe), recipe.source.max_bad, recipe.source.max_pixels, plain])
+                       source.classes, pixels_digest(recipe), recipe.source.max_bad, reading_of(recipe), plain])
     with only_one(out), swept(out, out / ".clean"):
         done = _finished(out, stamp)
         if done:
-            asked = {"name": recipe.name, "recipe": recipe_tables(recipe)}
+            asked = {"name": recipe.name, "recipe": recipe_tables(recipe) | {"source": done["recipe"]["source"] | {
+                key: value for key, value in asdict(recipe.source).items() if not key.startswith("levels")}}}
             if done | asked != done and not only_report:       # other words for the trainer, the same pixels
                 write_index(out, done := done | asked)
             return done
@@ -88,6 +91,7 @@ def _finished(out: Path, stamp: str) -> dict | None:
 def _check_usable(source: Source, seen: Survey, recipe) -> None:
     """Enough good pictures to go on, and some in each class. SourceFault names an example."""
     faults = [row.fault for row in seen.facts]
+    because = "".join(f"; {line}" for line in notes(recipe, seen.facts, seen.common) if line.startswith("deep"))
     bad = [i for i, fault in enumerate(faults) if fault]
     counts = np.bincount(source.labels[seen.good], minlength=len(source.classes))
     for name, count in zip(source.classes, counts, strict=True):
@@ -95,12 +99,12 @@ def _check_usable(source: Source, seen: Survey, recipe) -> None:
             example = next((f" ({source.paths[i]}: {faults[i]})" for i in bad
                             if source.classes[source.labels[i]] == name), "")
             raise SourceFault(source.root, f"class '{name}' has no usable image{example}",
-                              "add images to it or remove the class")
+                              "add images to it or remove the class" + because)
     if len(bad) > recipe.source.max_bad * len(source):
         raise SourceFault(
             source.root, f"{len(bad)} of {len(source)} images cannot be used, such as "
             f"{source.paths[bad[0]]} ({faults[bad[0]]})",
-            f"mend them, or allow more than a share of {recipe.source.max_bad} with --set source.max_bad=…")
+            f"mend them, or allow more than a share of {recipe.source.max_bad} with --set source.max_bad=…{because}")
 
 
 def _all_test(official) -> np.ndarray:
@@ -180,7 +184,8 @@ def _index(recipe, source: Source, seen: Survey, splits, plans, facts, stamp) ->
                          for split in SPLITS},
         "canvas": list(recipe.draw.canvas), "channels": recipe.clean.channels, "mean": mean, "std": std,
         "digest": digest_of([s["sha256"] for s in shards]), "shards": shards,
-        "recipe": recipe_tables(recipe), "stamp": stamp,
+        "recipe": recipe_tables(with_ranges(recipe, seen.common)), "stamp": stamp,
+        "notes": notes(recipe, seen.facts, seen.common),
         "versions": {name: version(name) for name in (
             "numpy", "h5py", "pillow", "joblib", "opencv-python-headless")},
         "set_aside": [{"path": source.paths[i], "reason": row.fault} for i, row in enumerate(seen.facts) if row.fault],

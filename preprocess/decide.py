@@ -1,24 +1,86 @@
-"""What only the whole set can decide, and every picture of it then follows: the polarity of the ink."""
+"""What only the whole set can decide, and every picture of it then follows: the polarity of the ink, and the range of
+levels of deep pictures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data.recipe import Recipe
+from preprocess.decode import Levels, usual_range
 
 SAMPLE = 64                  # pictures looked at before the first pass, to foresee what the set will decide
+_KEYS = {"unsigned": "levels", "signed": "levels_signed", "float": "levels_float"}       # of [source]
 
 
 @dataclass(frozen=True)
 class Common:
     """Decisions that hold for every picture of a set."""
     polarity: str            # "keep", "dark" or "light"; "each": by each picture's own vote
+    ranges: tuple[tuple[str, float, float], ...] = ()        # (kind, lowest, highest), see preprocess.decode.levels
+
+    @classmethod
+    def of(cls, table: dict) -> "Common":
+        """Undoes dataclasses.asdict and JSON."""
+        return cls(**table | {"ranges": tuple(map(tuple, table["ranges"]))})
 
 
 def decide(recipe: Recipe, facts) -> Common:
     """facts: rows of preprocess.scratch.Facts, bad pictures among them, of a sample or of the whole set."""
     polarity = recipe.clean.polarity
-    return Common(polarity="each" if polarity == "auto" else polarity)
+    return Common("each" if polarity == "auto" else polarity, _ranges(recipe, facts))
 
 
 def asks_the_set(recipe: Recipe) -> bool:
-    """Whether anything is left to be decided by the pictures."""
+    """Whether anything but the range of levels is left to be decided by the pictures."""
     return recipe.clean.polarity == "auto"
+
+
+def _ranges(recipe: Recipe, facts) -> tuple:
+    """One range for each kind of number that deep pictures hold, the recipe's before what is found."""
+    found = _by_kind(facts)
+    ranges = declared_ranges(recipe)
+    return tuple((kind, *(ranges.get(kind) or usual_range(found[kind]))) for kind in _KEYS if kind in found)
+
+
+def declared_ranges(recipe: Recipe) -> dict[str, tuple]:
+    """{kind: (lowest, highest)} that [source] names."""
+    source = recipe.source
+    ranges = {"unsigned": (0, source.levels), "signed": source.levels_signed, "float": source.levels_float}
+    return {kind: (low, high) for kind, (low, high) in ranges.items() if low < high}
+
+
+def with_ranges(recipe: Recipe, common: Common) -> Recipe:
+    """The recipe as dataset.json carries it: later pictures of the same source are then read alike."""
+    return replace(recipe, source=replace(recipe.source, **{
+        _KEYS[kind]: int(high) if kind == "unsigned" else (low, high) for kind, low, high in common.ranges}))
+
+
+def _by_kind(facts) -> dict[str, list[Levels]]:
+    found = {}
+    for row in facts:
+        if row.levels:
+            found.setdefault(row.levels[0], []).append(Levels(*row.levels))
+    return found
+
+
+def notes(recipe: Recipe, facts, common: Common) -> list[str]:
+    """What was decided or left out, a line each, for people."""
+    several = sum(row.several for row in facts)
+    lines = [f"{several} file{'s' * (several != 1)} hold{'s' * (several == 1)} several pages or frames; "
+             "the first that is not empty is used"] if several else []
+    for kind, low, high in common.ranges:
+        lines.append(_range_note(kind, (low, high), _by_kind(facts).get(kind, []), kind in declared_ranges(recipe)))
+    return lines
+
+
+def _range_note(kind: str, span: tuple, found: list[Levels], declared: bool) -> str:
+    """"deep pictures: 16 files of 16 bits hold levels from 3 to 251; taken as 8 bits (0..255) for the whole set"."""
+    low, high = span
+    depths = sorted({f.bits for f in found})
+    least, most = min(f.low for f in found), max(f.high for f in found)
+    what = f"{kind} " * (kind != "unsigned") + f"{' and '.join(map(str, depths))} bits"
+    depth = next((f"{b} bits ({low}..{high})" for b in range(1, 65) if kind != "float" and high - low == 2**b - 1),
+                 f"{low:g}..{high:g}")
+    line = f"deep pictures: {len(found)} file{'s' * (len(found) != 1)} of {what} hold levels from {least:g} to " \
+           f"{most:g}; taken as {depth} for the whole set"
+    beyond = sum(f.low < low - (high - low) / 510 or f.high > high + (high - low) / 510 for f in found)
+    line += f", as source.{_KEYS[kind]} says" if declared else ""
+    return line + (f"; {beyond} of them hold{'s' * (beyond == 1)} more, which is cut off" if beyond else "")

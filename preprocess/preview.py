@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from data.errors import SourceFault
 from data.files import make_folder, publish
+from data.formats import DECODED
 from data.recipe import Recipe
 from data.source import open_source
 from preprocess.chance import PLAIN, chance
@@ -15,6 +16,7 @@ from preprocess.clean import clean_page, cut_out
 from preprocess.decode import BadPicture
 from preprocess.draw import picture
 from preprocess.scratch import load
+from preprocess.survey import foretell
 
 COPIES = 8                   # in a row
 CLASSES = 12                 # rows, at most
@@ -27,23 +29,24 @@ def contact_sheet(recipe: Recipe, data, path) -> None:
     make_folder(Path(path).parent)
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
+        ranges = foretell(recipe, source, reader).ranges
         rows = []
         for label, name in list(enumerate(source.classes))[:CLASSES]:
-            cells = _first_good(source, reader, label, recipe)
+            cells = _first_good(source, reader, label, recipe, ranges)
             if cells:
                 rows.append((name, cells))
     if not rows:
-        raise SourceFault(data, "has no usable image", "give PNG, JPEG, BMP, WebP, TIFF or GIF")
+        raise SourceFault(data, "has no usable image", "give " + ", ".join(DECODED))
     sheet = _sheet(rows, max(84, min(128, max(recipe.draw.canvas))))
     with publish(path) as temporary:
         sheet.save(temporary, format="PNG")
 
 
-def _first_good(source, reader, label: int, recipe: Recipe):
+def _first_good(source, reader, label: int, recipe: Recipe, ranges):
     """[(heading, pixels), …] of the first picture of a class that can be cleaned, or None."""
     for row in np.flatnonzero(source.labels == label)[:50]:
         try:
-            pixels = load(reader, int(row), source.paths[row], recipe)
+            pixels = load(reader, int(row), source.paths[row], recipe, ranges).pixels
             page, mask = clean_page(pixels, recipe.clean)
             cleaned = cut_out(page, mask, recipe.clean, recipe.draw)
         except BadPicture:

@@ -7,7 +7,7 @@ of workers. `clean-00000.u8` is the pixels of all pyramid levels, mapped when dr
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from data.files import publish
 from data.recipe import PIXELS_VERSION, Recipe, digest_of
 from preprocess.clean import clean
 from preprocess.decide import Common
-from preprocess.decode import BadPicture, decode, from_array
+from preprocess.decode import BadPicture, Decoded, from_array, read
 from preprocess.draw import BROADER, Picture, picture
 from preprocess.look import look
 
@@ -35,6 +35,8 @@ class Facts:
     fault: str = ""                      # why it cannot be used; "" for a good picture
     look: str = ""                       # its fingerprint, see `look`; "" for a bad picture
     spread: float = 0.0                  # deviation of its grey levels
+    levels: tuple = ()                   # of a deep picture that declares no range: preprocess.decode.levels.Levels
+    several: bool = False                # its file holds more pages or frames
 
 
 @dataclass(frozen=True)
@@ -60,31 +62,33 @@ def clean_part(task: CleanTask, reader, recipe: Recipe, common: Common) -> list[
         return known
     facts, pictures = [], []
     for i, path in enumerate(task.paths):
-        row, pixels = examine(reader, task.first + i, path, recipe)
+        row, pixels = examine(reader, task.first + i, path, recipe, common.ranges)
         made = None
         if not row.fault:
             try:
                 made = picture(clean(pixels, recipe.clean, recipe.draw), recipe.draw)
             except BadPicture as bad:
-                row = Facts(fault=str(bad))
+                row = Facts(fault=str(bad), levels=row.levels)
         facts.append(row)
         pictures.append(made)
     _write(task, facts, pictures)
     return facts
 
 
-def examine(reader, row: int, path: str, recipe: Recipe) -> tuple[Facts, np.ndarray | None]:
+def examine(reader, row: int, path: str, recipe: Recipe, ranges=()) -> tuple[Facts, np.ndarray | None]:
     """(what can be known of source `row` without cleaning it, its pixels or None where it cannot be decoded)."""
     try:
-        pixels = load(reader, row, path, recipe)
+        found = load(reader, row, path, recipe, ranges)
     except BadPicture as bad:
-        return Facts(fault=str(bad)), None
-    seen, spread = look(pixels)
-    return Facts(_digest(pixels), pixels.shape[:2], look=seen, spread=spread), pixels
+        return Facts(fault=str(bad), levels=astuple(bad.levels) if bad.levels else ()), None
+    seen, spread = look(found.pixels)
+    levels = astuple(found.levels) if found.levels else ()
+    return Facts(_digest(found.pixels), found.pixels.shape[:2], look=seen, spread=spread, levels=levels,
+                 several=found.several), found.pixels
 
 
-def load(reader, row: int, path: str, recipe: Recipe) -> np.ndarray:
-    """Picture `row` as decoded pixels, uint8 (H, W, channels). BadPicture: it cannot be."""
+def load(reader, row: int, path: str, recipe: Recipe, ranges=()) -> Decoded:
+    """Picture `row` decoded; ranges: of deep pictures, as Common has them. BadPicture: it cannot be."""
     try:
         data = reader.read(row, path)
     except OSError as error:
@@ -92,8 +96,8 @@ def load(reader, row: int, path: str, recipe: Recipe) -> np.ndarray:
     except MemoryError:
         raise BadPicture("enormous: it does not fit in memory") from None
     if isinstance(data, np.ndarray):
-        return from_array(data, recipe.clean.channels)
-    return decode(data, recipe.clean.channels, recipe.source.max_pixels)
+        return Decoded(from_array(data, recipe.clean.channels))
+    return read(data, recipe.clean.channels, recipe.source.max_pixels, ranges, path)
 
 
 def _digest(pixels: np.ndarray) -> str:
@@ -102,8 +106,14 @@ def _digest(pixels: np.ndarray) -> str:
 
 def part_key(recipe: Recipe, source) -> str:
     """What parts depend on but for decisions: the files as they are now, the recipe, how many are one part's."""
-    return digest_of([PIXELS_VERSION, asdict(recipe.clean), asdict(recipe.draw), recipe.source.max_pixels,
+    return digest_of([PIXELS_VERSION, asdict(recipe.clean), asdict(recipe.draw), reading_of(recipe),
                       part_size(len(source.paths)), source.paths, source.stamps])
+
+
+def reading_of(recipe: Recipe) -> list:
+    """What decoding takes from the recipe's [source]."""
+    source = recipe.source
+    return [source.max_pixels, source.levels, source.levels_signed, source.levels_float]
 
 
 def _files(folder: Path, number: int) -> tuple[Path, Path]:

@@ -14,6 +14,7 @@ from data.files import publish
 from data.recipe import Recipe, digest_of
 from data.source import Source
 from preprocess.decide import SAMPLE, Common, asks_the_set, decide
+from preprocess.decode import may_be_deep
 from preprocess.pool import run_all
 from preprocess.scratch import CleanTask, Facts, clean_part, examine, part_key, part_size
 
@@ -39,7 +40,7 @@ def survey(recipe: Recipe, source: Source, scratch: Path, workers: int) -> Surve
     common = _decided_before(scratch, key)
     if common:
         return Survey(_clean_all(recipe, source, scratch, workers, (reader, common)), common)
-    common = _foretell(recipe, source, reader)
+    common = foretell(recipe, source, reader)
     facts = _clean_all(recipe, source, scratch, workers, (reader, common))
     decided = decide(recipe, facts)
     if decided != common:
@@ -49,19 +50,27 @@ def survey(recipe: Recipe, source: Source, scratch: Path, workers: int) -> Surve
     return Survey(facts, decided)
 
 
-def _foretell(recipe: Recipe, source: Source, reader) -> Common:
-    """What an even sample of the set decides."""
-    if not asks_the_set(recipe):
-        return decide(recipe, [])
+def foretell(recipe: Recipe, source: Source, reader) -> Common:
+    """What an even sample of the set decides; where only levels are open, its shallow pictures are not decoded."""
     rows = np.unique(np.linspace(0, len(source) - 1, SAMPLE).astype(int)).tolist()
+    if not asks_the_set(recipe):
+        rows = [row for row in rows if _may_be_deep(reader, row, source.paths[row])]
     return decide(recipe, [examine(reader, row, source.paths[row], recipe)[0] for row in rows])
+
+
+def _may_be_deep(reader, row: int, path: str) -> bool:
+    try:
+        data = reader.read(row, path)
+    except (OSError, MemoryError):
+        return False
+    return isinstance(data, bytes) and may_be_deep(data)
 
 
 def _decided_before(scratch: Path, key: str) -> Common | None:
     """What the whole set decided in a build that was stopped in its second pass."""
     try:
         held = json.loads((scratch / _DECIDED).read_bytes())
-        return Common(**held["common"]) if held["key"] == key else None
+        return Common.of(held["common"]) if held["key"] == key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

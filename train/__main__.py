@@ -7,7 +7,7 @@ STARTED = time.monotonic()   # before the heavy imports: they count against the 
 import contextlib  # noqa: E402
 import shutil  # noqa: E402
 import sys  # noqa: E402
-from dataclasses import replace  # noqa: E402
+from dataclasses import fields, replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from data.command import parser, run  # noqa: E402
@@ -132,7 +132,10 @@ def _with_shards(asked, shards):
         print(f"note: {shards.folder} was made with other settings than are asked for ({'; '.join(different[:4])}); "
               "it is used as it is (`make augment` makes it anew)")
     made = shards.recipe
-    return replace(asked, seed=asked.seed, split=made.split, clean=made.clean, draw=made.draw, shards=made.shards)
+    source = replace(asked.source, **{f.name: getattr(made.source, f.name) for f in fields(made.source)
+                                      if f.name.startswith("levels")})     # so that scoring reads deep pictures alike
+    return replace(asked, seed=asked.seed, source=source, split=made.split, clean=made.clean, draw=made.draw,
+                   shards=made.shards)
 
 
 def _last(out: Path, recipe, shards) -> dict | None:
