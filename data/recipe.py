@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from data.errors import RecipeFault
+from data.groups import check_groups
 from data.settings import fill, nearest, override
 from data.tables import Augment, Clean, Draw, Model, Shards, Source, Split, Train
 
@@ -102,6 +103,7 @@ def _check_together(recipe: Recipe, where: str) -> None:
     if split.folds == 1 or (split.fold and split.fold >= split.folds):
         raise RecipeFault(f"{where} [split] folds", f"is {split.folds} with fold {split.fold}",
                           "give folds of 2 or more, and a fold from 0 to folds - 1")
+    check_groups(split.groups, f"{where} [split] groups")
     for key, used in (("roi", recipe.clean.roi), ("threshold", recipe.clean.threshold),
                       ("broaden", recipe.draw.broaden)):
         if used and recipe.clean.polarity == "keep":
@@ -131,6 +133,9 @@ def pixels_digest(recipe: Recipe) -> str:
     """A digest of what the bytes of a set depend on besides the images: two equal ones draw alike."""
     what = {"version": PIXELS_VERSION, "seed": recipe.seed,
             **{t: asdict(getattr(recipe, t)) for t in _PIXEL_TABLES}}
+    for key in ("groups", "near_duplicates"):        # came later: sets made before them keep their digest
+        if what["split"][key] == getattr(Split(), key):
+            del what["split"][key]
     return digest_of(what)
 
 

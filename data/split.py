@@ -1,95 +1,128 @@
 """Train, val and test by source image, before any copy is made.
 
-Images with the same pixels are one group, and a group lies on one side whole.
+What belongs together is one unit, which lies on one side whole: images with the same pixels, images of one
+group and, where that is asked for, near-duplicates.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from data.errors import SourceFault
+from data.stratify import Cut, cut_units, units_of_classes
 from data.tables import Split
 
 HELD_OUT = ("test", "val")       # in the order in which they are filled
+_NAMED = 10                      # of many, in a message
 
 
-def split_sources(labels, digests, official, asked: Split, seed: int, classes) -> np.ndarray:
-    """Which split each image belongs to.
+@dataclass(frozen=True)
+class Images:
+    """What a split is decided by: columns of equal length, a row for each usable image."""
+    labels: np.ndarray                       # int64, index into the classes
+    digests: list[str]                       # equal where the pixels are
+    official: list[str | None]               # "train", "val", "test", or None: in no official part
+    groups: list[str | None] | None = None   # images of one name belong together; None: alone
+    near: list[int | None] | None = None     # the same number: the same picture saved twice
 
-    labels (n,) int64; digests: n strings, equal where the pixels are; official: n of "train",
-    "val", "test" or None. Returns an array of n strings "train", "val", "test".
 
-    Official splits are kept. Without an official val (or test) part, one is cut, stratified by
-    class, from what is official train or not official at all. The cut depends on the digests and
-    the seed, not on file names or on the order of the images.
-    SourceFault: a class has fewer images than the parts need.
+def split_sources(images: Images, classes, asked: Split, seed: int) -> np.ndarray:
+    """Which split each image belongs to: n strings "train", "val", "test".
+
+    Official parts are kept. Without an official val (or test) part, one is cut, stratified by class, from what
+    is official train or in no official part. The cut depends on the digests, the groups and the seed, not on
+    file names or the order of the images. SourceFault: classes have fewer images or units than the parts need.
     """
-    given = set(official)
+    given = set(images.official)
     if asked.folds and "test" in given:
         raise SourceFault("the images", "have an official test part, so there are no folds of it",
                           "leave split.folds out, or give a folder without official parts")
-    wanted = [part for part in HELD_OUT if part not in given]
-    out = np.array([part or "train" for part in official], dtype="<U5")
-    home = _home_class(labels, digests)
-    for label, name in enumerate(classes):
-        rows = np.flatnonzero((home == label) & (out == "train"))
-        if not len(rows):
-            raise SourceFault(f"class '{name}'", "has no training image that is not also one of another class",
-                              "add images to it, or remove the class")
-        for part, members in _cut(rows, digests, wanted, asked, seed, name).items():
-            out[members] = part
+    out = np.array([part or "train" for part in images.official], dtype="<U5")
+    rows = np.flatnonzero(out == "train")
+    labels, units, copies = _units(images, rows)
+    totals = np.bincount(labels, minlength=len(classes))
+    if not totals.all():
+        raise _nothing_left(images, classes, np.flatnonzero(totals == 0))
+    wants = {part: [_count(getattr(asked, part), int(total)) for total in totals]
+             for part in HELD_OUT if part not in given}
+    parts, small = cut_units(Cut(labels, units, wants, asked.folds, asked.fold, seed, copies), len(classes))
+    if small:
+        number = [len(of) for of in units_of_classes(labels, units, len(classes))]
+        raise _too_small([(classes[c], int(totals[c]), number[c]) for c in small], asked, wants)
+    for part, members in parts.items():
+        out[rows[members]] = part
     return out
 
 
-def _home_class(labels, digests) -> np.ndarray:
-    """The class that decides where an image goes: for the same picture under two labels, the lower."""
+def _count(want, total: int) -> int:
+    """Rows of a class of `total`; want: a share, or a number of images."""
+    return min(want, total) if isinstance(want, int) else max(1, round(want * total)) if want else 0
+
+
+def _nothing_left(images: Images, classes, empty) -> SourceFault:
+    """Classes without an image that may be trained on."""
+    names = []
+    for c in empty.tolist():
+        parts = sorted({images.official[i] or "train" for i in np.flatnonzero(images.labels == c)})
+        names.append(f"'{classes[c]}' (" + ("all of them are images of another class too" if "train" in parts else
+                     f"only in {' and '.join(parts)}" if parts else "none can be used") + ")")
+    return SourceFault("the images", ("class " if len(names) == 1 else f"{len(names)} classes ")
+                       + "without a training image: " + listed(names), "add images, or remove the class")
+
+
+def _too_small(found, asked: Split, wants) -> SourceFault:
+    """found: (class, images, units) of each class that cannot be cut."""
+    names = [f"'{name}' ({total} images" + (f" in {units} groups)" if units < total else ")")
+             for name, total, units in found]
+    parts = [f"split.folds = {asked.folds}" if part == "test" and asked.folds else f"split.{part} = "
+             f"{getattr(asked, part)}" for part in wants if (part == "test" and asked.folds) or getattr(asked, part)]
+    what = "1 class is" if len(found) == 1 else f"{len(found)} classes are"
+    grouped = any(units < total for _, total, units in found)
+    return SourceFault("the images", f"{what} too small for {' and '.join(parts)} with one over for training: "
+                       + listed(names), "ask for less with --set split.val=… split.test=…, add images, or remove them"
+                       + (", or let fewer images be one group" if grouped else ""))
+
+
+def listed(names: list[str], most: int = _NAMED) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _units(images: Images, rows) -> tuple[np.ndarray, np.ndarray, bool]:
+    """(the class that each of `rows` counts for, its unit, whether each unit is copies of one image only).
+    Units are numbered by their least digest."""
+    digests = [images.digests[i] for i in rows]
+    joined = join([digests] + [[column[i] for i in rows] for column in (images.groups, images.near) if column])
+    least, several = {}, set()
+    for unit, digest in zip(joined, digests, strict=True):
+        if least.setdefault(unit, digest) != digest:
+            several.add(unit)
+            least[unit] = min(least[unit], digest)
+    number = {unit: i for i, (_, unit) in enumerate(sorted((digest, unit) for unit, digest in least.items()))}
+    # the same pixels under several labels count for the lowest of them; a larger unit for each of its labels
     lowest = {}
-    for digest, label in zip(digests, labels, strict=True):
-        lowest[digest] = min(int(label), lowest.get(digest, int(label)))
-    return np.array([lowest[d] for d in digests], np.int64)
+    for digest, label in zip(images.digests, images.labels.tolist(), strict=True):
+        lowest[digest] = min(label, lowest.get(digest, label))
+    labels = [int(images.labels[i]) if unit in several else lowest[digest]
+              for i, unit, digest in zip(rows, joined, digests, strict=True)]
+    return np.array(labels, np.int64), np.array([number[unit] for unit in joined], np.int64), not several
 
 
-def _cut(rows, digests, wanted, asked: Split, seed: int, name: str) -> dict[str, list[int]]:
-    """{"test": rows, "val": rows} of one class; whole groups, at least one of them, and otherwise
-    never more rows than asked for."""
-    groups = {}
-    for row in rows:
-        groups.setdefault(digests[row], []).append(int(row))
-    # sorted by content, then shuffled: renaming files or adding a class moves nobody
-    order = sorted(groups)
-    order = [groups[order[i]] for i in np.random.default_rng([seed, 1]).permutation(len(order))]
-    parts = {}
-    for part in wanted:
-        if part == "test" and asked.folds:
-            if len(order) < asked.folds:
-                raise SourceFault(f"class '{name}'", f"has {len(order)} different images for "
-                                  f"{asked.folds} folds", "ask for fewer folds, or add images")
-            taken = order[asked.fold::asked.folds]
-        else:
-            taken = _take(order, getattr(asked, part), len(rows), name, part)
-        parts[part] = [row for group in taken for row in group]
-        gone = {id(group) for group in taken}
-        order = [group for group in order if id(group) not in gone]
-    if not order:
-        raise SourceFault(f"class '{name}'", f"has {len(rows)} usable images, and val and test take them all",
-                          "ask for less with --set split.val=… split.test=…, or add images")
-    return parts
+def join(columns) -> list[int]:
+    """A number for each row, the same for rows that are equal in one of the columns, and for chains of such.
+    None is equal to nothing."""
+    parent = list(range(len(columns[0])))
 
-
-def _take(order, want, total: int, name: str, part: str) -> list[list[int]]:
-    """The first groups of `order` that together make `want` rows (a share of `total`, or a count)."""
-    count = want if isinstance(want, int) else max(1, round(want * total)) if want else 0
-    left = sum(len(group) for group in order)
-    if count >= left + (count == 0):
-        raise SourceFault(f"class '{name}'", f"has {total} usable images, and split.{part} = {want} "
-                          f"needs {count} of the {left} that are left, with one over for training",
-                          "ask for less, or add images")
-    taken, have = [], 0
-    for group in order:
-        if have + len(group) <= count:
-            taken.append(group)
-            have += len(group)
-    if count and not taken:                  # every group is larger than what was asked for
-        taken = [min(order, key=len)]
-    return taken
+    def root(i):
+        while parent[i] != i:
+            parent[i] = i = parent[parent[i]]
+        return i
+    for column in columns:
+        first = {}
+        for i, value in enumerate(column):
+            if value is not None:
+                parent[root(i)] = root(first.setdefault(value, i))
+    return [root(i) for i in range(len(parent))]
 
 
 def duplicates(labels, digests, splits, paths) -> dict[str, list[list[str]]]:

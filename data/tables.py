@@ -24,11 +24,24 @@ class Source:
 @dataclass(frozen=True)
 class Split:
     """Which source images are held out. A whole number counts images a class, a fraction is a share; where the
-    source has an official test part, that is the test part."""
+    source has an official test part, that is the test part. Exact copies of an image always stay together."""
     val: int | float = setting(0.1, low=0)                  # chooses the best epoch; 0: the last one is kept
     test: int | float = setting(0.1, low=0)                 # only the score sees it
     folds: int = setting(0, low=0)                          # 0: none; k: the test part is one of k
     fold: int = setting(0, low=0)                           # which one, 0 … folds - 1
+    groups: str = ""                                        # images of one group (writer, page, patient, video) lie on
+                                                            # one side, of whatever classes they are. "folder": the
+                                                            # folders between class folder and file (a/writer1/x.png:
+                                                            # writer1). "path:REGEX", searched in the path below the
+                                                            # data folder: the first (…), or all that matches.
+                                                            # "x.csv": lines of path,group; such a path too. "": none,
+                                                            # or those of the array `group` (n,) of an .npz. An image
+                                                            # that is in no group is one by itself
+    near_duplicates: str = setting("together", choices=("together", "report"))    # the same picture saved twice,
+                                                            # as JPEG or at another size: on one side too, or named
+                                                            # only. In six sets that were looked at all that was
+                                                            # joined was the same picture, at most 17 of them; where
+                                                            # none is, the cut is as without (benchmarks/log.md)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def augment(args) -> dict:
 
 
 def tell_sources(index: dict, file: str) -> None:
-    """For people: what the set decided, what was set aside, and what is there twice. `file` names all of it."""
+    """For people: what was noted of the set, what was set aside, and what is there twice. `file` names all of it."""
     for line in index.get("notes", ()):
         print(line)
     for bad in index["set_aside"][:10]:

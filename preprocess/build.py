@@ -16,15 +16,18 @@ import numpy as np
 from data.chunks import check_package
 from data.errors import MachineFault, ShardFault, SourceFault
 from data.files import make_folder, only_one, swept
+from data.groups import source_groups
 from data.recipe import Recipe, digest_of, pixels_digest, recipe_tables
 from data.schema import INDEX, SCHEMA, SPLITS
 from data.shard import finished_shard, shard_names, write_shard
 from data.shardset import read_index, write_index
 from data.source import Source, open_source
-from data.split import duplicates, split_sources
+from data.split import duplicates, listed
 from preprocess.chance import PLAIN, chances
 from preprocess.decide import notes, with_ranges
 from preprocess.draw import draw
+from preprocess.hold_out import Parts, hold_out
+from preprocess.look import HASH
 from preprocess.plan import ShardPlan, plan_shards
 from preprocess.pool import run_all
 from preprocess.scratch import Part, part_size, reading_of
@@ -46,9 +49,11 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
     if Path(out).resolve().is_relative_to(source.root.resolve()):
         raise SourceFault(out, "lies among the images, where the next build would take it for a class",
                           "choose another --out")
+    groups = source_groups(recipe.split.groups, source)
     out = make_folder(out)
     stamp = digest_of([source.paths, source.labels.tolist(), source.official, source.stamps,
-                       source.classes, pixels_digest(recipe), recipe.source.max_bad, reading_of(recipe), plain])
+                       source.classes, pixels_digest(recipe), recipe.source.max_bad, reading_of(recipe), plain,
+                       groups, recipe.split.near_duplicates])
     with only_one(out), swept(out, out / ".clean"):
         done = _finished(out, stamp)
         if done:
@@ -61,15 +66,12 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
         seen = survey(recipe, source, scratch, workers)
         good = seen.good
         _check_usable(source, seen, recipe)
-        digests = [seen.facts[i].digest for i in good]
-        official = [source.official[i] for i in good]
-        splits = _all_test(official) if plain else split_sources(
-            source.labels[good], digests, official, recipe.split, recipe.seed, source.classes)
+        parts = hold_out(recipe, source, seen, groups, plain)
         if only_report:
-            return _index(recipe, source, seen, splits, [], [], stamp)
-        plans = plan_shards(splits, source.labels[good], digests, recipe)
+            return _index(recipe, source, seen, parts, [], [], stamp)
+        plans = plan_shards(parts.splits, source.labels[good], [seen.facts[i].digest for i in good], recipe)
         facts = _draw_all(recipe, source.labels, good, plans, out, scratch, workers)
-        index = _index(recipe, source, seen, splits, plans, facts, stamp)
+        index = _index(recipe, source, seen, parts, plans, facts, stamp)
         for stale in set(shard_names(out)) - {p.name for p in plans}:
             (out / stale).unlink()
         write_index(out, index)
@@ -94,23 +96,19 @@ def _check_usable(source: Source, seen: Survey, recipe) -> None:
     because = "".join(f"; {line}" for line in notes(recipe, seen.facts, seen.common) if line.startswith("deep"))
     bad = [i for i, fault in enumerate(faults) if fault]
     counts = np.bincount(source.labels[seen.good], minlength=len(source.classes))
-    for name, count in zip(source.classes, counts, strict=True):
-        if not count:
-            example = next((f" ({source.paths[i]}: {faults[i]})" for i in bad
-                            if source.classes[source.labels[i]] == name), "")
-            raise SourceFault(source.root, f"class '{name}' has no usable image{example}",
-                              "add images to it or remove the class" + because)
+    empty = []
+    for c in np.flatnonzero(counts == 0):
+        mine = [i for i in bad if source.labels[i] == c]
+        empty.append(f"'{source.classes[c]}'" + (f" ({source.paths[mine[0]]}: {faults[mine[0]]})" if mine else ""))
+    if empty:
+        raise SourceFault(source.root, (f"class {empty[0]} has" if len(empty) == 1 else f"{len(empty)} classes have")
+                          + " no usable image" + (f": {listed(empty)}" if len(empty) > 1 else ""),
+                          "add images to it or remove the class" + because)
     if len(bad) > recipe.source.max_bad * len(source):
         raise SourceFault(
             source.root, f"{len(bad)} of {len(source)} images cannot be used, such as "
             f"{source.paths[bad[0]]} ({faults[bad[0]]})",
             f"mend them, or allow more than a share of {recipe.source.max_bad} with --set source.max_bad=…{because}")
-
-
-def _all_test(official) -> np.ndarray:
-    """Everything is held out, or what is official test where anything is."""
-    keep = {"test"} if "test" in official else {"train", "val", "test", None}
-    return np.array(["test" if part in keep else "" for part in official])
 
 
 def _draw_all(recipe, labels, good, plans: list[ShardPlan], out: Path, scratch: Path, workers: int):
@@ -170,12 +168,13 @@ def moments(image: np.ndarray) -> dict:
             "sum_of_squares": np.rint(n * (std**2 + mean**2)).astype(int).sum(0).tolist()}
 
 
-def _index(recipe, source: Source, seen: Survey, splits, plans, facts, stamp) -> dict:
+def _index(recipe, source: Source, seen: Survey, parts: Parts, plans, facts, stamp) -> dict:
     """dataset.json: all that the trainer knows of this room's work."""
     shards = [{"split": plan.split} | {k: f[k] for k in ("name", "rows", "bytes", "sha256")}
               for plan, f in zip(plans, facts, strict=True)]
     labels, paths = source.labels[seen.good], [source.paths[i] for i in seen.good]
     rows = [seen.facts[i] for i in seen.good]
+    splits = parts.splits
     mean, std = _mean_std([f for plan, f in zip(plans, facts, strict=True) if plan.split == "train"])
     return {
         "schema": SCHEMA, "name": recipe.name, "classes": list(source.classes),
@@ -189,9 +188,11 @@ def _index(recipe, source: Source, seen: Survey, splits, plans, facts, stamp) ->
         "versions": {name: version(name) for name in (
             "numpy", "h5py", "pillow", "joblib", "opencv-python-headless")},
         "set_aside": [{"path": source.paths[i], "reason": row.fault} for i, row in enumerate(seen.facts) if row.fault],
+        "notes": parts.notes,
         "duplicates": duplicates(labels, [row.digest for row in rows], splits, paths),
+        "near_duplicates": parts.near,
         "sources": [{"path": path, "label": int(label), "split": str(split), "digest": row.digest,
-                     "size": list(row.size), "look": row.look, "spread": row.spread}
+                     "size": list(row.size), "look": row.look[:HASH], "spread": row.spread}
                     for path, label, split, row in zip(paths, labels, splits, rows, strict=True)],
     }
 

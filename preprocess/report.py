@@ -8,8 +8,6 @@ from pathlib import Path
 from data.command import readable
 from data.files import publish
 from data.schema import SPLITS
-from data.split import duplicates
-from preprocess.look import near_groups
 
 REPORT, PICTURE = "report.json", "classes.png"
 BLANK = 4.0                  # grey levels of deviation: a page of 350×350 with the thinnest letter has 14
@@ -46,21 +44,9 @@ def report_facts(index: dict) -> dict:
         "stamp": index["stamp"], "images": len(sources), "classes": counts,
         "imbalance": round(max(whole.values()) / max(1, min(whole.values())), 3),
         "sizes": {side: {"least": min(v), "median": statistics.median(v), "most": max(v)} for side, v in sides.items()},
-        "set_aside": index["set_aside"], "duplicates": index["duplicates"], "near_duplicates": _near(sources),
+        "set_aside": index["set_aside"], "duplicates": index["duplicates"],
+        "near_duplicates": index.get("near_duplicates", {"same": [], "two_labels": [], "two_splits": []}),
         "suspects": _suspects(sources, classes)}
-
-
-def _near(sources: list[dict]) -> dict:
-    """As `duplicates`, of pictures that look the same though their pixels differ."""
-    if not all("look" in s for s in sources):        # a set that was made before looks were kept
-        return {"same": [], "two_labels": [], "two_splits": []}
-    group = near_groups([s["look"] for s in sources])
-    digests = {}
-    for s, g in zip(sources, group, strict=True):
-        digests.setdefault(g, set()).add(s["digest"])
-    keys = [g if len(digests[g]) > 1 else f"alone {i}" for i, g in enumerate(group)]
-    return duplicates([s["label"] for s in sources], keys,
-                      [s["split"] for s in sources], [s["path"] for s in sources])
 
 
 def _suspects(sources: list[dict], classes: list[str]) -> list[dict]:

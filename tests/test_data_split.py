@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data.errors import SourceFault
-from data.split import duplicates, split_sources
+from data.split import Images, duplicates, split_sources
 from data.tables import Split
 
 COUNTS = (20, 31, 47)
@@ -16,7 +16,7 @@ NONE = [None] * len(LABELS)
 
 def cut(labels=LABELS, digests=DIGESTS, official=None, seed=1, classes=CLASSES, **asked):
     official = [None] * len(labels) if official is None else official
-    return split_sources(np.asarray(labels), list(digests), official, Split(**asked), seed, classes)
+    return split_sources(Images(np.asarray(labels), list(digests), official), classes, Split(**asked), seed)
 
 
 def counts(splits, part, labels=LABELS):

@@ -8,7 +8,6 @@ from conftest import contents, save
 from PIL import Image
 
 from data.schema import SPLITS
-from preprocess.look import look, near_groups
 from preprocess.report import draw_classes
 
 KEEP = ("--set", "clean.polarity=keep", "--set", "clean.threshold=0", "--set", "clean.roi=false", "--set",
@@ -133,26 +132,3 @@ def test_a_picture_of_any_number_of_classes(tmp_path, augment, classes):
     assert len(read(tmp_path / "shards")["classes"]) == classes
     with Image.open(tmp_path / "shards" / "classes.png") as picture:
         assert picture.size[0] < 4000
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 300, 3), (8, 9, 1), (700, 130, 3)], ids=str)
-def test_a_look_is_sixteen_bytes_of_any_picture(shape):
-    pixels = np.random.default_rng(list(shape)).integers(0, 256, shape, np.uint8)
-    before = pixels.copy()
-    seen, spread = look(pixels)
-    assert (pixels == before).all()
-    assert len(bytes.fromhex(seen)) == 16
-    assert 0 <= spread <= 127.5
-    assert look(np.full(shape, 9, np.uint8)) == ("0" * 32, 0.0)
-
-
-def test_near_looks_are_one_group_and_blank_ones_are_none():
-    rng = np.random.default_rng(0)
-    looks = rng.integers(0, 256, (500, 16), np.uint8)
-    near = looks[:50].copy()
-    near[:, 5] ^= 0b101
-    groups = near_groups([row.tobytes().hex() for row in (*looks, *near)])
-    assert groups[500:] == groups[:50]
-    assert len(set(groups)) == 500
-    assert len(set(near_groups(["0" * 32] * 3 + ["0" * 31 + "1"] * 2))) == 5
-    assert near_groups([]) == []

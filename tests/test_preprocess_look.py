@@ -1,0 +1,93 @@
+"""The same picture saved twice is found, pictures that are merely alike are not."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from preprocess.look import look, near_groups
+
+
+def photo(seed: int, height: int = 120, width: int = 170) -> np.ndarray:
+    """Coarse patches of colour, finer ones upon them, and grain: uint8 (height, width, 3)."""
+    rng = np.random.default_rng([3, seed])
+    image = np.zeros((height, width, 3), np.float32)
+    for cells, levels in ((4, 90), (16, 40), (60, 15)):
+        coarse = rng.normal(0, levels, (cells, cells + 3, 3)).astype(np.float32)
+        image += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(128 + image, 0, 255).astype(np.uint8)
+
+
+def jpeg(pixels, quality: int) -> np.ndarray:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+def resized(pixels, factor: float) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    return np.asarray(Image.fromarray(pixels).resize((round(factor * width), round(factor * height))))
+
+
+AGAIN = {"jpeg 85": lambda p: jpeg(p, 85), "jpeg 50": lambda p: jpeg(p, 50), "0.8 times": lambda p: resized(p, 0.8),
+         "1.3 times": lambda p: resized(p, 1.3), "smaller, jpeg 50": lambda p: jpeg(resized(p, 0.7), 50),
+         "brighter": lambda p: np.clip(p.astype(int) + 9, 0, 255).astype(np.uint8)}
+
+
+@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
+def test_a_picture_saved_twice_is_found_and_nothing_else(again):
+    photos = [photo(seed) for seed in range(20)]
+    groups = near_groups([look(p)[0] for p in (*photos, *map(again, photos))])
+    assert groups[:20] == groups[20:]
+    assert len(set(groups)) == 20
+
+
+def test_many_are_searched_as_few_are(monkeypatch):
+    photos = [photo(seed, 40, 50) for seed in range(60)]
+    looks = [look(p)[0] for p in (*photos, *(jpeg(p, 85) for p in photos[:30]))]
+    few = near_groups(looks)
+    monkeypatch.setattr("preprocess.look._ALL", 10)
+    many = near_groups(looks)
+    assert [few.index(g) for g in few] == [many.index(g) for g in many]
+    assert few[60:] == few[:30]
+
+
+@pytest.mark.parametrize("pens", [(2, 3), (3, 5), (5, 9)], ids=str)
+def test_the_same_stroke_by_another_pen_is_another_picture(pens):
+    """The hash alone takes them for one: hand-written digits would come out as one chain of hundreds."""
+    def page(pen):
+        image = np.zeros((28, 28, 1), np.uint8)
+        cv2.line(image, (17, 4), (10, 23), 255, pen, cv2.LINE_AA)
+        return image
+    assert len(set(near_groups([look(page(pen))[0] for pen in pens]))) == 2
+
+
+def test_groups_do_not_depend_on_the_order():
+    photos = [photo(seed) for seed in range(12)]
+    looks = np.array([look(p)[0] for p in (*photos, *(jpeg(p, 60) for p in photos))])
+    one = near_groups(looks.tolist())
+    order = np.random.default_rng(0).permutation(len(looks))
+    other = near_groups(looks[order].tolist())
+    assert {frozenset(np.flatnonzero(np.array(one) == g).tolist()) for g in one} == \
+        {frozenset(order[np.array(other) == g].tolist()) for g in other}
+
+
+def test_blank_pages_are_no_copies_of_each_other():
+    rng = np.random.default_rng(0)
+    pages = [rng.integers(230, 236, (50, 40, 1), np.uint8) for _ in range(3)]
+    pages += [np.full((50, 40, 1), 9, np.uint8)] * 2
+    assert len(set(near_groups([look(p)[0] for p in pages]))) == 5
+    assert near_groups([]) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 300, 3), (8, 9, 1), (700, 130, 3)], ids=str)
+def test_a_fingerprint_is_160_bytes_of_any_picture(shape):
+    pixels = np.random.default_rng(list(shape)).integers(0, 256, shape, np.uint8)
+    before = pixels.copy()
+    seen, spread = look(pixels)
+    assert (pixels == before).all()
+    assert len(bytes.fromhex(seen)) == 160
+    assert 0 <= spread <= 127.5
+    assert look(np.full(shape, 9, np.uint8)) == ("0" * 32 + "09" * 144, 0.0)
