@@ -100,7 +100,7 @@ def deal_units(table, folds: int) -> np.ndarray:
     """Which fold each unit goes to, so that each class is spread evenly. table (units, classes): rows."""
     load, out = np.zeros((folds, table.shape[1])), np.zeros(len(table), np.int64)
     weight = 1 / np.maximum(1, table.sum(0)) ** 2
-    for i in np.argsort(-table.sum(1), kind="stable"):       # the large ones first, while there is a choice
+    for i in np.argsort(-(weight * table**2).sum(1), kind="stable"):       # the large first, while there is a choice
         out[i] = fold = (weight * table[i] * (table[i] + 2 * load)).sum(1).argmin()
         load[fold] += table[i]
     return out

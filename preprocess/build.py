@@ -49,7 +49,7 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
     if Path(out).resolve().is_relative_to(source.root.resolve()):
         raise SourceFault(out, "lies among the images, where the next build would take it for a class",
                           "choose another --out")
-    groups = source_groups(recipe.split.groups, source)
+    groups = (None, []) if plain else source_groups(recipe.split.groups, source)
     out = make_folder(out)
     stamp = digest_of([source.paths, source.labels.tolist(), source.official, source.stamps,
                        source.classes, pixels_digest(recipe), recipe.source.max_bad, reading_of(recipe), plain,

@@ -1,0 +1,138 @@
+"""Groups by folder, by pattern, by table; and which near-duplicates are believed."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from data.errors import RecipeFault, SourceFault
+from data.groups import check_groups, near_to_hold, source_groups
+from data.remarks import remarks_on_split
+from data.split import Images, split_sources
+from data.tables import Split
+
+PATHS = ["a/writer1/x.png", "a/writer1/deep/y.png", "a/z.png", "b/writer1/x.png", "b/w2/a_7.png"]
+
+
+def source(paths, tmp_path=None, classes=("a", "b"), official=None, **more):
+    official = official or [None] * len(paths)
+    labels = np.array([classes.index(path.split("/")[1 if part else 0]) for path, part in
+                       zip(paths, official, strict=True)])
+    return SimpleNamespace(root=tmp_path, classes=classes, paths=list(paths), labels=labels, official=official, **more)
+
+
+def groups(how, *args, **more):
+    return source_groups(how, source(*args, **more))
+
+
+def test_by_folder_below_the_class():
+    names, lines = groups("folder", PATHS)
+    assert names == ["writer1", "writer1/deep", None, "writer1", "w2"]
+    assert "3 groups of 4 images" in lines[0]
+    assert "1 images are in none" in lines[0]
+    assert groups("folder", ["train/a/w/1.png", "test/b/w/2.png"], official=["train", "test"])[0] == ["w", "w"]
+
+
+@pytest.mark.parametrize(("pattern", "names"), [
+    ("writer\\d", ["writer1", "writer1", None, "writer1", None]),
+    ("/(w)riter", ["w", "w", None, "w", None]),
+    ("(writer\\d)|_(\\d)", ["writer1", "writer1", None, "writer1", "7"]),
+    ("^[ab]/(w\\w*)/", ["writer1", "writer1", None, "writer1", "w2"]),
+])
+def test_by_a_pattern_on_the_path(pattern, names):
+    found, lines = groups("path:" + pattern, PATHS)
+    assert found == names
+    assert f"{names.count(None)} images are in none" in lines[0]
+
+
+def test_by_a_pattern_that_may_match_nothing_at_all():
+    assert groups("path:(q*)z", [*PATHS[:3], "a/qz.png"])[0] == [None, None, None, "q"]
+
+
+@pytest.mark.parametrize("how", ["path:(", "path:", "path:[", "path:*", "folders", "writer.txt", "path"])
+def test_what_names_no_groups_is_refused_with_the_ways_that_do(how):
+    with pytest.raises(RecipeFault) as caught:
+        check_groups(how)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("how", ["path:nowhere", "folder"])
+def test_what_matches_no_path_is_refused(how):
+    with pytest.raises(SourceFault):
+        groups(how, ["a/1.png", "b/2.png"])
+
+
+@pytest.mark.parametrize("text", [
+    "path,group\na/writer1/x.png,p\nb/w2/a_7.png,p\n", "a/writer1/x.png,p\n\nb/w2/a_7.png,p",
+    "\ufeffgroup;note;path\r\np;first;a/writer1/x.png\r\np;;./b/w2/a_7.png\r\n",
+    "file\tgroup\na\\writer1\\x.png\tp\nb/w2/a_7.png\tp",
+    '"a/writer1/x.png"," p "\nb/w2/a_7.png,p\na/z.png,\n'])
+def test_by_a_table(tmp_path, text):
+    (tmp_path / "g.csv").write_bytes(text.encode())
+    names, lines = groups(str(tmp_path / "g.csv"), PATHS, tmp_path)
+    assert names == ["p", None, None, None, "p"]
+    assert "1 groups of 2 images" in lines[-1]
+    assert "3 images are in none" in lines[-1]
+    assert len(lines) == 1
+
+
+def test_a_table_is_found_beside_the_images_and_its_strange_paths_are_counted(tmp_path):
+    (tmp_path / "g.csv").write_text("a/z.png,1\na/gone.png,1\na/gone2.png,2\n")
+    names, lines = groups("g.csv", PATHS, tmp_path)
+    assert names[2] == "1"
+    assert "2 paths are no image" in lines[0]
+    assert "a/gone.png" in lines[0]
+
+
+@pytest.mark.parametrize("text", ["", "path,group\n", "a/z.png\n", "a/z.png,1\na/z.png,2\n", "x.png,1\n",
+                                  b"\xff\xfe\x00,1"])
+def test_a_table_that_says_nothing_is_refused_in_one_line(tmp_path, text):
+    (tmp_path / "g.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SourceFault) as caught:
+        groups("g.csv", PATHS, tmp_path)
+    assert len(str(caught.value).splitlines()) == 1
+    with pytest.raises(SourceFault):
+        groups("none.csv", PATHS, tmp_path)
+
+
+def test_an_arrays_file_brings_its_own():
+    assert groups("", PATHS) == (None, [])
+    names, lines = groups("", PATHS, groups=["p", "p", "q", "q", ""])
+    assert names == ["p", "p", "q", "q", ""]
+    assert "2 groups of 4 images" in lines[0]
+
+
+def images(near, labels=None, groups=None, official=None):
+    labels = np.repeat([0, 1], len(near) // 2) if labels is None else np.array(labels)
+    return Images(labels, [f"{i:03d}" for i in range(len(near))], official or [None] * len(near), groups, near)
+
+
+def held(near, **more):
+    return near_to_hold(images(near, **more), ("a", "b"), Split())
+
+
+def test_few_copies_are_held_together():
+    near = [i if i % 2 == 0 else i - 1 for i in range(40)]
+    kept, lines = held(near)
+    assert kept == near
+    assert "20 groups of 40 images" in lines[0]
+    assert held(list(range(40))) == ([None] * 40, [])
+
+
+def test_a_class_of_pictures_that_all_look_alike_is_cut_all_the_same_and_told():
+    kept, lines = held([0] * 15 + list(range(1, 6)) + [9, 9, *range(10, 28)])
+    assert kept == [None] * 20 + [9, 9] + [None] * 18
+    assert "'a' (15 of 20)" in lines[0]
+    few, lines = held([1, 1, 1, 1, 2, 3, 4, 5])          # not even one for each part
+    assert few == [None] * 8
+    assert "'a' (4 of 4)" in lines[0]
+
+
+def test_remarks_name_groups_across_official_parts_and_shares_that_groups_push_away():
+    one = images([None] * 40, groups=[f"w{i % 3}" for i in range(40)])
+    splits = split_sources(one, ("a", "b"), Split(), 0)
+    assert any("'a'" in line and "asked for" in line for line in remarks_on_split(one, splits, ("a", "b"), Split()))
+    official = ["train", "test"] * 20
+    two = images([None] * 40, groups=["w"] * 3 + [None] * 37, official=official)
+    splits = split_sources(two, ("a", "b"), Split(), 0)
+    assert "'w' (test and train)" in remarks_on_split(two, splits, ("a", "b"), Split())[0]
