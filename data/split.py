@@ -72,15 +72,15 @@ def _nothing_left(images: Images, classes, empty) -> SourceFault:
 
 def _too_small(found, asked: Split, wants) -> SourceFault:
     """found: (class, images, units) of each class that cannot be cut."""
-    names = [f"'{name}' ({total} images" + (f" in {units} groups)" if units < total else ")")
-             for name, total, units in found]
+    number = [f"{total} usable images" + (f" in {units} groups" if units < total else "") for _, total, units in found]
     parts = [f"split.folds = {asked.folds}" if part == "test" and asked.folds else f"split.{part} = "
              f"{getattr(asked, part)}" for part in wants if (part == "test" and asked.folds) or getattr(asked, part)]
-    what = "1 class is" if len(found) == 1 else f"{len(found)} classes are"
-    grouped = any(units < total for _, total, units in found)
-    return SourceFault("the images", f"{what} too small for {' and '.join(parts)} with one over for training: "
-                       + listed(names), "ask for less with --set split.val=… split.test=…, add images, or remove them"
-                       + (", or let fewer images be one group" if grouped else ""))
+    need = f"too few for {' and '.join(parts)} with one over for training"
+    cure = "ask for less with --set split.val=… split.test=…, add images, or remove "
+    if len(found) == 1:
+        return SourceFault(f"class '{found[0][0]}'", f"has {number[0]}, {need}", cure + "it")
+    names = [f"'{name}' ({what})" for (name, *_), what in zip(found, number, strict=True)]
+    return SourceFault("the images", f"{len(found)} classes have {need}: {listed(names)}", cure + "them")
 
 
 def listed(names: list[str], most: int = _NAMED) -> str:

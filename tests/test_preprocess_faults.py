@@ -89,7 +89,8 @@ def test_images_that_make_no_set_are_refused(folder, refused, tmp_path):
     (images / "c" / "x.png").write_bytes(b"x")
     assert "(c/x.png: not a picture: text)" in refused(images)
     line = refused(folder("few", a=5, b=5), "--set", "split.val=3", "--set", "split.test=2")
-    assert "class 'a': has 5 usable images" in line
+    assert "2 classes have too few" in line
+    assert "'a' (5 usable images), 'b' (5 usable images)" in line
     assert "one class only" in refused(folder("one", a=5))
     assert leftovers(tmp_path) == []
     assert not list(tmp_path.rglob("*.h5"))
