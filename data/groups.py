@@ -38,7 +38,8 @@ def source_groups(how: str, source) -> tuple[list[str | None] | None, list[str]]
     check_groups(how)
     given = getattr(source, "groups", None)
     if not how:
-        return (list(given), [_summary("the array `group`", given)]) if given else (None, [])
+        names = [name or None for name in given or ()]
+        return (names, [_summary("the groups of the arrays file", names)]) if any(names) else (None, [])
     lines = []
     if how == "folder":
         names = [_folder(path, source.classes[label], bool(part)) for path, label, part in

@@ -37,11 +37,13 @@ class Split:
                                                             # "x.csv": lines of path,group; such a path too. "": none,
                                                             # or those of the array `group` (n,) of an .npz. An image
                                                             # that is in no group is one by itself
-    near_duplicates: str = setting("together", choices=("together", "report"))    # the same picture saved twice,
-                                                            # as JPEG or at another size: on one side too, or named
-                                                            # only. In six sets that were looked at all that was
-                                                            # joined was the same picture, at most 17 of them; where
-                                                            # none is, the cut is as without (benchmarks/log.md)
+    near_duplicates: str = setting("together", choices=("together", "report"))    # the same picture saved twice (as
+                                                            # JPEG, at another size): on one side too, or only named.
+                                                            # Together, for all that was joined in six sets was the
+                                                            # same picture, and in glyphs34 it leaves no test image
+                                                            # with a twin in train, where 19% had one
+                                                            # (benchmarks/log.md); where nothing is found, the cut
+                                                            # is as without
 
 
 @dataclass(frozen=True)

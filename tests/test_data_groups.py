@@ -98,7 +98,7 @@ def test_a_table_that_says_nothing_is_refused_in_one_line(tmp_path, text):
 def test_an_arrays_file_brings_its_own():
     assert groups("", PATHS) == (None, [])
     names, lines = groups("", PATHS, groups=["p", "p", "q", "q", ""])
-    assert names == ["p", "p", "q", "q", ""]
+    assert names == ["p", "p", "q", "q", None]
     assert "2 groups of 4 images" in lines[0]
 
 

@@ -44,6 +44,14 @@ def test_a_picture_saved_twice_is_found_and_nothing_else(again):
     assert len(set(groups)) == 20
 
 
+def test_a_picture_of_few_levels_is_found_too():
+    """Rounding and JPEG move it by a level, which is more than 0.08 of its deviation."""
+    photos = [np.random.default_rng(seed).integers(0, 256, (256, 200, 3), np.uint8) for seed in range(20)]
+    groups = near_groups([look(p)[0] for p in (*photos, *(jpeg(p, 85) for p in photos))])
+    assert groups[:20] == groups[20:]
+    assert len(set(groups)) == 20
+
+
 def test_many_are_searched_as_few_are(monkeypatch):
     photos = [photo(seed, 40, 50) for seed in range(60)]
     looks = [look(p)[0] for p in (*photos, *(jpeg(p, 85) for p in photos[:30]))]
