@@ -184,11 +184,10 @@ def _index(recipe, source: Source, seen: Survey, parts: Parts, plans, facts, sta
         "canvas": list(recipe.draw.canvas), "channels": recipe.clean.channels, "mean": mean, "std": std,
         "digest": digest_of([s["sha256"] for s in shards]), "shards": shards,
         "recipe": recipe_tables(with_ranges(recipe, seen.common)), "stamp": stamp,
-        "notes": notes(recipe, seen.facts, seen.common),
         "versions": {name: version(name) for name in (
             "numpy", "h5py", "pillow", "joblib", "opencv-python-headless")},
         "set_aside": [{"path": source.paths[i], "reason": row.fault} for i, row in enumerate(seen.facts) if row.fault],
-        "notes": parts.notes,
+        "notes": [*notes(recipe, seen.facts, seen.common), *parts.notes],
         "duplicates": duplicates(labels, [row.digest for row in rows], splits, paths),
         "near_duplicates": parts.near,
         "sources": [{"path": path, "label": int(label), "split": str(split), "digest": row.digest,
