@@ -35,13 +35,16 @@ def main(argv=None) -> int:
 def augment(args) -> dict:
     start = time.monotonic()
     from data.recipe import read_recipe
+    from data.source import open_source
     recipe = read_recipe(args.recipe, args.set)
     data = args.data or recipe.source.data
     if not data:
         raise SourceFault(args.recipe, "names no images", "give DATA=folder (--data folder)")
+    source = open_source(data, training=not args.plain)
+    print("\n".join(source.remarks))
     if args.preview:
         from preprocess.preview import contact_sheet
-        contact_sheet(recipe, data, args.preview)
+        contact_sheet(recipe, source, args.preview)
         print(f"{args.preview}: each class as read, cleaned, cut out, and drawn")
         return {"preview": args.preview}
 
@@ -49,7 +52,7 @@ def augment(args) -> dict:
 
     from preprocess.build import build
     out = args.out or f"shards/{recipe.name}"
-    index = build(recipe, data, out, args.workers or joblib.cpu_count(), args.plain, args.report)
+    index = build(recipe, source, out, args.workers or joblib.cpu_count(), args.plain, args.report)
     found = None
     if not args.plain:
         from preprocess.report import tell_report, write_report

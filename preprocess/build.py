@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from data.chunks import check_package
+from data.classes import check_learnable
 from data.errors import MachineFault, ShardFault, SourceFault
 from data.files import make_folder, only_one, swept
 from data.groups import source_groups
@@ -38,14 +39,16 @@ _TOGETHER = 512              # copies laid out at once
 
 def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
           only_report: bool = False) -> dict:
-    """Images at `data` → shards in the folder `out`; returns dataset.json as a dictionary.
+    """Images at `data`, a path or an opened Source → shards in the folder `out`; returns dataset.json as a dictionary.
 
     plain: every image becomes a row of the test split (those of an official test part only, where
     there is one). only_report: stop before the first shard; the dictionary then holds what is known of the
     sources, and the next build goes on from here. Raises SourceFault, MachineFault.
     """
     check_package(recipe.shards.compression)
-    source = open_source(data)
+    source = data if isinstance(data, Source) else open_source(data, training=not plain)
+    if not plain:
+        check_learnable(source)
     if Path(out).resolve().is_relative_to(source.root.resolve()):
         raise SourceFault(out, "lies among the images, where the next build would take it for a class",
                           "choose another --out")
@@ -58,7 +61,8 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
         done = _finished(out, stamp)
         if done:
             asked = {"name": recipe.name, "recipe": recipe_tables(recipe) | {"source": done["recipe"]["source"] | {
-                key: value for key, value in asdict(recipe.source).items() if not key.startswith("levels")}}}
+                key: value for key, value in asdict(recipe.source).items() if not key.startswith("levels")}},
+                     "layout": source.facts()}
             if done | asked != done and not only_report:       # other words for the trainer, the same pixels
                 write_index(out, done := done | asked)
             return done
@@ -186,6 +190,7 @@ def _index(recipe, source: Source, seen: Survey, parts: Parts, plans, facts, sta
         "recipe": recipe_tables(with_ranges(recipe, seen.common)), "stamp": stamp,
         "versions": {name: version(name) for name in (
             "numpy", "h5py", "pillow", "joblib", "opencv-python-headless")},
+        "layout": source.facts(),
         "set_aside": [{"path": source.paths[i], "reason": row.fault} for i, row in enumerate(seen.facts) if row.fault],
         "notes": [*notes(recipe, seen.facts, seen.common), *parts.notes],
         "duplicates": duplicates(labels, [row.digest for row in rows], splits, paths),

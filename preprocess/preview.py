@@ -10,7 +10,7 @@ from data.errors import SourceFault
 from data.files import make_folder, publish
 from data.formats import DECODED
 from data.recipe import Recipe
-from data.source import open_source
+from data.source import Source, open_source
 from preprocess.chance import PLAIN, chance
 from preprocess.clean import clean_page, cut_out
 from preprocess.decode import BadPicture
@@ -24,8 +24,9 @@ _GAP, _HEAD, _NAME = 6, 22, 110
 
 
 def contact_sheet(recipe: Recipe, data, path) -> None:
-    """Write a PNG: a row a class with the source, the cleaned page, its region, the plain view and copies."""
-    source = open_source(data)
+    """Write a PNG: a row a class with the source, the cleaned page, its region, the plain view and copies.
+    data: a path or an opened Source."""
+    source = data if isinstance(data, Source) else open_source(data)
     make_folder(Path(path).parent)
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
@@ -36,7 +37,7 @@ def contact_sheet(recipe: Recipe, data, path) -> None:
             if cells:
                 rows.append((name, cells))
     if not rows:
-        raise SourceFault(data, "has no usable image", "give " + ", ".join(DECODED))
+        raise SourceFault(source.root, "has no usable image", "give " + ", ".join(DECODED))
     sheet = _sheet(rows, max(84, min(128, max(recipe.draw.canvas))))
     with publish(path) as temporary:
         sheet.save(temporary, format="PNG")

@@ -1,0 +1,107 @@
+"""A folder of class folders -> a Source: its rows, and the line that says how it was understood."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from data.command import readable
+from data.errors import SourceFault
+from data.formats import SUFFIXES
+from data.labelled import Layout, Source
+from data.layout import Understood, understand
+from data.listing import BROKEN, LINKED, SPECIAL, UNREADABLE, Folder
+from data.names import counted, folder_name, one_spelling, some
+
+HIDDEN, LOOSE = "hidden or system", "loose image"
+_NOUNS = (LOOSE, LINKED, SPECIAL, BROKEN, UNREADABLE)      # kinds that are nouns: "2 linked folders"
+_KINDS = 6                   # that the line names
+
+
+def open_folder(root: Path) -> Source:
+    """The pictures of each class folder. SourceFault: there is none."""
+    top = Folder(str(root))
+    found = understand(top)
+    if not found.branches:
+        raise SourceFault(root, "has no sub-folders", "put the images of each class into a folder of its own")
+    rows = _rows(found)
+    if not rows:
+        raise SourceFault(root, "has no image below its class folders",
+                          "give " + ", ".join(sorted(s[1:] for s in SUFFIXES)) + " files")
+    classes = tuple(sorted({branch.name for branch in found.branches}))
+    number = {name: i for i, name in enumerate(classes)}
+    layout, hidden = _layout(top, found, len(rows))
+    return Source(root, classes, [path for path, _, _ in rows],
+                  np.array([number[branch.name] for _, _, branch in rows], np.int64),
+                  [branch.split for _, _, branch in rows], [stamp for _, stamp, _ in rows],
+                  layout, _remarks(root, found, classes, layout, hidden),
+                  homes=[branch.folder.below for _, _, branch in rows])
+
+
+def _rows(found: Understood) -> list[tuple]:
+    """(path relative to the root, stamp, branch) of each picture, sorted by path."""
+    rows = [(f"{folder.below}/{name}", stamp, branch) for branch in found.branches
+            for folder in branch.folder.walk() for name, stamp in folder.pictures]
+    return sorted(rows, key=lambda row: row[0])
+
+
+def _layout(top: Folder, found: Understood, images: int) -> tuple[Layout, list[str]]:
+    """What was taken and what was passed over, and the names of what was hidden."""
+    passed, by_content, hidden = Counter(), Counter(), []
+    linked = [folder for folder in [*found.above, *(b.folder for b in found.branches)] if folder.linked]
+    for folder in (inner for start in (top, *linked) for inner in start.walk()):
+        passed += folder.passed
+        passed[HIDDEN] += len(folder.hidden)
+        hidden += folder.hidden
+    reached = {folder.below for start in (top, *linked) for folder in start.walk()}
+    passed[LINKED] += sum(inner.linked and inner.below not in reached for start in (top, *linked)
+                          for folder in start.walk() for inner in folder.folders.values())
+    passed[LOOSE] += sum(len(folder.pictures) for folder in found.above)
+    for branch in found.branches:
+        for folder in branch.folder.walk():
+            by_content += folder.by_content
+    unused = {folder.below: folder.count() for folder, _ in found.unused()}
+    kind = "official parts" if found.parts else "class folders"
+    return Layout(kind, found.parts, images, dict((+passed).most_common()), unused,
+                  dict(by_content.most_common())), hidden
+
+
+def _remarks(root: Path, found: Understood, classes, layout: Layout, hidden: list[str]) -> list[str]:
+    """The line that says how the folder was understood, then a line for each thing to know."""
+    line = f"{len(classes)} classes ({some(map(readable, classes))}) "
+    if layout.parts and sum(map(len, layout.parts.values())) <= 6:
+        line += f"in {some(_part_folders(layout.parts), last=' and ')} (official parts)"
+    else:
+        line += "with official parts inside each" if layout.parts else "in a folder each"
+    line += f"; {counted(layout.images, 'image')}"
+    if layout.by_content:
+        line += f", known by content: {some(_counts(layout.by_content), 4)}"
+    if layout.passed_over:
+        line += f"; passed over: {some(_counts(layout.passed_over, hidden), _KINDS)}"
+    unused = [f"{folder_name(folder.below)}: {counted(folder.count(), 'image')} without class folders are not used"
+              if why == "without class folders" else
+              f"{folder_name(folder.below)}: {counted(folder.count(), 'image')} are not used: {why}"
+              for folder, why in found.unused()]
+    if len(unused) > 5:
+        unused[5:] = [f"{len(unused) - 5} more folders are not used: "
+                      f"{some([folder_name(folder.below) for folder, _ in found.unused()][5:])}"]
+    spelt = {}
+    for branch in found.branches:
+        spelt.setdefault(branch.name, set()).add(branch.folder.below.rpartition("/")[2])
+    double = [name for name, ways in spelt.items() if len(ways) > 1 and {one_spelling(way) for way in ways} == {name}]
+    if double:
+        found.notes.append(f"{some(map(readable, double))}: written in two ways (NFC and NFD), read as one class")
+    return [f"{root}: {text}" for text in (line, *found.notes, *unused)]
+
+
+def _part_folders(parts: dict[str, list[str]]) -> list[str]:
+    """["train/", "dev/ (val)"]."""
+    return [folder_name(name) + ("" if name.lower() == split else f" ({split})")
+            for split, names in parts.items() for name in names]
+
+
+def _counts(kinds: dict[str, int], hidden: list[str] = ()) -> list[str]:
+    """["9 .txt", "2 linked folders"], most first."""
+    names = some(map(readable, sorted(set(hidden))), 3)
+    return [counted(n, kind) if kind in _NOUNS else f"{n} {kind}" + (f" ({names})" if kind == HIDDEN else "")
+            for kind, n in kinds.items()]

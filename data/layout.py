@@ -1,0 +1,274 @@
+"""How a folder is understood: where its classes lie, which folders are its train, val and test parts.
+
+Only folders that hold pictures at some depth count. The rules, in this order:
+
+1. Split names. Folders that name a train part and a val or test part are those parts where train holds class
+   folders of its own ("train", "Training", "train_set", "train2017"; "mnist_train" only beside "mnist_test", with
+   the same other words). Without a val or test part, "train" is the train part where all that lies beside it is a
+   split too, is a folder such as "extra", or holds classes of train's. So a class "train" (railway) beside "bus",
+   or "test tube" beside "flask", stays a class.
+2. Folders "train_cat", "train_dog", "test_cat", …: parts and classes in one name.
+3. One folder only, which holds folders: it is looked through, and the rules are asked again inside it. Within a
+   part too: training_set/training_set/cat.
+4. Otherwise each folder is a class. Where each class holds "train" and "test" folders, those are the parts.
+
+A root whose folders are all split names is never taken for classes. Links to folders are followed down to the class
+folders, not below.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from data.errors import SourceFault
+from data.listing import Folder
+from data.names import appearance, counted, folder_name, one_spelling, some
+from data.parts import BESIDE, FILLERS, SPLIT_WORDS, Part, is_beside, part_of, words_of
+
+CURE = "put the images of each class into a folder of its own"
+_ORDER = tuple(SPLIT_WORDS)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A folder whose pictures, at any depth, are of one class."""
+    folder: Folder
+    name: str
+    split: str | None        # "train", "val", "test"; None: no official parts
+
+
+@dataclass
+class Understood:
+    """A folder as it was understood."""
+    branches: list[Branch] = field(default_factory=list)
+    above: list[Folder] = field(default_factory=list)              # root, wrappers, parts: they hold folders
+    parts: dict[str, list[str]] = field(default_factory=dict)      # the folders of each split, relative to the root
+    why: dict[str, str] = field(default_factory=dict)              # why a folder's images are not used
+    notes: list[str] = field(default_factory=list)                 # what else is to be said
+
+    def add_classes(self, folder: Folder, split: str | None) -> None:
+        """Take each folder in `folder` for a class."""
+        self.branches += [Branch(inner, one_spelling(name), split) for name, inner in folder.folders.items()]
+
+    def unused(self) -> list[tuple[Folder, str]]:
+        """(folder, why) of the folders that hold pictures and are no class, part or wrapper."""
+        used = {branch.folder.below for branch in self.branches} | {folder.below for folder in self.above}
+        return [(inner, self.why.get(inner.below, "it is no train, val or test part"))
+                for folder in self.above for inner in folder.bearers.values() if inner.below not in used]
+
+
+def understand(root: Folder) -> Understood:
+    """Find the parts and class folders. SourceFault: pictures without class folders."""
+    found, here = Understood(above=[root]), root
+    while True:
+        group = _split_group(here)
+        if group:
+            _take_parts(found, here, group)
+            return found
+        named = _named_by_both(here)
+        if named:
+            _take_branches(found, named)
+            return found
+        inner = _only_folder(here)
+        if not inner:
+            break
+        found.notes.append(f"only {folder_name(inner.below)} holds images: its folders are read")
+        found.above.append(inner)
+        here = inner
+    inside = _parts_below_classes(here)
+    if inside:
+        found.above += here.bearers.values()
+        _take_branches(found, inside)
+    else:
+        _check_classes(root, here)
+        found.add_classes(here, None)
+        _doubt(found, here)
+    return found
+
+
+def _split_group(here: Folder) -> dict[str, Part] | None:
+    """{folder: the part that it names}, of folders which name parts of one set; None: there are none."""
+    bearers = here.bearers
+    groups = {}
+    for name in bearers:
+        part = part_of(name)
+        if part:
+            groups.setdefault(part.rest, {})[name] = part
+    for rest in sorted(groups):                                    # () first: names without other words
+        group = groups[rest]
+        beside = [name for name in bearers if name not in group and not is_beside(name)]
+        splits = {part.split for part in group.values()}
+        train = [name for name, part in group.items() if part.split == "train" and bearers[name].bearers]
+        held_out = [name for name, part in group.items() if part.split != "train"]
+        labelled = any(bearers[name].bearers for name in held_out)
+        if train and held_out and (labelled or not beside or not rest):
+            return group
+        if train and not held_out and len(bearers) > 1 and \
+                (not beside if not rest else len(bearers) == len(group)):
+            return group
+        if train and not held_out and any(_classes_in_common(bearers[t], bearers[b]) for t in train for b in beside):
+            return group
+        if not beside and len(splits) > 1:
+            if not labelled or "train" in splits:
+                loose = [n for n in group if not bearers[n].bearers]
+                raise _no_classes(here, [bearers[n] for n in loose])
+            return group
+    return None
+
+
+def _classes_in_common(one: Folder, two: Folder) -> bool:
+    """Whether the folders in both bear the same names, two at least."""
+    return len({*map(appearance, one.bearers)} & {*map(appearance, two.bearers)}) > 1
+
+
+def _take_parts(found: Understood, here: Folder, group: dict[str, Part]) -> None:
+    """Read the folders of `group` as parts; train first, for the others are judged by its classes."""
+    known = set()
+    for split in _ORDER:
+        ranks = [part.rank for name, part in group.items() if part.split == split and here.folders[name].bearers]
+        taken = []
+        for name, part in group.items():
+            outer = here.folders[name]
+            if part.split != split:
+                continue
+            if ranks and part.rank > min(ranks):
+                found.why[outer.below] = f"{folder_name(taken[0]) if taken else 'another folder'} is the {split} part"
+                continue
+            inner, through = _look_through(outer, known)
+            if not inner.bearers or _stands_for_none(inner, outer, known):
+                found.why[outer.below] = "without class folders"
+                continue
+            found.above += [outer, *through]
+            found.add_classes(inner, split)
+            taken.append(inner.below)
+        if taken:
+            found.parts[split] = taken
+        if len(taken) > 1:
+            found.notes.append(f"{some(map(folder_name, taken), last=' and ')} are all read as the {split} part")
+        if split == "train":
+            known = {appearance(branch.name) for branch in found.branches}
+
+
+def _look_through(part: Folder, known: set[str]) -> tuple[Folder, list[Folder]]:
+    """(the folder that holds a part's class folders, those above it in the part). known: classes of train."""
+    through = []
+    while (inner := _only_folder(part)) and appearance(inner.below.rpartition("/")[2]) not in known:
+        through.append(inner)
+        part = inner
+    return part, through
+
+
+def _stands_for_none(part: Folder, outer: Folder, known: set[str]) -> bool:
+    """Whether a part's one folder is no class: test/images/, test/unknown/, test/test/."""
+    if len(part.bearers) != 1 or not known:
+        return False
+    name, = part.bearers
+    same = appearance(name) == appearance(outer.below.rpartition("/")[2])
+    return appearance(name) not in known and (same or _says_nothing(name))
+
+
+def _says_nothing(name: str) -> bool:
+    """Whether a name is no class's: "images", "all_data", "unknown", "test"."""
+    part = part_of(name)
+    return (part is not None and part.rank < 2) or all(
+        word in FILLERS or word in BESIDE or word in ("classes", "labels", "annotations") for word in words_of(name))
+
+
+def _only_folder(here: Folder) -> Folder | None:
+    """The one folder in `here` that holds pictures, where it holds folders of them."""
+    if len(here.bearers) != 1:
+        return None
+    inner, = here.bearers.values()
+    empty = [folder for name, folder in here.folders.items() if folder is not inner and not part_of(name)
+             and not (folder.folders or folder.passed or folder.hidden)]
+    deeper = len(inner.bearers)
+    return inner if not empty and (deeper > 1 or (deeper and not inner.pictures)) else None
+
+
+def _named_by_both(here: Folder) -> list[Branch] | None:
+    """train_cat/, train_dog/, test_cat/, …: branches, where every folder is named so."""
+    parts = {name: part_of(name) for name in here.bearers}
+    if len(parts) < 3 or not all(part and part.rank == 2 for part in parts.values()):
+        return None
+    rests = {part.rest for part in parts.values()}
+    trained = {part.rest for part in parts.values() if part.split == "train"}
+    if len(rests) < 2 or rests != trained or len(parts) == len(trained):
+        return None
+    return [Branch(here.folders[name], one_spelling(_without_part(name)), part.split) for name, part in parts.items()]
+
+
+def _without_part(name: str) -> str:
+    """"train_New York" -> "New York"."""
+    first, last = re.match(r"[^\W_]+[\W_]+", name), re.search(r"[\W_]+[^\W_]+$", name)
+    return name[first.end():] if part_of(first[0]) else name[:last.start()]
+
+
+def _parts_below_classes(here: Folder) -> list[Branch] | None:
+    """cat/train/, cat/test/, dog/train/, …: branches, where every class holds a train and another part and no
+    other picture."""
+    branches = []
+    for name, folder in here.bearers.items():
+        parts = {inner: part_of(inner) for inner in folder.bearers}
+        splits = {part.split for part in parts.values() if part}
+        if folder.pictures or None in parts.values() or "train" not in splits or len(splits) < 2:
+            return None
+        if any(part.rest and " ".join(part.rest) != " ".join(words_of(name)) for part in parts.values()):
+            return None
+        branches += [Branch(folder.folders[inner], one_spelling(name), part.split) for inner, part in parts.items()]
+    return branches if len(here.bearers) > 1 else None
+
+
+def _take_branches(found: Understood, branches: list[Branch]) -> None:
+    """Read branches whose parts are known by each one's own name."""
+    found.branches += branches
+    for split in _ORDER:
+        taken = [branch.folder.below for branch in branches if branch.split == split]
+        if taken:
+            found.parts[split] = taken
+
+
+def _doubt(found: Understood, here: Folder) -> None:
+    """Say where class folders could be meant as something else."""
+    deep = [name for name, folder in here.bearers.items() if folder.bearers]
+    parts = [name for name in here.bearers if (part := part_of(name)) and part.rank < 2]
+    if parts and set(parts) & set(deep):
+        found.notes.append(f"{some([folder_name(name) for name in parts], last=' and ')} is taken for a class like the "
+                           "folders beside it; give DATA=… the part itself if it is one")
+    elif deep:
+        found.notes.append(f"folders inside {some(map(folder_name, deep), 3, ' and ')} are read as one class each")
+
+
+def _check_classes(root: Folder, here: Folder) -> None:
+    """SourceFault: no folder that could be a class holds a picture."""
+    if not here.folders:
+        raise _no_classes(root, [here])
+    if here.bearers and all(_says_nothing(name) for name in here.bearers) and not any(
+            folder.bearers for folder in here.bearers.values()) and \
+            (len(here.bearers) == 1 or all(part_of(name) for name in here.bearers)):
+        raise _no_classes(root, list(here.bearers.values()))
+    if not here.bearers and here.pictures:
+        raise _no_classes(root, [here])
+
+
+def _no_classes(root: Folder, loose: list[Folder]) -> SourceFault:
+    """Pictures lie loose in `loose`: what they are called, and what would help."""
+    names = [name for folder in loose for name, _ in folder.pictures]
+    where = some([folder_name(folder.below) for folder in loose if folder.below], 3, " and ")
+    fact = f"{where or 'it'} has no sub-folders" if len(loose) < 2 else f"{where} have no sub-folders"
+    fact = fact.removeprefix("it ") + (f", and {counted(len(names), 'image')} without a class" if names else "")
+    begins = _beginnings(names)
+    if begins:
+        fact += f" (their names begin with {some((f'{b}: {n}' for b, n in begins.items()), 4)})"
+    tables = sorted({kind for folder in [root, *loose] for kind in folder.passed} & {".csv", ".tsv", ".xlsx", ".json"})
+    cure = CURE + (", for example by the beginnings of their names" if begins else "")
+    return SourceFault(root.path, fact, cure + (f"; the {tables[0]} beside them is not read" if tables else ""))
+
+
+def _beginnings(names: list[str]) -> dict[str, int]:
+    """{"cat": 12, "dog": 12} of cat.1.jpg, dog_2.jpg, …; {} where names have no few beginnings in common."""
+    counts = {}
+    for name in names:
+        begin = re.match(r"([^\W\d_][^\d]*?)[\W_]*\d", name)
+        if not begin:
+            return {}
+        counts[begin[1]] = counts.get(begin[1], 0) + 1
+    return counts if 1 < len(counts) <= len(names) / 2 else {}

@@ -1,0 +1,52 @@
+"""Names of classes: one spelling for each, those that look alike, and lists of names that stay short."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from data.command import readable
+
+
+def one_spelling(name: str) -> str:
+    """The name in Unicode's composed form (NFC): file systems store "é" in two ways."""
+    return unicodedata.normalize("NFC", name)
+
+
+def appearance(name: str) -> str:
+    """What a reader sees of a name, equal for names that look alike: no case, no blanks at its ends, one kind of
+    blank, no invisible characters."""
+    shown = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
+    return re.sub(r"\s+", " ", shown).strip().casefold()
+
+
+def look_alikes(names: Iterable[str]) -> list[list[str]]:
+    """The groups of names that look alike."""
+    groups = {}
+    for name in names:
+        groups.setdefault(appearance(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def quoted(name: str) -> str:
+    """A name in quotes, so that blanks at its ends are seen; unusual blanks and invisible characters as codes."""
+    return "'" + "".join(c if c == " " or not (c.isspace() or unicodedata.category(c) == "Cf") else f"\\u{ord(c):04x}"
+                         for c in name if c == " " or c.isprintable() or c.isspace()
+                         or unicodedata.category(c) == "Cf") + "'"
+
+
+def some(items: Iterable[str], most: int = 6, last: str = ", ") -> str:
+    """"a, b, c and 4 others": as many as a line bears. last: what joins the final two when all are named."""
+    items = list(items)
+    if len(items) > most:
+        return ", ".join(items[:most]) + f" and {len(items) - most} others"
+    return last.join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
+
+
+def counted(count: int, word: str) -> str:
+    """"1 image", "2 images"."""
+    return f"{count} {word}" if count == 1 else f"{count} {word[:-1]}ies" if word.endswith("y") else f"{count} {word}s"
+
+
+def folder_name(path: str) -> str:
+    """A folder for a message: "train/"."""
+    return readable(path) + "/"
