@@ -19,7 +19,9 @@ def check_learnable(source: Source) -> None:
     if empty:
         raise SourceFault(source.root, f"class {quoted(empty[0])} has no usable image" if len(empty) == 1 else
                           f"{len(empty)} classes have no usable image: {some(map(quoted, empty), _NAMED)}",
-                          "add images to each or remove it")
+                          "add images to each or remove it" + (
+                              f" (passed over: {some(f'{n} {kind}' for kind, n in source.layout.passed_over.items())})"
+                              if source.layout.passed_over else ""))
     if set(counts) == {None}:
         return
     given = [split for split in _HELD_OUT if split in counts]
@@ -39,7 +41,7 @@ def remarks_on_classes(source: Source) -> list[str]:
     if alike:
         pairs = [" and ".join(map(quoted, group)) for group in alike]
         lines.append(f"class names that look alike are classes of their own: {some(pairs, _NAMED)}; "
-                     "rename the folders of those that are one class")
+                     "rename those that are one class")
     counts = _counts(source)
     for split in _HELD_OUT:
         lacking = [name for name, n in zip(source.classes, counts[split], strict=True) if not n] \
@@ -81,4 +83,4 @@ def _twin(source: Source, label: int, learnt) -> str | None:
 def _cure(source: Source, lacking: list[int], learnt) -> str:
     if all(_twin(source, i, learnt) for i in lacking):
         return "give the folders of one class the same name, to the letter, in every part"
-    return "add training images of it, or remove it from the other parts"
+    return "add training images of each, or remove it from the other parts"

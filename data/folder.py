@@ -12,6 +12,7 @@ from data.labelled import Layout, Source
 from data.layout import Understood, understand
 from data.listing import BROKEN, LINKED, SPECIAL, UNREADABLE, Folder
 from data.names import counted, folder_name, one_spelling, some
+from data.unlabelled import CURE
 
 HIDDEN, LOOSE = "hidden or system", "loose image"
 _NOUNS = (LOOSE, LINKED, SPECIAL, BROKEN, UNREADABLE)      # kinds that are nouns: "2 linked folders"
@@ -23,7 +24,7 @@ def open_folder(root: Path) -> Source:
     top = Folder(str(root))
     found = understand(top)
     if not found.branches:
-        raise SourceFault(root, "has no sub-folders", "put the images of each class into a folder of its own")
+        raise SourceFault(root, "has no sub-folders", CURE)
     rows = _rows(found)
     if not rows:
         raise SourceFault(root, "has no image below its class folders",
@@ -70,7 +71,8 @@ def _remarks(root: Path, found: Understood, classes, layout: Layout, hidden: lis
     """The line that says how the folder was understood, then a line for each thing to know."""
     line = f"{len(classes)} classes ({some(map(readable, classes))}) "
     if layout.parts and sum(map(len, layout.parts.values())) <= 6:
-        line += f"in {some(_part_folders(layout.parts), last=' and ')} (official parts)"
+        folders = _part_folders(layout.parts, found.base)
+        line += f"in {some(folders, last=' and ')} (official part{'s' if len(folders) > 1 else ''})"
     else:
         line += "with official parts inside each" if layout.parts else "in a folder each"
     line += f"; {counted(layout.images, 'image')}"
@@ -94,9 +96,10 @@ def _remarks(root: Path, found: Understood, classes, layout: Layout, hidden: lis
     return [f"{root}: {text}" for text in (line, *found.notes, *unused)]
 
 
-def _part_folders(parts: dict[str, list[str]]) -> list[str]:
-    """["train/", "dev/ (val)"]."""
-    return [folder_name(name) + ("" if name.lower() == split else f" ({split})")
+def _part_folders(parts: dict[str, list[str]], base: str) -> list[str]:
+    """["train/", "dev/ (val)"], relative to `base`."""
+    inside = {name: name.removeprefix(base + "/") for names in parts.values() for name in names}
+    return [folder_name(inside[name]) + ("" if inside[name].lower() == split else f" ({split})")
             for split, names in parts.items() for name in names]
 
 

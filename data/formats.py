@@ -19,7 +19,7 @@ HEIC = "HEIC"                # decoded where the package pillow-heif is installe
 _SIGNATURES = (
     ("PNG", rb"\x89PNG\r\n\x1a\n"), ("JPEG", rb"\xff\xd8\xff"), ("GIF", rb"GIF8[79]a"), ("WebP", rb"RIFF.{4}WEBP"),
     ("TIFF", rb"(II\*\x00|MM\x00\*|II\+\x00|MM\x00\+)"), ("BMP", rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00"),
-    ("PPM", rb"P[1-6fF][\s#]"), ("AVIF", rb".{4}ftyp(avif|avis|.{8,40}?avif)"),
+    ("PPM", rb"P[1-6fF]\s\s*[#\d]"), ("AVIF", rb".{4}ftyp(avif|avis|.{8,40}?avif)"),
     ("JPEG 2000", rb"(\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51)"),
     (HEIC, rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)"), ("ICO", rb"\x00\x00\x01\x00[^\x00]"),
     ("JPEG XL", rb"(\xff\x0a|\x00\x00\x00\x0cJXL \r\n\x87\n)"), ("PDF", rb"%PDF"), ("PostScript", rb"%!PS"),

@@ -19,12 +19,11 @@ folders, not below.
 import re
 from dataclasses import dataclass, field
 
-from data.errors import SourceFault
 from data.listing import Folder
-from data.names import appearance, counted, folder_name, one_spelling, some
-from data.parts import BESIDE, FILLERS, SPLIT_WORDS, Part, is_beside, part_of, words_of
+from data.names import appearance, folder_name, one_spelling, some
+from data.parts import SPLIT_WORDS, Part, is_beside, part_of, words_of
+from data.unlabelled import check_classes, holds_classes, no_classes, says_nothing
 
-CURE = "put the images of each class into a folder of its own"
 _ORDER = tuple(SPLIT_WORDS)
 
 
@@ -42,6 +41,7 @@ class Understood:
     branches: list[Branch] = field(default_factory=list)
     above: list[Folder] = field(default_factory=list)              # root, wrappers, parts: they hold folders
     parts: dict[str, list[str]] = field(default_factory=dict)      # the folders of each split, relative to the root
+    base: str = ""                                                 # the folder that holds them, "" or a wrapper
     why: dict[str, str] = field(default_factory=dict)              # why a folder's images are not used
     notes: list[str] = field(default_factory=list)                 # what else is to be said
 
@@ -60,7 +60,8 @@ def understand(root: Folder) -> Understood:
     """Find the parts and class folders. SourceFault: pictures without class folders."""
     found, here = Understood(above=[root]), root
     while True:
-        group = _split_group(here)
+        found.base = here.below
+        group = _split_group(root, here)
         if group:
             _take_parts(found, here, group)
             return found
@@ -71,7 +72,7 @@ def understand(root: Folder) -> Understood:
         inner = _only_folder(here)
         if not inner:
             break
-        found.notes.append(f"only {folder_name(inner.below)} holds images: its folders are read")
+        found.notes = [f"only {folder_name(inner.below)} holds images: its folders are read"]
         found.above.append(inner)
         here = inner
     inside = _parts_below_classes(here)
@@ -79,14 +80,14 @@ def understand(root: Folder) -> Understood:
         found.above += here.bearers.values()
         _take_branches(found, inside)
     else:
-        _check_classes(root, here)
+        check_classes(root, here)
         found.add_classes(here, None)
         _doubt(found, here)
     return found
 
 
-def _split_group(here: Folder) -> dict[str, Part] | None:
-    """{folder: the part that it names}, of folders which name parts of one set; None: there are none."""
+def _split_group(root: Folder, here: Folder) -> dict[str, Part] | None:
+    """{folder: the part that it names}, of folders in `here` which name parts of one set; None: there are none."""
     bearers = here.bearers
     groups = {}
     for name in bearers:
@@ -97,9 +98,9 @@ def _split_group(here: Folder) -> dict[str, Part] | None:
         group = groups[rest]
         beside = [name for name in bearers if name not in group and not is_beside(name)]
         splits = {part.split for part in group.values()}
-        train = [name for name, part in group.items() if part.split == "train" and bearers[name].bearers]
+        train = [name for name, part in group.items() if part.split == "train" and holds_classes(bearers[name])]
         held_out = [name for name, part in group.items() if part.split != "train"]
-        labelled = any(bearers[name].bearers for name in held_out)
+        labelled = any(holds_classes(bearers[name]) for name in held_out)
         if train and held_out and (labelled or not beside or not rest):
             return group
         if train and not held_out and len(bearers) > 1 and \
@@ -109,8 +110,8 @@ def _split_group(here: Folder) -> dict[str, Part] | None:
             return group
         if not beside and len(splits) > 1:
             if not labelled or "train" in splits:
-                loose = [n for n in group if not bearers[n].bearers]
-                raise _no_classes(here, [bearers[n] for n in loose])
+                loose = [bearers[name] for name, part in group.items() if not train and part.split == "train"]
+                raise no_classes(root, loose or [bearers[name] for name in group])
             return group
     return None
 
@@ -163,14 +164,7 @@ def _stands_for_none(part: Folder, outer: Folder, known: set[str]) -> bool:
         return False
     name, = part.bearers
     same = appearance(name) == appearance(outer.below.rpartition("/")[2])
-    return appearance(name) not in known and (same or _says_nothing(name))
-
-
-def _says_nothing(name: str) -> bool:
-    """Whether a name is no class's: "images", "all_data", "unknown", "test"."""
-    part = part_of(name)
-    return (part is not None and part.rank < 2) or all(
-        word in FILLERS or word in BESIDE or word in ("classes", "labels", "annotations") for word in words_of(name))
+    return appearance(name) not in known and (same or says_nothing(name))
 
 
 def _only_folder(here: Folder) -> Folder | None:
@@ -228,47 +222,15 @@ def _take_branches(found: Understood, branches: list[Branch]) -> None:
 
 def _doubt(found: Understood, here: Folder) -> None:
     """Say where class folders could be meant as something else."""
-    deep = [name for name, folder in here.bearers.items() if folder.bearers]
+    deep = [name for name, folder in here.bearers.items()
+            if any(not inner.linked for inner in folder.bearers.values())]
+    same = set.intersection(*({*folder.bearers} for folder in here.bearers.values())) if deep == [*here.bearers] else ()
     parts = [name for name in here.bearers if (part := part_of(name)) and part.rank < 2]
     if parts and set(parts) & set(deep):
         found.notes.append(f"{some([folder_name(name) for name in parts], last=' and ')} is taken for a class like the "
                            "folders beside it; give DATA=… the part itself if it is one")
+    elif len(same) > 1:
+        found.notes.append(f"each class folder holds {some(map(folder_name, sorted(same)), last=' and ')}: if those "
+                           "are the classes, put the images of each into one folder")
     elif deep:
         found.notes.append(f"folders inside {some(map(folder_name, deep), 3, ' and ')} are read as one class each")
-
-
-def _check_classes(root: Folder, here: Folder) -> None:
-    """SourceFault: no folder that could be a class holds a picture."""
-    if not here.folders:
-        raise _no_classes(root, [here])
-    if here.bearers and all(_says_nothing(name) for name in here.bearers) and not any(
-            folder.bearers for folder in here.bearers.values()) and \
-            (len(here.bearers) == 1 or all(part_of(name) for name in here.bearers)):
-        raise _no_classes(root, list(here.bearers.values()))
-    if not here.bearers and here.pictures:
-        raise _no_classes(root, [here])
-
-
-def _no_classes(root: Folder, loose: list[Folder]) -> SourceFault:
-    """Pictures lie loose in `loose`: what they are called, and what would help."""
-    names = [name for folder in loose for name, _ in folder.pictures]
-    where = some([folder_name(folder.below) for folder in loose if folder.below], 3, " and ")
-    fact = f"{where or 'it'} has no sub-folders" if len(loose) < 2 else f"{where} have no sub-folders"
-    fact = fact.removeprefix("it ") + (f", and {counted(len(names), 'image')} without a class" if names else "")
-    begins = _beginnings(names)
-    if begins:
-        fact += f" (their names begin with {some((f'{b}: {n}' for b, n in begins.items()), 4)})"
-    tables = sorted({kind for folder in [root, *loose] for kind in folder.passed} & {".csv", ".tsv", ".xlsx", ".json"})
-    cure = CURE + (", for example by the beginnings of their names" if begins else "")
-    return SourceFault(root.path, fact, cure + (f"; the {tables[0]} beside them is not read" if tables else ""))
-
-
-def _beginnings(names: list[str]) -> dict[str, int]:
-    """{"cat": 12, "dog": 12} of cat.1.jpg, dog_2.jpg, …; {} where names have no few beginnings in common."""
-    counts = {}
-    for name in names:
-        begin = re.match(r"([^\W\d_][^\d]*?)[\W_]*\d", name)
-        if not begin:
-            return {}
-        counts[begin[1]] = counts.get(begin[1], 0) + 1
-    return counts if 1 < len(counts) <= len(names) / 2 else {}

@@ -67,7 +67,7 @@ class Folder:
                 for entry in entries:
                     if entry.name.startswith(".") or entry.name.lower() in SYSTEM:
                         hidden.append(entry.name)
-                    elif os.path.isdir(entry.path):
+                    elif _is_folder(entry):
                         if entry.is_symlink() and self._lies_in(entry.path):
                             passed[LINKED] += 1
                         else:
@@ -114,6 +114,13 @@ class Folder:
         return sum(len(folder.pictures) for folder in self.walk())
 
 
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:                              # a link to itself
+        return False
+
+
 def _file(entry: os.DirEntry) -> tuple[str, tuple[int, int] | None, bool]:
     """(kind for people, its stamp or None where it is no picture, whether it was opened to know) of a file."""
     suffix = os.path.splitext(entry.name)[1].lower()
@@ -136,4 +143,4 @@ def _file(entry: os.DirEntry) -> tuple[str, tuple[int, int] | None, bool]:
         not suffix[1:].isdigit() else ""
     if is_picture:
         return plain or "without suffix", stamp, True
-    return plain or f"without suffix ({kind or 'unknown'})", None, True
+    return plain or f"without suffix ({kind or ('unknown' if facts.st_size else 'empty')})", None, True

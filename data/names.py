@@ -34,6 +34,18 @@ def quoted(name: str) -> str:
                          or unicodedata.category(c) == "Cf") + "'"
 
 
+def class_differences(known: list[str], found: list[str]) -> list[str]:
+    """What differs between the classes that a model knows and those found; names that look alike side by side."""
+    extra = sorted(set(found) - set(known))
+    lacking = sorted(set(known) - set(found))
+    alike = {appearance(name): name for name in lacking}
+    twins = {name: alike[appearance(name)] for name in extra if appearance(name) in alike}
+    return [f"{words} {some(names, 5)}" for words, names in (
+        ("the data has", [f"{quoted(a)} where the model has {quoted(b)}" for a, b in twins.items()]),
+        ("the model does not know", [quoted(c) for c in extra if c not in twins]),
+        ("the data lacks", [quoted(c) for c in lacking if c not in set(twins.values())])) if names]
+
+
 def some(items: Iterable[str], most: int = 6, last: str = ", ") -> str:
     """"a, b, c and 4 others": as many as a line bears. last: what joins the final two when all are named."""
     items = list(items)

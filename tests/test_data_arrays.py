@@ -43,10 +43,11 @@ WRONG = {
     "no x": {"x": None}, "no y": {"y": None}, "float x": {"x": X / 255}, "int16 x": {"x": X.astype(np.int16)},
     "five axes": {"x": X[None]}, "two channels": {"x": X[..., :2]}, "flat x": {"x": X.ravel()},
     "no height": {"x": X[:, :0]}, "no width": {"x": X[:, :, :0]}, "fortran x": {"x": np.asfortranarray(X)},
-    "object x": {"x": np.array([None] * 6)}, "float y": {"y": Y / 1}, "nan y": {"y": Y * np.nan},
+    "object x": {"x": np.array([None] * 6)}, "half y": {"y": Y / 2}, "nan y": {"y": Y * np.nan},
     "bool y": {"y": Y > 0}, "text y": {"y": Y.astype(str)}, "object y": {"y": Y.astype(object)},
-    "complex y": {"y": Y * 1j}, "short y": {"y": Y[:5]}, "square y": {"y": Y[:, None]}, "no-axis y": {"y": Y[0]},
-    "one-hot y": {"y": np.eye(6, dtype=int)}, "negative y": {"y": Y.astype(int) - 1}, "large y": {"y": Y + 1},
+    "complex y": {"y": Y * 1j}, "short y": {"y": Y[:5]}, "cubic y": {"y": Y[:, None, None]}, "no-axis y": {"y": Y[0]},
+    "one-hot y": {"y": np.eye(6, dtype=int)}, "negative y": {"y": Y.astype(int) - 1}, "large y": {"y": Y + 2},
+    "two ones y": {"y": np.ones((6, 2), int)}, "y from 0 beyond the names": {"y": Y * 2},
     "huge y": {"y": Y.astype(np.uint64) + 2**63}, "twice a name": {"classes": ["a", "a"]},
     "no-axis classes": {"classes": "ab"}, "object classes": {"classes": np.array(["a", None])},
     "unknown split": {"split": ["train", "tset"] * 3}, "short split": {"split": ["train"] * 5},
@@ -123,3 +124,126 @@ def test_damage_is_refused_or_read_never_a_crash(tmp_path, write):
         except SourceFault:
             refused += 1
     assert refused > 50
+
+
+def saved(tmp_path, **arrays):
+    np.savez(tmp_path / "a.npz", **arrays)
+    return open_source(tmp_path / "a.npz")
+
+
+SPELLINGS = {
+    "floats": Y / 1, "a column": Y[:, None], "a column of floats": Y[:, None] / 1, "one-hot": np.eye(2)[Y],
+    "one-hot bool": np.eye(2, dtype=bool)[Y], "signed": Y.astype(np.int8), "names": np.array(["no", "yes"])[Y],
+    "bytes": np.array([b"no", b"yes"])[Y],
+}
+
+
+@pytest.mark.parametrize("y", SPELLINGS.values(), ids=SPELLINGS)
+def test_labels_are_read_in_every_usual_spelling(tmp_path, y):
+    source = saved(tmp_path, x=X, y=y, classes=["no", "yes"])
+    assert source.classes == ("no", "yes")
+    assert source.labels.tolist() == Y.tolist()
+    assert source.labels.dtype == np.int64
+    if y.dtype.kind in "US":
+        assert saved(tmp_path, x=X, y=y).classes == ("no", "yes")      # sorted, where they are not listed
+
+
+@pytest.mark.parametrize(("x", "y"), [("images", "labels"), ("X", "Y"), ("data", "target"), ("image", "label"),
+                                      ("imgs", "targets")])
+def test_arrays_are_found_by_every_usual_name(tmp_path, x, y):
+    source = saved(tmp_path, **{x: X, y: Y})
+    assert source.labels.tolist() == Y.tolist()
+    assert (source.reader(tmp_path).read(4, source.paths[4]) == X[4]).all()
+    assert source.paths[4] == f"{x}[4]"
+
+
+def test_known_names_go_before_others_that_could_be_meant(tmp_path):
+    source = saved(tmp_path, data=X[:2], x=X, labels=Y[::-1], y=Y, extra=np.zeros(3))
+    assert source.paths[0] == "x[0]"
+    assert source.labels.tolist() == Y.tolist()
+    line, = source.remarks[1:]
+    assert all(name in line for name in ("not read", "data uint8 (2, 5, 7, 3)", "labels", "extra float64 (3,)"))
+
+
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("name", ["{x}_{part}", "{part}_{images}", "{X}{Part}", "{x}{part}"])
+def test_official_parts_may_be_arrays_of_their_own(tmp_path, write, name):
+    held = {}
+    for part, rows in (("train", slice(0, 3)), ("valid", slice(3, 4)), ("test", slice(4, 6))):
+        for role, values in (("x", X), ("y", Y)):
+            word = {"x": role, "X": role, "images": "images" if role == "x" else "labels", "part": part,
+                    "Part": part.title()}
+            held[name.format(**word)] = values[rows]
+    write(tmp_path / "a.npz", **held)
+    source = open_source(tmp_path / "a.npz")
+    assert source.official == ["train"] * 3 + ["val"] + ["test"] * 2
+    assert source.labels.tolist() == Y.tolist()
+    assert len(set(source.paths)) == 6
+    reader = source.reader(tmp_path)
+    assert all((reader.read(row, source.paths[row]) == X[row]).all() for row in (5, 0, 3, 2))
+
+
+def test_a_part_without_labels_is_told_and_train_needs_them(tmp_path):
+    source = saved(tmp_path, x_train=X, y_train=Y, x_test=X[:4])
+    assert source.official == ["train"] * 6
+    assert any(line.endswith("x_test: 4 images without labels are not used") for line in source.remarks)
+    source = saved(tmp_path, x=X, y=Y, x_test=X[:2], y_test=Y[:2])
+    assert source.official == ["train"] * 6 + ["test"] * 2
+    with pytest.raises(SourceFault, match=r"no labels for x_train.*y_test uint16 \(6,\)"):
+        saved(tmp_path, x_train=X, x_test=X, y_test=Y)
+
+
+def test_split_takes_the_words_that_folders_take(tmp_path):
+    source = saved(tmp_path, x=X, y=Y, split=["Training", "train", "valid", "dev", "Test", "evaluation"])
+    assert source.official == ["train", "train", "val", "val", "test", "test"]
+
+
+@pytest.mark.parametrize("y", [Y + 1, (Y + 1.0)[:, None]])
+def test_labels_from_1_are_read_so_where_that_is_certain_and_told(tmp_path, y):
+    for names, classes in ((None, ("1", "2")), (["a", "b"], ("a", "b"))):
+        source = saved(tmp_path, x=X, y=y, **({"classes": names} if names else {}))
+        assert source.classes == classes
+        assert source.labels.tolist() == Y.tolist()
+        assert sum("y begins at 1" in line for line in source.remarks) == 1
+    assert saved(tmp_path, x=X, y=y, classes=["a", "b", "c"]).labels.tolist() == (Y + 1).tolist()     # from 0 as well
+
+
+@pytest.mark.parametrize("over", [{}, {"groups": ["p", "q"] * 3}, {"group": [1, 2] * 3}])
+def test_groups_are_handed_on(tmp_path, over):
+    groups = saved(tmp_path, x=X, y=Y, **over).groups
+    assert groups == ([str(g) for g in next(iter(over.values()))] if over else None)
+
+
+@pytest.mark.parametrize(("over", "words"), [
+    ({"x": X / 255}, ["x is float64", "(x * 255).astype(numpy.uint8)", "y uint16 (6,)"]),
+    ({"x": X.astype(np.uint16)}, ["x is uint16", "numpy.uint8", "classes <U1 (2,)"]),
+    ({"x": X.transpose(0, 3, 1, 2)}, ["channels come first", "x.transpose(0, 2, 3, 1)"]),
+    ({"x": np.asfortranarray(X)}, ["Fortran", "ascontiguousarray"]),
+    ({"x": X[:, :4, :4, 0].reshape(6, 16)}, ["x.reshape(-1, 4, 4)"]),
+    ({"classes": np.array(["a", "b"], object)}, ["never unpickled", "numpy.array(classes, dtype=str)"]),
+    ({"y": Y.astype(object)}, ["y holds Python objects"]),
+    ({"y": None, "arr_1": Y}, ["names no labels", "arr_1 uint16 (6,)"]),
+    ({"x": None, "arr_0": X}, ["names no array of images", "arr_0 uint8 (6, 5, 7, 3)"]),
+    ({f"k{i}": Y for i in range(500)} | {"y": Y[:2]}, ["and 495 others"]),
+    ({"split": ["train", "tset"] * 3}, ["'tset'"]), ({"groups": ["p"]}, ["1 groups"]),
+])
+def test_a_refusal_tells_what_was_found_and_how_to_save_it(tmp_path, over, words):
+    arrays = {"x": X, "y": Y, "classes": ["a", "b"], **over}
+    with pytest.raises(SourceFault) as caught:
+        saved(tmp_path, **{key: value for key, value in arrays.items() if value is not None})
+    line = str(caught.value)
+    assert all(word in line for word in words), line
+    assert len(line) < 600 + len(str(tmp_path))
+
+
+def test_another_file_is_called_what_it_is(tmp_path):
+    np.save(tmp_path / "a.npy", X)
+    _zip(tmp_path / "a.zip", x=b"x")
+    for name, data in (("a.png", b"\x89PNG\r\n\x1a\n" + bytes(9)), ("a.h5", b"\x89HDF\r\n\x1a\n"),
+                       ("a.csv", b"path,label\n"), ("a", b"words"), ("a.tar.gz", b"\x1f\x8b\x08")):
+        (tmp_path / name).write_bytes(data)
+    for name, words in (("a.npy", "one NumPy array.*numpy.savez"), ("a.zip", "ZIP archive.*unpack it"),
+                        ("a.png", "one picture.*sub-folder per class"), ("a.h5", "HDF5.*numpy.savez"),
+                        ("a.csv", "a table.*not from tables"), ("a", "is text, neither"), ("a.tar.gz", "unpack it")):
+        with pytest.raises(SourceFault, match=words):
+            open_source(tmp_path / name)

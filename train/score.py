@@ -8,6 +8,7 @@ from pathlib import Path
 
 from data.command import parser, run
 from data.errors import CheckpointFault, UserFault
+from data.names import class_differences, one_spelling
 
 WORST = 8                    # confusions that are printed, classes that are drawn, pictures of each
 FILES = ("score.json", "predictions.csv", "confusion.png", "worst.png", "f1-size.png")
@@ -95,12 +96,9 @@ def _plain_view(args, recipe) -> str:
 
 def _check_fit(path, content, shards, labelled) -> None:
     """The rows are of the kind the model knows. CheckpointFault says what differs."""
-    mine, theirs = content["classes"], list(shards.classes)
+    mine, theirs = ([one_spelling(name) for name in names] for names in (content["classes"], shards.classes))
     if mine != theirs:
-        extra = [c for c in theirs if c not in mine]
-        lacking = [c for c in mine if c not in theirs]
-        facts = [f"{words} {', '.join(map(repr, names[:5]))}{' …' if len(names) > 5 else ''}" for words, names in
-                 (("the model does not know", extra), ("the data lacks", lacking)) if names]
+        facts = class_differences(mine, theirs)
         raise CheckpointFault(path, f"its classes are not those of {labelled or shards.folder} ("
                               + ("; ".join(facts) or "their order differs") + ")",
                               "score data with the same class folders")

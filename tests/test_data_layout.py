@@ -1,0 +1,243 @@
+"""How a folder is understood: which folders are parts, which are classes, and what is said of everything else."""
+
+import os
+import unicodedata
+
+import pytest
+
+from data.errors import SourceFault
+from data.formats import identify
+from data.layout import understand
+from data.listing import SYSTEM, Folder
+from data.parts import part_of
+from data.source import open_source
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Makes files below a folder: tree("train/cat*3", "test/cat*2", "notes.txt") -> its path. "train/cat*3" is three
+    pictures in train/cat, a name that ends in "/" is an empty folder, any other is a file of text."""
+    def make(*names, root="images"):
+        for name in names:
+            path, _, count = name.partition("*")
+            (tmp_path / root / path).parent.mkdir(parents=True, exist_ok=True)
+            if count or name.endswith("/"):
+                (tmp_path / root / path).mkdir(exist_ok=True)
+                for i in range(int(count or 0)):
+                    (tmp_path / root / path / f"{i}.png").write_bytes(PNG)
+            else:
+                (tmp_path / root / path).write_bytes(b"some words\n")
+        return tmp_path / root
+    return make
+
+
+def counts(source) -> dict:
+    """{(part, class): images}."""
+    found = {}
+    for part, label in zip(source.official, source.labels, strict=True):
+        key = part, source.classes[label]
+        found[key] = found.get(key, 0) + 1
+    return found
+
+
+@pytest.mark.parametrize(("name", "split"), [
+    *((name, "train") for name in ("train", "TRAINING", "train_set", "trainset", "trn", "training-images", "train2017",
+                                   "Train Data", "TrainSet", "images_train")),
+    *((name, "val") for name in ("val", "Valid", "validation", "dev", "val_set", "Validation Images")),
+    *((name, "test") for name in ("test", "Testing", "test-set", "eval", "Evaluation", "tst", "test1"))])
+def test_a_part_has_every_usual_name(tree, name, split):
+    assert part_of(name).split == split
+    names = {"train": "train", "test": "test"} | {split: name}
+    source = open_source(tree(*(f"{folder}/{c}*2" for folder in names.values() for c in ("cat", "dog"))))
+    assert counts(source) == {(part, c): 2 for part in names for c in ("cat", "dog")}
+    assert source.layout.parts == {part: [names[part]] for part in source.layout.parts}
+
+
+@pytest.mark.parametrize("name", ["latest", "my test tube", "contest", "constrain", "validity", "device", "train_test"])
+def test_other_words_are_no_part(name):
+    assert part_of(name) is None
+
+
+CLASSES = ("cat*3", "dog*2")
+PARTS = {
+    "one level down": (("training_set/training_set/{}", "test_set/test_set/{}"), "train test"),
+    "in a wrapper": (("data/train/{}", "data/Val/{}", "data/README.txt", "__MACOSX/x*1"), "train val"),
+    "with a prefix": (("mnist_train/{}", "mnist_test/{}", "LICENSE"), "train test"),
+    "with a suffix": (("train-mnist/{}", "valid-mnist/{}"), "train val"),
+    "a folder of images in each": (("train/images/{}", "val/images/{}"), "train val"),
+    "in the names of the classes": (("train_{}", "test_{}"), "train test"),
+    "inside the classes": (("cat/train*3", "cat/test*3", "dog/train*2", "dog/test*2"), "train test"),
+}
+
+
+@pytest.mark.parametrize(("names", "parts"), PARTS.values(), ids=PARTS)
+def test_parts_are_found_where_people_keep_them(tree, names, parts):
+    source = open_source(tree(*(name.format(c) for name in names for c in CLASSES)))
+    assert counts(source) == {(part, c): n for part in parts.split() for c, n in (("cat", 3), ("dog", 2))}
+
+
+@pytest.mark.parametrize("names", [
+    ("train*2", "bus*2", "tram*2"), ("train/2019*2", "bus/2019*2"), ("train/a*1", "train/b*1", "figures*2"),
+    ("test tube*2", "flask*2", "bullet train*2", "latest*2"), ("valid*2", "invalid*2"), ("train*2", "test*2", "bus*2")])
+def test_a_class_may_be_called_like_a_part(tree, names):
+    source = open_source(tree(*names))
+    assert source.official == [None] * len(source)
+    assert set(source.classes) == {name.partition("*")[0].partition("/")[0] for name in names}
+
+
+@pytest.mark.parametrize("names", [
+    ("train*3", "test*2"), ("training*3", "validation*2", "unlabelled*1"), ("train*3", "test/cat*2", "test/dog*2"),
+    ("images*3", "labels.csv"), ("images/train*3", "images/val*2", "labels/train/", "labels/0.txt"),
+    ("train/images*3", "train/labels/0.txt", "valid/images*2", "valid/labels/0.txt"),
+    ("images*3", "annotations/masks*3")])
+def test_folders_of_parts_are_never_classes(tree, names):
+    with pytest.raises(SourceFault, match=r"no sub-folders of classes.*3 images.*put the images of each class"):
+        open_source(tree(*names))
+
+
+def test_loose_pictures_are_told_by_the_beginnings_of_their_names(tree):
+    root = tree("train/")
+    for i in range(4):
+        for kind in ("cat", "dog"):
+            (root / "train" / f"{kind}.{i}.jpg").write_bytes(b"x")
+    with pytest.raises(SourceFault, match="cat: 4, dog: 4"):
+        open_source(root)
+
+
+@pytest.mark.parametrize(("more", "line"), [
+    ("test*4", "test/: 4 images without class folders are not used"),
+    ("test/unknown*4", "test/: 4 images without class folders are not used"),
+    ("extra/cat*4", "extra/: 4 images are not used: it is no train, val or test part"),
+    ("cat*4", "cat/: 4 images are not used: it is no train, val or test part"),
+    ("train_small/cat*4", "train_small/: 4 images are not used: it is no train, val or test part"),
+    ("train2/cat*4", "train2/: 4 images are not used: train/ is the train part"),
+    ("Training/cat*3", "Training/ and train/ are all read as the train part"),
+])
+def test_what_is_not_used_is_said_with_its_number(tree, more, line):
+    root = tree("train/cat*1", "train/dog*1", "val/cat*1", "val/dog*1", more)
+    source = open_source(root)
+    assert source.remarks[1:] == [f"{root}: {line}"]
+    if "not used" in line:
+        assert len(source) == 4
+        assert list(source.layout.unused.values()) == [4]
+
+
+@pytest.mark.parametrize("above", ["data", "data/more", "train", "test"])
+def test_a_wrapper_is_looked_through_and_said(tree, above):
+    source = open_source(tree(f"{above}/cat*2", f"{above}/dog*2", "README.txt", "__MACOSX/cat*3", f"{above}/.git/x*1"))
+    assert counts(source) == {(None, "cat"): 2, (None, "dog"): 2}
+    assert source.paths[0] == f"{above}/cat/0.png"
+    assert sum(f"only {above}/ holds images" in line for line in source.remarks) == 1
+
+
+def test_an_empty_class_folder_is_not_looked_past(tree):
+    with pytest.raises(SourceFault, match="2 classes have no usable image: 'bird', 'fish'"):
+        open_source(tree("cat/2019*2", "cat/2020*2", "bird/", "fish/"))
+
+
+def test_what_is_passed_over_is_counted_by_kind(tree):
+    root = tree("cat*2", "dog*2", "preview.txt", "cat/a.docx", "cat/b.docx", "dog/README", "cat/.hidden", "Thumbs.db",
+                *(f"{name}/x*3" for name in sorted(SYSTEM) if "." not in name.strip("$") and "\r" not in name))
+    (root / "loose.png").write_bytes(PNG)
+    (root / "cat" / "link").symlink_to(root / "dog")
+    os.mkfifo(root / "cat" / "pipe")
+    (root / "cat" / "broken").symlink_to("nowhere")
+    source = open_source(root)
+    hidden = source.layout.passed_over.pop("hidden or system")
+    assert hidden > 8
+    assert source.layout.passed_over == {".docx": 2, ".txt": 1, "without suffix (text)": 1, "loose image": 1,
+                                         "linked folder": 1, "special file": 1, "broken link": 1}
+    assert len(source) == 4
+    assert "2 .docx" in source.remarks[0]
+    assert len(source.remarks) == 1
+
+
+def test_the_line_stays_short(tree):
+    source = open_source(tree(*(f"class {i:02}*1" for i in range(40)), *(f"class 00/x.k{i}" for i in range(40))))
+    assert len(source.remarks[0]) < 400
+    assert "40 classes" in source.remarks[0]
+    assert "others" in source.remarks[0]
+    assert sum(source.layout.passed_over.values()) == 40
+
+
+def test_pictures_are_known_by_content_where_the_suffix_does_not_tell(tree, monkeypatch):
+    root = tree("cat*2", "dog*2", "cat/notes.text")
+    for name in ("cat/x", "cat/y.jpg_large", "dog/z.jpg.1"):
+        (root / name).write_bytes(PNG)
+    (root / "dog" / "raw.nef").write_bytes(b"II*\0" + bytes(200))      # a thumbnail at best
+    (root / "dog" / "empty").touch()
+    opened = []
+    monkeypatch.setattr("data.listing.identify", lambda head: opened.append(head) or identify(head))
+    source = open_source(root)
+    assert [path for path in source.paths if not path.endswith(".png")] == ["cat/x", "cat/y.jpg_large", "dog/z.jpg.1"]
+    assert source.layout.by_content == {"without suffix": 2, ".jpg_large": 1}
+    assert len(opened) == 6                                            # none of those that end in .png
+    assert source.layout.passed_over == {".text": 1, ".nef": 1, "without suffix (empty)": 1}
+
+
+def test_linked_folders_are_followed_to_the_classes_and_never_in_a_loop(tree):
+    root = tree("train/cat*2", "test/cat*2", "test/dog*1")
+    other = tree("dog*3", root="other")
+    (root / "train" / "dog").symlink_to(other / "dog")
+    (root / "train" / "all").symlink_to(root)
+    (other / "dog" / "back").symlink_to(root)
+    source = open_source(root)
+    assert counts(source) == {("train", "cat"): 2, ("train", "dog"): 3, ("test", "cat"): 2, ("test", "dog"): 1}
+    assert source.layout.passed_over == {"linked folder": 2}
+    (root.parent / "link").symlink_to(root)
+    assert counts(open_source(root.parent / "link")) == counts(source)
+
+
+def test_composed_and_decomposed_names_are_one_class(tree):
+    nfc, nfd = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    root = tree(f"train/{nfd}*2", f"test/{nfc}*1", "train/tea*1", "test/tea*1")
+    source = open_source(root)
+    assert source.classes == (nfc, "tea")
+    assert sum("NFC" in line for line in source.remarks) == 1
+    assert (root / source.paths[-1]).exists()
+
+
+def test_names_that_look_alike_are_named_in_one_line(tree):
+    source = open_source(tree("dog*1", "Dog*1", "dog *1", "hot dog*1", "hot\u00a0dog*1", "cat*1"))
+    assert len(source.classes) == 6
+    line, = (line for line in source.remarks if "look alike" in line)
+    assert "'Dog' and 'dog' and 'dog '" in line
+    assert "'hot dog' and 'hot\\u00a0dog'" in line
+
+
+@pytest.mark.parametrize(("names", "words"), [
+    (("train/Cat*1", "train/dog*1", "test/cat*1", "test/dog*1"), ["'cat'", "'Cat'", "the same name"]),
+    (("train/cat*1", "train/dog*1", "test/cat *1"), ["'cat '", "train has 'cat'"]),
+    (("train/cat*1", "train/dog*1", "test/bird*1", "val/fish*1", "test/fish*1"),
+     ["'bird' (only in test)", "'fish' (only in val and test)"]),
+    (("train/cat*1", "train/dog*1", "train/bird/", "test/bird*1", "test/cat*1"), ["'bird' (only in test)"]),
+    (("test/cat*1", "test/dog*1", "val/cat*1"), ["no train part"]),
+])
+def test_a_class_that_cannot_be_learnt_is_refused_with_the_reason(tree, names, words):
+    root = tree(*names)
+    with pytest.raises(SourceFault) as caught:
+        open_source(root)
+    assert all(word in str(caught.value) for word in words), caught.value
+    assert open_source(root, training=False).layout.kind == "official parts"      # it can be scored
+
+
+def test_a_class_that_only_train_has_is_told(tree):
+    source = open_source(tree("train/cat*1", "train/dog*1", "train/bird*1", "test/cat*1", "test/dog*1"))
+    assert any("the test part has no image of class bird" in line for line in source.remarks)
+
+
+def test_the_facts_are_plain_values(tree):
+    import json
+    source = open_source(tree("train/cat*1", "train/dog*1", "test/cat*1", "test/dog*1", "extra/cat*1"))
+    assert json.loads(json.dumps(source.facts())) == source.facts()
+    assert source.facts()["remarks"] == source.remarks
+    assert [home for home in source.homes if home.startswith("train")] == ["train/cat", "train/dog"]
+
+
+def test_understanding_says_which_folder_is_which_class_of_which_part(tree):
+    found = understand(Folder(str(tree("train/cat*2", "train/dog*2", "test/cat*1", "test/dog/"))))
+    assert [(b.split, b.name, b.folder.below) for b in found.branches] == [
+        ("train", "cat", "train/cat"), ("train", "dog", "train/dog"), ("test", "cat", "test/cat"),
+        ("test", "dog", "test/dog")]
