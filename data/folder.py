@@ -9,7 +9,7 @@ from data.command import readable
 from data.errors import SourceFault
 from data.formats import SUFFIXES
 from data.labelled import Layout, Source
-from data.layout import Understood, understand
+from data.layout import UNLABELLED, Understood, understand
 from data.listing import BROKEN, LINKED, SPECIAL, UNREADABLE, Folder
 from data.names import counted, folder_name, one_spelling, some
 from data.unlabelled import CURE
@@ -17,6 +17,7 @@ from data.unlabelled import CURE
 HIDDEN, LOOSE = "hidden or system", "loose image"
 _NOUNS = (LOOSE, LINKED, SPECIAL, BROKEN, UNREADABLE)      # kinds that are nouns: "2 linked folders"
 _KINDS = 6                   # that the line names
+_FOLDERS = 5                 # not used, with a line each
 
 
 def open_folder(root: Path) -> Source:
@@ -70,30 +71,40 @@ def _layout(top: Folder, found: Understood, images: int) -> tuple[Layout, list[s
 def _remarks(root: Path, found: Understood, classes, layout: Layout, hidden: list[str]) -> list[str]:
     """The line that says how the folder was understood, then a line for each thing to know."""
     line = f"{len(classes)} classes ({some(map(readable, classes))}) "
-    if layout.parts and sum(map(len, layout.parts.values())) <= 6:
-        folders = _part_folders(layout.parts, found.base)
+    folders = _part_folders(layout.parts, found.base)
+    if folders and len(folders) <= 6:
         line += f"in {some(folders, last=' and ')} (official part{'s' if len(folders) > 1 else ''})"
     else:
-        line += "with official parts inside each" if layout.parts else "in a folder each"
+        line += "with official parts inside each" if folders else "in a folder each"
     line += f"; {counted(layout.images, 'image')}"
     if layout.by_content:
         line += f", known by content: {some(_counts(layout.by_content), 4)}"
     if layout.passed_over:
         line += f"; passed over: {some(_counts(layout.passed_over, hidden), _KINDS)}"
-    unused = [f"{folder_name(folder.below)}: {counted(folder.count(), 'image')} without class folders are not used"
-              if why == "without class folders" else
-              f"{folder_name(folder.below)}: {counted(folder.count(), 'image')} are not used: {why}"
-              for folder, why in found.unused()]
-    if len(unused) > 5:
-        unused[5:] = [f"{len(unused) - 5} more folders are not used: "
-                      f"{some([folder_name(folder.below) for folder, _ in found.unused()][5:])}"]
+    return [f"{root}: {text}" for text in (line, *found.notes, *_double_spellings(found), *_unused(found))]
+
+
+def _unused(found: Understood) -> list[str]:
+    """A line for each folder whose images are not used."""
+    lines = []
+    for folder, why in found.unused():
+        many = f"{folder_name(folder.below)}: {counted(folder.count(), 'image')}"
+        lines.append(f"{many} {why} are not used" if why == UNLABELLED else f"{many} are not used: {why}")
+    if len(lines) > _FOLDERS:
+        more = [folder_name(folder.below) for folder, _ in found.unused()][_FOLDERS:]
+        lines[_FOLDERS:] = [f"nor are the images in {some(more, _FOLDERS)}"]
+    return lines
+
+
+def _double_spellings(found: Understood) -> list[str]:
+    """The line that names classes whose folders are written in two forms of Unicode."""
     spelt = {}
     for branch in found.branches:
-        spelt.setdefault(branch.name, set()).add(branch.folder.below.rpartition("/")[2])
-    double = [name for name, ways in spelt.items() if len(ways) > 1 and {one_spelling(way) for way in ways} == {name}]
-    if double:
-        found.notes.append(f"{some(map(readable, double))}: written in two ways (NFC and NFD), read as one class")
-    return [f"{root}: {text}" for text in (line, *found.notes, *unused)]
+        name = branch.folder.below.rpartition("/")[2]
+        if one_spelling(name) == branch.name:
+            spelt.setdefault(branch.name, set()).add(name)
+    double = [readable(name) for name, ways in spelt.items() if len(ways) > 1]
+    return [f"{some(double)}: written in two ways (NFC and NFD), read as one class"] if double else []
 
 
 def _part_folders(parts: dict[str, list[str]], base: str) -> list[str]:

@@ -16,14 +16,15 @@ A root whose folders are all split names is never taken for classes. Links to fo
 folders, not below.
 """
 
-import re
 from dataclasses import dataclass, field
 
+from data.crossed import named_by_both, parts_below_classes
 from data.listing import Folder
 from data.names import appearance, folder_name, one_spelling, some
-from data.parts import SPLIT_WORDS, Part, is_beside, part_of, words_of
+from data.parts import SPLIT_WORDS, Part, is_beside, part_of
 from data.unlabelled import check_classes, holds_classes, no_classes, says_nothing
 
+UNLABELLED = "without class folders"
 _ORDER = tuple(SPLIT_WORDS)
 
 
@@ -65,7 +66,7 @@ def understand(root: Folder) -> Understood:
         if group:
             _take_parts(found, here, group)
             return found
-        named = _named_by_both(here)
+        named = named_by_both(here)
         if named:
             _take_branches(found, named)
             return found
@@ -75,7 +76,7 @@ def understand(root: Folder) -> Understood:
         found.notes = [f"only {folder_name(inner.below)} holds images: its folders are read"]
         found.above.append(inner)
         here = inner
-    inside = _parts_below_classes(here)
+    inside = parts_below_classes(here)
     if inside:
         found.above += here.bearers.values()
         _take_branches(found, inside)
@@ -125,24 +126,20 @@ def _take_parts(found: Understood, here: Folder, group: dict[str, Part]) -> None
     """Read the folders of `group` as parts; train first, for the others are judged by its classes."""
     known = set()
     for split in _ORDER:
-        ranks = [part.rank for name, part in group.items() if part.split == split and here.folders[name].bearers]
-        taken = []
-        for name, part in group.items():
-            outer = here.folders[name]
-            if part.split != split:
-                continue
-            if ranks and part.rank > min(ranks):
-                found.why[outer.below] = f"{folder_name(taken[0]) if taken else 'another folder'} is the {split} part"
-                continue
+        taken = {}                                                 # folder of class folders -> rank of its part's name
+        for name in sorted((name for name in group if group[name].split == split), key=lambda name: group[name].rank):
+            outer, rank = here.folders[name], group[name].rank
             inner, through = _look_through(outer, known)
             if not inner.bearers or _stands_for_none(inner, outer, known):
-                found.why[outer.below] = "without class folders"
-                continue
-            found.above += [outer, *through]
-            found.add_classes(inner, split)
-            taken.append(inner.below)
+                found.why[outer.below] = UNLABELLED
+            elif taken and rank > min(taken.values()):             # "train_small" beside "train"
+                found.why[outer.below] = f"{folder_name(next(iter(taken)))} is the {split} part"
+            else:
+                found.above += [outer, *through]
+                found.add_classes(inner, split)
+                taken[inner.below] = rank
         if taken:
-            found.parts[split] = taken
+            found.parts[split] = list(taken)
         if len(taken) > 1:
             found.notes.append(f"{some(map(folder_name, taken), last=' and ')} are all read as the {split} part")
         if split == "train":
@@ -178,44 +175,11 @@ def _only_folder(here: Folder) -> Folder | None:
     return inner if not empty and (deeper > 1 or (deeper and not inner.pictures)) else None
 
 
-def _named_by_both(here: Folder) -> list[Branch] | None:
-    """train_cat/, train_dog/, test_cat/, …: branches, where every folder is named so."""
-    parts = {name: part_of(name) for name in here.bearers}
-    if len(parts) < 3 or not all(part and part.rank == 2 for part in parts.values()):
-        return None
-    rests = {part.rest for part in parts.values()}
-    trained = {part.rest for part in parts.values() if part.split == "train"}
-    if len(rests) < 2 or rests != trained or len(parts) == len(trained):
-        return None
-    return [Branch(here.folders[name], one_spelling(_without_part(name)), part.split) for name, part in parts.items()]
-
-
-def _without_part(name: str) -> str:
-    """"train_New York" -> "New York"."""
-    first, last = re.match(r"[^\W_]+[\W_]+", name), re.search(r"[\W_]+[^\W_]+$", name)
-    return name[first.end():] if part_of(first[0]) else name[:last.start()]
-
-
-def _parts_below_classes(here: Folder) -> list[Branch] | None:
-    """cat/train/, cat/test/, dog/train/, …: branches, where every class holds a train and another part and no
-    other picture."""
-    branches = []
-    for name, folder in here.bearers.items():
-        parts = {inner: part_of(inner) for inner in folder.bearers}
-        splits = {part.split for part in parts.values() if part}
-        if folder.pictures or None in parts.values() or "train" not in splits or len(splits) < 2:
-            return None
-        if any(part.rest and " ".join(part.rest) != " ".join(words_of(name)) for part in parts.values()):
-            return None
-        branches += [Branch(folder.folders[inner], one_spelling(name), part.split) for inner, part in parts.items()]
-    return branches if len(here.bearers) > 1 else None
-
-
-def _take_branches(found: Understood, branches: list[Branch]) -> None:
-    """Read branches whose parts are known by each one's own name."""
-    found.branches += branches
+def _take_branches(found: Understood, branches: list[tuple[Folder, str, str]]) -> None:
+    """Read class folders whose parts are known by each one's own name: (folder, class, part)."""
+    found.branches += [Branch(folder, one_spelling(name), split) for folder, name, split in branches]
     for split in _ORDER:
-        taken = [branch.folder.below for branch in branches if branch.split == split]
+        taken = [folder.below for folder, _, part in branches if part == split]
         if taken:
             found.parts[split] = taken
 
@@ -224,7 +188,7 @@ def _doubt(found: Understood, here: Folder) -> None:
     """Say where class folders could be meant as something else."""
     deep = [name for name, folder in here.bearers.items()
             if any(not inner.linked for inner in folder.bearers.values())]
-    same = set.intersection(*({*folder.bearers} for folder in here.bearers.values())) if deep == [*here.bearers] else ()
+    same = set(deep and here.bearers[deep[0]].bearers).intersection(*(f.bearers for f in here.bearers.values()))
     parts = [name for name in here.bearers if (part := part_of(name)) and part.rank < 2]
     if parts and set(parts) & set(deep):
         found.notes.append(f"{some([folder_name(name) for name in parts], last=' and ')} is taken for a class like the "

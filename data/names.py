@@ -28,10 +28,8 @@ def look_alikes(names: Iterable[str]) -> list[list[str]]:
 
 
 def quoted(name: str) -> str:
-    """A name in quotes, so that blanks at its ends are seen; unusual blanks and invisible characters as codes."""
-    return "'" + "".join(c if c == " " or not (c.isspace() or unicodedata.category(c) == "Cf") else f"\\u{ord(c):04x}"
-                         for c in name if c == " " or c.isprintable() or c.isspace()
-                         or unicodedata.category(c) == "Cf") + "'"
+    """A name in quotes, so that blanks at its ends are seen; unusual blanks and unprintable characters as codes."""
+    return "'" + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in name) + "'"
 
 
 def class_differences(known: list[str], found: list[str]) -> list[str]:
@@ -40,23 +38,25 @@ def class_differences(known: list[str], found: list[str]) -> list[str]:
     lacking = sorted(set(known) - set(found))
     alike = {appearance(name): name for name in lacking}
     twins = {name: alike[appearance(name)] for name in extra if appearance(name) in alike}
+    paired = {*twins, *twins.values()}
     return [f"{words} {some(names, 5)}" for words, names in (
         ("the data has", [f"{quoted(a)} where the model has {quoted(b)}" for a, b in twins.items()]),
-        ("the model does not know", [quoted(c) for c in extra if c not in twins]),
-        ("the data lacks", [quoted(c) for c in lacking if c not in set(twins.values())])) if names]
+        ("the model does not know", [quoted(c) for c in extra if c not in paired]),
+        ("the data lacks", [quoted(c) for c in lacking if c not in paired])) if names]
 
 
 def some(items: Iterable[str], most: int = 6, last: str = ", ") -> str:
     """"a, b, c and 4 others": as many as a line bears. last: what joins the final two when all are named."""
     items = list(items)
     if len(items) > most:
-        return ", ".join(items[:most]) + f" and {len(items) - most} others"
+        others = len(items) - most
+        return ", ".join(items[:most]) + f" and {others} other{'s' if others > 1 else ''}"
     return last.join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
 
 
 def counted(count: int, word: str) -> str:
     """"1 image", "2 images"."""
-    return f"{count} {word}" if count == 1 else f"{count} {word[:-1]}ies" if word.endswith("y") else f"{count} {word}s"
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def folder_name(path: str) -> str:

@@ -191,6 +191,14 @@ def test_classes_that_differ_are_named(model, capfd):
     assert "'slanted'" in line.err.splitlines()[-1]
 
 
+def test_class_names_are_matched_in_composed_form(tmp_path, capsys, untrained):
+    model = untrained(t.written(tmp_path / "one", classes=("cafe\u0301", "down", "slanted")))
+    same = t.written(tmp_path / "two", classes=("caf\u00e9", "down", "slanted"))
+    assert t.score(capsys, model, "--shards", same).code == 0
+    other = t.written(tmp_path / "three", classes=("caf\u00e9", "down ", "slanted"))
+    assert "'down ' where the model has 'down'" in t.one_line(t.score(capsys, model, "--shards", other))
+
+
 def test_shards_of_other_classes_or_sizes_are_refused(model, tmp_path, capsys, untrained):
     other = t.written(tmp_path / "other", classes=("across", "down", "zigzag"))
     assert "zigzag" in t.one_line(t.score(capsys, model, "--shards", other))
