@@ -5,6 +5,7 @@ names. Their names: `x` and `y`, `images` and `labels`, `data` and `targets`, â€
 `x_test`, `test_images`, â€¦. Optional: `classes` (k,) names, `split` (n,) words, `groups` (n,).
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ _ROLES = {
     "groups": ("groups", "group"),
 }
 _ROLE = {name: role for role, names in _ROLES.items() for name in names}
+_SHORT = {"tr": "train", "te": "test", "ts": "test"}       # x_tr: for arrays only, a folder of that name may be a class
 _CURES = {                   # of pixels that are no uint8, by the kind of their dtype
     "f": "save (x * 255).astype(numpy.uint8) if they lie in 0..1, x.astype(numpy.uint8) if in 0..255",
     "u": "save (x >> 8).astype(numpy.uint8) if all 16 bits are used, x.astype(numpy.uint8) if they lie in 0..255",
@@ -66,14 +68,16 @@ def _role(key: str) -> tuple[str, str | None] | None:
     words = words_of(key)
     if "_".join(words) in _ROLE:
         return _ROLE["_".join(words)], None
-    if len(words) == 1 and words[0][:1] in ("x", "y") and split_named(words[0][1:]):       # xtrain
-        words = [words[0][0], words[0][1:]]
-    parts = [split_named(word) for word in words if split_named(word)]
-    named = [word for word in words if not split_named(word)]
+    if len(words) == 1:                                            # xtrain, testy
+        glued = re.fullmatch(r"([xy])(.+)|(.+)([xy])", words[0])
+        words = [word for word in glued.groups() if word] if glued else words
+    parts = [split for word in words if (split := _SHORT.get(word) or split_named(word))]
+    named = [word for word in words if word not in _SHORT and not split_named(word)]
     telling = [word for word in named if word not in FILLERS] or [word for word in named if word in _ROLE][:1]
-    if len(telling) != 1 or telling[0] not in _ROLE or len(parts) > 1:
+    roles = {_ROLE.get(word) for word in telling}                  # one of "y_train_labels", though of two words
+    if len(roles) != 1 or None in roles or len(parts) > 1:
         return None
-    return _ROLE[telling[0]], parts[0] if parts else None
+    return roles.pop(), parts[0] if parts else None
 
 
 def _roles(held: Npz) -> dict[tuple[str, str | None], str]:
@@ -117,8 +121,10 @@ def _pixels(held: Npz, key: str) -> Arrays:
     member = held.members[key]
     shape = member.shape
     ours = f"give {key} as uint8 (n, H, W) or (n, H, W, C) with C 1, 3 or 4"
+    as_bytes = _CURES.get(member.dtype.kind, ours).replace("x.", f"{key}.").replace("(x ", f"({key} ")
     if len(shape) == 4 and shape[3] not in (1, 3, 4) and shape[1] in (1, 3, 4):
-        raise held.fault(f"{key} is {member}: channels come first", f"save {key}.transpose(0, 2, 3, 1)")
+        raise held.fault(f"{key} is {member}: channels come first", f"save {key}.transpose(0, 2, 3, 1)" +
+                         (f", and {as_bytes}" if member.dtype != np.uint8 else ""))
     if len(shape) == 2 and shape[1]:
         side = round(max(shape[1], 0) ** 0.5)
         raise held.fault(f"{key} is {member}: one long row for each picture", f"save {key}.reshape(-1, {side}, {side})"
@@ -126,8 +132,7 @@ def _pixels(held: Npz, key: str) -> Arrays:
     if len(shape) not in (3, 4) or (*shape, 1)[3] not in (1, 3, 4) or min(shape[1:]) < 1 or shape[0] < 0:
         raise held.fault(f"{key} is {member}", ours)
     if member.dtype != np.uint8:
-        raise held.fault(f"{key} is {member}, where uint8 is wanted",
-                         _CURES.get(member.dtype.kind, ours).replace("x.", f"{key}.").replace("(x ", f"({key} "))
+        raise held.fault(f"{key} is {member}, where uint8 is wanted", as_bytes)
     if member.fortran:
         raise held.fault(f"{key} is in Fortran order", f"save numpy.ascontiguousarray({key})")
     return held.pixels(key)

@@ -19,7 +19,8 @@ def check_learnable(source: Source) -> None:
     if empty:
         raise SourceFault(source.root, f"class {quoted(empty[0])} has no usable image" if len(empty) == 1 else
                           f"{len(empty)} classes have no usable image: {some(map(quoted, empty), _NAMED)}",
-                          "add images to each or remove it" + (
+                          "number the labels from 0 without gaps, or remove what has no image from classes"
+                          if source.arrays else "add images to each or remove it" + (
                               f" (passed over: {some(f'{n} {kind}' for kind, n in source.layout.passed_over.items())})"
                               if source.layout.passed_over else ""))
     if set(counts) == {None}:

@@ -49,7 +49,7 @@ def open_source(path, training: bool = True) -> Source:
                           else "give DATA=folder with one sub-folder per class")
     if len(source.classes) < 2:
         raise SourceFault(path, f"holds one class only, '{source.classes[0]}'",
-                          "a classifier needs two: one sub-folder for each")
+                          "a classifier needs two: " + ("two labels" if source.arrays else "one sub-folder for each"))
     if training and not source.arrays:
         check_learnable(source)
     return replace(source, remarks=[*source.remarks, *remarks_on_classes(source)])

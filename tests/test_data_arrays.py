@@ -166,7 +166,7 @@ def test_known_names_go_before_others_that_could_be_meant(tmp_path):
 
 
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
-@pytest.mark.parametrize("name", ["{x}_{part}", "{part}_{images}", "{X}{Part}", "{x}{part}"])
+@pytest.mark.parametrize("name", ["{x}_{part}", "{part}_{images}", "{X}{Part}", "{x}{part}", "{part}{x}"])
 def test_official_parts_may_be_arrays_of_their_own(tmp_path, write, name):
     held = {}
     for part, rows in (("train", slice(0, 3)), ("valid", slice(3, 4)), ("test", slice(4, 6))):
