@@ -16,13 +16,14 @@ A root whose folders are all split names is never taken for classes. Links to fo
 folders, not below.
 """
 
+import os
 from dataclasses import dataclass, field
 
 from data.crossed import named_by_both, parts_below_classes
 from data.listing import Folder
 from data.names import appearance, folder_name, one_spelling, some
 from data.parts import SPLIT_WORDS, Part, is_beside, part_of
-from data.unlabelled import check_classes, holds_classes, no_classes, says_nothing
+from data.unlabelled import check_classes, holds_classes, is_noted, no_classes, says_nothing
 
 UNLABELLED = "without class folders"
 _ORDER = tuple(SPLIT_WORDS)
@@ -48,12 +49,17 @@ class Understood:
 
     def add_classes(self, folder: Folder, split: str | None) -> None:
         """Take each folder in `folder` for a class."""
-        self.branches += [Branch(inner, one_spelling(name), split) for name, inner in folder.folders.items()]
+        for name, inner in folder.folders.items():
+            if name == os.path.basename(folder.path) and _classes_in_common(folder, inner):      # packed twice
+                self.why[inner.below] = "the class folders beside it lie in it again"
+            else:
+                self.branches.append(Branch(inner, one_spelling(name), split))
 
     def unused(self) -> list[tuple[Folder, str]]:
         """(folder, why) of the folders that hold pictures and are no class, part or wrapper."""
         used = {branch.folder.below for branch in self.branches} | {folder.below for folder in self.above}
-        return [(inner, self.why.get(inner.below, "it is no train, val or test part"))
+        other = "it is no train, val or test part" if self.parts else "it lies beside the folder that is read"
+        return [(inner, self.why.get(inner.below, other))
                 for folder in self.above for inner in folder.bearers.values() if inner.below not in used]
 
 
@@ -165,10 +171,11 @@ def _stands_for_none(part: Folder, outer: Folder, known: set[str]) -> bool:
 
 
 def _only_folder(here: Folder) -> Folder | None:
-    """The one folder in `here` that holds pictures, where it holds folders of them."""
-    if len(here.bearers) != 1:
+    """The one folder in `here` that holds pictures (masks of them apart), where it holds folders of them."""
+    bearers = [folder for name, folder in here.bearers.items() if not is_noted(name)]
+    if len(bearers) != 1:
         return None
-    inner, = here.bearers.values()
+    inner, = bearers
     empty = [folder for name, folder in here.folders.items() if folder is not inner and not part_of(name)
              and not (folder.folders or folder.passed or folder.hidden)]
     deeper = len(inner.bearers)
@@ -186,10 +193,10 @@ def _take_branches(found: Understood, branches: list[tuple[Folder, str, str]]) -
 
 def _doubt(found: Understood, here: Folder) -> None:
     """Say where class folders could be meant as something else."""
-    deep = [name for name, folder in here.bearers.items()
-            if any(not inner.linked for inner in folder.bearers.values())]
-    same = set(deep and here.bearers[deep[0]].bearers).intersection(*(f.bearers for f in here.bearers.values()))
-    parts = [name for name in here.bearers if (part := part_of(name)) and part.rank < 2]
+    classes = {name: folder for name, folder in here.bearers.items() if folder.below not in found.why}
+    deep = [name for name, folder in classes.items() if any(not inner.linked for inner in folder.bearers.values())]
+    same = set(deep and classes[deep[0]].bearers).intersection(*(folder.bearers for folder in classes.values()))
+    parts = [name for name in classes if (part := part_of(name)) and part.rank < 2]
     if parts and set(parts) & set(deep):
         found.notes.append(f"{some([folder_name(name) for name in parts], last=' and ')} is taken for a class like the "
                            "folders beside it; give DATA=… the part itself if it is one")

@@ -10,7 +10,7 @@ from data.parts import BESIDE, FILLERS, part_of, words_of
 
 CURE = "put the images of each class into a folder of its own"
 # folders that lie beside the images where classes, boxes or masks are kept in files
-_NOTED = frozenset({"labels", "label", "annotations", "annotation", "masks", "mask", "trimaps", "segmentations"})
+_NOTED = frozenset({"labels", "annotations", "annotation", "masks", "trimaps", "segmentations", "bboxes"})
 _TABLES = {".csv", ".tsv", ".xlsx", ".json", ".mat"}
 
 
@@ -25,11 +25,13 @@ def holds_classes(folder: Folder) -> bool:
     """Whether folders of pictures lie in it, other than one called "images" or the like."""
     bearers = folder.bearers
     return bool(bearers) and not (all(says_nothing(name) and not inner.bearers for name, inner in bearers.items())
-                                  and (len(bearers) == 1 or any(_noted(name) for name in bearers)))
+                                  and (len(bearers) == 1 or any(map(is_noted, bearers))))
 
 
-def _noted(name: str) -> bool:
-    return any(word in _NOTED for word in words_of(name))
+def is_noted(name: str) -> bool:
+    """Whether a folder of this name usually holds boxes or masks of the images beside it."""
+    words = words_of(name)
+    return any(word in _NOTED for word in words) and all(word in _NOTED or word in FILLERS for word in words)
 
 
 def check_classes(root: Folder, here: Folder) -> None:
@@ -38,8 +40,8 @@ def check_classes(root: Folder, here: Folder) -> None:
     if not here.folders or (here.pictures and not bearers):
         raise no_classes(root, [here])
     if bearers and all(map(says_nothing, bearers)) and (
-            len(bearers) == 1 or any(map(_noted, bearers)) or all(map(part_of, bearers))):
-        images = [folder for name, folder in bearers.items() if not _noted(name)]
+            len(bearers) == 1 or any(map(is_noted, bearers)) or all(map(part_of, bearers))):
+        images = [folder for name, folder in bearers.items() if not is_noted(name)]
         raise no_classes(root, images or list(bearers.values()))
 
 

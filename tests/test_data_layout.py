@@ -132,6 +132,21 @@ def test_a_wrapper_is_looked_through_and_said(tree, above):
     assert sum(f"only {above}/ holds images" in line for line in source.remarks) == 1
 
 
+@pytest.mark.parametrize(("more", "why"), [("images/cat*4", "the class folders beside it lie in it again"),
+                                           ("annotations/cat*4", "it lies beside the folder that is read")])
+def test_a_second_copy_and_masks_are_no_classes(tree, more, why):
+    inside = "images/" if "annotations" in more else ""
+    root = tree(f"{inside}cat*2", f"{inside}dog*2", more, more.replace("cat", "dog"))
+    source = open_source(root)
+    assert counts(source) == {(None, "cat"): 2, (None, "dog"): 2}
+    assert source.remarks[-1] == f"{root}: {more.partition('/')[0]}/: 8 images are not used: {why}"
+
+
+def test_classes_may_hold_folders_that_are_called_like_classes(tree):
+    source = open_source(tree(*(f"{digit}/{writer}*1" for digit in range(3) for writer in range(3))))
+    assert counts(source) == {(None, str(digit)): 3 for digit in range(3)}
+
+
 def test_an_empty_class_folder_is_not_looked_past(tree):
     with pytest.raises(SourceFault, match="2 classes have no usable image: 'bird', 'fish'"):
         open_source(tree("cat/2019*2", "cat/2020*2", "bird/", "fish/"))
