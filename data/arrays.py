@@ -6,6 +6,7 @@ names. Their names: `x` and `y`, `images` and `labels`, `data` and `targets`, â€
 """
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ import numpy as np
 from data.command import readable
 from data.labelled import Layout, Source
 from data.labels import read_labels, text
-from data.names import some
+from data.names import counted, some
 from data.npz import SAVE, Arrays, Members, Npz
-from data.parts import FILLERS, split_named, words_of
+from data.parts import FILLERS, SPLIT_WORDS, split_named, words_of
 
 # role -> names of it, the first before the next where a file holds several
 _ROLES = {
@@ -35,32 +36,43 @@ _CURES = {                   # of pixels that are no uint8, by the kind of their
 }
 
 
+@dataclass(frozen=True)
+class Pair:
+    """The pictures and the labels of one part."""
+    part: str | None               # "train", "val", "test"; None: the whole set
+    pixels: Arrays
+    labels: str                    # the array that holds them
+
+    def __len__(self):
+        return self.pixels.shape[0]
+
+
 def open_arrays(path: Path) -> Source:
     """The pictures of an .npz. SourceFault: what is wrong, and which arrays were found."""
     held = Npz(path)
     roles = _roles(held)
-    pairs, unused = _pairs(held, roles)
-    pixels = [_pixels(held, key) for key, _ in pairs.values()]
-    numbers = [part.shape[0] for part in pixels]
-    if not sum(numbers):
+    named, unused = _pairs(held, roles)
+    pairs = [Pair(part, _pixels(held, x), y) for part, (x, y) in named.items()]
+    total = sum(map(len, pairs))
+    if not total:
         raise held.fault("holds no image", "give at least two classes of them")
-    classes, labels, notes = read_labels(held, [(y, n) for (_, y), n in zip(pairs.values(), numbers, strict=True)],
+    classes, labels, notes = read_labels(held, [(pair.labels, len(pair)) for pair in pairs],
                                          roles.get(("classes", None)))
-    official = [part for part, n in zip(pairs, numbers, strict=True) for _ in range(n)]
-    if ("split", None) in roles and len(pairs) == 1 and None in pairs:
-        official = _split(held, roles["split", None], numbers[0])
-    groups = _groups(held, roles, dict(zip(pairs, numbers, strict=True)))
+    official = [pair.part for pair in pairs for _ in range(len(pair))]
+    parts = {pair.part: [pair.pixels.key] for pair in pairs if pair.part}
+    split = None if parts else roles.get(("split", None))
+    if split:
+        official = _split(held, split, total)
+        parts = {part: [split] for part in SPLIT_WORDS if part in official}
+    groups = _groups(held, roles, pairs)
+    layout = Layout("arrays", parts, total, unused=unused)
+    used = {split, *unused, *(key for (role, _), key in roles.items() if role in ("classes", "groups"))} | {
+        key for pair in pairs for key in (pair.pixels.key, pair.labels)}
     facts = path.stat()
-    parts = {part: [x for p, (x, _) in pairs.items() if p == part] for part in pairs if part} or \
-        {part: [roles["split", None]] for part in ("train", "val", "test") if part in official}
-    layout = Layout("arrays", parts, sum(numbers), unused=unused)
-    used = {key for pair in pairs.values() for key in pair} | {roles[role] for role in roles if role[0] in
-                                                               ("classes", "split", "groups")} | set(unused)
-    return Source(path, classes, [f"{x}[{i}]" for (x, _), n in zip(pairs.values(), numbers, strict=True)
-                                  for i in range(n)],
-                  labels, official, [(facts.st_size, facts.st_mtime_ns)] * sum(numbers), layout,
+    return Source(path, classes, [f"{pair.pixels.key}[{i}]" for pair in pairs for i in range(len(pair))], labels,
+                  official, [(facts.st_size, facts.st_mtime_ns)] * total, layout,
                   _remarks(held, pairs, classes, layout, [*notes, *_left_out(held, used)]),
-                  pixels[0] if len(pixels) == 1 else Members(tuple(pixels)), groups)
+                  pairs[0].pixels if len(pairs) == 1 else Members(tuple(pair.pixels for pair in pairs)), groups)
 
 
 def _role(key: str) -> tuple[str, str | None] | None:
@@ -150,16 +162,16 @@ def _split(held: Npz, key: str, n: int) -> list[str]:
     return [parts[word] for word in words]
 
 
-def _groups(held: Npz, roles: dict, numbers: dict) -> list[str] | None:
+def _groups(held: Npz, roles: dict, pairs: list[Pair]) -> list[str] | None:
     """The group of each picture, where the file names them."""
-    if not any((("groups", part) in roles) for part in numbers):
+    if not any(("groups", pair.part) in roles for pair in pairs):
         return None
     groups = []
-    for part, n in numbers.items():
-        key = roles.get(("groups", part))
+    for pair in pairs:
+        key = roles.get(("groups", pair.part))
         found = text(held.read(key)).tolist() if key else []
-        if len(found) != n:
-            raise held.fault(f"there are {n} images in {part or 'all'}, and {len(found)} groups of them",
+        if len(found) != len(pair):
+            raise held.fault(f"{pair.pixels.key} has {len(pair)} images, and {len(found)} groups of them",
                              "give one group a row, or leave groups out")
         groups += found
     return groups
@@ -172,12 +184,12 @@ def _left_out(held: Npz, used: set[str]) -> list[str]:
     return [f"not read: {some(left)}"] if left else []
 
 
-def _remarks(held: Npz, pairs: dict, classes, layout: Layout, notes: list[str]) -> list[str]:
+def _remarks(held: Npz, pairs: list[Pair], classes, layout: Layout, notes: list[str]) -> list[str]:
     """The line that says how the file was understood, then a line for each thing to know."""
-    named = [f"{x} and {y}" + (f" ({part})" if part else "") for part, (x, y) in pairs.items()]
-    official = "" if not layout.parts else ", official parts" if len(pairs) > 1 else \
-        f", parts by {next(iter(layout.parts.values()))[0]}" if None in pairs else ""
+    named = [f"{pair.pixels.key} and {pair.labels}" + (f" ({pair.part})" if pair.part else "") for pair in pairs]
+    official = "" if not layout.parts else f", parts by {next(iter(layout.parts.values()))[0]}" \
+        if pairs[0].part is None else f", official part{'s' if len(pairs) > 1 else ''}"
     line = f"{len(classes)} classes ({some(map(readable, classes))}) in {some(named, last=', ')}{official}; " \
-           f"{layout.images} images"
-    notes = [*notes, *(f"{x}: {n} images without labels are not used" for x, n in layout.unused.items())]
-    return [f"{held.path}: {text}" for text in (line, *notes)]
+           f"{counted(layout.images, 'image')}"
+    notes = [*notes, *(f"{x}: {counted(n, 'image')} without labels are not used" for x, n in layout.unused.items())]
+    return [f"{held.path}: {note}" for note in (line, *notes)]

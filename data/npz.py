@@ -4,6 +4,7 @@ Nothing in the file is believed unseen, and nothing in it is ever unpickled.
 """
 
 import math
+import re
 import shutil
 import zipfile
 import zlib
@@ -98,6 +99,9 @@ class Npz:
 
     def _add(self, z: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
         key = info.filename.removesuffix(".npy")
+        if not re.fullmatch(r"[\w .-]{1,100}", key):            # it becomes the name of a file where it is unpacked
+            self.damaged[key] = "of a name that is no array's"
+            return
         try:
             with z.open(info) as f:
                 shape, fortran, dtype = _header(f)

@@ -104,6 +104,16 @@ def test_a_hostile_file_is_refused(tmp_path, over, kind):
         open_source(tmp_path / "a.npz").reader(tmp_path)
 
 
+@pytest.mark.parametrize("key", ["../x", "/x", "a/../../x", "x" * 300])
+def test_an_array_is_unpacked_nowhere_but_in_scratch(tmp_path, key):
+    scratch = tmp_path / "below" / "scratch"
+    scratch.mkdir(parents=True)
+    _zip(tmp_path / "a.npz", zipfile.ZIP_DEFLATED, **{key: _plain(X), "y": _plain(Y)})
+    with pytest.raises(SourceFault, match="names no array of images"):
+        open_source(tmp_path / "a.npz").reader(scratch)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.npz", "below", "scratch"]
+
+
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
 def test_damage_is_refused_or_read_never_a_crash(tmp_path, write):
     write(tmp_path / "a.npz", x=X, y=Y)
