@@ -108,17 +108,18 @@ def _split_group(root: Folder, here: Folder) -> dict[str, Part] | None:
         train = [name for name, part in group.items() if part.split == "train" and holds_classes(bearers[name])]
         held_out = [name for name, part in group.items() if part.split != "train"]
         labelled = any(holds_classes(bearers[name]) for name in held_out)
-        if train and held_out and (labelled or not beside or not rest):
-            return group
-        if train and not held_out and len(bearers) > 1 and \
-                (not beside if not rest else len(bearers) == len(group)):
-            return group
-        if train and not held_out and any(_classes_in_common(bearers[t], bearers[b]) for t in train for b in beside):
-            return group
-        if not beside and len(splits) > 1:
-            if not labelled or "train" in splits:
-                loose = [bearers[name] for name, part in group.items() if not train and part.split == "train"]
+        if train and held_out:
+            certain = labelled or not beside or not rest
+        elif train:
+            alone = len(bearers) == 1                              # a wrapper, whatever it is called
+            certain = not alone and not (beside or (rest and len(group) < len(bearers))) or any(
+                _classes_in_common(bearers[one], bearers[other]) for one in train for other in beside)
+        else:
+            certain = not beside and len(splits) > 1               # every folder is a part, none is a class
+            if certain and (not labelled or "train" in splits):
+                loose = [bearers[name] for name, part in group.items() if part.split == "train"]
                 raise no_classes(root, loose or [bearers[name] for name in group])
+        if certain:
             return group
     return None
 
@@ -198,8 +199,8 @@ def _doubt(found: Understood, here: Folder) -> None:
     same = set(deep and classes[deep[0]].bearers).intersection(*(folder.bearers for folder in classes.values()))
     parts = [name for name in classes if (part := part_of(name)) and part.rank < 2]
     if parts and set(parts) & set(deep):
-        found.notes.append(f"{some([folder_name(name) for name in parts], last=' and ')} is taken for a class like the "
-                           "folders beside it; give DATA=… the part itself if it is one")
+        found.notes.append(f"{some(map(folder_name, parts), last=' and ')}: read as a class like the folders beside; "
+                           "give DATA=… that folder if it is a part of a set")
     elif len(same) > 1:
         found.notes.append(f"each class folder holds {some(map(folder_name, sorted(same)), last=' and ')}: if those "
                            "are the classes, put the images of each into one folder")
