@@ -112,7 +112,7 @@ def _split_group(root: Folder, here: Folder) -> dict[str, Part] | None:
             certain = labelled or not beside or not rest
         elif train:
             alone = len(bearers) == 1                              # a wrapper, whatever it is called
-            certain = not alone and not (beside or (rest and len(group) < len(bearers))) or any(
+            certain = (not alone and not (beside or (rest and len(group) < len(bearers)))) or any(
                 _classes_in_common(bearers[one], bearers[other]) for one in train for other in beside)
         else:
             certain = not beside and len(splits) > 1               # every folder is a part, none is a class
