@@ -17,7 +17,7 @@ from data.groups import check_groups
 from data.settings import fill, nearest, override
 from data.tables import Augment, Clean, Draw, Model, Shards, Source, Split, Train
 
-PIXELS_VERSION = 4   # raised when the same recipe comes to draw other pixels: old shards are remade
+PIXELS_VERSION = 5   # raised when the same recipe comes to draw other pixels: old shards are remade
 
 
 @dataclass(frozen=True)

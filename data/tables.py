@@ -57,7 +57,8 @@ class Clean:
     threshold: float = setting(0.0, low=0, high=1)          # adaptive: its window, share of the shorter side,
                                                             # wider than a stroke; 0: by the border's level
     offset: float = setting(12.0, low=0, high=255)          # ink exceeds its surroundings by, levels
-    specks: float = setting(0.0, low=0, below=1)            # ink spots below this share of the picture
+    specks: float = setting(0.0, low=0, high=2)             # dust: ink spots narrower than this share of the pen's
+                                                            # width, and spots far from the strokes; 0: all is kept
     roi: bool = False                                       # cut to the bounding box of the ink
     padding: float = setting(0.02, low=0, high=1)           # around it, share of its longer side
 

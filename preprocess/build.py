@@ -25,12 +25,13 @@ from data.shardset import read_index, write_index
 from data.source import Source, open_source
 from data.split import duplicates, listed
 from preprocess.chance import PLAIN, chances
-from preprocess.decide import notes, with_ranges
+from preprocess.decide import notes
 from preprocess.draw import draw
 from preprocess.hold_out import Parts, hold_out
 from preprocess.look import HASH
 from preprocess.plan import ShardPlan, plan_shards
 from preprocess.pool import run_all
+from preprocess.ranges import with_ranges
 from preprocess.scratch import Part, part_size, reading_of
 from preprocess.survey import Survey, survey
 
@@ -187,7 +188,7 @@ def _index(recipe, source: Source, seen: Survey, parts: Parts, plans, facts, sta
                          for split in SPLITS},
         "canvas": list(recipe.draw.canvas), "channels": recipe.clean.channels, "mean": mean, "std": std,
         "digest": digest_of([s["sha256"] for s in shards]), "shards": shards,
-        "recipe": recipe_tables(with_ranges(recipe, seen.common)), "stamp": stamp,
+        "recipe": recipe_tables(with_ranges(recipe, seen.common.ranges)), "stamp": stamp,
         "versions": {name: version(name) for name in (
             "numpy", "h5py", "pillow", "joblib", "opencv-python-headless")},
         "layout": source.facts(),

@@ -4,14 +4,19 @@ Image contract: uint8 (H, W, C), C is 1 or 3 (RGB), the channel axis always ther
 new array and leaves its input alone. A mask is uint8 (H, W), 255 where there is ink.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from data.tables import Clean, Draw
+from preprocess.decide import Common
 from preprocess.decode import BadPicture
+from preprocess.ink import Ink, find_ink, histogram, level_ground, percentile, remove_dust
+from preprocess.polarity import dark_ink_log_odds
+
+SOLID = 64                   # levels between a picture of one tone and the set's paper that make it ink
 
 
 @dataclass(frozen=True)
@@ -22,27 +27,42 @@ class Cleaned:
     background: tuple      # C levels, 0..255: what lies around the picture
     pivot: float           # the level that contrast leaves alone
     bare: bool             # nothing but background beyond the hull
+    ink: Ink | None = None         # what was found to be ink, where the recipe looks for it
 
 
-def clean(image: np.ndarray, how: Clean, draw: Draw) -> Cleaned:
-    """The recipe's steps in their order. BadPicture: blank, or no ink is found."""
-    return cut_out(*clean_page(image, how), how, draw)
+def clean(image: np.ndarray, how: Clean, draw: Draw, common: Common | None = None) -> Cleaned:
+    """The recipe's steps in their order. common: what the image's set decided; None: it stands for itself.
+    BadPicture: blank, or no ink is found."""
+    page, ink = clean_page(image, how, common or Common("each" if how.polarity == "auto" else how.polarity))
+    return replace(cut_out(page, ink.mask if ink else None, how, draw), ink=ink)
 
 
-def clean_page(image: np.ndarray, how: Clean) -> tuple[np.ndarray, np.ndarray | None]:
-    """(the whole page cleaned, its mask of ink or None where the recipe does not look for ink)."""
+def clean_page(image: np.ndarray, how: Clean, common: Common) -> tuple[np.ndarray, Ink | None]:
+    """(the whole page cleaned, its ink or None where the recipe does not look for ink)."""
     if image.min() == image.max():
-        raise BadPicture("blank: every pixel is the same")
-    if how.polarity != "keep":
-        image = to_ink(image, how.polarity)
+        return solid_ink(image, how, common)
+    dark = how.polarity != "keep" and is_dark_ink(image, common.polarity)
+    if dark:
+        image = 255 - image
     if how.bilateral:
         image = smooth(image, how.bilateral, how.bilateral_sigma)
     if not (how.threshold or how.roi):
         return image, None
-    mask = remove_specks(find_ink(image, how.threshold, how.offset), how.specks)
-    if not mask.any():
+    image, grain = level_ground(image, dark)
+    ink = remove_dust(find_ink(image, how.threshold, how.offset, grain), image, how.specks)
+    if not ink.mask.any():
         raise BadPicture("blank: no ink")
-    return (keep_ink(image, mask) if how.threshold else image), mask
+    return (keep_ink(image, ink.mask) if how.threshold else image), ink
+
+
+def solid_ink(image: np.ndarray, how: Clean, common: Common) -> tuple[np.ndarray, Ink]:
+    """A picture of one tone: a full stop cut to its bounding box where the set's paper has quite another tone.
+    BadPicture: blank paper, or nothing is known of the paper."""
+    tone = int(image.flat[0])
+    if common.paper < 0 or abs(tone - common.paper) < SOLID or not (how.threshold or how.roi):
+        raise BadPicture("blank: every pixel is the same")
+    page = np.full_like(image, abs(tone - common.paper))
+    return page, remove_dust(np.full(image.shape[:2], 255, np.uint8), page, 0.0)
 
 
 def cut_out(page: np.ndarray, mask: np.ndarray | None, how: Clean, draw: Draw) -> Cleaned:
@@ -62,13 +82,11 @@ def cut_out(page: np.ndarray, mask: np.ndarray | None, how: Clean, draw: Draw) -
                    0.0 if ink else float(page.mean()), bare)
 
 
-def to_ink(image: np.ndarray, polarity: str) -> np.ndarray:
-    """Ink bright on dark ground. "dark": the ink is dark, so invert; "light": it is bright already;
-    "auto": dark where the border of the picture is nearer to its brightest than to its darkest tone."""
-    if polarity == "auto":
-        low, high = np.percentile(image, (0.5, 99.5))
-        polarity = "dark" if edge_level(image).mean() > (low + high) / 2 else "light"
-    return 255 - image if polarity == "dark" else image.copy()
+def is_dark_ink(image: np.ndarray, polarity: str) -> bool:
+    """Whether the ink is the dark tone; `polarity` "each": by this picture alone."""
+    if polarity == "each":
+        return dark_ink_log_odds(image)[0] >= 0
+    return polarity == "dark"
 
 
 def edge_level(image: np.ndarray) -> np.ndarray:
@@ -78,32 +96,11 @@ def edge_level(image: np.ndarray) -> np.ndarray:
 
 
 def smooth(image: np.ndarray, diameter: int, sigma: float) -> np.ndarray:
-    """Bilateral filter (Tomasi and Manduchi, 1998): paper grain goes, pen edges stay."""
+    """Bilateral filter (Tomasi and Manduchi, 1998): paper grain goes, pen edges stay. On a faint picture fewer levels
+    count as alike than `sigma`, or ink would run into the paper between two of its parts."""
+    counts = histogram(image)
+    sigma = min(sigma, max(1.0, (percentile(counts, 99) - percentile(counts, 1)) / 4))
     return cv2.bilateralFilter(image, diameter, sigma, sigma).reshape(image.shape)
-
-
-def find_ink(image: np.ndarray, window: float, offset: float) -> np.ndarray:
-    """Mask of what is brighter by `offset` levels than its surroundings: the mean over a square of
-    `window` × the shorter side (adaptive threshold), or with window 0 the tone of the border.
-
-    The window must be wider than a stroke, or broad strokes come out hollow.
-    """
-    grey = image[:, :, 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    if not window:
-        return np.where(grey > edge_level(grey[:, :, None])[0] + offset, 255, 0).astype(np.uint8)
-    side = max(3, int(window * min(grey.shape)) | 1)
-    return cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, side, -offset)
-
-
-def remove_specks(mask: np.ndarray, share: float) -> np.ndarray:
-    """Without the connected spots of ink that cover less than `share` of the picture."""
-    least = share * mask.size
-    if least <= 1:
-        return mask.copy()
-    _, spots, facts, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    ink = np.where(facts[:, cv2.CC_STAT_AREA] >= least, 255, 0).astype(np.uint8)
-    ink[0] = 0                                              # component 0 is the ground
-    return ink[spots]
 
 
 def keep_ink(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

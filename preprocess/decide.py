@@ -1,19 +1,24 @@
-"""What only the whole set can decide, and every picture of it then follows: the polarity of the ink, and the range of
-levels of deep pictures."""
+"""What only the whole set can decide, and every picture of it then follows: the polarity of the ink, the tone of the
+paper, and the range of levels of deep pictures."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import numpy as np
 
 from data.recipe import Recipe
-from preprocess.decode import Levels, usual_range
+from preprocess.polarity import CLEAR
+from preprocess.ranges import common_ranges, range_notes
 
 SAMPLE = 64                  # pictures looked at before the first pass, to foresee what the set will decide
-_KEYS = {"unsigned": "levels", "signed": "levels_signed", "float": "levels_float"}       # of [source]
+MIXED = 0.1                  # share of the clear votes on the smaller side from which a set has both polarities
+_SURE = 6.0                  # log-odds beyond which a vote weighs no more
 
 
 @dataclass(frozen=True)
 class Common:
     """Decisions that hold for every picture of a set."""
     polarity: str            # "keep", "dark" or "light"; "each": by each picture's own vote
+    paper: int = -1          # tone of the ground, 0..255, where pictures are cut so tight that some are ink alone
     ranges: tuple[tuple[str, float, float], ...] = ()        # (kind, lowest, highest), see preprocess.decode.levels
 
     @classmethod
@@ -24,41 +29,39 @@ class Common:
 
 def decide(recipe: Recipe, facts) -> Common:
     """facts: rows of preprocess.scratch.Facts, bad pictures among them, of a sample or of the whole set."""
-    polarity = recipe.clean.polarity
-    return Common("each" if polarity == "auto" else polarity, _ranges(recipe, facts))
+    polarity, paper = recipe.clean.polarity, -1
+    decoded = [row for row in facts if row.tones]            # only of recipes that look for ink
+    if polarity == "auto":
+        polarity = _polarity(np.array([row.dark_ink for row in decoded]))
+    if any(row.tones[0] == row.tones[1] for row in decoded) and _are_cut_tight(decoded):
+        grounds = [row.tones[(row.dark_ink > 0) if polarity == "each" else (polarity == "dark")]
+                   for row in decoded if row.dark_ink]
+        paper = int(np.median(grounds)) if grounds else -1
+    return Common(polarity, paper, common_ranges(recipe, facts))
+
+
+def _are_cut_tight(decoded) -> bool:
+    """Whether most pictures are cut to the bounding box of their ink; known once they are cleaned."""
+    return 2 * sum(row.edges >= 3 for row in decoded) > len(decoded)
 
 
 def asks_the_set(recipe: Recipe) -> bool:
-    """Whether anything but the range of levels is left to be decided by the pictures."""
-    return recipe.clean.polarity == "auto"
+    """Whether anything but the range of levels is left to be decided by the pictures: they are looked at as ink."""
+    return recipe.clean.polarity != "keep"
 
 
-def _ranges(recipe: Recipe, facts) -> tuple:
-    """One range for each kind of number that deep pictures hold, the recipe's before what is found."""
-    found = _by_kind(facts)
-    ranges = declared_ranges(recipe)
-    return tuple((kind, *(ranges.get(kind) or usual_range(found[kind]))) for kind in _KEYS if kind in found)
+def _polarity(votes: np.ndarray) -> str:
+    """The set's polarity by the log-odds (n,) of its pictures; "each" where both are there in numbers."""
+    dark, light = (votes > CLEAR).sum(), (votes < -CLEAR).sum()
+    if min(dark, light) > MIXED * (dark + light):
+        return "each"
+    return "light" if np.clip(votes, -_SURE, _SURE).sum() < 0 else "dark"
 
 
-def declared_ranges(recipe: Recipe) -> dict[str, tuple]:
-    """{kind: (lowest, highest)} that [source] names."""
-    source = recipe.source
-    ranges = {"unsigned": (0, source.levels), "signed": source.levels_signed, "float": source.levels_float}
-    return {kind: (low, high) for kind, (low, high) in ranges.items() if low < high}
-
-
-def with_ranges(recipe: Recipe, common: Common) -> Recipe:
-    """The recipe as dataset.json carries it: later pictures of the same source are then read alike."""
-    return replace(recipe, source=replace(recipe.source, **{
-        _KEYS[kind]: int(high) if kind == "unsigned" else (low, high) for kind, low, high in common.ranges}))
-
-
-def _by_kind(facts) -> dict[str, list[Levels]]:
-    found = {}
-    for row in facts:
-        if row.levels:
-            found.setdefault(row.levels[0], []).append(Levels(*row.levels))
-    return found
+def other_way(polarity: str, facts) -> list[int]:
+    """Positions of the pictures that clearly look like the other polarity than the set's."""
+    sign = {"dark": -1, "light": 1}.get(polarity, 0)
+    return [i for i, row in enumerate(facts) if sign * row.dark_ink > CLEAR]
 
 
 def notes(recipe: Recipe, facts, common: Common) -> list[str]:
@@ -66,21 +69,4 @@ def notes(recipe: Recipe, facts, common: Common) -> list[str]:
     several = sum(row.several for row in facts)
     lines = [f"{several} file{'s' * (several != 1)} hold{'s' * (several == 1)} several pages or frames; "
              "the first that is not empty is used"] if several else []
-    for kind, low, high in common.ranges:
-        lines.append(_range_note(kind, (low, high), _by_kind(facts).get(kind, []), kind in declared_ranges(recipe)))
-    return lines
-
-
-def _range_note(kind: str, span: tuple, found: list[Levels], declared: bool) -> str:
-    """"deep pictures: 16 files of 16 bits hold levels from 3 to 251; taken as 8 bits (0..255) for the whole set"."""
-    low, high = span
-    depths = sorted({f.bits for f in found})
-    least, most = min(f.low for f in found), max(f.high for f in found)
-    what = f"{kind} " * (kind != "unsigned") + f"{' and '.join(map(str, depths))} bits"
-    depth = next((f"{b} bits ({low}..{high})" for b in range(1, 65) if kind != "float" and high - low == 2**b - 1),
-                 f"{low:g}..{high:g}")
-    line = f"deep pictures: {len(found)} file{'s' * (len(found) != 1)} of {what} hold levels from {least:g} to " \
-           f"{most:g}; taken as {depth} for the whole set"
-    beyond = sum(f.low < low - (high - low) / 510 or f.high > high + (high - low) / 510 for f in found)
-    line += f", as source.{_KEYS[kind]} says" if declared else ""
-    return line + (f"; {beyond} of them hold{'s' * (beyond == 1)} more, which is cut off" if beyond else "")
+    return lines + range_notes(recipe, facts, common.ranges)

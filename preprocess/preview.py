@@ -13,6 +13,7 @@ from data.recipe import Recipe
 from data.source import Source, open_source
 from preprocess.chance import PLAIN, chance
 from preprocess.clean import clean_page, cut_out
+from preprocess.decide import Common
 from preprocess.decode import BadPicture
 from preprocess.draw import picture
 from preprocess.scratch import load
@@ -30,10 +31,10 @@ def contact_sheet(recipe: Recipe, data, path) -> None:
     make_folder(Path(path).parent)
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
-        ranges = foretell(recipe, source, reader).ranges
+        common = foretell(recipe, source, reader)
         rows = []
         for label, name in list(enumerate(source.classes))[:CLASSES]:
-            cells = _first_good(source, reader, label, recipe, ranges)
+            cells = _first_good(source, reader, label, recipe, common)
             if cells:
                 rows.append((name, cells))
     if not rows:
@@ -43,13 +44,13 @@ def contact_sheet(recipe: Recipe, data, path) -> None:
         sheet.save(temporary, format="PNG")
 
 
-def _first_good(source, reader, label: int, recipe: Recipe, ranges):
+def _first_good(source, reader, label: int, recipe: Recipe, common: Common):
     """[(heading, pixels), …] of the first picture of a class that can be cleaned, or None."""
     for row in np.flatnonzero(source.labels == label)[:50]:
         try:
-            pixels = load(reader, int(row), source.paths[row], recipe, ranges).pixels
-            page, mask = clean_page(pixels, recipe.clean)
-            cleaned = cut_out(page, mask, recipe.clean, recipe.draw)
+            pixels = load(reader, int(row), source.paths[row], recipe, common.ranges).pixels
+            page, ink = clean_page(pixels, recipe.clean, common)
+            cleaned = cut_out(page, ink.mask if ink else None, recipe.clean, recipe.draw)
         except BadPicture:
             continue
         made = picture(cleaned, recipe.draw)

@@ -7,7 +7,7 @@ of workers. `clean-00000.u8` is the pixels of all pyramid levels, mapped when dr
 
 import hashlib
 import json
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from preprocess.decide import Common
 from preprocess.decode import BadPicture, Decoded, from_array, read
 from preprocess.draw import BROADER, Picture, picture
 from preprocess.look import look
+from preprocess.polarity import dark_ink_log_odds
 
 PENS = 1 + len(BROADER)      # slots of a source in the tables: as it is, and broader
 PARTS, LARGEST = 32, 128     # of a set, at least, so that all workers have their share; sources in a part, at most:
@@ -37,6 +38,12 @@ class Facts:
     spread: float = 0.0                  # deviation of its grey levels
     levels: tuple = ()                   # of a deep picture that declares no range: preprocess.decode.levels.Levels
     several: bool = False                # its file holds more pages or frames
+    dark_ink: float = 0.0                # log-odds that its ink is dark, as decoded; 0: not asked, or one tone only
+    tones: tuple[int, ...] = ()          # its dark and its light tone, 0..255, where ink is looked for
+    pen: float = 0.0                     # width of the ink's main strokes, pixels; 0: no ink looked for
+    lost: tuple[float, ...] = ()         # (parts broader than half the pen, share of the ink) taken for dust
+    edges: int = 0                       # edges of the picture that its ink reaches
+    ink: float = 0.0                     # share of the picture that is ink
 
 
 @dataclass(frozen=True)
@@ -66,9 +73,11 @@ def clean_part(task: CleanTask, reader, recipe: Recipe, common: Common) -> list[
         made = None
         if not row.fault:
             try:
-                made = picture(clean(pixels, recipe.clean, recipe.draw), recipe.draw)
+                cleaned = clean(pixels, recipe.clean, recipe.draw, common)
+                made = picture(cleaned, recipe.draw)
+                row = replace(row, **cleaned.ink.facts()) if cleaned.ink else row
             except BadPicture as bad:
-                row = Facts(fault=str(bad), levels=row.levels)
+                row = Facts(fault=str(bad), levels=row.levels, dark_ink=row.dark_ink, tones=row.tones)
         facts.append(row)
         pictures.append(made)
     _write(task, facts, pictures)
@@ -83,8 +92,12 @@ def examine(reader, row: int, path: str, recipe: Recipe, ranges=()) -> tuple[Fac
         return Facts(fault=str(bad), levels=astuple(bad.levels) if bad.levels else ()), None
     seen, spread = look(found.pixels)
     levels = astuple(found.levels) if found.levels else ()
-    return Facts(_digest(found.pixels), found.pixels.shape[:2], look=seen, spread=spread, levels=levels,
-                 several=found.several), found.pixels
+    facts = Facts(_digest(found.pixels), found.pixels.shape[:2], look=seen, spread=spread, levels=levels,
+                  several=found.several)
+    if recipe.clean.polarity != "keep":
+        vote, *tones = dark_ink_log_odds(found.pixels)
+        facts = replace(facts, dark_ink=vote, tones=tuple(tones))
+    return facts, found.pixels
 
 
 def load(reader, row: int, path: str, recipe: Recipe, ranges=()) -> Decoded:

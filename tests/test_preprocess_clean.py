@@ -6,18 +6,19 @@ from conftest import page
 
 from data.tables import Clean, Draw
 from preprocess import clean as room
+from preprocess.decide import Common
 from preprocess.decode import BadPicture
 
 DRAW = Draw(canvas=(16, 21), copies=1)
 SHAPES = [(1, 2, 1), (1, 2, 3), (2, 1, 3), (3, 3, 1), (1, 400, 3), (37, 53, 1), (37, 53, 3), (120, 7, 3)]
 STEPS = {
-    "to_ink": lambda x: room.to_ink(x, "auto"), "dark": lambda x: room.to_ink(x, "dark"),
-    "light": lambda x: room.to_ink(x, "light"), "smooth": lambda x: room.smooth(x, 9, 50.0),
+    "dark": lambda x: room.level_ground(x, True)[0], "light": lambda x: room.level_ground(x, False)[0],
+    "smooth": lambda x: room.smooth(x, 9, 50.0),
     "keep_ink": lambda x: room.keep_ink(x, np.full(x.shape[:2], 255, np.uint8)),
     "resize": lambda x: room.resize(x, 5, 7), "rim": room.rim,
 }
 MASKS = {"adaptive": lambda x: room.find_ink(x, 0.3, 12.0), "plain": lambda x: room.find_ink(x, 0.0, 12.0),
-         "specks": lambda x: room.remove_specks((x[..., 0] > 99).astype(np.uint8) * 255, 0.01)}
+         "dust": lambda x: room.remove_dust((x[..., 0] > 99).astype(np.uint8) * 255, x, 0.5).mask}
 
 
 def noise(shape):
@@ -73,8 +74,6 @@ def test_any_picture_is_cleaned_or_set_aside(shape, how, fit):
 def test_dark_on_light_and_light_on_dark_come_out_alike():
     for seed in range(6):
         dark = page(seed)
-        assert (room.to_ink(dark, "auto") == 255 - dark).all()
-        assert (room.to_ink(255 - dark, "auto") == 255 - dark).all()
         how = Clean(polarity="auto", threshold=0.9, roi=True)
         assert (room.clean(dark, how, DRAW).pixels == room.clean(255 - dark, how, DRAW).pixels).all()
 
@@ -92,22 +91,12 @@ def test_a_page_of_grain_is_blank():
                    Clean(polarity="dark", threshold=0.9, roi=True), DRAW)
 
 
-def test_specks_go_and_strokes_stay():
-    mask = np.zeros((50, 70), np.uint8)
-    mask[10:40, 30:34] = 255
-    mask[5, 5] = mask[45, 60] = 255
-    kept = room.remove_specks(mask, 0.01)
-    assert kept[10:40, 30:34].all()
-    assert kept[5, 5] == kept[45, 60] == 0
-    assert (room.remove_specks(mask, 0.0) == mask).all()
-
-
 def test_the_region_is_the_ink_and_its_fading_edge():
     image = np.full((60, 80, 1), 240, np.uint8)
     image[20:35, 50:60] = 20
     cleaned = room.clean(image, Clean(polarity="dark", threshold=1.0, roi=True, padding=0.0), DRAW)
     assert cleaned.pixels.shape == (17, 12, 1)
-    assert (cleaned.pixels[1:-1, 1:-1] == 235).all()
+    assert (cleaned.pixels[1:-1, 1:-1] == 234).all()         # 255 × (240 - 20) / 240
     x, y = cleaned.hull.T
     assert (x.min(), y.min(), x.max(), y.max()) == (-0.5, -0.5, 11.5, 16.5)
     wider = room.clean(image, Clean(polarity="dark", threshold=1.0, roi=True, padding=0.2), DRAW)
@@ -125,7 +114,8 @@ def test_ink_at_the_very_edge_keeps_room_to_fade():
 def test_shadows_and_bleed_through_are_wiped():
     image = page(3, 90, 120, 1)
     slope = np.linspace(0, 60, 120).astype(np.uint8)[None, :, None]
-    cleaned, mask = room.clean_page(image - slope, Clean(polarity="dark", threshold=0.5, specks=0.001))
+    cleaned, ink = room.clean_page(image - slope, Clean(polarity="dark", threshold=0.5, specks=0.5), Common("dark"))
+    mask = ink.mask
     far = np.ones_like(mask, bool)
     far[np.argwhere(mask)[:, 0].min() - 1:np.argwhere(mask)[:, 0].max() + 2] = False
     assert (cleaned[far] == 0).all()

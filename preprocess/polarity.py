@@ -1,0 +1,50 @@
+"""Whether a picture shows dark ink on light ground or light ink on dark, and how certain that is."""
+
+import cv2
+import numpy as np
+
+CLEAR = 3.0                  # log-odds beyond which a picture clearly looks one way: 95 in 100
+_SIDE = 64                   # pixels along the longer side at which pictures are judged
+_LEAST_PIECE = 0.001         # share of the picture; smaller pieces are grain
+# Log-odds = these times (b, b^5, p); see `dark_ink_log_odds`. A logistic regression without intercept on 5,000
+# characters of six fonts, tight and with margins, with shadow, blur and grain, each with its negative. Right on
+# other fonts: 94% of characters cut to their bounding box, 97% with margins up to a quarter, 99% with wider ones;
+# all of 150 scanned letters, 1,728 printed characters and 1,000 digits. The border's tone alone has 75, 98, 100%.
+_BORDER, _BORDER_5, _PIECES = 1.0, 5.4, 6.4
+
+
+def grey_of(image: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 1 or 3) -> (H, W), ITU-R 601."""
+    return image[:, :, 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+def dark_ink_log_odds(image: np.ndarray) -> tuple[float, int, int]:
+    """image uint8 (H, W, 1 or 3) -> (log-odds that the ink is its dark tone, the dark tone, the light tone: 0..255).
+
+    Otsu's threshold parts the picture into two tones (N. Otsu, 1979). Ground fills most of the border: b in -1..1,
+    the share of light border pixels less that of dark ones. Ink cut to its bounding box fills much of the border
+    too, but it hangs together where the ground around it falls into pieces: p in -1..1, the light pieces less the
+    dark ones, over their number. The negative of a picture has the negative log-odds. 0: one tone only.
+    """
+    grey = grey_of(image)
+    height, width = grey.shape
+    share = min(1.0, _SIDE / max(height, width))
+    if share < 1:
+        size = max(4, round(width * share)), max(4, round(height * share))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    grey = cv2.GaussianBlur(grey, (3, 3), 0)
+    _, light = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    dark = 1 - light
+    if not light.any() or not dark.any():
+        return 0.0, int(grey.min()), int(grey.max())
+    tones = (round(cv2.mean(grey, mask)[0]) for mask in (dark, light))
+    b = 2 * float(np.concatenate([light[0], light[-1], light[1:-1, 0], light[1:-1, -1]]).mean()) - 1
+    light_pieces, dark_pieces = _pieces(light), _pieces(dark)
+    p = (light_pieces - dark_pieces) / max(1, light_pieces + dark_pieces)
+    return round(_BORDER * b + _BORDER_5 * b**5 + _PIECES * p, 3), *tones
+
+
+def _pieces(mask: np.ndarray) -> int:
+    """How many connected pieces of some size a mask (H, W) of 0 and 1 has."""
+    _, _, facts, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    return int((facts[1:, cv2.CC_STAT_AREA] >= max(2, _LEAST_PIECE * mask.size)).sum())

@@ -1,0 +1,127 @@
+"""The whole character survives cleaning: no part is lost, torn or turned inside out, whatever page it stands on."""
+
+import cv2
+import numpy as np
+import pytest
+from characters import CHARACTERS, PARTS, page, parts
+
+from data.tables import Clean, Draw
+from preprocess.chance import PLAIN, chance
+from preprocess.clean import clean, clean_page
+from preprocess.decide import Common
+from preprocess.decode import BadPicture
+from preprocess.draw import picture
+from preprocess.ink import find_ink, level_ground, remove_dust
+
+LETTERS = {"bilateral": 9, "threshold": 0.3, "offset": 12.0, "specks": 0.5, "roi": True}     # as letters.toml
+DIGITS = {"offset": 30.0, "roi": True}                                                      # as sample.toml
+DRAW = Draw(canvas=(96, 96), copies=1, rotation=180, scale=(0.6, 0.95))
+
+
+def pages(seed, margin, lights=("none",), count=40):
+    """Random pages: (name, image, coverage, tone, whether its ink is dark)."""
+    rng = np.random.default_rng(seed)
+    names = sorted(CHARACTERS)
+    while count:
+        name, light, dark = names[rng.integers(len(names))], lights[rng.integers(len(lights))], bool(rng.integers(2))
+        image, cover, tone = page(rng, name, np.exp(rng.uniform(np.log(3), np.log(40))), margin, light, dark)
+        if 28 <= max(image.shape) <= 1000 and cover.min() < 0.5:        # all of one tone is a case of its own
+            yield name, image, cover, tone, dark
+            count -= 1
+
+
+def difference(cleaned, cover, tone, near=False) -> float:
+    """Between a cleaned page and the ideal one, in units of 255 × the ink's area: mostly the pen's edge, and grain on
+    thin pens. near: without the ground further than two pixels away, where no threshold wipes it."""
+    apart = np.abs(cleaned[..., 0] - cover * tone)
+    if near:
+        apart = apart[cv2.dilate((cover > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0]
+    return apart.sum() / (255 * max(1, cover.sum()))
+
+
+@pytest.mark.parametrize(("how", "margin", "lights"), [
+    (LETTERS, 0, ["none"]), (LETTERS, 0.3, ["none", "slope"]), (LETTERS, 2, ["none", "slope", "vignette", "shadow"]),
+    (DIGITS, 0, ["none"]), (DIGITS, 1, ["none"])],
+    ids=["tight", "near", "wide", "tight, one level", "wide, one level"])
+def test_every_part_is_on_the_page_and_on_every_copy(how, margin, lights):
+    for number, (name, image, cover, tone, dark) in enumerate(pages(7, margin, lights)):
+        settings = Clean(polarity="dark" if dark else "light", **how)
+        cleaned, _ = clean_page(image, settings, Common(settings.polarity))
+        assert parts(cleaned, tone / 2) == PARTS[name], (number, name)
+        assert difference(cleaned, cover, tone, near=not how.get("threshold")) < 0.45, (number, name)
+        ready = picture(clean(image, settings, DRAW), DRAW)
+        for copy in range(3):
+            drawn = ready.draw(chance(1, number, copy, DRAW), DRAW)
+            assert parts(drawn, drawn.max() / 2) == PARTS[name], (number, name, copy)
+
+
+def test_characters_come_out_as_they_were_drawn():
+    differences = [difference(clean_page(image, how, Common(how.polarity))[0], cover, tone)
+                   for _, image, cover, tone, dark in pages(3, 1, ["none", "slope"])
+                   for how in [Clean(polarity="dark" if dark else "light", **LETTERS)]]
+    assert np.median(differences) < 0.05
+
+
+def test_dust_goes_and_dots_stay():
+    rng = np.random.default_rng(2)
+    for pen in (4, 7, 12, 30):
+        image, cover, _ = page(rng, "i", pen, 1)
+        dusty, far = image.copy(), image.copy()
+        top, left = (int(v[0]) for v in np.nonzero(cover > 0.5))
+        dusty[max(0, top - 3), max(0, left - 2 * pen):max(0, left - 2 * pen) + 1] = image.min()
+        for sprinkled in (dusty, far):
+            mask = clean(sprinkled, Clean(polarity="dark", **LETTERS), DRAW).ink.mask
+            assert parts(mask, 0) == 2, pen
+    mask = np.zeros((400, 400), np.uint8)
+    cv2.line(mask, (50, 50), (50, 120), 255, 7)
+    for x, y, r in ((50, 30, 4), (60, 60, 1), (350, 350, 4)):      # a dot, a grain, and a spot far away
+        cv2.circle(mask, (x, y), r, 255, -1)
+    ink = remove_dust(mask, mask[..., None], 0.5)
+    assert parts(ink.mask, 0) == 2
+    assert ink.mask[30, 50]
+    assert ink.dropped[60, 60]
+    assert ink.dropped[350, 350]
+    assert ink.lost_parts == 1                        # the far spot is as broad as the pen
+    assert (remove_dust(mask, mask[..., None], 0.0).mask == mask).all()
+    assert not ((ink.mask > 0) & (ink.dropped > 0)).any()
+    assert ((ink.mask > 0) | (ink.dropped > 0) == (mask > 0)).all()       # nothing vanishes uncounted
+
+
+def test_the_width_of_the_pen_is_measured():
+    for pen in (3, 5, 8, 15, 31):
+        mask = np.zeros((300, 300), np.uint8)
+        cv2.line(mask, (60, 40), (60, 260), 255, pen)
+        found = remove_dust(mask, mask[..., None], 0.5).pen
+        assert abs(found - cv2.boundingRect(mask)[2]) <= 0.15 * pen + 1, (pen, found)
+
+
+def test_a_figure_of_one_tone_is_ink_where_the_paper_is_known():
+    stop = np.full((12, 12, 1), 20, np.uint8)
+    for how in (LETTERS, DIGITS):
+        cleaned = clean(stop, Clean(polarity="dark", **how), DRAW, Common("dark", paper=240))
+        drawn = picture(cleaned, DRAW).draw(PLAIN, DRAW)
+        assert parts(drawn, 110) == 1
+        with pytest.raises(BadPicture, match="blank"):
+            clean(stop, Clean(polarity="dark", **how), DRAW, Common("dark", paper=24))
+        with pytest.raises(BadPicture, match="blank"):
+            clean(stop, Clean(polarity="dark", **how), DRAW)
+
+
+def test_uneven_light_is_divided_out():
+    y, x = np.mgrid[0:200, 0:150]
+    light = 1 - 0.4 * x / 150 - 0.1 * y / 200
+    reflects = np.where((abs(x - 75) < 40) & (abs(y - 100) < 4), 0.2, 0.95)
+    image = np.rint(250 * light * reflects).astype(np.uint8)[..., None]
+    level, _ = level_ground(255 - image, dark=True)
+    assert level[reflects > 0.5].max() < 12
+    ink = level[reflects < 0.5]
+    assert abs(int(ink.max()) - int(ink.min())) < 12
+    assert abs(ink.mean() - 255 * (1 - 0.2 / 0.95)) < 6
+
+
+def test_the_threshold_sees_no_repeated_edge_and_no_hollow_stroke():
+    for side in (9, 40, 200):
+        image = np.full((side, side, 1), 200, np.uint8)
+        image[:2, :2] = 0
+        assert (find_ink(image, 0.3, 12.0)[2:] == 255).all()
+        assert (find_ink(image * 0, 0.3, 12.0) == 0).all()

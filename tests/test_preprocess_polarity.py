@@ -1,0 +1,68 @@
+"""Dark ink on light or the reverse: one decision for a set, by each picture's vote and its certainty."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+from characters import page
+from conftest import save
+
+from data.recipe import make_recipe
+from preprocess.decide import decide, other_way
+from preprocess.polarity import CLEAR, dark_ink_log_odds
+
+
+def test_the_negative_votes_the_other_way():
+    rng = np.random.default_rng(0)
+    for name in "iEo!=":
+        for margin in (0, 0.5):
+            image = page(rng, name, 9, margin)[0]
+            odds, dark, light = dark_ink_log_odds(image)
+            negative = dark_ink_log_odds(255 - image)
+            assert abs(negative[0] + odds) < 0.7, name          # but for the pixels on Otsu's threshold
+            assert dark < light
+            assert abs(negative[1] - (255 - light)) <= 3
+
+
+def test_characters_are_judged_tight_or_not():
+    rng, right, clear_wrong = np.random.default_rng(1), [], []
+    for name in ("E", "o", "i", "ü", "j", "÷", "/"):
+        for margin in (0, 0.1, 1):
+            for dark in (True, False):
+                odds = dark_ink_log_odds(page(rng, name, 12, margin, dark=dark)[0])[0] * (1 if dark else -1)
+                right.append(odds > 0)
+                clear_wrong.append(odds < -CLEAR)
+    assert np.mean(right) >= 0.9
+    assert np.mean(clear_wrong) <= 0.05
+
+
+def rows(*votes):
+    return [SimpleNamespace(dark_ink=vote, tones=(20, 230), levels=()) for vote in votes]
+
+
+def test_the_set_decides(tables):
+    auto = make_recipe(tables(clean={"polarity": "auto"}))
+    assert decide(auto, rows(8, 5, -1, -2, 7)).polarity == "dark"        # the unsure are carried along
+    assert decide(auto, rows(-8, -5, 1, 2, -7)).polarity == "light"
+    assert decide(auto, rows(*[8] * 30, -9, -9)).polarity == "dark"
+    assert decide(auto, rows(*[8] * 20, *[-9] * 9)).polarity == "each"    # truly mixed
+    assert decide(auto, rows(-1, 0.5, 0.4)).polarity == "light"
+    assert decide(make_recipe(tables(clean={"polarity": "light"})), rows(9, 9)).polarity == "light"
+    assert other_way("dark", rows(8, -9, -1)) == [1]
+    assert other_way("light", rows(8, -9, -1)) == [0]
+    assert other_way("each", rows(8, -9)) == []
+
+
+def test_a_full_stop_cut_to_its_ink_is_kept_and_a_black_page_is_not(tmp_path, augment):
+    rng = np.random.default_rng(4)
+    for margin, name in ((0, "tight"), (1, "wide")):
+        for label in "Ei":
+            for number in range(6):
+                save(tmp_path / name / label / f"{number}.png", page(rng, label, 9, margin)[0])
+        for number in range(3):
+            save(tmp_path / name / "stop" / f"{number}.png", np.full((14, 14, 1), 15 + number, np.uint8))
+    more = [*["--set", "clean.specks=0.5", "--set", "split.val=1", "--set", "split.test=1"]]
+    assert augment(tmp_path / "tight", *more, out=tmp_path / "a").code == 0
+    index = json.loads((tmp_path / "a" / "dataset.json").read_text())
+    assert index["set_aside"] == []
+    assert "stop/0.png: blank: every pixel is the same" in augment(tmp_path / "wide", *more, out=tmp_path / "b").err
