@@ -7,5 +7,6 @@ Read in this order: `errors` (what can be wrong with what the user gave), `setti
 into parts) and `remarks` (what to say of it), `schema` (the format on disk as values), `files` (a file
 appears whole or not at all), `shard` and `chunks` (write and open one file), `shardset` (open and verify
 all of them), `public` and `fetch` (named sets → arrays files), `vision` (the one door to torchvision),
-`command` (what every command line does alike).
+`command` (what every command line does alike),
+`targets` and `make` (what each make target runs, from which variables).
 """

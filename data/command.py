@@ -10,13 +10,14 @@ import threading
 import traceback
 
 from data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
+from data.targets import TARGETS, UNDER_MAKE, as_typed
 
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose complaints are one line too."""
 
     def error(self, message):
-        self.exit(EXIT_USER, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(EXIT_USER, _typed(f"{self.prog}: {message}; see {self.prog} --help\n"))
 
 
 def parser(prog: str, description: str) -> Parser:
@@ -33,7 +34,8 @@ def run(body, args) -> int:
     """Call `body(args)`, print its facts, and return the exit code.
 
     `body` prints for people with `print`; with --json that goes to standard error, and the
-    dictionary it returns is the last line of standard output.
+    dictionary it returns is the last line of standard output. What people read speaks of `python -m …` and
+    --option=value in the code; whoever typed a make target and VARIABLE=value reads that instead.
     """
     for stream in (sys.stdout, sys.stderr):      # file names need not be valid in the terminal's code
         if hasattr(stream, "reconfigure"):
@@ -41,9 +43,8 @@ def run(body, args) -> int:
     signal.signal(signal.SIGTERM, _as_interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:      # not where a shell had it ignored
         signal.signal(signal.SIGINT, _as_interrupt)
-    people = contextlib.redirect_stdout(sys.stderr) if args.json else contextlib.nullcontext()
     try:
-        with people:
+        with contextlib.redirect_stdout(_Typed(sys.stderr if args.json else sys.stdout)):
             facts = body(args)
         if args.json:
             print(json.dumps(facts), flush=True)
@@ -52,7 +53,7 @@ def run(body, args) -> int:
         print(_one_line(fault), file=sys.stderr)
         return EXIT_USER
     except KeyboardInterrupt as stop:
-        print(f"interrupted; {str(stop) or 'what was finished is kept'}", file=sys.stderr)
+        print(_typed(f"interrupted; {str(stop) or 'what was finished is kept'}"), file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:                      # `… | head`: nobody reads on
         sys.stdout = None
@@ -77,7 +78,26 @@ def readable(name: str) -> str:
 
 
 def _one_line(fault: UserFault) -> str:
-    return " ".join(str(fault).splitlines())
+    return _typed(" ".join(str(fault).splitlines()))
+
+
+def _typed(text: str) -> str:
+    """A message in the words of the command line, or, below a make target, in make's."""
+    target = os.environ.get(UNDER_MAKE)
+    return as_typed(text, target) if target in TARGETS else text
+
+
+class _Typed:
+    """A stream for people, to which everything is `_typed`."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        return self.stream.write(_typed(text))
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
 
 
 def _as_interrupt(number, frame):

@@ -1,4 +1,4 @@
-"""python -m data.fetch NAME: a named set → datasets/<name>.npz, an arrays file that `make augment` reads."""
+"""python -m data.fetch NAME: a named set → datasets/<name>.npz, an arrays file that `python -m preprocess` reads."""
 
 import sys
 import zipfile

@@ -7,6 +7,7 @@ since those are what the pixels went through.
 import hashlib
 import json
 import math
+import os
 import re
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
@@ -36,21 +37,35 @@ class Recipe:
 
 _TABLES = {"source": Source, "split": Split, "clean": Clean, "draw": Draw, "shards": Shards,
            "model": Model, "train": Train, "augment": Augment}
+RECIPES = Path("recipes")                                   # where a bare name is looked for
 _PIXEL_TABLES = ("split", "clean", "draw", "shards")        # what the bytes of a set depend on
 
 
-def read_recipe(path, assignments=()) -> Recipe:
-    """The recipe in a TOML file (or the JSON that `dataset.json` carries), `--set`s laid over it.
+def find_recipe(name) -> Path:
+    """The file that `name` means: itself, or else recipes/<name>.toml. As given where there is neither."""
+    return next((path for path in _meant(Path(name)) if os.path.isfile(path)), Path(name))
+
+
+def _meant(path: Path) -> list[Path]:
+    """The files that may be meant, in their order."""
+    named = [path] if path.suffix in (".toml", ".json") else [path, path.parent / f"{path.name}.toml"]
+    return named if path.is_absolute() else [*named, RECIPES / named[-1]]
+
+
+def read_recipe(name, assignments=()) -> Recipe:
+    """The recipe in a TOML file (or the JSON that `dataset.json` carries), `--set`s laid over it. A bare name
+    means recipes/<name>.toml where it is no file itself.
 
     Raises RecipeFault: no such file, not TOML, an unknown or missing key, a value out of bounds.
     """
-    path = Path(path)
+    path = find_recipe(name)
     try:
         text = path.read_bytes().decode("utf-8")
         tables = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
-        raise RecipeFault(path, error.strerror or "cannot be read",
-                          "name a recipe, such as recipes/sample.toml") from None
+        tried = ", ".join(map(str, _meant(path)[1:]))
+        raise RecipeFault(path, (error.strerror or "cannot be read") + (f", nor is there {tried}" if tried else ""),
+                          f"name a recipe, such as {RECIPES}/sample.toml") from None
     except (ValueError, RecursionError) as error:      # what tomllib, json and utf-8 raise
         raise RecipeFault(path, f"is not a recipe ({error})", "see recipes/sample.toml") from None
     if isinstance(tables, dict):

@@ -14,7 +14,7 @@ from data.errors import ShardFault
 from data.files import publish
 from data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, SHARD_NAME, chunk_rows
 
-AGAIN = "run `make augment` again"    # the cure of a damaged file or set
+AGAIN = "run `python -m preprocess` again"    # the cure of a damaged file or set
 
 
 def write_shard(path, image, columns: dict, attributes: dict, compression: str) -> dict:

@@ -39,7 +39,7 @@ def augment(args) -> dict:
     recipe = read_recipe(args.recipe, args.set)
     data = args.data or recipe.source.data
     if not data:
-        raise SourceFault(args.recipe, "names no images", "give DATA=folder (--data folder)")
+        raise SourceFault(args.recipe, "names no images", "give --data=folder")
     source = open_source(data, training=not args.plain)
     print("\n".join(source.remarks))
     if args.preview:

@@ -1,42 +1,161 @@
-"""The targets call the commands as the README says."""
+"""The targets call the commands as the README says, with the values that were typed, whatever those hold."""
 
+import ast
 import os
+import re
+import shlex
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import train_helpers as t
 
+from data.make import variables
+from data.targets import FLAGS, LISTS, PATHS, TARGETS, as_typed, words
+
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+VARIABLES = {name.rstrip("!") for target in TARGETS for _, name in words(target)} - {""}
+# what a shell or make would split, expand, end a word at, or run
+NASTY = """a  b "c" 'd' $e $(shell touch ran) $${f} `touch ran` $(touch ran); touch ran & (g) | é\\ü #h % * ~ !"""
 
 
-def make(*words) -> str:
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder where make works and nothing is made yet."""
+    for name in ("Makefile", "data", "recipes"):
+        (tmp_path / name).symlink_to(t.ROOT / name)
+    return tmp_path
+
+
+def make(folder, *typed, code=0, **environment) -> str:
     """What it prints, as it would outside of `make test`."""
-    alone = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    return subprocess.run(["make", *words], cwd=t.ROOT, env=alone, capture_output=True, text=True, check=True).stdout
+    alone = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "TENFOLD"))}
+    ran = subprocess.run(["make", *typed], cwd=folder, env=alone | environment, capture_output=True, text=True)
+    assert ran.returncode == code, ran.stderr
+    return ran.stdout + ran.stderr
 
 
-def said(*words) -> str:
-    """What make would run, and runs nothing."""
-    return make("-n", "PY=python3", *words)
+def commands(folder, *typed, **environment) -> list[list[str]]:
+    """[module, argument, …] of each command that make would run; it runs none."""
+    lines = make(folder, "-n", f"PY={sys.executable}", *typed, **environment).splitlines()
+    return [split[2:] for split in map(shlex.split, lines) if split[1:2] == ["-m"] and split[2] != "data.make"]
 
 
 def test_bare_make_prints_every_target():
     phony = (t.ROOT / "Makefile").read_text().partition("\n.PHONY: ")[2].partition("\n")[0].split()
-    assert sorted(line.split()[0] for line in make().splitlines()) == sorted(phony)
+    assert sorted(line.split()[0] for line in make(t.ROOT).splitlines()) == sorted(phony)
+    assert set(TARGETS) < set(phony)
 
 
-def test_images_are_scored_alone_but_not_in_the_call_that_trains_on_them():
-    assert "train.score best.pth --data 'pictures'" in said("score", "MODEL=best.pth", "DATA=pictures")
-    whole = said("augment", "train", "score", "DATA=pictures", "SET=train.epochs=1")
-    assert "--set" not in whole[whole.index("train.score"):]
-    assert "-m preprocess --recipe recipes/sample.toml --out shards/sample --data 'pictures'" in whole
-    assert "train.score best.pth" in whole
-    assert "train.score best.pth --data" not in whole
+def test_no_value_is_part_of_a_line_that_a_shell_reads():
+    lines = [line for line in (t.ROOT / "Makefile").read_text().splitlines() if line.startswith("\t")]
+    assert len(lines) > 10
+    assert {name for line in lines for name in re.findall(r"(?<!\$)\$[({]?(\w+|@)", line)} == {"FRONT", "@"}
 
 
-def test_settings_and_options_reach_the_command():
-    line = said("train", "RECIPE=recipes/letters.toml", "SET=train.lr=0.1 train.epochs=2", "BUDGET=9m", "RESUME=1",
-                "JSON=1")
-    assert "-m train --recipe recipes/letters.toml --shards shards/letters --out runs/letters --budget '9m' --resume " \
-        "--set 'train.lr=0.1' --set 'train.epochs=2' --json" in " ".join(line.split())
+def test_images_are_scored_alone_but_not_in_the_call_that_trains_on_them(checkout):
+    assert commands(checkout, "score", "MODEL=m.pth", "DATA=pictures", "SET=draw.fit=cover") == [
+        ["train.score", "m.pth", "--data", "pictures", "--set", "draw.fit=cover"]]
+    assert commands(checkout, "augment", "train", "score", "RECIPE=letters", "DATA=pictures", "SET=train.epochs=1") == [
+        ["preprocess", "--recipe", "recipes/letters.toml", "--out", "shards/letters", "--data", "pictures",
+         "--set", "train.epochs=1"],
+        ["train", "--recipe", "recipes/letters.toml", "--shards", "shards/letters", "--out", "runs/letters",
+         "--data", "pictures", "--set", "train.epochs=1"],
+        ["train.score", "best.pth"]]
+
+
+def test_what_is_missing_is_made_first_and_what_was_begun_is_not(checkout):
+    fetch = ["data.fetch", "sample"]
+    assert [c[0] for c in commands(checkout, "score")] == ["data.fetch", "preprocess", "train", "train.score"]
+    assert commands(checkout, "augment")[0] == fetch
+    assert fetch not in commands(checkout, "augment", "RECIPE=letters")
+    assert [c[0] for c in commands(checkout, "demo")] == ["data.fetch", "preprocess", "train", "train.score"]
+    (checkout / "shards/sample").mkdir(parents=True)
+    assert "preprocess" in [c[0] for c in commands(checkout, "train")]
+    (checkout / "shards/sample/train-00000.h5").touch()
+    said = make(checkout, "train", f"PY={sys.executable}", "DATA=my pictures", code=2)
+    assert "shards/sample: unfinished (no dataset.json); run make augment 'DATA=my pictures'\n" in said
+    (checkout / "shards/sample/dataset.json").touch()
+    assert [c[0] for c in commands(checkout, "train")] == ["train"]
+
+
+def test_settings_and_options_reach_the_command(checkout):
+    (checkout / "shards/letters").mkdir(parents=True)
+    (checkout / "shards/letters/dataset.json").touch()
+    assert commands(checkout, "train", "RECIPE=recipes/letters.toml", "SET=train.lr=0.1 train.epochs=2", "BUDGET=9m",
+                    "RESUME=1", "JSON=1") == [
+        ["train", "--recipe", "recipes/letters.toml", "--shards", "shards/letters", "--out", "runs/letters",
+         "--budget", "9m", "--resume", "--set", "train.lr=0.1", "--set", "train.epochs=2", "--json"]]
+    assert commands(checkout, "sweep", "RECIPE=letters", "GRID=a=1,2 b=3", "OUT=x")[0][5:] == [
+        "--out", "x-sweep", "--grid", "a=1,2", "b=3"]
+    assert commands(checkout, "compare", "RECIPES=letters '~/my b.toml' -c", HOME="/home/me") == [
+        ["benchmarks.compare", "recipes/letters.toml", "/home/me/my b.toml", "./-c"]]
+    assert "RECIPES=it's: cannot be split" in make(checkout, "compare", f"PY={sys.executable}", "RECIPES=it's", code=2)
+
+
+def typed_values() -> dict[str, str]:
+    """A nasty value for each variable."""
+    values = dict.fromkeys(VARIABLES - FLAGS, NASTY) | dict.fromkeys(FLAGS, "1")
+    return values | {"RECIPES": shlex.quote(NASTY)}
+
+
+@pytest.mark.parametrize("way", ["typed", "environment"])
+def test_a_value_is_a_value_whatever_it_holds(checkout, way):
+    values = typed_values()
+    for target in TARGETS.keys() - {"bench-peers"}:
+        if way == "typed":
+            said = commands(checkout, target, *(f"{name}={value}" for name, value in values.items()))
+        else:
+            said = commands(checkout, target, **values)
+        arguments, found = said[-1][1:], {}
+        for option, name in words(target):
+            if name.rstrip("!") in LISTS:
+                found[name] = [word for word in NASTY.split() if word in arguments]
+                assert found[name] == NASTY.split(), (target, name)
+            elif name not in FLAGS | {""} and not (target == "score" and name == "SHARDS!"):
+                value = NASTY + "-sweep" if (target, name) == ("sweep", "OUT") else NASTY
+                at = arguments.index(option) + 1 if option else arguments.index(value)
+                assert arguments[at] == value, (target, name)
+    assert not (checkout / "ran").exists()
+
+
+def test_a_paths_tilde_is_the_home_folder_and_a_dash_is_no_option(checkout):
+    home = os.path.expanduser("~")
+    assert variables(dict.fromkeys(PATHS, "~/x y")) == dict.fromkeys(PATHS, f"{home}/x y")
+    assert variables({"BUDGET": "~"}) == {"BUDGET": "~"}
+    assert "--data=-x" in commands(checkout, "augment", "DATA=-x")[0]
+    assert commands(checkout, "score", "MODEL=-x.pth")[-1][1] == "./-x.pth"
+
+
+def test_messages_speak_as_the_user_did(checkout):
+    for text, target, typed in (
+            ("gone; run `python -m preprocess` again", "train", "gone; run `make augment` again"),
+            ("argument --workers: odd; see python -m preprocess --help", "augment",
+             "argument WORKERS=: odd; see make help"),
+            ("choose another --out", "augment", "choose another SHARDS="),
+            ("choose another --out", "train", "choose another OUT="),
+            ("a share with --set source.max_bad=…", "augment", 'a share with SET="source.max_bad=…"'),
+            ("--set a.b=1 --set c.d=2, or", "train", 'SET="a.b=1 c.d=2", or'),
+            ("train without --resume", "train", "train without RESUME=1"),
+            ("python -m train.score 'a b' --shards='c d'", "sweep", "make score MODEL='a b' SHARDS='c d'"),
+            ("a/--data/b --datafile --out", "bench", "a/--data/b --datafile --out")):
+        assert as_typed(text, target) == typed
+    say = [f"PY={sys.executable}", "DATA=nowhere", "RECIPE=letters"]
+    (checkout / "preprocess").symlink_to(t.ROOT / "preprocess")
+    assert "nowhere: does not exist; give DATA=folder" in make(checkout, "augment", *say, code=2)
+    assert "argument WORKERS=: 'two' is not" in make(checkout, "augment", *say, "WORKERS=two", code=2)
+
+
+def test_no_message_in_the_code_speaks_to_those_who_use_make_alone():
+    """Messages speak of `python -m …` and --options, so that `as_typed` can put them in make's words for the others."""
+    make_words = re.compile(rf"\bmake ({'|'.join(TARGETS)})\b(?!-)|\b({'|'.join(VARIABLES)})=")
+    assert make_words.search("run `make train` with DATA=x")
+    for path in (p for room in ("data", "preprocess", "train") for p in sorted((t.ROOT / room).rglob("*.py"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree)
+                      if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)}
+        said = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        if path.relative_to(t.ROOT) not in (Path("data/make.py"), Path("data/targets.py")):
+            assert not [text for text in said if text not in docstrings and make_words.search(text)], path

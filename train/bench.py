@@ -25,7 +25,7 @@ STUDIED = {"workers 2 + pinned": (2, True), "pinned only": (0, True), "workers 2
 def main(argv=None) -> int:
     made = parser("python -m train.bench", "Time loader settings on your own shards.")
     made.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
-    made.add_argument("--shards", help="folder that `make augment` wrote (default: shards/<recipe name>)")
+    made.add_argument("--shards", help="folder that `python -m preprocess` wrote (default: shards/<recipe name>)")
     made.add_argument("--out", default=".", help="folder for bench.json and bench.png (default: here)")
     made.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     made.add_argument("--repeats", type=int, default=3, help="of each setting; the median counts (default: 3)")
@@ -39,7 +39,7 @@ def bench(args) -> dict:
     from data.shardset import open_set
     from train.__main__ import asked_for
     if not args.recipe and not args.shards:
-        raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
+        raise RecipeFault("--recipe", "is missing", "give --recipe=recipes/x.toml or --shards=shards/x")
     if args.repeats < 1:
         raise RecipeFault("--repeats", f"is {args.repeats}", "give 1 or more")
     budget = parse_duration(args.budget)

@@ -47,7 +47,7 @@ def score(args) -> dict:
     from train.measure import f1_against_size, measure
     from train.views import MeanOfViews, choose_views
     if args.tta < 1:
-        raise UserFault(f"--tta {args.tta}", "is no number of views", "give 1 or more")
+        raise UserFault(f"--tta={args.tta}", "is no number of views", "give 1 or more")
     model, recipe, content = restore(args.model)
     views = choose_views(args.tta, recipe.draw, recipe.augment)
     folder = args.shards or f"shards/{recipe.name}"
@@ -107,7 +107,7 @@ def _check_fit(path, content, shards, labelled) -> None:
         raise CheckpointFault(path, f"takes rows {shape}, {shards.folder} holds {shards.row_shape}",
                               "score shards made by the model's own recipe")
     if not shards.rows("test"):
-        raise CheckpointFault(shards.folder, "has no test rows", "give DATA=folder, or a recipe with split.test")
+        raise CheckpointFault(shards.folder, "has no test rows", "give --data=folder, or a recipe with split.test")
 
 
 def _familiar(args, content: dict, shards) -> int | None:

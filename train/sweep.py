@@ -17,6 +17,7 @@ import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from shlex import quote
 
 from data.command import parser, run
 from data.errors import RecipeFault, ShardFault, TrainingFault
@@ -37,7 +38,7 @@ PIXELS = ("source", "split", "clean", "draw", "shards")
 def arguments():
     made = parser("python -m train.sweep", "Try settings of a recipe, within one budget for all of them.")
     made.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
-    made.add_argument("--shards", help="folder that `make augment` wrote (default: shards/<recipe name>)")
+    made.add_argument("--shards", help="folder that `python -m preprocess` wrote (default: shards/<recipe name>)")
     made.add_argument("--data", help="images, where keys vary that change the shards (default: the recipe's)")
     made.add_argument("--out", help="folder for the sweep (default: runs/<recipe name>-sweep)")
     made.add_argument("--grid", nargs="+", action="extend", default=[], metavar="table.key=a,b",
@@ -67,9 +68,9 @@ def sweep(args) -> dict:
     from train.__main__ import asked_for
     if bool(args.grid) == bool(args.search):
         raise RecipeFault("--grid and --search", "are both given" if args.grid else "are both missing",
-                          "give one of them, such as --grid train.lr=0.001,0.002")
+                          "give one of them, such as --grid=train.lr=0.001,0.002")
     if not args.recipe and not args.shards:
-        raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
+        raise RecipeFault("--recipe", "is missing", "give --recipe=recipes/x.toml or --shards=shards/x")
     recipe, shards = asked_for(args)
     keys = parse_space(args.grid or args.search, "--grid" if args.grid else "--search")
     check(recipe, keys)
@@ -207,7 +208,7 @@ class Sweep:
         table, picture, model = (self.out / name for name in ("sweep.csv", "sweep.png", "best.pth"))
         print(f"best: trial {best.number}, val top-1 {best.val_top1:.4f}, {said(best.settings)}; "
               f"{self.elapsed():.0f} s in all; see {table} and {picture}")
-        print(f"score it: python -m train.score {model} --shards {os.path.relpath(best.shards)}")
+        print(f"score it: python -m train.score {quote(str(model))} --shards={quote(os.path.relpath(best.shards))}")
         return {"rows": [row(t) for t in rows], "best": row(best), "csv": str(table), "picture": str(picture),
                 "model": str(model), "seconds": round(self.elapsed(), 3), "budget_seconds": self.budget,
                 "share_seconds": round(self.share, 3)}

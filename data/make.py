@@ -1,0 +1,172 @@
+"""python -m data.make TARGET: run the command behind a make target, its arguments taken from the environment.
+
+make exports its variables as they were typed and no shell reads them, so a value is a value whatever it holds.
+"""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from data.errors import EXIT_USER, ShardFault, UserFault
+from data.recipe import find_recipe, read_recipe
+from data.schema import INDEX
+from data.targets import FLAGS, LISTS, PATHS, TARGETS, UNDER_MAKE, words
+
+SAMPLE = "datasets/sample.npz"
+MADE = ("shards: shards/sample   run: runs/sample   model: best.pth   "
+        "report: score.json predictions.csv confusion.png worst.png")
+
+
+def main(target: str) -> int:
+    given, goals = variables(os.environ), os.environ.get("TENFOLD_GOALS", "").split()
+    before = set(goals[:goals.index(target)]) if target in goals else set()
+    flags = _flags(os.environ.get("MAKEFLAGS", ""))
+    try:
+        for under, module, arguments in steps(target, given, before):
+            if "s" not in flags:
+                print(shlex.join([os.environ.get("PY") or "python", "-m", module, *arguments]), flush=True)
+            code = 0 if flags & set("nqt") else call(under, module, arguments)
+            if code:
+                return code
+    except UserFault as fault:
+        print(" ".join(str(fault).splitlines()), file=sys.stderr)
+        return EXIT_USER
+    if target == "demo" and "s" not in flags:
+        print(MADE)
+    return 0
+
+
+def variables(environment) -> dict[str, str]:
+    """{variable: value} of those that are given: a path with its leading ~ expanded, RECIPE as the file it names."""
+    known = {name.rstrip("!") for target in TARGETS for _, name in words(target)} - {""}
+    given = {name: environment[name] for name in known | {"RECIPE"} if environment.get(name)}
+    given |= {name: os.path.expanduser(given[name]) for name in PATHS & set(given)}
+    if "RECIPE" in given:
+        given["RECIPE"] = _file_of(given["RECIPE"])
+    return given
+
+
+def steps(target: str, given: dict, before: set) -> Iterator[tuple[str, str, list[str]]]:
+    """(target, module, arguments) of each command in turn: those that make what is missing, then the target's own.
+
+    before: the targets of the same call of make that came first.
+    """
+    if target == "demo":
+        sample = {k: v for k, v in given.items() if k not in ("DATA", "MODEL")} | {"RECIPE": "recipes/sample.toml"}
+        for number, one in enumerate(parts := ("augment", "train", "score")):
+            yield from steps(one, sample, set(parts[:number]))
+        return
+    if target == "score":
+        if before & {"augment", "train"}:        # DATA was for those: the score is that of the held-out rows
+            given = _without("DATA", given)
+        if with_defaults(given)["MODEL"] == "best.pth" and not Path("best.pth").exists() and "train" not in before:
+            yield from steps("train", _without("DATA", given), before)
+        given = _without("SHARDS" if "DATA" in given else "SET", given)
+    values = with_defaults(given)
+    if target in ("augment", "report") and _wants_sample(values):
+        yield "data", "data.fetch", ["sample"]
+    if target in ("train", "bench", "sweep") and not before & {"augment", "train"} \
+            and not (Path(values["SHARDS"]) / INDEX).exists():
+        _check_begun(Path(values["SHARDS"]), given)
+        yield from steps("augment", _without("PREVIEW", given), before)
+    yield target, TARGETS[target][0], arguments(target, given)
+
+
+def _without(name: str, given: dict) -> dict:
+    return {k: v for k, v in given.items() if k != name}
+
+
+def with_defaults(given: dict) -> dict:
+    """What is given, over what a target takes where it is not."""
+    recipe = given.get("RECIPE", "recipes/sample.toml")
+    name = Path(recipe).stem
+    return {"RECIPE": recipe, "SHARDS": f"shards/{name}", "OUT": f"runs/{name}", "MODEL": "best.pth",
+            "BUNDLE": "shards.tar", "RECIPES": shlex.quote(recipe)} | given
+
+
+def arguments(target: str, given: dict) -> list[str]:
+    """The words behind `python -m module`. RecipeFault-like: quotes in RECIPES that do not match."""
+    values, found = with_defaults(given), []
+    for option, name in words(target):
+        value = given.get(name[:-1]) if name.endswith("!") else values.get(name)
+        if not name:
+            found.append(option)
+        elif not value:
+            continue
+        elif name in FLAGS:
+            found.append(option)
+        elif name == "SET":
+            found += [word for one in value.split() for word in (option, one)]
+        elif name in LISTS:
+            found += [option, *value.split()]
+        elif name == "RECIPES":
+            found += [_plain(one) for one in _recipes(value)]
+        elif not option:
+            found.append(_plain(value))
+        else:
+            if target == "sweep" and name == "OUT":
+                value += "-sweep"
+            found += [f"{option}={value}"] if value.startswith("-") else [option, value]
+    return found
+
+
+def _plain(word: str) -> str:
+    """A word that no command takes for an option."""
+    return f"./{word}" if word.startswith("-") else word
+
+
+def _recipes(value: str) -> list[str]:
+    """"a 'my b'=~/shards/b" -> ["recipes/a.toml", "recipes/my b.toml=/home/me/shards/b"]."""
+    try:
+        each = [one.partition("=") for one in shlex.split(value)]
+    except ValueError as error:
+        raise UserFault(f"RECIPES={value}", f"cannot be split ({error})",
+                        "put a path with blanks or quotes in quotes, as in a shell") from None
+    return [_file_of(os.path.expanduser(recipe)) + equals + os.path.expanduser(shards)
+            for recipe, equals, shards in each]
+
+
+def _file_of(recipe: str) -> str:
+    """The recipe's file where a bare name means one, else what was given."""
+    found = find_recipe(recipe)
+    return recipe if found == Path(recipe) else str(found)
+
+
+def _wants_sample(values: dict) -> bool:
+    """Whether the recipe's images are the embedded sample, which is not there yet."""
+    if values.get("DATA") or Path(SAMPLE).exists():
+        return False
+    with contextlib.suppress(UserFault):         # the command will say what is wrong with the recipe
+        return read_recipe(values["RECIPE"], values.get("SET", "").split()).source.data == SAMPLE
+    return False
+
+
+def _check_begun(shards: Path, given: dict) -> None:
+    """ShardFault: a build was begun there and did not end, which is not to be done in passing."""
+    if (shards / ".clean").exists() or any(shards.glob("*.h5")):
+        typed = [shlex.quote(f"{name}={given[name]}") for _, name in words("augment") if name in given]
+        raise ShardFault(shards, f"unfinished (no {INDEX})", "run " + " ".join(["make augment", *typed]))
+
+
+def _flags(makeflags: str) -> set[str]:
+    """The one-letter flags that make was given: "n" in "n --no-print-directory -- DATA=x"."""
+    first = makeflags.split(" ")[0]
+    return set() if first.startswith("--") or "=" in first else set(first.lstrip("-"))
+
+
+def call(target: str, module: str, arguments: list[str]) -> int:
+    """Run the command; its exit code. ctrl-C reaches it by itself, a request to end is handed on."""
+    signal.signal(signal.SIGINT, lambda *_: None)
+    running = subprocess.Popen([sys.executable, "-m", module, *arguments], env=os.environ | {UNDER_MAKE: target})
+    signal.signal(signal.SIGTERM, lambda *_: running.terminate())
+    code = running.wait()
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
