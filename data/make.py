@@ -28,7 +28,7 @@ def main(target: str) -> int:
     flags = _flags(os.environ.get("MAKEFLAGS", ""))
     try:
         for under, module, arguments in steps(target, given, before):
-            if "s" not in flags:
+            if "s" not in flags or "n" in flags:
                 print(shlex.join([os.environ.get("PY") or "python", "-m", module, *arguments]), flush=True)
             code = 0 if flags & set("nqt") else call(under, module, arguments)
             if code:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from data.errors import RecipeFault
 from data.groups import check_groups
+from data.networks import check_network
 from data.settings import fill, nearest, override
 from data.tables import Augment, Clean, Draw, Model, Shards, Source, Split, Train
 
@@ -56,7 +57,8 @@ def read_recipe(name, assignments=()) -> Recipe:
     """The recipe in a TOML file (or the JSON that `dataset.json` carries), `--set`s laid over it. A bare name
     means recipes/<name>.toml where it is no file itself.
 
-    Raises RecipeFault: no such file, not TOML, an unknown or missing key, a value out of bounds.
+    Raises RecipeFault: no such file, not TOML, an unknown or missing key, a value out of bounds, a network that
+    there is not or that takes no such argument.
     """
     path = find_recipe(name)
     try:
@@ -70,7 +72,9 @@ def read_recipe(name, assignments=()) -> Recipe:
         raise RecipeFault(path, f"is not a recipe ({error})", "see recipes/sample.toml") from None
     if isinstance(tables, dict):
         tables = override(tables, assignments)
-    return make_recipe(tables, str(path), name=path.stem)
+    recipe = make_recipe(tables, str(path), name=path.stem)
+    check_network(recipe.model.name, recipe.model.args, f"{path} [model]")
+    return recipe
 
 
 def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Recipe:

@@ -46,14 +46,14 @@ def fill(cls, table: dict, where: str):
     values = {}
     for name, one in known.items():
         if name in table:
-            values[name] = _checked(_converted(table[name], one.type, f"{where} {name}"),
+            values[name] = _checked(converted(table[name], one.type, f"{where} {name}"),
                                     one.metadata, f"{where} {name}")
         elif one.default is MISSING and one.default_factory is MISSING:
             raise RecipeFault(where, f"the key '{name}' is missing", f"add a line '{name} = …'")
     return cls(**values)
 
 
-def _converted(value, kind, where):
+def converted(value, kind, where):
     """A TOML value as the field's type; an int is welcome where a float is wanted, never a bool."""
     if isinstance(kind, UnionType):
         for option in get_args(kind):
@@ -66,7 +66,7 @@ def _converted(value, kind, where):
         if not isinstance(value, (list, tuple)) or not (many or len(value) == len(kinds)):
             raise RecipeFault(where, f"is {value!r}", f"give {_named(kind)}")
         each = [kinds[0]] * len(value) if many else kinds
-        return tuple(_converted(v, k, where) for v, k in zip(value, each, strict=True))
+        return tuple(converted(v, k, where) for v, k in zip(value, each, strict=True))
     if kind is float and type(value) is int:
         return float(value) if abs(value) < 2**1023 else math.inf
     if type(value) is not kind:

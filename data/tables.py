@@ -93,7 +93,7 @@ class Shards:
 
 @dataclass(frozen=True)
 class Model:
-    """A network by name; what is not listed here are its arguments, checked where networks are known."""
+    """A network by name; what is not listed here are its arguments (data/networks.py)."""
     name: str = setting()
     args: dict = field(default_factory=dict)
     weights: str = ""                                       # "imagenet", one of torchvision's names such as

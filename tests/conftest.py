@@ -58,7 +58,7 @@ def tables():
                 "clean": {"polarity": "dark", "threshold": 0.9, "roi": True, "specks": 0.001},
                 "draw": {"canvas": [20, 28], "copies": 3, "rotation": 180, "scale": [0.5, 0.95],
                          "contrast": [0.6, 1.0]},
-                "model": {"name": "any"}}
+                "model": {"name": "light"}}
         for key, value in over.items():
             base[key] = {**base.get(key, {}), **value} if isinstance(value, dict) else value
         return base

@@ -8,7 +8,15 @@ from conftest import toml
 
 from data import recipe as room
 from data.errors import RecipeFault
-from data.recipe import make_recipe, parse_duration, pixel_differences, pixels_digest, read_recipe, recipe_tables
+from data.recipe import (
+    find_recipe,
+    make_recipe,
+    parse_duration,
+    pixel_differences,
+    pixels_digest,
+    read_recipe,
+    recipe_tables,
+)
 from data.settings import override
 from data.tables import Clean, Draw, Shards, Split
 
@@ -189,3 +197,18 @@ def test_the_trainers_keys_do_not_count_for_pixels(tables):
 def test_every_table_is_described():
     for cls in room._TABLES.values():
         assert cls.__doc__
+
+
+def test_a_bare_name_means_a_file_in_recipes(tmp_path, monkeypatch, tables):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeFault, match=r"mine: No such file.*nor is there mine\.toml, recipes/mine\.toml"):
+        read_recipe("mine")
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "mine").mkdir()                  # a folder of images is no recipe
+    for folder, name in (("recipes", "mine.toml"), ("recipes", "a.b.toml"), (".", "other.json")):
+        (tmp_path / folder / name).write_text(json.dumps(tables()) if name.endswith("json") else toml(tables()))
+    assert [str(find_recipe(n)) for n in ("mine", "mine.toml", "recipes/mine", "a.b", "other.json", "none")] == [
+        *["recipes/mine.toml"] * 3, "recipes/a.b.toml", "other.json", "none"]
+    assert read_recipe("mine") == read_recipe("recipes/mine.toml")
+    (tmp_path / "mine.toml").write_text(toml(tables(seed=9)))
+    assert read_recipe("mine.toml").seed == 9    # as given goes first

@@ -22,6 +22,7 @@ from shlex import quote
 from data.command import parser, run
 from data.errors import RecipeFault, ShardFault, TrainingFault
 from data.files import make_folder, only_one, publish
+from data.networks import check_network
 from data.recipe import digest_of, parse_duration, pixels_digest, recipe_tables
 from data.schema import INDEX
 from train.search import PRUNERS, Grid, Search
@@ -76,8 +77,7 @@ def sweep(args) -> dict:
     check(recipe, keys)
     in_model = [key for key in keys if key.name.startswith("model.")]
     if in_model:
-        from train.models.build import maker
-        check(recipe, in_model, lambda made: maker(made.model.name, made.model.args))
+        check(recipe, in_model, lambda made: check_network(made.model.name, made.model.args))
     if args.data:
         recipe = replace(recipe, source=replace(recipe.source, data=args.data))
     out = make_folder(args.out or f"runs/{recipe.name}-sweep")

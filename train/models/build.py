@@ -1,7 +1,6 @@
 """A network by name, or a clear word about what it cannot take."""
 
 import copy
-import inspect
 from functools import partial
 
 import torch
@@ -9,7 +8,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from data.errors import RecipeFault
-from data.settings import nearest
+from data.networks import check_network
 from train.models import published
 from train.models.convnet import cnn6, convnet
 from train.models.resnet import heavy11, heavy22, light, light2, resnet, seresnet, wrn
@@ -40,18 +39,9 @@ def build_model(name: str, arguments: dict, channels: int, classes: int, canvas:
 
 
 def maker(name: str, arguments: dict):
-    """A function of channels, classes and canvas. RecipeFault: no such network, no such argument."""
-    if name in MODELS:
-        make = MODELS[name]
-    elif name in published.names():
-        make = partial(published.published, name)
-    else:
-        raise RecipeFault(f"[model] name '{name}'", "is not a network", nearest(name, (*MODELS, *published.names())))
-    known = [p for p in inspect.signature(make).parameters if p not in ("channels", "classes", "canvas")]
-    for argument in arguments:
-        if argument not in known:
-            raise RecipeFault(f"[model] {argument}", f"is not an argument of '{name}'", nearest(argument, known))
-    return partial(make, **arguments)
+    """A function of channels, classes and canvas. RecipeFault: no such network, no such argument, another kind."""
+    check_network(name, arguments)
+    return partial(MODELS.get(name) or partial(published.published, name), **arguments)
 
 
 def rehearse(make, channels: int, canvas) -> tuple[nn.Module, torch.Tensor]:
