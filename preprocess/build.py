@@ -18,6 +18,7 @@ from data.classes import check_learnable
 from data.errors import MachineFault, ShardFault, SourceFault
 from data.files import make_folder, only_one, swept
 from data.groups import source_groups
+from data.identity import image_set
 from data.recipe import Recipe, digest_of, pixels_digest, recipe_tables
 from data.schema import INDEX, SCHEMA, SPLITS
 from data.shard import finished_shard, shard_names, write_shard
@@ -63,7 +64,7 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
         if done:
             asked = {"name": recipe.name, "recipe": recipe_tables(recipe) | {"source": done["recipe"]["source"] | {
                 key: value for key, value in asdict(recipe.source).items() if not key.startswith("levels")}},
-                     "layout": source.facts()}
+                     "layout": source.facts(), "images": image_set(source)}
             if done | asked != done and not only_report:       # other words for the trainer, the same pixels
                 write_index(out, done := done | asked)
             return done
@@ -189,6 +190,7 @@ def _index(recipe, source: Source, seen: Survey, parts: Parts, plans, facts, sta
         "canvas": list(recipe.draw.canvas), "channels": recipe.clean.channels, "mean": mean, "std": std,
         "digest": digest_of([s["sha256"] for s in shards]), "shards": shards,
         "recipe": recipe_tables(with_ranges(recipe, seen.common.ranges)), "stamp": stamp,
+        "images": image_set(source),
         "versions": {name: version(name) for name in (
             "numpy", "h5py", "pillow", "joblib", "opencv-python-headless")},
         "layout": source.facts(),

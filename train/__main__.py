@@ -20,6 +20,7 @@ def arguments():
     made = parser("python -m train", "Train a classifier on shards, inside a budget.")
     made.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
     made.add_argument("--shards", help="folder that `python -m preprocess` wrote (default: shards/<recipe name>)")
+    made.add_argument("--data", help="the images that the shards are to be made of: refused where they are others")
     made.add_argument("--out", help="folder for the run (default: runs/<recipe name>)")
     made.add_argument("--budget", help="45s, 10m, 1h: the whole command ends before (default: the recipe's)")
     made.add_argument("--resume", action="store_true", help="go on from the run's last.pth, if there is one")
@@ -39,6 +40,9 @@ def train(args, started: float) -> dict:
         raise RecipeFault("--recipe", "is missing", "give --recipe=recipes/x.toml or --shards=shards/x")
     asked, shards_folder = asked_for(args)
     shards = open_set(shards_folder)
+    if args.data:
+        from data.identity import check_images
+        check_images(shards.folder, shards.index, args.data, args.recipe)
     if not shards.rows("train"):
         raise ShardFault(shards.folder, "holds no training rows", "name the shards of a recipe, not those of a score")
     make_folder(".")                             # best.pth comes to lie here: better refused now than in an hour

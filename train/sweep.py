@@ -93,7 +93,7 @@ class Sweep:
         self.start, self.names = time.monotonic(), [key.name for key in keys]
         self.draws = any(name.partition(".")[0] in PIXELS for name in self.names)
         if not self.draws:
-            _check_rows(shards)
+            _check_set(shards, args)
         self.trials = read_trials(out)
         # before the study, which another search's keys would spoil
         self.book = open_book(out, recipe, sorted(self.names) if args.grid else sorted(args.search))
@@ -214,9 +214,13 @@ class Sweep:
                 "share_seconds": round(self.share, 3)}
 
 
-def _check_rows(shards: Path) -> None:
+def _check_set(shards: Path, args) -> None:
+    from data.identity import check_images
     from data.shardset import read_index
-    rows = read_index(shards)["rows"]
+    index = read_index(shards)
+    if args.data:
+        check_images(shards, index, args.data, args.recipe)
+    rows = index["rows"]
     for split in ("train", "val"):
         if not rows[split]:
             raise ShardFault(shards, f"has no {split} rows", f"a sweep needs them: give a recipe with split.{split}")

@@ -1,0 +1,39 @@
+"""Which images a set was made of, as a fact that travels with it: no path of the machine that made it, no times."""
+
+import zipfile
+from shlex import quote
+
+from data.errors import ShardFault
+from data.recipe import digest_of
+from data.source import Source, open_source
+
+
+def image_set(source: Source) -> dict:
+    """{"count", "digest"} for dataset.json: alike for a copy of the images anywhere else.
+
+    The digest is over each image's relative path, class, official part and length in bytes; of an arrays file
+    over the checksums that it carries of its members. No image is read.
+    """
+    if source.arrays:
+        with zipfile.ZipFile(source.root) as z:
+            contents = sorted([i.filename, i.CRC] for i in z.infolist())
+    else:
+        contents = [size for size, _ in source.stamps]
+    classes = [source.classes[label] for label in source.labels]
+    return {"count": len(source), "digest": digest_of([source.paths, classes, source.official, contents])}
+
+
+def check_images(folder, index: dict, data, recipe=None) -> None:
+    """ShardFault where the set in `folder` was made of other images than those at `data`."""
+    known = index.get("images")
+    if not isinstance(known, dict) or "digest" not in known:
+        print(f"note: {folder} does not say which images it was made of, so it is not compared with {data}")
+        return
+    now = image_set(open_source(data))
+    if now["digest"] == known["digest"]:
+        return
+    words = "".join(f" --{name}={quote(str(value))}" for name, value in (("recipe", recipe), ("data", data)) if value)
+    counts = f"{known.get('count')} images, not these {now['count']}" if known.get("count") != now["count"] \
+        else f"{now['count']} too, but other names, classes or contents"
+    raise ShardFault(folder, f"is made of other images than {data} ({counts})",
+                     f"run `python -m preprocess{words}` to make it of these, or leave --data out")
