@@ -5,7 +5,7 @@ build again after it was killed and it makes the rest.
 """
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 
 from data.chunks import check_package
 from data.classes import check_learnable
-from data.errors import MachineFault, ShardFault, SourceFault
+from data.errors import ShardFault, SourceFault
 from data.files import make_folder, only_one, swept
 from data.groups import source_groups
 from data.identity import image_set
@@ -33,6 +33,7 @@ from preprocess.look import HASH
 from preprocess.plan import ShardPlan, plan_shards
 from preprocess.pool import run_all
 from preprocess.ranges import with_ranges
+from preprocess.room import check_room, foresee, tell
 from preprocess.scratch import Part, part_size, reading_of
 from preprocess.survey import Survey, survey
 
@@ -69,6 +70,12 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
                 write_index(out, done := done | asked)
             return done
         scratch = make_folder(out / ".clean")
+        if source.arrays:                        # unpacked once where it is compressed
+            source = replace(source, arrays=source.reader(scratch))
+        cost = foresee(recipe, source, scratch, draw_shard, plain)
+        if not only_report:
+            tell(cost, workers)
+            check_room(out, cost)
         seen = survey(recipe, source, scratch, workers)
         good = seen.good
         _check_usable(source, seen, recipe)
@@ -76,6 +83,7 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
         if only_report:
             return _index(recipe, source, seen, parts, [], [], stamp)
         plans = plan_shards(parts.splits, source.labels[good], [seen.facts[i].digest for i in good], recipe)
+        check_room(out, replace(cost, rows=sum(len(plan.sources) for plan in plans)))
         facts = _draw_all(recipe, source.labels, good, plans, out, scratch, workers)
         index = _index(recipe, source, seen, parts, plans, facts, stamp)
         for stale in set(shard_names(out)) - {p.name for p in plans}:
@@ -119,23 +127,11 @@ def _check_usable(source: Source, seen: Survey, recipe) -> None:
 
 def _draw_all(recipe, labels, good, plans: list[ShardPlan], out: Path, scratch: Path, workers: int):
     """The facts of each planned shard; those on disk that still match are kept."""
-    _check_room(recipe, plans, out)
     (out / INDEX).unlink(missing_ok=True)      # from here on the set is unfinished
     size = part_size(len(labels))
     tasks = ((draw_shard, (out, scratch, size, plan, good[plan.sources], labels[good[plan.sources]], recipe))
              for plan in plans)
     return run_all(tasks, workers, [len(plan.sources) for plan in plans], "draw", "row")
-
-
-def _check_room(recipe, plans, out: Path) -> None:
-    """Before an hour's work, not after it."""
-    height, width = recipe.draw.canvas
-    row = height * width * recipe.clean.channels + 24
-    need = sum(len(p.sources) for p in plans if not (out / p.name).exists()) * row
-    free = shutil.disk_usage(out).free
-    if recipe.shards.compression == "none" and need > free:
-        raise MachineFault(out, f"no space left on the disk: {need / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free",
-                           "free some room, lower draw.copies or draw.canvas, or choose another --out")
 
 
 def draw_shard(out: Path, scratch: Path, size: int, plan: ShardPlan, positions, labels, recipe: Recipe) -> dict:

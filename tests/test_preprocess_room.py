@@ -1,0 +1,90 @@
+"""Before a build it is said what it takes, and refused where the disk cannot hold it."""
+
+import re
+import shutil
+from collections import namedtuple
+
+import pytest
+from conftest import PACKED
+
+from data.recipe import make_recipe
+from data.source import open_source
+from preprocess import room
+from preprocess.build import draw_shard
+from preprocess.room import Cost, count_rows, foresee, tell
+
+COSTS = re.compile(r"to make: about (\d+) rows, ([\d.]+) MB of shards \(and ([\d.]+) MB of cleaned images until they "
+                   r"are done\) in about \d+ s\n")
+
+
+def free(monkeypatch, amount: int) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: namedtuple("Usage", "total used free")(0, 0, amount))
+
+
+def test_the_line_comes_before_the_build_and_is_about_right(folder, augment, tmp_path):
+    ran = augment(folder(a=8, b=8), "--set", "draw.copies=20", "--set", "draw.canvas=[60,80]")
+    [(rows, shards, _)] = COSTS.findall(ran.out)
+    assert int(rows) == 8 * 20 + 8               # two of each class for val, two for test
+    made = sum(p.stat().st_size for p in (tmp_path / "shards").glob("*.h5"))
+    assert float(shards) == pytest.approx(made / 1e6, abs=0.1)
+    assert not COSTS.search(augment(tmp_path / "images", "--set", "draw.copies=20", "--set", "draw.canvas=[60,80]").out)
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", *PACKED])
+def test_a_set_that_does_not_fit_is_refused_before_it_is_begun(folder, refused, tmp_path, monkeypatch, compression):
+    free(monkeypatch, 10_000)
+    line = refused(folder(a=8, b=8), "--set", f"shards.compression={compression}", "--set", "draw.copies=400")
+    assert re.search(r"no space left on the disk: [\d.]+ MB needed, 0.0 MB free; free some room, lower draw.c", line)
+    assert not list((tmp_path / "shards").glob("*.h5"))
+    assert not list((tmp_path / "shards" / ".clean").glob("*"))
+
+
+def test_what_is_compressed_needs_less(folder, tables, tmp_path):
+    source, need = open_source(folder(a=4, b=4)), {}
+    for kind in ("none", "gzip"):
+        recipe = make_recipe(tables(shards={"compression": kind}, draw={"canvas": [80, 80], "copies": 50}))
+        need[kind] = foresee(recipe, source, tmp_path, draw_shard)
+    assert need["gzip"].bytes < need["none"].bytes / 2
+    assert need["none"].rows == need["gzip"].rows
+    assert min(cost.scratch_bytes for cost in need.values()) > 8 * 37 * 20
+    assert not list(tmp_path.glob("sample-*"))
+
+
+def test_what_lies_there_already_gives_way(folder, augment, tmp_path, monkeypatch):
+    images = folder(a=8, b=8)
+    assert augment(images, "--set", "draw.copies=40").code == 0
+    free(monkeypatch, 0)
+    assert augment(images, "--set", "draw.copies=40", "--set", "seed=4").code == 2       # cleaned images beside it
+    free(monkeypatch, 1_000_000)
+    assert augment(images, "--set", "draw.copies=40", "--set", "seed=4").code == 0
+
+
+@pytest.mark.parametrize(("split", "official", "rows"), [
+    ({"val": 0.2, "test": 0.2}, None, 12 * 3 + 8), ({"val": 2, "test": 1}, None, 14 * 3 + 6),
+    ({"val": 0, "test": 0, "folds": 4}, None, 16 * 3 + 4), ({"val": 0.2, "test": 0.2}, "test", 8 * 3 + 12),
+])
+def test_rows_are_counted_as_they_will_be_split(folder, tables, split, official, rows):
+    parts = {"a": 10, "b": 10} if not official else {"train": 0, "test": 0}
+    images = folder(**parts)
+    if official:
+        for part in parts:
+            folder(f"images/{part}", a=5, b=5)
+    recipe = make_recipe(tables(split=split))
+    assert count_rows(recipe, open_source(images)) == rows
+    assert count_rows(recipe, open_source(images), plain=True) == (10 if official else 20)
+
+
+def test_images_that_cannot_be_used_leave_a_guess(tables, tmp_path):
+    for label in "ab":
+        (tmp_path / "images" / label).mkdir(parents=True)
+        (tmp_path / "images" / label / "x.png").write_bytes(b"no picture")
+    cost = foresee(make_recipe(tables(split={"val": 0, "test": 0})), open_source(tmp_path / "images"), tmp_path,
+                   draw_shard)
+    assert (cost.rows, cost.row_bytes, cost.scratch_bytes) == (6, 20 * 28 + 24, 0)
+
+
+def test_amounts_and_times_are_words(capsys, monkeypatch):
+    monkeypatch.setattr(room.os, "cpu_count", lambda: 2)
+    tell(Cost(2_000_000, 5000, 3e6, 18_000), 8)
+    assert capsys.readouterr().out == ("to make: about 2,000,000 rows, 10.0 GB of shards (and 3.0 MB of cleaned images "
+                                       "until they are done) in about 2.5 h\n")
