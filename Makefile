@@ -14,10 +14,10 @@ override PY     := $(subst ~/,$(value HOME)/,$(value PY))
 export PYTHON PY
 export TENFOLD_GOALS := $(MAKECMDGOALS)
 
-FRONT = "$$PY" -m data.make
+FRONT = exec "$$PY" -m data.make
 ifeq ($(PY),.venv/bin/python)
 ENV   = .venv/.done
-FRONT = test -x .venv/bin/python || PY=$$PYTHON; "$$PY" -m data.make
+FRONT = test -x .venv/bin/python || PY=$$PYTHON; exec "$$PY" -m data.make
 endif
 
 help: ## this list
@@ -50,7 +50,7 @@ $(COMMANDS): $(ENV)
 	+@$(FRONT) $@
 
 bench-peers: .venv-peers/.done
-	+@PY=.venv-peers/bin/python; $$PY -m data.make $@
+	+@PY=.venv-peers/bin/python; test -x $$PY || PY=$$PYTHON; exec "$$PY" -m data.make $@
 
 test: $(ENV) ## every quick test, CPU only
 	"$$PY" -m pytest -m "not slow"

@@ -7,13 +7,12 @@ since those are what the pixels went through.
 import hashlib
 import json
 import math
-import os
 import re
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 
 from data.errors import RecipeFault
+from data.find import RECIPES, candidates, find_recipe
 from data.groups import check_groups
 from data.networks import check_network
 from data.settings import fill, nearest, override
@@ -38,19 +37,7 @@ class Recipe:
 
 _TABLES = {"source": Source, "split": Split, "clean": Clean, "draw": Draw, "shards": Shards,
            "model": Model, "train": Train, "augment": Augment}
-RECIPES = Path("recipes")                                   # where a bare name is looked for
 _PIXEL_TABLES = ("split", "clean", "draw", "shards")        # what the bytes of a set depend on
-
-
-def find_recipe(name) -> Path:
-    """The file that `name` means: itself, or else recipes/<name>.toml. As given where there is neither."""
-    return next((path for path in _meant(Path(name)) if os.path.isfile(path)), Path(name))
-
-
-def _meant(path: Path) -> list[Path]:
-    """The files that may be meant, in their order."""
-    named = [path] if path.suffix in (".toml", ".json") else [path, path.parent / f"{path.name}.toml"]
-    return named if path.is_absolute() else [*named, RECIPES / named[-1]]
 
 
 def read_recipe(name, assignments=()) -> Recipe:
@@ -65,7 +52,7 @@ def read_recipe(name, assignments=()) -> Recipe:
         text = path.read_bytes().decode("utf-8")
         tables = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
-        tried = ", ".join(map(str, _meant(path)[1:]))
+        tried = ", ".join(map(str, candidates(path)[1:]))
         raise RecipeFault(path, (error.strerror or "cannot be read") + (f", nor is there {tried}" if tried else ""),
                           f"name a recipe, such as {RECIPES}/sample.toml") from None
     except (ValueError, RecursionError) as error:      # what tomllib, json and utf-8 raise

@@ -8,15 +8,8 @@ from conftest import toml
 
 from data import recipe as room
 from data.errors import RecipeFault
-from data.recipe import (
-    find_recipe,
-    make_recipe,
-    parse_duration,
-    pixel_differences,
-    pixels_digest,
-    read_recipe,
-    recipe_tables,
-)
+from data.find import find_recipe
+from data.recipe import make_recipe, parse_duration, pixel_differences, pixels_digest, read_recipe, recipe_tables
 from data.settings import override
 from data.tables import Clean, Draw, Shards, Split
 
