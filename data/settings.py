@@ -113,7 +113,7 @@ def override(tables: dict, assignments) -> dict:
         path, equals, raw = text.partition("=")
         keys = path.strip().split(".")
         if not equals or len(keys) > 2 or not all(keys):
-            raise RecipeFault(f"--set={text}", "is not an assignment",
+            raise RecipeFault(f"--set {text}", "is not an assignment",
                               "write --set table.key=value, such as --set train.lr=0.002")
         try:
             value: Any = tomllib.loads(f"v = {raw}")["v"]
@@ -124,6 +124,6 @@ def override(tables: dict, assignments) -> dict:
         else:
             table = tables.setdefault(keys[0], {})
             if not isinstance(table, dict):
-                raise RecipeFault(f"--set={text}", f"'{keys[0]}' is not a table")
+                raise RecipeFault(f"--set {text}", f"'{keys[0]}' is not a table")
             table[keys[1]] = value
     return tables

@@ -38,8 +38,10 @@ UNDER_MAKE = "TENFOLD_MAKE"                              # in the environment of
 
 _MODULES = sorted({module for module, _ in TARGETS.values()}, key=len, reverse=True)
 _COMMAND = re.compile(r"python -m (" + "|".join(map(re.escape, _MODULES)) + r")(?![\w.])([^`;\n]*)")
-_OPTION = re.compile(r"(?<![\w./-])(--[a-z]+(?:-[a-z]+)*)(?![\w-])(=?)")
-_SET = re.compile(r"(?<![\w./-])--set[ =][\w.]+=[^\s;,)]+(?: (?:--set[ =])?[\w.]+=[^\s;,)]+)*")
+_OPTION = re.compile(r"(?<![\w./-])(--[a-z]+(?:-[a-z]+)*)(?![\w-])(=| (?=[^\s:;,]*[\d/=…]))?")
+_ABOUT = re.compile(r"^(--[a-z]+(?:-[a-z]+)*) (?=\S+: )")        # "--device x: …"
+_ONE = r"[\w.]+=[^\s;,)]*[^\s;,):]"
+_SET = re.compile(rf"(?<![\w./-])--set[ =]{_ONE}(?: (?:--set[ =])?{_ONE})*")
 
 
 def words(target: str) -> list[tuple[str, str]]:
@@ -51,7 +53,8 @@ def words(target: str) -> list[tuple[str, str]]:
 def as_typed(text: str, target: str) -> str:
     """A message that speaks of `python -m …` and its --options, in the words of one who typed `make target`.
 
-    Messages give a value as --option=value, so that it becomes VARIABLE=value.
+    A value becomes VARIABLE=value where it stands as --option=value, or behind a blank as what a message is about
+    ("--device x: …") or as one that no prose is taken for ("--grid train.lr=1,2").
     """
     text = re.sub(r"python -m [\w.]+ --help", "make help", text)
     return _options(_COMMAND.sub(lambda found: _command(found[1], found[2], target), text), target)
@@ -69,8 +72,8 @@ def _options(text: str, target: str) -> str:
     known = {option: variable.rstrip("!") for option, variable in words(target) if option and variable}
 
     def typed(found) -> str:
-        variable = known.get(found[1])
-        return found[0] if not variable else f"{variable}=1" if variable in FLAGS else f"{variable}="
+        variable, joint = known.get(found[1]), found[2] or ""
+        return found[0] if not variable else f"{variable}=1{joint}" if variable in FLAGS else f"{variable}="
     if "--set" in known:
         text = _SET.sub(lambda found: f'SET="{found[0][6:]}"'.replace(" --set=", " ").replace(" --set ", " "), text)
-    return _OPTION.sub(typed, text)
+    return _OPTION.sub(typed, _ABOUT.sub(r"\1=", text))

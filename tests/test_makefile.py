@@ -140,6 +140,13 @@ def test_messages_speak_as_the_user_did(checkout):
             ("a share with --set source.max_bad=…", "augment", 'a share with SET="source.max_bad=…"'),
             ("--set a.b=1 --set c.d=2, or", "train", 'SET="a.b=1 c.d=2", or'),
             ("train without --resume", "train", "train without RESUME=1"),
+            ("--resume from step 3", "train", "RESUME=1 from step 3"),
+            ("--device meta: is not there", "train", "DEVICE=meta: is not there"),
+            ("--budget: of 5 s; a larger --budget goes on", "train", "BUDGET=: of 5 s; a larger BUDGET= goes on"),
+            ("--set x: odd; such as --set train.lr=0.002", "train", 'SET=x: odd; such as SET="train.lr=0.002"'),
+            ("--set a.b=1: odd", "train", 'SET="a.b=1": odd'),
+            ("--grid and --search: both; give --grid a.b=1,2", "sweep", "GRID= and SEARCH=: both; give GRID=a.b=1,2"),
+            ("give --recipe recipes/x.toml or --shards x/y", "train", "give RECIPE=recipes/x.toml or SHARDS=x/y"),
             ("python -m train.score 'a b' --shards='c d'", "sweep", "make score MODEL='a b' SHARDS='c d'"),
             ("a/--data/b --datafile --out", "bench", "a/--data/b --datafile --out")):
         assert as_typed(text, target) == typed

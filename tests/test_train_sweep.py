@@ -180,7 +180,7 @@ def test_settings_that_no_recipe_allows_together_fail_alone(fake, sweep):
 
 
 @pytest.mark.parametrize(("more", "words"), [
-    ((), "--grid=train.lr=0.001,0.002"), ((*GRID, "--search", "train.lr=0..1"), "both given"),
+    ((), "--grid train.lr=0.001,0.002"), ((*GRID, "--search", "train.lr=0..1"), "both given"),
     (("--grid", "train.lrr=1,2"), "lrr"), (("--grid", "model.widthss=[4],[8]"), "did you mean 'widths'"),
     (("--search", "model.name=convnet,resnett", "train.lr=0.1..1"), "did you mean 'resnet'"),
     (("--grid", "train.lr=1,-2"), "more than 0"),

@@ -37,7 +37,7 @@ def train(args, started: float) -> dict:
     from data.files import make_folder, only_one
     from data.shardset import open_set
     if not args.recipe and not args.shards:
-        raise RecipeFault("--recipe", "is missing", "give --recipe=recipes/x.toml or --shards=shards/x")
+        raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
     asked, shards_folder = asked_for(args)
     shards = open_set(shards_folder)
     if args.data:

@@ -39,7 +39,7 @@ def bench(args) -> dict:
     from data.shardset import open_set
     from train.__main__ import asked_for
     if not args.recipe and not args.shards:
-        raise RecipeFault("--recipe", "is missing", "give --recipe=recipes/x.toml or --shards=shards/x")
+        raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
     if args.repeats < 1:
         raise RecipeFault("--repeats", f"is {args.repeats}", "give 1 or more")
     budget = parse_duration(args.budget)

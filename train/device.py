@@ -17,13 +17,13 @@ def choose_device(asked: str | None) -> torch.device:
         return torch.device(next(name for name, has in there.items() if has))
     kind = asked.partition(":")[0]
     if not there.get(kind):
-        raise MachineFault(f"--device={asked}", "is not available here",
+        raise MachineFault(f"--device {asked}", "is not available here",
                            f"choose {' or '.join(n for n, has in there.items() if has)}")
     try:
         device = torch.device(asked)
         torch.empty(1, device=device)
     except RuntimeError as error:
-        raise MachineFault(f"--device={asked}", str(error).splitlines()[0], "name one that is there") from None
+        raise MachineFault(f"--device {asked}", str(error).splitlines()[0], "name one that is there") from None
     return device
 
 

@@ -47,7 +47,7 @@ def score(args) -> dict:
     from train.measure import f1_against_size, measure
     from train.views import MeanOfViews, choose_views
     if args.tta < 1:
-        raise UserFault(f"--tta={args.tta}", "is no number of views", "give 1 or more")
+        raise UserFault(f"--tta {args.tta}", "is no number of views", "give 1 or more")
     model, recipe, content = restore(args.model)
     views = choose_views(args.tta, recipe.draw, recipe.augment)
     folder = args.shards or f"shards/{recipe.name}"

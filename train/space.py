@@ -39,26 +39,26 @@ def parse_space(texts, option: str) -> list[Key]:
     keys = [_key(text, option) for text in texts]
     for key in keys:
         if sum(other.name == key.name for other in keys) > 1:
-            raise RecipeFault(f"{option}={key.name}", "is given twice", "write all its values behind one =")
+            raise RecipeFault(f"{option} {key.name}", "is given twice", "write all its values behind one =")
         if key.name in ("name", "train.budget"):
-            raise RecipeFault(f"{option}={key.name}", "cannot vary", "each trial gets an equal share of --budget")
+            raise RecipeFault(f"{option} {key.name}", "cannot vary", "each trial gets an equal share of --budget")
         if option == "--grid" and not key.choices:
-            raise RecipeFault(f"{option}={key.name}", "is a range", "list its values, or use --search")
+            raise RecipeFault(f"{option} {key.name}", "is a range", "list its values, or use --search")
     return keys
 
 
 def _key(text: str, option: str) -> Key:
     name, equals, raw = (part.strip() for part in text.partition("="))
     if not equals or not raw or not re.fullmatch(r"[^.\s]+(\.[^.\s]+)?", name):
-        raise RecipeFault(f"{option}={text}", "is not a key with values",
-                          f"write {option}=train.lr=0.001,0.002" + ("" if option == "--grid" else
+        raise RecipeFault(f"{option} {text}", "is not a key with values",
+                          f"write {option} train.lr=0.001,0.002" + ("" if option == "--grid" else
                                                                     " or train.lr=log:1e-4..1e-2"))
     found = RANGE.fullmatch(raw)
     if not found:
         return Key(name, tuple(_values(raw)))
     log, low, high = bool(found[1]), *(float(n) if re.search(r"[.eE]", n) else int(n) for n in found.groups()[1:])
     if not low < high or (log and low <= 0):
-        raise RecipeFault(f"{option}={text}", "is an empty range" if not low < high else "has no logarithm at its end",
+        raise RecipeFault(f"{option} {text}", "is an empty range" if not low < high else "has no logarithm at its end",
                           "the lower bound comes first" if not low < high else "begin above 0")
     if isinstance(low, float) or isinstance(high, float):
         low, high = float(low), float(high)

@@ -69,9 +69,9 @@ def sweep(args) -> dict:
     from train.__main__ import asked_for
     if bool(args.grid) == bool(args.search):
         raise RecipeFault("--grid and --search", "are both given" if args.grid else "are both missing",
-                          "give one of them, such as --grid=train.lr=0.001,0.002")
+                          "give one of them, such as --grid train.lr=0.001,0.002")
     if not args.recipe and not args.shards:
-        raise RecipeFault("--recipe", "is missing", "give --recipe=recipes/x.toml or --shards=shards/x")
+        raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
     recipe, shards = asked_for(args)
     keys = parse_space(args.grid or args.search, "--grid" if args.grid else "--search")
     check(recipe, keys)

@@ -29,7 +29,7 @@ def choose_views(count: int, draw: Draw, augment: Augment | None = None) -> list
     mirrors = (False, True) if draw.flip or augment.flip else (False,)
     every = [(mirrored, *one) for one in still for mirrored in mirrors]
     if count > len(every):
-        raise UserFault(f"--tta={count}", f"the model's recipe (flip, rotation, place, crop) has {len(every)} views",
+        raise UserFault(f"--tta {count}", f"the model's recipe (flip, rotation, place, crop) has {len(every)} views",
                         f"ask for 1 to {len(every)}")
     return every[:count]
 
