@@ -23,6 +23,7 @@ MADE = ("shards: shards/sample   run: runs/sample   model: best.pth   "
 
 
 def main(target: str) -> int:
+    sys.stdout.reconfigure(errors="backslashreplace")        # file names need not be valid in the terminal's code
     given, goals = variables(os.environ), os.environ.get("TENFOLD_GOALS", "").split()
     before = set(goals[:goals.index(target)]) if target in goals else set()
     flags = _flags(os.environ.get("MAKEFLAGS", ""))

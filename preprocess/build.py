@@ -75,7 +75,7 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
         cost = foresee(recipe, source, scratch, draw_shard, plain)
         if not only_report:
             tell(cost, workers)
-            check_room(out, cost)
+        check_room(out, replace(cost, rows=0) if only_report else cost)
         seen = survey(recipe, source, scratch, workers)
         good = seen.good
         _check_usable(source, seen, recipe)

@@ -118,7 +118,8 @@ def _size(folder: Path) -> int:
 
 
 def _amount(size: float) -> str:
-    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:.{1 if size < 1e7 else 0}f} MB"
+    unit, length = next(((u, n) for u, n in (("GB", 1e9), ("MB", 1e6)) if size >= n), ("kB", 1e3))
+    return f"{size / length:.{1 if size < 10 * length and unit != 'kB' else 0}f} {unit}"
 
 
 def _time(seconds: float) -> str:
