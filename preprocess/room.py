@@ -1,36 +1,48 @@
 """What a build will take of the disk and of time, from a few images cleaned and drawn before all the others are."""
 
+import json
 import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from data.errors import MachineFault
-from data.recipe import Recipe
+from data.files import publish
+from data.recipe import Recipe, digest_of
 from data.schema import SCHEMA, shard_name
 from data.source import Source
 from preprocess.decide import asks_the_set, decide
 from preprocess.plan import ShardPlan
-from preprocess.scratch import CleanTask, clean_part, examine
+from preprocess.scratch import CleanTask, clean_part, examine, part_key, part_size
 
 RUNS, RUN = 6, 4             # runs of neighbouring images that are tried, images of each
 PATIENCE = 1.0               # seconds: no further run begins after it
 ROWS, BYTES = 512, 16 << 20  # drawn on trial at the most
 MARGIN = 1.1                 # what is estimated may be so much larger
+_KEPT = "sample.json"
 START = 1.0                  # seconds that worker processes take to start
 
 
 @dataclass(frozen=True)
+class Sample:
+    """What an image and a row of the set take, by some of them."""
+    held: float              # bytes of a cleaned image
+    cleaning: float          # seconds of an image
+    packed: float            # bytes of a row in a shard
+    drawing: float           # seconds of a row
+
+
+@dataclass(frozen=True)
 class Cost:
-    """What a build takes, beside what lies in its folder already."""
+    """What a build takes, with what lies in its folder already."""
     rows: int
     row_bytes: float         # of a row in a shard
     scratch_bytes: float     # of all cleaned images
-    seconds: float
+    seconds: float           # of what is left to do, on one processor
 
     @property
     def bytes(self) -> float:
@@ -38,35 +50,56 @@ class Cost:
 
 
 def foresee(recipe: Recipe, source: Source, scratch: Path, draw_shard, plain: bool = False) -> Cost:
-    """The cost on one processor, from a sample cleaned and drawn in `scratch`, by `draw_shard` as the build does it."""
+    """The cost by a sample, cleaned and drawn in `scratch`, by `draw_shard` as the build does it; or by that which a
+    build or report that ended early has left there."""
     height, width = recipe.draw.canvas
     raw = height * width * recipe.clean.channels + 24        # three int64 columns
     rows = count_rows(recipe, source, plain)
+    key = digest_of([part_key(recipe, source), asdict(recipe.shards)])
+    sample, clean, drawn = _known(scratch, key), 0.0, 0.0
+    if sample:
+        clean = len(list(scratch.glob("clean-*.npz"))) / -(-len(source) // part_size(len(source)))
+        drawn = sum(shard.stat().st_size for shard in scratch.parent.glob("*.h5")) / (sample.packed * rows or 1)
+    else:
+        sample = _try(recipe, source, scratch, draw_shard, min(ROWS, rows, BYTES // raw)) or Sample(0, 0, raw, 0)
+        if recipe.shards.compression == "none":
+            sample = replace(sample, packed=raw)
+        with publish(scratch / _KEPT) as temporary:
+            temporary.write_text(json.dumps({"key": key, "sample": asdict(sample)}))
+    left = [max(0.0, 1 - share) for share in (clean, drawn)]
+    return Cost(rows, sample.packed, sample.held * len(source),
+                sample.cleaning * len(source) * left[0] + sample.drawing * rows * left[1])
+
+
+def _known(scratch: Path, key: str) -> Sample | None:
+    """The sample of a build that ended early."""
+    try:
+        kept = json.loads((scratch / _KEPT).read_bytes())
+        return Sample(**kept["sample"]) if kept["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _try(recipe: Recipe, source: Source, scratch: Path, draw_shard, rows: int) -> Sample | None:
+    """A sample of about so many rows; None: none of its images can be used."""
     with tempfile.TemporaryDirectory(dir=scratch, prefix="sample-") as folder:
         good, held, cleaning = _clean_some(recipe, source, source.reader(scratch), Path(folder))
         if not good:
-            return Cost(rows, raw, 0, 0)
-        packed, drawing = _draw_some(recipe, good, min(ROWS, rows, BYTES // raw), Path(folder), draw_shard)
-    packed = raw if recipe.shards.compression == "none" else MARGIN * packed
-    return Cost(rows, packed, held * len(source), cleaning * len(source) + drawing * rows)
-
-
-def _draw_some(recipe: Recipe, good: list[int], rows: int, folder: Path, draw_shard) -> tuple[float, float]:
-    """(bytes, seconds) of a row: of about so many rows, in two shards, since the first is slow."""
-    copies = max(1, rows // 2 // len(good))
-    positions, took = np.repeat(good, copies), []
-    for number in range(2):
-        plan = ShardPlan(shard_name("train", number), "train", positions,
-                         np.tile(np.arange(copies) + number * copies, len(good)),
-                         {"schema": SCHEMA, "split": "train", "recipe": "", "plan": ""})
-        start = time.perf_counter()
-        facts = draw_shard(folder, folder, RUN, plan, positions, np.zeros_like(positions), recipe)
-        took.append(time.perf_counter() - start)
-    return facts["bytes"] / len(positions), min(took) / len(positions)
+            return None
+        copies = max(1, rows // 2 // len(good))
+        positions, took = np.repeat(good, copies), []
+        for number in range(2):                  # the first is slow
+            plan = ShardPlan(shard_name("train", number), "train", positions,
+                             np.tile(np.arange(copies) + number * copies, len(good)),
+                             {"schema": SCHEMA, "split": "train", "recipe": "", "plan": ""})
+            start = time.perf_counter()
+            facts = draw_shard(Path(folder), Path(folder), RUN, plan, positions, np.zeros_like(positions), recipe)
+            took.append(time.perf_counter() - start)
+    return Sample(held, cleaning, MARGIN * facts["bytes"] / len(positions), min(took) / len(positions))
 
 
 def _clean_some(recipe: Recipe, source: Source, reader, folder: Path) -> tuple[list[int], float, float]:
-    """(places of usable images in the sample's parts, bytes and seconds that an image takes: half of the runs less)."""
+    """(places of usable images in the sample's parts, bytes and seconds that an image takes: half the runs less)."""
     starts = np.unique(np.linspace(0, max(0, len(source) - RUN), RUNS).astype(int)).tolist()
     looked_at = starts if asks_the_set(recipe) else []
     common = decide(recipe, [examine(reader, at, source.paths[at], recipe)[0] for at in looked_at])

@@ -36,18 +36,31 @@ def test_a_set_that_does_not_fit_is_refused_before_it_is_begun(folder, refused, 
     line = refused(folder(a=8, b=8), "--set", f"shards.compression={compression}", "--set", "draw.copies=400")
     assert re.search(r"no space left on the disk: [\d.]+ [kM]B needed, 10 kB free; free some room, lower draw", line)
     assert not list((tmp_path / "shards").glob("*.h5"))
-    assert not list((tmp_path / "shards" / ".clean").glob("*"))
+    assert {p.name for p in (tmp_path / "shards" / ".clean").iterdir()} == {"sample.json"}
 
 
 def test_what_is_compressed_needs_less(folder, tables, tmp_path):
     source, need = open_source(folder(a=4, b=4)), {}
     for kind in ("none", "gzip"):
         recipe = make_recipe(tables(shards={"compression": kind}, draw={"canvas": [80, 80], "copies": 50}))
-        need[kind] = foresee(recipe, source, tmp_path, draw_shard)
+        (tmp_path / kind).mkdir()
+        need[kind] = foresee(recipe, source, tmp_path / kind, draw_shard)
     assert need["gzip"].bytes < need["none"].bytes / 2
     assert need["none"].rows == need["gzip"].rows
     assert min(cost.scratch_bytes for cost in need.values()) > 8 * 37 * 20
-    assert not list(tmp_path.glob("sample-*"))
+    assert not list(tmp_path.glob("*/sample-*"))
+
+
+def test_what_was_done_before_takes_no_time_again(folder, tables, tmp_path, monkeypatch):
+    source, recipe = open_source(folder(a=4, b=4)), make_recipe(tables(draw={"copies": 50}))
+    (tmp_path / "out" / ".clean").mkdir(parents=True)
+    begun = foresee(recipe, source, tmp_path / "out" / ".clean", draw_shard)
+    monkeypatch.setattr(room, "_try", lambda *a: pytest.fail("a sample was taken again"))
+    assert foresee(recipe, source, tmp_path / "out" / ".clean", draw_shard) == begun
+    (tmp_path / "out" / "train-00000.h5").write_bytes(b"x" * int(begun.bytes * 0.9))
+    rest = foresee(recipe, source, tmp_path / "out" / ".clean", draw_shard)
+    assert rest.bytes == begun.bytes
+    assert 0 < rest.seconds < begun.seconds
 
 
 def test_what_lies_there_already_gives_way(folder, augment, tmp_path, monkeypatch):
