@@ -15,7 +15,7 @@ from data.files import publish
 from data.recipe import Recipe, digest_of
 from data.schema import SCHEMA, shard_name
 from data.source import Source
-from preprocess.decide import asks_the_set, decide
+from preprocess.decide import decide
 from preprocess.plan import ShardPlan
 from preprocess.scratch import CleanTask, clean_part, examine, part_key, part_size
 
@@ -101,8 +101,7 @@ def _try(recipe: Recipe, source: Source, scratch: Path, draw_shard, rows: int) -
 def _clean_some(recipe: Recipe, source: Source, reader, folder: Path) -> tuple[list[int], float, float]:
     """(places of usable images in the sample's parts, bytes and seconds that an image takes: half the runs less)."""
     starts = np.unique(np.linspace(0, max(0, len(source) - RUN), RUNS).astype(int)).tolist()
-    looked_at = starts if asks_the_set(recipe) else []
-    common = decide(recipe, [examine(reader, at, source.paths[at], recipe)[0] for at in looked_at])
+    common = decide(recipe, [examine(reader, at, source.paths[at], recipe)[0] for at in starts])
     begun, good, tried, took = time.perf_counter(), [], 0, []
     for number, first in enumerate(starts):
         start, paths = time.perf_counter(), source.paths[first:first + RUN]
