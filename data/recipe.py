@@ -115,6 +115,9 @@ def _check_together(recipe: Recipe, where: str) -> None:
         if used and recipe.clean.polarity == "keep":
             raise RecipeFault(f"{where} [clean] polarity", f"is 'keep', but {key} must know what is ink",
                               "give 'auto', 'dark' (ink on light paper) or 'light'")
+    if 0 < recipe.clean.specks < 0.05:
+        raise RecipeFault(f"{where} [clean] specks", f"is {recipe.clean.specks}, once a share of the picture",
+                          "it is a share of the pen's width now: give 0.5, or 0 to keep every spot")
     marks = [at for at, _ in recipe.train.steps]
     if marks != sorted(marks) or not all(0 <= at <= 1 and 0 <= factor < math.inf for at, factor in recipe.train.steps):
         raise RecipeFault(f"{where} [train] steps", f"is {[list(pair) for pair in recipe.train.steps]}",

@@ -13,6 +13,8 @@ class Source:
     """Where the images come from and how many bad ones are borne."""
     data: str = ""                                          # folder or .npz; --data goes before it
     max_bad: float = setting(0.1, low=0, high=1)            # share set aside that stops the build
+    max_opposite: float = setting(0.2, low=0, high=1)       # share that clearly looks like the other polarity than
+                                                            # clean.polarity declares, and stops the build
     max_pixels: int = setting(100_000_000, low=1)           # a larger picture is taken for a bomb
     levels: int = setting(0, low=0)                         # the highest level of deep pictures (more than 8 bits),
                                                             # such as 4095; 0: the least usual depth that holds

@@ -56,7 +56,7 @@ def augment(args) -> dict:
     found = None
     if not args.plain:
         from preprocess.report import tell_report, write_report
-        found = write_report(index, out)
+        found = write_report(index, source, out)
     seconds = time.monotonic() - start
     tell_sources(index, f"{out}/{'report' if args.report else 'dataset'}.json")
     if found:

@@ -26,10 +26,10 @@ from data.shardset import read_index, write_index
 from data.source import Source, open_source
 from data.split import duplicates, listed
 from preprocess.chance import PLAIN, chances
-from preprocess.decide import notes
 from preprocess.draw import draw
 from preprocess.hold_out import Parts, hold_out
 from preprocess.look import HASH
+from preprocess.notes import check_polarity, notes
 from preprocess.plan import ShardPlan, plan_shards
 from preprocess.pool import run_all
 from preprocess.ranges import with_ranges
@@ -58,7 +58,8 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
     groups = (None, []) if plain else source_groups(recipe.split.groups, source)
     out = make_folder(out)
     stamp = digest_of([source.paths, source.labels.tolist(), source.official, source.stamps,
-                       source.classes, pixels_digest(recipe), recipe.source.max_bad, reading_of(recipe), plain,
+                       source.classes, pixels_digest(recipe), recipe.source.max_bad, recipe.source.max_opposite,
+                       reading_of(recipe), plain,
                        groups, recipe.split.near_duplicates])
     with only_one(out), swept(out, out / ".clean"):
         done = _finished(out, stamp)
@@ -79,6 +80,8 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
         seen = survey(recipe, source, scratch, workers)
         good = seen.good
         _check_usable(source, seen, recipe)
+        if not only_report:
+            check_polarity(recipe, source, seen)
         parts = hold_out(recipe, source, seen, groups, plain)
         if only_report:
             return _index(recipe, source, seen, parts, [], [], stamp)
@@ -107,7 +110,7 @@ def _finished(out: Path, stamp: str) -> dict | None:
 def _check_usable(source: Source, seen: Survey, recipe) -> None:
     """Enough good pictures to go on, and some in each class. SourceFault names an example."""
     faults = [row.fault for row in seen.facts]
-    because = "".join(f"; {line}" for line in notes(recipe, seen.facts, seen.common) if line.startswith("deep"))
+    because = "".join(f"; {line}" for line in notes(recipe, source, seen) if line.startswith("deep"))
     bad = [i for i, fault in enumerate(faults) if fault]
     counts = np.bincount(source.labels[seen.good], minlength=len(source.classes))
     empty = []
@@ -185,17 +188,17 @@ def _index(recipe, source: Source, seen: Survey, parts: Parts, plans, facts, sta
                          for split in SPLITS},
         "canvas": list(recipe.draw.canvas), "channels": recipe.clean.channels, "mean": mean, "std": std,
         "digest": digest_of([s["sha256"] for s in shards]), "shards": shards,
-        "recipe": recipe_tables(with_ranges(recipe, seen.common.ranges)), "stamp": stamp,
+        "common": asdict(seen.common), "recipe": recipe_tables(with_ranges(recipe, seen.common.ranges)), "stamp": stamp,
         "images": image_set(source),
         "versions": {name: version(name) for name in (
             "numpy", "h5py", "pillow", "joblib", "opencv-python-headless")},
         "layout": source.facts(),
         "set_aside": [{"path": source.paths[i], "reason": row.fault} for i, row in enumerate(seen.facts) if row.fault],
-        "notes": [*notes(recipe, seen.facts, seen.common), *parts.notes],
+        "notes": [*notes(recipe, source, seen), *parts.notes],
         "duplicates": duplicates(labels, [row.digest for row in rows], splits, paths),
         "near_duplicates": parts.near,
         "sources": [{"path": path, "label": int(label), "split": str(split), "digest": row.digest,
-                     "size": list(row.size), "look": row.look[:HASH], "spread": row.spread}
+                     "size": list(row.size), "look": row.look[:HASH], "spread": row.spread} | row.ink_facts()
                     for path, label, split, row in zip(paths, labels, splits, rows, strict=True)],
     }
 

@@ -13,7 +13,8 @@ from PIL import Image
 from data.tables import Clean, Draw
 from preprocess.decide import Common
 from preprocess.decode import BadPicture
-from preprocess.ink import Ink, find_ink, histogram, level_ground, percentile, remove_dust
+from preprocess.ground import histogram, level_ground, percentile
+from preprocess.ink import Ink, find_ink, remove_dust
 from preprocess.polarity import dark_ink_log_odds
 
 SOLID = 64                   # levels between a picture of one tone and the set's paper that make it ink

@@ -7,7 +7,7 @@ import numpy as np
 
 from data.recipe import Recipe
 from preprocess.polarity import CLEAR
-from preprocess.ranges import common_ranges, range_notes
+from preprocess.ranges import common_ranges
 
 SAMPLE = 64                  # pictures looked at before the first pass, to foresee what the set will decide
 MIXED = 0.1                  # share of the clear votes on the smaller side from which a set has both polarities
@@ -50,23 +50,20 @@ def asks_the_set(recipe: Recipe) -> bool:
     return recipe.clean.polarity != "keep"
 
 
-def _polarity(votes: np.ndarray) -> str:
+def _polarity(odds: np.ndarray) -> str:
     """The set's polarity by the log-odds (n,) of its pictures; "each" where both are there in numbers."""
-    dark, light = (votes > CLEAR).sum(), (votes < -CLEAR).sum()
+    dark, light = (odds > CLEAR).sum(), (odds < -CLEAR).sum()
     if min(dark, light) > MIXED * (dark + light):
         return "each"
-    return "light" if np.clip(votes, -_SURE, _SURE).sum() < 0 else "dark"
+    return "light" if np.clip(odds, -_SURE, _SURE).sum() < 0 else "dark"
+
+
+def votes(facts) -> tuple[int, int]:
+    """How many pictures look like dark ink on light, and like light ink on dark, clearly or not."""
+    return sum(row.dark_ink > 0 for row in facts), sum(row.dark_ink < 0 for row in facts)
 
 
 def other_way(polarity: str, facts) -> list[int]:
     """Positions of the pictures that clearly look like the other polarity than the set's."""
     sign = {"dark": -1, "light": 1}.get(polarity, 0)
     return [i for i, row in enumerate(facts) if sign * row.dark_ink > CLEAR]
-
-
-def notes(recipe: Recipe, facts, common: Common) -> list[str]:
-    """What was decided or left out, a line each, for people."""
-    several = sum(row.several for row in facts)
-    lines = [f"{several} file{'s' * (several != 1)} hold{'s' * (several == 1)} several pages or frames; "
-             "the first that is not empty is used"] if several else []
-    return lines + range_notes(recipe, facts, common.ranges)

@@ -8,18 +8,18 @@ from pathlib import Path
 from data.command import readable
 from data.files import publish
 from data.schema import SPLITS
+from data.source import Source
+from preprocess.suspects import SHEET, draw_suspects, suspects
 
 REPORT, PICTURE = "report.json", "classes.png"
-BLANK = 4.0                  # grey levels of deviation: a page of 350×350 with the thinnest letter has 14
-TINY = 4                     # times smaller than the set's middling picture
-ODD = 3                      # times wider, or higher, than the set's middling picture
 _NAMED = 140                 # classes whose names fit under their bars
 _COLOURS = {"train": "#4c72b0", "val": "#dd8452", "test": "#55a868"}
 
 
-def write_report(index: dict, out) -> dict:
-    """report.json and classes.png of the set that `index` (dataset.json) describes, in the folder `out`,
-    unless they are there; returns what report.json holds. No shard and no digest depends on them."""
+def write_report(index: dict, source: Source, out) -> dict:
+    """report.json, classes.png and, where ink is in doubt, suspects.png of the set that `index` (dataset.json)
+    describes, in the folder `out`, unless they are there; returns what report.json holds. No shard and no digest
+    depends on them."""
     out = Path(out)
     try:
         found = json.loads((out / REPORT).read_bytes())
@@ -29,6 +29,7 @@ def write_report(index: dict, out) -> dict:
         pass
     facts = report_facts(index)
     draw_classes(index, facts, out / PICTURE)
+    draw_suspects(index, facts["suspects"], source, out / SHEET)
     with publish(out / REPORT) as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return facts
@@ -46,26 +47,7 @@ def report_facts(index: dict) -> dict:
         "sizes": {side: {"least": min(v), "median": statistics.median(v), "most": max(v)} for side, v in sides.items()},
         "set_aside": index["set_aside"], "duplicates": index["duplicates"],
         "near_duplicates": index.get("near_duplicates", {"same": [], "two_labels": [], "two_splits": []}),
-        "suspects": _suspects(sources, classes)}
-
-
-def _suspects(sources: list[dict], classes: list[str]) -> list[dict]:
-    """[{"path", "class", "why"}, …]: pictures to look at before they are trained on. They are used all the same."""
-    side = statistics.median(min(s["size"]) for s in sources)
-    shape = statistics.median(s["size"][1] / s["size"][0] for s in sources)
-    found = []
-    for s in sources:
-        height, width = s["size"]
-        why = []
-        if s.get("spread", BLANK) < BLANK:
-            why.append(f"nearly blank (its grey levels deviate by {s['spread']} of 255)")
-        if min(height, width) < max(8, side / TINY):
-            why.append(f"tiny ({width}×{height})")
-        if not shape / ODD <= width / height <= shape * ODD:
-            why.append(f"of an odd shape ({width}×{height})")
-        if why:
-            found.append({"path": s["path"], "class": classes[s["label"]], "why": ", ".join(why)})
-    return found
+        "suspects": suspects(sources, classes, index.get("common", {}).get("polarity", "keep"))}
 
 
 def tell_report(facts: dict, out) -> None:
@@ -90,7 +72,8 @@ def tell_report(facts: dict, out) -> None:
         print(f"suspect: {suspect['path']} is {suspect['why']}")
     if len(facts["suspects"]) > 10:
         print(f"{len(facts['suspects'])} suspects in all")
-    print(f"see {Path(out, PICTURE)} and {Path(out, REPORT)}")
+    drawn = f", {Path(out, SHEET)}" * any(s.get("ink") for s in facts["suspects"])
+    print(f"see {Path(out, PICTURE)}{drawn} and {Path(out, REPORT)}")
 
 
 def draw_classes(index: dict, facts: dict, path) -> None:

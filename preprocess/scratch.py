@@ -20,6 +20,7 @@ from preprocess.clean import clean
 from preprocess.decide import Common
 from preprocess.decode import BadPicture, Decoded, from_array, read
 from preprocess.draw import BROADER, Picture, picture
+from preprocess.ground import two_tone
 from preprocess.look import look
 from preprocess.polarity import dark_ink_log_odds
 
@@ -44,6 +45,14 @@ class Facts:
     lost: tuple[float, ...] = ()         # (parts broader than half the pen, share of the ink) taken for dust
     edges: int = 0                       # edges of the picture that its ink reaches
     ink: float = 0.0                     # share of the picture that is ink
+    two_tone: float = -1.0               # preprocess.ground.two_tone; -1: not looked at
+
+    def ink_facts(self) -> dict:
+        """{"ink": …} for dataset.json, or {} where no ink was looked for."""
+        if not self.pen:
+            return {}
+        return {"ink": {"pen": self.pen, "lost_parts": self.lost[0], "lost_share": self.lost[1], "edges": self.edges,
+                        "share": self.ink, "dark_ink": self.dark_ink}}
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class CleanTask:
     first: int               # position of its first source in the listing
     key: str                 # what the part depends on
     paths: list[str]
+    every: int = 1           # one in so many pictures is asked whether it is ink or a photograph
 
 
 def part_size(sources: int) -> int:
@@ -71,6 +81,8 @@ def clean_part(task: CleanTask, reader, recipe: Recipe, common: Common) -> list[
     for i, path in enumerate(task.paths):
         row, pixels = examine(reader, task.first + i, path, recipe, common.ranges)
         made = None
+        if pixels is not None and (task.first + i) % task.every == 0:
+            row = replace(row, two_tone=two_tone(pixels))
         if not row.fault:
             try:
                 cleaned = clean(pixels, recipe.clean, recipe.draw, common)

@@ -19,6 +19,7 @@ from preprocess.pool import run_all
 from preprocess.scratch import CleanTask, Facts, clean_part, examine, part_key, part_size
 
 _DECIDED = "decided.json"
+_LOOKED_AT = 256             # pictures that are asked whether they are ink or photographs
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _clean_all(recipe: Recipe, source: Source, scratch: Path, workers: int, how)
     reader, common = how
     key = digest_of([part_key(recipe, source), asdict(common)])
     size = part_size(len(source))
-    tasks = [CleanTask(scratch, number, first, key, source.paths[first:first + size])
+    tasks = [CleanTask(scratch, number, first, key, source.paths[first:first + size], -(-len(source) // _LOOKED_AT))
              for number, first in enumerate(range(0, len(source), size))]
     calls = ((clean_part, (task, reader, recipe, common)) for task in tasks)
     parts = run_all(calls, workers, [len(task.paths) for task in tasks], "clean", "img")

@@ -55,7 +55,7 @@ def tables():
     """Makes the tables of a small recipe, `table={"key": value}` laid over them."""
     def make(**over):
         base = {"name": "tiny", "seed": 3, "split": {"val": 0.2, "test": 0.2},
-                "clean": {"polarity": "dark", "threshold": 0.9, "roi": True, "specks": 0.001},
+                "clean": {"polarity": "dark", "threshold": 0.9, "roi": True, "specks": 0.5},
                 "draw": {"canvas": [20, 28], "copies": 3, "rotation": 180, "scale": [0.5, 0.95],
                          "contrast": [0.6, 1.0]},
                 "model": {"name": "light"}}

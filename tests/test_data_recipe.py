@@ -45,7 +45,7 @@ WRONG = [
     ({"clean": {"bilateral": -1}}, "bilateral"), ({"clean": {"bilateral": 32}}, "at most 31"),
     ({"clean": {"bilateral": 9.0}}, "whole number"), ({"clean": {"bilateral_sigma": 0}}, "more than 0"),
     ({"clean": {"threshold": 1.1}}, "at most 1"), ({"clean": {"offset": 256}}, "at most 255"),
-    ({"clean": {"specks": 1}}, "less than 1"), ({"clean": {"roi": 1}}, "true or false"),
+    ({"clean": {"specks": 3}}, "at most 2"), ({"clean": {"roi": 1}}, "true or false"),
     ({"clean": {"padding": -0.1}}, "at least 0"), ({"clean": {"polarity": "keep"}}, "ink"),
     ({"draw": {"canvas": [7, 20]}}, "at least 8"), ({"draw": {"canvas": [8, 4097]}}, "at most 4096"),
     ({"draw": {"canvas": [20]}}, "canvas"), ({"draw": {"canvas": 20}}, "canvas"),
@@ -163,7 +163,7 @@ def _other(one):
     """A value of the field that differs from its default and from the tiny recipe's."""
     special = {"canvas": [21, 28], "copies": 4, "fit": "cover", "rotation": 7, "scale": [0.4, 0.9],
                "contrast": [0.5, 0.9], "flip": 0.5, "place": False, "channels": 3, "polarity": "light",
-               "bilateral": 3, "bilateral_sigma": 9.0, "threshold": 0.5, "offset": 3.0, "specks": 0.01,
+               "bilateral": 3, "bilateral_sigma": 9.0, "threshold": 0.5, "offset": 3.0, "specks": 0.3,
                "roi": False, "padding": 0.3, "broaden": 0.1, "val": 0.3, "test": 0.3, "folds": 3, "compression": "lzf",
                "megabytes": 5, "groups": "folder", "near_duplicates": "report"}
     if one.name == "fold":

@@ -11,7 +11,8 @@ from preprocess.clean import clean, clean_page
 from preprocess.decide import Common
 from preprocess.decode import BadPicture
 from preprocess.draw import picture
-from preprocess.ink import find_ink, level_ground, remove_dust
+from preprocess.ground import TWO_TONE, level_ground, two_tone
+from preprocess.ink import find_ink, remove_dust
 
 LETTERS = {"bilateral": 9, "threshold": 0.3, "offset": 12.0, "specks": 0.5, "roi": True}     # as letters.toml
 DIGITS = {"offset": 30.0, "roi": True}                                                      # as sample.toml
@@ -125,3 +126,11 @@ def test_the_threshold_sees_no_repeated_edge_and_no_hollow_stroke():
         image[:2, :2] = 0
         assert (find_ink(image, 0.3, 12.0)[2:] == 255).all()
         assert (find_ink(image * 0, 0.3, 12.0) == 0).all()
+
+
+def test_ink_is_told_from_photographs():
+    assert np.mean([two_tone(image) > TWO_TONE for _, image, *_ in pages(5, 1)]) > 0.85
+    y, x = np.mgrid[0:64, 0:80]
+    waves = [np.clip(127 + 90 * np.sin((x * f + y) / 9) + np.random.default_rng(f).normal(0, 12, x.shape), 0, 255)
+             for f in range(1, 6)]
+    assert all(two_tone(wave.astype(np.uint8)[..., None]) < TWO_TONE for wave in waves)
