@@ -57,7 +57,8 @@ def test_a_mixed_set_is_judged_picture_by_picture(ink, augment, tmp_path):
 def test_pictures_cut_to_their_ink_are_the_sets_nature(ink, augment, tmp_path):
     ran = augment(ink(8, 0, margin=0), *DUST)
     assert "the ink of 16 images reaches three or four edges" in ran.out
-    assert json.loads((tmp_path / "shards" / "report.json").read_text())["suspects"] == []
+    report = json.loads((tmp_path / "shards" / "report.json").read_text())
+    assert not [s for s in report["suspects"] if "region" in s["why"] or "mostly" in s["why"] or "cut" in s["why"]]
 
 
 def test_lost_parts_are_named_and_drawn(ink, augment, tmp_path):
