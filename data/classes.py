@@ -28,7 +28,7 @@ def check_learnable(source: Source) -> None:
     given = [split for split in _HELD_OUT if split in counts]
     if "train" not in counts and None not in counts:
         raise SourceFault(source.root, f"has a {' and a '.join(given)} part but no train part",
-                          "give DATA=… that holds a train part too, or one part alone")
+                          "give --data=… that holds a train part too, or one part alone")
     learnt = counts.get("train", 0) + counts.get(None, 0)
     lacking = [i for i, n in enumerate(learnt) if not n]
     if lacking:

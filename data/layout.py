@@ -200,7 +200,7 @@ def _doubt(found: Understood, here: Folder) -> None:
     parts = [name for name in classes if (part := part_of(name)) and part.rank < 2]
     if parts and set(parts) & set(deep):
         found.notes.append(f"{some(map(folder_name, parts), last=' and ')}: read as a class like the folders beside; "
-                           "give DATA=… that folder if it is a part of a set")
+                           "give --data=… that folder if it is a part of a set")
     elif len(same) > 1:
         found.notes.append(f"each class folder holds {some(map(folder_name, sorted(same)), last=' and ')}: if those "
                            "are the classes, put the images of each into one folder")

@@ -53,12 +53,14 @@ class Clean:
     """Once per source image. 0, false and "keep" leave a step out."""
     channels: int = setting(1, choices=(1, 3))              # grey, or red green blue
     polarity: str = setting("keep", choices=("keep", "auto", "dark", "light"))   # tone of the ink as it comes; it
-                                                            # becomes light. roi, threshold, broaden need to know
+                                                            # becomes light. auto: the whole set decides, by the votes
+                                                            # of its images. roi, threshold, broaden need to know
     bilateral: int = setting(0, low=0, high=31)             # diameter of the filter, pixels
     bilateral_sigma: float = setting(50.0, above=0)         # grey levels that count as alike
-    threshold: float = setting(0.0, low=0, high=1)          # adaptive: its window, share of the shorter side,
-                                                            # wider than a stroke; 0: by the border's level
-    offset: float = setting(12.0, low=0, high=255)          # ink exceeds its surroundings by, levels
+    threshold: float = setting(0.0, low=0, high=1)          # adaptive: its window, share of the shorter side, never
+                                                            # less than 2.5 strokes; 0: by the ground's level
+    offset: float = setting(12.0, low=0, high=255)          # ink exceeds its surroundings by, levels, the
+                                                            # ground at 0 and full brightness at 255
     specks: float = setting(0.0, low=0, high=2)             # dust: ink spots narrower than this share of the pen's
                                                             # width, and spots far from the strokes; 0: all is kept
     roi: bool = False                                       # cut to the bounding box of the ink
