@@ -15,7 +15,7 @@ from preprocess.decide import Common
 from preprocess.decode import BadPicture
 from preprocess.ground import histogram, level_ground, percentile
 from preprocess.ink import Ink, find_ink, remove_dust
-from preprocess.polarity import dark_ink_log_odds
+from preprocess.polarity import dark_ink_log_odds, grey_of
 
 SOLID = 64                   # levels between a picture of one tone and the set's paper that make it ink
 
@@ -99,7 +99,7 @@ def edge_level(image: np.ndarray) -> np.ndarray:
 def smooth(image: np.ndarray, diameter: int, sigma: float) -> np.ndarray:
     """Bilateral filter (Tomasi and Manduchi, 1998): paper grain goes, pen edges stay. On a faint picture fewer levels
     count as alike than `sigma`, or ink would run into the paper between two of its parts."""
-    counts = histogram(image)
+    counts = histogram(np.ascontiguousarray(grey_of(image)))
     sigma = min(sigma, max(1.0, (percentile(counts, 99) - percentile(counts, 1)) / 4))
     return cv2.bilateralFilter(image, diameter, sigma, sigma).reshape(image.shape)
 
