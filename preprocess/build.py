@@ -81,7 +81,7 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
         good = seen.good
         _check_usable(source, seen, recipe)
         if not only_report:
-            check_polarity(recipe, source, seen)
+            check_polarity(recipe, source, dict(enumerate(seen.facts)))
         parts = hold_out(recipe, source, seen, groups, plain)
         if only_report:
             return _index(recipe, source, seen, parts, [], [], stamp)

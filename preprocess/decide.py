@@ -30,6 +30,7 @@ class Common:
 def decide(recipe: Recipe, facts) -> Common:
     """facts: rows of preprocess.scratch.Facts, bad pictures among them, of a sample or of the whole set."""
     polarity, paper = recipe.clean.polarity, -1
+    facts = list(facts)
     decoded = [row for row in facts if row.tones]            # only of recipes that look for ink
     if polarity == "auto":
         polarity = _polarity(np.array([row.dark_ink for row in decoded]))

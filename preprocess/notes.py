@@ -6,6 +6,7 @@ from data.source import Source
 from preprocess.decide import other_way, votes
 from preprocess.ground import TWO_TONE
 from preprocess.ranges import range_notes
+from preprocess.scratch import Facts
 from preprocess.survey import Survey
 
 MOST = 0.5                   # share of the pictures from which a fact is the set's, not a picture's
@@ -22,15 +23,17 @@ def notes(recipe: Recipe, source: Source, seen: Survey) -> list[str]:
     return lines + _polarity_notes(recipe, source, seen) + _fit_notes(recipe, seen)
 
 
-def check_polarity(recipe: Recipe, source: Source, seen: Survey) -> None:
-    """SourceFault where too many pictures clearly look like the other polarity than the recipe declares."""
-    declared, against = recipe.clean.polarity, other_way(recipe.clean.polarity, seen.facts)
-    if len(against) < 3 or len(against) <= recipe.source.max_opposite * len(seen.facts):
+def check_polarity(recipe: Recipe, source: Source, facts: dict[int, Facts]) -> None:
+    """SourceFault where too many pictures clearly look like the other polarity than the recipe declares.
+    facts: by position in the source, of all pictures or of a sample."""
+    declared = recipe.clean.polarity
+    against = [row for row, known in facts.items() if other_way(declared, [known])]
+    if len(against) < 3 or len(against) <= recipe.source.max_opposite * len(facts):
         return
     raise SourceFault(
-        source.root, f"{len(against)} of {len(seen.facts)} images look like {_LOOKS[_OTHER[declared]]}, such as "
+        source.root, f"{len(against)} of {len(facts)} images look like {_LOOKS[_OTHER[declared]]}, such as "
         f"{source.paths[against[0]]}, and the recipe says clean.polarity = '{declared}'",
-        f"--set clean.polarity={_OTHER[declared] if len(against) > MOST * len(seen.facts) else 'auto'}, or allow it "
+        f"--set clean.polarity={_OTHER[declared] if len(against) > MOST * len(facts) else 'auto'}, or allow it "
         "with --set source.max_opposite=1")
 
 

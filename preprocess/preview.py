@@ -13,11 +13,12 @@ from data.recipe import Recipe
 from data.source import Source, open_source
 from preprocess.chance import PLAIN, chance
 from preprocess.clean import clean_page, cut_out
-from preprocess.decide import Common
+from preprocess.decide import Common, decide
 from preprocess.decode import BadPicture
 from preprocess.draw import picture
+from preprocess.notes import check_polarity
 from preprocess.scratch import load
-from preprocess.survey import foretell
+from preprocess.survey import sample
 
 COPIES = 8                   # in a row
 CLASSES = 12                 # rows, at most
@@ -31,7 +32,12 @@ def contact_sheet(recipe: Recipe, data, path) -> None:
     make_folder(Path(path).parent)
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
-        common = foretell(recipe, source, reader)
+        facts = sample(recipe, source, reader)
+        common = decide(recipe, facts.values())
+        try:
+            check_polarity(recipe, source, facts)
+        except SourceFault as fault:
+            print(f"a build would stop: {fault}")
         rows = []
         for label, name in list(enumerate(source.classes))[:CLASSES]:
             cells = _first_good(source, reader, label, recipe, common)

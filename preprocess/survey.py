@@ -41,7 +41,7 @@ def survey(recipe: Recipe, source: Source, scratch: Path, workers: int) -> Surve
     common = _decided_before(scratch, key)
     if common:
         return Survey(_clean_all(recipe, source, scratch, workers, (reader, common)), common)
-    common = foretell(recipe, source, reader)
+    common = decide(recipe, sample(recipe, source, reader).values())
     facts = _clean_all(recipe, source, scratch, workers, (reader, common))
     decided = decide(recipe, facts)
     if decided != common:
@@ -51,12 +51,13 @@ def survey(recipe: Recipe, source: Source, scratch: Path, workers: int) -> Surve
     return Survey(facts, decided)
 
 
-def foretell(recipe: Recipe, source: Source, reader) -> Common:
-    """What an even sample of the set decides; where only levels are open, its shallow pictures are not decoded."""
+def sample(recipe: Recipe, source: Source, reader) -> dict[int, Facts]:
+    """{position: what is known without cleaning} of an even sample of the set; where only levels are open, its shallow
+    pictures are not decoded."""
     rows = np.unique(np.linspace(0, len(source) - 1, SAMPLE).astype(int)).tolist()
     if not asks_the_set(recipe):
         rows = [row for row in rows if _may_be_deep(reader, row, source.paths[row])]
-    return decide(recipe, [examine(reader, row, source.paths[row], recipe)[0] for row in rows])
+    return {row: examine(reader, row, source.paths[row], recipe)[0] for row in rows}
 
 
 def _may_be_deep(reader, row: int, path: str) -> bool:

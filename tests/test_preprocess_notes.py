@@ -32,6 +32,9 @@ def test_a_set_that_looks_the_other_way_is_refused(ink, refused, augment, tmp_pa
     assert "16 of 16 images look like light ink on dark, such as E/0.png" in line
     assert "--set clean.polarity=light" in line
     assert not (tmp_path / "shards" / "dataset.json").exists()
+    seen = augment(tmp_path / "ink", *DUST, "--preview", tmp_path / "sheet.png")
+    assert seen.code == 0
+    assert "a build would stop: " in seen.out
     assert augment(tmp_path / "ink", *DUST, "--set", "source.max_opposite=1").code == 0
     assert augment(tmp_path / "ink", *DUST, "--set", "clean.polarity=light", out=tmp_path / "light").code == 0
 
