@@ -150,7 +150,8 @@ def _wants_sample(values: dict) -> bool:
 
 def _check_begun(shards: Path, given: dict) -> None:
     """ShardFault: a build was begun there and did not end, which is not to be done in passing."""
-    if (shards / ".clean").exists() or any(shards.glob("*.h5")):
+    begun = (shards / ".clean").exists() and not (shards / "report.json").exists()      # not a report's cleaned images
+    if begun or any(shards.glob("*.h5")):
         typed = [shlex.quote(f"{name}={given[name]}") for _, name in words("augment") if name in given]
         raise ShardFault(shards, f"unfinished (no {INDEX})", "run " + " ".join(["make augment", *typed]))
 

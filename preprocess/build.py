@@ -29,7 +29,7 @@ from preprocess.chance import PLAIN, chances
 from preprocess.draw import draw
 from preprocess.hold_out import Parts, hold_out
 from preprocess.look import HASH
-from preprocess.notes import check_polarity, notes
+from preprocess.notes import notes, polarity_fault
 from preprocess.plan import ShardPlan, plan_shards
 from preprocess.pool import run_all
 from preprocess.ranges import with_ranges
@@ -80,11 +80,14 @@ def build(recipe: Recipe, data, out, workers: int, plain: bool = False,
         seen = survey(recipe, source, scratch, workers)
         good = seen.good
         _check_usable(source, seen, recipe)
-        if not only_report:
-            check_polarity(recipe, source, dict(enumerate(seen.facts)))
+        fault = polarity_fault(recipe, source, dict(enumerate(seen.facts)))
+        if fault and not only_report:
+            raise fault
         parts = hold_out(recipe, source, seen, groups, plain)
         if only_report:
-            return _index(recipe, source, seen, parts, [], [], stamp)
+            index = _index(recipe, source, seen, parts, [], [], stamp)
+            index["notes"] += [f"a build would stop: {fault}"] if fault else []
+            return index
         plans = plan_shards(parts.splits, source.labels[good], [seen.facts[i].digest for i in good], recipe)
         check_room(out, replace(cost, rows=sum(len(plan.sources) for plan in plans)))
         facts = _draw_all(recipe, source.labels, good, plans, out, scratch, workers)

@@ -40,7 +40,7 @@ def clean(image: np.ndarray, how: Clean, draw: Draw, common: Common | None = Non
 
 def clean_page(image: np.ndarray, how: Clean, common: Common) -> tuple[np.ndarray, Ink | None]:
     """(the whole page cleaned, its ink or None where the recipe does not look for ink)."""
-    if image.min() == image.max():
+    if (image == image[:1, :1]).all():
         return solid_ink(image, how, common)
     dark = how.polarity != "keep" and is_dark_ink(image, common.polarity)
     if dark:
@@ -59,7 +59,7 @@ def clean_page(image: np.ndarray, how: Clean, common: Common) -> tuple[np.ndarra
 def solid_ink(image: np.ndarray, how: Clean, common: Common) -> tuple[np.ndarray, Ink]:
     """A picture of one tone: a full stop cut to its bounding box where the set's paper has quite another tone.
     BadPicture: blank paper, or nothing is known of the paper."""
-    tone = int(image.flat[0])
+    tone = int(grey_of(image)[0, 0])
     if common.paper < 0 or abs(tone - common.paper) < SOLID or not (how.threshold or how.roi):
         raise BadPicture("blank: every pixel is the same")
     page = np.full_like(image, abs(tone - common.paper))

@@ -27,13 +27,14 @@ class Common:
         return cls(**table | {"ranges": tuple(map(tuple, table["ranges"]))})
 
 
-def decide(recipe: Recipe, facts) -> Common:
-    """facts: rows of preprocess.scratch.Facts, bad pictures among them, of a sample or of the whole set."""
+def decide(recipe: Recipe, facts, labels) -> Common:
+    """facts: n rows of preprocess.scratch.Facts, bad pictures among them, of a sample or of the whole set.
+    labels (n,): their classes."""
     polarity, paper = recipe.clean.polarity, -1
     facts = list(facts)
     decoded = [row for row in facts if row.tones]            # only of recipes that look for ink
     if polarity == "auto":
-        polarity = _polarity(np.array([row.dark_ink for row in decoded]))
+        polarity = _polarity(np.array([row.dark_ink for row in facts]), np.asarray(labels))
     if any(row.tones[0] == row.tones[1] for row in decoded) and _are_cut_tight(decoded):
         grounds = [row.tones[(row.dark_ink > 0) if polarity == "each" else (polarity == "dark")]
                    for row in decoded if row.dark_ink]
@@ -51,12 +52,23 @@ def asks_the_set(recipe: Recipe) -> bool:
     return recipe.clean.polarity != "keep"
 
 
-def _polarity(odds: np.ndarray) -> str:
-    """The set's polarity by the log-odds (n,) of its pictures; "each" where both are there in numbers."""
-    dark, light = (odds > CLEAR).sum(), (odds < -CLEAR).sum()
-    if min(dark, light) > MIXED * (dark + light):
+def _polarity(odds: np.ndarray, labels: np.ndarray) -> str:
+    """The set's polarity by the log-odds (n,) of its pictures; "each" where both are there in numbers.
+
+    That is judged within classes: a whole class that votes the other way than the others has a shape that fools
+    the vote (=, cut to its ink), while pictures that are taken as they come differ in every class.
+    """
+    clear = np.sign(odds) * (np.abs(odds) > CLEAR)
+    classes = [clear[labels == label] for label in np.unique(labels)]
+    both = sum(min((votes > 0).sum(), (votes < 0).sum()) for votes in classes)
+    if both > MIXED * np.abs(clear).sum():
         return "each"
-    return "light" if np.clip(odds, -_SURE, _SURE).sum() < 0 else "dark"
+    return "light" if evidence(odds) < 0 else "dark"
+
+
+def evidence(odds) -> float:
+    """Log-odds that a set's ink is dark, no picture counting for more than the sure."""
+    return float(np.clip(odds, -_SURE, _SURE).sum())
 
 
 def votes(facts) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from preprocess.polarity import grey_of
 _TILES = 16                  # the ground is measured in up to so many tiles a side
 _TRIMS = (60, 40, 30, 20)    # levels above the fitted surface from which a tile is ink; one a round of the fit
 _DIM = 24                    # levels of bright ink's ground below which light cannot be divided out of it
+_DARKEST = 64                # levels between the ground and 255, at least, that are stretched to 255
 _NEAR = 8.0                  # levels from a tone that count as that tone
 _BLURRED = 8                 # pixels over which an edge of ink may fade; light fades over more
 _UNEVEN = 0.03               # share of the ground that may have another tone before a surface is looked for
@@ -43,7 +44,7 @@ def level_ground(image: np.ndarray, dark: bool) -> tuple[np.ndarray, float]:
 
 def _above(tones, ground) -> np.ndarray:
     """uint8: tones as shares of the way from the ground to 255."""
-    return _as_bytes((tones - ground) * (255 / np.maximum(255 - ground, 32)))
+    return _as_bytes((tones - ground) * (255 / np.maximum(255 - ground, _DARKEST)))
 
 
 def _as_bytes(values: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from preprocess.ground import histogram, percentile
 from preprocess.polarity import grey_of
 
 GRAIN = 4.0                  # ink exceeds the ground by so many deviations of the ground's own grain, at least
+_STEP = 0.15                 # the offset is no more of the ink's own tone: where strokes meet, little else is left
 _BROAD = 2.5                 # the threshold's window, times the broadest stroke, at least: narrower ones hollow it
 _MAIN = 0.25                 # a part with so much of the largest part's ink is a main stroke, never dust
 _FAR = 1.0                   # dust too: what lies further from the main strokes than they are long,
@@ -42,7 +43,7 @@ def find_ink(image: np.ndarray, window: float, offset: float, grain: float = 0.0
     square of `window` × the shorter side (adaptive threshold), with window 0 the ground.
 
     image uint8 (H, W, C) with its ground at 0, which goes on around it. The window grows where strokes are so broad
-    that a narrower one would see nothing but ink.
+    that a narrower one would see nothing but ink, and the offset shrinks where ink is faint.
     """
     grey = np.ascontiguousarray(grey_of(image))
     offset = max(offset, GRAIN * grain)
@@ -50,8 +51,10 @@ def find_ink(image: np.ndarray, window: float, offset: float, grain: float = 0.0
     strong[:int(offset) + 1] = 0
     if not strong.any():
         return np.zeros_like(grey)
+    tone = percentile(strong, 95)
+    offset = max(min(offset, _STEP * tone), GRAIN * grain)
     if window:
-        _, broad = cv2.threshold(grey, percentile(strong, 95) // 2, 255, cv2.THRESH_BINARY)
+        _, broad = cv2.threshold(grey, tone // 2, 255, cv2.THRESH_BINARY)
         side = int(max(3, window * min(grey.shape), _BROAD * 2 * _depth(broad).max())) | 1
         grey = cv2.subtract(grey, cv2.boxFilter(grey, -1, (side, side), borderType=cv2.BORDER_CONSTANT))
     return cv2.threshold(grey, offset, 255, cv2.THRESH_BINARY)[1]

@@ -16,7 +16,7 @@ from preprocess.clean import clean_page, cut_out
 from preprocess.decide import Common, decide
 from preprocess.decode import BadPicture
 from preprocess.draw import picture
-from preprocess.notes import check_polarity
+from preprocess.notes import polarity_fault
 from preprocess.scratch import load
 from preprocess.survey import sample
 
@@ -33,10 +33,8 @@ def contact_sheet(recipe: Recipe, data, path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
         facts = sample(recipe, source, reader)
-        common = decide(recipe, facts.values())
-        try:
-            check_polarity(recipe, source, facts)
-        except SourceFault as fault:
+        common = decide(recipe, facts.values(), source.labels[list(facts)])
+        if fault := polarity_fault(recipe, source, facts):
             print(f"a build would stop: {fault}")
         rows = []
         for label, name in list(enumerate(source.classes))[:CLASSES]:

@@ -101,7 +101,8 @@ def _try(recipe: Recipe, source: Source, scratch: Path, draw_shard, rows: int) -
 def _clean_some(recipe: Recipe, source: Source, reader, folder: Path) -> tuple[list[int], float, float]:
     """(places of usable images in the sample's parts, bytes and seconds that an image takes: half the runs less)."""
     starts = np.unique(np.linspace(0, max(0, len(source) - RUN), RUNS).astype(int)).tolist()
-    common = decide(recipe, [examine(reader, at, source.paths[at], recipe)[0] for at in starts])
+    seen = [examine(reader, at, source.paths[at], recipe)[0] for at in starts]
+    common = decide(recipe, seen, source.labels[starts])
     begun, good, tried, took = time.perf_counter(), [], 0, []
     for number, first in enumerate(starts):
         start, paths = time.perf_counter(), source.paths[first:first + RUN]

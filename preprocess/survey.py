@@ -41,9 +41,10 @@ def survey(recipe: Recipe, source: Source, scratch: Path, workers: int) -> Surve
     common = _decided_before(scratch, key)
     if common:
         return Survey(_clean_all(recipe, source, scratch, workers, (reader, common)), common)
-    common = decide(recipe, sample(recipe, source, reader).values())
+    seen = sample(recipe, source, reader)
+    common = decide(recipe, seen.values(), source.labels[list(seen)])
     facts = _clean_all(recipe, source, scratch, workers, (reader, common))
-    decided = decide(recipe, facts)
+    decided = decide(recipe, facts, source.labels)
     if decided != common:
         with publish(scratch / _DECIDED) as temporary:
             temporary.write_text(json.dumps({"key": key, "common": asdict(decided)}))

@@ -25,7 +25,7 @@ TINY = 4                     # times smaller than the set's middling picture
 ODD = 3                      # times wider, or higher, than the set's middling picture
 LOST = 0.05                  # share of a picture's ink taken for dust that makes it a suspect
 DRAWN = 40                   # pictures on the sheet, at most
-_SIDE, _GAP, _TEXT = 180, 8, 44
+_SIDE, _GAP, _TEXT, _HEAD = 180, 8, 44, 26
 
 
 def suspects(sources: list[dict], classes: list[str], polarity: str) -> list[dict]:
@@ -36,7 +36,7 @@ def suspects(sources: list[dict], classes: list[str], polarity: str) -> list[dic
     side = statistics.median(min(s["size"]) for s in sources)
     shape = statistics.median(s["size"][1] / s["size"][0] for s in sources)
     reasons = [_ink_reasons(s.get("ink"), polarity) for s in sources]
-    usual = {kind for kind in ("edges", "mostly") if sum(kind in r for r in reasons) > MOST * len(sources)}
+    usual = {kind for kind in ("edges", "mostly", "polarity") if sum(kind in r for r in reasons) > MOST * len(sources)}
     found = []
     for s, of_ink in zip(sources, reasons, strict=True):
         height, width = s["size"]
@@ -64,8 +64,8 @@ def _ink_reasons(ink: dict | None, polarity: str) -> dict[str, str]:
         found["lost"] = f"without {ink['lost_share']:.1%} of its ink, taken for dust" + (
             f" ({parts} part{'s' * (parts > 1)} broader than half the pen)" if parts else "")
     if ink["edges"] >= 3:
-        found["edges"] = "all region: its ink reaches all four edges" if ink["edges"] == 4 \
-            else "cut: its ink reaches three edges"
+        found["edges"] = "cropped so tightly that the ink touches all four edges" \
+            if ink["edges"] == 4 else "cropped so that the ink touches three edges"
     if ink["share"] > MOST:
         found["mostly"] = f"mostly ink ({ink['share']:.0%} of it)"
     if {"dark": -1, "light": 1}.get(polarity, 0) * ink["dark_ink"] > CLEAR:
@@ -81,21 +81,25 @@ def draw_suspects(index: dict, found: list[dict], source: Source, path: Path) ->
         return
     recipe, common = make_recipe(index["recipe"]), Common.of(index["common"])
     rows = {name: row for row, name in enumerate(source.paths)}
-    columns = 2
-    width = columns * (2 * _SIDE + 3 * _GAP)
-    sheet = Image.new("RGB", (width, -(-len(doubted) // columns) * (_SIDE + _TEXT + _GAP)), "white")
+    columns = min(4, len(doubted))
+    wide, high = 2 * _SIDE + 3 * _GAP, _SIDE + _TEXT + _GAP
+    sheet = Image.new("RGB", (columns * wide, _HEAD + -(-len(doubted) // columns) * high), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    pen.text((_GAP, 6), "left: the picture; right: white is ink, red was removed as dust", "black", font)
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
         for place, suspect in enumerate(doubted):
-            left = place % columns * (width // columns) + _GAP
-            top = place // columns * (_SIDE + _TEXT + _GAP)
+            left = place % columns * wide + _GAP
+            top = _HEAD + place // columns * high
             pen.text((left, top + 4), readable(suspect["path"])[-60:], "black", font)
-            pen.text((left, top + 22), suspect["why"][:68], "#a00000", font)
+            pen.text((left, top + 22), suspect["why"][:66], "#a00000", font)
             for x, image in enumerate(_views(reader, rows[suspect["path"]], suspect["path"], recipe, common)):
                 picture = Image.fromarray(image)
                 picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
-                sheet.paste(picture, (left + x * (_SIDE + _GAP), top + _TEXT))
+                corner = left + x * (_SIDE + _GAP), top + _TEXT
+                sheet.paste(picture, corner)
+                pen.rectangle((corner[0] - 1, corner[1] - 1, corner[0] + picture.width, corner[1] + picture.height),
+                              outline="#999999")
     with publish(path) as temporary:
         sheet.save(temporary, format="PNG")
 

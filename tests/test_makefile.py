@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import train_helpers as t
 
-from data.make import variables
+from data.errors import ShardFault
+from data.make import _check_begun, variables
 from data.targets import FLAGS, LISTS, PATHS, TARGETS, as_typed, words
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
@@ -167,3 +168,14 @@ def test_no_message_in_the_code_speaks_to_those_who_use_make_alone():
         said = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
         if path.relative_to(t.ROOT) not in (Path("data/make.py"), Path("data/targets.py")):
             assert not [text for text in said if text not in docstrings and make_words.search(text)], path
+
+
+def test_a_report_is_no_build_that_was_begun(tmp_path):
+    (tmp_path / ".clean").mkdir()
+    with pytest.raises(ShardFault, match="unfinished"):
+        _check_begun(tmp_path, {})
+    (tmp_path / "report.json").touch()           # its cleaned images wait for the build
+    _check_begun(tmp_path, {})
+    (tmp_path / "train-00000.h5").touch()
+    with pytest.raises(ShardFault, match="unfinished"):
+        _check_begun(tmp_path, {})

@@ -134,3 +134,18 @@ def test_ink_is_told_from_photographs():
     waves = [np.clip(127 + 90 * np.sin((x * f + y) / 9) + np.random.default_rng(f).normal(0, 12, x.shape), 0, 255)
              for f in range(1, 6)]
     assert all(two_tone(wave.astype(np.uint8)[..., None]) < TWO_TONE for wave in waves)
+
+
+def test_faint_ink_is_neither_hollow_nor_split():
+    for name in ("o", "E", "i", "÷", "."):
+        for contrast in (40, 60):
+            _, cover, _ = page(np.random.default_rng(4), name, 30, 0.5)
+            image = np.rint(230 - contrast * cover).astype(np.uint8)[..., None]
+            mask = clean_page(image, Clean(polarity="dark", **LETTERS), Common("dark"))[1].mask
+            assert parts(mask, 0) == PARTS[name], (name, contrast)
+            assert (mask[cover > 0.9] == 255).mean() > 0.99, (name, contrast)
+
+
+def test_a_picture_of_one_colour_is_blank():
+    with pytest.raises(BadPicture, match="every pixel is the same"):
+        clean_page(np.full((20, 30, 3), (9, 9, 200), np.uint8), Clean(channels=3), Common("keep"))

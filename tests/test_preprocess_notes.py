@@ -35,6 +35,10 @@ def test_a_set_that_looks_the_other_way_is_refused(ink, refused, augment, tmp_pa
     seen = augment(tmp_path / "ink", *DUST, "--preview", tmp_path / "sheet.png")
     assert seen.code == 0
     assert "a build would stop: " in seen.out
+    seen = augment(tmp_path / "ink", *DUST, "--report", out=tmp_path / "report")
+    assert seen.code == 0
+    assert "a build would stop: " in seen.out
+    assert "suspect:" not in seen.out                 # what holds for all makes none a suspect
     assert augment(tmp_path / "ink", *DUST, "--set", "source.max_opposite=1").code == 0
     assert augment(tmp_path / "ink", *DUST, "--set", "clean.polarity=light", out=tmp_path / "light").code == 0
 
@@ -59,9 +63,9 @@ def test_a_mixed_set_is_judged_picture_by_picture(ink, augment, tmp_path):
 
 def test_pictures_cut_to_their_ink_are_the_sets_nature(ink, augment, tmp_path):
     ran = augment(ink(8, 0, margin=0), *DUST)
-    assert "the ink of 16 images reaches three or four edges" in ran.out
+    assert "16 of 16 images are cropped so tightly that the ink touches three or four edges" in ran.out
     report = json.loads((tmp_path / "shards" / "report.json").read_text())
-    assert not [s for s in report["suspects"] if "region" in s["why"] or "mostly" in s["why"] or "cut" in s["why"]]
+    assert not [s for s in report["suspects"] if "cropped" in s["why"] or "mostly" in s["why"]]
 
 
 def test_lost_parts_are_named_and_drawn(ink, augment, tmp_path):

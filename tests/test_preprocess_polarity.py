@@ -36,21 +36,44 @@ def test_characters_are_judged_tight_or_not():
     assert np.mean(clear_wrong) <= 0.05
 
 
+TIGHT = ("--set", "clean.specks=0.5", "--set", "split.val=1", "--set", "split.test=1", "--set")
+
+
 def rows(*votes):
     return [SimpleNamespace(dark_ink=vote, tones=(20, 230), levels=()) for vote in votes]
 
 
 def test_the_set_decides(tables):
-    auto = make_recipe(tables(clean={"polarity": "auto"}))
-    assert decide(auto, rows(8, 5, -1, -2, 7)).polarity == "dark"        # the unsure are carried along
-    assert decide(auto, rows(-8, -5, 1, 2, -7)).polarity == "light"
-    assert decide(auto, rows(*[8] * 30, -9, -9)).polarity == "dark"
-    assert decide(auto, rows(*[8] * 20, *[-9] * 9)).polarity == "each"    # truly mixed
-    assert decide(auto, rows(-1, 0.5, 0.4)).polarity == "light"
-    assert decide(make_recipe(tables(clean={"polarity": "light"})), rows(9, 9)).polarity == "light"
+    def decided(*votes, labels=None, polarity="auto"):
+        recipe = make_recipe(tables(clean={"polarity": polarity}))
+        return decide(recipe, rows(*votes), labels or [0] * len(votes)).polarity
+    assert decided(8, 5, -1, -2, 7) == "dark"                            # the unsure are carried along
+    assert decided(-8, -5, 1, 2, -7) == "light"
+    assert decided(*[8] * 30, -9, -9) == "dark"
+    assert decided(*[8] * 20, *[-9] * 9) == "each"                        # truly mixed
+    assert decided(*[8] * 20, *[-9] * 9, labels=[0] * 20 + [1] * 9) == "dark"    # a class whose shape fools the vote
+    assert decided(-1, 0.5, 0.4) == "light"
+    assert decided(9, 9, polarity="light") == "light"
     assert other_way("dark", rows(8, -9, -1)) == [1]
     assert other_way("light", rows(8, -9, -1)) == [0]
     assert other_way("each", rows(8, -9)) == []
+
+
+def test_a_tight_set_with_shapes_that_fool_the_vote_is_decided_by_the_others(tmp_path, augment):
+    for dark, right, wrong in ((True, "dark", "light"), (False, "light", "dark")):
+        rng, images = np.random.default_rng(3), tmp_path / right
+        for label in ("E", "i", "=", "o", "j"):
+            for number in range(5):
+                save(images / label / f"{number}.png", page(rng, label, 9, 0, dark=dark)[0])
+
+        def build(polarity, images=images, right=right):
+            return augment(images, *TIGHT, f"clean.polarity={polarity}", out=tmp_path / f"{right}-{polarity}")
+        assert build("auto").code == build(right).code == 0
+        index = json.loads((tmp_path / f"{right}-auto" / "dataset.json").read_text())
+        assert index["common"]["polarity"] == right
+        refused = build(wrong)
+        assert refused.code == 2, refused
+        assert f"--set clean.polarity={right}" in refused.err
 
 
 def test_a_full_stop_cut_to_its_ink_is_kept_and_a_black_page_is_not(tmp_path, augment):
