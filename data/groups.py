@@ -78,7 +78,7 @@ def near_to_hold(images: Images, classes, asked: Split) -> tuple[list[int | None
     if crowds:
         alike = sum((of[n] for n in crowds), Counter())
         names = [f"'{classes[label]}' ({count} of {total[label]})" for label, count in alike.most_common()]
-        lines.append("images that look alike are not held together where they are too many beside their class: "
+        lines.append("too many images look alike to keep them in one part of the split: "
                      + listed(names) + "; split.groups can say which belong together")
     count = sum(n is not None for n in near)
     if count:

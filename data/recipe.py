@@ -54,7 +54,7 @@ def read_recipe(name, assignments=()) -> Recipe:
     except OSError as error:
         tried = ", ".join(map(str, candidates(path)[1:]))
         raise RecipeFault(path, (error.strerror or "cannot be read") + (f", nor is there {tried}" if tried else ""),
-                          f"name a recipe, such as {RECIPES}/sample.toml") from None
+                          _other_recipes(path)) from None
     except (ValueError, RecursionError) as error:      # what tomllib, json and utf-8 raise
         raise RecipeFault(path, f"is not a recipe ({error})", "see recipes/sample.toml") from None
     if isinstance(tables, dict):
@@ -62,6 +62,12 @@ def read_recipe(name, assignments=()) -> Recipe:
     recipe = make_recipe(tables, str(path), name=path.stem)
     check_network(recipe.model.name, recipe.model.args, f"{path} [model]")
     return recipe
+
+
+def _other_recipes(path) -> str:
+    """The cure where there is no such recipe: the nearest name of those that there are."""
+    names = sorted(file.stem for file in RECIPES.glob("*.toml"))
+    return nearest(path.stem, names) if names else f"name a recipe, such as {RECIPES}/sample.toml"
 
 
 def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Recipe:

@@ -33,7 +33,7 @@ def _shares_off(images: Images, splits, classes, asked: Split) -> list[str]:
             count = want if isinstance(want, int) else want * total
             held = int(np.sum(cut[labels == c] == part))
             if count and not count / 2 <= held <= max(2 * count, 1):
-                off.append((abs(held - count) / count, f"{part} has {held} of {total} images of '{classes[c]}', "
-                            f"where {round(count, 1)} were asked for"))
+                off.append((abs(held - count) / count, f"{part} gets {held} of {total} images of '{classes[c]}' "
+                            f"instead of {round(count, 1)}"))
     worst = [words for _, words in sorted(off, key=lambda one: (-one[0], one[1]))]
-    return ["groups are large beside the parts: " + listed(worst, 3)] if off else []
+    return ["groups are kept whole, so " + listed(worst, 3)] if off else []
