@@ -131,7 +131,7 @@ def test_a_class_of_pictures_that_all_look_alike_is_cut_all_the_same_and_told():
 def test_remarks_name_groups_across_official_parts_and_shares_that_groups_push_away():
     one = images([None] * 40, groups=[f"w{i % 3}" for i in range(40)])
     splits = split_sources(one, ("a", "b"), Split(), 0)
-    assert any("'a'" in line and "asked for" in line for line in remarks_on_split(one, splits, ("a", "b"), Split()))
+    assert any("'a'" in line and "kept whole" in line for line in remarks_on_split(one, splits, ("a", "b"), Split()))
     official = ["train", "test"] * 20
     two = images([None] * 40, groups=["w"] * 3 + [None] * 37, official=official)
     splits = split_sources(two, ("a", "b"), Split(), 0)
