@@ -26,11 +26,17 @@ def level_ground(image: np.ndarray, dark: bool) -> tuple[np.ndarray, float]:
 
     The ground is one tone, or a smooth surface where light falls unevenly (vignette, shadow from one side). Light
     multiplies what it falls on, so it is divided out. dark: the ink came dark on light, and was inverted since.
+    A channel in which coloured ink is below its coloured paper is turned round.
     """
     planes = []
+    grey = np.ascontiguousarray(grey_of(image))
+    bare = np.abs(grey - find_ground(grey)) <= _NEAR if image.shape[2] > 1 else None
     for channel in range(image.shape[2]):
         plane = np.ascontiguousarray(image[:, :, channel])
         ground = find_ground(plane)
+        if bare is not None and bare.any() and np.median((plane - ground)[bare]) > 3 * _NEAR:
+            plane = 255 - plane
+            ground = find_ground(plane)
         if ground.size == 1:
             tones = np.arange(256, dtype=np.float32)
             planes.append(cv2.LUT(plane, _above(tones, ground.item())))

@@ -45,7 +45,8 @@ def find_ink(image: np.ndarray, window: float, offset: float, grain: float = 0.0
     image uint8 (H, W, C) with its ground at 0, which goes on around it. The window grows where strokes are so broad
     that a narrower one would see nothing but ink, and the offset shrinks where ink is faint.
     """
-    grey = np.ascontiguousarray(grey_of(image))
+    # ink of any colour counts: blue alone is a ninth of a grey
+    grey = np.ascontiguousarray(image[:, :, 0] if image.shape[2] == 1 else image.max(axis=2))
     offset = max(offset, GRAIN * grain)
     strong = histogram(grey)
     strong[:int(offset) + 1] = 0

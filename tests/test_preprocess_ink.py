@@ -149,3 +149,17 @@ def test_faint_ink_is_neither_hollow_nor_split():
 def test_a_picture_of_one_colour_is_blank():
     with pytest.raises(BadPicture, match="every pixel is the same"):
         clean_page(np.full((20, 30, 3), (9, 9, 200), np.uint8), Clean(channels=3), Common("keep"))
+
+
+@pytest.mark.parametrize(("ink", "paper"), [
+    ((200, 60, 60), (120, 180, 250)), ((30, 60, 180), (240, 235, 150)), ((220, 60, 50), (130, 170, 220)),
+    ((230, 140, 30), (250, 250, 250)), ((20, 20, 20), (180, 220, 170)), ((30, 60, 200), (200, 60, 60))], ids=str)
+def test_coloured_ink_on_coloured_paper(ink, paper):
+    for name in ("i", "o", "÷"):
+        _, cover, _ = page(np.random.default_rng(6), name, 9, 1)
+        colours = np.array(paper) + (np.array(ink, float) - paper) * cover[..., None]
+        image = np.rint(colours + np.random.default_rng(7).normal(0, 2, colours.shape)).clip(0, 255).astype(np.uint8)
+        cleaned, found = clean_page(image, Clean(channels=3, polarity="dark", **LETTERS), Common("dark"))
+        assert parts(found.mask, 0) == PARTS[name], name
+        assert (found.mask[cover > 0.9] == 255).all(), name
+        assert cleaned[cover == 0].mean() < 12, name
