@@ -17,6 +17,7 @@ from preprocess.decide import Common, decide
 from preprocess.decode import BadPicture
 from preprocess.draw import picture
 from preprocess.notes import polarity_fault
+from preprocess.ranges import range_notes
 from preprocess.scratch import load
 from preprocess.survey import sample
 
@@ -34,6 +35,8 @@ def contact_sheet(recipe: Recipe, data, path) -> None:
         reader = source.reader(Path(scratch))
         facts = sample(recipe, source, reader)
         common = decide(recipe, facts.values(), source.labels[list(facts)])
+        for line in range_notes(recipe, facts.values(), common.ranges):
+            print(line)
         if fault := polarity_fault(recipe, source, facts):
             print(f"a build would stop: {fault}")
         rows = []
