@@ -92,7 +92,7 @@ def draw_suspects(index: dict, found: list[dict], source: Source, path: Path) ->
             left = place % columns * wide + _GAP
             top = _HEAD + place // columns * high
             pen.text((left, top + 4), readable(suspect["path"])[-60:], "black", font)
-            pen.text((left, top + 22), suspect["why"][:66], "#a00000", font)
+            pen.text((left, top + 22), suspect["why"][:66].replace("×", " x "), "#a00000", font)     # the font lacks ×
             for x, image in enumerate(_views(reader, rows[suspect["path"]], suspect["path"], recipe, common)):
                 picture = Image.fromarray(image)
                 picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
