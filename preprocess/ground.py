@@ -24,9 +24,9 @@ _GAIN = 0.01                 # a surface must explain so much more of the pictur
 def level_ground(image: np.ndarray, dark: bool) -> tuple[np.ndarray, float]:
     """(the picture with its ground at 0 and full brightness at 255, uint8 as before; deviation of its grain, levels).
 
-    The ground is one tone, or a smooth surface where light falls unevenly (vignette, shadow from one side). Light
-    multiplies what it falls on, so it is divided out. dark: the ink came dark on light, and was inverted since.
-    A channel in which coloured ink is below its coloured paper is turned round.
+    The ground is one tone, or a smooth surface where light falls unevenly (vignette, shadow from one side), which is
+    removed by division. dark: the picture was dark ink on light, and has been inverted. A channel in which coloured
+    ink is below its coloured paper is inverted too.
     """
     planes = []
     grey = np.ascontiguousarray(grey_of(image))
@@ -94,6 +94,9 @@ def _is_flat(plane: np.ndarray, tone: float, highest: int) -> bool:
 def _modes(plane: np.ndarray) -> tuple[float, float | None, int]:
     """The commonest tone on either side of Otsu's threshold, and the threshold; the upper tone is None where no edge
     parts the two, so that both are ground in uneven light."""
+    lowest = int(plane.min())
+    if lowest == plane.max():
+        return float(lowest), None, lowest
     split, above = cv2.threshold(plane, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     counts = cv2.blur(histogram(plane)[None], (5, 1), borderType=cv2.BORDER_CONSTANT)[0]
     split = int(split) + 1

@@ -146,6 +146,15 @@ def test_faint_ink_is_neither_hollow_nor_split():
             assert (mask[cover > 0.9] == 255).mean() > 0.99, (name, contrast)
 
 
+def test_a_channel_of_one_tone_is_all_ground():
+    image = np.full((40, 30, 3), (250, 128, 255), np.uint8)
+    image[10:20, 8:12, 0] = 20
+    level, _ = level_ground(255 - image, dark=True)
+    assert level[..., 1:].max() == 0
+    assert (level[..., 0] > 0).sum() == 40
+    assert parts(clean_page(image, Clean(channels=3, polarity="dark", **LETTERS), Common("dark"))[1].mask, 0) == 1
+
+
 def test_a_picture_of_one_colour_is_blank():
     with pytest.raises(BadPicture, match="every pixel is the same"):
         clean_page(np.full((20, 30, 3), (9, 9, 200), np.uint8), Clean(channels=3), Common("keep"))
