@@ -98,7 +98,8 @@ def _modes(plane: np.ndarray) -> tuple[float, float | None, int]:
     if lowest == plane.max():
         return float(lowest), None, lowest
     split, above = cv2.threshold(plane, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    counts = cv2.blur(histogram(plane)[None], (5, 1), borderType=cv2.BORDER_CONSTANT)[0]
+    counts = histogram(plane)
+    counts = 0.001 * counts + cv2.blur(counts[None], (5, 1), borderType=cv2.BORDER_CONSTANT)[0]     # the peak itself
     split = int(split) + 1
     lower, upper = float(counts[:split].argmax()), float(split + counts[split:].argmax())
     steps = np.concatenate([np.abs(np.diff(plane.astype(np.int16), axis=axis))[np.diff(above, axis=axis) != 0]
