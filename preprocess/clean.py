@@ -100,7 +100,7 @@ def smooth(image: np.ndarray, diameter: int, sigma: float) -> np.ndarray:
     """Bilateral filter (Tomasi and Manduchi, 1998): paper grain goes, pen edges stay. On a faint picture fewer levels
     count as alike than `sigma`, or ink would run into the paper between two of its parts."""
     counts = histogram(np.ascontiguousarray(grey_of(image)))
-    sigma = min(sigma, max(1.0, (percentile(counts, 99) - percentile(counts, 1)) / 4))
+    sigma = min(sigma, max(1.0, (percentile(counts, 99) - percentile(counts, 1)) / 2.8))
     return cv2.bilateralFilter(image, diameter, sigma, sigma).reshape(image.shape)
 
 
