@@ -1,10 +1,12 @@
 """Tasks over worker processes, with a bar; ctrl-C and a worker that the system ended are one line each."""
 
 import signal
+import sys
 import warnings
 from multiprocessing import resource_tracker
 
 import joblib
+from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
@@ -34,12 +36,23 @@ def run_all(tasks, workers: int, weights: list[int], verb: str, unit: str) -> li
 def _deaf(pool, calls):
     """The pool's results. Its workers never hear ctrl-C, which each would answer with a traceback: this
     process hears it and ends them. (A blocked signal stays blocked in the processes that are started.)"""
-    resource_tracker.ensure_running()        # else it is started on the way, and unblocks the signal for all
+    _start_trackers()                        # else one is started on the way, and unblocks the signal for all
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return pool(calls)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_trackers():
+    """Start the two processes that outlive this one and remove the semaphores that an interrupt left behind.
+    They would warn about each on standard error, where our one line stands."""
+    sys.warnoptions.append(quiet := "ignore:resource_tracker:UserWarning")     # handed on to what is started
+    try:
+        resource_tracker.ensure_running()
+        loky_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove(quiet)
 
 
 def _numbered(i, function, arguments):
