@@ -16,11 +16,11 @@ from PIL import Image
 
 from benchmarks.augmenting_build import breakdown, growing, ours, size, tell, with_draw, workers
 from benchmarks.augmenting_peer import peer
-from data.command import parser, run
-from data.recipe import read_recipe
-from preprocess.chance import chances
-from preprocess.clean import clean
-from preprocess.draw import draw, picture
+from tenfold.data.command import parser, run
+from tenfold.data.recipe import read_recipe
+from tenfold.preprocess.clean.steps import clean
+from tenfold.preprocess.draw.random_views import chances
+from tenfold.preprocess.draw.render import draw, picture
 
 PAGES = 20                   # of the folder, evenly spread
 PARTS = ["versus", "peer", "breakdown", "growing", "workers"]

@@ -19,7 +19,7 @@ OPENCV = ("bilateralFilter", "adaptiveThreshold", "connectedComponentsWithStats"
 
 def ours(recipe, data, workers: int = 1, clock=time.perf_counter) -> tuple[float, float]:
     """(copies per second, seconds) of a whole build: decode, clean, draw, write."""
-    from preprocess.build import build
+    from tenfold.preprocess.build import build
     with tempfile.TemporaryDirectory(dir=".") as folder:
         start = clock()
         rows = build(recipe, data, folder, workers)["rows"]["train"]
@@ -57,8 +57,9 @@ def timers(calls, clock=time.perf_counter):
 
 def breakdown(recipe, data) -> None:
     """The share of a build's seconds spent in OpenCV, in Pillow, and in writing (and hashing) bytes."""
-    import preprocess.build as room
-    from preprocess import clean, scratch
+    import tenfold.preprocess.build as room
+    from tenfold.preprocess.clean import cache as scratch
+    from tenfold.preprocess.clean import steps as clean
     calls = [(cv2, name, "OpenCV") for name in OPENCV]
     calls += [(clean, "shrink", "Pillow"), (Image, "open", "Pillow"), (ImageFile.ImageFile, "load", "Pillow"),
               (room, "write_shard", "writing and hashing"), (scratch, "_write", "writing and hashing")]
@@ -75,7 +76,7 @@ def breakdown(recipe, data) -> None:
 
 def growing(recipe, data, repeats: int) -> None:
     """Processor time a copy, cleaning apart, and memory as the copies grow."""
-    import preprocess.build as room
+    import tenfold.preprocess.build as room
     ours(with_draw(recipe, copies=1), data)                     # whatever is imported late
     for copies in (7, 70, 700):
         asked, spent, rows = with_draw(recipe, copies=copies), [], 0

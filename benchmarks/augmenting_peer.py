@@ -24,9 +24,9 @@ def peer(recipe, pages, canvases, repeats: int) -> None:
     except ImportError:
         print(MISSING)
         return
-    from preprocess.chance import chances
-    from preprocess.clean import clean
-    from preprocess.draw import draw, picture
+    from tenfold.preprocess.clean.steps import clean
+    from tenfold.preprocess.draw.random_views import chances
+    from tenfold.preprocess.draw.render import draw, picture
     cv2.setNumThreads(1)
     for canvas in canvases:
         how = with_draw(recipe, canvas=tuple(canvas), broaden=0.0).draw

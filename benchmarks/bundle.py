@@ -12,8 +12,8 @@ import tarfile
 from pathlib import Path
 
 from benchmarks import rows
-from data.command import parser, run
-from data.errors import RecipeFault, ShardFault
+from tenfold.data.command import parser, run
+from tenfold.data.errors import RecipeFault, ShardFault
 
 AT_MOST = 60_000_000         # bytes, as much as is carried in one piece
 INDEX = "bundle.json"
@@ -21,9 +21,9 @@ INDEX = "bundle.json"
 
 def pack(args) -> dict:
     """args.recipes: "recipe.toml" or "recipe.toml=folder of its shards" (else shards/<name>)."""
-    from data.files import publish
-    from data.recipe import read_recipe
-    from data.shardset import open_set
+    from tenfold.data.files import publish
+    from tenfold.data.recipe import read_recipe
+    from tenfold.data.shardset import open_set
     found, sets = {}, {}
     for text in args.recipes:
         path, _, folder = text.partition("=")

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from benchmarks.rows import append
 from benchmarks.synthetic import rows_of, write_set
-from data.command import parser, run
-from data.errors import MachineFault
+from tenfold.data.command import parser, run
+from tenfold.data.errors import MachineFault
 
 BLOCK = 2 << 20              # bytes of a plain read
 
@@ -65,8 +65,8 @@ def seconds(body) -> float:
 
 
 def measure(args) -> dict:
-    from data.shardset import open_set
-    from train.device import keep_freed_memory
+    from tenfold.data.shardset import open_set
+    from tenfold.train.device import keep_freed_memory
     keep_freed_memory()
     image, label = rows_of(tuple(args.shape), args.megabytes)
     name, facts = "×".join(map(str, args.shape)), {}
@@ -82,8 +82,8 @@ def timed(shards, megabytes: float, repeats: int) -> dict:
     """{way: [MB/s, …]}"""
     import torch
 
-    from data.tables import Train
-    from train.batches import open_batches
+    from tenfold.data.tables import Train
+    from tenfold.train.batches import open_batches
     paths, epochs = [shards.folder / s["name"] for s in shards.index["shards"]], iter(range(10**9))
     made = {threads: open_batches(shards, "train", Train(engine="threads", workers=threads), 0,
                                   torch.device("cpu"), shuffle=True) for threads in (1, 2, 4, 8)}

@@ -17,8 +17,8 @@ from unittest import mock
 
 from benchmarks.cold import drop, seconds
 from benchmarks.rows import append
-from data.command import parser, run
-from data.recipe import read_recipe
+from tenfold.data.command import parser, run
+from tenfold.data.recipe import read_recipe
 
 KINDS = ("none", "lz4", "bitshuffle-lz4", "gzip", "lzf")
 DISKS = (100, 400, 1600)     # MB/s: a hard disk or network share, an old SSD, a newer one
@@ -27,7 +27,7 @@ DISKS = (100, 400, 1600)     # MB/s: a hard disk or network share, an old SSD, a
 @contextlib.contextmanager
 def disk_of(rate: int):
     """Reads of our threads take as long as on a disk of so many MB/s."""
-    from data.chunks import read_at
+    from tenfold.data.chunks import read_at
     one_at_a_time = threading.Lock()
 
     def slowly(file, at, left):
@@ -35,7 +35,7 @@ def disk_of(rate: int):
             end = time.perf_counter() + len(left) / rate / 1e6
             read_at(file, at, left)
             time.sleep(max(0.0, end - time.perf_counter()))
-    with mock.patch("data.chunks.read_at", slowly), mock.patch("train.batches.reading.read_at", slowly):
+    with mock.patch("tenfold.data.chunks.read_at", slowly), mock.patch("tenfold.train.batches.reading.read_at", slowly):
         yield
 
 
@@ -43,9 +43,9 @@ def repacked(shards, folder: Path, kind: str):
     """The same set, its shards packed another way; (set, seconds that writing took)."""
     import h5py
 
-    from data.schema import ATTRIBUTES, COLUMNS, IMAGE
-    from data.shard import write_shard
-    from data.shardset import open_set, write_index
+    from tenfold.data.schema import ATTRIBUTES, COLUMNS, IMAGE
+    from tenfold.data.shard import write_shard
+    from tenfold.data.shardset import open_set, write_index
     folder.mkdir()
     index, took = dict(shards.index, shards=[]), 0.0
     for one in shards.index["shards"]:
@@ -63,15 +63,15 @@ def repacked(shards, folder: Path, kind: str):
 def measure(args) -> dict:
     import torch
 
-    from preprocess.build import build
-    from train.batches import open_batches
-    from train.device import keep_freed_memory
+    from tenfold.preprocess.build import build
+    from tenfold.train.batches import open_batches
+    from tenfold.train.device import keep_freed_memory
     keep_freed_memory()
     recipe = read_recipe(args.recipe, args.set)
     plain = dataclasses.replace(recipe, shards=dataclasses.replace(recipe.shards, compression="none"))
     how = dataclasses.replace(recipe.train, engine="threads", workers=2)
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        from data.shardset import open_set
+        from tenfold.data.shardset import open_set
         build(plain, args.data or recipe.source.data, Path(folder) / "drawn", workers=1)
         drawn, made, facts, rates = open_set(Path(folder) / "drawn"), {}, {}, {}
         for kind in KINDS:

@@ -9,8 +9,8 @@ import sys
 import time
 
 from benchmarks.rows import append, name_of
-from data.command import parser, run
-from data.tables import Augment, Train
+from tenfold.data.command import parser, run
+from tenfold.data.tables import Augment, Train
 
 SHAPES = ((128, 32, 32, 3), (512, 90, 90, 1))
 CHOICES = {"crop, flip": {"crop": 4, "flip": 0.5}, "rotation, translation, scale": {
@@ -24,11 +24,11 @@ CLASSES = 52
 def measure(args) -> dict:
     import torch
 
-    from train.augment import make_augment
-    from train.device import Normalise, choose_device, keep_freed_memory, synchronise
-    from train.models import build_model
-    from train.objective import make_objective
-    from train.optimizer import make_optimizer
+    from tenfold.train.augment.sample import make_augment
+    from tenfold.train.device import Normalise, choose_device, keep_freed_memory, synchronise
+    from tenfold.train.learn.loss import make_objective
+    from tenfold.train.learn.optimizer import make_optimizer
+    from tenfold.train.models import build_model
     device, rows = choose_device(args.device), []
     keep_freed_memory()
     for batch, height, width, channels in SHAPES:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.compare import road
 from benchmarks.rows import append
-from data.command import parser, run
+from tenfold.compare import road
+from tenfold.data.command import parser, run
 
 RECIPE = Path(__file__).parent.parent / "recipes/cifar10_finetune.toml"
 
@@ -35,7 +35,7 @@ def by_hand(args, seed: int, relu: bool = True) -> tuple[float, float]:
     import torch
     from torch.nn import functional as F
 
-    from data.vision import torchvision
+    from tenfold.data.vision import torchvision
     start = time.perf_counter()
     arrays = np.load(args.data)
     arrays_x, arrays_y = arrays["x"], arrays["y"]

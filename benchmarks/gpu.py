@@ -17,8 +17,8 @@ from pathlib import Path
 
 from benchmarks import rows
 from benchmarks.bundle import unpack
-from data.command import parser, run
-from data.errors import TrainingFault
+from tenfold.data.command import parser, run
+from tenfold.data.errors import TrainingFault
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("train", "loop", "load", "startup")
@@ -63,7 +63,7 @@ class Session:
 
 def train(session: Session, bundle: dict, where: str) -> dict:
     """Each recipe for real, with what --set says, and its score."""
-    from data.recipe import parse_duration, read_recipe
+    from tenfold.data.recipe import parse_duration, read_recipe
     facts, until = {}, time.monotonic() + session.args.train_share * session.left()
     for number, (name, (recipe, shards, settings)) in enumerate(bundle.items()):
         sets = [word for setting in (*settings, *session.args.set) for word in ("--set", setting)]
@@ -102,7 +102,7 @@ def loop(session: Session, bundle: dict, where: str) -> dict:
 
 def load(session: Session, bundle: dict, where: str) -> dict | None:
     """Loader settings on the largest set of the bundle."""
-    from data.shardset import read_index
+    from tenfold.data.shardset import read_index
     shards = max((shards for _, shards, _ in bundle.values()), key=lambda s: read_index(s)["rows"]["train"])
     quick = QUICK["load"] if session.args.quick else ("--budget", f"{max(1, min(60, session.left() - 45)):.0f}s")
     found = session.command("load", "train.bench", "--shards", shards, *quick)
@@ -120,8 +120,8 @@ def startup(session: Session, bundle: dict, where: str) -> dict | None:
 
 
 def measure(args) -> dict:
-    from data.files import make_folder
-    from data.recipe import parse_duration
+    from tenfold.data.files import make_folder
+    from tenfold.data.recipe import parse_duration
     args.seconds = parse_duration(args.budget)
     session = Session(args, make_folder(args.out).resolve())
     rows.TABLE = session.rows
@@ -138,7 +138,7 @@ def every_part(session: Session, bundle: dict, packed: str) -> dict:
     """The parts that are asked for, as long as there is time. packed: the bundle's commit."""
     import torch
 
-    from train.device import choose_device
+    from tenfold.train.device import choose_device
     device = choose_device(session.args.device)
     session.kind, where = device.type, rows.name_of(device)
     os.environ.setdefault("TENFOLD_COMMIT", packed)      # for a copy without its history

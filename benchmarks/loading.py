@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.rows import append
 from benchmarks.synthetic import SHAPES, rows_of, write_files, write_set
-from data.command import parser, run
+from tenfold.data.command import parser, run
 
 BATCH = 256
 FILES = 4000                 # that the DataLoader decodes: 400 MB of small ones would be half a million
@@ -93,9 +93,9 @@ def contenders(folder: Path, image, label) -> dict:
     import torch
     from torch.utils.data import DataLoader
 
-    from data.shardset import open_set
-    from data.tables import Train
-    from train.batches import open_batches
+    from tenfold.data.shardset import open_set
+    from tenfold.data.tables import Train
+    from tenfold.train.batches import open_batches
     shards, rows = open_set(write_set(folder / "shards", image, label)), len(label)
     np.save(folder / "image.npy", image)
     with h5py.File(folder / "all.h5", "w") as f:
@@ -147,7 +147,7 @@ def copied(image) -> float:
 
 
 def measure(args) -> dict:
-    from train.device import keep_freed_memory
+    from tenfold.train.device import keep_freed_memory
     keep_freed_memory()                          # as a training run does; it helps all that are in this process
     facts = {}
     for shape in SHAPES:

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.loading import BATCH, ByBlock, PerItem, Sampler
 from benchmarks.synthetic import write_files, write_set
-from data.vision import torchvision
+from tenfold.data.vision import torchvision
 
 FILES = 10_000               # rows that are also kept as one file each; a hundred thousand say nothing more
 
@@ -35,10 +35,10 @@ def prepare(folder: Path, image, label) -> None:
 def ours(folder, image, label, engine):
     import torch
 
-    from data.shardset import open_set
-    from data.tables import Train
-    from train.batches import open_batches
-    from train.device import keep_freed_memory
+    from tenfold.data.shardset import open_set
+    from tenfold.data.tables import Train
+    from tenfold.train.batches import open_batches
+    from tenfold.train.device import keep_freed_memory
     keep_freed_memory()                          # as a training run does
 
     def opened(workers):

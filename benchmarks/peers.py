@@ -19,7 +19,7 @@ from benchmarks.loading import BATCH, copied, rate, tell
 from benchmarks.peer_loaders import FILES, prepare
 from benchmarks.peer_pipelines import BLOCKS, OURS, PEERS
 from benchmarks.synthetic import SHAPES, rows_of
-from data.command import parser, run
+from tenfold.data.command import parser, run
 
 MEGABYTES = (40, 120, 300)   # 53,000, 15,000, 2,000 rows: seconds for an epoch of the slow, eight batches at least
 ARRAYS = ("image.npy", "label.npy")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.rows import TABLE
-from data.command import parser, run
+from tenfold.data.command import parser, run
 
 DOCS = Path(__file__).parent.parent / "docs"
 PICTURES = {"loading.png": "loading ", "peers.png": "peers ", "augmenting.png": "augmenting, copies/s on a core"}

@@ -23,10 +23,10 @@ def rows_of(shape, megabytes: int, seed: int = 0):
 
 def write_set(folder, image, label, compression: str = "none", megabytes: int = 64) -> Path:
     """Training shards of so many MB and their dataset.json."""
-    from data.recipe import make_recipe, recipe_tables
-    from data.schema import SCHEMA, shard_name
-    from data.shard import write_shard
-    from data.shardset import write_index
+    from tenfold.data.recipe import make_recipe, recipe_tables
+    from tenfold.data.schema import SCHEMA, shard_name
+    from tenfold.data.shard import write_shard
+    from tenfold.data.shardset import write_index
     folder, shards = Path(folder), []
     folder.mkdir(parents=True)
     rows, channels = (megabytes << 20) // image[0].nbytes, image.shape[3]

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import rows
-from data.command import parser, run
-from data.errors import RecipeFault
+from tenfold.data.command import parser, run
+from tenfold.data.errors import RecipeFault
 
 ROOT = Path(__file__).resolve().parent.parent
 CANVAS, CLASSES = (90, 90), 52
@@ -34,10 +34,10 @@ PEAKS = {"H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "H200": 989e12
 
 def make_set(folder: Path, args):
     """A set of random rows, as `make augment` would leave it."""
-    from data.recipe import make_recipe, recipe_tables
-    from data.schema import SCHEMA
-    from data.shard import write_shard
-    from data.shardset import open_set, write_index
+    from tenfold.data.recipe import make_recipe, recipe_tables
+    from tenfold.data.schema import SCHEMA
+    from tenfold.data.shard import write_shard
+    from tenfold.data.shardset import open_set, write_index
     recipe = make_recipe({"name": "bench", "draw": {"canvas": list(CANVAS), "copies": 1}, "model": {"name": args.model},
                           "train": {"batch": args.batch, "schedule": "constant", "warmup": 0.0, "epochs": 10**6,
                                     "engine": args.engine}})
@@ -56,8 +56,8 @@ def make_set(folder: Path, args):
 
 def begun(shards, recipe, device, mode: str):
     """A run that is about to take its first step, for ever."""
-    from train.clock import Clock
-    from train.loop import Run
+    from tenfold.train.run.clock import Clock
+    from tenfold.train.run.loop import Run
     how = dataclasses.replace(recipe.train, compile=mode)
     made = Run(shards, dataclasses.replace(recipe, train=how), shards.folder, device, Clock(1e9, time.monotonic()))
     made.clock.begin()
@@ -68,7 +68,7 @@ def ours(shards, recipe, device, mode: str):
     """(an epoch of our own loop, its run)."""
     from tqdm import tqdm
 
-    from train.objective import compiled
+    from tenfold.train.learn.loss import compiled
     made, bar = begun(shards, recipe, device, mode), tqdm(disable=True)
     made.objective = compiled(made, shards.row_shape)
 
@@ -83,7 +83,7 @@ def by_hand(shards, recipe, device, mode: str, x, y):
     import torch
     from torch.nn import functional as F
 
-    from train.device import computes_in_bfloat16
+    from tenfold.train.device import computes_in_bfloat16
     made, batch = begun(shards, recipe, device, mode), recipe.train.batch
     low = computes_in_bfloat16(device, recipe.train.precision)
 
@@ -104,7 +104,7 @@ def by_hand(shards, recipe, device, mode: str, x, y):
 
 def rate(epoch, images: int, device) -> tuple[float, float]:
     """(images/s, images in a second of this process's own CPU time) of whole epochs."""
-    from train.device import synchronise
+    from tenfold.train.device import synchronise
     done, start, cpu = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() - start < AT_LEAST:
         epoch()
@@ -126,7 +126,7 @@ def time_loop(args, folder: Path) -> dict:
     """images/s, ratio, share of waiting and of the device's peak, for each mode of torch.compile."""
     import torch
 
-    from train.device import choose_device
+    from tenfold.train.device import choose_device
     device = choose_device(args.device)
     args.steps = args.steps or (8 if device.type == "cpu" else 64)
     shards, recipe, image, label = make_set(folder / "set", args)

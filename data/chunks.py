@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.errors import MachineFault
+from tenfold.data.errors import MachineFault
 
 DEFLATE, BLOSC = 1, 32001    # HDF5's numbers for the filters of gzip and of Blosc
 # What lies within Blosc's frame: codec, its level, whether bits are shuffled. Unpacking does not depend on the

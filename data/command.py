@@ -8,9 +8,10 @@ import signal
 import sys
 import threading
 import traceback
+from pathlib import Path
 
-from data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
-from data.targets import TARGETS, UNDER_MAKE, as_typed
+from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
+from tenfold.data.targets import TARGETS, UNDER_MAKE, as_typed
 
 
 class Parser(argparse.ArgumentParser):
@@ -70,6 +71,15 @@ def run(body, args) -> int:
         traceback.print_exc()
         print("this is a fault of Tenfold's, not yours", file=sys.stderr)
         return EXIT_OURS
+
+
+def module_command(module: str, *arguments) -> dict:
+    """The `args` and `env` of a subprocess that runs `python -m tenfold.<module>`, whatever folder it starts in."""
+    import tenfold
+    root = Path(tenfold.__file__).resolve().parents[1]
+    path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
+    return {"args": [sys.executable, "-m", f"tenfold.{module}", *map(str, arguments)],
+            "env": os.environ | {"PYTHONPATH": path}}
 
 
 def readable(name: str) -> str:

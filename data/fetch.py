@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from data.command import parser, run
-from data.files import make_folder, publish
-from data.public import SETS, Part, read_set
+from tenfold.data.command import parser, run
+from tenfold.data.files import make_folder, publish
+from tenfold.data.public import SETS, Part, read_set
 
 SLICE = 4096                 # pictures that are set right and written at a time: no second copy of a large set
 

@@ -5,7 +5,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from data.errors import MachineFault, machine_fault
+from tenfold.data.errors import MachineFault, machine_fault
 
 TEMPORARY = ".part-"     # leftovers of a killed build; swept by the next one
 

@@ -3,9 +3,9 @@
 import zipfile
 from shlex import quote
 
-from data.errors import ShardFault
-from data.recipe import digest_of
-from data.source import Source, open_source
+from tenfold.data.errors import ShardFault
+from tenfold.data.recipe import digest_of
+from tenfold.data.sources.opening import Source, open_source
 
 
 def image_set(source: Source) -> dict:

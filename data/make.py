@@ -12,10 +12,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.errors import EXIT_USER, ShardFault, UserFault
-from data.find import find_recipe
-from data.schema import INDEX
-from data.targets import FLAGS, LISTS, PATHS, TARGETS, UNDER_MAKE, words
+from tenfold.data.errors import EXIT_USER, ShardFault, UserFault
+from tenfold.data.find import find_recipe
+from tenfold.data.schema import INDEX
+from tenfold.data.targets import FLAGS, LISTS, PATHS, TARGETS, UNDER_MAKE, words
 
 SAMPLE = "datasets/sample.npz"
 MADE = ("shards: shards/sample   run: runs/sample   model: best.pth   "
@@ -142,7 +142,7 @@ def _wants_sample(values: dict) -> bool:
     """Whether the recipe's images are the embedded sample, which is not there yet."""
     if values.get("DATA") or Path(SAMPLE).exists():
         return False
-    from data.recipe import read_recipe
+    from tenfold.data.recipe import read_recipe
     with contextlib.suppress(UserFault):         # the command will say what is wrong with the recipe
         return read_recipe(values["RECIPE"], values.get("SET", "").split()).source.data == SAMPLE
     return False

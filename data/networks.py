@@ -8,8 +8,8 @@ import importlib.util
 import re
 from pathlib import Path
 
-from data.errors import RecipeFault
-from data.settings import converted, nearest
+from tenfold.data.errors import RecipeFault
+from tenfold.data.settings import converted, nearest
 
 _HEAD = {"head_widths": tuple[int, ...], "dropout": float}
 _STEPS = {"widths": tuple[int, ...], "depth": int}

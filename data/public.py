@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import MachineFault, machine_fault
-from data.vision import torchvision
+from tenfold.data.errors import MachineFault, machine_fault
+from tenfold.data.vision import torchvision
 
 PATIENCE = 30                # seconds that a server may keep silent
 

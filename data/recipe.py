@@ -11,12 +11,12 @@ import re
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 
-from data.errors import RecipeFault
-from data.find import RECIPES, candidates, find_recipe
-from data.groups import check_groups
-from data.networks import check_network
-from data.settings import fill, nearest, override
-from data.tables import Augment, Clean, Draw, Model, Shards, Source, Split, Train
+from tenfold.data.errors import RecipeFault
+from tenfold.data.find import RECIPES, candidates, find_recipe
+from tenfold.data.networks import check_network
+from tenfold.data.settings import fill, nearest, override
+from tenfold.data.splits.groups import check_groups
+from tenfold.data.tables import Augment, Clean, Draw, Model, Shards, Source, Split, Train
 
 PIXELS_VERSION = 5   # raised when the same recipe comes to draw other pixels: old shards are remade
 

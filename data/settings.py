@@ -17,7 +17,7 @@ from dataclasses import MISSING, field, fields
 from types import UnionType
 from typing import Any, get_args, get_origin
 
-from data.errors import RecipeFault
+from tenfold.data.errors import RecipeFault
 
 
 def setting(default=MISSING, *, low=None, high=None, above=None, below=None, choices=None):

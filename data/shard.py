@@ -9,10 +9,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from data.chunks import BLOSC_KINDS, Chunks, known_chunks, read_chunks, write_packed
-from data.errors import ShardFault
-from data.files import publish
-from data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, SHARD_NAME, chunk_rows
+from tenfold.data.chunks import BLOSC_KINDS, Chunks, known_chunks, read_chunks, write_packed
+from tenfold.data.errors import ShardFault
+from tenfold.data.files import publish
+from tenfold.data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, SHARD_NAME, chunk_rows
 
 AGAIN = "run `python -m preprocess` again"    # the cure of a damaged file or set
 

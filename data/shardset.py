@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import ShardFault, UserFault
-from data.files import publish
-from data.recipe import Recipe, make_recipe
-from data.schema import INDEX, SCHEMA, SHARD_NAME, SPLITS
-from data.shard import AGAIN, Shard, file_sha256, open_shard
+from tenfold.data.errors import ShardFault, UserFault
+from tenfold.data.files import publish
+from tenfold.data.recipe import Recipe, make_recipe
+from tenfold.data.schema import INDEX, SCHEMA, SHARD_NAME, SPLITS
+from tenfold.data.shard import AGAIN, Shard, file_sha256, open_shard
 
 _KINDS = {"classes": list, "canvas": list, "channels": int, "mean": list, "std": list, "recipe": dict,
           "sources": list, "digest": str, "shards": list, "rows": dict}      # of what must stand in dataset.json

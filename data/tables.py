@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass, field
 
-from data.settings import setting
+from tenfold.data.settings import setting
 
 
 @dataclass(frozen=True)

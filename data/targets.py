@@ -17,9 +17,9 @@ TARGETS = {
     "sweep": ("train.sweep", "--recipe=RECIPE --shards=SHARDS --out=OUT --grid=GRID --search=SEARCH --trials=TRIALS "
                              f"--pruner=PRUNER --budget=BUDGET --data=DATA --device=DEVICE {_SETS}"),
     "models": ("train.models", f"--recipe=RECIPE! --all=ALL {_SETS}"),
-    "folds": ("benchmarks.folds", "--recipe=RECIPE --data=DATA --folds=FOLDS --budget=BUDGET --tta=TTA "
+    "folds": ("tenfold.folds", "--recipe=RECIPE --data=DATA --folds=FOLDS --budget=BUDGET --tta=TTA "
                                   f"--resume=RESUME {_SETS}"),
-    "compare": ("benchmarks.compare", f"RECIPES --data=DATA --budget=BUDGET --tta=TTA --resume=RESUME {_SETS}"),
+    "compare": ("tenfold.compare", f"RECIPES --data=DATA --budget=BUDGET --tta=TTA --resume=RESUME {_SETS}"),
     "bundle": ("benchmarks.bundle", "BUNDLE RECIPES --set=SET"),
     "bench-augment": ("benchmarks.augmenting", f"--data=DATA {_SETS}"),
     "bench-load": ("benchmarks.loading", _SETS),

@@ -8,7 +8,7 @@ import functools
 import importlib.util
 from pathlib import Path
 
-from data.errors import MachineFault
+from tenfold.data.errors import MachineFault
 
 # Its import registers what these operators give without computing, compiled or not
 _SCHEMAS = ("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",

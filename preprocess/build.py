@@ -13,29 +13,29 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from data.chunks import check_package
-from data.classes import check_learnable
-from data.errors import ShardFault, SourceFault
-from data.files import make_folder, only_one, swept
-from data.groups import source_groups
-from data.identity import image_set
-from data.recipe import Recipe, digest_of, pixels_digest, recipe_tables
-from data.schema import INDEX, SCHEMA, SPLITS
-from data.shard import finished_shard, shard_names, write_shard
-from data.shardset import read_index, write_index
-from data.source import Source, open_source
-from data.split import duplicates, listed
-from preprocess.chance import PLAIN, chances
-from preprocess.draw import draw
-from preprocess.hold_out import Parts, hold_out
-from preprocess.look import HASH
-from preprocess.notes import notes, polarity_fault
-from preprocess.plan import ShardPlan, plan_shards
-from preprocess.pool import run_all
-from preprocess.ranges import with_ranges
-from preprocess.room import check_room, foresee, tell
-from preprocess.scratch import Part, part_size, reading_of
-from preprocess.survey import Survey, survey
+from tenfold.data.chunks import check_package
+from tenfold.data.errors import ShardFault, SourceFault
+from tenfold.data.files import make_folder, only_one, swept
+from tenfold.data.identity import image_set
+from tenfold.data.recipe import Recipe, digest_of, pixels_digest, recipe_tables
+from tenfold.data.schema import INDEX, SCHEMA, SPLITS
+from tenfold.data.shard import finished_shard, shard_names, write_shard
+from tenfold.data.shardset import read_index, write_index
+from tenfold.data.sources.class_checks import check_learnable
+from tenfold.data.sources.opening import Source, open_source
+from tenfold.data.splits.assign import duplicates, listed
+from tenfold.data.splits.groups import source_groups
+from tenfold.preprocess.clean.cache import Part, part_size, reading_of
+from tenfold.preprocess.draw.random_views import PLAIN, chances
+from tenfold.preprocess.draw.render import draw
+from tenfold.preprocess.plan import ShardPlan, plan_shards
+from tenfold.preprocess.pool import run_all
+from tenfold.preprocess.survey.cost import check_room, foresee, tell
+from tenfold.preprocess.survey.fingerprint import HASH
+from tenfold.preprocess.survey.hold_out import Parts, hold_out
+from tenfold.preprocess.survey.notes import notes, polarity_fault
+from tenfold.preprocess.survey.ranges import with_ranges
+from tenfold.preprocess.survey.survey import Survey, survey
 
 _TOGETHER = 512              # copies laid out at once
 

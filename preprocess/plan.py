@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.recipe import Recipe, digest_of, pixels_digest
-from data.schema import SCHEMA, SPLITS, shard_name
+from tenfold.data.recipe import Recipe, digest_of, pixels_digest
+from tenfold.data.schema import SCHEMA, SPLITS, shard_name
 
 
 @dataclass(frozen=True)

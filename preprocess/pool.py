@@ -10,7 +10,7 @@ from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from data.errors import MachineFault
+from tenfold.data.errors import MachineFault
 
 
 def run_all(tasks, workers: int, weights: list[int], verb: str, unit: str) -> list:

@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from data.errors import SourceFault
-from data.files import make_folder, publish
-from data.formats import DECODED
-from data.recipe import Recipe
-from data.source import Source, open_source
-from preprocess.chance import PLAIN, chance
-from preprocess.clean import clean_page, cut_out
-from preprocess.decide import Common, decide
-from preprocess.decode import BadPicture
-from preprocess.draw import picture
-from preprocess.notes import polarity_fault
-from preprocess.ranges import range_notes
-from preprocess.scratch import load
-from preprocess.survey import sample
+from tenfold.data.errors import SourceFault
+from tenfold.data.files import make_folder, publish
+from tenfold.data.recipe import Recipe
+from tenfold.data.sources.formats import DECODED
+from tenfold.data.sources.opening import Source, open_source
+from tenfold.preprocess.clean.cache import load
+from tenfold.preprocess.clean.steps import clean_page, cut_out
+from tenfold.preprocess.decode import BadPicture
+from tenfold.preprocess.draw.random_views import PLAIN, chance
+from tenfold.preprocess.draw.render import picture
+from tenfold.preprocess.survey.decisions import Common, decide
+from tenfold.preprocess.survey.notes import polarity_fault
+from tenfold.preprocess.survey.ranges import range_notes
+from tenfold.preprocess.survey.survey import sample
 
 COPIES = 8                   # in a row
 CLASSES = 12                 # rows, at most

@@ -5,11 +5,11 @@ import statistics
 import warnings
 from pathlib import Path
 
-from data.command import readable
-from data.files import publish
-from data.schema import SPLITS
-from data.source import Source
-from preprocess.suspects import SHEET, draw_suspects, suspects
+from tenfold.data.command import readable
+from tenfold.data.files import publish
+from tenfold.data.schema import SPLITS
+from tenfold.data.sources.opening import Source
+from tenfold.preprocess.survey.suspects import SHEET, draw_suspects, suspects
 
 REPORT, PICTURE = "report.json", "classes.png"
 _NAMED = 140                 # classes whose names fit under their bars

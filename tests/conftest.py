@@ -89,8 +89,8 @@ def recipe_file(tmp_path, tables):
 def augment(capsys, recipe_file, tmp_path, monkeypatch):
     """Runs `python -m preprocess` in this process: augment(data, "--set", …, out=…) -> Ran. The report's
     picture, which takes longer than a small build, is drawn in its own tests only."""
-    from preprocess.__main__ import main
-    monkeypatch.setattr("preprocess.report.draw_classes", lambda index, facts, path: path.touch())
+    from tenfold.preprocess.command import main
+    monkeypatch.setattr("tenfold.preprocess.report.draw_classes", lambda index, facts, path: path.touch())
 
     def call(data, *more, out=None, recipe=None, workers=1):
         out = out or tmp_path / "shards"

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from data.recipe import make_recipe, recipe_tables
-from data.shard import write_shard
-from data.shardset import write_index
+from tenfold.data.recipe import make_recipe, recipe_tables
+from tenfold.data.shard import write_shard
+from tenfold.data.shardset import write_index
 
 ROWS, SHAPE = 70, (11, 13, 3)
 ATTRIBUTES = {"schema": 1, "split": "train", "recipe": "r" * 32, "plan": "p" * 32}

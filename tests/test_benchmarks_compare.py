@@ -9,7 +9,8 @@ import pytest
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from benchmarks import compare, folds, rows
+from benchmarks import rows
+from tenfold import compare, folds
 
 TOML = """[split]
 val = 6
@@ -31,7 +32,8 @@ lr = 0.01
 def images(tmp_path, monkeypatch):
     """24 to 26 pictures of three classes, two recipes; the commands run in this process, which is quicker."""
     def command(module, *arguments):
-        main = importlib.import_module({"train.score": module}.get(module, f"{module}.__main__")).main
+        module = {"train": "train.run"}.get(module, module)
+        main = importlib.import_module(f"tenfold.{module}.command").main
         more = ["--workers", "1"] if module == "preprocess" else []      # a pool would stand where the first test did
         with contextlib.redirect_stdout(io.StringIO()) as out:
             assert main([*map(str, arguments), *more, "--json"]) == 0

@@ -9,8 +9,8 @@ import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from benchmarks import bundle
-from data.errors import ShardFault
-from data.shardset import open_set
+from tenfold.data.errors import ShardFault
+from tenfold.data.shardset import open_set
 
 TOML = """[draw]
 canvas = [20, 28]
@@ -77,7 +77,7 @@ def test_what_is_no_bundle_is_refused(tmp_path, content):
 
 def test_it_needs_no_opencv_and_nothing_of_preprocess():
     code = "import sys, benchmarks.gpu, benchmarks.training; " \
-        "sys.exit(bool({'cv2', 'preprocess', 'joblib', 'torch'} & set(sys.modules)))"
+        "sys.exit(bool({'cv2', 'tenfold.preprocess', 'joblib', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], env=t.environment(), check=False).returncode == 0
 
 

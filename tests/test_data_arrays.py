@@ -7,8 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from data.errors import SourceFault
-from data.source import open_source
+from tenfold.data.errors import SourceFault
+from tenfold.data.sources.opening import open_source
 
 X = np.random.default_rng(0).integers(0, 256, (6, 5, 7, 3), np.uint8)
 Y = np.array([0, 1, 0, 1, 1, 0], np.uint16)

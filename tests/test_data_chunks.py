@@ -11,11 +11,11 @@ import pytest
 from conftest import PACKED, leftovers, opened
 from one_shard import IMAGE, ROW, ROWS, index, write
 
-from data.chunks import BLOSC, known_chunks, read_chunks
-from data.errors import MachineFault
-from data.shard import file_sha256
-from data.shardset import open_set
-from train.batches.reading import Reader
+from tenfold.data.chunks import BLOSC, known_chunks, read_chunks
+from tenfold.data.errors import MachineFault
+from tenfold.data.shard import file_sha256
+from tenfold.data.shardset import open_set
+from tenfold.train.batches.reading import Reader
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,7 +32,7 @@ def rows_of(path) -> np.ndarray:
 @pytest.mark.parametrize("compression", PACKED)
 def test_a_shards_bytes_do_not_depend_on_the_thread_that_packs_them(tmp_path, monkeypatch, compression):
     """In the main thread Blosc would use threads of its own, and lay blocks down as they are ready."""
-    monkeypatch.setattr("data.shard.chunk_rows", lambda *_: 300)
+    monkeypatch.setattr("tenfold.data.shard.chunk_rows", lambda *_: 300)
     image = np.repeat(IMAGE, 10, 0)
     more = {name: np.repeat(column, 10) for name, column in ROW.items()}
     write(tmp_path, compression, "one.h5", image=image, **more)
@@ -60,9 +60,9 @@ def test_reading_needs_no_plugin_of_hdf5(made, compression):
 import sys
 sys.modules["hdf5plugin"] = None
 import numpy as np, h5py
-from data.shard import finished_shard
-from data.shardset import open_set
-from train.batches.reading import Reader
+from tenfold.data.shard import finished_shard
+from tenfold.data.shardset import open_set
+from tenfold.train.batches.reading import Reader
 [shard] = open_set({str(made(compression))!r}).shards("train")
 out = np.empty(({ROWS}, *{IMAGE.shape[1:]}), np.uint8)
 Reader([shard]).read(0, 0, out)
@@ -76,7 +76,7 @@ print(out.sum(dtype=int))
 HOSTILE = """
 import os, resource, struct, sys, tempfile
 import numpy as np
-from data.chunks import BLOSC, Chunks, blosc, read_chunks
+from tenfold.data.chunks import BLOSC, Chunks, blosc, read_chunks
 rng, size, file = np.random.default_rng(1), 60_000, tempfile.TemporaryFile()
 pixels = np.concatenate([np.zeros(20_000, np.uint8), np.repeat(rng.integers(0, 256, 2000, np.uint8), 20)])
 out = np.empty((size, 1, 1, 1), np.uint8)

@@ -9,8 +9,8 @@ import signal
 
 import pytest
 
-from data.command import parser, run
-from data.errors import MachineFault, RecipeFault, ShardFault, SourceFault, UserFault, machine_fault
+from tenfold.data.command import parser, run
+from tenfold.data.errors import MachineFault, RecipeFault, ShardFault, SourceFault, UserFault, machine_fault
 
 
 @pytest.fixture(autouse=True)

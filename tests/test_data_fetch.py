@@ -10,9 +10,9 @@ import pytest
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from data.fetch import main
-from data.public import SETS
-from data.source import open_source
+from tenfold.data.fetch import main
+from tenfold.data.public import SETS
+from tenfold.data.sources.opening import open_source
 
 RNG = np.random.default_rng(3)
 
@@ -27,7 +27,7 @@ def _no_network(monkeypatch):
 @pytest.fixture
 def any_md5(monkeypatch):
     """The md5 of the real archives is checked by torchvision; tiny ones have others."""
-    from data.vision import torchvision
+    from tenfold.data.vision import torchvision
     monkeypatch.setattr(torchvision().datasets.utils, "check_md5", lambda path, md5: True)
 
 
@@ -74,7 +74,7 @@ def test_cifar10(capsys, tmp_path, any_md5):
     ("mnist", "MNIST", False), ("fashion-mnist", "FashionMNIST", False), ("kmnist", "KMNIST", False),
     ("emnist-balanced", "EMNIST", True), ("emnist-byclass", "EMNIST", True)])
 def test_idx_files(capsys, tmp_path, monkeypatch, name, kind, turned):
-    monkeypatch.setattr("data.fetch.SLICE", 3)
+    monkeypatch.setattr("tenfold.data.fetch.SLICE", 3)
     raw = tmp_path / "datasets/downloads" / kind / "raw"
     pixels, labels = RNG.integers(0, 256, (11, 28, 28), np.uint8), RNG.integers(0, 10, 11).astype(np.uint8)
     for part, other, rows in (("train", "train", slice(0, 7)), ("test", "t10k", slice(7, 11))):

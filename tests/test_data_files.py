@@ -8,8 +8,8 @@ import tempfile
 import pytest
 from conftest import leftovers
 
-from data.errors import MachineFault
-from data.files import make_folder, only_one, publish, sweep, swept
+from tenfold.data.errors import MachineFault
+from tenfold.data.files import make_folder, only_one, publish, sweep, swept
 
 
 def test_publish_replaces_whole(tmp_path):
@@ -44,8 +44,8 @@ def test_a_folder_in_the_files_place_is_named(tmp_path):
 def test_a_file_too_large_for_the_system_is_the_machines_fault(tmp_path):
     code = f"""
 import resource
-from data.files import publish
-from data.errors import MachineFault
+from tenfold.data.files import publish
+from tenfold.data.errors import MachineFault
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     with publish({str(tmp_path / "x")!r}) as temporary:
@@ -71,8 +71,8 @@ def test_a_folder_without_permission_is_the_machines_fault():
         os.chmod(place, 0o555)
         code = f"""
 import os
-from data.errors import MachineFault
-from data.files import make_folder
+from tenfold.data.errors import MachineFault
+from tenfold.data.files import make_folder
 if os.geteuid() == 0:                # root may write anywhere: be nobody
     os.setgid(65534)
     os.setuid(65534)

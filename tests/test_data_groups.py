@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from data.errors import RecipeFault, SourceFault
-from data.groups import check_groups, near_to_hold, source_groups
-from data.remarks import remarks_on_split
-from data.split import Images, split_sources
-from data.tables import Split
+from tenfold.data.errors import RecipeFault, SourceFault
+from tenfold.data.splits.assign import Images, split_sources
+from tenfold.data.splits.groups import check_groups, near_to_hold, source_groups
+from tenfold.data.splits.notes import remarks_on_split
+from tenfold.data.tables import Split
 
 PATHS = ["a/writer1/x.png", "a/writer1/deep/y.png", "a/z.png", "b/writer1/x.png", "b/w2/a_7.png"]
 

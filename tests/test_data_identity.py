@@ -8,9 +8,9 @@ import pytest
 import train_helpers as t
 from conftest import page, save
 
-from data.errors import ShardFault, SourceFault
-from data.identity import check_images, image_set
-from data.source import open_source
+from tenfold.data.errors import ShardFault, SourceFault
+from tenfold.data.identity import check_images, image_set
+from tenfold.data.sources.opening import open_source
 
 
 def digest(path) -> str:
@@ -45,7 +45,7 @@ def test_a_set_made_of_others_is_refused_with_the_command_that_makes_it(folder, 
     images, other = folder(a=8, b=8), folder("my other", a=8, b=7)
     out = tmp_path / "shards"
     assert augment(images).code == 0
-    from data.shardset import read_index
+    from tenfold.data.shardset import read_index
     index = read_index(out)
     check_images(out, index, shutil.copytree(images, tmp_path / "copy"))
     with pytest.raises(ShardFault, match=r"is made of other images than .*my other \(16 images, not these 15\); run "

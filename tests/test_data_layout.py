@@ -5,12 +5,12 @@ import unicodedata
 
 import pytest
 
-from data.errors import SourceFault
-from data.formats import identify
-from data.layout import understand
-from data.listing import SYSTEM, Folder
-from data.parts import part_of
-from data.source import open_source
+from tenfold.data.errors import SourceFault
+from tenfold.data.sources.formats import identify
+from tenfold.data.sources.layout import understand
+from tenfold.data.sources.listing import SYSTEM, Folder
+from tenfold.data.sources.opening import open_source
+from tenfold.data.sources.split_names import part_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
@@ -184,7 +184,7 @@ def test_pictures_are_known_by_content_where_the_suffix_does_not_tell(tree, monk
     (root / "dog" / "raw.nef").write_bytes(b"II*\0" + bytes(200))      # a thumbnail at best
     (root / "dog" / "empty").touch()
     opened = []
-    monkeypatch.setattr("data.listing.identify", lambda head: opened.append(head) or identify(head))
+    monkeypatch.setattr("tenfold.data.sources.listing.identify", lambda head: opened.append(head) or identify(head))
     source = open_source(root)
     assert [path for path in source.paths if not path.endswith(".png")] == ["cat/x", "cat/y.jpg_large", "dog/z.jpg.1"]
     assert source.layout.by_content == {"without suffix": 2, ".jpg_large": 1}

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from data.names import class_differences, look_alikes, one_spelling, quoted, some
+from tenfold.data.sources.names import class_differences, look_alikes, one_spelling, quoted, some
 
 
 @pytest.mark.parametrize("name", ["café", "가나", "Å", "ẛ̣", "plain", "\udcff"])

@@ -5,11 +5,11 @@ import types
 
 import pytest
 
-from data import networks
-from data.errors import RecipeFault
-from data.networks import NETWORKS, PUBLISHED, check_network, torchvision_networks
-from data.recipe import read_recipe
-from train.models import MODELS, published
+from tenfold.data import networks
+from tenfold.data.errors import RecipeFault
+from tenfold.data.networks import NETWORKS, PUBLISHED, check_network, torchvision_networks
+from tenfold.data.recipe import read_recipe
+from tenfold.train.models import MODELS, published
 
 
 def signature(make) -> dict:

@@ -6,12 +6,19 @@ from dataclasses import fields
 import pytest
 from conftest import toml
 
-from data import recipe as room
-from data.errors import RecipeFault
-from data.find import find_recipe
-from data.recipe import make_recipe, parse_duration, pixel_differences, pixels_digest, read_recipe, recipe_tables
-from data.settings import override
-from data.tables import Clean, Draw, Shards, Split
+from tenfold.data import recipe as room
+from tenfold.data.errors import RecipeFault
+from tenfold.data.find import find_recipe
+from tenfold.data.recipe import (
+    make_recipe,
+    parse_duration,
+    pixel_differences,
+    pixels_digest,
+    read_recipe,
+    recipe_tables,
+)
+from tenfold.data.settings import override
+from tenfold.data.tables import Clean, Draw, Shards, Split
 
 
 def test_tables_and_recipe_are_each_others_inverse(tables):

@@ -10,10 +10,10 @@ import pytest
 from conftest import PACKED, leftovers, opened
 from one_shard import ATTRIBUTES, IMAGE, ROW, ROWS, SHAPE, write
 
-from data.errors import MachineFault, ShardFault
-from data.schema import COLUMNS
-from data.shard import file_sha256, finished_shard, read_compressed
-from data.shardset import open_set, read_index
+from tenfold.data.errors import MachineFault, ShardFault
+from tenfold.data.schema import COLUMNS
+from tenfold.data.shard import file_sha256, finished_shard, read_compressed
+from tenfold.data.shardset import open_set, read_index
 
 
 @pytest.mark.parametrize("compression", ["none", "lzf", "gzip", *PACKED])
@@ -126,7 +126,7 @@ def test_no_room_for_a_shard_is_one_quiet_fault(tmp_path, compression):
 import resource, sys
 sys.path.insert(0, {os.path.dirname(__file__)!r})
 from pathlib import Path
-from data.errors import MachineFault
+from tenfold.data.errors import MachineFault
 from one_shard import write
 resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
 try:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from one_shard import ATTRIBUTES, IMAGE, ROW, ROWS, SHAPE, index
 
-from data.errors import ShardFault
-from data.shard import file_sha256, finished_shard
-from data.shardset import open_set
+from tenfold.data.errors import ShardFault
+from tenfold.data.shard import file_sha256, finished_shard
+from tenfold.data.shardset import open_set
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "{}", '{"schema": 2}', '{"schema": 1}', "\xff",

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from conftest import page, save
 
-from data.errors import SourceFault
-from data.source import open_source
+from tenfold.data.errors import SourceFault
+from tenfold.data.sources.opening import open_source
 
 
 def test_folders_are_classes_at_any_depth(tmp_path):

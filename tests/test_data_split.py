@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from data.errors import SourceFault
-from data.split import Images, duplicates, split_sources
-from data.tables import Split
+from tenfold.data.errors import SourceFault
+from tenfold.data.splits.assign import Images, duplicates, split_sources
+from tenfold.data.tables import Split
 
 COUNTS = (20, 31, 47)
 CLASSES = ("a", "b", "c")

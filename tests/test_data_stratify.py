@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from data.errors import SourceFault
-from data.split import Images, join, split_sources
-from data.stratify import deal_units
-from data.tables import Split
+from tenfold.data.errors import SourceFault
+from tenfold.data.splits.assign import Images, join, split_sources
+from tenfold.data.splits.stratify import deal_units
+from tenfold.data.tables import Split
 
 
 def scene(seed: int, shape: str = "mixed", rows: int = 400):

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from data import vision
-from data.errors import MachineFault
+from tenfold.data import vision
+from tenfold.data.errors import MachineFault
 
 
 def test_its_networks_can_be_built():

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import train_helpers as t
 
-from data.errors import ShardFault
-from data.make import _check_begun, variables
-from data.targets import FLAGS, LISTS, PATHS, TARGETS, as_typed, words
+from tenfold.data.errors import ShardFault
+from tenfold.data.make import _check_begun, variables
+from tenfold.data.targets import FLAGS, LISTS, PATHS, TARGETS, as_typed, words
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 VARIABLES = {name.rstrip("!") for target in TARGETS for _, name in words(target)} - {""}
@@ -25,7 +25,7 @@ NASTY = """a  b "c" 'd' $e $(shell touch ran) $${f} `touch ran` $(touch ran); to
 @pytest.fixture
 def checkout(tmp_path):
     """A folder where make works and nothing is made yet."""
-    for name in ("Makefile", "data", "recipes"):
+    for name in ("Makefile", "data", "tenfold", "recipes"):
         (tmp_path / name).symlink_to(t.ROOT / name)
     return tmp_path
 
@@ -92,7 +92,7 @@ def test_settings_and_options_reach_the_command(checkout):
     assert commands(checkout, "sweep", "RECIPE=letters", "GRID=a=1,2 b=3", "OUT=x")[0][5:] == [
         "--out", "x-sweep", "--grid", "a=1,2", "b=3"]
     assert commands(checkout, "compare", "RECIPES=letters '~/my b.toml' -c", HOME="/home/me") == [
-        ["benchmarks.compare", "recipes/letters.toml", "/home/me/my b.toml", "./-c"]]
+        ["tenfold.compare", "recipes/letters.toml", "/home/me/my b.toml", "./-c"]]
     assert "RECIPES=it's: cannot be split" in make(checkout, "compare", f"PY={sys.executable}", "RECIPES=it's", code=2)
 
 

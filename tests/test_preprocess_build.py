@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from conftest import PACKED, contents, leftovers, opened, page, save
 
-from data.recipe import make_recipe
-from data.shardset import open_set
-from preprocess.build import moments
-from preprocess.chance import PLAIN
-from preprocess.clean import clean
-from preprocess.decode import decode
-from preprocess.draw import picture
+from tenfold.data.recipe import make_recipe
+from tenfold.data.shardset import open_set
+from tenfold.preprocess.build import moments
+from tenfold.preprocess.clean.steps import clean
+from tenfold.preprocess.decode import decode
+from tenfold.preprocess.draw.random_views import PLAIN
+from tenfold.preprocess.draw.render import picture
 
 
 def told(ran) -> dict:

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from data.tables import Draw
-from preprocess.chance import chance, chances, philox
+from tenfold.data.tables import Draw
+from tenfold.preprocess.draw.random_views import chance, chances, philox
 
 
 def test_philox_gives_the_published_numbers():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from conftest import page
 
-from data.tables import Clean, Draw
-from preprocess import clean as room
-from preprocess.decide import Common
-from preprocess.decode import BadPicture
+from tenfold.data.tables import Clean, Draw
+from tenfold.preprocess.clean import steps as room
+from tenfold.preprocess.decode import BadPicture
+from tenfold.preprocess.survey.decisions import Common
 
 DRAW = Draw(canvas=(16, 21), copies=1)
 SHAPES = [(1, 2, 1), (1, 2, 3), (2, 1, 3), (3, 3, 1), (1, 400, 3), (37, 53, 1), (37, 53, 3), (120, 7, 3)]

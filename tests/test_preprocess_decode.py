@@ -5,7 +5,7 @@ import pytest
 from picture_files import LIMIT, H, W, colour, grey, held, tiff
 from PIL import Image
 
-from preprocess.decode import BadPicture, decode, from_array, read
+from tenfold.preprocess.decode import BadPicture, decode, from_array, read
 
 GREY, RGB = grey(), colour()
 

@@ -10,7 +10,7 @@ import pytest
 from picture_files import LIMIT, H, W, chunk, colour, grey, held, png, tiff
 from PIL import Image
 
-from preprocess.decode import BadPicture, decode
+from tenfold.preprocess.decode import BadPicture, decode
 
 GREY, RGB = grey(), colour()
 RNG = np.random.default_rng(0)

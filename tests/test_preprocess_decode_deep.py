@@ -8,7 +8,7 @@ import pytest
 from picture_files import LIMIT, H, W, chunk, colour, grey, held, png, spread, tiff
 from PIL import Image
 
-from preprocess.decode import BadPicture, decode, read, usual_range
+from tenfold.preprocess.decode import BadPicture, decode, read, usual_range
 
 GREY, RGB = grey(), colour()
 PAPER = np.zeros((H, W), np.uint8)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from conftest import page
 
-from data.tables import Clean, Draw
-from preprocess.chance import PLAIN, View, chance, chances
-from preprocess.clean import clean, cut_out
-from preprocess.decode import BadPicture
-from preprocess.draw import draw, lay_out, picture
-from preprocess.place import MARGIN, place
+from tenfold.data.tables import Clean, Draw
+from tenfold.preprocess.clean.steps import clean, cut_out
+from tenfold.preprocess.decode import BadPicture
+from tenfold.preprocess.draw.geometry import MARGIN, place
+from tenfold.preprocess.draw.random_views import PLAIN, View, chance, chances
+from tenfold.preprocess.draw.render import draw, lay_out, picture
 
 INK = Clean(polarity="light", roi=True, padding=0.0)
 PHOTO = Clean(channels=3)

@@ -105,7 +105,7 @@ def test_a_recipe_at_fault_is_refused_before_anything_is_made(folder, refused, t
 
 
 def test_no_images_named_at_all(recipe_file, capsys):
-    from preprocess.__main__ import main
+    from tenfold.preprocess.command import main
     assert main(["--recipe", str(recipe_file())]) == 2
     assert "names no images" in capsys.readouterr().err
 
@@ -144,8 +144,8 @@ def test_two_builds_at_once_in_one_folder(folder, augment, refused, tmp_path):
 
 def limited(argv, before: str):
     """The command in a process of its own, after the statement `before`."""
-    code = f"import sys, os, resource\nfrom preprocess import build\nfrom preprocess.__main__ import main\n" \
-           f"{before}\nsys.exit(main({[str(a) for a in argv]!r}))"
+    code = "import sys, os, resource\nfrom tenfold.preprocess import build\n" \
+           f"from tenfold.preprocess.command import main\n{before}\nsys.exit(main({[str(a) for a in argv]!r}))"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 

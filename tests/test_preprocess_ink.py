@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from characters import CHARACTERS, PARTS, page, parts
 
-from data.tables import Clean, Draw
-from preprocess.chance import PLAIN, chance
-from preprocess.clean import clean, clean_page
-from preprocess.decide import Common
-from preprocess.decode import BadPicture
-from preprocess.draw import picture
-from preprocess.ground import TWO_TONE, level_ground, two_tone
-from preprocess.ink import find_ink, remove_dust
+from tenfold.data.tables import Clean, Draw
+from tenfold.preprocess.clean.ground import TWO_TONE, level_ground, two_tone
+from tenfold.preprocess.clean.ink import find_ink, remove_dust
+from tenfold.preprocess.clean.steps import clean, clean_page
+from tenfold.preprocess.decode import BadPicture
+from tenfold.preprocess.draw.random_views import PLAIN, chance
+from tenfold.preprocess.draw.render import picture
+from tenfold.preprocess.survey.decisions import Common
 
 LETTERS = {"bilateral": 9, "threshold": 0.3, "offset": 12.0, "specks": 0.5, "roi": True}     # as letters.toml
 DIGITS = {"offset": 30.0, "roi": True}                                                      # as sample.toml

@@ -4,7 +4,7 @@ import json
 
 from conftest import page, save
 
-from data.shardset import read_index
+from tenfold.data.shardset import read_index
 
 
 def parts(root):

@@ -10,9 +10,9 @@ from conftest import page
 from picture_files import held, png, tiff
 from PIL import Image
 
-from data.recipe import make_recipe
-from preprocess import survey
-from preprocess.decode import decode, may_be_deep
+from tenfold.data.recipe import make_recipe
+from tenfold.preprocess.decode import decode, may_be_deep
+from tenfold.preprocess.survey import survey
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_second_run_keeps_what_was_decided(deep, augment, tmp_path):
 
 
 def test_the_trainer_carries_the_range_into_its_checkpoint(tables):
-    from train.__main__ import _with_shards
+    from tenfold.train.run.command import _with_shards
     made, asked = make_recipe(tables(source={"levels": 4095, "levels_float": [-1, 1]})), make_recipe(tables())
     recipe = _with_shards(asked, SimpleNamespace(recipe=made, folder="shards"))
     assert recipe.source == made.source

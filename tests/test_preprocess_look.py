@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from preprocess.look import look, near_groups
+from tenfold.preprocess.survey.fingerprint import look, near_groups
 
 
 def photo(seed: int, height: int = 120, width: int = 170) -> np.ndarray:
@@ -56,7 +56,7 @@ def test_many_are_searched_as_few_are(monkeypatch):
     photos = [photo(seed, 40, 50) for seed in range(60)]
     looks = [look(p)[0] for p in (*photos, *(jpeg(p, 85) for p in photos[:30]))]
     few = near_groups(looks)
-    monkeypatch.setattr("preprocess.look._ALL", 10)
+    monkeypatch.setattr("tenfold.preprocess.survey.fingerprint._ALL", 10)
     many = near_groups(looks)
     assert [few.index(g) for g in few] == [many.index(g) for g in many]
     assert few[60:] == few[:30]

@@ -7,9 +7,9 @@ import numpy as np
 from characters import page
 from conftest import save
 
-from data.recipe import make_recipe
-from preprocess.decide import decide, other_way
-from preprocess.polarity import CLEAR, dark_ink_log_odds
+from tenfold.data.recipe import make_recipe
+from tenfold.preprocess.clean.polarity import CLEAR, dark_ink_log_odds
+from tenfold.preprocess.survey.decisions import decide, other_way
 
 
 def test_the_negative_votes_the_other_way():

@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 
 from benchmarks.augmenting import per_copy
-from data.tables import Clean, Draw
-from preprocess.chance import View
-from preprocess.clean import clean, find_ink, hull_of
-from preprocess.draw import picture
-from preprocess.place import place
+from tenfold.data.tables import Clean, Draw
+from tenfold.preprocess.clean.steps import clean, find_ink, hull_of
+from tenfold.preprocess.draw.geometry import place
+from tenfold.preprocess.draw.random_views import View
+from tenfold.preprocess.draw.render import picture
 
 TIMES = 8
 

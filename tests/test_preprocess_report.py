@@ -7,8 +7,8 @@ import pytest
 from conftest import contents, save
 from PIL import Image
 
-from data.schema import SPLITS
-from preprocess.report import draw_classes
+from tenfold.data.schema import SPLITS
+from tenfold.preprocess.report import draw_classes
 
 KEEP = ("--set", "clean.polarity=keep", "--set", "clean.threshold=0", "--set", "clean.roi=false", "--set",
         "clean.channels=3", "--set", "draw.fit=cover", "--set", "draw.rotation=10")
@@ -23,7 +23,7 @@ def photo(seed: int, height: int = 60, width: int = 80) -> np.ndarray:
 @pytest.fixture
 def augment(augment, monkeypatch):
     """With the picture."""
-    monkeypatch.setattr("preprocess.report.draw_classes", draw_classes)
+    monkeypatch.setattr("tenfold.preprocess.report.draw_classes", draw_classes)
     return augment
 
 
@@ -67,7 +67,7 @@ def test_a_report_makes_no_shard_and_a_build_goes_on_from_it(planted, augment, t
     assert augment(planted, "--report", *KEEP).code == 0
     assert {p.name for p in (tmp_path / "shards").iterdir() if p.name[0] != "."} == {"classes.png", "report.json"}
     before = read(tmp_path / "shards")
-    monkeypatch.setattr("preprocess.scratch.load", lambda *a: pytest.fail("a picture was read again"))
+    monkeypatch.setattr("tenfold.preprocess.clean.cache.load", lambda *a: pytest.fail("a picture was read again"))
     ran = augment(planted, *KEEP)
     assert ran.code == 0, ran
     assert read(tmp_path / "shards") == before

@@ -7,11 +7,11 @@ from collections import namedtuple
 import pytest
 from conftest import PACKED
 
-from data.recipe import make_recipe
-from data.source import open_source
-from preprocess import room
-from preprocess.build import draw_shard
-from preprocess.room import Cost, count_rows, foresee, tell
+from tenfold.data.recipe import make_recipe
+from tenfold.data.sources.opening import open_source
+from tenfold.preprocess.build import draw_shard
+from tenfold.preprocess.survey import cost as room
+from tenfold.preprocess.survey.cost import Cost, count_rows, foresee, tell
 
 COSTS = re.compile(r"to make: about (\d+) rows, (\d+) kB of shards \(and (\d+) kB of cleaned images until they "
                    r"are done\) in about \d+ s\n")

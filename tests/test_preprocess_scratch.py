@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from conftest import page
 
-from data.recipe import make_recipe
-from data.source import open_source
-from preprocess import scratch
-from preprocess.chance import PLAIN
-from preprocess.decide import Common
-from preprocess.scratch import CleanTask, Part, clean_part, part_key, read_facts
+from tenfold.data.recipe import make_recipe
+from tenfold.data.sources.opening import open_source
+from tenfold.preprocess.clean import cache as scratch
+from tenfold.preprocess.clean.cache import CleanTask, Part, clean_part, part_key, read_facts
+from tenfold.preprocess.draw.random_views import PLAIN
+from tenfold.preprocess.survey.decisions import Common
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def test_what_is_read_again_is_what_was_made(part):
 
 
 def test_a_picture_drawn_from_disk_is_the_one_drawn_from_memory(part):
-    from preprocess.chance import chance
-    from preprocess.clean import clean
-    from preprocess.draw import picture
+    from tenfold.preprocess.clean.steps import clean
+    from tenfold.preprocess.draw.random_views import chance
+    from tenfold.preprocess.draw.render import picture
     place, make, recipe = part
     make()
     for row, seed in ((0, 0), (5, 5)):

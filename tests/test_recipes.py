@@ -7,7 +7,7 @@ import tarfile
 import pytest
 import train_helpers as t
 
-from data.recipe import read_recipe
+from tenfold.data.recipe import read_recipe
 
 RECIPES = sorted((t.ROOT / "recipes").glob("*.toml"))
 SHARED = t.ROOT.parent / "shared"
@@ -26,8 +26,8 @@ def test_a_recipe_is_a_page_to_learn_from(path):
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
 def test_a_recipes_network_fits_its_canvas(path):
-    from train.device import seen_size
-    from train.models import build_model
+    from tenfold.train.device import seen_size
+    from tenfold.train.models import build_model
     recipe = read_recipe(path)
     if recipe.model.name == "wrn":               # 36 million parameters: as wide, not as deep
         recipe.model.args["depth"] = 10

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from data.errors import RecipeFault
-from data.recipe import make_recipe
-from data.tables import Augment as Settings
-from train import warp
-from train.augment import Augment, make_augment
-from train.objective import loss_of
+from tenfold.data.errors import RecipeFault
+from tenfold.data.recipe import make_recipe
+from tenfold.data.tables import Augment as Settings
+from tenfold.train.augment import ops as warp
+from tenfold.train.augment.sample import Augment, make_augment
+from tenfold.train.learn.loss import loss_of
 
 CPU = torch.device("cpu")
 SHAPE = (19, 24)
@@ -42,7 +42,7 @@ def ran(augment, image, label, epoch=0, batch=0):
 
 def chosen(augment, **columns):
     """A table of chance in which the named columns are set, for all images alike or one by one."""
-    from train.augment import _COLUMNS
+    from tenfold.train.augment.sample import _COLUMNS
     table = augment.draw(0, 0, B)
     for name, value in columns.items():
         table[:, _COLUMNS.index(name)] = torch.as_tensor(value, dtype=torch.float32)

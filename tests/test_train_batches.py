@@ -9,12 +9,12 @@ import torch
 import train_helpers as t
 from conftest import PACKED
 
-from data.errors import ShardFault
-from data.shardset import open_set
-from data.tables import Train
-from train import batches as batches_room
-from train.batches import memory, open_batches, order, reading, slots
-from train.batches.reading import Reader
+from tenfold.data.errors import ShardFault
+from tenfold.data.shardset import open_set
+from tenfold.data.tables import Train
+from tenfold.train import batches as batches_room
+from tenfold.train.batches import memory, open_batches, order, reading, slots
+from tenfold.train.batches.reading import Reader
 
 CPU = torch.device("cpu")
 COMPRESSIONS = ("none", PACKED[0], "lzf", "gzip")

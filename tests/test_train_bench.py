@@ -8,8 +8,9 @@ import pytest
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from train import bench, timing
-from train.bench import advice, main
+from tenfold.train.bench import command as bench
+from tenfold.train.bench import timing
+from tenfold.train.bench.command import advice, main
 
 KEYS = {"engine", "workers", "pin_memory", "batch_size", "images_per_second", "gigabytes_per_second"}
 
@@ -76,7 +77,7 @@ def test_no_repeat_but_the_first_begins_after_the_budget(capsys, small):
 
 
 def test_only_the_first_shards_of_a_large_set_are_read(small, monkeypatch):
-    from data.shardset import open_set
+    from tenfold.data.shardset import open_set
     monkeypatch.setattr(bench, "SOME", 100 * 20 * 28)
     few = bench.some(open_set(small))
     assert few.rows("train") == 151
@@ -93,6 +94,6 @@ def test_faults_are_one_line(capsys, small, tmp_path, arguments, words):
 
 
 def test_help_imports_no_torch():
-    code = ("import sys, train.bench\ntry: train.bench.main(['--help'])\n"
+    code = ("from tenfold.train.bench import command; import sys\ntry: command.main(['--help'])\n"
             "except SystemExit: sys.exit('torch' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0

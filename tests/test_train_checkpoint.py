@@ -12,10 +12,10 @@ import pytest
 import torch
 import train_helpers as t
 
-from data.errors import CheckpointFault, UserFault
-from data.shardset import open_set
-from train.checkpoint import describe, restore, save
-from train.models import build_model
+from tenfold.data.errors import CheckpointFault, UserFault
+from tenfold.data.shardset import open_set
+from tenfold.train.models import build_model
+from tenfold.train.run.checkpoint import describe, restore, save
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +158,8 @@ def test_values_that_fit_no_model_are_refused_in_one_line(content, path, odd):
 def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path):
     code = """if True:
         import resource, signal, sys, torch
-        from data.errors import MachineFault
-        from train.checkpoint import save
+        from tenfold.data.errors import MachineFault
+        from tenfold.train.run.checkpoint import save
         save("best.pth", {"w": torch.zeros(10)})
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))

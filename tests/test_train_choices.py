@@ -9,11 +9,11 @@ import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from data.shardset import open_set
-from data.tables import Augment, Train
-from train import loop
-from train.checkpoint import load
-from train.objective import weights_of
+from tenfold.data.shardset import open_set
+from tenfold.data.tables import Augment, Train
+from tenfold.train.learn.loss import weights_of
+from tenfold.train.run import loop
+from tenfold.train.run.checkpoint import load
 
 EVERYTHING = {"augment": {"crop": 3, "flip": 0.5, "rotation": 10, "translate": 0.1, "scale": [0.8, 1.2], "blur": 0.5,
                           "brightness": 0.2, "contrast": 0.3, "erase": 0.5, "cutmix": 0.4, "mixup": 0.3},
@@ -54,9 +54,9 @@ def test_with_everything_on_a_run_resumes_to_the_bit(shards, capsys, monkeypatch
 
 def test_with_everything_off_no_bit_is_another(shards, capsys, monkeypatch):
     """As if none of it had been written: no call, no generator, the loss of torch."""
-    monkeypatch.setattr("train.augment.Augment.__init__", None)
-    monkeypatch.setattr("train.batches.Sampling", None)
-    monkeypatch.setattr("train.loop.shorten", None)
+    monkeypatch.setattr("tenfold.train.augment.sample.Augment.__init__", None)
+    monkeypatch.setattr("tenfold.train.batches.Sampling", None)
+    monkeypatch.setattr("tenfold.train.run.loop.shorten", None)
     assert t.train(capsys, shards).code == 0
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from train.clock import Clock
+from tenfold.train.run.clock import Clock
 
 BUDGETS = [1.0, 20.0, 600.0, 36_000.0]
 

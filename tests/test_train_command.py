@@ -123,7 +123,7 @@ def test_cuda_trains_and_resumes(shards, capsys, engine):
 
 
 def test_neither_recipe_nor_shards(capsys, tmp_path):
-    from train.__main__ import main
+    from tenfold.train.run.command import main
     assert main([]) == 2
     assert "--recipe" in capsys.readouterr().err
     (tmp_path / "r.toml").write_text('name = "r"\n[draw]\ncanvas = [20, 28]\ncopies = 1\n[model]\nname = "convnet"\n')
@@ -192,7 +192,7 @@ def test_help_costs_nothing(module):
 
 
 def test_a_second_trainer_into_the_same_folder_is_refused(shards, capsys):
-    from data.files import make_folder, only_one
+    from tenfold.data.files import make_folder, only_one
     with only_one(make_folder("runs/x")):
         assert "another command" in t.one_line(t.train(capsys, shards))
     assert t.train(capsys, shards).code == 0

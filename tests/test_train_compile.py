@@ -12,7 +12,7 @@ import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from train.checkpoint import load, restore
+from tenfold.train.run.checkpoint import load, restore
 
 HOW = ("--set", "train.compile=default", "--set", "model.dropout=0.3", "--set", "train.ema=0.7")
 
@@ -91,7 +91,7 @@ def test_a_compiled_run_trains_resumes_exactly_and_loads_uncompiled(shards, caps
     assert not any("_orig_mod" in name for name in t.weights("alone/best.pth"))
     model, _, _ = restore("alone/best.pth")
     assert model(torch.zeros(2, 1, *t.CANVAS)).isfinite().all()
-    stop = "import train_helpers as t, pytest, os, signal, sys\nfrom train.__main__ import main\n" \
+    stop = "import train_helpers as t, pytest, os, signal, sys\nfrom tenfold.train.run.command import main\n" \
         "t.at_step(pytest.MonkeyPatch(), 6, lambda: os.kill(os.getpid(), signal.SIGINT))\nsys.exit(main(sys.argv[1:]))"
     path = os.pathsep.join([str(t.ROOT), str(t.ROOT / "tests")])
     half = subprocess.run([sys.executable, "-c", stop, "--shards", shards, "--device", "cpu", "--out", "half", *HOW],

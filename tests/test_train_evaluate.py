@@ -5,15 +5,15 @@ import pytest
 import torch
 import train_helpers as t
 
-from data.errors import MachineFault
-from data.shardset import open_set
-from data.tables import Train
-from train import device
-from train.batches import open_batches
-from train.device import Normalise, autocast, choose_device
-from train.evaluate import evaluate, loss_and_top1
-from train.models import build_model
-from train.optimizer import make_optimizer
+from tenfold.data.errors import MachineFault
+from tenfold.data.shardset import open_set
+from tenfold.data.tables import Train
+from tenfold.train import device
+from tenfold.train.batches import open_batches
+from tenfold.train.device import Normalise, autocast, choose_device
+from tenfold.train.learn.optimizer import make_optimizer
+from tenfold.train.models import build_model
+from tenfold.train.score.evaluate import evaluate, loss_and_top1
 
 CPU = torch.device("cpu")
 

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import train_helpers as t
 
-from data.errors import ShardFault
-from data.shardset import open_set
-from train.batches import files
-from train.batches.files import Files
-from train.batches.reading import Reader
+from tenfold.data.errors import ShardFault
+from tenfold.data.shardset import open_set
+from tenfold.train.batches import files
+from tenfold.train.batches.files import Files
+from tenfold.train.batches.reading import Reader
 
 FEW_OPEN = """
 import resource, sys
 import torch
-from data.shardset import open_set
-from data.tables import Train
-from train.batches import open_batches
+from tenfold.data.shardset import open_set
+from tenfold.data.tables import Train
+from tenfold.train.batches import open_batches
 shards, told = open_set(sys.argv[1]), []
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]), int(sys.argv[2])))
 for engine in ("threads", "memory", "dataloader"):

@@ -14,10 +14,10 @@ import pytest
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from data.errors import MachineFault
-from train import loop
-from train.checkpoint import load
-from train.clock import Clock
+from tenfold.data.errors import MachineFault
+from tenfold.train.run import loop
+from tenfold.train.run.checkpoint import load
+from tenfold.train.run.clock import Clock
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ class Slow:
             self.now += step_seconds
         monkeypatch.setattr(loop.Run, "_step", slow)
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        monkeypatch.setattr("train.clock.Clock", functools.partial(Clock, now=lambda: self.now))
+        monkeypatch.setattr("tenfold.train.run.clock.Clock", functools.partial(Clock, now=lambda: self.now))
 
 
 def test_the_rate_of_a_slow_run_does_not_rise_again_when_it_is_resumed(shards, capsys, monkeypatch):
@@ -103,7 +103,7 @@ def test_a_run_whose_budget_is_spent_when_it_is_resumed_is_brought_to_its_end(sh
     with monkeypatch.context() as patch:
         t.at_step(patch, step, lambda: os.kill(os.getpid(), signal.SIGINT))
         assert t.train(capsys, shards, "--budget", "100s").code == 130
-    monkeypatch.setattr("train.clock._PROCESS", 99.0)        # a start that takes longer than is left
+    monkeypatch.setattr("tenfold.train.run.clock._PROCESS", 99.0)        # a start that takes longer than is left
     ran = t.train(capsys, shards, "--budget", "100s", "--resume", "--json")
     assert ran.code == 0, ran.err
     assert t.last_json(ran.out)["steps"] == step
@@ -157,7 +157,7 @@ def test_a_refused_budget_does_not_cost_the_run_before(shards, capsys):
 def test_an_interrupt_is_told_even_where_no_picture_can_be_left(shards, capsys, monkeypatch):
     def full(path, history):
         raise MachineFault(path, "no space left on the disk")
-    monkeypatch.setattr("train.report.draw_curves", full)
+    monkeypatch.setattr("tenfold.train.figures.draw_curves", full)
     assert "curves.png" in t.one_line(t.train(capsys, shards))
     t.at_step(monkeypatch, 6, lambda: signal.raise_signal(signal.SIGINT))
     ran = t.train(capsys, shards)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from train.measure import calibration_error, f1_against_size, measure, worst_classes, worst_confusions
+from tenfold.train.score.metrics import calibration_error, f1_against_size, measure, worst_classes, worst_confusions
 
 
 def test_the_measures_agree_with_a_hand_count():

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from data.errors import RecipeFault
-from train.models import MODELS, build_model
-from train.models.build import maker, rehearse
+from tenfold.data.errors import RecipeFault
+from tenfold.train.models import MODELS, build_model
+from tenfold.train.models.build import maker, rehearse
 
 SMALL = {"wrn": {"depth": 10, "width": 1}, "cnn6": {"widths": [4, 6], "head_widths": [9, 8, 7]}}
 SMALL = {name: SMALL.get(name, {"widths": [4, 6]}) for name in MODELS} | {"squeezenet1_1": {}, "resnet18": {}}
@@ -141,7 +141,7 @@ def test_so_it_is_for_published_networks(arguments):
 
 
 def test_squeeze_and_excitation_weighs_channels():
-    from train.models.blocks import Squeeze
+    from tenfold.train.models.blocks import Squeeze
     torch.manual_seed(0)
     x = torch.randn(2, 8, 5, 7)
     ratio = Squeeze(8)(x) / x
@@ -153,7 +153,7 @@ def test_squeeze_and_excitation_weighs_channels():
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_a_projection_is_a_convolution_of_one_pixel(channels, stride):
     torch.manual_seed(0)
-    from train.models.blocks import Projection
+    from tenfold.train.models.blocks import Projection
     ours = Projection(channels, 5, stride)
     x = torch.randn(2, 9, 10, channels).permute(0, 3, 1, 2)
     assert torch.allclose(ours(x), F.conv2d(x, ours.weight, stride=stride), atol=1e-6)

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from data.errors import MachineFault
-from data.tables import Train
-from train.models import build_model
-from train.models.pretrained import freeze
-from train.muon import as_matrix
-from train.optimizer import make_optimizer, set_lr, shorten
+from tenfold.data.errors import MachineFault
+from tenfold.data.tables import Train
+from tenfold.train.learn.muon import as_matrix
+from tenfold.train.learn.optimizer import make_optimizer, set_lr, shorten
+from tenfold.train.models import build_model
+from tenfold.train.models.pretrained import freeze
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "muon")
 EVERY = pytest.mark.parametrize("name", OPTIMIZERS)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from data.schema import CHUNK_BYTES
-from train.batches.order import Order
+from tenfold.data.schema import CHUNK_BYTES
+from tenfold.train.batches.order import Order
 
 SHAPES = [(), (1,), (7,), (90, 61, 2), (1,) * 40, (500, 3, 700)]
 CHUNK_10 = CHUNK_BYTES // 10         # bytes a row: ten rows are read together

@@ -12,12 +12,12 @@ from torch import nn
 from torch.nn import functional as F
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from data.errors import CheckpointFault, MachineFault, RecipeFault
-from data.tables import Model
-from data.vision import torchvision
-from train.models import build_model
-from train.models.pretrained import freeze, load_weights
-from train.models.published import head_name
+from tenfold.data.errors import CheckpointFault, MachineFault, RecipeFault
+from tenfold.data.tables import Model
+from tenfold.data.vision import torchvision
+from tenfold.train.models import build_model
+from tenfold.train.models.pretrained import freeze, load_weights
+from tenfold.train.models.published import head_name
 
 SQUEEZENET = t.ROOT.parent / "shared/weights/squeezenet1_0-deepcompression-imagenet.pth"
 PETS = t.ROOT.parent / "shared/datasets/catsdogs/test"
@@ -244,8 +244,8 @@ def test_a_run_on_a_frozen_backbone_and_all_that_comes_after(tmp_path, capsys):
 def test_real_weights_know_cats_from_dogs():
     from PIL import Image, ImageOps
 
-    from train.device import Normalise
-    from train.models.published import usual_normalisation
+    from tenfold.train.device import Normalise
+    from tenfold.train.models.published import usual_normalisation
     if not PETS.is_dir():
         pytest.skip("needs shared/datasets, which a fresh checkout has not")
     model = net("squeezenet1_0", classes=1000, canvas=(224, 224)).eval()

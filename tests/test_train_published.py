@@ -7,13 +7,13 @@ import torch
 import train_helpers as t
 from torch import nn
 
-from data.errors import RecipeFault
-from data.vision import torchvision
-from train.device import Normalise, seen_size
-from train.models import build_model
-from train.models.__main__ import cost, main
-from train.models.build import maker, rehearse
-from train.models.published import layers, names, usual_normalisation
+from tenfold.data.errors import RecipeFault
+from tenfold.data.vision import torchvision
+from tenfold.train.device import Normalise, seen_size
+from tenfold.train.models import build_model
+from tenfold.train.models.build import maker, rehearse
+from tenfold.train.models.command import cost, main
+from tenfold.train.models.published import layers, names, usual_normalisation
 
 CPU = torch.device("cpu")
 FAMILIES = ["resnet18", "resnext50_32x4d", "densenet121", "squeezenet1_1", "mobilenet_v3_small", "efficientnet_b0",

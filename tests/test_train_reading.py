@@ -7,14 +7,14 @@ import torch
 import train_helpers as t
 from conftest import PACKED
 
-from data import chunks, schema
-from data.chunks import known_chunks
-from data.errors import ShardFault
-from data.shard import Shard
-from data.shardset import open_set
-from data.tables import Train
-from train.batches import open_batches, order
-from train.batches.reading import Reader
+from tenfold.data import chunks, schema
+from tenfold.data.chunks import known_chunks
+from tenfold.data.errors import ShardFault
+from tenfold.data.shard import Shard
+from tenfold.data.shardset import open_set
+from tenfold.data.tables import Train
+from tenfold.train.batches import open_batches, order
+from tenfold.train.batches.reading import Reader
 
 CPU = torch.device("cpu")
 CHUNK = 7 * 20 * 28          # seven rows

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from train import report
-from train.report import (
+from tenfold.train import figures as report
+from tenfold.train.figures import (
     draw_confusion,
     draw_curves,
     draw_sweep,

@@ -11,8 +11,9 @@ import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from train import loop, position
-from train.checkpoint import load
+from tenfold.train.run import loop
+from tenfold.train.run import state as position
+from tenfold.train.run.checkpoint import load
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def shards(tmp_path_factory):
 @pytest.fixture(scope="module")
 def alone(shards, tmp_path_factory):
     """last.pth and best.pth of a run that nobody disturbed."""
-    from train.__main__ import main
+    from tenfold.train.run.command import main
     out = tmp_path_factory.mktemp("alone")
     before = os.getcwd()
     torch.set_num_threads(1)

@@ -5,7 +5,7 @@ import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from train.checkpoint import save
+from tenfold.train.run.checkpoint import save
 
 QUICK = ("--set", "train.epochs=1")
 

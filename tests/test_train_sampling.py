@@ -5,13 +5,13 @@ import pytest
 import torch
 import train_helpers as t
 
-from data.shardset import open_set
-from data.tables import Train
-from train import batches as batches_room
-from train.batches import open_batches, order, reading
-from train.batches.order import Order
-from train.batches.reading import Reader
-from train.batches.sampling import Sampling
+from tenfold.data.shardset import open_set
+from tenfold.data.tables import Train
+from tenfold.train import batches as batches_room
+from tenfold.train.batches import open_batches, order, reading
+from tenfold.train.batches.order import Order
+from tenfold.train.batches.reading import Reader
+from tenfold.train.batches.sampling import Sampling
 
 SHARDS = (90, 61, 2, 300)
 LABELS = np.random.default_rng(0).choice(4, sum(SHARDS), p=(0.7, 0.2, 0.08, 0.02))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from data.errors import RecipeFault
-from data.recipe import make_recipe
-from data.tables import Train
-from train.schedule import SCHEDULES, lr_at
+from tenfold.data.errors import RecipeFault
+from tenfold.data.recipe import make_recipe
+from tenfold.data.tables import Train
+from tenfold.train.learn.schedule import SCHEDULES, lr_at
 
 T = np.linspace(0, 1, 2001)
 EVERY = pytest.mark.parametrize("schedule", SCHEDULES)

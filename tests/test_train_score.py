@@ -13,10 +13,10 @@ import train_helpers as t
 from PIL import Image
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from data.shardset import open_set
-from train.checkpoint import describe, save
-from train.models import build_model
-from train.score import FILES
+from tenfold.data.shardset import open_set
+from tenfold.train.models import build_model
+from tenfold.train.run.checkpoint import describe, save
+from tenfold.train.score.command import FILES
 
 KEYS = {"top1", "macro_f1", "images", "seconds", "per_class", "confusion", "balanced_accuracy", "macro", "weighted",
         "calibration_error", "f1_size_r", "tta", "seen_in_training"}
@@ -31,7 +31,7 @@ def base(tmp_path_factory):
     os.chdir(base)
     torch.set_num_threads(1)
     try:
-        from train.__main__ import main
+        from tenfold.train.run.command import main
         assert main(["--shards", str(shards), "--device", "cpu", "--set", "train.epochs=4"]) == 0
     finally:
         os.chdir(before)
@@ -117,7 +117,7 @@ def test_a_score_tells_how_many_images_each_class_was_trained_on(base, model, ca
 def test_the_worst_are_drawn_from_their_own_rows(tmp_path, capsys, untrained, monkeypatch, compression):
     folder = t.written(tmp_path / "set", compression=compression)
     drawn = []
-    monkeypatch.setattr("train.report.draw_worst", lambda path, classes: drawn.extend(classes))
+    monkeypatch.setattr("tenfold.train.figures.draw_worst", lambda path, classes: drawn.extend(classes))
     ran = t.score(capsys, untrained(folder), "--shards", folder)
     assert ran.code == 0, ran.err
     image, label = t.pixels(folder, "test")
@@ -213,7 +213,7 @@ def test_shards_it_may_have_been_trained_on_are_remarked_on(model, tmp_path, cap
 
 
 def test_an_interrupt_leaves_nothing_half_written(model, capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr("train.evaluate.evaluate", lambda *a: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("tenfold.train.score.evaluate.evaluate", lambda *a: signal.raise_signal(signal.SIGINT))
     assert t.score(capsys, model).code == 130
     assert {p.name for p in tmp_path.iterdir()} == {"best.pth", "shards"}
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from data.schema import CHUNK_BYTES
-from train.batches.order import Order
+from tenfold.data.schema import CHUNK_BYTES
+from tenfold.train.batches.order import Order
 
 ROWS = 20_000
 SHARDS = (6000, 6000, 6000, 2000)

@@ -3,9 +3,9 @@
 import pytest
 import train_helpers as t
 
-from data.errors import RecipeFault
-from data.recipe import make_recipe
-from train.space import Key, check, grid, parse_space, said, with_settings
+from tenfold.data.errors import RecipeFault
+from tenfold.data.recipe import make_recipe
+from tenfold.train.sweep.space import Key, check, grid, parse_space, said, with_settings
 
 
 @pytest.mark.parametrize(("text", "choices"), [

@@ -16,10 +16,10 @@ import pytest
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from train import sweep as sweep_module
-from train import trial
-from train.report import smoothed
-from train.sweep import main
+from tenfold.train.figures import smoothed
+from tenfold.train.sweep import command as sweep_module
+from tenfold.train.sweep import trial
+from tenfold.train.sweep.command import main
 
 GRID = ("--grid", "train.lr=0.1,0.4,0.2", "train.batch=16,32")
 
@@ -61,7 +61,7 @@ def fake(monkeypatch):
     made = Fake()
     for module in (trial, sweep_module):
         monkeypatch.setattr(module, "run_process", made)
-    monkeypatch.setattr("train.report.draw_sweep", lambda path, runs: path.write_text(str(len(runs))))
+    monkeypatch.setattr("tenfold.train.figures.draw_sweep", lambda path, runs: path.write_text(str(len(runs))))
     return made
 
 
@@ -288,7 +288,7 @@ def test_smoothing_begins_at_the_first_value_and_follows():
 
 
 def test_help_imports_no_torch():
-    code = ("import sys, train.sweep\ntry: train.sweep.main(['--help'])\n"
+    code = ("from tenfold.train.sweep import command; import sys\ntry: command.main(['--help'])\n"
             "except SystemExit: sys.exit(bool({'torch', 'optuna', 'matplotlib'} & set(sys.modules)))")
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
@@ -330,7 +330,7 @@ def test_in_processes_stopped_and_killed_and_on_again(tmp_path):
     assert [r["state"] for r in facts["rows"]] == ["finished"] * 2
     assert facts["best"]["train.lr"] == 0.02
     assert facts["best"]["val_top1"] > 0.9
-    from train.checkpoint import load
+    from tenfold.train.run.checkpoint import load
     assert load(tmp_path / facts["model"])["recipe"]["train"]["lr"] == 0.02
 
 

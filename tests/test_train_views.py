@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from data.errors import UserFault
-from data.tables import Augment, Draw
-from train.views import MeanOfViews, choose_views, seen
+from tenfold.data.errors import UserFault
+from tenfold.data.tables import Augment, Draw
+from tenfold.train.score.tta import MeanOfViews, choose_views, seen
 
 
 def draw(**more) -> Draw:

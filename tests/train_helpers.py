@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.recipe import make_recipe, recipe_tables
-from data.schema import SPLITS, shard_name
-from data.shard import write_shard
-from data.shardset import write_index
+from tenfold.data.recipe import make_recipe, recipe_tables
+from tenfold.data.schema import SPLITS, shard_name
+from tenfold.data.shard import write_shard
+from tenfold.data.shardset import write_index
 
 ROOT = Path(__file__).resolve().parents[1]
 CANVAS = (20, 28)
@@ -55,7 +55,7 @@ def built(base: Path) -> Path:
     """shards/stripes below `base`, made of folder(base / "images") by preprocess; made once."""
     out = base / "shards" / "stripes"
     if not out.exists():
-        from preprocess.build import build
+        from tenfold.preprocess.build import build
         build(make_recipe(tables()), folder(base / "images"), out, workers=1)
     return out
 
@@ -97,7 +97,7 @@ def train(capsys, shards, *more, out="runs/x") -> Ran:
     """`python -m train` in this process, where the test stands."""
     import torch
 
-    from train.__main__ import main
+    from tenfold.train.run.command import main
     torch.set_num_threads(1)                     # steps this small only wait for a second one
     capsys.readouterr()
     code = main(["--shards", str(shards), "--out", str(out), "--device", "cpu", *map(str, more)])
@@ -106,7 +106,7 @@ def train(capsys, shards, *more, out="runs/x") -> Ran:
 
 def score(capture, model, *more) -> Ran:
     """`python -m train.score` in this process; `capture` is capfd where a --data is given."""
-    from train.score import main
+    from tenfold.train.score.command import main
     capture.readouterr()
     try:
         code = main([str(model), "--device", "cpu", *map(str, more)])
@@ -150,14 +150,14 @@ def place(tmp_path, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for the commands that a command starts
-    monkeypatch.setattr("train.report.draw_curves", lambda path, history: None)
+    monkeypatch.setattr("tenfold.train.figures.draw_curves", lambda path, history: None)
     yield tmp_path
     signal.signal(signal.SIGTERM, before)
 
 
 def at_step(monkeypatch, number: int, deed) -> None:
     """`deed()` right after the optimiser's step `number`."""
-    from train.loop import Run
+    from tenfold.train.run.loop import Run
     step = Run._step
 
     def stepped(self, *batch, lr):

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from data.errors import MachineFault
+from tenfold.data.errors import MachineFault
 
 
 def choose_device(asked: str | None) -> torch.device:

@@ -5,8 +5,8 @@ quietly), `png`, `jpeg`, `jpeg2000`, `tiff` and `tiff_pixels` (what Pillow reads
 metadata), `levels` (more than 8 bits), `metadata` (how the camera was turned).
 """
 
-from preprocess.decode.files import may_be_deep
-from preprocess.decode.levels import BadPicture, Levels, usual_range
-from preprocess.decode.picture import Decoded, decode, from_array, read
+from tenfold.preprocess.decode.files import may_be_deep
+from tenfold.preprocess.decode.levels import BadPicture, Levels, usual_range
+from tenfold.preprocess.decode.picture import Decoded, decode, from_array, read
 
 __all__ = ["BadPicture", "Decoded", "Levels", "decode", "from_array", "may_be_deep", "read", "usual_range"]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from data.formats import DECODED, HEAD, HEIC, identify
-from preprocess.decode import jpeg, jpeg2000, png, tiff, tiff_pixels
-from preprocess.decode.levels import HEADER, TRUNCATED, BadPicture, Deep, Frame, check_size
-from preprocess.decode.metadata import orientation_of
-from preprocess.decode.pillow import frame_of, opened
+from tenfold.data.sources.formats import DECODED, HEAD, HEIC, identify
+from tenfold.preprocess.decode import jpeg, jpeg2000, png, tiff, tiff_pixels
+from tenfold.preprocess.decode.levels import HEADER, TRUNCATED, BadPicture, Deep, Frame, check_size
+from tenfold.preprocess.decode.metadata import orientation_of
+from tenfold.preprocess.decode.pillow import frame_of, opened
 
 MOST_FRAMES = 64             # looked at, to find one that is not empty
 _UNREAD = {"JPEG XL", "PostScript", "Photoshop", "OpenEXR", "Radiance HDR", "DDS", "DICOM", "SVG"}

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from preprocess.decode.levels import TRUNCATED, BadPicture, Frame
-from preprocess.decode.metadata import orientation_of
-from preprocess.decode.pillow import frame_of, in_words, opened
+from tenfold.preprocess.decode.levels import TRUNCATED, BadPicture, Frame
+from tenfold.preprocess.decode.metadata import orientation_of
+from tenfold.preprocess.decode.pillow import frame_of, in_words, opened
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from preprocess.decode.levels import Deep, Frame
-from preprocess.decode.pillow import frame_of, opened
+from tenfold.preprocess.decode.levels import Deep, Frame
+from tenfold.preprocess.decode.pillow import frame_of, opened
 
 _START, _END = b"\xff\x4f\xff\x51", b"\xff\xd9"
 

@@ -2,7 +2,7 @@
 
 import re
 
-from preprocess.decode.tiff import ORIENTATION, directories
+from tenfold.preprocess.decode.tiff import ORIENTATION, directories
 
 MOST_TEXT = 1 << 20          # bytes of unpacked metadata that are looked at
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from preprocess.decode.files import Opened, open_file
-from preprocess.decode.levels import BadPicture, Deep, Frame, Levels, levels_of, to_bytes
-from preprocess.decode.pillow import in_words, quiet
+from tenfold.preprocess.decode.files import Opened, open_file
+from tenfold.preprocess.decode.levels import BadPicture, Deep, Frame, Levels, levels_of, to_bytes
+from tenfold.preprocess.decode.pillow import in_words, quiet
 
 WHITE = 252                  # levels from here on are white paper
 

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from preprocess.decode.levels import BROKEN, HEADER, TRUNCATED, BadPicture, Deep, Frame, check_size
+from tenfold.preprocess.decode.levels import BROKEN, HEADER, TRUNCATED, BadPicture, Deep, Frame, check_size
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())       # else Python prints what Pillow logs
 

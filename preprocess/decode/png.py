@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from preprocess.decode.levels import BROKEN, HEADER, TRUNCATED, BadPicture, Deep, with_alpha_of
-from preprocess.decode.metadata import MOST_TEXT, orientation_of
-from preprocess.decode.pillow import opened
+from tenfold.preprocess.decode.levels import BROKEN, HEADER, TRUNCATED, BadPicture, Deep, with_alpha_of
+from tenfold.preprocess.decode.metadata import MOST_TEXT, orientation_of
+from tenfold.preprocess.decode.pillow import opened
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}

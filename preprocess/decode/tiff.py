@@ -2,7 +2,7 @@
 
 import struct
 
-from preprocess.decode.levels import HEADER, TRUNCATED, BadPicture
+from tenfold.preprocess.decode.levels import HEADER, TRUNCATED, BadPicture
 
 MOST_PAGES = 64
 _FORMATS = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q",

@@ -10,8 +10,8 @@ from math import ceil
 import numpy as np
 from PIL import Image
 
-from preprocess.decode import tiff
-from preprocess.decode.levels import HEADER, TRUNCATED, BadPicture, Deep, Frame, is_usual
+from tenfold.preprocess.decode import tiff
+from tenfold.preprocess.decode.levels import HEADER, TRUNCATED, BadPicture, Deep, Frame, is_usual
 
 
 def read_page(data: bytes, page: dict) -> Frame | Deep:

@@ -10,13 +10,13 @@ import os
 import numpy as np
 import torch
 
-from data.shardset import ShardSet
-from data.tables import Train
-from train.batches.dataloader import Loader
-from train.batches.memory import Memory
-from train.batches.order import Order
-from train.batches.sampling import Sampling
-from train.batches.threads import Threads
+from tenfold.data.shardset import ShardSet
+from tenfold.data.tables import Train
+from tenfold.train.batches.dataloader import Loader
+from tenfold.train.batches.memory import Memory
+from tenfold.train.batches.order import Order
+from tenfold.train.batches.sampling import Sampling
+from tenfold.train.batches.threads import Threads
 
 _ENGINES = {engine.name: engine for engine in (Memory, Threads, Loader)}
 

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from data.errors import MachineFault, UserFault
-from data.shard import Shard
-from data.tables import Train
-from train.batches.order import Order
-from train.batches.reading import Reader
+from tenfold.data.errors import MachineFault, UserFault
+from tenfold.data.shard import Shard
+from tenfold.data.tables import Train
+from tenfold.train.batches.order import Order
+from tenfold.train.batches.reading import Reader
 
 
 class Loader:

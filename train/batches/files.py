@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from data.errors import ShardFault
+from tenfold.data.errors import ShardFault
 
 KEPT = 64                    # files open at once, or one a thread; macOS allows a process 256, Linux 1,024. Opening
                              # another takes 14 µs, reading 2 MB out of it 120 µs and more

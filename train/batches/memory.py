@@ -9,11 +9,11 @@ from itertools import islice
 import numpy as np
 import torch
 
-from data.shard import Shard
-from data.tables import Train
-from train.batches.order import Order
-from train.batches.reading import Reader
-from train.batches.slots import Slot, in_turn, make_slots
+from tenfold.data.shard import Shard
+from tenfold.data.tables import Train
+from tenfold.train.batches.order import Order
+from tenfold.train.batches.reading import Reader
+from tenfold.train.batches.slots import Slot, in_turn, make_slots
 
 _UPLOADED = 64               # batches whose row numbers go to the device at once: each upload may wait for it
 

@@ -12,8 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from data.schema import CHUNK_BYTES
-from train.batches.sampling import Sampling
+from tenfold.data.schema import CHUNK_BYTES
+from tenfold.train.batches.sampling import Sampling
 
 _STREAM = 3                  # keeps these generators apart from those of split (1) and plan (2)
 

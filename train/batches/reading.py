@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from data.chunks import read_at, read_chunks
-from data.errors import ShardFault
-from data.shard import Shard, read_compressed
-from train.batches.files import Files
+from tenfold.data.chunks import read_at, read_chunks
+from tenfold.data.errors import ShardFault
+from tenfold.data.shard import Shard, read_compressed
+from tenfold.train.batches.files import Files
 
 SCRATCH = 512 << 10          # bytes on the way from a file to shuffled places: half of a core's cache
 DIRECT = 32 << 10            # bytes of a row from which on the kernel itself writes rows to their places:

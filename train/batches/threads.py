@@ -16,10 +16,10 @@ from threading import Event
 import numpy as np
 import torch
 
-from data.shard import Shard
-from data.tables import Train
-from train.batches.order import Order, Window
-from train.batches.reading import Reader
+from tenfold.data.shard import Shard
+from tenfold.data.tables import Train
+from tenfold.train.batches.order import Order, Window
+from tenfold.train.batches.reading import Reader
 
 
 class Threads:

@@ -9,5 +9,5 @@ def __getattr__(name: str):
     """`build_model` and its like come, with torch, when first asked for: `--help` needs none of them."""
     if name not in ("MODELS", "build_model", "check_batch"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from train.models import build
+    from tenfold.train.models import build
     return getattr(build, name)

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from data.errors import RecipeFault
-from data.networks import check_network
-from train.models import published
-from train.models.convnet import cnn6, convnet
-from train.models.resnet import heavy11, heavy22, light, light2, resnet, seresnet, wrn
+from tenfold.data.errors import RecipeFault
+from tenfold.data.networks import check_network
+from tenfold.train.models import published
+from tenfold.train.models.convnet import cnn6, convnet
+from tenfold.train.models.resnet import heavy11, heavy22, light, light2, resnet, seresnet, wrn
 
 MODELS = {"resnet": resnet, "seresnet": seresnet, "wrn": wrn, "convnet": convnet, "cnn6": cnn6,
           "light": light, "light2": light2, "heavy11": heavy11, "heavy22": heavy22}

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from train.models.blocks import conv, fan_out, halved, head, positive
+from tenfold.train.models.blocks import conv, fan_out, halved, head, positive
 
 
 def convnet(channels: int, classes: int, canvas, *, widths=(32, 64, 128), kernel: int = 3, repeat: int = 2,

@@ -10,12 +10,12 @@ from urllib.parse import urlparse
 import torch
 from torch import nn
 
-from data.errors import CheckpointFault, MachineFault, RecipeFault
-from data.settings import nearest
-from data.tables import Model
-from data.vision import torchvision
-from train.checkpoint import read
-from train.models.published import head_name, layers, names
+from tenfold.data.errors import CheckpointFault, MachineFault, RecipeFault
+from tenfold.data.settings import nearest
+from tenfold.data.tables import Model
+from tenfold.data.vision import torchvision
+from tenfold.train.models.published import head_name, layers, names
+from tenfold.train.run.checkpoint import read
 
 BACKBONE = "backbone"        # in `freeze`: all but the head
 # of DenseNet's published files: denselayer1.norm.1.weight is now denselayer1.norm1.weight

@@ -4,8 +4,8 @@ import functools
 
 from torch import nn
 
-from data.vision import torchvision
-from train.models.blocks import fan_out, head
+from tenfold.data.vision import torchvision
+from tenfold.train.models.blocks import fan_out, head
 
 # arguments of torchvision's own: no auxiliary classifiers, and Inception's own first weights
 _THEIRS = {"googlenet": {"aux_logits": False, "init_weights": True},

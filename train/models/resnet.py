@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from train.models.blocks import EarlyStep, Step, conv, fan_out, halved, head, positive
+from tenfold.train.models.blocks import EarlyStep, Step, conv, fan_out, halved, head, positive
 
 
 def resnet(channels: int, classes: int, canvas, *, widths=(32, 64, 128), depth: int = 1, stem_stride: int = 2,

@@ -1,0 +1,195 @@
+"""An .npz of pictures and labels -> a Source.
+
+Pictures are uint8 (n, H, W) or (n, H, W, C); labels are whole numbers (n,) or (n, 1), one-hot rows (n, k), or class
+names. Their names: `x` and `y`, `images` and `labels`, `data` and `targets`, …; by official parts `x_train`, `y_train`,
+`x_test`, `test_images`, …. Optional: `classes` (k,) names, `split` (n,) words, `groups` (n,).
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tenfold.data.command import readable
+from tenfold.data.sources.labels import read_labels, text
+from tenfold.data.sources.names import counted, some
+from tenfold.data.sources.npz import SAVE, Arrays, Members, Npz
+from tenfold.data.sources.source import Layout, Source
+from tenfold.data.sources.split_names import FILLERS, SPLIT_WORDS, split_named, words_of
+
+# role -> names of it, the first before the next where a file holds several
+_ROLES = {
+    "pixels": ("x", "images", "image", "data", "imgs", "img", "pixels", "pictures", "features"),
+    "labels": ("y", "labels", "label", "targets", "target"),
+    "classes": ("classes", "class_names", "classnames", "label_names", "target_names", "names", "categories"),
+    "split": ("split", "splits", "subset", "partition"),
+    "groups": ("groups", "group"),
+}
+_ROLE = {name: role for role, names in _ROLES.items() for name in names}
+_SHORT = {"tr": "train", "te": "test", "ts": "test"}       # x_tr: for arrays only, a folder of that name may be a class
+_CURES = {                   # of pixels that are no uint8, by the kind of their dtype
+    "f": "save (x * 255).astype(numpy.uint8) if they lie in 0..1, x.astype(numpy.uint8) if in 0..255",
+    "u": "save (x >> 8).astype(numpy.uint8) if all 16 bits are used, x.astype(numpy.uint8) if they lie in 0..255",
+    "i": "save x.astype(numpy.uint8) if they lie in 0..255",
+    "b": "save x.astype(numpy.uint8) * 255",
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The pictures and the labels of one part."""
+    part: str | None               # "train", "val", "test"; None: the whole set
+    pixels: Arrays
+    labels: str                    # the array that holds them
+
+    def __len__(self):
+        return self.pixels.shape[0]
+
+
+def open_arrays(path: Path) -> Source:
+    """The pictures of an .npz. SourceFault: what is wrong, and which arrays were found."""
+    held = Npz(path)
+    roles = _roles(held)
+    named, unused = _pairs(held, roles)
+    pairs = [Pair(part, _pixels(held, x), y) for part, (x, y) in named.items()]
+    total = sum(map(len, pairs))
+    if not total:
+        raise held.fault("holds no image", "give at least two classes of them")
+    classes, labels, notes = read_labels(held, [(pair.labels, len(pair)) for pair in pairs],
+                                         roles.get(("classes", None)))
+    official = [pair.part for pair in pairs for _ in range(len(pair))]
+    parts = {pair.part: [pair.pixels.key] for pair in pairs if pair.part}
+    split = None if parts else roles.get(("split", None))
+    if split:
+        official = _split(held, split, total)
+        parts = {part: [split] for part in SPLIT_WORDS if part in official}
+    groups = _groups(held, roles, pairs)
+    layout = Layout("arrays", parts, total, unused=unused)
+    used = {split, *unused, *(key for (role, _), key in roles.items() if role in ("classes", "groups"))} | {
+        key for pair in pairs for key in (pair.pixels.key, pair.labels)}
+    facts = path.stat()
+    return Source(path, classes, [f"{pair.pixels.key}[{i}]" for pair in pairs for i in range(len(pair))], labels,
+                  official, [(facts.st_size, facts.st_mtime_ns)] * total, layout,
+                  _remarks(held, pairs, classes, layout, [*notes, *_left_out(held, used)]),
+                  pairs[0].pixels if len(pairs) == 1 else Members(tuple(pair.pixels for pair in pairs)), groups)
+
+
+def _role(key: str) -> tuple[str, str | None] | None:
+    """(role, part or None) that an array's name tells: "X_train" -> ("pixels", "train"); None: no such role."""
+    words = words_of(key)
+    if "_".join(words) in _ROLE:
+        return _ROLE["_".join(words)], None
+    if len(words) == 1:                                            # xtrain, testy
+        glued = re.fullmatch(r"([xy])(.+)|(.+)([xy])", words[0])
+        words = [word for word in glued.groups() if word] if glued else words
+    parts = [split for word in words if (split := _SHORT.get(word) or split_named(word))]
+    named = [word for word in words if word not in _SHORT and not split_named(word)]
+    telling = [word for word in named if word not in FILLERS] or [word for word in named if word in _ROLE][:1]
+    roles = {_ROLE.get(word) for word in telling}                  # one of "y_train_labels", though of two words
+    if len(roles) != 1 or None in roles or len(parts) > 1:
+        return None
+    return roles.pop(), parts[0] if parts else None
+
+
+def _roles(held: Npz) -> dict[tuple[str, str | None], str]:
+    """{(role, part or None): the array that has it}; the first of `_ROLES` where several could."""
+    found = {}
+    for key in held.members:
+        role = _role(key)
+        if role:
+            found.setdefault(role, []).append(key)
+
+    def place(role, key):
+        names = _ROLES[role]
+        word = key if key in names else next((w for w in words_of(key) if w in names), "")
+        return key not in names, names.index(word) if word else len(names)
+    return {role: min(keys, key=lambda key: place(role[0], key)) for role, keys in found.items()}
+
+
+def _pairs(held: Npz, roles: dict) -> tuple[dict[str | None, tuple[str, str]], dict[str, int]]:
+    """({part or None: (its pictures, its labels)}, {pictures without labels: how many})."""
+    pictures = {part: key for (role, part), key in roles.items() if role == "pixels"}
+    labels = {part: key for (role, part), key in roles.items() if role == "labels"}
+    if None in pictures and len(pictures) > 1 and "train" not in pictures:       # x, y, x_test, y_test
+        pictures["train"], labels["train"] = pictures.pop(None), labels.pop(None, None) or labels.get("train")
+    elif None in pictures and len(pictures) > 1:
+        pictures.pop(None)
+    if not pictures:
+        raise held.fault("names no array of images: x or images, or x_train, x_test", SAVE)
+    pairs = {part: (pictures[part], labels[part]) for part in (None, "train", "val", "test")
+             if part in pictures and labels.get(part)}
+    if not pairs or ("train" in pictures and "train" not in pairs):
+        lacking = pictures.get("train") or next(iter(pictures.values()))
+        raise held.fault(f"names no labels for {lacking}: y or labels, or y_train, y_test", SAVE)
+    paired = {x for x, _ in pairs.values()}
+    unused = {x: int(held.members[x].shape[0]) for x in pictures.values()
+              if x not in paired and held.members[x].shape}
+    return pairs, unused
+
+
+def _pixels(held: Npz, key: str) -> Arrays:
+    """Where the pictures of `key` lie. SourceFault: they are none, and how to make them some."""
+    member = held.members[key]
+    shape = member.shape
+    ours = f"give {key} as uint8 (n, H, W) or (n, H, W, C) with C 1, 3 or 4"
+    as_bytes = _CURES.get(member.dtype.kind, ours).replace("x.", f"{key}.").replace("(x ", f"({key} ")
+    if len(shape) == 4 and shape[3] not in (1, 3, 4) and shape[1] in (1, 3, 4):
+        raise held.fault(f"{key} is {member}: channels come first", f"save {key}.transpose(0, 2, 3, 1)" +
+                         (f", and {as_bytes}" if member.dtype != np.uint8 else ""))
+    if len(shape) == 2 and shape[1]:
+        side = round(max(shape[1], 0) ** 0.5)
+        raise held.fault(f"{key} is {member}: one long row for each picture", f"save {key}.reshape(-1, {side}, {side})"
+                         if side * side == shape[1] else ours)
+    if len(shape) not in (3, 4) or (*shape, 1)[3] not in (1, 3, 4) or min(shape[1:]) < 1 or shape[0] < 0:
+        raise held.fault(f"{key} is {member}", ours)
+    if member.dtype != np.uint8:
+        raise held.fault(f"{key} is {member}, where uint8 is wanted", as_bytes)
+    if member.fortran:
+        raise held.fault(f"{key} is in Fortran order", f"save numpy.ascontiguousarray({key})")
+    return held.pixels(key)
+
+
+def _split(held: Npz, key: str, n: int) -> list[str]:
+    """The part of each picture, from the words in `key`."""
+    words = text(held.read(key)).tolist()
+    if len(words) != n:
+        raise held.fault(f"there are {n} images, {key} has {len(words)}", "give train, val or test for each")
+    parts = {word: split_named(word) for word in set(words)}
+    strange = sorted(word for word, part in parts.items() if not part)
+    if strange:
+        raise held.fault(f"{key} holds {strange[0][:40]!r}", "write train, val or test")
+    return [parts[word] for word in words]
+
+
+def _groups(held: Npz, roles: dict, pairs: list[Pair]) -> list[str] | None:
+    """The group of each picture, where the file names them."""
+    if not any(("groups", pair.part) in roles for pair in pairs):
+        return None
+    groups = []
+    for pair in pairs:
+        key = roles.get(("groups", pair.part))
+        found = text(held.read(key)).tolist() if key else []
+        if len(found) != len(pair):
+            raise held.fault(f"{pair.pixels.key} has {len(pair)} images, and {len(found)} groups of them",
+                             "give one group a row, or leave groups out")
+        groups += found
+    return groups
+
+
+def _left_out(held: Npz, used: set[str]) -> list[str]:
+    """The line that names arrays which are not read."""
+    left = [f"{readable(key[:40])} {held.members[key]}" for key in held.members if key not in used]
+    left += [f"{readable(key[:40])} (damaged)" for key in held.damaged]
+    return [f"not read: {some(left)}"] if left else []
+
+
+def _remarks(held: Npz, pairs: list[Pair], classes, layout: Layout, notes: list[str]) -> list[str]:
+    """The line that says how the file was understood, then a line for each thing to know."""
+    named = [f"{pair.pixels.key} and {pair.labels}" + (f" ({pair.part})" if pair.part else "") for pair in pairs]
+    official = "" if not layout.parts else f", parts by {next(iter(layout.parts.values()))[0]}" \
+        if pairs[0].part is None else f", official part{'s' if len(pairs) > 1 else ''}"
+    line = f"{len(classes)} classes ({some(map(readable, classes))}) in {some(named, last=', ')}{official}; " \
+           f"{counted(layout.images, 'image')}"
+    notes = [*notes, *(f"{x}: {counted(n, 'image')} without labels are not used" for x, n in layout.unused.items())]
+    return [f"{held.path}: {note}" for note in (line, *notes)]

@@ -1,0 +1,121 @@
+"""A folder of class folders -> a Source: its rows, and the line that says how it was understood."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from tenfold.data.command import readable
+from tenfold.data.errors import SourceFault
+from tenfold.data.sources.formats import SUFFIXES
+from tenfold.data.sources.layout import UNLABELLED, Understood, understand
+from tenfold.data.sources.listing import BROKEN, LINKED, SPECIAL, UNREADABLE, Folder
+from tenfold.data.sources.names import counted, folder_name, one_spelling, some
+from tenfold.data.sources.source import Layout, Source
+from tenfold.data.sources.unlabelled import CURE
+
+HIDDEN, LOOSE = "hidden or system", "loose image"
+_NOUNS = (LOOSE, LINKED, SPECIAL, BROKEN, UNREADABLE)      # kinds that are nouns: "2 linked folders"
+_KINDS = 6                   # that the line names
+_FOLDERS = 5                 # not used, with a line each
+
+
+def open_folder(root: Path) -> Source:
+    """The pictures of each class folder. SourceFault: there is none."""
+    top = Folder(str(root))
+    found = understand(top)
+    if not found.branches:
+        raise SourceFault(root, "has no sub-folders", CURE)
+    rows = _rows(found)
+    if not rows:
+        raise SourceFault(root, "has no image below its class folders",
+                          "give " + ", ".join(sorted(s[1:] for s in SUFFIXES)) + " files")
+    classes = tuple(sorted({branch.name for branch in found.branches}))
+    number = {name: i for i, name in enumerate(classes)}
+    layout, hidden = _layout(top, found, len(rows))
+    return Source(root, classes, [path for path, _, _ in rows],
+                  np.array([number[branch.name] for _, _, branch in rows], np.int64),
+                  [branch.split for _, _, branch in rows], [stamp for _, stamp, _ in rows],
+                  layout, _remarks(root, found, classes, layout, hidden),
+                  homes=[branch.folder.below for _, _, branch in rows])
+
+
+def _rows(found: Understood) -> list[tuple]:
+    """(path relative to the root, stamp, branch) of each picture, sorted by path."""
+    rows = [(f"{folder.below}/{name}", stamp, branch) for branch in found.branches
+            for folder in branch.folder.walk() for name, stamp in folder.pictures]
+    return sorted(rows, key=lambda row: row[0])
+
+
+def _layout(top: Folder, found: Understood, images: int) -> tuple[Layout, list[str]]:
+    """What was taken and what was passed over, and the names of what was hidden."""
+    passed, by_content, hidden = Counter(), Counter(), []
+    linked = [folder for folder in [*found.above, *(b.folder for b in found.branches)] if folder.linked]
+    for folder in (inner for start in (top, *linked) for inner in start.walk()):
+        passed += folder.passed
+        passed[HIDDEN] += len(folder.hidden)
+        hidden += folder.hidden
+    reached = {folder.below for start in (top, *linked) for folder in start.walk()}
+    passed[LINKED] += sum(inner.linked and inner.below not in reached for start in (top, *linked)
+                          for folder in start.walk() for inner in folder.folders.values())
+    passed[LOOSE] += sum(len(folder.pictures) for folder in found.above)
+    for branch in found.branches:
+        for folder in branch.folder.walk():
+            by_content += folder.by_content
+    unused = {folder.below: folder.count() for folder, _ in found.unused()}
+    kind = "official parts" if found.parts else "class folders"
+    return Layout(kind, found.parts, images, dict((+passed).most_common()), unused,
+                  dict(by_content.most_common())), hidden
+
+
+def _remarks(root: Path, found: Understood, classes, layout: Layout, hidden: list[str]) -> list[str]:
+    """The line that says how the folder was understood, then a line for each thing to know."""
+    line = f"{len(classes)} classes ({some(map(readable, classes))}) "
+    folders = _part_folders(layout.parts, found.base)
+    if folders and len(folders) <= 6:
+        line += f"in {some(folders, last=' and ')} (official part{'s' if len(folders) > 1 else ''})"
+    else:
+        line += "with official parts inside each" if folders else "in a folder each"
+    line += f"; {counted(layout.images, 'image')}"
+    if layout.by_content:
+        line += f", known by content: {some(_counts(layout.by_content), 4)}"
+    if layout.passed_over:
+        line += f"; passed over: {some(_counts(layout.passed_over, hidden), _KINDS)}"
+    return [f"{root}: {text}" for text in (line, *found.notes, *_double_spellings(found), *_unused(found))]
+
+
+def _unused(found: Understood) -> list[str]:
+    """A line for each folder whose images are not used."""
+    lines = []
+    for folder, why in found.unused():
+        many = f"{folder_name(folder.below)}: {counted(folder.count(), 'image')}"
+        lines.append(f"{many} {why} are not used" if why == UNLABELLED else f"{many} are not used: {why}")
+    if len(lines) > _FOLDERS:
+        more = [folder_name(folder.below) for folder, _ in found.unused()][_FOLDERS:]
+        lines[_FOLDERS:] = [f"nor are the images in {some(more, _FOLDERS)}"]
+    return lines
+
+
+def _double_spellings(found: Understood) -> list[str]:
+    """The line that names classes whose folders are written in two forms of Unicode."""
+    spelt = {}
+    for branch in found.branches:
+        name = branch.folder.below.rpartition("/")[2]
+        if one_spelling(name) == branch.name:
+            spelt.setdefault(branch.name, set()).add(name)
+    double = [readable(name) for name, ways in spelt.items() if len(ways) > 1]
+    return [f"{some(double)}: written in two ways (NFC and NFD), read as one class"] if double else []
+
+
+def _part_folders(parts: dict[str, list[str]], base: str) -> list[str]:
+    """["train/", "dev/ (val)"], relative to `base`."""
+    inside = {name: name.removeprefix(base + "/") for names in parts.values() for name in names}
+    return [folder_name(inside[name]) + ("" if inside[name].lower() == split else f" ({split})")
+            for split, names in parts.items() for name in names]
+
+
+def _counts(kinds: dict[str, int], hidden: list[str] = ()) -> list[str]:
+    """["9 .txt", "2 linked folders"], most first."""
+    names = some(map(readable, sorted(set(hidden))), 3)
+    return [counted(n, kind) if kind in _NOUNS else f"{n} {kind}" + (f" ({names})" if kind == HIDDEN else "")
+            for kind, n in kinds.items()]

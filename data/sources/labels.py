@@ -1,0 +1,93 @@
+"""Labels of an arrays file, in every usual form -> class names and whole numbers from 0."""
+
+import numpy as np
+
+from tenfold.data.sources.names import one_spelling, some
+from tenfold.data.sources.npz import Npz
+
+_MOST = 2**53                # a float holds every whole number up to here
+_EACH = "give each label a name of its own in classes"
+
+
+def text(array: np.ndarray) -> np.ndarray:
+    """(n,) strings of an array of strings, bytes (UTF-8) or numbers."""
+    return (np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array.astype(str)).ravel()
+
+
+def read_labels(held: Npz, keys: list[tuple[str, int]], classes_key: str | None):
+    """(class names, int64 labels of all parts, lines for people). keys: the labels of each part, with the number of
+    its images. SourceFault: labels that fit neither the images nor the names."""
+    names = None if classes_key is None else [one_spelling(name) for name in text(held.read(classes_key)).tolist()]
+    if names is not None and len(set(names)) != len(names):
+        twice = sorted({name for name in names if names.count(name) > 1} if len(names) < 10_000 else [])
+        raise held.fault(f"{classes_key} names {some(map(repr, twice), 3) or 'a class'} twice", _EACH)
+    read = [_numbers_or_names(held, key, n) for key, n in keys]
+    columns, wide = [column for column, _ in read], max(wide for _, wide in read)
+    texts = {column.dtype.kind == "U" for column in columns}
+    if len(texts) > 1:
+        raise held.fault(f"{' and '.join(key for key, _ in keys)} are numbers and names", "give one kind in all parts")
+    key, y = keys[0][0], np.concatenate(columns)
+    if True in texts:
+        return _named(held, key, y, names)
+    if wide and names is not None and len(names) != wide:
+        raise held.fault(f"{key} has {wide} columns, {classes_key} names {len(names)}", "give a name for each column")
+    if wide:
+        return tuple(names or map(str, range(wide))), y, []
+    return _numbered(held, key, y, names)
+
+
+def _numbers_or_names(held: Npz, key: str, n: int) -> tuple[np.ndarray, int]:
+    """(int64 or str (n,), number of one-hot columns or 0)."""
+    member = held.members[key]
+    if member.shape[:1] != (n,) or len(member.shape) > 2:
+        raise held.fault(f"there are {n} images, {key} is {member}", "give one label a row")
+    raw = held.read(key)
+    if raw.ndim == 2 and raw.shape[1] == 1:
+        raw = raw[:, 0]
+    if raw.ndim == 2:
+        return _one_hot(held, key, raw), raw.shape[1]
+    if raw.dtype.kind in "US":
+        return np.array([one_spelling(name) for name in text(raw).tolist()], str), 0
+    if not (raw.dtype.kind in "iu" or (raw.dtype.kind == "f" and (np.isfinite(raw) & (raw == np.floor(raw))).all())):
+        raise held.fault(f"{key} is {member}" + (", not all whole numbers" if raw.dtype.kind == "f" else ""),
+                         f"give one whole number a row: {key}.astype(int)")
+    if len(raw) and (raw.max() > _MOST or raw.min() < -_MOST):
+        raise held.fault(f"{key} runs from {raw.min()} to {raw.max()}", _EACH)
+    return raw.astype(np.int64), 0
+
+
+def _one_hot(held: Npz, key: str, raw: np.ndarray) -> np.ndarray:
+    """The column that is 1 in each row."""
+    if raw.dtype.kind not in "iufb" or not raw.shape[1] or not (((raw == 0) | (raw == 1)).all()
+                                                                and (raw.sum(1) == 1).all()):
+        raise held.fault(f"{key} is {held.members[key]}, and not each row has exactly one 1",
+                         "give one whole number a row: an image is of one class")
+    return raw.argmax(1).astype(np.int64)
+
+
+def _named(held: Npz, key: str, y: np.ndarray, names: list[str] | None):
+    """Labels that are class names."""
+    found = sorted(set(y.tolist()))
+    strange = [name for name in found if names is not None and name not in set(names)]
+    if strange:
+        raise held.fault(f"{key} holds {some(map(repr, strange), 4)}, which classes does not name",
+                         "give each class of y a name in classes, or leave classes out")
+    classes = found if names is None else names
+    number = {name: i for i, name in enumerate(classes)}
+    return tuple(classes), np.array([number[name] for name in y.tolist()], np.int64), []
+
+
+def _numbered(held: Npz, key: str, y: np.ndarray, names: list[str] | None):
+    """Labels that are whole numbers, from 0 or, where that is certain, from 1."""
+    least, most = int(y.min()), int(y.max())
+    if names is None and least == 1 and most <= len(y):
+        return tuple(map(str, range(1, most + 1))), y - 1, [
+            f"{key} begins at 1, so the classes are called 1 to {most}; give classes=… to name them"]
+    if names is not None and least >= 1 and most == len(names):
+        return tuple(names), y - 1, [
+            f"{key} begins at 1 and ends at {most}, so 1 is read as {names[0]!r}, the first of the {most} names"]
+    if names is None:            # each has an image, so there are no more of them than images
+        names = [str(i) for i in range(min(len(y), max(0, most + 1)))]
+    if least < 0 or most >= len(names):
+        raise held.fault(f"{key} runs from {least} to {most}, there are {len(names)} names of classes", _EACH)
+    return tuple(names), y, []

@@ -1,0 +1,146 @@
+"""What lies in a folder: pictures, sub-folders, and counts of everything that is passed over.
+
+A file with a picture's suffix is taken unopened. Any other file is known by its first bytes: taken where it is
+a picture that Tenfold decodes, else counted by its kind.
+"""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+
+from tenfold.data.errors import SourceFault
+from tenfold.data.sources.formats import DECODED, HEAD, HEIC, SUFFIXES, identify
+
+# folders and files that systems and tools leave everywhere; what begins with a dot (.git, ._x.png) is passed over too
+SYSTEM = frozenset({"__macosx", "@eadir", "#recycle", "#snapshot", "$recycle.bin", "system volume information",
+                    "lost+found", "found.000", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
+# raw camera files: their first bytes are TIFF's, but all that a TIFF decoder finds in them is a thumbnail
+RAW = frozenset({".nef", ".nrw", ".cr2", ".arw", ".sr2", ".srf", ".dng", ".pef", ".srw", ".3fr", ".iiq", ".kdc",
+                 ".dcr", ".erf", ".mef", ".mos", ".fff", ".rwl", ".gpr"})
+LINKED, SPECIAL, BROKEN, UNREADABLE = "linked folder", "special file", "broken link", "unreadable file"
+_LONGEST = 12                # characters of a suffix; what is longer is part of a name
+
+
+class Folder:
+    """The listing of one folder, read when it is first asked for."""
+
+    def __init__(self, path: str, below: str = "", linked: bool = False):
+        self.path = path                         # where it lies
+        self.below = below                       # its path relative to the root, "" for the root
+        self.linked = linked
+
+    def __repr__(self):
+        return f"Folder({self.path!r})"
+
+    @property
+    def pictures(self) -> list[tuple[str, tuple[int, int]]]:
+        """(name, (size, time of change in ns)) of each picture in it, sorted by name."""
+        return self._listing[0]
+
+    @property
+    def folders(self) -> dict[str, "Folder"]:
+        """The folders in it by name, sorted; hidden ones and the system's left out."""
+        return self._listing[1]
+
+    @property
+    def passed(self) -> Counter:
+        """How many files and folders in it are passed over, by kind."""
+        return self._listing[2]
+
+    @property
+    def hidden(self) -> list[str]:
+        """Names of the hidden and system files and folders in it."""
+        return self._listing[3]
+
+    @property
+    def by_content(self) -> Counter:
+        """How many of its pictures were known by their content, by suffix."""
+        return self._listing[4]
+
+    @cached_property
+    def _listing(self):
+        pictures, folders, passed, hidden, by_content = [], {}, Counter(), [], Counter()
+        try:
+            with os.scandir(self.path) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or entry.name.lower() in SYSTEM:
+                        hidden.append(entry.name)
+                    elif _is_folder(entry):
+                        if entry.is_symlink() and self._lies_in(entry.path):
+                            passed[LINKED] += 1
+                        else:
+                            below = f"{self.below}/{entry.name}" if self.below else entry.name
+                            folders[entry.name] = Folder(entry.path, below, entry.is_symlink())
+                    else:
+                        kind, stamp, opened = _file(entry)
+                        if stamp is None:
+                            passed[kind] += 1
+                            continue
+                        pictures.append((entry.name, stamp))
+                        by_content[kind] += opened
+        except OSError as error:
+            raise SourceFault(error.filename or self.path, error.strerror or "cannot be listed",
+                              "check its permissions") from None
+        return sorted(pictures), dict(sorted(folders.items())), passed, sorted(hidden), +by_content
+
+    def _lies_in(self, link: str) -> bool:
+        """Whether this folder lies in what `link` leads to: a loop."""
+        target = os.path.realpath(link)
+        here = os.path.realpath(self.path)
+        return here == target or here.startswith(target.rstrip("/") + "/")
+
+    def walk(self) -> Iterator["Folder"]:
+        """It and every folder below it; linked folders are passed over."""
+        waiting = [self]
+        while waiting:
+            folder = waiting.pop()
+            yield folder
+            waiting += [inner for inner in folder.folders.values() if not inner.linked]
+
+    @cached_property
+    def bearing(self) -> bool:
+        """Whether a picture lies in it, at any depth."""
+        return any(folder.pictures for folder in self.walk())
+
+    @property
+    def bearers(self) -> dict[str, "Folder"]:
+        """Its sub-folders that hold pictures at any depth."""
+        return {name: folder for name, folder in self.folders.items() if folder.bearing}
+
+    def count(self) -> int:
+        """How many pictures lie in it, at any depth."""
+        return sum(len(folder.pictures) for folder in self.walk())
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:                              # a link to itself
+        return False
+
+
+def _file(entry: os.DirEntry) -> tuple[str, tuple[int, int] | None, bool]:
+    """(kind for people, its stamp or None where it is no picture, whether it was opened to know) of a file."""
+    suffix = os.path.splitext(entry.name)[1].lower()
+    try:
+        facts = entry.stat()
+    except OSError:                              # a broken link: decoding will say so
+        return (suffix, (0, 0), False) if suffix in SUFFIXES else (BROKEN, None, False)
+    if not stat.S_ISREG(facts.st_mode):
+        return SPECIAL, None, False
+    stamp = facts.st_size, facts.st_mtime_ns
+    if suffix in SUFFIXES:
+        return suffix, stamp, False
+    try:
+        with open(entry.path, "rb") as f:
+            kind = identify(f.read(HEAD))
+    except OSError:
+        return UNREADABLE, None, True
+    is_picture = (kind in DECODED or kind == HEIC) and suffix not in RAW
+    plain = suffix if 1 < len(suffix) <= _LONGEST and suffix[1:].replace("_", "").isalnum() and \
+        not suffix[1:].isdigit() else ""
+    if is_picture:
+        return plain or "without suffix", stamp, True
+    return plain or f"without suffix ({kind or ('unknown' if facts.st_size else 'empty')})", None, True

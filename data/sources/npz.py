@@ -1,0 +1,172 @@
+"""The bytes of an .npz: what its members are, by their headers, and the pixels of one mapped where they lie.
+
+Nothing in the file is believed unseen, and nothing in it is ever unpickled.
+"""
+
+import math
+import re
+import shutil
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tenfold.data.errors import SourceFault
+from tenfold.data.files import publish
+from tenfold.data.sources.names import some
+
+_MEMBERS = 1000              # whose headers are read
+_AGAIN = "make or fetch it again"
+SAVE = "save it with numpy.savez(file, x=…, y=…, classes=…)"
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """An array of pictures in an .npz: where its pixels begin, without reading them."""
+    file: Path
+    offset: int                    # of the first pixel in `file`; -1: compressed, no such place
+    shape: tuple[int, ...]         # (n, H, W, C)
+    key: str = "x"
+
+    def mapped(self, scratch: Path) -> "Arrays":
+        if self.offset >= 0:
+            return self
+        unpacked = scratch / f"{self.key}.npy"
+        try:
+            with zipfile.ZipFile(self.file) as z, z.open(f"{self.key}.npy") as x, publish(unpacked) as temporary, \
+                    open(temporary, "wb") as out:
+                shutil.copyfileobj(x, out, 1 << 20)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise SourceFault(self.file, f"is damaged ({error})", _AGAIN) from None
+        with open(unpacked, "rb") as f:
+            _header(f)
+            if unpacked.stat().st_size < f.tell() + math.prod(self.shape):
+                raise SourceFault(self.file, f"is damaged ({self.key} is shorter than its {self.shape})", _AGAIN)
+            return Arrays(unpacked, f.tell(), self.shape, self.key)
+
+    def read(self, row: int, path: str) -> np.ndarray:
+        """Picture `row`: uint8 (H, W, C), a copy."""
+        pixels = np.memmap(self.file, np.uint8, "r", self.offset, self.shape)
+        return np.array(pixels[row])
+
+
+@dataclass(frozen=True)
+class Members:
+    """Several arrays of pictures, one behind the other."""
+    parts: tuple[Arrays, ...]
+
+    def mapped(self, scratch: Path) -> "Members":
+        return Members(tuple(part.mapped(scratch) for part in self.parts))
+
+    def read(self, row: int, path: str) -> np.ndarray:
+        """Picture `row` of all: uint8 (H, W, C), a copy."""
+        for part in self.parts:
+            if row < part.shape[0]:
+                return part.read(row, path)
+            row -= part.shape[0]
+        raise IndexError(path)
+
+
+@dataclass(frozen=True)
+class Member:
+    """The header of one array."""
+    info: zipfile.ZipInfo
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    fortran: bool
+    begin: int                     # of its data, within the member
+
+    def __str__(self):
+        return f"{self.dtype} {self.shape}"
+
+
+class Npz:
+    """An .npz file by its headers. SourceFault: it is none."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.members: dict[str, Member] = {}
+        self.damaged: dict[str, str] = {}        # members whose header cannot be read, and why
+        try:
+            with zipfile.ZipFile(path) as z:
+                for info in z.infolist()[:_MEMBERS]:
+                    if info.filename.endswith(".npy"):
+                        self._add(z, info)
+        except Exception as error:   # zipfile raises a dozen kinds on damage, and on what is made to harm
+            raise self._no_arrays(error) from None
+
+    def _add(self, z: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        key = info.filename.removesuffix(".npy")
+        if not re.fullmatch(r"[\w .-]{1,100}", key):            # it becomes the name of a file where it is unpacked
+            self.damaged[key] = "of a name that is no array's"
+            return
+        try:
+            with z.open(info) as f:
+                shape, fortran, dtype = _header(f)
+                self.members[key] = Member(info, shape, dtype, fortran, f.tell())
+        except Exception as error:   # numpy too
+            self.damaged[key] = str(error)
+
+    def read(self, key: str) -> np.ndarray:
+        """A small array in full. SourceFault: it is damaged, or holds Python objects."""
+        member = self.members[key]
+        if member.dtype.hasobject:
+            raise self.fault(f"{key} holds Python objects, which are never unpickled",
+                             f"save it as text or numbers: {key}=numpy.array({key}, dtype=str)")
+        self._check_whole(key)
+        try:
+            with np.load(self.path, allow_pickle=False) as z:
+                return z[key]
+        except Exception as error:
+            raise self._no_arrays(error) from None
+
+    def pixels(self, key: str) -> Arrays:
+        """Where the pictures of the array `key`, uint8 (n, H, W) or (n, H, W, C), lie."""
+        member = self.members[key]
+        self._check_whole(key)
+        offset = -1
+        if member.info.compress_type == zipfile.ZIP_STORED:
+            try:
+                offset = _stored_at(self.path, member.info) + member.begin
+            except (OSError, ValueError) as error:
+                raise self._no_arrays(error) from None
+            if self.path.stat().st_size < offset + math.prod(member.shape):
+                raise self._short(key)
+        shape = (*member.shape, 1) if len(member.shape) == 3 else tuple(member.shape)
+        return Arrays(self.path, offset, shape, key)
+
+    def _check_whole(self, key: str) -> None:
+        member = self.members[key]
+        if min(member.shape, default=0) < 0 or \
+                member.info.file_size < member.begin + math.prod(member.shape) * member.dtype.itemsize:
+            raise self._short(key)
+
+    def _short(self, key: str) -> SourceFault:
+        return SourceFault(self.path, f"is damaged ({key} is shorter than its {self.members[key].shape})", _AGAIN)
+
+    def _no_arrays(self, error) -> SourceFault:
+        return SourceFault(self.path, f"is not an arrays file ({error})", SAVE)
+
+    def fault(self, fact: str, cure: str) -> SourceFault:
+        """A fault that also lists the arrays that were found."""
+        held = [f"{key[:40]} {member}" for key, member in self.members.items()]
+        held += [f"{key[:40]} (damaged: {why[:60]})" for key, why in self.damaged.items()]
+        return SourceFault(self.path, f"{fact} (it holds {some(held, 8) or 'no arrays'})", cure)
+
+
+def _header(f) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """(shape, in Fortran order, dtype) of the .npy that `f` stands at; `f` is left at the first byte of data."""
+    version = np.lib.format.read_magic(f)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else \
+        np.lib.format.read_array_header_2_0
+    return read(f)
+
+
+def _stored_at(path: Path, info: zipfile.ZipInfo) -> int:
+    """Where an uncompressed member's bytes begin: behind its local header (APPNOTE.TXT 4.3.7)."""
+    with open(path, "rb") as f:
+        f.seek(info.header_offset + 26)
+        name, extra = np.frombuffer(f.read(4), "<u2")
+    return info.header_offset + 30 + int(name) + int(extra)

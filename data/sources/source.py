@@ -1,0 +1,57 @@
+"""What a source is, once opened: columns of equal length, and how it was understood."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tenfold.data.sources.npz import Arrays, Members
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a folder or an arrays file was understood; stands in dataset.json."""
+    kind: str                                    # "class folders", "official parts" or "arrays"
+    parts: dict[str, list[str]]                  # folders or arrays of each official part
+    images: int
+    passed_over: dict[str, int] = field(default_factory=dict)      # files and folders, by kind
+    unused: dict[str, int] = field(default_factory=dict)           # images in folders or arrays that are not used
+    by_content: dict[str, int] = field(default_factory=dict)       # images known by their first bytes, by suffix
+
+
+@dataclass(frozen=True)
+class Source:
+    """What there is: columns of equal length, in an order that depends on names alone."""
+    root: Path
+    classes: tuple[str, ...]
+    paths: list[str]               # relative to root, or "x[12]" in an arrays file
+    labels: np.ndarray             # int64, index into classes
+    official: list[str | None]     # "train", "val", "test", or None: no official split
+    stamps: list[tuple[int, int]]  # size in bytes and time of change in ns: has it changed since?
+    layout: Layout
+    remarks: list[str]             # for people, a line each: how it was understood, what is odd or not used
+    arrays: "Arrays | Members | None" = None
+    groups: list[str] | None = None              # images of one group belong on one side of the split
+    homes: list[str] | None = None               # the class folder of each image, relative to root: "train/cat"
+
+    def __len__(self):
+        return len(self.paths)
+
+    def reader(self, scratch: Path) -> "FolderReader | Arrays | Members":
+        """What reads the pictures; a compressed arrays file is first unpacked into `scratch`."""
+        return self.arrays.mapped(scratch) if self.arrays else FolderReader(self.root)
+
+    def facts(self) -> dict:
+        """How it was understood, as plain values."""
+        return asdict(self.layout) | {"remarks": list(self.remarks)}
+
+
+@dataclass(frozen=True)
+class FolderReader:
+    root: Path
+
+    def read(self, row: int, path: str) -> bytes:
+        """The bytes of the picture file at `path`, not yet decoded."""
+        return (self.root / path).read_bytes()

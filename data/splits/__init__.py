@@ -1,0 +1,1 @@
+"""Train, validation and test by source image, and which images must stay together."""

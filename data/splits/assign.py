@@ -1,0 +1,138 @@
+"""Train, val and test by source image, before any copy is made.
+
+What belongs together is one unit, which lies on one side whole: images with the same pixels, images of one
+group and, where that is asked for, near-duplicates.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tenfold.data.errors import SourceFault
+from tenfold.data.splits.stratify import Cut, cut_units, units_of_classes
+from tenfold.data.tables import Split
+
+HELD_OUT = ("test", "val")       # in the order in which they are filled
+_NAMED = 10                      # of many, in a message
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a split is decided by: columns of equal length, a row for each usable image."""
+    labels: np.ndarray                       # int64, index into the classes
+    digests: list[str]                       # equal where the pixels are
+    official: list[str | None]               # "train", "val", "test", or None: in no official part
+    groups: list[str | None] | None = None   # images of one name belong together; None: alone
+    near: list[int | None] | None = None     # the same number: the same picture saved twice
+
+
+def split_sources(images: Images, classes, asked: Split, seed: int) -> np.ndarray:
+    """Which split each image belongs to: n strings "train", "val", "test".
+
+    Official parts are kept. Without an official val (or test) part, one is cut, stratified by class, from what
+    is official train or in no official part. The cut depends on the digests, the groups and the seed, not on
+    file names or the order of the images. SourceFault: classes have fewer images or units than the parts need.
+    """
+    given = set(images.official)
+    if asked.folds and "test" in given:
+        raise SourceFault("the images", "have an official test part, so there are no folds of it",
+                          "leave split.folds out, or give a folder without official parts")
+    out = np.array([part or "train" for part in images.official], dtype="<U5")
+    rows = np.flatnonzero(out == "train")
+    labels, units, copies = _units(images, rows)
+    totals = np.bincount(labels, minlength=len(classes))
+    if not totals.all():
+        raise _nothing_left(images, classes, np.flatnonzero(totals == 0))
+    wants = {part: [_count(getattr(asked, part), int(total)) for total in totals]
+             for part in HELD_OUT if part not in given}
+    parts, small = cut_units(Cut(labels, units, wants, asked.folds, asked.fold, seed, copies), len(classes))
+    if small:
+        number = [len(of) for of in units_of_classes(labels, units, len(classes))]
+        raise _too_small([(classes[c], int(totals[c]), number[c]) for c in small], asked, wants)
+    for part, members in parts.items():
+        out[rows[members]] = part
+    return out
+
+
+def _count(want, total: int) -> int:
+    """Rows of a class of `total`; want: a share, or a number of images."""
+    return min(want, total) if isinstance(want, int) else max(1, round(want * total)) if want else 0
+
+
+def _nothing_left(images: Images, classes, empty) -> SourceFault:
+    """Classes without an image that may be trained on."""
+    names = []
+    for c in empty.tolist():
+        parts = sorted({images.official[i] or "train" for i in np.flatnonzero(images.labels == c)})
+        names.append(f"'{classes[c]}' (" + ("all of them are images of another class too" if "train" in parts else
+                     f"only in {' and '.join(parts)}" if parts else "none can be used") + ")")
+    return SourceFault("the images", ("class " if len(names) == 1 else f"{len(names)} classes ")
+                       + "without a training image: " + listed(names), "add images, or remove the class")
+
+
+def _too_small(found, asked: Split, wants) -> SourceFault:
+    """found: (class, images, units) of each class that cannot be cut."""
+    number = [f"{total} usable images" + (f" in {units} groups" if units < total else "") for _, total, units in found]
+    parts = [f"split.folds = {asked.folds}" if part == "test" and asked.folds else f"split.{part} = "
+             f"{getattr(asked, part)}" for part in wants if (part == "test" and asked.folds) or getattr(asked, part)]
+    need = f"too few for {' and '.join(parts)} with one over for training"
+    cure = "ask for less with --set split.val=… split.test=…, add images, or remove "
+    if len(found) == 1:
+        return SourceFault(f"class '{found[0][0]}'", f"has {number[0]}, {need}", cure + "it")
+    names = [f"'{name}' ({what})" for (name, *_), what in zip(found, number, strict=True)]
+    return SourceFault("the images", f"{len(found)} classes have {need}: {listed(names)}", cure + "them")
+
+
+def listed(names: list[str], most: int = _NAMED) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _units(images: Images, rows) -> tuple[np.ndarray, np.ndarray, bool]:
+    """(the class that each of `rows` counts for, its unit, whether each unit is copies of one image only).
+    Units are numbered by their least digest."""
+    digests = [images.digests[i] for i in rows]
+    joined = join([digests] + [[column[i] for i in rows] for column in (images.groups, images.near) if column])
+    least, several = {}, set()
+    for unit, digest in zip(joined, digests, strict=True):
+        if least.setdefault(unit, digest) != digest:
+            several.add(unit)
+            least[unit] = min(least[unit], digest)
+    number = {unit: i for i, (_, unit) in enumerate(sorted((digest, unit) for unit, digest in least.items()))}
+    # the same pixels under several labels count for the lowest of them; a larger unit for each of its labels
+    lowest = {}
+    for digest, label in zip(images.digests, images.labels.tolist(), strict=True):
+        lowest[digest] = min(label, lowest.get(digest, label))
+    labels = [int(images.labels[i]) if unit in several else lowest[digest]
+              for i, unit, digest in zip(rows, joined, digests, strict=True)]
+    return np.array(labels, np.int64), np.array([number[unit] for unit in joined], np.int64), not several
+
+
+def join(columns) -> list[int]:
+    """A number for each row, the same for rows that are equal in one of the columns, and for chains of such.
+    None is equal to nothing."""
+    parent = list(range(len(columns[0])))
+
+    def root(i):
+        while parent[i] != i:
+            parent[i] = i = parent[parent[i]]
+        return i
+    for column in columns:
+        first = {}
+        for i, value in enumerate(column):
+            if value is not None:
+                parent[root(i)] = root(first.setdefault(value, i))
+    return [root(i) for i in range(len(parent))]
+
+
+def duplicates(labels, digests, splits, paths) -> dict[str, list[list[str]]]:
+    """Paths of images with the same pixels: under two labels, and on two sides of an official border."""
+    groups = {}
+    for i, digest in enumerate(digests):
+        groups.setdefault(digest, []).append(i)
+    groups = [g for g in groups.values() if len(g) > 1]
+
+    def named(differ):
+        return [[paths[i] for i in g] for g in groups if len({differ[i] for i in g}) > 1]
+    return {"same": [[paths[i] for i in g] for g in groups],
+            "two_labels": named(labels), "two_splits": named(splits)}

@@ -1,0 +1,166 @@
+"""Which images belong together: by folder, by a pattern on the path, by a table, or by what looks the same."""
+
+import csv
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from tenfold.data.errors import RecipeFault, SourceFault
+from tenfold.data.splits.assign import HELD_OUT, Images, join, listed
+from tenfold.data.tables import Split
+
+PATTERN = "path:"
+_MANY, _SHARE = 4, 4             # near-duplicates of one picture that are believed, or up to a quarter of a class
+_CURE = "split.groups is \"\", \"folder\", \"path:REGEX\" or the name of a .csv file"
+
+
+def check_groups(how: str, where: str = "split.groups") -> None:
+    """RecipeFault unless `how` is a way to name groups."""
+    if how.startswith(PATTERN):
+        try:
+            re.compile(how[len(PATTERN):])
+        except (re.error, OverflowError, RecursionError) as error:
+            raise RecipeFault(where, f"is {how!r}, and that is no regular expression ({error})",
+                              "see docs.python.org/3/library/re.html") from None
+        if how == PATTERN:
+            raise RecipeFault(where, "names no pattern", "give one, such as path:(writer\\d+)")
+    elif how not in ("", "folder") and not how.lower().endswith(".csv"):
+        raise RecipeFault(where, f"is {how!r}", _CURE)
+
+
+def source_groups(how: str, source) -> tuple[list[str | None] | None, list[str]]:
+    """(the group of each image of a data.source.Source, None: in no group; lines to tell).
+
+    None instead of the list: there are no groups. how: `split.groups`. RecipeFault, SourceFault.
+    """
+    check_groups(how)
+    given = getattr(source, "groups", None)
+    if not how:
+        names = [name or None for name in given or ()]
+        return (names, [_summary("the groups of the arrays file", names)]) if any(names) else (None, [])
+    lines = []
+    if how == "folder":
+        names = [_folder(path, source.classes[label], bool(part)) for path, label, part in
+                 zip(source.paths, source.labels.tolist(), source.official, strict=True)]
+    elif how.startswith(PATTERN):
+        pattern = re.compile(how[len(PATTERN):])
+        names = [_matched(pattern.search(path)) for path in source.paths]
+    else:
+        names, lines = _table(Path(how), source)
+    if not any(names):
+        what = "no image lies in a folder below its class folder" if how == "folder" else \
+            f"none of {len(names)} paths matches, such as {source.paths[0]}" if how.startswith(PATTERN) else \
+            f"none of {len(names)} images is in it, such as {source.paths[0]}"
+        raise SourceFault(f"split.groups = {how!r}", what, _CURE)
+    return names, [*lines, _summary(f"split.groups = {how!r}", names)]
+
+
+def near_to_hold(images: Images, classes, asked: Split) -> tuple[list[int | None], list[str]]:
+    """(images.near without the groups that cannot be copies of one picture, lines to tell).
+
+    A group that is large beside its class says that the pictures of the class look alike (one camera that does
+    not move, patterns that differ by noise), and so does one that leaves the class too few units to be cut.
+    """
+    labels = images.labels.tolist()
+    total, of, pictures = Counter(labels), {}, {}
+    for number, digest, label in zip(images.near, images.digests, labels, strict=True):
+        pictures.setdefault(number, set()).add(digest)
+        of.setdefault(number, Counter())[label] += 1
+    held = {n for n, seen in pictures.items() if len(seen) > 1}
+    crowds = {n for n in held if len(pictures[n]) > _MANY
+              and any(_SHARE * count > total[label] for label, count in of[n].items())}
+    poor = _poor_classes(replace(images, near=_only(images.near, held - crowds)), asked)
+    crowds |= {n for n in held if not poor.isdisjoint(of[n])}
+    near = _only(images.near, held - crowds)
+    lines = []
+    if crowds:
+        alike = sum((of[n] for n in crowds), Counter())
+        names = [f"'{classes[label]}' ({count} of {total[label]})" for label, count in alike.most_common()]
+        lines.append("too many images look alike to keep them in one part of the split: "
+                     + listed(names) + "; split.groups can say which belong together")
+    count = sum(n is not None for n in near)
+    if count:
+        lines.append(f"near-duplicates: {len(held - crowds)} groups of {count} images, each held together")
+    return near, lines
+
+
+def _only(near, kept: set) -> list[int | None]:
+    return [number if number in kept else None for number in near]
+
+
+def _poor_classes(images: Images, asked: Split) -> set[int]:
+    """Classes that have fewer units than there are parts to fill."""
+    parts = [part for part in HELD_OUT if part not in images.official
+             and (getattr(asked, part) or (part == "test" and asked.folds))]
+    rows = [i for i, part in enumerate(images.official) if part in (None, "train")]
+    units = join([[column[i] for i in rows] for column in (images.digests, images.groups, images.near) if column])
+    number = Counter(label for label, _ in set(zip(images.labels[rows].tolist(), units, strict=True)))
+    return {label for label, count in number.items() if count < max(len(parts) + 1, asked.folds)}
+
+
+def _summary(how: str, names) -> str:
+    alone = sum(not name for name in names)
+    return f"{how}: {len(set(filter(None, names)))} groups of {len(names) - alone} images, each held together" + (
+        f"; {alone} images are in none, each of them is a group of its own" if alone else "")
+
+
+def _folder(path: str, name: str, official: bool) -> str | None:
+    """The folders between the class folder, called `name`, and the file; `official`: the first is a part's."""
+    folders = [_same(part) for part in path.split("/")[int(official):-1]]
+    below = folders[folders.index(_same(name)) + 1:] if _same(name) in folders else []
+    return "/".join(below) or None
+
+
+def _matched(match) -> str | None:
+    """The first group of parentheses that took part, or all of the match."""
+    if not match:
+        return None
+    return next((found for found in match.groups() if found), None) if match.re.groups else match[0] or None
+
+
+def _same(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _table(file: Path, source) -> tuple[list[str | None], list[str]]:
+    """The groups that a .csv file of `path,group` gives; its paths are relative to the images' folder."""
+    rows = _rows(file if file.exists() else source.root / file)
+    known = {_same(path): i for i, path in enumerate(source.paths)}
+    names: list[str | None] = [None] * len(known)
+    strange = []
+    for number, path, group in rows:
+        at = known.get(_same(path), known.get(_same(path.replace("\\", "/").removeprefix("./"))))
+        if at is None:
+            strange.append(path)
+        elif names[at] and names[at] != group:
+            raise SourceFault(f"{file}, line {number}", f"puts {path} into '{group}', and a line before into "
+                              f"'{names[at]}'", "give each image one group")
+        else:
+            names[at] = group or None
+    return names, [f"{file}: {len(strange)} paths are no image of {source.root}, such as {strange[0]}"] \
+        if strange else []
+
+
+def _rows(file: Path) -> list[tuple[int, str, str]]:
+    """(line number, path, group) of each line; a first line that names the columns is understood."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        first = text.partition("\n")[0]
+        mark = next((m for m in ",;\t" if m in first), ",")
+        rows = [(n, [cell.strip() for cell in row]) for n, row in
+                enumerate(csv.reader(text.splitlines(), delimiter=mark), 1) if any(row)]
+    except OSError as error:
+        raise SourceFault(file, error.strerror or "cannot be read", _CURE) from None
+    except (ValueError, csv.Error) as error:
+        raise SourceFault(file, f"is not a .csv file ({error})", "write lines of path,group in UTF-8") from None
+    heads = [cell.lower() for cell in rows[0][1]] if rows else []
+    path, group = (heads.index("path"), heads.index("group")) if {"path", "group"} <= set(heads) else (0, 1)
+    short = [n for n, row in rows if len(row) <= max(path, group)]
+    if short or not rows:
+        raise SourceFault(f"{file}, line {short[0]}" if short else file, "has no path and group",
+                          "write lines of path,group")
+    if {"path", "group"} <= set(heads) or heads[0] in ("path", "file", "filename", "image", "name"):
+        rows = rows[1:]
+    return [(n, row[path], row[group]) for n, row in rows]

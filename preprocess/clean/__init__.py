@@ -1,0 +1,1 @@
+"""What is done once for each source image, and the cache of the results."""

@@ -1,0 +1,117 @@
+"""What on a picture is ink: a threshold that never sees a repeated edge, and dust told from dots.
+
+Pictures here have bright ink on dark ground, uint8 (H, W, C) or (H, W). A mask is uint8 (H, W), 255 where there
+is ink.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tenfold.preprocess.clean.ground import histogram, percentile
+from tenfold.preprocess.clean.polarity import grey_of
+
+GRAIN = 4.0                  # ink exceeds the ground by so many deviations of the ground's own grain, at least
+_STEP = 0.15                 # the offset is no more of the ink's own tone: where strokes meet, little else is left
+_BROAD = 2.5                 # the threshold's window, times the broadest stroke, at least: narrower ones hollow it
+_MAIN = 0.25                 # a part with so much of the largest part's ink is a main stroke, never dust
+_FAR = 1.0                   # dust too: what lies further from the main strokes than they are long,
+_FAINT = 0.25                # and what has less of their tone than this (bleed-through, shadow)
+
+
+@dataclass(frozen=True)
+class Ink:
+    """What was found to be ink, and what was not kept of it."""
+    mask: np.ndarray         # uint8 (H, W): the ink that is kept
+    dropped: np.ndarray      # uint8 (H, W): ink by the threshold, taken for dust
+    pen: float               # width of the main strokes, pixels
+    lost_parts: int          # dropped parts that are broader than half the pen
+    lost_share: float        # of the ink, dropped
+
+    def facts(self) -> dict:
+        """What the build keeps of it, as in preprocess.scratch.Facts."""
+        near = 1 if min(self.mask.shape) < 16 else 2        # an edge that fades in the outermost pixel is reached too
+        edges = sum(bool(side.any()) for side in (
+            self.mask[:near], self.mask[-near:], self.mask[:, :near], self.mask[:, -near:]))
+        return {"pen": round(self.pen, 2), "lost": (self.lost_parts, round(self.lost_share, 4)), "edges": edges,
+                "ink": round(float(np.count_nonzero(self.mask)) / self.mask.size, 4)}
+
+
+def find_ink(image: np.ndarray, window: float, offset: float, grain: float = 0.0) -> np.ndarray:
+    """Mask of what is brighter by `offset` levels (and by more than the grain) than its surroundings: the mean over a
+    square of `window` × the shorter side (adaptive threshold), with window 0 the ground.
+
+    image uint8 (H, W, C) with its ground at 0, which goes on around it. The window grows where strokes are so broad
+    that a narrower one would see nothing but ink, and the offset shrinks where ink is faint.
+    """
+    # ink of any colour counts: blue alone is a ninth of a grey
+    grey = np.ascontiguousarray(image[:, :, 0] if image.shape[2] == 1 else image.max(axis=2))
+    offset = max(offset, GRAIN * grain)
+    strong = histogram(grey)
+    strong[:int(offset) + 1] = 0
+    if not strong.any():
+        return np.zeros_like(grey)
+    tone = percentile(strong, 95)
+    offset = max(min(offset, _STEP * tone), GRAIN * grain)
+    if window:
+        _, broad = cv2.threshold(grey, tone // 2, 255, cv2.THRESH_BINARY)
+        side = int(max(3, window * min(grey.shape), _BROAD * 2 * _depth(broad).max())) | 1
+        grey = cv2.subtract(grey, cv2.boxFilter(grey, -1, (side, side), borderType=cv2.BORDER_CONSTANT))
+    return cv2.threshold(grey, offset, 255, cv2.THRESH_BINARY)[1]
+
+
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """float32 (h, w): how far inside the ink each pixel of its bounding box lies; ink ends at the picture's edge."""
+    x, y, width, height = cv2.boundingRect(mask)
+    box = cv2.copyMakeBorder(mask[y:y + height, x:x + width], 1, 1, 1, 1, cv2.BORDER_CONSTANT | cv2.BORDER_ISOLATED)
+    return cv2.distanceTransform(box, cv2.DIST_L2, 5)[1:-1, 1:-1]
+
+
+def remove_dust(mask: np.ndarray, page: np.ndarray, specks: float) -> Ink:
+    """The ink of `page` without its dust: parts that are narrower than `specks` × the pen's width, and parts that
+    are faint beside the ink or far from it. specks 0: all of it.
+
+    The pen's width is that of the main strokes: the part with most ink, and all with a quarter of that or more. A
+    part's width is that of a disc of its area, so a dot as broad as the pen stays, and so does a longer piece.
+    """
+    count, spots, facts, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    nothing = np.zeros_like(mask)
+    if count == 1:
+        return Ink(mask, nothing, 0.0, 0, 0.0)
+    if count == 2 or not specks:
+        return Ink(mask, nothing, _stroke_width(mask), 0, 0.0)
+    inked = mask > 0
+    mass = np.bincount(spots[inked], grey_of(page)[inked], count)      # of each part; part 0 is the ground
+    area = np.maximum(facts[:, cv2.CC_STAT_AREA], 1)
+    main = mass >= _MAIN * mass.max()
+    pen = _stroke_width(_parts(spots, main))
+    width = np.sqrt(4 / np.pi * area)
+    faint = mass / area < _FAINT * (mass / area)[mass.argmax()]
+    dust = ~main & ((width < specks * pen) | faint | (_distance(facts, main) > _FAR))
+    dust[0] = False
+    if not dust.any():
+        return Ink(mask, nothing, pen, 0, 0.0)
+    dropped = _parts(spots, dust)
+    lost = int((dust & (width > pen / 2)).sum())
+    return Ink(mask & ~dropped, dropped, pen, lost, float(mass[dust].sum() / mass.sum()))
+
+
+def _parts(spots: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Mask of some of the parts. spots (H, W): numbers of parts; which (parts,) bool."""
+    return np.where(which, 255, 0).astype(np.uint8)[spots]
+
+
+def _stroke_width(mask: np.ndarray) -> float:
+    """Pixels. Over a stroke of width w the depth runs 1, 2, … w / 2, … 2, 1: its mean is w / 4 + 1 / 2."""
+    depth = _depth(mask)
+    return max(1.0, 4 * cv2.mean(depth, (depth > 0).astype(np.uint8))[0] - 2)
+
+
+def _distance(facts: np.ndarray, main: np.ndarray) -> np.ndarray:
+    """(parts,) how far each part's box lies from the box around the main ones, over the longer side of that box."""
+    low = facts[:, [cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP]]
+    high = low + facts[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+    least, most = low[main].min(0), high[main].max(0)
+    gap = np.maximum(np.maximum(least - high, low - most), 0)
+    return np.hypot(*gap.T) / (most - least).max()

@@ -1,0 +1,155 @@
+"""Once per source image: everything that does not depend on chance.
+
+Image contract: uint8 (H, W, C), C is 1 or 3 (RGB), the channel axis always there; a step returns a
+new array and leaves its input alone. A mask is uint8 (H, W), 255 where there is ink.
+"""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from tenfold.data.tables import Clean, Draw
+from tenfold.preprocess.clean.ground import histogram, level_ground, percentile
+from tenfold.preprocess.clean.ink import Ink, find_ink, remove_dust
+from tenfold.preprocess.clean.polarity import dark_ink_log_odds, grey_of
+from tenfold.preprocess.decode import BadPicture
+from tenfold.preprocess.survey.decisions import Common
+
+SOLID = 64                   # levels between a picture of one tone and the set's paper that make it ink
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A picture that copies can be drawn from."""
+    pixels: np.ndarray     # uint8 (h, w, C), the region of interest
+    hull: np.ndarray       # float32 (n, 2): x, y corners around all that must stay on the canvas
+    background: tuple      # C levels, 0..255: what lies around the picture
+    pivot: float           # the level that contrast leaves alone
+    bare: bool             # nothing but background beyond the hull
+    ink: Ink | None = None         # what was found to be ink, where the recipe looks for it
+
+
+def clean(image: np.ndarray, how: Clean, draw: Draw, common: Common | None = None) -> Cleaned:
+    """The recipe's steps in their order. common: what the image's set decided; None: it stands for itself.
+    BadPicture: blank, or no ink is found."""
+    page, ink = clean_page(image, how, common or Common("each" if how.polarity == "auto" else how.polarity))
+    return replace(cut_out(page, ink.mask if ink else None, how, draw), ink=ink)
+
+
+def clean_page(image: np.ndarray, how: Clean, common: Common) -> tuple[np.ndarray, Ink | None]:
+    """(the whole page cleaned, its ink or None where the recipe does not look for ink)."""
+    if (image == image[:1, :1]).all():
+        return solid_ink(image, how, common)
+    dark = how.polarity != "keep" and is_dark_ink(image, common.polarity)
+    if dark:
+        image = 255 - image
+    if how.bilateral:
+        image = smooth(image, how.bilateral, how.bilateral_sigma)
+    if not (how.threshold or how.roi):
+        return image, None
+    image, grain = level_ground(image, dark)
+    ink = remove_dust(find_ink(image, how.threshold, how.offset, grain), image, how.specks)
+    if not ink.mask.any():
+        raise BadPicture("blank: no ink")
+    return (keep_ink(image, ink.mask) if how.threshold else image), ink
+
+
+def solid_ink(image: np.ndarray, how: Clean, common: Common) -> tuple[np.ndarray, Ink]:
+    """A picture of one tone: a full stop cut to its bounding box where the set's paper has quite another tone.
+    BadPicture: blank paper, or nothing is known of the paper."""
+    tone = int(grey_of(image)[0, 0])
+    if common.paper < 0 or abs(tone - common.paper) < SOLID or not (how.threshold or how.roi):
+        raise BadPicture("blank: every pixel is the same")
+    page = np.full_like(image, abs(tone - common.paper))
+    return page, remove_dust(np.full(image.shape[:2], 255, np.uint8), page, 0.0)
+
+
+def cut_out(page: np.ndarray, mask: np.ndarray | None, how: Clean, draw: Draw) -> Cleaned:
+    """The region of interest, and what drawing must know about it."""
+    hull, bare = None, draw.fit == "inside" and bool(how.threshold or not how.roi)
+    if how.roi:
+        page, mask = rim(page), rim(mask)      # ink at the very edge fades outside the picture
+        box = bounding_box(mask, how.padding)
+        page, hull = page[box].copy(), hull_of(mask[box])
+    if draw.fit == "stretch":
+        page = resize(page, *draw.canvas)
+    ink = how.polarity != "keep"
+    background = (0,) * page.shape[2] if ink else tuple(int(v) for v in edge_level(page))
+    if hull is None:
+        hull = corners(page, 1.0 if ink else 0.5)
+    return Cleaned(page, hull, background,
+                   0.0 if ink else float(page.mean()), bare)
+
+
+def is_dark_ink(image: np.ndarray, polarity: str) -> bool:
+    """Whether the ink is the dark tone; `polarity` "each": by this picture alone."""
+    if polarity == "each":
+        return dark_ink_log_odds(image)[0] >= 0
+    return polarity == "dark"
+
+
+def edge_level(image: np.ndarray) -> np.ndarray:
+    """(C,) the median tone of the outermost pixels."""
+    edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    return np.median(edge, axis=0)
+
+
+def smooth(image: np.ndarray, diameter: int, sigma: float) -> np.ndarray:
+    """Bilateral filter (Tomasi and Manduchi, 1998): paper grain goes, pen edges stay. On a faint picture fewer levels
+    count as alike than `sigma`, or ink would run into the paper between two of its parts."""
+    counts = histogram(np.ascontiguousarray(grey_of(image)))
+    sigma = min(sigma, max(1.0, (percentile(counts, 99) - percentile(counts, 1)) / 2.8))
+    return cv2.bilateralFilter(image, diameter, sigma, sigma).reshape(image.shape)
+
+
+def keep_ink(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Ink and the one pixel around it, where its edge fades; 0 elsewhere (bleed-through, shadows)."""
+    return image & cv2.dilate(mask, np.ones((3, 3), np.uint8))[:, :, None]
+
+
+def bounding_box(mask: np.ndarray, padding: float) -> tuple[slice, slice]:
+    """Rows and columns around the ink and its fading edge, `padding` × the longer side added."""
+    x, y, w, h = cv2.boundingRect(mask)
+    add = 1 + round(padding * max(w, h))
+    return (slice(max(0, y - add), min(mask.shape[0], y + h + add)),
+            slice(max(0, x - add), min(mask.shape[1], x + w + add)))
+
+
+def rim(image: np.ndarray) -> np.ndarray:
+    """(H + 2, W + 2, …): one pixel of ground all around."""
+    height, width, *channels = image.shape
+    return cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT).reshape(height + 2, width + 2, *channels)
+
+
+def hull_of(mask: np.ndarray) -> np.ndarray:
+    """float32 (n, 2): the convex hull around the ink's pixels and the one pixel that fades around it."""
+    near = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    points = cv2.convexHull(cv2.findNonZero(near)).reshape(-1, 2).astype(np.float32)
+    around = np.array([(-.5, -.5), (-.5, .5), (.5, -.5), (.5, .5)], np.float32)   # a pixel has a width
+    return cv2.convexHull((points[:, None] + around).reshape(-1, 2)).reshape(-1, 2)
+
+
+def corners(image: np.ndarray, out: float = 0.5) -> np.ndarray:
+    """float32 (4, 2): the corners of the whole picture, `out` from the centres of its outermost pixels:
+    a pixel has a half width, and ink that reaches the edge fades to nothing one pixel further out."""
+    y, x = (side - 1 + out for side in image.shape[:2])
+    return np.array([(-out, -out), (x, -out), (x, y), (-out, y)], np.float32)
+
+
+def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Larger by cubic splines, which need no prefilter; smaller by Lanczos with one."""
+    if image.shape[:2] == (height, width):
+        return image
+    if height >= image.shape[0] and width >= image.shape[1]:
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC).reshape(height, width, -1)
+    return shrink(image, height, width)
+
+
+def shrink(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Lanczos with a prefilter (Pillow): cv2.INTER_LANCZOS4 aliases when it shrinks."""
+    if image.shape[2] == 1:
+        image = image[:, :, 0]
+    small = Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS)
+    return np.asarray(small).reshape(height, width, -1)

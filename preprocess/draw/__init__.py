@@ -1,0 +1,1 @@
+"""What is done for each copy: random views, their geometry, and the pixels."""

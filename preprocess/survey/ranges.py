@@ -1,0 +1,57 @@
+"""The range of levels that deep pictures hold, one for the whole set: what is declared, found, and said of it."""
+
+from dataclasses import replace
+
+from tenfold.data.recipe import Recipe
+from tenfold.preprocess.decode import Levels, usual_range
+
+_KEYS = {"unsigned": "levels", "signed": "levels_signed", "float": "levels_float"}       # of [source]
+
+
+def common_ranges(recipe: Recipe, facts) -> tuple:
+    """One range for each kind of number that deep pictures hold, the recipe's before what is found."""
+    found = _by_kind(facts)
+    ranges = declared_ranges(recipe)
+    return tuple((kind, *(ranges.get(kind) or usual_range(found[kind]))) for kind in _KEYS if kind in found)
+
+
+def declared_ranges(recipe: Recipe) -> dict[str, tuple]:
+    """{kind: (lowest, highest)} that [source] names."""
+    source = recipe.source
+    ranges = {"unsigned": (0, source.levels), "signed": source.levels_signed, "float": source.levels_float}
+    return {kind: (low, high) for kind, (low, high) in ranges.items() if low < high}
+
+
+def with_ranges(recipe: Recipe, ranges) -> Recipe:
+    """The recipe as dataset.json carries it: later pictures of the same source are then read alike."""
+    return replace(recipe, source=replace(recipe.source, **{
+        _KEYS[kind]: int(high) if kind == "unsigned" else (low, high) for kind, low, high in ranges}))
+
+
+def _by_kind(facts) -> dict[str, list[Levels]]:
+    found = {}
+    for row in facts:
+        if row.levels:
+            found.setdefault(row.levels[0], []).append(Levels(*row.levels))
+    return found
+
+
+def range_notes(recipe: Recipe, facts, ranges) -> list[str]:
+    """A line for each kind of number that deep pictures hold."""
+    found, declared = _by_kind(facts), declared_ranges(recipe)
+    return [_range_note(kind, (low, high), found.get(kind, []), kind in declared) for kind, low, high in ranges]
+
+
+def _range_note(kind: str, span: tuple, found: list[Levels], declared: bool) -> str:
+    """"deep pictures: 16 files of 16 bits hold levels from 3 to 251; taken as 8 bits (0..255) for the whole set"."""
+    low, high = span
+    depths = sorted({f.bits for f in found})
+    least, most = min(f.low for f in found), max(f.high for f in found)
+    what = f"{kind} " * (kind != "unsigned") + f"{' and '.join(map(str, depths))} bits"
+    depth = next((f"{b} bits ({low}..{high})" for b in range(1, 65) if kind != "float" and high - low == 2**b - 1),
+                 f"{low:g}..{high:g}")
+    line = f"deep pictures: {len(found)} file{'s' * (len(found) != 1)} of {what} hold levels from {least:g} to " \
+           f"{most:g}; taken as {depth} for the whole set"
+    beyond = sum(f.low < low - (high - low) / 510 or f.high > high + (high - low) / 510 for f in found)
+    line += f", as source.{_KEYS[kind]} says" if declared else ""
+    return line + (f"; {beyond} of them hold{'s' * (beyond == 1)} more, which is cut off" if beyond else "")

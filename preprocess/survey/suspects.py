@@ -1,0 +1,118 @@
+"""Pictures to look at before they are trained on: named, with the reason, and where ink is in doubt drawn."""
+
+import statistics
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from tenfold.data.command import readable
+from tenfold.data.files import publish
+from tenfold.data.recipe import Recipe, make_recipe
+from tenfold.data.sources.opening import Source
+from tenfold.preprocess.clean.cache import load
+from tenfold.preprocess.clean.polarity import CLEAR
+from tenfold.preprocess.clean.steps import clean_page
+from tenfold.preprocess.decode import BadPicture
+from tenfold.preprocess.survey.decisions import Common
+from tenfold.preprocess.survey.notes import MOST
+
+SHEET = "suspects.png"
+BLANK = 4.0                  # grey levels of deviation: a page of 350×350 with the thinnest letter has 14
+TINY = 4                     # times smaller than the set's middling picture
+ODD = 3                      # times wider, or higher, than the set's middling picture
+LOST = 0.05                  # share of a picture's ink taken for dust that makes it a suspect
+DRAWN = 40                   # pictures on the sheet, at most
+_SIDE, _GAP, _TEXT, _HEAD = 180, 8, 44, 26
+
+
+def suspects(sources: list[dict], classes: list[str], polarity: str) -> list[dict]:
+    """[{"path", "class", "why"}, …] of the rows of dataset.json; the pictures are used all the same.
+
+    What holds for most pictures of the set (cut to their ink, mostly ink) makes none of them a suspect.
+    """
+    side = statistics.median(min(s["size"]) for s in sources)
+    shape = statistics.median(s["size"][1] / s["size"][0] for s in sources)
+    reasons = [_ink_reasons(s.get("ink"), polarity) for s in sources]
+    usual = {kind for kind in ("edges", "mostly", "polarity") if sum(kind in r for r in reasons) > MOST * len(sources)}
+    found = []
+    for s, of_ink in zip(sources, reasons, strict=True):
+        height, width = s["size"]
+        why = []
+        if s.get("spread", BLANK) < BLANK:
+            why.append(f"nearly blank (its grey levels deviate by {s['spread']} of 255)")
+        if min(height, width) < max(8, side / TINY):
+            why.append(f"tiny ({width}×{height})")
+        if not shape / ODD <= width / height <= shape * ODD:
+            why.append(f"of an odd shape ({width}×{height})")
+        of_ink = [words for kind, words in of_ink.items() if kind not in usual]
+        if why or of_ink:
+            found.append({"path": s["path"], "class": classes[s["label"]], "why": ", ".join(why + of_ink)}
+                         | ({"ink": True} if of_ink else {}))
+    return found
+
+
+def _ink_reasons(ink: dict | None, polarity: str) -> dict[str, str]:
+    """{kind: words} of what is doubtful about a picture's ink."""
+    if not ink:
+        return {}
+    found = {}
+    if ink["lost_parts"] or ink["lost_share"] > LOST:
+        parts = ink["lost_parts"]
+        found["lost"] = f"without {ink['lost_share']:.1%} of its ink, taken for dust" + (
+            f" ({parts} part{'s' * (parts > 1)} broader than half the pen)" if parts else "")
+    if ink["edges"] >= 3:
+        found["edges"] = "cropped so tightly that the ink touches all four edges" \
+            if ink["edges"] == 4 else "cropped so that the ink touches three edges"
+    if ink["share"] > MOST:
+        found["mostly"] = f"mostly ink ({ink['share']:.0%} of it)"
+    if {"dark": -1, "light": 1}.get(polarity, 0) * ink["dark_ink"] > CLEAR:
+        found["polarity"] = f"probably {'light' if polarity == 'dark' else 'dark'} ink, unlike the set's"
+    return found
+
+
+def draw_suspects(index: dict, found: list[dict], source: Source, path: Path) -> None:
+    """A sheet of those whose ink is in doubt: each page, its ink in white, and what was taken for dust in red."""
+    doubted = [s for s in found if s.get("ink")][:DRAWN]
+    path.unlink(missing_ok=True)
+    if not doubted:
+        return
+    recipe, common = make_recipe(index["recipe"]), Common.of(index["common"])
+    rows = {name: row for row, name in enumerate(source.paths)}
+    columns = min(4, len(doubted))
+    wide, high = 2 * _SIDE + 3 * _GAP, _SIDE + _TEXT + _GAP
+    sheet = Image.new("RGB", (columns * wide, _HEAD + -(-len(doubted) // columns) * high), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    pen.text((_GAP, 6), "left: the picture; right: white is ink, red was removed as dust", "black", font)
+    with tempfile.TemporaryDirectory() as scratch:
+        reader = source.reader(Path(scratch))
+        for place, suspect in enumerate(doubted):
+            left = place % columns * wide + _GAP
+            top = _HEAD + place // columns * high
+            pen.text((left, top + 4), readable(suspect["path"])[-60:], "black", font)
+            pen.text((left, top + 22), suspect["why"][:66].replace("×", " x "), "#a00000", font)     # the font lacks ×
+            for x, image in enumerate(_views(reader, rows[suspect["path"]], suspect["path"], recipe, common)):
+                picture = Image.fromarray(image)
+                picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
+                corner = left + x * (_SIDE + _GAP), top + _TEXT
+                sheet.paste(picture, corner)
+                pen.rectangle((corner[0] - 1, corner[1] - 1, corner[0] + picture.width, corner[1] + picture.height),
+                              outline="#999999")
+    with publish(path) as temporary:
+        sheet.save(temporary, format="PNG")
+
+
+def _views(reader, row: int, path: str, recipe: Recipe, common: Common) -> list[np.ndarray]:
+    """[the page, its ink], uint8 (H, W, 3) each; nothing where the file has gone since."""
+    try:
+        image = load(reader, row, path, recipe, common.ranges).pixels
+        _, ink = clean_page(image, recipe.clean, common)
+    except BadPicture:
+        return []
+    page = image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
+    view = np.repeat(ink.mask[:, :, None], 3, axis=2)
+    view[ink.dropped > 0] = (230, 0, 0)
+    grow = max(1, _SIDE // max(page.shape[:2]))
+    return [cv2.resize(v, None, fx=grow, fy=grow, interpolation=cv2.INTER_NEAREST) for v in (page, view)]

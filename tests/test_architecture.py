@@ -1,0 +1,82 @@
+"""preprocess → data ← train: the upper two never import each other, and each keeps to its own libraries."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FORBIDDEN = {"data": {"tenfold.preprocess", "tenfold.train", "torch", "torchvision", "cv2", "PIL", "joblib",
+                      "matplotlib", "sklearn"},
+             "preprocess": {"tenfold.train", "torch", "torchvision", "sklearn"},
+             "train": {"tenfold.preprocess", "cv2", "PIL", "joblib"}}
+TORCHVISION = "data/vision.py"       # imports it (and torch) when it is asked to
+H5PY = {"data/shard.py"}
+
+
+def package(module: str) -> str:
+    """"cv2" of "cv2.dnn"; "tenfold.data" of "tenfold.data.errors"."""
+    return ".".join(module.split(".")[:2 if module.startswith("tenfold.") else 1])
+
+
+def imported(path: Path) -> set[str]:
+    """The packages of all imports in a file, wherever they stand in it; imports by a string too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {package(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute, so that this test can read them"
+            found |= {package(f"{node.module}.{alias.name}") for alias in node.names}
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in (
+                "import_module", "__import__"):
+            found |= {package(str(a.value)) for a in node.args if isinstance(a, ast.Constant)}
+    return found
+
+
+FILES = [(name, path) for name in FORBIDDEN for path in sorted((ROOT / name).rglob("*.py"))]
+
+
+def test_files_import_only_what_their_package_may():
+    for name, path in FILES:
+        allowed = {"torch", "torchvision"} if path == ROOT / TORCHVISION else set()
+        assert imported(path) & FORBIDDEN[name] <= allowed, path
+
+
+def test_nothing_is_imported_by_a_name_that_a_user_may_have():
+    """`data`, `train` and `preprocess` are packages of ours in a checkout only."""
+    for path in sorted(ROOT.glob("*/**/*.py")):
+        if path.relative_to(ROOT).parts[0] in (*FORBIDDEN, "tenfold", "benchmarks", "tests"):
+            assert not imported(path) & {"data", "train", "preprocess"}, path
+
+
+def test_one_file_knows_torchvision_and_one_hdf5():
+    everywhere = {str(p.relative_to(ROOT)): imported(p) for _, p in FILES}
+    assert {name for name, found in everywhere.items() if "torchvision" in found} == {TORCHVISION}
+    assert {name for name, found in everywhere.items() if "h5py" in found} == H5PY
+
+
+def loaded(*modules, more="") -> set[str]:
+    """What a fresh interpreter has loaded after importing `modules`."""
+    code = f"import sys, json\nimport {', '.join(modules)}\n{more}\nprint(json.dumps(sorted(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return {package(name) for name in json.loads(ran.stdout.splitlines()[-1])}
+
+
+def modules(name) -> list[str]:
+    return [".".join(("tenfold", *p.relative_to(ROOT).with_suffix("").parts)) for n, p in FILES
+            if n == name and p.name not in ("__init__.py", "__main__.py")]
+
+
+@pytest.mark.parametrize("name", ["data", "preprocess"])
+def test_nor_does_what_they_import_import_more(name):
+    assert not loaded(*modules(name)) & (FORBIDDEN[name] - {"sklearn"})
+
+
+def test_help_costs_no_heavy_import():
+    ask = "try:\n    tenfold.preprocess.command.main(['--help'])\nexcept SystemExit:\n    pass"
+    found = loaded("tenfold.preprocess.command", more=ask)
+    assert not found & {"cv2", "h5py", "joblib", "numpy", "PIL", "torch"}

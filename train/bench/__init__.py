@@ -1,0 +1,1 @@
+"""Loader settings, timed on the shards of a user."""

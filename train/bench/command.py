@@ -1,0 +1,149 @@
+"""python -m train.bench: which engine, workers, pinned memory and batch size load your shards fastest.
+
+Every setting is timed on the training shards themselves (the first half gigabyte of them, page cache
+warm): shuffled batches on the device, whole epochs where they are short. The repeats are
+interleaved, so that a slow moment of the machine falls on all settings alike.
+"""
+
+import json
+import os
+import statistics
+import time
+from dataclasses import replace
+
+from tenfold.data.command import parser, run
+from tenfold.data.errors import RecipeFault, ShardFault
+from tenfold.train.bench.timing import Setting, measure, row_bytes
+
+SOME = 512 << 20             # bytes of pixels that are read, in whole shards
+WORTH = 1.05                 # a gain below this is within what repeats differ by
+# as an earlier study of the ordinary DataLoader named its settings
+STUDIED = {"workers 2 + pinned": (2, True), "pinned only": (0, True), "workers 2": (2, False), "workers 1": (1, False)}
+
+
+def main(argv=None) -> int:
+    made = parser("python -m train.bench", "Time loader settings on your own shards.")
+    made.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
+    made.add_argument("--shards", help="folder that `python -m preprocess` wrote (default: shards/<recipe name>)")
+    made.add_argument("--out", default=".", help="folder for bench.json and bench.png (default: here)")
+    made.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    made.add_argument("--repeats", type=int, default=3, help="of each setting; the median counts (default: 3)")
+    made.add_argument("--budget", default="80s", help="no repeat but the first begins after it (default: 80s)")
+    return run(bench, made.parse_args(argv))
+
+
+def bench(args) -> dict:
+    from tenfold.data.files import make_folder, publish
+    from tenfold.data.recipe import parse_duration
+    from tenfold.data.shardset import open_set
+    from tenfold.train.run.command import asked_for
+    if not args.recipe and not args.shards:
+        raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
+    if args.repeats < 1:
+        raise RecipeFault("--repeats", f"is {args.repeats}", "give 1 or more")
+    budget = parse_duration(args.budget)
+    recipe, folder = asked_for(args)
+    shards = open_set(folder)
+    if not shards.rows("train"):
+        raise ShardFault(shards.folder, "holds no training rows", "name the shards of a recipe, not those of a score")
+    out = make_folder(args.out)
+
+    from tenfold.train.device import choose_device, keep_freed_memory
+    from tenfold.train.figures import draw_bench
+    device = choose_device(args.device)
+    keep_freed_memory()                          # as a training run does
+    present, chosen = grid(recipe.train, shards, device)     # "auto" and what fits: of the whole set
+    shards = some(shards)
+    shape = "×".join(map(str, shards.row_shape))
+    print(f"{folder}: {shards.rows('train')} rows of {shape}, page cache warm, on {device}")
+    if device.type != "cuda":
+        print("pinned memory needs CUDA: here one row stands for both")
+    rates, copied = measure(chosen, shards, recipe, device, args.repeats, time.monotonic() + budget)
+    size = row_bytes(shards)
+    rows = [_row(s, statistics.median(rates[s]), size) for s in chosen]
+    baseline = statistics.median(copied)
+    best = max((r for r in rows if r["batch_size"] == present.batch_size), key=lambda r: r["images_per_second"])
+    now = rows[chosen.index(present)]
+    facts = {"rows": rows, "best": best, "present": now, "device": str(device), "cores": os.cpu_count(),
+             "repeats": min(map(len, rates.values())), "row_bytes": size,
+             "memcpy": {"images_per_second": round(baseline, 1),
+                        "gigabytes_per_second": round(baseline * size / 1e9, 4)}}
+    with publish(out / "bench.json") as temporary:
+        temporary.write_text(json.dumps(facts, indent=1) + "\n")
+    draw_bench(out / "bench.png", rows, baseline)
+    _tell(facts, device)
+    print(f"see {out / 'bench.json'} and {out / 'bench.png'}")
+    print(advice(best, now, device.type == "cuda"))
+    return facts
+
+
+def some(shards):
+    """The set, cut to its first training shards."""
+    kept, rows = [], 0
+    for shard in (s for s in shards.index["shards"] if s["split"] == "train"):
+        if rows * row_bytes(shards) < SOME:
+            kept.append(shard)
+            rows += shard["rows"]
+    return replace(shards, index=shards.index | {"shards": kept, "rows": shards.index["rows"] | {"train": rows}})
+
+
+def grid(how, shards, device) -> tuple[Setting, list[Setting]]:
+    """(the recipe's present setting, all that are timed, it among them)."""
+    from tenfold.train.batches import engine_for
+    pins = (False, True) if device.type == "cuda" else (False,)
+    many = [n for n in (1, 2, 4, 8) if n <= max(2, os.cpu_count() or 1)]
+    batches = sorted({how.batch, 4 * how.batch})
+    name = engine_for(how, shards, "train", device)
+    workers = {"memory": 0, "threads": max(1, how.workers), "dataloader": how.workers}[name]
+    present = Setting(name, workers, how.pin_memory and device.type == "cuda" and name != "memory", how.batch)
+    fits = engine_for(replace(how, engine="auto"), shards, "train", device) == "memory"
+    found = [Setting(engine, workers, pin, batch)
+             for engine, workers in (("threads", many), ("dataloader", [0, *many]))
+             for workers in workers for pin in pins for batch in batches]
+    if fits:
+        found = [Setting("memory", 0, False, batch) for batch in batches] + found
+    return present, list(dict.fromkeys([*found, present]))
+
+
+def _row(setting: Setting, rate: float, size: int) -> dict:
+    return {"engine": setting.engine, "workers": setting.workers, "pin_memory": setting.pin_memory,
+            "batch_size": setting.batch_size, "images_per_second": round(rate, 1),
+            "gigabytes_per_second": round(rate * size / 1e9, 4)}
+
+
+def _tell(facts: dict, device) -> None:
+    copy = facts["memcpy"]
+    print("engine      workers  pinned  batch    images/s    GB/s  of a plain copy")
+    for row in facts["rows"]:
+        mark = " ← best" if row is facts["best"] else " ← the recipe's" if row is facts["present"] else ""
+        pinned = "yes" if row["pin_memory"] else "no"
+        print(f"{row['engine']:10}  {row['workers']:7}  {pinned:6}  {row['batch_size']:5}  "
+              f"{row['images_per_second']:10,.0f}  {row['gigabytes_per_second']:6.2f}  "
+              f"{row['images_per_second'] / copy['images_per_second']:6.0%}{mark}")
+    print(f"a plain copy in memory, one core   {copy['images_per_second']:10,.0f}  {copy['gigabytes_per_second']:6.2f}")
+    print(f"DataLoader alone, batches of {facts['present']['batch_size']}:")
+    for name, (workers, pinned) in STUDIED.items():
+        pin = pinned and device.type == "cuda"
+        for row in facts["rows"]:
+            if (row["engine"], row["workers"], row["pin_memory"], row["batch_size"]) == (
+                    "dataloader", workers, pin, facts["present"]["batch_size"]):
+                print(f"  {name:20} {row['images_per_second']:10,.0f} images/s"
+                      + (" (not pinned: no CUDA)" if pinned and not pin else ""))
+
+
+def advice(best: dict, now: dict, cuda: bool) -> str:
+    """The last line: what to put in the recipe, and what it gains."""
+    gain = best["images_per_second"] / now["images_per_second"]
+    if best is now or gain < WORTH:
+        return (f"keep the recipe's [train] {_keys(now, cuda)}: {now['images_per_second']:,.0f} images/s; "
+                f"no other setting gains {WORTH - 1:.0%}")
+    return (f"put in the recipe's [train] {_keys(best, cuda)}: {best['images_per_second']:,.0f} images/s, "
+            f"{gain:.2f} times the present {_keys(now, cuda)}")
+
+
+def _keys(row: dict, cuda: bool) -> str:
+    """Only what matters: memory has no workers, and without CUDA nothing is pinned."""
+    said = f'engine = "{row["engine"]}"'
+    if row["engine"] != "memory":
+        said += f", workers = {row['workers']}" + (f", pin_memory = {str(row['pin_memory']).lower()}" if cuda else "")
+    return said

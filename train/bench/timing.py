@@ -1,0 +1,77 @@
+"""How fast batches come: loader settings beside a plain copy in memory, repeats interleaved."""
+
+import time
+from dataclasses import dataclass, replace
+
+ENOUGH, AT_MOST = 0.25, 0.8  # seconds of a repeat: whole epochs until the first, cut off at the second
+
+
+@dataclass(frozen=True)
+class Setting:
+    engine: str
+    workers: int
+    pin_memory: bool
+    batch_size: int
+
+
+def measure(settings, shards, recipe, device, repeats, until) -> tuple[dict, list]:
+    """({setting: [images/s, …]}, [images/s of a plain copy in memory, …])."""
+    from tqdm import tqdm
+    rates, copied = {s: [] for s in settings}, []
+    with tqdm(total=len(settings) * repeats, desc="bench", unit="run", disable=None) as bar:
+        for repeat in range(repeats):
+            copied.append(_memcpy(shards))
+            for setting in settings:
+                if repeat and time.monotonic() > until:
+                    return rates, copied
+                bar.set_postfix_str(f"{setting.engine} {setting.workers}", refresh=False)
+                rates[setting].append(_rate(setting, shards, recipe, device))
+                bar.update()
+    return rates, copied
+
+
+def _rate(setting: Setting, shards, recipe, device) -> float:
+    from tenfold.train.batches import open_batches
+    how = replace(recipe.train, engine=setting.engine, workers=setting.workers, pin_memory=setting.pin_memory,
+                  batch=setting.batch_size)
+    batches = open_batches(shards, "train", how, recipe.seed, device, shuffle=True)
+    try:
+        _run(batches, 0, AT_MOST / 2, device)    # buffers are made, workers started, files read
+        images, seconds, epoch = 0, 0.0, 1
+        while seconds < ENOUGH:
+            more, took = _run(batches, epoch, AT_MOST, device)
+            images, seconds, epoch = images + more, seconds + took, epoch + 1
+    finally:
+        batches.close()
+    return images / seconds
+
+
+def _run(batches, number: int, at_most: float, device) -> tuple[int, float]:
+    """(images, seconds) of one epoch, or of as much of it as fits."""
+    from tenfold.train.device import synchronise
+    start, images = time.perf_counter(), 0
+    epoch = batches.epoch(number)
+    for _, label in epoch:
+        images += len(label)
+        if time.perf_counter() - start > at_most:
+            break
+    synchronise(device)
+    took = time.perf_counter() - start
+    epoch.close()
+    return images, took
+
+
+def _memcpy(shards) -> float:
+    """Images/s of copying as many bytes from memory to memory, on one core."""
+    import numpy as np
+    rows = shards.rows("train")
+    here = np.ones(rows * row_bytes(shards), np.uint8)
+    there = np.zeros_like(here)
+    start = time.perf_counter()
+    np.copyto(there, here)
+    return rows / (time.perf_counter() - start)
+
+
+def row_bytes(shards) -> int:
+    height, width, channels = shards.row_shape
+    return height * width * channels

@@ -1,0 +1,1 @@
+"""What a training step computes: loss, optimizer, learning rate schedule, mean of the weights."""

@@ -1,0 +1,82 @@
+"""python -m train.models: every network, with its parameters and multiply-adds at a recipe's size."""
+
+from functools import partial
+
+from tenfold.data.command import parser, run
+
+# torchvision's that the recipes' authors trained
+_USED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "densenet169",
+         "squeezenet1_0")
+
+
+def arguments():
+    made = parser("python -m train.models", "List the networks, with parameters and multiply-adds for one picture.")
+    made.add_argument("--recipe", help="TOML file whose channels, canvas and model.size count (default: RGB, 224×224)")
+    made.add_argument("--classes", type=int, help="how many (default: those of the recipe's shards, else 1000)")
+    made.add_argument("--all", action="store_true", help="all of torchvision's networks, not only those of the recipes")
+    return made
+
+
+def main(argv=None) -> int:
+    return run(table, arguments().parse_args(argv))
+
+
+def table(args) -> dict:
+    from tenfold.data.errors import UserFault
+    from tenfold.data.recipe import make_recipe, read_recipe
+    from tenfold.data.settings import override
+    from tenfold.train.device import seen_size
+    from tenfold.train.models import MODELS
+    from tenfold.train.models.published import names
+    if args.classes is not None and args.classes < 1:
+        raise UserFault("--classes", f"is {args.classes}", "give 1 or more")
+    if args.recipe:
+        recipe = read_recipe(args.recipe, args.set)
+    else:
+        recipe = make_recipe(override({"clean": {"channels": 3}, "draw": {"canvas": [224, 224], "copies": 1},
+                                       "model": {"name": "resnet"}}, args.set))
+    size = seen_size(recipe.draw.canvas, recipe.model.size)
+    classes = args.classes or _classes(recipe)
+    print(f"one picture of {size[0]}×{size[1]}, {recipe.clean.channels} channels, {classes} classes\n")
+    asked = [(f"{recipe.name}: {recipe.model.name}", recipe.model.name, recipe.model.args)] if args.recipe else []
+    every = [*asked, *((name, name, {}) for name in (*MODELS, *(names() if args.all else _USED)))]
+    width = max(len(label) for label, *_ in every)
+    print(f"{'network':{width}} {'parameters':>14} {'multiply-adds':>16}")
+    rows = []
+    for label, name, values in every:
+        rows.append({"network": label, "name": name, "arguments": values}
+                    | cost(name, values, recipe.clean.channels, classes, size))
+        print(_line(rows[-1], width))
+    return {"size": list(size), "channels": recipe.clean.channels, "classes": classes, "models": rows}
+
+
+def cost(name: str, values: dict, channels: int, classes: int, size) -> dict:
+    """{"parameters", "multiply_adds"} for one picture of `size` (height, width), or {"fault"}: why there are none."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from tenfold.train.models.build import CANNOT, maker, rehearse
+    try:
+        model, image = rehearse(partial(maker(name, values), channels=channels, classes=classes), channels, size)
+    except CANNOT as error:
+        return {"fault": str(error).partition("\n")[0]}
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(image)
+    return {"parameters": sum(p.numel() for p in model.parameters()),
+            "multiply_adds": counter.get_total_flops() // 2}
+
+
+def _classes(recipe) -> int:
+    """As many as the recipe's shards have, where they are made."""
+    from tenfold.data.errors import ShardFault
+    from tenfold.data.shardset import read_index
+    try:
+        return len(read_index(f"shards/{recipe.name}")["classes"])
+    except (ShardFault, KeyError, TypeError):
+        return 1000
+
+
+def _line(row: dict, width: int) -> str:
+    if "fault" in row:
+        return f"{row['network']:{width}} {row['fault']}"
+    return f"{row['network']:{width}} {row['parameters']:14,} {row['multiply_adds']:16,}"

@@ -1,0 +1,1 @@
+"""One training run: the loop, its budget, its state and its checkpoints."""

@@ -1,0 +1,114 @@
+"""best.pth and last.pth: plain values and tensors that torch.load(weights_only=True) accepts."""
+
+import io
+import math
+import pickle
+import warnings
+from pathlib import Path
+
+import torch
+
+from tenfold.data.errors import CheckpointFault, RecipeFault, ShardFault
+from tenfold.data.files import publish
+from tenfold.data.recipe import make_recipe, recipe_tables
+from tenfold.data.schema import INDEX
+from tenfold.data.shardset import ShardSet
+
+SCHEMA = 1
+_BEST = {"schema": int, "weights": dict, "model": str, "arguments": dict, "classes": list, "canvas": list,
+         "channels": int, "mean": list, "std": list, "recipe": dict, "dataset": str, "metrics": dict}
+_NONSENSE = "its classes, canvas, channels, mean and std make no sense"
+
+
+def describe(shards: ShardSet, recipe) -> dict:
+    """All of a checkpoint but weights and metrics: what the model is, and what it was trained on.
+
+    ShardFault: the set's own words for that make no sense.
+    """
+    index = shards.index
+    head = {"schema": SCHEMA, "model": recipe.model.name, "arguments": recipe.model.args,
+            "classes": list(shards.classes), "canvas": index["canvas"], "channels": index["channels"],
+            "mean": index["mean"], "std": index["std"], "recipe": recipe_tables(recipe), "dataset": index["digest"],
+            "class_counts": index.get("class_counts"), "trained_on": image_numbers(shards, "train")}
+    if recipe.model.normalise == "imagenet" and index["channels"] in (1, 3):
+        from tenfold.train.models.published import usual_normalisation
+        head["mean"], head["std"] = usual_normalisation(recipe.model.name, index["channels"])
+    if not _sound(head):
+        raise ShardFault(shards.folder / INDEX, f"is damaged ({_NONSENSE})", "run `python -m preprocess` again")
+    return head
+
+
+def image_numbers(shards: ShardSet, split: str) -> torch.Tensor:
+    """int64 (images,), sorted: a number for each source image of a split, by its pixels, so that a model knows those
+    that it was trained on. Two of a million are alike by chance in one of two million sets.
+
+    ShardFault: the set's list of sources makes no sense.
+    """
+    try:
+        digests = [s["digest"] for s in shards.index["sources"] if s.get("split") == split and s.get("digest")]
+        return torch.tensor(sorted(int(digest[:15], 16) for digest in digests), dtype=torch.int64)
+    except (ValueError, TypeError, AttributeError):
+        raise ShardFault(shards.folder / INDEX, "is damaged (its sources make no sense)",
+                         "run `python -m preprocess` again") from None
+
+
+def save(path, content: dict) -> None:
+    """Whole or not at all. Raises MachineFault: disk full, no permission."""
+    held = io.BytesIO()      # torch's own writer hides what a full disk says behind errors of its format
+    torch.save(content, held)
+    with publish(path) as temporary:
+        temporary.write_bytes(held.getvalue())
+
+
+def read(path, cure: str = "use one that `python -m train` wrote"):
+    """What torch.save wrote, on the CPU. CheckpointFault: missing, damaged, of pickled objects."""
+    path = Path(path)
+    try:
+        with warnings.catch_warnings(action="ignore"):     # of odd pickles, which are refused in one line
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointFault(path, "does not exist", "run `python -m train` first, or name another model") from None
+    except Exception as error:                   # torch and pickle raise a dozen kinds on what is no checkpoint
+        odd = "Weights only load failed" in str(error) or isinstance(error, pickle.UnpicklingError)
+        raise CheckpointFault(path, "holds pickled objects or is no checkpoint, and is not opened" if odd
+                              else "is damaged or not a checkpoint", cure) from None
+
+
+def load(path) -> dict:
+    """A checkpoint on the CPU. CheckpointFault: missing, damaged, of pickled objects, of another schema."""
+    path, content = Path(path), read(path)
+    found = content.get("schema") if isinstance(content, dict) else None
+    if found != SCHEMA:
+        raise CheckpointFault(path, f"has schema {found}, this code reads {SCHEMA}", "train it again")
+    for key, kind in _BEST.items():
+        if not isinstance(content.get(key), kind):
+            raise CheckpointFault(path, f"lacks a {kind.__name__} '{key}'", "use one that `python -m train` wrote")
+    if not _sound(content):
+        raise CheckpointFault(path, f"is damaged ({_NONSENSE})", "use one that `python -m train` wrote")
+    return content
+
+
+def _sound(content: dict) -> bool:
+    """What the model is built from and the rows are normalised with, since any file can be given."""
+    classes, canvas, channels = content["classes"], content["canvas"], content["channels"]
+    return (len(classes) > 0 and all(isinstance(c, str) for c in classes) and len(set(classes)) == len(classes)
+            and len(canvas) == 2 and all(type(side) is int and 0 < side <= 4096 for side in canvas)
+            and channels in (1, 3) and all(isinstance(name, str) for name in content["arguments"])
+            and all(len(content[key]) == channels and all(type(v) in (int, float) and math.isfinite(v)
+                                                          for v in content[key]) for key in ("mean", "std")))
+
+
+def restore(path):
+    """(model with its weights, recipe, the checkpoint's content)."""
+    from tenfold.train.device import seen_size
+    from tenfold.train.models import build_model
+    content = load(path)
+    recipe = make_recipe(content["recipe"], f"{path} recipe")
+    try:
+        model = build_model(content["model"], content["arguments"], content["channels"], len(content["classes"]),
+                            seen_size(content["canvas"], recipe.model.size))
+        model.load_state_dict(content["weights"])
+    except (RecipeFault, RuntimeError, AttributeError, TypeError, LookupError, ValueError) as error:
+        raise CheckpointFault(path, f"does not fit its own model ({str(error).partition(chr(10))[0]})",
+                              "train it again") from None
+    return model, recipe, content

@@ -1,0 +1,73 @@
+"""Test-time augmentation: a model's mean opinion of several views of each image."""
+
+import itertools
+import math
+
+import torch
+from torch.nn import functional as F
+
+from tenfold.data.errors import UserFault
+from tenfold.data.tables import Augment, Draw
+
+FARTHEST = 2                 # pixels up, down, left and right
+STEEPEST = 10.0              # degrees; and never more than half of what the recipe draws
+
+
+def choose_views(count: int, draw: Draw, augment: Augment | None = None) -> list[tuple[bool, float, int, int]]:
+    """The first `count` of (mirrored, degrees, pixels down, pixels right) that the recipe's own chance may draw,
+    beforehand or on the device.
+
+    The image as it is comes first, then each nearer view before the farther ones, and its mirror image after
+    it. UserFault: the recipe's chance has fewer.
+    """
+    augment = augment or Augment()
+    turn = min(STEEPEST, max(draw.rotation, augment.rotation) / 2)
+    turns = [(angle, 0, 0) for angle in ((turn, -turn) if turn else ())]
+    around = range(-FARTHEST, FARTHEST + 1) if draw.place or augment.crop else [0]
+    shifts = sorted(itertools.product(around, around), key=lambda s: (s[0] ** 2 + s[1] ** 2, s))[1:]
+    still = [(0.0, 0, 0), *turns, *((0.0, *s) for s in shifts)]
+    mirrors = (False, True) if draw.flip or augment.flip else (False,)
+    every = [(mirrored, *one) for one in still for mirrored in mirrors]
+    if count > len(every):
+        raise UserFault(f"--tta {count}", f"the model's recipe (flip, rotation, place, crop) has {len(every)} views",
+                        f"ask for 1 to {len(every)}")
+    return every[:count]
+
+
+class MeanOfViews(torch.nn.Module):
+    """x float (B, C, H, W) -> (B, classes), the logarithm of the mean of the views' probabilities."""
+
+    def __init__(self, model: torch.nn.Module, views):
+        super().__init__()
+        self.model, self.views = model, views
+
+    def forward(self, x):
+        each = torch.stack([F.log_softmax(self.model(seen(x, *view)).float(), 1) for view in self.views])
+        return each.logsumexp(0) - math.log(len(self.views))
+
+
+def seen(x: torch.Tensor, mirrored: bool, degrees: float, down: int, right: int) -> torch.Tensor:
+    """x (B, C, H, W) mirrored, turned (anticlockwise) and shifted; the edge is carried on beyond itself."""
+    height, width = x.shape[2:]
+    if mirrored:
+        x = x.flip(3)
+    if degrees:
+        x = _turned(x, math.radians(degrees))
+    if down or right:
+        rows, columns = ((torch.arange(n, device=x.device) - by).clamp(0, n - 1)
+                         for n, by in ((height, down), (width, right)))
+        x = x[:, :, rows][:, :, :, columns]
+    return x
+
+
+def _turned(x, angle: float):
+    height, width = x.shape[2:]
+    # grid_sample's own padding_mode="border" does not exist on MPS
+    reach = math.ceil(max(height, width) / 2 * math.sin(abs(angle))) + 1
+    x = F.pad(x, (reach,) * 4, mode="replicate")
+    h, w = x.shape[2:]
+    cos, sin = math.cos(angle), math.sin(angle)
+    matrix = torch.tensor([[cos, -sin * h / w, 0], [sin * w / h, cos, 0]], device=x.device, dtype=x.dtype)
+    grid = F.affine_grid(matrix.expand(len(x), 2, 3), list(x.shape), align_corners=False)
+    x = F.grid_sample(x, grid, mode="bilinear", align_corners=False)
+    return x[:, :, reach:reach + height, reach:reach + width]

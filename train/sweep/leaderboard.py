@@ -1,0 +1,50 @@
+"""What a sweep leaves for people: the table, sweep.csv, sweep.png and the best weights."""
+
+import json
+import os
+from pathlib import Path
+
+from tenfold.train.sweep.space import said
+from tenfold.train.sweep.trial import Trial
+
+
+def ranked(trials: list[Trial]) -> list[Trial]:
+    """Finished ones first, best first; of two alike the earlier. Without those that were never begun."""
+    order = ("finished", "pruned", "begun", "failed")
+    return sorted((t for t in trials if t.state != "begun" or t.seconds),
+                  key=lambda t: (order.index(t.state), -(t.val_top1 or 0), t.number))
+
+
+def row(trial: Trial) -> dict:
+    """The trial for sweep.csv and --json."""
+    return {"trial": trial.number, "val_top1": trial.val_top1, "epochs": trial.epochs,
+            "seconds": round(trial.seconds, 3), "state": trial.state, **trial.settings, "reason": trial.reason}
+
+
+def line(trial: Trial) -> str:
+    value = "  –   " if trial.val_top1 is None else f"{trial.val_top1:.4f}"
+    return (f"trial {trial.number:3d}  val top-1 {value}  {trial.epochs:3d} epochs  {trial.seconds:6.1f} s  "
+            f"{trial.state:8}  {said(trial.settings)}" + (f"  ({trial.reason})" if trial.reason else ""))
+
+
+def keep_best(out: Path, trials: list[Trial]) -> None:
+    """out/best.pth is the best trial's, moved there; of the others that ended, no weights are kept."""
+    for rank, trial in enumerate(ranked(trials)):
+        if rank == 0 and trial.state == "finished" and (trial.folder / "best.pth").exists():
+            os.replace(trial.folder / "best.pth", out / "best.pth")
+        if trial.ended():
+            for name in ("best.pth", "last.pth"):
+                (trial.folder / name).unlink(missing_ok=True)
+
+
+def write_standings(out: Path, trials: list[Trial]) -> list[Trial]:
+    """sweep.csv and sweep.png of what was tried; -> the trials, best first."""
+    from tenfold.train.figures import draw_sweep, write_csv
+    rows = ranked(trials)
+    if rows:
+        write_csv(out / "sweep.csv", [{k: json.dumps(v) if isinstance(v, list) else v for k, v in row(t).items()}
+                                      for t in rows])
+    curves = [(f"{t.number}: {said(t.settings)}", t.history()) for t in rows if t.ended()]
+    if curves:
+        draw_sweep(out / "sweep.png", curves)
+    return rows

@@ -1,0 +1,168 @@
+"""One trial of a sweep: `python -m train` in a process and a folder of its own; and the sweep's book of all.
+
+A process, because a trial that runs out of memory, or crashes, or holds the device's memory must not
+end the sweep; it costs the start of an interpreter, about three seconds, which counts in its budget.
+"""
+
+import contextlib
+import csv
+import json
+import math
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tenfold.data.command import module_command
+from tenfold.data.errors import CheckpointFault
+from tenfold.data.files import make_folder, publish
+from tenfold.data.recipe import Recipe, recipe_tables
+
+GLANCE = 0.2                 # seconds between two looks at a process
+PATIENCE = 60.0              # seconds that a stopped one is given to write its checkpoint
+FREE_TO_CHANGE = {"source.data", "train.budget", "train.engine", "train.workers", "train.pin_memory"}
+LATE = 15.0                  # seconds beyond its budget after which a trial is stopped
+
+
+@dataclass
+class Trial:
+    """What trial.json holds, and its folder."""
+    folder: Path
+    settings: dict           # {"table.key": value}
+    state: str = "begun"     # then "finished", "pruned" or "failed"
+    val_top1: float | None = None
+    epochs: int = 0
+    seconds: float = 0.0     # of training, over all sessions
+    shards: str = ""
+    reason: str = ""         # of a failure
+
+    @property
+    def number(self) -> int:
+        return int(self.folder.name)
+
+    def ended(self) -> bool:
+        """Never to be run again; a failed one is, when its sweep goes on."""
+        return self.state in ("finished", "pruned")
+
+    def keep(self) -> None:
+        with publish(self.folder / "trial.json") as temporary:
+            temporary.write_text(json.dumps({k: v for k, v in asdict(self).items() if k != "folder"}, indent=1) + "\n")
+
+    def spent(self) -> float:
+        """Seconds of training, those of a session that was killed before it could keep them included."""
+        return max([self.seconds, *(row["seconds"] for row in self.history())])
+
+    def history(self) -> list[dict]:
+        """The rows of metrics.csv so far, as numbers."""
+        try:
+            with open(self.folder / "metrics.csv", newline="") as f:
+                return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(f)]
+        except FileNotFoundError:
+            return []
+
+
+def open_book(out: Path, recipe: Recipe, space: list[str]) -> dict:
+    """sweep.json of the sweep that goes on in `out`, or a new one. CheckpointFault: it is another sweep."""
+    plain = {f"{table}.{k}": v for table, content in recipe_tables(recipe).items()
+             for k, v in (content if isinstance(content, dict) else {"": content}).items()}
+    asked = {"recipe": {k: v for k, v in plain.items() if k not in FREE_TO_CHANGE}, "space": space}
+    try:
+        book = json.loads((out / "sweep.json").read_text())
+        before = book["recipe"]
+        different = [k.strip(".") for k in before | asked["recipe"] if before.get(k) != asked["recipe"].get(k)]
+        different += ["what it varies"] if book["space"] != space else []
+    except FileNotFoundError:
+        return asked
+    except (ValueError, LookupError, TypeError) as error:
+        raise CheckpointFault(out / "sweep.json", f"is not a sweep's ({error})", "give another --out") from None
+    if different:
+        raise CheckpointFault(out, f"holds a sweep with other settings ({', '.join(different[:5])})",
+                              "give those again, or another --out, or remove the folder")
+    return book
+
+
+def read_trials(out: Path) -> list[Trial]:
+    """All that were begun below `out`, in that order."""
+    return [Trial(path.parent, **json.loads(path.read_text())) for path in sorted(out.glob("trials/*/trial.json"))]
+
+
+def new_trial(out: Path, trials: list[Trial], settings: dict) -> Trial:
+    number = max((t.number for t in trials), default=-1) + 1
+    trials.append(Trial(make_folder(out / "trials" / f"{number:04d}"), settings))
+    trials[-1].keep()
+    return trials[-1]
+
+
+def run_trial(trial: Trial, budget: float, device: str | None, lock, hopeless: Callable[[list[float]], bool]) -> None:
+    """Train with the recipe.json in the trial's folder, from its last.pth if there is one, and keep what came of it.
+
+    `hopeless` is asked after every epoch, with validation top-1 of each so far. KeyboardInterrupt: the
+    trial wrote its last.pth and stays "begun".
+    """
+    if not (trial.folder / "last.pth").exists():
+        (trial.folder / "metrics.csv").unlink(missing_ok=True)
+    command = ["train", "--recipe", "recipe.json", "--shards", trial.shards, "--out", ".", "--resume",
+               "--budget", f"{budget:.3f}", *(["--device", device] if device else [])]
+    before, start, pruned = trial.seconds, time.monotonic(), False
+    trial.state, trial.reason = "begun", ""
+
+    def enough() -> bool:
+        nonlocal pruned
+        trial.seconds = before + time.monotonic() - start
+        pruned = hopeless([row["val_top1"] for row in trial.history() if not math.isnan(row["val_top1"])])
+        return pruned or trial.seconds > budget + LATE
+    try:
+        code = run_process(command, trial.folder, trial.folder / "train.log", lock, enough)
+        trial.seconds = before + time.monotonic() - start
+        history = trial.history()
+        values = [row["val_top1"] for row in history if not math.isnan(row["val_top1"])]
+        trial.epochs, trial.val_top1 = len(history), max(values, default=None)
+        trial.state = ("finished" if code == 0 and values else
+                       "pruned" if pruned and code in (130, -signal.SIGTERM) else "failed")
+        if trial.state == "failed":
+            trial.reason = "no validation rows" if code == 0 else why(code, trial.folder / "train.log")
+    finally:
+        trial.keep()
+
+
+def run_process(command: list, place, log: Path, lock, enough: Callable[[], bool]) -> int:
+    """`python -m command` in the folder `place`; its exit code. `enough` is asked all the while, and stops it.
+
+    Ctrl-C reaches this process only (the other is in a session of its own), which then stops the other
+    and waits. Killed without a word, it leaves the other to end by its budget, and with it the sweep's `lock`.
+    """
+    with open(log, "ab") as f:
+        process = subprocess.Popen(**module_command(*command), cwd=place, stdin=subprocess.DEVNULL, stdout=f,
+                                   stderr=f, start_new_session=True, pass_fds=(lock.fileno(),))
+    try:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(GLANCE)
+            if enough():
+                return _stopped(process)
+    except BaseException:
+        _stopped(process)
+        raise
+
+
+def _stopped(process) -> int:
+    """Ask it to end, which it does with a checkpoint, and see to it that it did."""
+    process.terminate()
+    try:
+        return process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:                                     # a second ctrl-C too
+        process.kill()
+    return process.wait()
+
+
+def why(code: int, log: Path) -> str:
+    """One line: the command's own for a fault of the user's, else where to look."""
+    lines = log.read_text(errors="replace").strip().splitlines()
+    if code == 2 and lines:
+        return lines[-1]
+    ended = f"ended by signal {-code}" if code < 0 else "was stopped" if code == 130 else f"ended with code {code}"
+    return f"{ended}; see {log}"
