@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from cases import each
 
 from benchmarks.peers import COPY, check, verdict
 
@@ -22,7 +23,7 @@ def test_a_permutation_is_an_epoch_and_so_is_one_without_its_short_batches():
         check(epoch_of(rows), IMAGE, LABEL, lossless=True)
 
 
-@pytest.mark.parametrize("epoch", [
+@each("epoch", [
     epoch_of(np.r_[np.arange(1300), 7]), epoch_of(np.r_[np.arange(1299), 7]), epoch_of(np.arange(700)),
     epoch_of(np.arange(1300), np.roll(LABEL, 1)), epoch_of(np.arange(1300), dtype=torch.float32)],
     ids=["a row more", "one twice", "half", "labels shifted", "floats"])

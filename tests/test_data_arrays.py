@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from cases import each
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.opening import open_source
@@ -14,8 +15,8 @@ X = np.random.default_rng(0).integers(0, 256, (6, 5, 7, 3), np.uint8)
 Y = np.array([0, 1, 0, 1, 1, 0], np.uint16)
 
 
-@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
-@pytest.mark.parametrize("x", [X, X[..., 0], X[..., :1]], ids=["rgb", "flat", "grey"])
+@each("write", [np.savez, np.savez_compressed])
+@each("x", [X, X[..., 0], X[..., :1]], ids=["rgb", "flat", "grey"])
 def test_stored_and_compressed_give_the_same_rows(tmp_path, write, x):
     write(tmp_path / "a.npz", y=Y, x=x, classes=["no", "yes"], split=["train", "test"] * 3)
     source = open_source(tmp_path / "a.npz")
@@ -57,7 +58,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("over", WRONG.values(), ids=WRONG)
+@each("over", WRONG.values(), ids=WRONG)
 def test_what_is_no_arrays_file_is_refused(tmp_path, over):
     arrays = {"x": X, "y": Y, "classes": ["a", "b"], **over}
     with open(tmp_path / "a.npz", "wb") as f:
@@ -96,15 +97,15 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED], ids=["stored", "deflated"])
-@pytest.mark.parametrize("over", HOSTILE.values(), ids=HOSTILE)
+@each("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED], ids=["stored", "deflated"])
+@each("over", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_file_is_refused(tmp_path, over, kind):
     _zip(tmp_path / "a.npz", kind, **{"x": _plain(X), "y": _plain(Y), **over})
     with pytest.raises(SourceFault, match=r"a\.npz"):
         open_source(tmp_path / "a.npz").reader(tmp_path)
 
 
-@pytest.mark.parametrize("key", ["../x", "/x", "a/../../x", "x" * 300])
+@each("key", ["../x", "/x", "a/../../x", "x" * 300])
 def test_an_array_is_unpacked_nowhere_but_in_scratch(tmp_path, key):
     scratch = tmp_path / "below" / "scratch"
     scratch.mkdir(parents=True)
@@ -148,7 +149,7 @@ SPELLINGS = {
 }
 
 
-@pytest.mark.parametrize("y", SPELLINGS.values(), ids=SPELLINGS)
+@each("y", SPELLINGS.values(), ids=SPELLINGS)
 def test_labels_are_read_in_every_usual_spelling(tmp_path, y):
     source = saved(tmp_path, x=X, y=y, classes=["no", "yes"])
     assert source.classes == ("no", "yes")
@@ -158,8 +159,8 @@ def test_labels_are_read_in_every_usual_spelling(tmp_path, y):
         assert saved(tmp_path, x=X, y=y).classes == ("no", "yes")      # sorted, where they are not listed
 
 
-@pytest.mark.parametrize(("x", "y"), [("images", "labels"), ("X", "Y"), ("data", "target"), ("image", "label"),
-                                      ("imgs", "targets")])
+@each(("x", "y"), [("images", "labels"), ("X", "Y"), ("data", "target"), ("image", "label"),
+                   ("imgs", "targets")])
 def test_arrays_are_found_by_every_usual_name(tmp_path, x, y):
     source = saved(tmp_path, **{x: X, y: Y})
     assert source.labels.tolist() == Y.tolist()
@@ -175,8 +176,8 @@ def test_known_names_go_before_others_that_could_be_meant(tmp_path):
     assert all(name in line for name in ("not read", "data uint8 (2, 5, 7, 3)", "labels", "extra float64 (3,)"))
 
 
-@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
-@pytest.mark.parametrize("name", ["{x}_{part}", "{part}_{images}", "{X}{Part}", "{x}{part}", "{part}{x}"])
+@each("write", [np.savez, np.savez_compressed])
+@each("name", ["{x}_{part}", "{part}_{images}", "{X}{Part}", "{x}{part}", "{part}{x}"])
 def test_official_parts_may_be_arrays_of_their_own(tmp_path, write, name):
     held = {}
     for part, rows in (("train", slice(0, 3)), ("valid", slice(3, 4)), ("test", slice(4, 6))):
@@ -218,13 +219,13 @@ def test_labels_from_1_are_read_so_where_that_is_certain_and_told(tmp_path, y):
     assert saved(tmp_path, x=X, y=y, classes=["a", "b", "c"]).labels.tolist() == (Y + 1).tolist()     # from 0 as well
 
 
-@pytest.mark.parametrize("over", [{}, {"groups": ["p", "q"] * 3}, {"group": [1, 2] * 3}])
+@each("over", [{}, {"groups": ["p", "q"] * 3}, {"group": [1, 2] * 3}])
 def test_groups_are_handed_on(tmp_path, over):
     groups = saved(tmp_path, x=X, y=Y, **over).groups
     assert groups == ([str(g) for g in next(iter(over.values()))] if over else None)
 
 
-@pytest.mark.parametrize(("over", "words"), [
+@each(("over", "words"), [
     ({"x": X / 255}, ["x is float64", "(x * 255).astype(numpy.uint8)", "y uint16 (6,)"]),
     ({"x": X.astype(np.uint16)}, ["x is uint16", "numpy.uint8", "classes <U1 (2,)"]),
     ({"x": X.transpose(0, 3, 1, 2)}, ["channels come first", "x.transpose(0, 2, 3, 1)"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from cases import each
 from conftest import PACKED, leftovers, opened
 from one_shard import IMAGE, ROW, ROWS, index, write
 
@@ -43,8 +44,8 @@ def test_a_shards_bytes_do_not_depend_on_the_thread_that_packs_them(tmp_path, mo
     assert (rows_of(tmp_path / "one.h5") == image).all()
 
 
-@pytest.mark.parametrize("cname", ["zstd", "lz4", "zlib"])
-@pytest.mark.parametrize("shuffle", [0, 1, 2])
+@each("cname", ["zstd", "lz4", "zlib"])
+@each("shuffle", [0, 1, 2])
 @pytest.mark.parametrize("compression", PACKED[:1])
 def test_what_hdf5plugin_writes_is_read(tmp_path, compression, cname, shuffle):
     import hdf5plugin

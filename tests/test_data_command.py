@@ -8,6 +8,7 @@ import pickle
 import signal
 
 import pytest
+from cases import each
 
 from tenfold.data.command import parser, run
 from tenfold.data.errors import MachineFault, RecipeFault, ShardFault, SourceFault, UserFault, machine_fault
@@ -42,8 +43,8 @@ def test_json_is_the_last_line_and_people_read_the_other_stream(capsys):
     assert capsys.readouterr().out == "for people\n"
 
 
-@pytest.mark.parametrize("fault", [RecipeFault, SourceFault, ShardFault, MachineFault])
-@pytest.mark.parametrize("as_json", [False, True])
+@each("fault", [RecipeFault, SourceFault, ShardFault, MachineFault])
+@each("as_json", [False, True])
 def test_a_users_fault_is_one_line_and_code_2(capsys, fault, as_json):
     assert call(boom(fault("new\nline.png", "is odd", "mend it")), as_json) == 2
     out, err = capsys.readouterr()
@@ -51,7 +52,7 @@ def test_a_users_fault_is_one_line_and_code_2(capsys, fault, as_json):
     assert out == ""
 
 
-@pytest.mark.parametrize("error", [
+@each("error", [
     OSError(errno.ENOSPC, "No space left"), PermissionError(errno.EACCES, "denied", "f"), OSError(errno.EFBIG, "big"),
     OSError(errno.EROFS, "read-only", "f"), RuntimeError("(errno = 28, error message = 'No space left on device')"),
     IsADirectoryError(errno.EISDIR, "Is a directory", b"f"), OSError(errno.ENAMETOOLONG, "File name too long", "f"),

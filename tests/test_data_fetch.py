@@ -8,6 +8,7 @@ import urllib.request
 import numpy as np
 import pytest
 import train_helpers as t
+from cases import each
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.fetch import main
@@ -70,7 +71,7 @@ def test_cifar10(capsys, tmp_path, any_md5):
     assert "is there already" in fetched(capsys, "cifar10").out
 
 
-@pytest.mark.parametrize(("name", "kind", "turned"), [
+@each(("name", "kind", "turned"), [
     ("mnist", "MNIST", False), ("fashion-mnist", "FashionMNIST", False), ("kmnist", "KMNIST", False),
     ("emnist-balanced", "EMNIST", True), ("emnist-byclass", "EMNIST", True)])
 def test_idx_files(capsys, tmp_path, monkeypatch, name, kind, turned):
@@ -109,7 +110,7 @@ def test_svhn(capsys, tmp_path, any_md5):
         assert z["classes"].tolist() == list("0123456789")
 
 
-@pytest.mark.parametrize(("name", "words"), [
+@each(("name", "words"), [
     ("cifar10", ("cifar-10-python.tar.gz into datasets/downloads (",)), ("cifar100", ("cifar-100-python.tar.gz",)),
     ("mnist", ("t10k-labels-idx1-ubyte.gz into datasets/downloads/MNIST/raw (", "unpacked")),
     ("emnist-balanced", ("gzip.zip into datasets/downloads/EMNIST/raw (",)),

@@ -6,6 +6,7 @@ import sys
 import tempfile
 
 import pytest
+from cases import each
 from conftest import leftovers
 
 from tenfold.data.errors import MachineFault
@@ -21,7 +22,7 @@ def test_publish_replaces_whole(tmp_path):
     assert os.listdir(tmp_path) == ["x"]
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+@each("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_publish_leaves_nothing_behind_what_fails(tmp_path, error):
     (tmp_path / "x").write_text("old")
     def fail():

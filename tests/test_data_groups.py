@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cases import each
 
 from tenfold.data.errors import RecipeFault, SourceFault
 from tenfold.data.splits.assign import Images, split_sources
@@ -33,7 +34,7 @@ def test_by_folder_below_the_class():
     assert groups("folder", ["train/a/w/1.png", "test/b/w/2.png"], official=["train", "test"])[0] == ["w", "w"]
 
 
-@pytest.mark.parametrize(("pattern", "names"), [
+@each(("pattern", "names"), [
     ("writer\\d", ["writer1", "writer1", None, "writer1", None]),
     ("/(w)riter", ["w", "w", None, "w", None]),
     ("(writer\\d)|_(\\d)", ["writer1", "writer1", None, "writer1", "7"]),
@@ -49,7 +50,7 @@ def test_by_a_pattern_that_may_match_nothing_at_all():
     assert groups("path:(q*)z", [*PATHS[:3], "a/qz.png"])[0] == [None, None, None, "q"]
 
 
-@pytest.mark.parametrize("how", ["path:(", "path:", "path:[", "path:*", "folders", "writer.txt", "path"])
+@each("how", ["path:(", "path:", "path:[", "path:*", "folders", "writer.txt", "path"])
 def test_what_names_no_groups_is_refused_with_the_ways_that_do(how):
     with pytest.raises(RecipeFault) as caught:
         check_groups(how)
@@ -62,7 +63,7 @@ def test_what_matches_no_path_is_refused(how):
         groups(how, ["a/1.png", "b/2.png"])
 
 
-@pytest.mark.parametrize("text", [
+@each("text", [
     "path,group\na/writer1/x.png,p\nb/w2/a_7.png,p\n", "a/writer1/x.png,p\n\nb/w2/a_7.png,p",
     "\ufeffgroup;note;path\r\np;first;a/writer1/x.png\r\np;;./b/w2/a_7.png\r\n",
     "file\tgroup\na\\writer1\\x.png\tp\nb/w2/a_7.png\tp",
@@ -84,8 +85,8 @@ def test_a_table_is_found_beside_the_images_and_its_strange_paths_are_counted(tm
     assert "a/gone.png" in lines[0]
 
 
-@pytest.mark.parametrize("text", ["", "path,group\n", "a/z.png\n", "a/z.png,1\na/z.png,2\n", "x.png,1\n",
-                                  b"\xff\xfe\x00,1"])
+@each("text", ["", "path,group\n", "a/z.png\n", "a/z.png,1\na/z.png,2\n", "x.png,1\n",
+               b"\xff\xfe\x00,1"])
 def test_a_table_that_says_nothing_is_refused_in_one_line(tmp_path, text):
     (tmp_path / "g.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SourceFault) as caught:

@@ -4,6 +4,7 @@ import os
 import unicodedata
 
 import pytest
+from cases import each
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.formats import identify
@@ -42,9 +43,9 @@ def counts(source) -> dict:
     return found
 
 
-@pytest.mark.parametrize(("name", "split"), [
+@each(("name", "split"), [
     *((name, "train") for name in ("train", "TRAINING", "train_set", "trainset", "trn", "training-images", "train2017",
-                                   "Train Data", "TrainSet", "images_train")),
+                "Train Data", "TrainSet", "images_train")),
     *((name, "val") for name in ("val", "Valid", "validation", "dev", "val_set", "Validation Images")),
     *((name, "test") for name in ("test", "Testing", "test-set", "eval", "Evaluation", "tst", "test1"))])
 def test_a_part_has_every_usual_name(tree, name, split):
@@ -55,7 +56,7 @@ def test_a_part_has_every_usual_name(tree, name, split):
     assert source.layout.parts == {part: [names[part]] for part in source.layout.parts}
 
 
-@pytest.mark.parametrize("name", ["latest", "my test tube", "contest", "constrain", "validity", "device", "train_test"])
+@each("name", ["latest", "my test tube", "contest", "constrain", "validity", "device", "train_test"])
 def test_other_words_are_no_part(name):
     assert part_of(name) is None
 
@@ -72,13 +73,13 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize(("names", "parts"), PARTS.values(), ids=PARTS)
+@each(("names", "parts"), PARTS.values(), ids=PARTS)
 def test_parts_are_found_where_people_keep_them(tree, names, parts):
     source = open_source(tree(*(name.format(c) for name in names for c in CLASSES)))
     assert counts(source) == {(part, c): n for part in parts.split() for c, n in (("cat", 3), ("dog", 2))}
 
 
-@pytest.mark.parametrize("names", [
+@each("names", [
     ("train*2", "bus*2", "tram*2"), ("train/2019*2", "bus/2019*2"), ("train/a*1", "train/b*1", "figures*2"),
     ("test tube*2", "flask*2", "bullet train*2", "latest*2"), ("valid*2", "invalid*2"), ("train*2", "test*2", "bus*2")])
 def test_a_class_may_be_called_like_a_part(tree, names):
@@ -87,7 +88,7 @@ def test_a_class_may_be_called_like_a_part(tree, names):
     assert set(source.classes) == {name.partition("*")[0].partition("/")[0] for name in names}
 
 
-@pytest.mark.parametrize("names", [
+@each("names", [
     ("train*3", "test*2"), ("training*3", "validation*2", "unlabelled*1"), ("train*3", "test/cat*2", "test/dog*2"),
     ("images*3", "labels.csv"), ("images/train*3", "images/val*2", "labels/train/", "labels/0.txt"),
     ("train/images*3", "train/labels/0.txt", "valid/images*2", "valid/labels/0.txt"),
@@ -106,7 +107,7 @@ def test_loose_pictures_are_told_by_the_beginnings_of_their_names(tree):
         open_source(root)
 
 
-@pytest.mark.parametrize(("more", "line"), [
+@each(("more", "line"), [
     ("test*4", "test/: 4 images without class folders are not used"),
     ("test/unknown*4", "test/: 4 images without class folders are not used"),
     ("extra/cat*4", "extra/: 4 images are not used: it is no train, val or test part"),
@@ -124,7 +125,7 @@ def test_what_is_not_used_is_said_with_its_number(tree, more, line):
         assert list(source.layout.unused.values()) == [4]
 
 
-@pytest.mark.parametrize("above", ["data", "data/more", "train", "test"])
+@each("above", ["data", "data/more", "train", "test"])
 def test_a_wrapper_is_looked_through_and_said(tree, above):
     source = open_source(tree(f"{above}/cat*2", f"{above}/dog*2", "README.txt", "__MACOSX/cat*3", f"{above}/.git/x*1"))
     assert counts(source) == {(None, "cat"): 2, (None, "dog"): 2}
@@ -222,7 +223,7 @@ def test_names_that_look_alike_are_named_in_one_line(tree):
     assert "'hot dog' and 'hot\\u00a0dog'" in line
 
 
-@pytest.mark.parametrize(("names", "words"), [
+@each(("names", "words"), [
     (("train/Cat*1", "train/dog*1", "test/cat*1", "test/dog*1"), ["'cat'", "'Cat'", "the same name"]),
     (("train/cat*1", "train/dog*1", "test/cat *1"), ["'cat '", "train has 'cat'"]),
     (("train/cat*1", "train/dog*1", "test/bird*1", "val/fish*1", "test/fish*1"),

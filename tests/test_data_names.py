@@ -2,18 +2,18 @@
 
 import unicodedata
 
-import pytest
+from cases import each
 
 from tenfold.data.sources.names import class_differences, look_alikes, one_spelling, quoted, some
 
 
-@pytest.mark.parametrize("name", ["café", "가나", "Å", "ẛ̣", "plain", "\udcff"])
+@each("name", ["café", "가나", "Å", "ẛ̣", "plain", "\udcff"])
 def test_every_form_of_a_name_has_one_spelling(name):
     assert len({one_spelling(unicodedata.normalize(form, name)) for form in ("NFC", "NFD")}) == 1
     assert one_spelling(one_spelling(name)) == one_spelling(name)
 
 
-@pytest.mark.parametrize("other", ["DOG", " dog", "dog ", "do\u200bg", "dog\u3000", "\uff44og"])
+@each("other", ["DOG", " dog", "dog ", "do\u200bg", "dog\u3000", "\uff44og"])
 def test_names_that_look_alike_are_grouped(other):
     assert look_alikes(["cat", "dog", "bird", other]) == [["dog", other]]
     assert look_alikes(["cat", "dog"]) == []

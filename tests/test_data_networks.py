@@ -4,6 +4,7 @@ import inspect
 import types
 
 import pytest
+from cases import each
 
 from tenfold.data import networks
 from tenfold.data.errors import RecipeFault
@@ -28,7 +29,7 @@ def test_the_table_is_what_the_trainer_has():
     assert torchvision_networks() == published.names()
 
 
-@pytest.mark.parametrize(("name", "arguments", "words"), [
+@each(("name", "arguments", "words"), [
     ("resnett", {}, "did you mean 'resnet'"), ("resnet1", {}, "did you mean 'resnet"),
     ("resnet", {"width": 1}, "did you mean 'widths'"), ("light", {"x": 2}, "known here: dropout, widths"),
     ("resnet18", {"widths": [8]}, "not an argument"), ("wrn", {"depth": 2.5}, "whole number"),

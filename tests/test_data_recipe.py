@@ -4,6 +4,7 @@ import json
 from dataclasses import fields
 
 import pytest
+from cases import each
 from conftest import toml
 
 from tenfold.data import recipe as room
@@ -81,7 +82,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("over", "words"), WRONG, ids=[json.dumps(w[0])[:60] for w in WRONG])
+@each(("over", "words"), WRONG, ids=[json.dumps(w[0])[:60] for w in WRONG])
 def test_what_does_not_fit_is_refused_in_words(tables, over, words):
     with pytest.raises(RecipeFault) as caught:
         make_recipe(tables(**over), "my.toml")
@@ -90,7 +91,7 @@ def test_what_does_not_fit_is_refused_in_words(tables, over, words):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("table", "key"), [("draw", "canvas"), ("draw", "copies"), ("model", "name")])
+@each(("table", "key"), [("draw", "canvas"), ("draw", "copies"), ("model", "name")])
 def test_a_missing_key_is_named(tables, table, key):
     told = tables()
     del told[table][key]
@@ -98,7 +99,7 @@ def test_a_missing_key_is_named(tables, table, key):
         make_recipe(told)
 
 
-@pytest.mark.parametrize("value", [5, "x", [1], None, 1.5])
+@each("value", [5, "x", [1], None, 1.5])
 def test_a_table_that_is_none_is_refused(tables, value):
     for table in ("draw", "model", "train"):
         with pytest.raises(RecipeFault):
@@ -107,7 +108,7 @@ def test_a_table_that_is_none_is_refused(tables, value):
         make_recipe(value)
 
 
-@pytest.mark.parametrize("text", [
+@each("text", [
     b"\xff\xfe", b"a = ", b"[draw\n", b"a = " + b"[" * 100_000, b"a = 1\na = 2", b"a = " + b"9" * 5000,
     b"[model]\nname = 'x'\nborn = 2020-01-01\n[draw]\ncanvas = [9, 9]\ncopies = 1\n",
 ], ids=range(7))
@@ -118,7 +119,7 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path, text):
         read_recipe(path)
 
 
-@pytest.mark.parametrize("text", ["[]", "3", "[" * 100_000, '{"draw": '])
+@each("text", ["[]", "3", "[" * 100_000, '{"draw": '])
 def test_json_that_is_no_recipe_is_refused(tmp_path, text):
     path = tmp_path / "odd.json"
     path.write_text(text)
@@ -140,27 +141,27 @@ def test_override_lays_values_over_tables():
     assert before == {"draw": {"copies": 3}}
 
 
-@pytest.mark.parametrize("text", ["", "=", "draw", "draw.copies", ".x=1", "draw.=1", "a.b.c=1", "draw..x=2",
-                                  "name.x=1"])
+@each("text", ["", "=", "draw", "draw.copies", ".x=1", "draw.=1", "a.b.c=1", "draw..x=2",
+               "name.x=1"])
 def test_an_override_that_is_no_assignment_is_refused(text):
     with pytest.raises(RecipeFault, match="--set"):
         override({"name": "x", "draw": {}}, [text])
 
 
-@pytest.mark.parametrize("raw", ["", "[[[", "9" * 5000, "[" * 50_000, "{", '"', "'''", "inf", "nan", "1\n2"])
+@each("raw", ["", "[[[", "9" * 5000, "[" * 50_000, "{", '"', "'''", "inf", "nan", "1\n2"])
 def test_an_odd_override_is_never_more_than_a_fault(tables, raw):
     with pytest.raises(RecipeFault):
         make_recipe(override(tables(), [f"draw.rotation={raw}"]))
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("45s", 45), ("10m", 600), ("1.5h", 5400), ("90", 90), (" .5 m ", 30),
-                                               (30, 30), (2.5, 2.5)])
+@each(("text", "seconds"), [("45s", 45), ("10m", 600), ("1.5h", 5400), ("90", 90), (" .5 m ", 30),
+                            (30, 30), (2.5, 2.5)])
 def test_durations(text, seconds):
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "0", "0s", "-5", "10 min", "m", "1e3", "nan", "inf", "9" * 400, None,
-                                  True, "1m30s"])
+@each("text", ["", "0", "0s", "-5", "10 min", "m", "1e3", "nan", "inf", "9" * 400, None,
+               True, "1m30s"])
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(RecipeFault):
         parse_duration(text)
@@ -178,7 +179,7 @@ def _other(one):
     return {one.name: special[one.name] if one.name in special else one.default + 0.5}
 
 
-@pytest.mark.parametrize(("table", "cls"), [("clean", Clean), ("draw", Draw), ("split", Split), ("shards", Shards)])
+@each(("table", "cls"), [("clean", Clean), ("draw", Draw), ("split", Split), ("shards", Shards)])
 def test_every_key_of_the_pixel_tables_counts(tables, table, cls):
     base = make_recipe(tables())
     for one in fields(cls):

@@ -7,6 +7,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+from cases import each
 from conftest import PACKED, leftovers, opened
 from one_shard import ATTRIBUTES, IMAGE, ROW, ROWS, SHAPE, write
 
@@ -49,7 +50,7 @@ def test_the_facts_are_exact(tmp_path, compression):
     assert (image == IMAGE).all()
 
 
-@pytest.mark.parametrize("key", ATTRIBUTES)
+@each("key", ATTRIBUTES)
 def test_a_shard_of_another_plan_is_not_taken_for_finished(tmp_path, key):
     facts = write(tmp_path)
     assert finished_shard(tmp_path / facts["name"], {**ATTRIBUTES, key: 9 if key == "schema" else "other"}) is None

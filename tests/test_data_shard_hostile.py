@@ -5,6 +5,7 @@ import json
 import h5py
 import numpy as np
 import pytest
+from cases import each
 from one_shard import ATTRIBUTES, IMAGE, ROW, ROWS, SHAPE, index
 
 from tenfold.data.errors import ShardFault
@@ -12,8 +13,8 @@ from tenfold.data.shard import file_sha256, finished_shard
 from tenfold.data.shardset import open_set
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "{}", '{"schema": 2}', '{"schema": 1}', "\xff",
-                                  "[" * 99_999])
+@each("text", ["", "{", "[]", "3", "null", "{}", '{"schema": 2}', '{"schema": 1}', "\xff",
+               "[" * 99_999])
 def test_a_damaged_index_is_refused(made, text):
     folder = made()
     (folder / "dataset.json").write_bytes(text.encode("latin-1"))
@@ -21,8 +22,8 @@ def test_a_damaged_index_is_refused(made, text):
         open_set(folder)
 
 
-@pytest.mark.parametrize("value", [None, 5, "x", [], {}, [5], ["x"], [{}], {"train": "x"}], ids=repr)
-@pytest.mark.parametrize("key", ["classes", "rows", "canvas", "channels", "mean", "std", "shards", "sources", "digest"])
+@each("value", [None, 5, "x", [], {}, [5], ["x"], [{}], {"train": "x"}], ids=repr)
+@each("key", ["classes", "rows", "canvas", "channels", "mean", "std", "shards", "sources", "digest"])
 def test_an_index_with_a_foreign_value_is_refused_or_opens(made, key, value):
     folder = made()
     told = json.loads((folder / "dataset.json").read_text())
@@ -34,7 +35,7 @@ def test_an_index_with_a_foreign_value_is_refused_or_opens(made, key, value):
     assert key in ("mean", "std", "digest")
 
 
-@pytest.mark.parametrize("name", ["../x.h5", "/etc/passwd", "x.h5", "train-00000.h5/../x", 5, None])
+@each("name", ["../x.h5", "/etc/passwd", "x.h5", "train-00000.h5/../x", 5, None])
 def test_an_index_that_points_elsewhere_is_refused(made, name):
     folder = made()
     told = json.loads((folder / "dataset.json").read_text())
@@ -70,7 +71,7 @@ HOSTILE = {"external storage": _external, "virtual dataset": _virtual, "external
            "no bytes": lambda f, s: f.create_dataset("image", IMAGE.shape, np.uint8)}
 
 
-@pytest.mark.parametrize("harm", HOSTILE.values(), ids=HOSTILE)
+@each("harm", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_shard_is_refused_before_it_is_read(made, tables, harm):
     folder = made()
     path, secret = folder / "train-00000.h5", str(folder / "secret")
@@ -87,7 +88,7 @@ def test_a_hostile_shard_is_refused_before_it_is_read(made, tables, harm):
         assert finished_shard(path, ATTRIBUTES) is None
 
 
-@pytest.mark.parametrize("over", [
+@each("over", [
     {"label": ROW["label"] + 1}, {"label": ROW["label"] - 1}, {"source": ROW["source"] + 1},
     {"source": ROW["source"] - 1}, {"copy": ROW["copy"][1:]}], ids=range(5))
 def test_columns_that_point_nowhere_are_refused(made, over):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import each
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.splits.assign import Images, duplicates, split_sources
@@ -69,8 +70,8 @@ def test_a_further_class_moves_nobody():
     assert (one[few] == two).all()
 
 
-@pytest.mark.parametrize("asked", [{"val": 0.2, "test": 0.3}, {"val": 4, "test": 5}, {"val": 3, "folds": 4, "fold": 2}])
-@pytest.mark.parametrize("seed", range(5))
+@each("asked", [{"val": 0.2, "test": 0.3}, {"val": 4, "test": 5}, {"val": 3, "folds": 4, "fold": 2}])
+@each("seed", range(5))
 def test_duplicates_stay_on_one_side(asked, seed):
     rng = np.random.default_rng(seed)
     digests = [f"{d:03d}" for d in rng.integers(0, 60, len(LABELS))]     # many pairs, also across labels
@@ -88,9 +89,9 @@ def test_a_class_of_twins_is_still_held_out():
     assert [counts(splits, part, labels)[0] for part in ("train", "val", "test")] == [2, 2, 2]
 
 
-@pytest.mark.parametrize("asked", [{"val": 10, "test": 10}, {"val": 20, "test": 0}, {"val": 0, "test": 0.99},
-                                   {"val": 0.5, "test": 0.5}, {"folds": 21}, {"val": 19, "folds": 5},
-                                   {"test": 10**400}])
+@each("asked", [{"val": 10, "test": 10}, {"val": 20, "test": 0}, {"val": 0, "test": 0.99},
+                {"val": 0.5, "test": 0.5}, {"folds": 21}, {"val": 19, "folds": 5},
+                {"test": 10**400}])
 def test_too_few_images_are_refused_by_the_name_of_their_class(asked):
     with pytest.raises(SourceFault, match="'a'"):
         cut(**asked)

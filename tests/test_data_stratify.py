@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import each
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.splits.assign import Images, join, split_sources
@@ -36,8 +37,8 @@ def sides(splits, groups) -> dict:
     return found
 
 
-@pytest.mark.parametrize("shape", ["within", "across", "mixed"])
-@pytest.mark.parametrize("asked", [{}, {"val": 6, "test": 9}, {"val": 0.1, "folds": 4, "fold": 2}], ids=str)
+@each("shape", ["within", "across", "mixed"])
+@each("asked", [{}, {"val": 6, "test": 9}, {"val": 0.1, "folds": 4, "fold": 2}], ids=str)
 def test_every_group_lies_on_one_side(shape, asked):
     for seed in range(5):
         labels, digests, groups = scene(seed, shape)
@@ -47,7 +48,7 @@ def test_every_group_lies_on_one_side(shape, asked):
             assert set(labels[splits == part]) == set(labels)
 
 
-@pytest.mark.parametrize("shape", ["within", "across", "mixed"])
+@each("shape", ["within", "across", "mixed"])
 def test_small_groups_give_each_class_about_its_share(shape):
     for seed in range(5):
         labels, digests, groups = scene(seed, shape, 1500)
@@ -58,7 +59,7 @@ def test_small_groups_give_each_class_about_its_share(shape):
             assert np.mean(of == "val") == pytest.approx(0.1, abs=0.04)
 
 
-@pytest.mark.parametrize("shape", ["within", "across", "mixed"])
+@each("shape", ["within", "across", "mixed"])
 def test_folds_are_a_partition_of_the_groups_and_balanced(shape):
     labels, digests, groups = scene(1, shape, 1200)
     parts = [cut(labels, digests, groups, val=0.1, folds=5, fold=fold) == "test" for fold in range(5)]
@@ -68,7 +69,7 @@ def test_folds_are_a_partition_of_the_groups_and_balanced(shape):
         assert np.bincount(labels[part]) / np.bincount(labels) == pytest.approx(0.2, abs=0.06)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@each("seed", range(5))
 def test_folds_of_uneven_groups_differ_by_less_than_a_group(seed):
     table = np.random.default_rng(seed).geometric(0.2, (60, 4)) - 1
     fold = deal_units(table, 5)

@@ -7,6 +7,7 @@ import time
 import h5py
 import numpy as np
 import pytest
+from cases import each
 from conftest import PACKED, contents, leftovers, opened, page, save
 
 from tenfold.data.recipe import make_recipe
@@ -103,7 +104,7 @@ def test_the_bytes_do_not_depend_on_workers_or_on_the_hour(folder, augment, tmp_
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
-@pytest.mark.parametrize("shape", [(7, 37, 53, 3), (3, 350, 200, 1), (1, 2000, 3001, 3)], ids=str)
+@each("shape", [(7, 37, 53, 3), (3, 350, 200, 1), (1, 2000, 3001, 3)], ids=str)
 def test_moments_are_exact(shape):
     image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     assert moments(image) == {

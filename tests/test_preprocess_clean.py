@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import each
 from conftest import page
 
 from tenfold.data.tables import Clean, Draw
@@ -25,8 +26,8 @@ def noise(shape):
     return np.random.default_rng(list(shape)).integers(0, 256, shape, np.uint8)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+@each("shape", SHAPES, ids=str)
+@each("step", STEPS.values(), ids=STEPS)
 def test_steps_are_pure_and_keep_the_contract(step, shape):
     image = noise(shape)
     before = image.copy()
@@ -39,8 +40,8 @@ def test_steps_are_pure_and_keep_the_contract(step, shape):
     assert not np.shares_memory(out, image)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("step", MASKS.values(), ids=MASKS)
+@each("shape", SHAPES, ids=str)
+@each("step", MASKS.values(), ids=MASKS)
 def test_masks_are_black_and_white(step, shape):
     image = noise(shape)
     before = image.copy()
@@ -51,13 +52,13 @@ def test_masks_are_black_and_white(step, shape):
     assert set(np.unique(mask)) <= {0, 255}
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("how", [
+@each("shape", SHAPES, ids=str)
+@each("how", [
     Clean(), Clean(polarity="auto", roi=True),
     Clean(polarity="dark", bilateral=9, threshold=0.3, specks=0.001, roi=True),
     Clean(polarity="light", threshold=1.0, specks=0.5), Clean(polarity="auto", bilateral=31, padding=1.0, roi=True)],
     ids=range(5))
-@pytest.mark.parametrize("fit", ["inside", "stretch"])
+@each("fit", ["inside", "stretch"])
 def test_any_picture_is_cleaned_or_set_aside(shape, how, fit):
     image = noise(shape)
     try:
@@ -78,8 +79,8 @@ def test_dark_on_light_and_light_on_dark_come_out_alike():
         assert (room.clean(dark, how, DRAW).pixels == room.clean(255 - dark, how, DRAW).pixels).all()
 
 
-@pytest.mark.parametrize("value", [0, 128, 255])
-@pytest.mark.parametrize("how", [Clean(), Clean(polarity="auto", roi=True)], ids=range(2))
+@each("value", [0, 128, 255])
+@each("how", [Clean(), Clean(polarity="auto", roi=True)], ids=range(2))
 def test_a_blank_page_is_set_aside(value, how):
     with pytest.raises(BadPicture, match="blank"):
         room.clean(np.full((9, 14, 1), value, np.uint8), how, DRAW)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import each
 from picture_files import LIMIT, H, W, colour, grey, held, tiff
 from PIL import Image
 
@@ -17,13 +18,13 @@ def grey_of(rgb):
 LOSSLESS = [("PNG", {}), ("BMP", {}), ("WEBP", {"lossless": True}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"})]
 
 
-@pytest.mark.parametrize(("kind", "how"), LOSSLESS, ids=str)
+@each(("kind", "how"), LOSSLESS, ids=str)
 def test_lossless_kinds_give_the_very_pixels(kind, how):
     assert (decode(held(RGB, kind, **how), 3, LIMIT) == RGB).all()
     assert (decode(held(RGB, kind, **how), 1, LIMIT)[..., 0] == grey_of(RGB)).all()
 
 
-@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "GIF"])
+@each("kind", ["PNG", "BMP", "TIFF", "GIF"])
 def test_grey_pictures(kind):
     out = decode(held(GREY, kind), 1, LIMIT)
     assert out.shape == (H, W, 1)
@@ -33,8 +34,8 @@ def test_grey_pictures(kind):
     assert (decode(held(GREY, kind), 3, LIMIT) == GREY[..., None]).all()
 
 
-@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("WEBP", "RGB"),
-                                            ("TIFF", "CMYK")])
+@each(("kind", "mode"), [("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("WEBP", "RGB"),
+                         ("TIFF", "CMYK")])
 def test_lossy_and_print_kinds_are_near(kind, mode):
     picture = Image.fromarray(RGB).convert(mode)
     data = held(picture, kind, **({"quality": 95} if kind != "TIFF" else {}))
@@ -75,7 +76,7 @@ def test_one_bit_pictures_are_black_and_white():
         assert (decode(held(Image.fromarray(bits), kind), 1, LIMIT)[..., 0] == bits * 255).all()
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "PNG"])
+@each("kind", ["GIF", "WEBP", "TIFF", "PNG"])
 def test_the_first_frame_of_many_that_is_not_empty(kind):
     how = {"lossless": True} if kind == "WEBP" else {}
     page, other = Image.fromarray(GREY), Image.fromarray(255 - GREY)
@@ -100,7 +101,7 @@ def test_a_preview_or_a_mask_is_no_page():
         assert not found.several
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "TGA"])
+@each("kind", ["PNG", "WEBP", "TIFF", "TGA"])
 def test_alpha_that_hides_everything_is_left_out(kind):
     clear = np.dstack([RGB, np.zeros((H, W), np.uint8)])
     data = held(clear, kind, **({"lossless": True, "exact": True} if kind == "WEBP" else {}))
@@ -120,7 +121,7 @@ def test_nothing_to_see_is_told_as_what_it_is():
         decode(tiff(deep), 1, LIMIT)
 
 
-@pytest.mark.parametrize(("kind", "near"), [("PPM", 0), ("JPEG2000", 0), ("TGA", 0), ("ICO", 0), ("AVIF", 12)])
+@each(("kind", "near"), [("PPM", 0), ("JPEG2000", 0), ("TGA", 0), ("ICO", 0), ("AVIF", 12)])
 def test_kinds_are_known_by_their_first_bytes(kind, near):
     square = np.ascontiguousarray(np.repeat(np.repeat(RGB[:16, :16], 2, 0), 2, 1))
     how = {"ICO": {"sizes": [(16, 16), (32, 32)]}, "AVIF": {"quality": 100}}.get(kind, {})
@@ -137,8 +138,8 @@ def test_heic():
     assert np.abs(out.astype(int) - RGB).mean() < 12
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@each("orientation", range(1, 9))
+@each("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_the_camera_was_turned(kind, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -150,7 +151,7 @@ def test_the_camera_was_turned(kind, orientation):
     assert np.abs(out.astype(int) - turned).mean() < 6
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+@each("orientation", range(1, 9))
 def test_a_deep_tiff_of_a_turned_camera(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -158,9 +159,9 @@ def test_a_deep_tiff_of_a_turned_camera(orientation):
     assert (decode(data, 3, LIMIT) == decode(held(RGB, "PNG", exif=exif), 3, LIMIT)).all()
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("given", [GREY[..., None], RGB, np.dstack([RGB, np.full((H, W), 255, np.uint8)])],
-                         ids=["grey", "rgb", "rgba"])
+@each("channels", [1, 3])
+@each("given", [GREY[..., None], RGB, np.dstack([RGB, np.full((H, W), 255, np.uint8)])],
+      ids=["grey", "rgb", "rgba"])
 def test_rows_of_an_array_take_the_same_road(given, channels):
     out = from_array(given, channels)
     colour = given[..., :3] if given.shape[2] > 1 else np.repeat(given, 3, axis=2)

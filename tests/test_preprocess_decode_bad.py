@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
+from cases import each
 from picture_files import LIMIT, H, W, chunk, colour, grey, held, png, tiff
 from PIL import Image
 
@@ -33,7 +34,7 @@ def tiff_that_claims(width, height, **how) -> bytes:
     return tiff(np.zeros((8, 8, 3), np.float32), more=[(256, 4, [width]), (257, 4, [height])], **how)
 
 
-@pytest.mark.parametrize("data", [
+@each("data", [
     png_that_claims(60000, 60000), png_that_claims(2**31 - 1, 2**31 - 1), png_that_claims(2**31 - 1, 1),
     tiff_that_claims(100_000, 100_000), tiff_that_claims(100_000, 100_000, compression=8), held(GREY, "PNG"),
     held(GREY, "GIF"), held(RGB, "WEBP"), held(RGB, "JPEG"), held(RGB, "BMP"), held(RGB, "TIFF"), held(RGB, "PPM"),
@@ -63,13 +64,13 @@ SPOILT_CHUNKS = {
     "XMP of rubbish": chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x tiff:Orientation=\"99\"")}
 
 
-@pytest.mark.parametrize("name", SPOILT_CHUNKS)
+@each("name", SPOILT_CHUNKS)
 def test_metadata_of_a_png_never_costs_a_picture(name):
     for pixels, bits in ((GREY, 8), (GREY.astype(np.uint16) * 257, 16), (RGB, 8), (RGB.astype(np.uint16) * 257, 16)):
         assert (decode(png(pixels, bits, SPOILT_CHUNKS[name]), 3, LIMIT) == decode(png(pixels, bits), 3, LIMIT)).all()
 
 
-@pytest.mark.parametrize("segment", [
+@each("segment", [
     b"\xff\xe1\0\x10Exif\0\0rubbish!",
     b"\xff\xe1\0\x08Exif\0\0",
     b"\xff\xe2\0\x12MPF\0rubbish-here!",
@@ -110,8 +111,8 @@ def test_metadata_of_a_webp_never_costs_a_picture():
         assert (decode(held(RGB, "WEBP", lossless=True, **what), 3, LIMIT) == decode(plain, 3, LIMIT)).all()
 
 
-@pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("mode", ["L", "RGB"])
+@each("progressive", [False, True])
+@each("mode", ["L", "RGB"])
 def test_a_jpeg_is_read_unless_more_than_its_end_is_missing(mode, progressive):
     data = held(Image.fromarray(BIG).convert(mode), "JPEG", progressive=progressive)
     want = decode(data, 3, LIMIT).astype(int)
@@ -138,7 +139,7 @@ def test_a_png_is_read_unless_its_pixels_are_missing():
         decode(bytes(wrong), 3, LIMIT)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO"])
+@each("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO"])
 def test_what_follows_a_picture_is_of_no_account(kind):
     data = held(RGB, kind)
     for junk in (bytes(3000), RNG.bytes(3000), data):
@@ -156,7 +157,7 @@ FILES += [tiff(NOISE.astype(np.uint16) * 257, compression=c, planar=p, big=b, st
 FILES += [tiff((NOISE / 255).astype(np.float32), tile=16, compression=8, predictor=3)]
 
 
-@pytest.mark.parametrize("data", FILES, ids=range(len(FILES)))
+@each("data", FILES, ids=range(len(FILES)))
 def test_damage_is_told_in_words_and_nothing_is_printed(data, capfd):
     rng = np.random.default_rng(1)
     for i in range(45):
@@ -175,15 +176,15 @@ def test_damage_is_told_in_words_and_nothing_is_printed(data, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("data", [held(NOISE, kind) for kind in ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM")]
-                         + FILES[-4:], ids=range(11))
+@each("data", [held(NOISE, kind) for kind in ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM")]
+      + FILES[-4:], ids=range(11))
 def test_a_truncated_picture_is_set_aside(data):
     for share in (0.02, 0.3, 0.6, 0.9):
         with pytest.raises(BadPicture):
             decode(data[:int(share * len(data))], 3, LIMIT)
 
 
-@pytest.mark.parametrize(("data", "reason"), [
+@each(("data", "reason"), [
     (b"", "empty file"), (bytes(99), "nothing but zeros"), (b"\x99\x01\x02", "not a picture"),
     (b"hello", "not a picture: text"), (b"%PDF-1.4 ...", "not a picture: PDF"), (b"%!PS-Adobe EPSF", "PostScript"),
     (b"PK\3\4...", "ZIP"), (b"8BPS\0\1", "Photoshop, a kind of picture"), (b"\x93NUMPY\1\0", "NumPy"),

@@ -5,6 +5,7 @@ import itertools
 import cv2
 import numpy as np
 import pytest
+from cases import each
 from picture_files import LIMIT, H, W, chunk, colour, grey, held, png, spread, tiff
 from PIL import Image
 
@@ -29,8 +30,8 @@ def assert_like(data, want, what, **how):
     assert np.abs(out.astype(int) - want).mean() < 2, what
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "f4", "f8"])
+@each("mode", MODES)
+@each("dtype", ["u1", "u2", "u4", "f4", "f8"])
 def test_a_tiff_of_any_layout(dtype, mode):
     pixels = spread(MODES[mode], dtype)
     for order, big, compression, planar, (tile, strip) in itertools.product(
@@ -76,7 +77,7 @@ def test_palettes_of_bytes_and_of_words():
         assert_like(data, colours.T[GREY], scale)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@each("mode", MODES)
 def test_a_png_of_16_bits(mode):
     for top in (255, 1023, 4095, 16383, 65535):
         assert_like(png(spread(MODES[mode], "u2", top), 16), seen(mode), top)
@@ -140,7 +141,7 @@ def test_the_range_is_a_fact_of_the_set():
     assert (decode(png(bright << 4, 16), 1, LIMIT, ranges=[span])[GREY >= 16] == 255).all()     # cut, not wrapped
 
 
-@pytest.mark.parametrize(("pixels", "span"), [
+@each(("pixels", "span"), [
     ([0, 1], (0, 1)), ([0, 200], (0, 255)), ([0, 256], (0, 1023)), ([0, 1024], (0, 4095)), ([0, 5000], (0, 16383)),
     ([0, 20000], (0, 65535)), ([0, 0], (0, 65535))])
 def test_the_least_usual_depth_that_holds_them(pixels, span):
@@ -148,7 +149,7 @@ def test_the_least_usual_depth_that_holds_them(pixels, span):
     assert usual_range([levels]) == span
 
 
-@pytest.mark.parametrize(("low", "high", "dtype", "span"), [
+@each(("low", "high", "dtype", "span"), [
     (0, 1, "f4", (0, 1)), (-1e-4, 1.001, "f4", (0, 1)), (-1, 1, "f4", (-1, 1)), (-.5, .5, "f4", (-.5, .5)),
     (0, 250, "f4", (0, 255)), (0, 60000, "f4", (0, 65535)), (0, 3.5, "f4", (0, 3.5)), (-90, 900, "f4", (-90, 900)),
     (-1000, 3000, "i2", (-1024, 3071)), (-100, 100, "i2", (-128, 127)), (-9000, 0, "i2", (-2**15, 2**15 - 1)),
@@ -158,7 +159,7 @@ def test_usual_ranges_of_other_numbers(low, high, dtype, span):
     assert usual_range([levels]) == span
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@each("value", [np.nan, np.inf, -np.inf])
 def test_pixels_that_are_not_numbers_are_damage(value):
     real = GREY.astype(np.float32)
     real[3, 3] = value

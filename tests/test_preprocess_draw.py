@@ -5,6 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
+from cases import each
 from conftest import page
 
 from tenfold.data.tables import Clean, Draw
@@ -42,11 +43,11 @@ def placed(one, view, how):
     return matrix[0], float(scale[0])
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("canvas", CANVASES, ids=str)
-@pytest.mark.parametrize("roi", [True, False], ids=["region", "page"])
-@pytest.mark.parametrize("more", [{}, {"shear": 20.0, "aspect": 1.4}, {"broaden": 0.1}],
-                         ids=["as it is", "slanted", "broader"])
+@each("size", SIZES, ids=str)
+@each("canvas", CANVASES, ids=str)
+@each("roi", [True, False], ids=["region", "page"])
+@each("more", [{}, {"shear": 20.0, "aspect": 1.4}, {"broaden": 0.1}],
+      ids=["as it is", "slanted", "broader"])
 def test_nothing_of_a_character_is_cut_off(size, canvas, roi, more):
     how = Draw(canvas=canvas, copies=1, rotation=180, scale=(0.3, 1.0), flip=0.5, **more)
     image = glyph(*size)
@@ -103,8 +104,8 @@ def test_copies_are_drawn_where_there_is_room_up_to_the_edge():
     assert right[:15].sum() == 0
 
 
-@pytest.mark.parametrize("fit", ["inside", "cover", "stretch"])
-@pytest.mark.parametrize("size", [(37, 53), (16, 90), (300, 20)], ids=str)
+@each("fit", ["inside", "cover", "stretch"])
+@each("size", [(37, 53), (16, 90), (300, 20)], ids=str)
 def test_the_plain_view_is_centred_and_the_same_each_time(fit, size):
     how = Draw(canvas=(31, 40), copies=1, fit=fit, rotation=90, scale=(0.6, 0.8), contrast=(0.1, 0.2), flip=1.0)
     image = np.zeros((*size, 3), np.uint8)
@@ -116,11 +117,11 @@ def test_the_plain_view_is_centred_and_the_same_each_time(fit, size):
     assert np.abs(out.astype(int) - out[::-1, ::-1]).max() <= 30
 
 
-@pytest.mark.parametrize("fit", ["cover", "stretch"])
-@pytest.mark.parametrize("canvas", [(32, 32), (19, 26), (8, 61)], ids=str)
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("more", [{}, {"rotation": 30.0, "shear": 9.0, "aspect": 1.3}],
-                         ids=["plain", "turned"])
+@each("fit", ["cover", "stretch"])
+@each("canvas", [(32, 32), (19, 26), (8, 61)], ids=str)
+@each("channels", [1, 3])
+@each("more", [{}, {"rotation": 30.0, "shear": 9.0, "aspect": 1.3}],
+      ids=["plain", "turned"])
 def test_what_is_as_large_as_the_canvas_comes_out_as_it_went_in(fit, canvas, channels, more):
     how = Draw(canvas=canvas, copies=1, fit=fit, flip=0.5, **more)
     image = np.random.default_rng(3).integers(0, 256, (*canvas, channels), np.uint8)
@@ -129,9 +130,9 @@ def test_what_is_as_large_as_the_canvas_comes_out_as_it_went_in(fit, canvas, cha
     assert (ready.draw(dataclasses.replace(PLAIN, mirror=True), how) == image[:, ::-1]).all()
 
 
-@pytest.mark.parametrize("fit", ["inside", "cover", "stretch"])
-@pytest.mark.parametrize("size", [(1, 2), (2, 1), (3, 200), (31, 47), (300, 211)], ids=str)
-@pytest.mark.parametrize("channels", [1, 3])
+@each("fit", ["inside", "cover", "stretch"])
+@each("size", [(1, 2), (2, 1), (3, 200), (31, 47), (300, 211)], ids=str)
+@each("channels", [1, 3])
 def test_drawing_is_pure_and_keeps_the_contract(fit, size, channels):
     how = Draw(canvas=(19, 26), copies=1, fit=fit, rotation=40, scale=(0.4, 1.0), contrast=(0.5, 1.5), flip=0.5)
     image = np.random.default_rng(0).integers(0, 256, (*size, channels), np.uint8)

@@ -4,7 +4,7 @@ import io
 
 import cv2
 import numpy as np
-import pytest
+from cases import each
 from PIL import Image
 
 from tenfold.preprocess.survey.fingerprint import look, near_groups
@@ -36,7 +36,7 @@ AGAIN = {"jpeg 85": lambda p: jpeg(p, 85), "jpeg 50": lambda p: jpeg(p, 50), "0.
          "brighter": lambda p: np.clip(p.astype(int) + 9, 0, 255).astype(np.uint8)}
 
 
-@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
+@each("again", AGAIN.values(), ids=AGAIN)
 def test_a_picture_saved_twice_is_found_and_nothing_else(again):
     photos = [photo(seed) for seed in range(20)]
     groups = near_groups([look(p)[0] for p in (*photos, *map(again, photos))])
@@ -62,7 +62,7 @@ def test_many_are_searched_as_few_are(monkeypatch):
     assert few[60:] == few[:30]
 
 
-@pytest.mark.parametrize("pens", [(2, 3), (3, 5), (5, 9)], ids=str)
+@each("pens", [(2, 3), (3, 5), (5, 9)], ids=str)
 def test_the_same_stroke_by_another_pen_is_another_picture(pens):
     """The hash alone takes them for one: hand-written digits would come out as one chain of hundreds."""
     def page(pen):
@@ -90,7 +90,7 @@ def test_blank_pages_are_no_copies_of_each_other():
     assert near_groups([]) == []
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 300, 3), (8, 9, 1), (700, 130, 3)], ids=str)
+@each("shape", [(1, 1, 1), (1, 300, 3), (8, 9, 1), (700, 130, 3)], ids=str)
 def test_a_fingerprint_is_160_bytes_of_any_picture(shape):
     pixels = np.random.default_rng(list(shape)).integers(0, 256, shape, np.uint8)
     before = pixels.copy()

@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-import pytest
+from cases import each
 from PIL import Image
 
 from benchmarks.augmenting import per_copy
@@ -71,8 +71,8 @@ def error_of_theirs(ink, angle, share, canvas, resample) -> float:
     return error(ink, copy, np.column_stack([linear, placed + size / 2 - 0.5 - linear @ middle]))
 
 
-@pytest.mark.parametrize("canvas", [(64, 64), (90, 120), (350, 350)], ids=str)
-@pytest.mark.parametrize("angle", [0, 17, -45, 100])
+@each("canvas", [(64, 64), (90, 120), (350, 350)], ids=str)
+@each("angle", [0, 17, -45, 100])
 def test_ours_is_nearer_to_the_truth(canvas, angle):
     ink = 255 - letter()
     for share in (0.5, 0.75, 0.95):

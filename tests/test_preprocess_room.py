@@ -5,6 +5,7 @@ import shutil
 from collections import namedtuple
 
 import pytest
+from cases import each
 from conftest import PACKED
 
 from tenfold.data.recipe import make_recipe
@@ -72,7 +73,7 @@ def test_what_lies_there_already_gives_way(folder, augment, tmp_path, monkeypatc
     assert augment(images, "--set", "draw.copies=40", "--set", "seed=4").code == 0
 
 
-@pytest.mark.parametrize(("split", "official", "rows"), [
+@each(("split", "official", "rows"), [
     ({"val": 0.2, "test": 0.2}, None, 12 * 3 + 8), ({"val": 2, "test": 1}, None, 14 * 3 + 6),
     ({"val": 0, "test": 0, "folds": 4}, None, 16 * 3 + 4), ({"val": 0.2, "test": 0.2}, "test", 8 * 3 + 12),
 ])

@@ -6,6 +6,7 @@ import tarfile
 
 import pytest
 import train_helpers as t
+from cases import each
 
 from tenfold.data.recipe import read_recipe
 
@@ -15,7 +16,7 @@ SQUEEZENET = SHARED / "weights/squeezenet1_0-deepcompression-imagenet.pth"
 PRETRAINED = (f"model.weights={SQUEEZENET}", "model.name=squeezenet1_0", 'model.freeze=["backbone"]')
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+@each("path", RECIPES, ids=lambda p: p.stem)
 def test_a_recipe_is_a_page_to_learn_from(path):
     lines = path.read_text().splitlines()
     assert lines[0].startswith(f"# {path.stem}: ")
@@ -24,7 +25,7 @@ def test_a_recipe_is_a_page_to_learn_from(path):
     assert read_recipe(path).name == path.stem
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+@each("path", RECIPES, ids=lambda p: p.stem)
 def test_a_recipes_network_fits_its_canvas(path):
     from tenfold.train.device import seen_size
     from tenfold.train.models import build_model

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from cases import each
 from torch.nn import functional as F
 
 from tenfold.data.errors import RecipeFault
@@ -23,7 +24,7 @@ ALONE = {"crop": {"crop": 3}, "reflect": {"crop": 3, "border": "reflect"}, "flip
          "rotation": {"rotation": 20}, "translate": {"translate": 0.2}, "scale": {"scale": (0.7, 1.3)},
          "blur": {"blur": 0.8}, "brightness": {"brightness": 0.4}, "contrast": {"contrast": 0.4},
          "erase": {"erase": 0.8}, "cutmix": {"cutmix": 0.8}, "mixup": {"mixup": 0.8}}
-EACH = pytest.mark.parametrize("how", [Settings(**keys) for keys in ALONE.values()], ids=list(ALONE))
+EACH = each("how", [Settings(**keys) for keys in ALONE.values()], ids=list(ALONE))
 
 
 def made(how, seed=5, shape=SHAPE) -> Augment:
@@ -207,7 +208,7 @@ def test_erased_boxes_have_the_size_asked_for_and_lie_inside():
     assert often[:, [0, -1]].sum() > 0
 
 
-@pytest.mark.parametrize("alpha", [0.2, 1.0, 3.0])
+@each("alpha", [0.2, 1.0, 3.0])
 def test_cutmix_pastes_a_box_of_the_partner_and_its_area_is_the_share(alpha):
     batch = 500
     image = torch.arange(batch).float().view(-1, 1, 1, 1).expand(batch, 1, *SHAPE)
@@ -255,8 +256,8 @@ def test_an_image_is_cut_or_blended_never_both():
     assert blended.double().mean() == pytest.approx(0.4, abs=0.04)
 
 
-@pytest.mark.parametrize("weights", [None, torch.tensor([0.5, 1.0, 2.0, 0.1, 1.4])], ids=["alike", "weights"])
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@each("weights", [None, torch.tensor([0.5, 1.0, 2.0, 0.1, 1.4])], ids=["alike", "weights"])
+@each("smoothing", [0.0, 0.1])
 def test_the_loss_of_a_mixed_label(weights, smoothing):
     logits = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
     a, b = torch.tensor([0, 1, 2, 3, 4, 0]), torch.tensor([1, 1, 0, 2, 3, 4])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import train_helpers as t
+from cases import each
 from conftest import PACKED
 
 from tenfold.data.errors import ShardFault
@@ -49,9 +50,9 @@ def same(a, b) -> bool:
                                     for x, y in zip(p, q, strict=True))
 
 
-@pytest.mark.parametrize("rows", [1, 40, 90, 1000])
-@pytest.mark.parametrize("workers", [1, 2, 5])
-@pytest.mark.parametrize("batch", [1, 9, 33])
+@each("rows", [1, 40, 90, 1000])
+@each("workers", [1, 2, 5])
+@each("batch", [1, 9, 33])
 def test_threads_hand_out_what_memory_does(shards, tiny_windows, workers, rows, batch):
     memory = tiny_windows(shards, rows=rows, batch=batch, engine="memory")
     threads = tiny_windows(shards, rows=rows, batch=batch, engine="threads", workers=workers)
@@ -60,7 +61,7 @@ def test_threads_hand_out_what_memory_does(shards, tiny_windows, workers, rows, 
     threads.close()
 
 
-@pytest.mark.parametrize(("workers", "rows", "batch"), [(0, 40, 9), (0, 1000, 33), (0, 1, 1), (1, 90, 9), (3, 40, 9)])
+@each(("workers", "rows", "batch"), [(0, 40, 9), (0, 1000, 33), (0, 1, 1), (1, 90, 9), (3, 40, 9)])
 def test_dataloader_hands_out_what_memory_does(shards, tiny_windows, workers, rows, batch):
     memory = tiny_windows(shards, rows=rows, batch=batch, engine="memory")
     loader = tiny_windows(shards, rows=rows, batch=batch, engine="dataloader", workers=workers)
@@ -81,8 +82,8 @@ def test_dataloader_begins_anew_after_an_epoch_left_in_the_middle(shards, tiny_w
     made.close()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("split", ["train", "val", "test"])
+@each("engine", ENGINES)
+@each("split", ["train", "val", "test"])
 def test_unshuffled_batches_are_the_rows_on_disk(shards, tiny_windows, engine, split):
     image, label = t.pixels(shards.folder, split)
     got = copies(tiny_windows(shards, split, shuffle=False, batch=9, engine=engine))
@@ -90,7 +91,7 @@ def test_unshuffled_batches_are_the_rows_on_disk(shards, tiny_windows, engine, s
     assert np.array_equal(torch.cat([k for _, k in got]).numpy(), label)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@each("engine", ENGINES)
 def test_each_row_keeps_its_label_when_shuffled(shards, tiny_windows, engine):
     image, label = t.pixels(shards.folder, "train")
     known = {i.tobytes(): k for i, k in zip(image, label, strict=True)}
@@ -100,7 +101,7 @@ def test_each_row_keeps_its_label_when_shuffled(shards, tiny_windows, engine):
     assert len({i for i, _ in rows}) == len(rows) == 9 * (len(label) // 9)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@each("engine", ENGINES)
 def test_starting_at_batch_k_is_skipping_k_batches(shards, tiny_windows, engine):
     made = tiny_windows(shards, batch=9, engine=engine, workers=2)
     whole = copies(made, 1)
@@ -108,7 +109,7 @@ def test_starting_at_batch_k_is_skipping_k_batches(shards, tiny_windows, engine)
         assert same(copies(made, 1, first), whole[first:])
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@each("workers", [1, 3])
 def test_an_epoch_left_in_the_middle_does_not_disturb_the_next(shards, tiny_windows, workers):
     made = tiny_windows(shards, batch=9, engine="threads", workers=workers)
     whole = copies(made, 0)
@@ -121,7 +122,7 @@ def test_an_epoch_left_in_the_middle_does_not_disturb_the_next(shards, tiny_wind
     made.close()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@each("engine", ENGINES)
 def test_a_batch_stays_what_it_was_while_it_is_held(shards, tiny_windows, engine):
     made = tiny_windows(shards, batch=9, engine=engine, workers=4)
     expected = copies(made, 0)
@@ -131,8 +132,8 @@ def test_a_batch_stays_what_it_was_while_it_is_held(shards, tiny_windows, engine
         assert same([pair], [was])
 
 
-@pytest.mark.parametrize("engine", ["memory", "threads"])
-@pytest.mark.parametrize("group", [1, 3 * 9 * 20 * 28])
+@each("engine", ["memory", "threads"])
+@each("group", [1, 3 * 9 * 20 * 28])
 def test_buffers_are_used_again(shards, tiny_windows, monkeypatch, engine, group):
     monkeypatch.setattr(slots, "GROUP_BYTES", group)
     made = tiny_windows(shards, batch=9, engine=engine)
@@ -140,7 +141,7 @@ def test_buffers_are_used_again(shards, tiny_windows, monkeypatch, engine, group
     assert len(places) <= slots.AHEAD + 2
 
 
-@pytest.mark.parametrize("rows", [1, 40, 90])
+@each("rows", [1, 40, 90])
 def test_batches_are_the_same_however_many_are_gathered_at_once(shards, tiny_windows, monkeypatch, rows):
     expected = copies(tiny_windows(shards, rows=rows, batch=9, engine="dataloader"), 2)
     for group in (1, 2, 5, 100):
@@ -160,14 +161,14 @@ def test_a_device_that_gathers_by_itself_hands_out_the_same(shards, monkeypatch)
     made.close()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@each("engine", ENGINES)
 def test_a_split_smaller_than_a_batch_is_one_batch(shards, engine):
     made = open_batches(shards, "train", Train(batch=10**12, engine=engine), 0, CPU, True)
     assert [len(label) for _, label in copies(made)] == made.order.sizes == [153]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("shuffle", [True, False])
+@each("engine", ENGINES)
+@each("shuffle", [True, False])
 def test_an_empty_split_has_no_batches(tmp_path, engine, shuffle):
     shards = open_set(t.written(tmp_path / "set", {"val": ()}))
     made = open_batches(shards, "val", Train(engine=engine), 0, CPU, shuffle)
@@ -187,7 +188,7 @@ def test_auto_streams_what_does_not_fit(shards, monkeypatch):
     assert open_batches(shards, "train", Train(), 0, CPU, True).name == "threads"
 
 
-@pytest.mark.parametrize(("engine", "workers"), [("threads", 1), ("dataloader", 0), ("dataloader", 1)])
+@each(("engine", "workers"), [("threads", 1), ("dataloader", 0), ("dataloader", 1)])
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_a_shard_that_is_cut_while_it_is_read_is_named(tmp_path, tiny_windows, compression, engine, workers):
     shards = open_set(t.written(tmp_path / "set", compression=compression))
@@ -200,9 +201,9 @@ def test_a_shard_that_is_cut_while_it_is_read_is_named(tmp_path, tiny_windows, c
     made.close()
 
 
-@pytest.mark.parametrize("most", [1, 4, 1000])
-@pytest.mark.parametrize("direct", [1, 10**9])
-@pytest.mark.parametrize("scratch", [1, 3 * 20 * 28, 10**9])
+@each("most", [1, 4, 1000])
+@each("direct", [1, 10**9])
+@each("scratch", [1, 3 * 20 * 28, 10**9])
 def test_scattered_rows_are_those_read_one_after_the_other(shards, monkeypatch, most, direct, scratch):
     monkeypatch.setattr(reading, "MOST", most)
     monkeypatch.setattr(reading, "DIRECT", direct)

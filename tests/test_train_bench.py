@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import train_helpers as t
+from cases import each
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.train.bench import command as bench
@@ -84,7 +85,7 @@ def test_only_the_first_shards_of_a_large_set_are_read(small, monkeypatch):
     assert [f.rows for f in few.shards("train")] == [90, 61]
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
+@each(("arguments", "words"), [
     ((), "--recipe"), (("--shards", "nowhere"), "run `python -m preprocess`"), (("--recipe", "x.toml"), "x.toml"),
     (("--shards", "set", "--repeats", "0"), "--repeats"), (("--shards", "set", "--budget", "soon"), "--budget"),
     (("--shards", "set", "--set", "train.engin=1"), "engine"), (("--shards", "empty"), "no training rows")])

@@ -11,6 +11,7 @@ import zipfile
 import pytest
 import torch
 import train_helpers as t
+from cases import each
 
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.data.shardset import open_set
@@ -74,7 +75,7 @@ def test_text_is_refused_whatever_it_begins_with(tmp_path):
         refused(tmp_path / "text.pth", match="checkpoint")
 
 
-@pytest.mark.parametrize("protocol", [0, 2, 4])
+@each("protocol", [0, 2, 4])
 def test_a_pickle_is_never_executed(tmp_path, protocol):
     made, path = tmp_path / "made", tmp_path / "evil.pth"
     path.write_bytes(pickle.dumps({"schema": 1, "weights": Payload(made)}, protocol))
@@ -129,8 +130,8 @@ def test_another_schema(content, path):
         refused(path)
 
 
-@pytest.mark.parametrize("key", ["weights", "model", "arguments", "classes", "canvas", "channels", "mean", "std",
-                                 "recipe", "dataset", "metrics"])
+@each("key", ["weights", "model", "arguments", "classes", "canvas", "channels", "mean", "std",
+              "recipe", "dataset", "metrics"])
 def test_a_key_that_is_missing_or_of_another_kind(content, path, key):
     save(path, {k: v for k, v in content.items() if k != key})
     refused(path, match=f"'{key}'")
@@ -138,7 +139,7 @@ def test_a_key_that_is_missing_or_of_another_kind(content, path, key):
     refused(path, match=f"'{key}'")
 
 
-@pytest.mark.parametrize("odd", [
+@each("odd", [
     {"weights": {}}, {"weights": {"0.weight": 3}}, {"weights": {3: torch.zeros(1)}}, {"model": "resent"},
     {"arguments": {"widths": [8]}}, {"arguments": {3: 4}}, {"arguments": {"width": 1}}, {"classes": ["a", "b"]},
     {"classes": [1, 2, 3]}, {"classes": []}, {"classes": ["a", "a", "b"]}, {"canvas": []}, {"canvas": [20]},

@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from cases import each
 
 from tenfold.train.run.clock import Clock
 
@@ -32,8 +33,8 @@ def drive(machine, clock, steps, step_seconds, closing=0.0) -> list[float]:
         clock.closes_in(step_seconds + closing)
 
 
-@pytest.mark.parametrize("budget", BUDGETS)
-@pytest.mark.parametrize("slowness", [0.01, 0.5, 0.99, 1.5, 10, 1000])
+@each("budget", BUDGETS)
+@each("slowness", [0.01, 0.5, 0.99, 1.5, 10, 1000])
 def test_progress_rises_from_nothing_to_the_end_and_never_falls(budget, slowness):
     machine, steps = Machine(), 400
     seen = drive(machine, machine.clock(budget, 0.1 * budget), steps, slowness * budget / steps / 10)
@@ -42,7 +43,7 @@ def test_progress_rises_from_nothing_to_the_end_and_never_falls(budget, slowness
     assert len(seen) <= steps + 1
 
 
-@pytest.mark.parametrize("budget", BUDGETS[1:])
+@each("budget", BUDGETS[1:])
 def test_a_run_that_fits_is_steered_by_its_steps_alone(budget):
     for jitter in (1.0, 0.3):                    # machines of two speeds take the same road to the bit
         machine, steps = Machine(), 300
@@ -50,9 +51,9 @@ def test_a_run_that_fits_is_steered_by_its_steps_alone(budget):
         assert seen == [n / steps for n in range(steps + 1)]
 
 
-@pytest.mark.parametrize("budget", BUDGETS)
-@pytest.mark.parametrize("step_share", [0.001, 0.01, 0.05, 0.2])
-@pytest.mark.parametrize("closing_share", [0.0, 0.05])
+@each("budget", BUDGETS)
+@each("step_share", [0.001, 0.01, 0.05, 0.2])
+@each("closing_share", [0.0, 0.05])
 def test_however_slow_the_machine_the_end_comes_before_the_budget(budget, step_share, closing_share):
     machine = Machine()
     clock = machine.clock(budget, 0.1 * budget)
@@ -61,7 +62,7 @@ def test_however_slow_the_machine_the_end_comes_before_the_budget(budget, step_s
     assert clock.elapsed() + closing_share * budget < budget
 
 
-@pytest.mark.parametrize("step_share", [0.001, 0.01])
+@each("step_share", [0.001, 0.01])
 def test_a_slow_machine_anneals_all_the_way(step_share):
     machine = Machine()
     seen = drive(machine, machine.clock(600), 10**9, step_share * 600)
@@ -95,7 +96,7 @@ def test_a_late_start_still_leaves_the_schedule_some_time():
     assert len(seen) > 20
 
 
-@pytest.mark.parametrize("stopped_at", [0.2, 0.5, 0.9])
+@each("stopped_at", [0.2, 0.5, 0.9])
 def test_a_resumed_run_goes_on_from_where_the_clock_had_brought_it(stopped_at):
     machine = Machine()
     clock = machine.clock(600)

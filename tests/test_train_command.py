@@ -8,6 +8,7 @@ import h5py
 import pytest
 import torch
 import train_helpers as t
+from cases import each
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 KEYS = {"val_top1", "epochs", "steps", "seconds", "budget_seconds", "images_per_second", "data_wait_fraction", "best"}
@@ -85,7 +86,7 @@ def test_odd_settings_train(shards, capsys, how):
     assert ran.code == 0, ran.err
 
 
-@pytest.mark.parametrize(("how", "word"), [
+@each(("how", "word"), [
     ("train.batch=0", "batch"), ("train.optimiser='sgd'", "optimizer"), ("train.lr=-1", "lr"), ("train.lr=nan", "lr"),
     ("train.label_smoothing=1", "label_smoothing"), ("model.name='resent'", "resnet"), ("model.widths='x'", "widths"),
     ("model.widths=[]", "widths"), ("model.dropout=2", "dropout"), ("model.width=[3]", "widths"), ("model=3", "model"),
@@ -101,12 +102,12 @@ def test_batches_of_one_where_nothing_is_left_to_normalise(shards, capsys):
     assert "batch" in t.one_line(t.train(capsys, shards, *how))
 
 
-@pytest.mark.parametrize("budget", ["0", "-3", "soon", "nan", "inf", "1e9", "10 minutes", "1e400s", "0.0s"])
+@each("budget", ["0", "-3", "soon", "nan", "inf", "1e9", "10 minutes", "1e400s", "0.0s"])
 def test_nonsense_for_a_budget(shards, capsys, budget):
     assert "--budget" in t.one_line(t.train(capsys, shards, f"--budget={budget}"))
 
 
-@pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps", "gpu", "", "cuda:x", "cpu:x", "meta"])
+@each("device", ["cuda", "cuda:0", "mps", "gpu", "", "cuda:x", "cpu:x", "meta"])
 def test_a_device_that_is_not_there(shards, capsys, device):
     if device.startswith("cuda") and torch.cuda.is_available():
         pytest.skip("this machine has it")
@@ -138,7 +139,7 @@ def test_shards_that_were_made_otherwise_are_said_to_be(shards, capsys, tmp_path
     assert "draw.copies: 6, not 9" in ran.out
 
 
-@pytest.mark.parametrize("odd", [
+@each("odd", [
     {"mean": []}, {"mean": ["x"]}, {"std": [0.1, 0.2]}, {"std": [None]}, {"classes": []}, {"classes": [1, 2, 3]},
     {"classes": ["a", "a", "b"]}, {"canvas": [20]}, {"canvas": ["a", "b"]}, {"canvas": [28, 20]}, {"channels": 0},
     {"recipe": {}}, {"recipe": []}, {"recipe": None}, {"recipe": {"model": 3}}, {"recipe": {"model": {"args": 3}}},

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import each
 
 from tenfold.train.score.metrics import calibration_error, f1_against_size, measure, worst_classes, worst_confusions
 
@@ -59,7 +60,7 @@ def test_f1_against_size_is_pearsons():
     assert f1_against_size(rows(y), sizes) == pytest.approx(by_hand)
 
 
-@pytest.mark.parametrize(("f1", "sizes"), [
+@each(("f1", "sizes"), [
     ([1, 1, 1, 1], [1, 2, 3, 4]), ([0, 1, 0, 1], [3, 3, 3, 3]), ([0, 1], [1, 2]), ([0, 1, 0, 1], [])], ids=str)
 def test_a_correlation_without_meaning_is_none(f1, sizes):
     sizes = dict(zip("abcd", sizes, strict=False))

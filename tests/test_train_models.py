@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from cases import each
 from torch import nn
 from torch.nn import functional as F
 
@@ -11,7 +12,7 @@ from tenfold.train.models.build import maker, rehearse
 
 SMALL = {"wrn": {"depth": 10, "width": 1}, "cnn6": {"widths": [4, 6], "head_widths": [9, 8, 7]}}
 SMALL = {name: SMALL.get(name, {"widths": [4, 6]}) for name in MODELS} | {"squeezenet1_1": {}, "resnet18": {}}
-EVERY = pytest.mark.parametrize("name", MODELS)
+EVERY = each("name", MODELS)
 
 
 def parameters(name, arguments, channels, classes, canvas) -> int:
@@ -20,9 +21,9 @@ def parameters(name, arguments, channels, classes, canvas) -> int:
 
 
 @EVERY
-@pytest.mark.parametrize("canvas", [(8, 8), (20, 28), (33, 17), (8, 70)], ids=str)
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("classes", [2, 300])
+@each("canvas", [(8, 8), (20, 28), (33, 17), (8, 70)], ids=str)
+@each("channels", [1, 3])
+@each("classes", [2, 300])
 def test_it_gives_logits_and_learns(name, canvas, channels, classes):
     torch.manual_seed(0)
     model = build_model(name, SMALL[name], channels, classes, canvas)
@@ -32,12 +33,12 @@ def test_it_gives_logits_and_learns(name, canvas, channels, classes):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", sorted(set(MODELS) - {"cnn6"}))
+@each("name", sorted(set(MODELS) - {"cnn6"}))
 def test_the_defaults_fit_the_smallest_canvas_a_recipe_may_have(name):
     assert parameters(name, {}, 1, 2, (8, 8))
 
 
-@pytest.mark.parametrize("name", SMALL)
+@each("name", SMALL)
 def test_the_same_seed_gives_the_same_weights(name):
     made = []
     for _ in range(2):
@@ -46,7 +47,7 @@ def test_the_same_seed_gives_the_same_weights(name):
     assert all(torch.equal(made[0][k], made[1][k]) for k in made[0])
 
 
-@pytest.mark.parametrize("name", [*SMALL, "swin_t"])
+@each("name", [*SMALL, "swin_t"])
 def test_the_rehearsal_draws_no_chance(name):
     torch.manual_seed(4)
     rehearse(lambda canvas: maker(name, SMALL.get(name, {}))(1, 3, canvas), 1, (40, 48))
@@ -61,7 +62,7 @@ def test_a_checkpoint_can_hold_all_of_it(name):
     assert all(isinstance(v, torch.Tensor) for v in state.values())
 
 
-@pytest.mark.parametrize(("name", "arguments", "channels", "classes", "canvas", "count"), [
+@each(("name", "arguments", "channels", "classes", "canvas", "count"), [
     ("wrn", {}, 3, 10, (32, 32), 36_479_194),              # arXiv:1605.07146, table 4: 36.5M
     ("wrn", {"depth": 40, "width": 4}, 3, 10, (32, 32), 8_949_210),    # there: 8.9M
     ("wrn", {"se": True}, 3, 10, (32, 32), 36_479_194 + 4 * (3_370 + 13_140 + 51_880)),     # 2c²/16 + c/16 + c a step
@@ -75,7 +76,7 @@ def test_it_has_as_many_parameters_as_were_published(name, arguments, channels, 
     assert parameters(name, arguments, channels, classes, canvas) == count
 
 
-@pytest.mark.parametrize(("name", "canvas", "places"), [
+@each(("name", "canvas", "places"), [
     ("light", (90, 90), 18432), ("light2", (90, 90), 4608), ("cnn6", (444, 444), 9216), ("convnet", (33, 17), 1024)])
 def test_what_reaches_the_fully_connected_layers(name, canvas, places):
     model, _ = rehearse(lambda canvas: MODELS[name](1, 52, canvas), 1, canvas)
@@ -97,7 +98,7 @@ def test_an_unknown_argument_is_refused_with_the_nearest_name(name):
         build_model(name, {"classes": 4}, 1, 3, (20, 28))
 
 
-@pytest.mark.parametrize(("name", "arguments", "canvas", "side"), [
+@each(("name", "arguments", "canvas", "side"), [
     ("convnet", {"widths": [4] * 6}, (20, 28), 64), ("cnn6", {}, (444, 63), 64),
     ("alexnet", {}, (62, 63), 63), ("vgg11", {}, (31, 31), 32), ("densenet121", {}, (28, 90), 29),
     ("squeezenet1_0", {}, (8, 8), 21), ("googlenet", {}, (14, 14), 15)])      # as torchvision says: min_size
@@ -119,7 +120,7 @@ def test_no_canvas_is_too_small_for_the_nets_of_glyphs(name):
 
 
 @EVERY
-@pytest.mark.parametrize("arguments", [
+@each("arguments", [
     {"widths": "x"}, {"widths": []}, {"widths": 32}, {"widths": [0]}, {"widths": [-4]}, {"widths": [8.5]},
     {"widths": ["8"]}, {"widths": [2**40]}, {"widths": [2**70]}, {"widths": {"a": 1}}, {"widths": [[8]]},
     {"widths": [True]}, {"dropout": 2}, {"dropout": -0.1}, {"dropout": "x"}, {"dropout": None}, {"dropout": [0.1]},
@@ -134,7 +135,7 @@ def test_a_value_it_cannot_take_is_refused_in_one_line(name, arguments):
     assert len(str(caught.value)) < 500
 
 
-@pytest.mark.parametrize("arguments", [{"stem": "tiny"}, {"init": 3}, {"head_widths": ["x"]}, {"dropout": 7}], ids=str)
+@each("arguments", [{"stem": "tiny"}, {"init": 3}, {"head_widths": ["x"]}, {"dropout": 7}], ids=str)
 def test_so_it_is_for_published_networks(arguments):
     with pytest.raises(RecipeFault, match="cannot be built"):
         build_model("resnet18", arguments, 3, 3, (20, 28))
@@ -149,8 +150,8 @@ def test_squeeze_and_excitation_weighs_channels():
     torch.testing.assert_close(ratio, ratio[:, :, :1, :1].expand_as(ratio))
 
 
-@pytest.mark.parametrize("channels", [1, 4, 7, 8, 12])
-@pytest.mark.parametrize("stride", [1, 2, 3])
+@each("channels", [1, 4, 7, 8, 12])
+@each("stride", [1, 2, 3])
 def test_a_projection_is_a_convolution_of_one_pixel(channels, stride):
     torch.manual_seed(0)
     from tenfold.train.models.blocks import Projection

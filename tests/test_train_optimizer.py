@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from cases import each
 from torch import nn
 from torch.nn import functional as F
 
@@ -15,7 +16,7 @@ from tenfold.train.models import build_model
 from tenfold.train.models.pretrained import freeze
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "muon")
-EVERY = pytest.mark.parametrize("name", OPTIMIZERS)
+EVERY = each("name", OPTIMIZERS)
 
 
 def network(last=True):

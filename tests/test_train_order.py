@@ -1,7 +1,7 @@
 """The order of rows: a pure function of seed and epoch that visits every row."""
 
 import numpy as np
-import pytest
+from cases import each
 
 from tenfold.data.schema import CHUNK_BYTES
 from tenfold.train.batches.order import Order
@@ -19,8 +19,8 @@ def visited(one: Order, epoch: int, first: int = 0) -> list[np.ndarray]:
     return list(one.rows(epoch, first))
 
 
-@pytest.mark.parametrize("batch", [1, 8, 1000])
-@pytest.mark.parametrize("rows", SHAPES, ids=lambda r: f"{len(r)} shards")
+@each("batch", [1, 8, 1000])
+@each("rows", SHAPES, ids=lambda r: f"{len(r)} shards")
 def test_unshuffled_an_epoch_is_every_row_in_the_order_of_the_disk(rows, batch):
     one = order(rows, batch, shuffle=False)
     batches = visited(one, 0)
@@ -28,8 +28,8 @@ def test_unshuffled_an_epoch_is_every_row_in_the_order_of_the_disk(rows, batch):
     assert [len(b) for b in batches] == one.sizes
 
 
-@pytest.mark.parametrize("batch", [1, 8, 1000])
-@pytest.mark.parametrize("rows", SHAPES, ids=lambda r: f"{len(r)} shards")
+@each("batch", [1, 8, 1000])
+@each("rows", SHAPES, ids=lambda r: f"{len(r)} shards")
 def test_shuffled_an_epoch_visits_no_row_twice_and_all_but_the_last_bit_of_a_batch(rows, batch):
     one = order(rows, batch)
     batches = visited(one, 4)
@@ -40,10 +40,10 @@ def test_shuffled_an_epoch_visits_no_row_twice_and_all_but_the_last_bit_of_a_bat
     assert [len(b) for b in batches] == one.sizes
 
 
-@pytest.mark.parametrize("shuffle", [True, False])
-@pytest.mark.parametrize("window", [1, 20, 64, 10_000])
-@pytest.mark.parametrize("batch", [1, 8, 33, 1000])
-@pytest.mark.parametrize("rows", SHAPES, ids=lambda r: f"{len(r)} shards")
+@each("shuffle", [True, False])
+@each("window", [1, 20, 64, 10_000])
+@each("batch", [1, 8, 33, 1000])
+@each("rows", SHAPES, ids=lambda r: f"{len(r)} shards")
 def test_a_window_holds_whole_batches_and_no_row_of_another(rows, batch, window, shuffle):
     one = order(rows, batch, shuffle, window)
     windows = list(one.windows(2))
@@ -80,8 +80,8 @@ def test_a_small_window_still_mixes_chunks_that_lie_far_apart():
     assert len(set(first // 10)) > 5
 
 
-@pytest.mark.parametrize("shuffle", [True, False])
-@pytest.mark.parametrize("window", [1, 40, 1000])
+@each("shuffle", [True, False])
+@each("window", [1, 40, 1000])
 def test_starting_at_batch_k_is_skipping_k_batches(shuffle, window):
     one = order((90, 61, 2), 9, shuffle, window)
     whole = visited(one, 1)

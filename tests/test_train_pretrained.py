@@ -8,6 +8,7 @@ from email.message import Message
 import pytest
 import torch
 import train_helpers as t
+from cases import each
 from torch import nn
 from torch.nn import functional as F
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
@@ -80,7 +81,7 @@ def test_densenets_published_names_are_understood(file):
     load_weights(net("densenet121"), Model("densenet121", weights=path))
 
 
-@pytest.mark.parametrize(("change", "words"), [
+@each(("change", "words"), [
     (lambda s: s.pop("layer1.0.conv1.weight"), "it lacks layer1.0.conv1.weight"),
     (lambda s: s.update(other=torch.zeros(1)), "it has other besides"),
     (lambda s: s.update({"bn1.weight": torch.zeros(3)}), r"bn1.weight is \[3\], not \[64\]"),
@@ -169,7 +170,7 @@ def steps(model, count=3):
         optimizer.zero_grad()
 
 
-@pytest.mark.parametrize(("name", "prefixes", "learns"), [
+@each(("name", "prefixes", "learns"), [
     ("resnet18", ["backbone"], ("fc.",)), ("resnet18", ["backbone", "layer1.0"], ("fc.",)),
     ("resnet18", ["conv1", "bn1", "layer1"], ("layer2", "layer3", "layer4", "fc.")),
     ("mobilenet_v3_small", ["features"], ("classifier.",)), ("mobilenet_v3_small", ["backbone"], ("classifier.3.",)),
@@ -211,7 +212,7 @@ def test_a_name_that_nothing_has_is_refused_with_the_nearest():
         freeze(net(), ["backbone", "fc"])
 
 
-@pytest.mark.parametrize(("name", "arguments", "head"), [
+@each(("name", "arguments", "head"), [
     ("resnet18", {}, "fc"), ("resnet18", {"head_widths": [9]}, "fc"), ("squeezenet1_0", {}, "classifier.1"),
     ("squeezenet1_0", {"dropout": 0.3}, "classifier.1"), ("resnet", {}, "9"),
     ("mobilenet_v3_small", {}, "classifier.3")])

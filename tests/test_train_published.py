@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 import train_helpers as t
+from cases import each
 from torch import nn
 
 from tenfold.data.errors import RecipeFault
@@ -26,7 +27,7 @@ def rehearsed(name, arguments, channels, classes, canvas):
     return rehearse(partial(maker(name, arguments), channels=channels, classes=classes), channels, canvas)
 
 
-@pytest.mark.parametrize("name", [*FAMILIES, *SLOW])
+@each("name", [*FAMILIES, *SLOW])
 def test_any_of_them_takes_grey_pictures_and_a_deeper_head(name):
     model, image = rehearsed(name, {"head_widths": [11], "dropout": 0.2}, 1, 7, (224, 224))
     assert model(image).shape == (1, 7)
@@ -34,7 +35,7 @@ def test_any_of_them_takes_grey_pictures_and_a_deeper_head(name):
     assert [m.weight.shape[0] for _, m in layers(model)[-2:]] == [11, 7]
 
 
-@pytest.mark.parametrize("name", [*FAMILIES, *SLOW])
+@each("name", [*FAMILIES, *SLOW])
 def test_counts_agree_with_torchvisions_own(name):
     said = torchvision().models.get_model_weights(name).DEFAULT
     if name.startswith(("vit_h", "squeezenet", "regnet_y_128gf")):
@@ -48,8 +49,8 @@ def test_counts_agree_with_torchvisions_own(name):
         assert found["multiply_adds"] / 1e9 == pytest.approx(said[1], rel=0.02, abs=0.002)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "densenet121", "squeezenet1_0", "mobilenet_v3_small", "efficientnet_b0",
-                                  "shufflenet_v2_x0_5", "googlenet"])
+@each("name", ["resnet18", "densenet121", "squeezenet1_0", "mobilenet_v3_small", "efficientnet_b0",
+               "shufflenet_v2_x0_5", "googlenet"])
 def test_a_small_stem_keeps_the_size_of_a_small_picture(name):
     seen = {}
     for stem in ("published", "small"):
@@ -61,7 +62,7 @@ def test_a_small_stem_keeps_the_size_of_a_small_picture(name):
     assert max(seen["published"]) <= 32
 
 
-@pytest.mark.parametrize("name", ["vgg11", "alexnet", "vit_b_16", "convnext_tiny"])
+@each("name", ["vgg11", "alexnet", "vit_b_16", "convnext_tiny"])
 def test_a_stem_that_is_not_large_in_that_way_is_refused(name):
     with pytest.raises(RecipeFault, match="no stem of stride 2"):
         build_model(name, {"stem": "small"}, 3, 2, (224, 224))
@@ -76,8 +77,8 @@ def test_a_stem_of_the_same_kernel_keeps_its_weights():
     assert (made[0].stride, made[1].stride) == ((2, 2), (1, 1))
 
 
-@pytest.mark.parametrize("name", ["squeezenet1_0", "squeezenet1_1"])
-@pytest.mark.parametrize("arguments", [{}, {"head_widths": [9], "dropout": 0.1}], ids=str)
+@each("name", ["squeezenet1_0", "squeezenet1_1"])
+@each("arguments", [{}, {"head_widths": [9], "dropout": 0.1}], ids=str)
 def test_a_squeezenets_new_head_can_leave_a_class_and_come_back(name, arguments):
     torch.manual_seed(0)
     model = build_model(name, arguments, 3, 4, (32, 32)).eval()
@@ -117,7 +118,7 @@ def test_the_usual_normalisation_is_the_one_that_weights_name():
     assert usual_normalisation("resnet18", 1) == ([pytest.approx(0.449)], [pytest.approx(0.226)])
 
 
-@pytest.mark.parametrize(("canvas", "size", "seen"), [
+@each(("canvas", "size", "seen"), [
     ((20, 28), 0, (20, 28)), ((20, 28), 20, (20, 28)), ((20, 28), 10, (10, 14)), ((33, 17), 34, (66, 34)),
     ((32, 32), 224, (224, 224))])
 def test_the_shorter_side_becomes_the_size_in_proportion(canvas, size, seen):

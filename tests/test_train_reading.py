@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 import train_helpers as t
+from cases import each
 from conftest import PACKED
 
 from tenfold.data import chunks, schema
@@ -28,7 +29,7 @@ def many_chunks(monkeypatch, tmp_path, request):
     return open_set(t.written(tmp_path / "set", compression=request.param))
 
 
-@pytest.mark.parametrize(("start", "rows"), [(0, 90), (0, 7), (7, 7), (3, 1), (5, 30), (84, 6), (89, 1), (0, 0)])
+@each(("start", "rows"), [(0, 90), (0, 7), (7, 7), (3, 1), (5, 30), (84, 6), (89, 1), (0, 0)])
 def test_any_run_of_rows_is_what_hdf5_reads(many_chunks, start, rows):
     shard = many_chunks.shards("train")[0]
     assert shard.chunks
@@ -39,7 +40,7 @@ def test_any_run_of_rows_is_what_hdf5_reads(many_chunks, start, rows):
     assert (out == t.pixels(many_chunks.folder, "train")[0][start:start + rows]).all()
 
 
-@pytest.mark.parametrize("engine", ["threads", "memory"])
+@each("engine", ["threads", "memory"])
 def test_an_epoch_unpacks_no_chunk_twice(many_chunks, monkeypatch, engine):
     unpacked = []
     for kind, decoder in chunks._DECODERS.items():
@@ -67,7 +68,7 @@ def test_a_chunk_that_was_stored_as_it_is_is_read_so(tmp_path):
     assert (out == image).all()
 
 
-@pytest.mark.parametrize("byte", [0, 12])
+@each("byte", [0, 12])
 def test_a_damaged_chunk_is_named(many_chunks, byte):
     shard = many_chunks.shards("train")[0]
     with open(shard.path, "rb+") as f:

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from cases import each
 from PIL import Image
 
 from tenfold.train import figures as report
@@ -35,7 +36,7 @@ def size(path):
         return picture.size
 
 
-@pytest.mark.parametrize("rows", [
+@each("rows", [
     history(), history(epoch=[1]), history(val_loss=[NAN] * 3, val_top1=[NAN] * 3), history(val_loss=[INF, NAN, 1.0]),
     history(train_loss=[1e300, 1e-300, 0.0]), history(epoch=range(1, 2000), train_loss=[1.0] * 1999),
 ], ids=["three epochs", "one epoch", "no val", "infinite", "huge", "many"])
@@ -74,7 +75,7 @@ def test_a_sweep_is_raw_in_grey_and_smoothed_in_colour_the_best_named_first(figu
     assert [text.get_text() for text in figure().legends[0].get_texts()] == ["run 0", "run 1"]
 
 
-@pytest.mark.parametrize("mistakes", [0, 1, 3, 8])
+@each("mistakes", [0, 1, 3, 8])
 def test_the_title_of_the_worst_lies_within_the_picture(figure, mistakes):
     picture = np.zeros((9, 7, 3), np.uint8)
     draw_worst("", [("a", 0.5, [(picture, "a", "b", 0.9)] * mistakes)] if mistakes else [])
@@ -85,7 +86,7 @@ def test_the_title_of_the_worst_lies_within_the_picture(figure, mistakes):
     assert title.y1 <= whole.y1
 
 
-@pytest.mark.parametrize("classes", [1, 2, 40, 41])
+@each("classes", [1, 2, 40, 41])
 def test_confusions_of_any_number(tmp_path, classes):
     confusion = np.random.default_rng(0).integers(0, 9, (classes, classes))
     confusion[0] = 0                             # a class without images

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import train_helpers as t
+from cases import each
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.train.run.checkpoint import save
@@ -27,7 +28,7 @@ def ended(shards, capsys):
     return torch.load("runs/x/last.pth", weights_only=True)
 
 
-@pytest.mark.parametrize("how", ["train.lr=0.5", "train.batch=8", "train.epochs=2", "seed=1", "model.widths=[8,8]"])
+@each("how", ["train.lr=0.5", "train.batch=8", "train.epochs=2", "seed=1", "model.widths=[8,8]"])
 @pytest.mark.usefixtures("ended")
 def test_resuming_with_other_settings_is_refused(shards, capsys, how):
     key = how.partition("=")[0]
@@ -47,7 +48,7 @@ def test_resuming_on_other_shards_is_refused(tmp_path, capsys):
     assert "other shards" in t.one_line(t.train(capsys, other, "--resume", *QUICK))
 
 
-@pytest.mark.parametrize("odd", [
+@each("odd", [
     {"position": {}}, {"position": 3}, {"position": {"seconds": "x"}}, {"position": {"seconds": 1.0}},
     {"optimizer": {}}, {"optimizer": 3}, {"random": {}}, {"random": {"cpu": torch.zeros(3)}},
     {"seen": torch.zeros(9)}, {"seen": "x"}, {"weights": {}}, {"recipe": {}},

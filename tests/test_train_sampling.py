@@ -1,9 +1,9 @@
 """Sampling: classes come as often as asked for, in batches that no engine, window or restart changes."""
 
 import numpy as np
-import pytest
 import torch
 import train_helpers as t
+from cases import each
 
 from tenfold.data.shardset import open_set
 from tenfold.data.tables import Train
@@ -16,7 +16,7 @@ from tenfold.train.batches.sampling import Sampling
 SHARDS = (90, 61, 2, 300)
 LABELS = np.random.default_rng(0).choice(4, sum(SHARDS), p=(0.7, 0.2, 0.08, 0.02))
 ROW = order.CHUNK_BYTES // 10        # bytes a row: ten rows are read together
-POWERS = pytest.mark.parametrize("power", [0.25, 0.5, 1.0])
+POWERS = each("power", [0.25, 0.5, 1.0])
 
 
 def sampled(power=1.0, batch=8, window=30, seed=3) -> Order:
@@ -28,7 +28,7 @@ def visited(one: Order, epoch: int, first: int = 0) -> list[np.ndarray]:
 
 
 @POWERS
-@pytest.mark.parametrize("total", [1, 7, 64, 453, 1000])
+@each("total", [1, 7, 64, 453, 1000])
 def test_classes_get_their_share_of_any_total(power, total):
     count = np.bincount(LABELS)
     share = count ** (1 - power) / (count ** (1 - power)).sum()
@@ -57,8 +57,8 @@ def test_over_the_epochs_every_row_of_a_class_has_the_same_chance():
 
 
 @POWERS
-@pytest.mark.parametrize("batch", [1, 8, 33, 1000])
-@pytest.mark.parametrize("window", [1, 30, 10_000])
+@each("batch", [1, 8, 33, 1000])
+@each("window", [1, 30, 10_000])
 def test_an_epoch_is_as_long_as_without_and_holds_what_was_counted(power, batch, window):
     one, plain = sampled(power, batch, window), Order(SHARDS, ROW, window * ROW, batch, 3, True)
     batches = visited(one, 2)
@@ -86,7 +86,7 @@ def test_no_batch_is_of_one_class_more_than_chance_makes_it():
     assert abs(early.mean(0) - late.mean(0)).max() < 5 * np.sqrt(32 * 0.25 * 0.75 * 2 / 40)
 
 
-@pytest.mark.parametrize("window", [1, 40, 1000])
+@each("window", [1, 40, 1000])
 def test_starting_at_batch_k_is_skipping_k_batches(window):
     one = sampled(batch=9, window=window)
     whole = visited(one, 1)
@@ -99,9 +99,9 @@ def test_epochs_and_seeds_differ():
     assert len({tuple(sampled(seed=seed).sampling.repeats(400, seed, e)) for seed in (0, 1) for e in (0, 1)}) == 4
 
 
-@pytest.mark.parametrize("compression", ["none", "lzf", "gzip"])
-@pytest.mark.parametrize("rows", [1, 40, 1000])
-@pytest.mark.parametrize("sampling", [0.5, 1.0])
+@each("compression", ["none", "lzf", "gzip"])
+@each("rows", [1, 40, 1000])
+@each("sampling", [0.5, 1.0])
 def test_all_engines_hand_out_the_same_batches(tmp_path, monkeypatch, compression, rows, sampling):
     shards = open_set(t.written(tmp_path / "set", compression=compression))
     monkeypatch.setattr(order, "CHUNK_BYTES", 7 * 20 * 28)
@@ -129,9 +129,9 @@ def test_val_and_test_rows_are_never_sampled(tmp_path):
     made.close()
 
 
-@pytest.mark.parametrize("direct", [1, 10**9])
-@pytest.mark.parametrize("scratch", [1, 3 * 20 * 28, 10**9])
-@pytest.mark.parametrize("compression", ["none", "gzip"])
+@each("direct", [1, 10**9])
+@each("scratch", [1, 3 * 20 * 28, 10**9])
+@each("compression", ["none", "gzip"])
 def test_a_row_is_put_into_all_of_its_places(tmp_path, monkeypatch, compression, direct, scratch):
     monkeypatch.setattr(reading, "DIRECT", direct)
     monkeypatch.setattr(reading, "SCRATCH", scratch)

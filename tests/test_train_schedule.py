@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from cases import each
 
 from tenfold.data.errors import RecipeFault
 from tenfold.data.recipe import make_recipe
@@ -10,7 +11,7 @@ from tenfold.data.tables import Train
 from tenfold.train.learn.schedule import SCHEDULES, lr_at
 
 T = np.linspace(0, 1, 2001)
-EVERY = pytest.mark.parametrize("schedule", SCHEDULES)
+EVERY = each("schedule", SCHEDULES)
 
 
 def curve(schedule, warmup):
@@ -22,7 +23,7 @@ def test_the_recipe_knows_the_same_schedules():
 
 
 @EVERY
-@pytest.mark.parametrize("warmup", [0.0, 0.05, 0.5, 0.999])
+@each("warmup", [0.0, 0.05, 0.5, 0.999])
 def test_it_is_a_share(schedule, warmup):
     lr = curve(schedule, warmup)
     assert (lr >= 0).all()
@@ -44,7 +45,7 @@ def test_it_ends_low(schedule):
 
 
 @EVERY
-@pytest.mark.parametrize("warmup", [0.0, 0.1])
+@each("warmup", [0.0, 0.1])
 def test_it_has_no_jump(schedule, warmup):
     steps = np.abs(np.diff(curve(schedule, warmup)))
     assert (steps > 0.02).sum() == (2 if schedule == "step" else 0)
@@ -72,9 +73,9 @@ def torchs(make, epochs: int) -> list[float]:
     return rates
 
 
-@pytest.mark.parametrize("epochs_and_marks", [(120, {60: 0.1, 90: 0.1}), (20, {5: 0.5, 10: 0.1}), (15, {5: 0.3})],
-                         ids=str)
-@pytest.mark.parametrize("batches", [1, 7, 391])
+@each("epochs_and_marks", [(120, {60: 0.1, 90: 0.1}), (20, {5: 0.5, 10: 0.1}), (15, {5: 0.3})],
+      ids=str)
+@each("batches", [1, 7, 391])
 def test_steps_fall_where_torchs_do(epochs_and_marks, batches):
     """At the first and at the last step of each epoch, for the schedules of the fifth and second projects."""
     epochs, marks = epochs_and_marks
@@ -97,8 +98,8 @@ def test_the_cosine_is_torchs():
     assert [lr_at(e / 50, Train(schedule="cosine", warmup=0.0)) for e in range(50)] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("steps", [[[0.75, 0.1], [0.5, 0.1]], [[1.5, 0.1]], [[0.5, -1]], [[0.5, float("nan")]],
-                                   [0.5, 0.1], [[0.5]], "half"], ids=str)
+@each("steps", [[[0.75, 0.1], [0.5, 0.1]], [[1.5, 0.1]], [[0.5, -1]], [[0.5, float("nan")]],
+                [0.5, 0.1], [[0.5]], "half"], ids=str)
 def test_steps_that_make_no_sense_are_refused(steps):
     with pytest.raises(RecipeFault, match="steps"):
         make_recipe({"draw": {"canvas": [8, 8], "copies": 1}, "model": {"name": "resnet"}, "train": {"steps": steps}})

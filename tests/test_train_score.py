@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import train_helpers as t
+from cases import each
 from PIL import Image
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
@@ -230,9 +231,9 @@ def test_one_test_row(tmp_path, capsys, untrained):
     assert t.last_json(ran.out)["images"] == 1
 
 
-@pytest.mark.parametrize("more", [("--shards", "a", "--data", "b"), ("--set", "draw.copies=1"), ("--shards", "nowhere"),
-                                  ("--data", "nowhere"), ("--tta", "0"), ("--tta", "26"), ("--device", "cuda:99"),
-                                  ("--out", "best.pth/x")], ids=str)
+@each("more", [("--shards", "a", "--data", "b"), ("--set", "draw.copies=1"), ("--shards", "nowhere"),
+               ("--data", "nowhere"), ("--tta", "0"), ("--tta", "26"), ("--device", "cuda:99"),
+               ("--out", "best.pth/x")], ids=str)
 def test_what_cannot_be_scored_is_one_line(model, capfd, more):
     t.one_line(t.score(capfd, model, *more))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import train_helpers as t
+from cases import each
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.train.figures import smoothed
@@ -179,7 +180,7 @@ def test_settings_that_no_recipe_allows_together_fail_alone(fake, sweep):
     assert reasons == ["no images"] * 3          # the preprocessing command's own words
 
 
-@pytest.mark.parametrize(("more", "words"), [
+@each(("more", "words"), [
     ((), "--grid train.lr=0.001,0.002"), ((*GRID, "--search", "train.lr=0..1"), "both given"),
     (("--grid", "train.lrr=1,2"), "lrr"), (("--grid", "model.widthss=[4],[8]"), "did you mean 'widths'"),
     (("--search", "model.name=convnet,resnett", "train.lr=0.1..1"), "did you mean 'resnet'"),
