@@ -1,6 +1,7 @@
 """Pages, folders and recipes for the tests: small, seeded, not square, never downloaded."""
 
 import contextlib
+import os
 from collections import namedtuple
 from importlib.util import find_spec
 
@@ -11,6 +12,8 @@ import one_shard
 import pytest
 from PIL import Image
 
+# steps this small only wait for a second thread; children inherit it, and torch, which reads it, is imported later
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 Ran = namedtuple("Ran", "code out err")
 PACKED = [pytest.param(kind, marks=pytest.mark.skipif(
     not (find_spec("numcodecs") and find_spec("hdf5plugin")),

@@ -4,8 +4,8 @@ import contextlib
 import os
 import pickle
 import random
-import subprocess
-import sys
+import resource
+import signal
 import zipfile
 
 import pytest
@@ -13,7 +13,7 @@ import torch
 import train_helpers as t
 from cases import each
 
-from tenfold.data.errors import CheckpointFault, UserFault
+from tenfold.data.errors import CheckpointFault, MachineFault, UserFault
 from tenfold.data.shardset import open_set
 from tenfold.train.models import build_model
 from tenfold.train.run.checkpoint import describe, restore, save
@@ -156,21 +156,19 @@ def test_values_that_fit_no_model_are_refused_in_one_line(content, path, odd):
     assert str(path) in str(caught.value)
 
 
-def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path):
-    code = """if True:
-        import resource, signal, sys, torch
-        from tenfold.data.errors import MachineFault
-        from tenfold.train.run.checkpoint import save
-        save("best.pth", {"w": torch.zeros(10)})
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
-        try:
+def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save("best.pth", {"w": torch.zeros(10)})
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, allowed[1]))
+    try:
+        with pytest.raises(MachineFault) as caught:
             save("best.pth", {"w": torch.zeros(1_000_000)})
-        except MachineFault as fault:
-            sys.exit(f"{fault}")"""
-    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=t.environment(),
-                         capture_output=True, text=True, check=False)
-    assert ran.stderr.startswith("best.pth: "), ran.stderr
-    assert len(ran.stderr.splitlines()) == 1
-    assert torch.load(tmp_path / "best.pth", weights_only=True)["w"].tolist() == [0] * 10
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
+        signal.signal(signal.SIGXFSZ, before)
+    assert str(caught.value).startswith("best.pth: ")
+    assert len(str(caught.value).splitlines()) == 1
+    assert torch.load("best.pth", weights_only=True)["w"].tolist() == [0] * 10
     assert [p.name for p in tmp_path.iterdir()] == ["best.pth"]

@@ -12,7 +12,7 @@ import torch
 import train_helpers as t
 from cases import each
 from PIL import Image
-from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
+from train_helpers import pictures, place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.shardset import open_set
 from tenfold.train.models import build_model
@@ -90,6 +90,7 @@ def test_people_read_a_table(model, capsys):
     assert all(name in ran.out for name in (*t.CLASSES, "precision", *FILES))
 
 
+@pytest.mark.usefixtures("pictures")
 def test_the_pictures_are_pictures(model, capsys):
     assert t.score(capsys, model, "--out", "elsewhere").code == 0
     assert {p.name for p in t.Path("elsewhere").iterdir()} == set(FILES)
@@ -123,8 +124,8 @@ def test_the_worst_are_drawn_from_their_own_rows(tmp_path, capsys, untrained, mo
     assert ran.code == 0, ran.err
     image, label = t.pixels(folder, "test")
     assert drawn
-    for name, _, pictures in drawn:
-        for pixels, true, predicted, _ in pictures:
+    for name, _, rows in drawn:
+        for pixels, true, predicted, _ in rows:
             assert true != predicted
             assert name in (true, predicted)
             assert (pixels == image[label == t.CLASSES.index(true)]).all((1, 2, 3)).any()
@@ -259,6 +260,7 @@ ODD_CLASSES = {
 
 @pytest.mark.parametrize("classes", ODD_CLASSES.values(), ids=ODD_CLASSES)
 @pytest.mark.filterwarnings("error")
+@pytest.mark.usefixtures("pictures")
 def test_classes_of_any_name_and_number(tmp_path, capsys, untrained, classes):
     folder = t.written(tmp_path / "set", classes=classes)
     ran = t.score(capsys, untrained(folder), "--shards", folder)

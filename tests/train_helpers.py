@@ -144,13 +144,21 @@ def environment() -> dict:
     return os.environ | {"PYTHONPATH": str(ROOT)}
 
 
+@pytest.fixture
+def pictures():
+    """Asked for by a test whose commands shall draw their pictures."""
+
+
 @pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
-    """Commands write ./best.pth where they stand; pictures of curves are tested elsewhere."""
+def place(request, tmp_path, monkeypatch):
+    """Commands write ./best.pth where they stand; the pictures, which take longer than a small run, are drawn
+    only where a test asks for `pictures`."""
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for the commands that a command starts
     monkeypatch.setattr("tenfold.train.figures.draw_curves", lambda path, history: None)
+    for name in () if "pictures" in request.fixturenames else ("draw_confusion", "draw_worst", "draw_f1_size"):
+        monkeypatch.setattr(f"tenfold.train.figures.{name}", lambda path, *what: Path(path).touch())
     yield tmp_path
     signal.signal(signal.SIGTERM, before)
 
