@@ -69,7 +69,8 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(start, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "everyone", "workers"), [
-    (signal.SIGINT, True, 2), (signal.SIGTERM, False, 2), (signal.SIGINT, True, 1)], ids=str)
+    (signal.SIGINT, True, 2), pytest.param(signal.SIGTERM, False, 2, marks=pytest.mark.slow),
+    pytest.param(signal.SIGINT, True, 1, marks=pytest.mark.slow)], ids=str)
 def test_interrupted_is_one_line_and_nothing_by_halves(start, tmp_path, number, everyone, workers):
     out = tmp_path / "out"
     process = start(out, workers)
@@ -98,7 +99,7 @@ def workers_of(process) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.1])
+@pytest.mark.parametrize("pause", [0.0, pytest.param(0.1, marks=pytest.mark.slow)])
 def test_workers_that_are_just_starting_do_not_answer_ctrl_c(start, tmp_path, pause):
     process = start(tmp_path / "out", 2)
     while not workers_of(process):

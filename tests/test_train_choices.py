@@ -30,6 +30,11 @@ def shards(tmp_path_factory):
     return t.written(tmp_path_factory.mktemp("choices") / "set")
 
 
+@pytest.fixture(scope="module")
+def alone(shards, tmp_path_factory):
+    return t.undisturbed(shards, tmp_path_factory.mktemp("alone"), *SETS, "--set", "train.engine=memory")
+
+
 def test_everything_is_really_on():
     known = set(Augment.__dataclass_fields__) - {"border", "blur_sigma", "erase_area", "cutmix_alpha", "mixup_alpha"}
     assert set(EVERYTHING["augment"]) == known
@@ -38,9 +43,7 @@ def test_everything_is_really_on():
 
 @pytest.mark.parametrize("step", [1, 6, 8])
 @pytest.mark.parametrize("engine", ["memory", "threads"])
-def test_with_everything_on_a_run_resumes_to_the_bit(shards, capsys, monkeypatch, step, engine):
-    ran = t.train(capsys, shards, *SETS, "--set", "train.engine=memory", out="runs/alone")
-    assert ran.code == 0, ran.err
+def test_with_everything_on_a_run_resumes_to_the_bit(shards, alone, capsys, monkeypatch, step, engine):
     how = (*SETS, "--set", f"train.engine={engine}", "--set", "train.workers=4")
     with monkeypatch.context() as patch:
         t.at_step(patch, step, lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -48,8 +51,8 @@ def test_with_everything_on_a_run_resumes_to_the_bit(shards, capsys, monkeypatch
     torch.manual_seed(99)
     assert t.train(capsys, shards, *how, "--resume").code == 0
     assert load("runs/x/last.pth")["position"]["step"] == STEPS
-    assert t.same_weights("runs/x/last.pth", "runs/alone/last.pth")
-    assert t.same_weights("runs/x/best.pth", "runs/alone/best.pth")
+    assert t.same_weights("runs/x/last.pth", alone / "last.pth")
+    assert t.same_weights("runs/x/best.pth", alone / "best.pth")
 
 
 def test_with_everything_off_no_bit_is_another(shards, capsys, monkeypatch):

@@ -22,8 +22,7 @@ def parameters(name, arguments, channels, classes, canvas) -> int:
 
 @EVERY
 @each("canvas", [(8, 8), (20, 28), (33, 17), (8, 70)], ids=str)
-@each("channels", [1, 3])
-@each("classes", [2, 300])
+@each(("channels", "classes"), [(1, 300), (3, 2)])
 def test_it_gives_logits_and_learns(name, canvas, channels, classes):
     torch.manual_seed(0)
     model = build_model(name, SMALL[name], channels, classes, canvas)

@@ -1,5 +1,6 @@
 """Weights from elsewhere are laid over a network, or refused in one line; what is frozen stays as it is."""
 
+import functools
 import io
 import socket
 import urllib.error
@@ -29,11 +30,16 @@ def net(name="resnet18", channels=3, classes=5, canvas=(32, 32), seed=0, **argum
     return build_model(name, arguments, channels, classes, canvas)
 
 
+@functools.cache
+def state(name="resnet18", **how) -> dict:
+    return net(name, seed=9, **how).state_dict()
+
+
 @pytest.fixture
 def file(tmp_path):
     """Makes a file of a network's weights: file("densenet121", classes=7) -> its path."""
     def make(name="resnet18", **how):
-        torch.save(net(name, seed=9, **how).state_dict(), tmp_path / "there.pth")
+        torch.save(state(name, **how), tmp_path / "there.pth")
         return str(tmp_path / "there.pth")
     return make
 
@@ -88,11 +94,10 @@ def test_densenets_published_names_are_understood(file):
     (lambda s: s.update({"conv1.weight": torch.zeros(3)}), "conv1.weight"),
     (lambda s: s.update(epoch=3), "no state dict"), (dict.clear, "it lacks"),
 ])
-def test_what_does_not_fit_is_named(change, words, file):
-    path = file()
-    state = dict(torch.load(path, weights_only=True))
-    change(state)
-    torch.save(state, path)
+def test_what_does_not_fit_is_named(change, words, tmp_path):
+    path, found = str(tmp_path / "there.pth"), dict(state())
+    change(found)
+    torch.save(found, path)
     with pytest.raises(CheckpointFault, match=words):
         load_weights(net(), Model("resnet18", weights=path))
 

@@ -169,9 +169,11 @@ def test_the_list_has_every_network_of_ours_and_with_all_of_torchvisions(capsys)
     assert rows["wrn"]["multiply_adds"] > 1e9
 
 
-def test_the_recipes_own_network_comes_first_at_its_size(capsys):
+def test_the_recipes_own_network_comes_first_at_its_size(capsys, monkeypatch):
+    monkeypatch.setattr("tenfold.train.models.MODELS", ["light"])        # the whole list is long, and counted above
+    monkeypatch.setattr("tenfold.train.models.command._USED", ["squeezenet1_0"])
     assert main(["--json", "--recipe", str(t.ROOT / "recipes/sample.toml"), "--set", "model.size=56"]) == 0
     facts = t.last_json(capsys.readouterr().out)
     assert facts["size"] == [56, 56]
-    assert facts["models"][0]["network"] == "sample: resnet"
+    assert [row["network"] for row in facts["models"]] == ["sample: resnet", "light", "squeezenet1_0"]
     assert facts["models"][0]["arguments"]["widths"] == [32, 64]

@@ -27,16 +27,7 @@ KEYS = {"top1", "macro_f1", "images", "seconds", "per_class", "confusion", "bala
 def base(tmp_path_factory):
     """images/, shards/stripes made of them, and best.pth trained on those."""
     base = tmp_path_factory.mktemp("score")
-    shards = t.built(base)
-    before, handler = os.getcwd(), signal.getsignal(signal.SIGTERM)
-    os.chdir(base)
-    torch.set_num_threads(1)
-    try:
-        from tenfold.train.run.command import main
-        assert main(["--shards", str(shards), "--device", "cpu", "--set", "train.epochs=4"]) == 0
-    finally:
-        os.chdir(before)
-        signal.signal(signal.SIGTERM, handler)
+    t.undisturbed(t.built(base), base, "--set", "train.epochs=4")
     return base
 
 

@@ -1,5 +1,6 @@
 """Small sets of stripes that a child could tell apart, and the commands run on them in this process."""
 
+import contextlib
 import json
 import os
 import signal
@@ -102,6 +103,22 @@ def train(capsys, shards, *more, out="runs/x") -> Ran:
     capsys.readouterr()
     code = main(["--shards", str(shards), "--out", str(out), "--device", "cpu", *map(str, more)])
     return Ran(code, *capsys.readouterr())
+
+
+def undisturbed(shards, folder: Path, *more) -> Path:
+    """runs/x of a run that nobody disturbed, trained in `folder`: what the tests of a module compare theirs with."""
+    import torch
+
+    from tenfold.train.run.command import main
+    torch.set_num_threads(1)
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+            patch.setattr("tenfold.train.figures.draw_curves", lambda path, history: None)
+            assert main(["--shards", str(shards), "--out", "runs/x", "--device", "cpu", *map(str, more)]) == 0
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    return folder / "runs/x"
 
 
 def score(capture, model, *more) -> Ran:
