@@ -1,4 +1,4 @@
-"""What every command does alike: --set, --json, exit codes, one line for a fault."""
+"""Hold what all commands share: --set, --json, exit codes, one line for a fault, messages in the user's words."""
 
 import argparse
 import contextlib
@@ -8,17 +8,25 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
-from tenfold.data.targets import TARGETS, UNDER_MAKE, as_typed
+from tenfold.data.targets import as_typed
+
+TYPED = "TENFOLD_TYPED"      # in the environment of a command that another one started: what the user typed
+_PACKAGES = ("tenfold", "preprocess", "train", "data", "benchmarks")     # of `python -m` in a checkout
+_typed_here = ""             # what this process was told of it
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose complaints are one line too."""
+    """An ArgumentParser whose complaints are one line, and whose texts speak of what the user typed."""
 
     def error(self, message):
-        self.exit(EXIT_USER, _typed(f"{self.prog}: {message}; see {self.prog} --help\n"))
+        self.exit(EXIT_USER, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def _print_message(self, message, file=None):
+        super()._print_message(_typed(message), file)
 
 
 def parser(prog: str, description: str) -> Parser:
@@ -35,8 +43,8 @@ def run(body, args) -> int:
     """Call `body(args)`, print its facts, and return the exit code.
 
     `body` prints for people with `print`; with --json that goes to standard error, and the
-    dictionary it returns is the last line of standard output. What people read speaks of `python -m …` and
-    --option=value in the code; whoever typed a make target and VARIABLE=value reads that instead.
+    dictionary it returns is the last line of standard output. Messages in the code speak of `tenfold VERB
+    --option=value`; a user who typed `make VERB VARIABLE=value` or `python -m …` reads that instead.
     """
     for stream in (sys.stdout, sys.stderr):      # file names need not be valid in the terminal's code
         if hasattr(stream, "reconfigure"):
@@ -79,7 +87,7 @@ def module_command(module: str, *arguments) -> dict:
     root = Path(tenfold.__file__).resolve().parents[1]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
     return {"args": [sys.executable, "-m", f"tenfold.{module}", *map(str, arguments)],
-            "env": os.environ | {"PYTHONPATH": path}}
+            "env": os.environ | {"PYTHONPATH": path, TYPED: typed_command()}}
 
 
 def readable(name: str) -> str:
@@ -92,9 +100,28 @@ def _one_line(fault: UserFault) -> str:
 
 
 def _typed(text: str) -> str:
-    """A message in the words of the command line, or, below a make target, in make's."""
-    target = os.environ.get(UNDER_MAKE)
-    return as_typed(text, target) if target in TARGETS else text
+    """A message of the code, which speaks of `tenfold VERB`, in the words of the command that the user typed."""
+    return as_typed(text, typed_command())
+
+
+def typed_command() -> str:
+    """What the user typed: "make train", "tenfold train" or "python -m tenfold train"; the verb may be missing."""
+    given = _typed_here or os.environ.get(TYPED)
+    if given:
+        return given
+    module = getattr(getattr(sys.modules["__main__"], "__spec__", None), "name", "")    # that of `python -m`
+    return "python -m tenfold " if module.partition(".")[0] in _PACKAGES else "tenfold "
+
+
+@contextlib.contextmanager
+def typed_as(command: str) -> Iterator[None]:
+    """Let the messages of what runs within speak of `command`, such as "tenfold report"."""
+    global _typed_here
+    before, _typed_here = _typed_here, command
+    try:
+        yield
+    finally:
+        _typed_here = before
 
 
 class _Typed:

@@ -1,4 +1,4 @@
-"""python -m data.fetch NAME: a named set → datasets/<name>.npz, an arrays file that `python -m preprocess` reads."""
+"""tenfold fetch NAME: a named set → datasets/<name>.npz, an arrays file that `tenfold augment` reads."""
 
 import sys
 import zipfile
@@ -49,7 +49,7 @@ def write_arrays(path: Path, parts: list[Part], classes: list[str]) -> None:
 
 
 def main(argv=None) -> int:
-    made = parser("python -m data.fetch", "Write a named public set as an arrays file.")
+    made = parser("tenfold fetch", "Write a named public set as an arrays file.")
     made.add_argument("name", choices=sorted(SETS))
     made.add_argument("--out", help="file to write (default: datasets/<name>.npz)")
     made.add_argument("--downloads", default="datasets/downloads",

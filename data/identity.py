@@ -36,4 +36,4 @@ def check_images(folder, index: dict, data, recipe=None) -> None:
     counts = f"{known.get('count')} images, not these {now['count']}" if known.get("count") != now["count"] \
         else f"{now['count']} too, but other names, classes or contents"
     raise ShardFault(folder, f"is made of other images than {data} ({counts})",
-                     f"run `python -m preprocess{words}` to make it of these, or leave --data out")
+                     f"run `tenfold augment{words}` to make it of these, or leave --data out")

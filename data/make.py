@@ -12,10 +12,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tenfold.data.command import TYPED
 from tenfold.data.errors import EXIT_USER, ShardFault, UserFault
 from tenfold.data.find import find_recipe
 from tenfold.data.schema import INDEX
-from tenfold.data.targets import FLAGS, LISTS, PATHS, TARGETS, UNDER_MAKE, words
+from tenfold.data.targets import FLAGS, LISTS, PATHS, TARGETS, words
 
 SAMPLE = "datasets/sample.npz"
 MADE = ("shards: shards/sample   run: runs/sample   model: best.pth   "
@@ -165,7 +166,7 @@ def _flags(makeflags: str) -> set[str]:
 def call(target: str, module: str, arguments: list[str]) -> int:
     """Run the command; its exit code. ctrl-C reaches it by itself, a request to end is handed on."""
     signal.signal(signal.SIGINT, lambda *_: None)
-    running = subprocess.Popen([sys.executable, "-m", module, *arguments], env=os.environ | {UNDER_MAKE: target})
+    running = subprocess.Popen([sys.executable, "-m", module, *arguments], env=os.environ | {TYPED: f"make {target}"})
     signal.signal(signal.SIGTERM, lambda *_: running.terminate())
     code = running.wait()
     return code if code >= 0 else 128 - code

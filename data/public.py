@@ -105,7 +105,7 @@ def public(name: str, which: Public, downloads: Path) -> tuple[list[Part], list[
 def _cannot(name: str, kind, downloads: Path, error: Exception) -> MachineFault:
     """What is missing and where it belongs, or what is damaged."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-    again = f"run `python -m data.fetch {name}` again"
+    again = f"run `tenfold fetch {name}` again"
     folder, archives = _archives(kind, downloads)
     lacking = [file for file, md5 in archives if not _is(folder / file, md5)]
     if not lacking:

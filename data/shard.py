@@ -14,7 +14,7 @@ from tenfold.data.errors import ShardFault
 from tenfold.data.files import publish
 from tenfold.data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, SHARD_NAME, chunk_rows
 
-AGAIN = "run `python -m preprocess` again"    # the cure of a damaged file or set
+AGAIN = "run `tenfold augment` again"    # the cure of a damaged file or set
 
 
 def write_shard(path, image, columns: dict, attributes: dict, compression: str) -> dict:

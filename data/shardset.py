@@ -31,7 +31,7 @@ def read_index(folder) -> dict:
         index = json.loads(path.read_bytes())
     except FileNotFoundError:
         fact = "holds an unfinished set" if Path(folder).is_dir() else "does not exist"
-        raise ShardFault(folder, f"{fact} (no {INDEX})", "run `python -m preprocess` first") from None
+        raise ShardFault(folder, f"{fact} (no {INDEX})", "run `tenfold augment` first") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ShardFault(path, f"cannot be read ({error})", AGAIN) from None
     found = index.get("schema") if isinstance(index, dict) else None

@@ -1,4 +1,8 @@
-"""What each make target runs, from which variables: the table of `python -m data.make` and of a message's words."""
+"""List what each make target runs, with which variables, and put messages in the words that the user typed.
+
+Messages in the code speak of `tenfold VERB --option`. Below make they become `make VERB VARIABLE=`, and where
+`python -m …` was typed they become `python -m tenfold VERB --option`.
+"""
 
 import re
 
@@ -18,7 +22,7 @@ TARGETS = {
                              f"--pruner=PRUNER --budget=BUDGET --data=DATA --device=DEVICE {_SETS}"),
     "models": ("train.models", f"--recipe=RECIPE! --all=ALL {_SETS}"),
     "folds": ("tenfold.folds", "--recipe=RECIPE --data=DATA --folds=FOLDS --budget=BUDGET --tta=TTA "
-                                  f"--resume=RESUME {_SETS}"),
+                               f"--resume=RESUME {_SETS}"),
     "compare": ("tenfold.compare", f"RECIPES --data=DATA --budget=BUDGET --tta=TTA --resume=RESUME {_SETS}"),
     "bundle": ("benchmarks.bundle", "BUNDLE RECIPES --set=SET"),
     "bench-augment": ("benchmarks.augmenting", f"--data=DATA {_SETS}"),
@@ -34,10 +38,12 @@ TARGETS = {
 PATHS = {"DATA", "RECIPE", "SHARDS", "OUT", "MODEL", "PREVIEW", "BUNDLE", "WEIGHTS"}     # a leading ~ is expanded
 FLAGS = {"RESUME", "JSON", "ALL"}                        # given: yes
 LISTS = {"SET", "GRID", "SEARCH"}                        # several, split at blanks
-UNDER_MAKE = "TENFOLD_MAKE"                              # in the environment of a command: the target it runs under
 
-_MODULES = sorted({module for module, _ in TARGETS.values()}, key=len, reverse=True)
-_COMMAND = re.compile(r"python -m (" + "|".join(map(re.escape, _MODULES)) + r")(?![\w.])([^`;\n]*)")
+_VERBS = {"fetch" if target == "data" else target: target for target, (module, _) in TARGETS.items()
+          if not module.startswith("benchmarks.")}       # of `tenfold VERB`; the benchmarks are a developer's
+_VERB = rf"(?<![\w./-])tenfold ({'|'.join(_VERBS)})(?![\w.-])"
+_COMMAND = re.compile(rf"(?:{_VERB}|python -m (benchmarks\.\w+))([^`;\n]*)")
+_HELP = re.compile(rf"(?:{_VERB}|python -m benchmarks\.\w+) --help")
 _OPTION = re.compile(r"(?<![\w./-])(--[a-z]+(?:-[a-z]+)*)(?![\w-])(=| (?=[^\s:;,]*[\d/=…]))?")
 _ABOUT = re.compile(r"^(--[a-z]+(?:-[a-z]+)*) (?=\S+: )")        # "--device x: …"
 _ONE = r"[\w.]+=[^\s;,)]*[^\s;,):]"
@@ -50,22 +56,34 @@ def words(target: str) -> list[tuple[str, str]]:
             for word in TARGETS[target][1].split() for option, _, variable in [word.partition("=")]]
 
 
-def as_typed(text: str, target: str) -> str:
-    """A message that speaks of `python -m …` and its --options, in the words of one who typed `make target`.
+def as_typed(text: str, typed: str) -> str:
+    """Put a message that speaks of `tenfold VERB --option` in the words of a user who typed `typed`.
 
-    A value becomes VARIABLE=value where it stands as --option=value, or behind a blank as what a message is about
+    `typed` is such as "make train", "python -m tenfold report" or "tenfold train". Below make a value becomes
+    VARIABLE=value where it stands as --option=value, or behind a blank as what a message is about
     ("--device x: …") or as one that no prose is taken for ("--grid train.lr=1,2").
     """
-    text = re.sub(r"python -m [\w.]+ --help", "make help", text)
-    return _options(_COMMAND.sub(lambda found: _command(found[1], found[2], target), text), target)
+    front, _, verb = typed.rpartition(" ")
+    if front != "make":
+        return re.sub(_VERB, lambda found: f"{front} {_same_command(found[1], verb)}", text) if front else text
+    text = _HELP.sub("make help", text)
+    return _options(_COMMAND.sub(lambda found: _command(found, verb), text), verb)
 
 
-def _command(module: str, rest: str, target: str) -> str:
-    under = target if TARGETS[target][0] == module else next(t for t, (m, _) in TARGETS.items() if m == module)
-    first = next((variable for option, variable in words(under) if not option), "")
+def _command(found: re.Match, target: str) -> str:
+    """A whole command of a message as a make target with its variables."""
+    verb, module, rest = found.groups()
+    under = next(t for t, row in TARGETS.items() if row[0] == module) if module else _same_command(_VERBS[verb], target)
+    first = next((variable.rstrip("!") for option, variable in words(under) if not option), "")
     if first:
         rest = re.sub(r"^ (?=[^\s-])", f" {first}=", rest)
     return f"make {under}{_options(rest, under)}"
+
+
+def _same_command(verb: str, typed: str) -> str:
+    """`typed` where it runs the same module as `verb` does, as "report" and "augment" do; else `verb`."""
+    modules = [TARGETS.get(_VERBS.get(word, word), (word,))[0] for word in (verb, typed)]
+    return typed if modules[0] == modules[1] else verb
 
 
 def _options(text: str, target: str) -> str:

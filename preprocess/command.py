@@ -1,4 +1,4 @@
-"""python -m preprocess: a folder of labelled images → shards/<recipe name>/."""
+"""tenfold augment: a folder of labelled images → shards/<recipe name>/."""
 
 import argparse
 import time
@@ -8,7 +8,7 @@ from tenfold.data.errors import SourceFault
 
 
 def arguments():
-    made = parser("python -m preprocess", "Clean each image once, draw many copies of it, write HDF5 shards.")
+    made = parser("tenfold augment", "Clean each image once, draw many copies of it, write HDF5 shards.")
     made.add_argument("--recipe", required=True, help="TOML file, such as recipes/letters.toml")
     made.add_argument("--data", help="folder with a sub-folder per class, or .npz (default: the recipe's)")
     made.add_argument("--out", help="folder for the shards (default: shards/<recipe name>)")

@@ -1,4 +1,4 @@
-"""python -m tenfold.compare recipes/a.toml recipes/b.toml …: recipes side by side, on the same images under the
+"""tenfold compare recipes/a.toml recipes/b.toml …: recipes side by side, on the same images under the
 same budget, through the three commands. Each recipe's shards, run and score lie in shards/<name>, runs/<name>.
 """
 
@@ -77,7 +77,7 @@ def compare(args) -> dict:
 
 
 def main(argv=None) -> int:
-    made = parser("python -m tenfold.compare", "Recipes side by side on the same images under the same budget.")
+    made = parser("tenfold compare", "Recipes side by side on the same images under the same budget.")
     made.add_argument("recipes", nargs="+", metavar="recipe.toml")
     add_options(made)
     return run(compare, made.parse_args(argv))

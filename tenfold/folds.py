@@ -1,4 +1,4 @@
-"""python -m tenfold.folds: k-fold cross-validation by source image, through the three commands.
+"""tenfold folds: k-fold cross-validation by source image, through the three commands.
 
 Each fold's shards, run and score lie in shards/<name>-fold<i>, runs/<name>-fold<i>. A fold by hand:
     make augment RECIPE=… DATA=… SHARDS=shards/x-fold0 SET="split.folds=5 split.fold=0"
@@ -36,7 +36,7 @@ def _over(views: int) -> str:
 
 
 def main(argv=None) -> int:
-    made = parser("python -m tenfold.folds", "Cross-validate a recipe by source image.")
+    made = parser("tenfold folds", "Cross-validate a recipe by source image.")
     made.add_argument("--recipe", required=True)
     made.add_argument("--folds", type=int, default=5)
     add_options(made)

@@ -90,7 +90,7 @@ def recipe_file(tmp_path, tables):
 
 @pytest.fixture
 def augment(capsys, recipe_file, tmp_path, monkeypatch):
-    """Runs `python -m preprocess` in this process: augment(data, "--set", …, out=…) -> Ran. The report's
+    """Runs `tenfold augment` in this process: augment(data, "--set", …, out=…) -> Ran. The report's
     picture, which takes longer than a small build, is drawn in its own tests only."""
     from tenfold.preprocess.command import main
     monkeypatch.setattr("tenfold.preprocess.report.draw_classes", lambda index, facts, path: path.touch())

@@ -1,4 +1,4 @@
-"""python -m data.fetch: named sets out of files in torchvision's own layout, tiny ones; no network."""
+"""tenfold fetch: named sets out of files in torchvision's own layout, tiny ones; no network."""
 
 import pickle
 import struct
@@ -117,7 +117,7 @@ def test_svhn(capsys, tmp_path, any_md5):
     ("svhn", ("train_32x32.mat, test_32x32.mat into datasets/downloads (",))])
 def test_without_a_network_one_line_says_which_file_to_put_where(capsys, tmp_path, name, words):
     line = t.one_line(fetched(capsys, name))
-    assert all(w in line for w in (*words, "cannot be downloaded", f"run `python -m data.fetch {name}`")), line
+    assert all(w in line for w in (*words, "cannot be downloaded", f"run `tenfold fetch {name}`")), line
     assert not list(tmp_path.rglob("*.npz"))
 
 
@@ -141,7 +141,7 @@ def test_a_damaged_file_is_a_fault_in_one_line(capsys, tmp_path):
 
 def test_a_recipe_that_names_a_set_which_is_not_there_says_how_to_have_it(capsys, refused, tmp_path):
     line = refused("datasets/cifar10.npz")
-    assert "run `python -m data.fetch cifar10`" in line
+    assert "run `tenfold fetch cifar10`" in line
     assert "--data=folder" in refused("datasets/other.npz")
     with pytest.raises(SystemExit) as end:
         main(["cifar"])

@@ -49,7 +49,7 @@ def test_a_set_made_of_others_is_refused_with_the_command_that_makes_it(folder, 
     index = read_index(out)
     check_images(out, index, shutil.copytree(images, tmp_path / "copy"))
     with pytest.raises(ShardFault, match=r"is made of other images than .*my other \(16 images, not these 15\); run "
-                                         r"`python -m preprocess --recipe=x --data='.*my other'` .*leave --data out"):
+                                         r"`tenfold augment --recipe=x --data='.*my other'` .*leave --data out"):
         check_images(out, index, other, "x")
     with pytest.raises(SourceFault, match="does not exist"):
         check_images(out, index, tmp_path / "nowhere")

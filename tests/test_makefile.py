@@ -18,6 +18,8 @@ from tenfold.data.targets import FLAGS, LISTS, PATHS, TARGETS, as_typed, words
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 VARIABLES = {name.rstrip("!") for target in TARGETS for _, name in words(target)} - {""}
+# the words of make and of `python -m` are these files' own subject
+EXEMPT = {Path(p) for p in ("data/make.py", "data/targets.py", "data/command.py", "benchmarks/training.py")}
 # what a shell or make would split, expand, end a word at, or run
 NASTY = """a  b "c" 'd' $e $(shell touch ran) $${f} `touch ran` $(touch ran); touch ran & (g) | é\\ü #h % * ~ !"""
 
@@ -133,8 +135,8 @@ def test_a_paths_tilde_is_the_home_folder_and_a_dash_is_no_option(checkout):
 
 def test_messages_speak_as_the_user_did(checkout):
     for text, target, typed in (
-            ("gone; run `python -m preprocess` again", "train", "gone; run `make augment` again"),
-            ("argument --workers: odd; see python -m preprocess --help", "augment",
+            ("gone; run `tenfold augment` again", "train", "gone; run `make augment` again"),
+            ("argument --workers: odd; see tenfold augment --help", "augment",
              "argument WORKERS=: odd; see make help"),
             ("choose another --out", "augment", "choose another SHARDS="),
             ("choose another --out", "train", "choose another OUT="),
@@ -148,25 +150,38 @@ def test_messages_speak_as_the_user_did(checkout):
             ("--set a.b=1: odd", "train", 'SET="a.b=1": odd'),
             ("--grid and --search: both; give --grid a.b=1,2", "sweep", "GRID= and SEARCH=: both; give GRID=a.b=1,2"),
             ("give --recipe recipes/x.toml or --shards x/y", "train", "give RECIPE=recipes/x.toml or SHARDS=x/y"),
-            ("python -m train.score 'a b' --shards='c d'", "sweep", "make score MODEL='a b' SHARDS='c d'"),
+            ("tenfold score 'a b' --shards='c d'", "sweep", "make score MODEL='a b' SHARDS='c d'"),
             ("a/--data/b --datafile --out", "bench", "a/--data/b --datafile --out")):
-        assert as_typed(text, target) == typed
+        assert as_typed(text, f"make {target}") == typed
+    for text, front, typed in (
+            ("run `tenfold fetch mnist` or tenfold score x --tta=8", "python -m tenfold train",
+             "run `python -m tenfold fetch mnist` or python -m tenfold score x --tta=8"),
+            ("see tenfold augment --help", "python -m tenfold report", "see python -m tenfold report --help"),
+            ("see tenfold augment --help", "tenfold report", "see tenfold report --help"),
+            ("see tenfold augment --help", "make report", "see make help"),
+            ("run tenfold train", "tenfold ", "run tenfold train"),
+            ("a/tenfold train.py", "python -m tenfold ", "a/tenfold train.py"),
+            ("pack one: python -m benchmarks.bundle", "make bench-gpu", "pack one: make bundle")):
+        assert as_typed(text, front) == typed
     say = [f"PY={sys.executable}", "DATA=nowhere", "RECIPE=letters"]
     (checkout / "preprocess").symlink_to(t.ROOT / "preprocess")
     assert "nowhere: does not exist; give DATA=folder" in make(checkout, "augment", *say, code=2)
     assert "argument WORKERS=: 'two' is not" in make(checkout, "augment", *say, "WORKERS=two", code=2)
 
 
-def test_no_message_in_the_code_speaks_to_those_who_use_make_alone():
-    """Messages speak of `python -m …` and --options, so that `as_typed` can put them in make's words for the others."""
-    make_words = re.compile(rf"\bmake ({'|'.join(TARGETS)})\b(?!-)|\b({'|'.join(VARIABLES)})=")
+def test_messages_in_the_code_speak_of_tenfold_and_its_options():
+    """`as_typed` then puts them in the words of make or of `python -m` for those who typed that."""
+    make_words = re.compile(rf"\bmake ({'|'.join(TARGETS)})\b(?!-)|\b({'|'.join(VARIABLES)})="
+                            r"|python -m (preprocess|train|data|tenfold)\b")
     assert make_words.search("run `make train` with DATA=x")
-    for path in (p for room in ("data", "preprocess", "train") for p in sorted((t.ROOT / room).rglob("*.py"))):
+    assert make_words.search("run `python -m train` again")
+    for path in (p for name in ("data", "preprocess", "train", "tenfold", "benchmarks")
+                 for p in sorted((t.ROOT / name).rglob("*.py"))):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree)
                       if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)}
         said = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-        if path.relative_to(t.ROOT) not in (Path("data/make.py"), Path("data/targets.py")):
+        if path.relative_to(t.ROOT) not in EXEMPT:
             assert not [text for text in said if text not in docstrings and make_words.search(text)], path
 
 

@@ -1,4 +1,4 @@
-"""python -m train.bench: every setting timed, one line of advice, faults in one line."""
+"""tenfold bench: every setting timed, one line of advice, faults in one line."""
 
 import json
 import subprocess
@@ -86,7 +86,7 @@ def test_only_the_first_shards_of_a_large_set_are_read(small, monkeypatch):
 
 
 @each(("arguments", "words"), [
-    ((), "--recipe"), (("--shards", "nowhere"), "run `python -m preprocess`"), (("--recipe", "x.toml"), "x.toml"),
+    ((), "--recipe"), (("--shards", "nowhere"), "run `tenfold augment`"), (("--recipe", "x.toml"), "x.toml"),
     (("--shards", "set", "--repeats", "0"), "--repeats"), (("--shards", "set", "--budget", "soon"), "--budget"),
     (("--shards", "set", "--set", "train.engin=1"), "engine"), (("--shards", "empty"), "no training rows")])
 def test_faults_are_one_line(capsys, small, tmp_path, arguments, words):

@@ -1,4 +1,4 @@
-"""python -m train: what it prints, what it writes, and one line for every fault of the user's."""
+"""tenfold train: what it prints, what it writes, and one line for every fault of the user's."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""python -m train --resume: what may differ from the run that is to go on, and what may not."""
+"""tenfold train --resume: what may differ from the run that is to go on, and what may not."""
 
 import pytest
 import torch

@@ -1,6 +1,6 @@
-"""python -m train.sweep: every combination once, the best kept, within the budget, and on from where it was.
+"""tenfold sweep: every combination once, the best kept, within the budget, and on from where it was.
 
-A trial is a process; most tests put a function in its place that writes what `python -m train` writes.
+A trial is a process; most tests put a function in its place that writes what `tenfold train` writes.
 """
 
 import csv

@@ -95,7 +95,7 @@ def pixels(folder: Path, split: str):
 
 
 def train(capsys, shards, *more, out="runs/x") -> Ran:
-    """`python -m train` in this process, where the test stands."""
+    """`tenfold train` in this process, where the test stands."""
     import torch
 
     from tenfold.train.run.command import main
@@ -122,7 +122,7 @@ def undisturbed(shards, folder: Path, *more) -> Path:
 
 
 def score(capture, model, *more) -> Ran:
-    """`python -m train.score` in this process; `capture` is capfd where a --data is given."""
+    """`tenfold score` in this process; `capture` is capfd where a --data is given."""
     from tenfold.train.score.command import main
     capture.readouterr()
     try:

@@ -45,7 +45,7 @@ def open_source(path, training: bool = True) -> Source:
     elif path.exists():
         raise _no_source(path)
     else:
-        raise SourceFault(path, "does not exist", f"run `python -m data.fetch {path.stem}`" if path.name in _FETCHED
+        raise SourceFault(path, "does not exist", f"run `tenfold fetch {path.stem}`" if path.name in _FETCHED
                           else "give --data=folder with one sub-folder per class")
     if len(source.classes) < 2:
         raise SourceFault(path, f"holds one class only, '{source.classes[0]}'",

@@ -61,7 +61,7 @@ def _seen(path: Path) -> tuple[int, int, int]:
     try:
         return _stamp(os.stat(path))
     except OSError as error:
-        raise ShardFault(path, f"cannot be read ({error.strerror})", "run `python -m preprocess` again") from None
+        raise ShardFault(path, f"cannot be read ({error.strerror})", "run `tenfold augment` again") from None
 
 
 def _stamp(facts: os.stat_result) -> tuple[int, int, int]:

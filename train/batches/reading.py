@@ -37,7 +37,7 @@ class Reader:
                 yield file
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, zlib.error) as error:
             raise ShardFault(self.shards[shard].path, f"could not be read to its end ({error})",
-                             "run `python -m preprocess` again") from None
+                             "run `tenfold augment` again") from None
 
     def read(self, shard: int, start: int, out: np.ndarray) -> None:
         """Rows start … start + len(out) of a shard into `out`, uint8 (n, H, W, C), contiguous."""

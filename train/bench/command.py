@@ -1,4 +1,4 @@
-"""python -m train.bench: which engine, workers, pinned memory and batch size load your shards fastest.
+"""tenfold bench: which engine, workers, pinned memory and batch size load your shards fastest.
 
 Every setting is timed on the training shards themselves (the first half gigabyte of them, page cache
 warm): shuffled batches on the device, whole epochs where they are short. The repeats are
@@ -22,9 +22,9 @@ STUDIED = {"workers 2 + pinned": (2, True), "pinned only": (0, True), "workers 2
 
 
 def main(argv=None) -> int:
-    made = parser("python -m train.bench", "Time loader settings on your own shards.")
+    made = parser("tenfold bench", "Time loader settings on your own shards.")
     made.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
-    made.add_argument("--shards", help="folder that `python -m preprocess` wrote (default: shards/<recipe name>)")
+    made.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
     made.add_argument("--out", default=".", help="folder for bench.json and bench.png (default: here)")
     made.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     made.add_argument("--repeats", type=int, default=3, help="of each setting; the median counts (default: 3)")

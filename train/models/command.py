@@ -1,4 +1,4 @@
-"""python -m train.models: every network, with its parameters and multiply-adds at a recipe's size."""
+"""tenfold models: every network, with its parameters and multiply-adds at a recipe's size."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ _USED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext5
 
 
 def arguments():
-    made = parser("python -m train.models", "List the networks, with parameters and multiply-adds for one picture.")
+    made = parser("tenfold models", "List the networks, with parameters and multiply-adds for one picture.")
     made.add_argument("--recipe", help="TOML file whose channels, canvas and model.size count (default: RGB, 224×224)")
     made.add_argument("--classes", type=int, help="how many (default: those of the recipe's shards, else 1000)")
     made.add_argument("--all", action="store_true", help="all of torchvision's networks, not only those of the recipes")

@@ -34,7 +34,7 @@ def describe(shards: ShardSet, recipe) -> dict:
         from tenfold.train.models.published import usual_normalisation
         head["mean"], head["std"] = usual_normalisation(recipe.model.name, index["channels"])
     if not _sound(head):
-        raise ShardFault(shards.folder / INDEX, f"is damaged ({_NONSENSE})", "run `python -m preprocess` again")
+        raise ShardFault(shards.folder / INDEX, f"is damaged ({_NONSENSE})", "run `tenfold augment` again")
     return head
 
 
@@ -49,7 +49,7 @@ def image_numbers(shards: ShardSet, split: str) -> torch.Tensor:
         return torch.tensor(sorted(int(digest[:15], 16) for digest in digests), dtype=torch.int64)
     except (ValueError, TypeError, AttributeError):
         raise ShardFault(shards.folder / INDEX, "is damaged (its sources make no sense)",
-                         "run `python -m preprocess` again") from None
+                         "run `tenfold augment` again") from None
 
 
 def save(path, content: dict) -> None:
@@ -60,14 +60,14 @@ def save(path, content: dict) -> None:
         temporary.write_bytes(held.getvalue())
 
 
-def read(path, cure: str = "use one that `python -m train` wrote"):
+def read(path, cure: str = "use one that `tenfold train` wrote"):
     """What torch.save wrote, on the CPU. CheckpointFault: missing, damaged, of pickled objects."""
     path = Path(path)
     try:
         with warnings.catch_warnings(action="ignore"):     # of odd pickles, which are refused in one line
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise CheckpointFault(path, "does not exist", "run `python -m train` first, or name another model") from None
+        raise CheckpointFault(path, "does not exist", "run `tenfold train` first, or name another model") from None
     except Exception as error:                   # torch and pickle raise a dozen kinds on what is no checkpoint
         odd = "Weights only load failed" in str(error) or isinstance(error, pickle.UnpicklingError)
         raise CheckpointFault(path, "holds pickled objects or is no checkpoint, and is not opened" if odd
@@ -82,9 +82,9 @@ def load(path) -> dict:
         raise CheckpointFault(path, f"has schema {found}, this code reads {SCHEMA}", "train it again")
     for key, kind in _BEST.items():
         if not isinstance(content.get(key), kind):
-            raise CheckpointFault(path, f"lacks a {kind.__name__} '{key}'", "use one that `python -m train` wrote")
+            raise CheckpointFault(path, f"lacks a {kind.__name__} '{key}'", "use one that `tenfold train` wrote")
     if not _sound(content):
-        raise CheckpointFault(path, f"is damaged ({_NONSENSE})", "use one that `python -m train` wrote")
+        raise CheckpointFault(path, f"is damaged ({_NONSENSE})", "use one that `tenfold train` wrote")
     return content
 
 

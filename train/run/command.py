@@ -1,4 +1,4 @@
-"""python -m train: shards → runs/<name>/best.pth, inside a budget."""
+"""tenfold train: shards → runs/<name>/best.pth, inside a budget."""
 
 import contextlib
 import shutil
@@ -13,9 +13,9 @@ FREE_TO_CHANGE = {"budget", "engine", "workers", "pin_memory"}   # these leave a
 
 
 def arguments():
-    made = parser("python -m train", "Train a classifier on shards, inside a budget.")
+    made = parser("tenfold train", "Train a classifier on shards, inside a budget.")
     made.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
-    made.add_argument("--shards", help="folder that `python -m preprocess` wrote (default: shards/<recipe name>)")
+    made.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
     made.add_argument("--data", help="the images that the shards are to be made of: refused where they are others")
     made.add_argument("--out", help="folder for the run (default: runs/<recipe name>)")
     made.add_argument("--budget", help="45s, 10m, 1h: the whole command ends before (default: the recipe's)")
@@ -118,7 +118,7 @@ def asked_for(args):
     if isinstance(carried, dict) and isinstance(carried.get("model"), dict):
         model = dict(carried["model"])
     if not isinstance(model.get("args"), dict):
-        raise ShardFault(Path(args.shards) / INDEX, "carries no recipe", "run `python -m preprocess` again")
+        raise ShardFault(Path(args.shards) / INDEX, "carries no recipe", "run `tenfold augment` again")
     # as a recipe file has it, so that --set model.widths=… finds it
     carried = {**carried, "model": {**model.pop("args"), **model}}
     return make_recipe(override(carried, args.set), f"{args.shards}/dataset.json"), Path(args.shards)
@@ -130,7 +130,7 @@ def _with_shards(asked, shards):
     different = pixel_differences(shards.recipe, asked)
     if different:
         print(f"note: {shards.folder} was made with other settings than are asked for ({'; '.join(different[:4])}); "
-              "it is used as it is (`python -m preprocess` makes it anew)")
+              "it is used as it is (`tenfold augment` makes it anew)")
     made = shards.recipe
     source = replace(asked.source, **{f.name: getattr(made.source, f.name) for f in fields(made.source)
                                       if f.name.startswith("levels")})     # so that scoring reads deep pictures alike

@@ -1,4 +1,4 @@
-"""python -m train.score MODEL: how right it is, and where it is wrong, on rows the model never trained on."""
+"""tenfold score MODEL: how right it is, and where it is wrong, on rows the model never trained on."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ FILES = ("score.json", "predictions.csv", "confusion.png", "worst.png", "f1-size
 
 
 def arguments():
-    made = parser("python -m train.score", "Score a model on its test shards, or on a labelled folder.")
+    made = parser("tenfold score", "Score a model on its test shards, or on a labelled folder.")
     made.add_argument("model", metavar="MODEL", help="best.pth")
     made.add_argument("--shards", help="folder of shards (default: shards/<name of the model's recipe>)")
     made.add_argument("--data", help="labelled folder or .npz; passes through the plain view first")

@@ -1,7 +1,7 @@
-"""python -m train.sweep: which settings do best, by a grid or a search, within one budget for all trials.
+"""tenfold sweep: which settings do best, by a grid or a search, within one budget for all trials.
 
-    python -m train.sweep --recipe R --grid train.lr=0.001,0.002 train.batch=128,256
-    python -m train.sweep --recipe R --search train.lr=log:1e-4..1e-2 model.dropout=0..0.5 --trials 20
+    tenfold sweep --recipe R --grid train.lr=0.001,0.002 train.batch=128,256
+    tenfold sweep --recipe R --search train.lr=log:1e-4..1e-2 model.dropout=0..0.5 --trials 20
 
 The same command goes on with a sweep that was interrupted or killed: what was finished or pruned is
 kept, the trial that was under way goes on from its last.pth, and failed ones are tried again.
@@ -36,9 +36,9 @@ PIXELS = ("source", "split", "clean", "draw", "shards")
 
 
 def arguments():
-    made = parser("python -m train.sweep", "Try settings of a recipe, within one budget for all of them.")
+    made = parser("tenfold sweep", "Try settings of a recipe, within one budget for all of them.")
     made.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
-    made.add_argument("--shards", help="folder that `python -m preprocess` wrote (default: shards/<recipe name>)")
+    made.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
     made.add_argument("--data", help="images, where keys vary that change the shards (default: the recipe's)")
     made.add_argument("--out", help="folder for the sweep (default: runs/<recipe name>-sweep)")
     made.add_argument("--grid", nargs="+", action="extend", default=[], metavar="table.key=a,b",
@@ -207,7 +207,7 @@ class Sweep:
         table, picture, model = (self.out / name for name in ("sweep.csv", "sweep.png", "best.pth"))
         print(f"best: trial {best.number}, val top-1 {best.val_top1:.4f}, {said(best.settings)}; "
               f"{self.elapsed():.0f} s in all; see {table} and {picture}")
-        print(f"score it: python -m train.score {quote(str(model))} --shards={quote(os.path.relpath(best.shards))}")
+        print(f"score it: tenfold score {quote(str(model))} --shards={quote(os.path.relpath(best.shards))}")
         return {"rows": [row(t) for t in rows], "best": row(best), "csv": str(table), "picture": str(picture),
                 "model": str(model), "seconds": round(self.elapsed(), 3), "budget_seconds": self.budget,
                 "share_seconds": round(self.share, 3)}

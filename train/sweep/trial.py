@@ -1,4 +1,4 @@
-"""One trial of a sweep: `python -m train` in a process and a folder of its own; and the sweep's book of all.
+"""One trial of a sweep: `tenfold train` in a process and a folder of its own; and the sweep's book of all.
 
 A process, because a trial that runs out of memory, or crashes, or holds the device's memory must not
 end the sweep; it costs the start of an interpreter, about three seconds, which counts in its budget.
