@@ -7,6 +7,8 @@
 PYTHON ?= python3
 PY     ?= .venv/bin/python
 
+# the names of those that were typed; data/make.py refuses one that no target knows
+export TENFOLD_VARIABLES := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
 # make would expand a value such as $(shell …) when it exports it: each is made what was typed, and no more
 $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$(eval override $v := $$(value $v))$(eval export $v)))
 override PYTHON := $(subst ~/,$(value HOME)/,$(value PYTHON))
@@ -29,6 +31,7 @@ augment: ## images → shards/<recipe>: RECIPE= DATA= [SHARDS= WORKERS= SET= PRE
 report: ## what a set is made of, before it is built: RECIPE= DATA=
 train: ## shards → runs/<recipe>/ and best.pth: RECIPE= [BUDGET= RESUME=1 DEVICE= SHARDS= OUT= DATA= SET=]
 score: ## where a model is right and wrong: MODEL=best.pth [DATA=folder or SHARDS= TTA=8 DEVICE=]
+predict: ## labels for new pictures: MODEL=best.pth IMAGES=file, folder or glob [ALL=1 OUT= DEVICE=]
 bench: ## time loader settings on your shards: RECIPE= [BUDGET= DEVICE= SET=]
 sweep: ## a grid or search over recipe keys: RECIPE= GRID="train.lr=0.001,0.002" or SEARCH="train.lr=1e-4..1e-2" [TRIALS=20 PRUNER= BUDGET= DATA= DEVICE=]
 bench-augment: ## drawing copies beside the first project's way: DATA=folder
@@ -44,8 +47,9 @@ plots: ## docs/*.png out of benchmarks/results.tsv
 folds: ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= TTA= RESUME=1 SET=]
 compare: ## recipes side by side on the same images, same budget: RECIPES="a b 'my c'" DATA= [BUDGET= TTA= RESUME=1 SET=]
 models: ## the networks, with parameters and multiply-adds: [RECIPE= ALL=1 SET=]
+recipes: ## the recipes that a name finds, each in a sentence; or one of them, to copy: [NAME=photos]
 
-COMMANDS = demo data augment report train score bench sweep bench-augment bench-load bench-train bench-finetune bench-device-augment bundle bench-gpu bench-cold plots folds compare models
+COMMANDS = demo data augment report train score bench sweep bench-augment bench-load bench-train bench-finetune bench-device-augment bundle bench-gpu bench-cold plots folds compare models recipes predict
 $(COMMANDS): $(ENV)
 	+@$(FRONT) $@
 
@@ -77,6 +81,6 @@ clean: ## remove what the commands made: shards, runs and every model (not the e
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-peers/torch.txt -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-finetune bench-device-augment bundle bench-gpu plots folds compare models test test-slow lint clean
+.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

@@ -132,6 +132,6 @@ def blosc(where="a shard"):
         from numcodecs import blosc
     except ImportError:
         raise MachineFault(where, "needs the package numcodecs, which is not installed",
-                           "pip install -e '.[lz4]' -c constraints.txt") from None
+                           "pip install numcodecs") from None
     blosc.use_threads = False                    # else, in the main thread, blocks lie in the order they were ready
     return blosc

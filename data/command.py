@@ -8,38 +8,46 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, TextIO
 
 from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
 from tenfold.data.targets import as_typed
 
 TYPED = "TENFOLD_TYPED"      # in the environment of a command that another one started: what the user typed
 _PACKAGES = ("tenfold", "preprocess", "train", "data", "benchmarks")     # of `python -m` in a checkout
-_typed_here = ""             # what this process was told of it
+_typed_here = ""             # set by `typed_as`
 
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose complaints are one line, and whose texts speak of what the user typed."""
 
-    def error(self, message):
+    def __init__(self, prog: str, **settings: Any):
+        super().__init__(prog=_typed(prog), **settings)
+
+    def error(self, message: str) -> NoReturn:
         self.exit(EXIT_USER, f"{self.prog}: {message}; see {self.prog} --help\n")
 
-    def _print_message(self, message, file=None):
+    def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(_typed(message), file)
 
 
-def parser(prog: str, description: str) -> Parser:
-    """A parser that already has --set and --json."""
-    made = Parser(prog=prog, description=description, allow_abbrev=False)
-    made.add_argument("--set", action="append", default=[], metavar="table.key=value",
-                      help="override a recipe key; may be given more than once")
-    made.add_argument("--json", action="store_true",
-                      help="print one JSON object as the last line; the rest goes to standard error")
-    return made
+def make_parser(prog: str, description: str, **settings: Any) -> Parser:
+    """Make an argument parser that already has --set and --json."""
+    parser = Parser(prog=prog, description=description, allow_abbrev=False, **settings)
+    parser.add_argument("--set", action="append", default=[], metavar="table.key=value",
+                        help="override a recipe key; may be given more than once")
+    parser.add_argument("--json", action="store_true",
+                        help="print one JSON object as the last line; the rest goes to standard error")
+    return parser
 
 
-def run(body, args) -> int:
+parser = make_parser
+
+
+def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
     """Call `body(args)`, print its facts, and return the exit code.
 
     `body` prints for people with `print`; with --json that goes to standard error, and the
@@ -81,7 +89,7 @@ def run(body, args) -> int:
         return EXIT_OURS
 
 
-def module_command(module: str, *arguments) -> dict:
+def module_command(module: str, *arguments: object) -> dict[str, Any]:
     """The `args` and `env` of a subprocess that runs `python -m tenfold.<module>`, whatever folder it starts in."""
     import tenfold
     root = Path(tenfold.__file__).resolve().parents[1]
@@ -125,20 +133,20 @@ def typed_as(command: str) -> Iterator[None]:
 
 
 class _Typed:
-    """A stream for people, to which everything is `_typed`."""
+    """A stream for people that puts every message in the user's words."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: TextIO):
         self.stream = stream
 
     def write(self, text: str) -> int:
         return self.stream.write(_typed(text))
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 
 
-def _as_interrupt(number, frame):
-    """KeyboardInterrupt, but not inside a finaliser, where Python would print it and go on: again, a moment later."""
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, or, inside a finaliser, where Python would print it and go on, a moment later."""
     while frame:
         if frame.f_code.co_name in ("remove", "__del__"):      # weakref's callback, and a class's own
             threading.Timer(0.01, os.kill, (os.getpid(), number)).start()

@@ -3,13 +3,13 @@
 import sys
 import zipfile
 from pathlib import Path
-
-import numpy as np
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from tenfold.data.command import parser, run
-from tenfold.data.files import make_folder, publish
-from tenfold.data.public import SETS, Part, read_set
+from tenfold.data.set_names import SET_NAMES
+
+if TYPE_CHECKING:
+    from tenfold.data.public import Part
 
 SLICE = 4096                 # pictures that are set right and written at a time: no second copy of a large set
 
@@ -19,6 +19,8 @@ def fetch(args) -> dict:
     if path.exists():
         print(f"{path} is there already")
         return {"path": str(path)}
+    from tenfold.data.files import make_folder
+    from tenfold.data.public import read_set
     parts, classes = read_set(args.name, Path(args.downloads))
     make_folder(path.parent)
     write_arrays(path, parts, classes)
@@ -27,9 +29,13 @@ def fetch(args) -> dict:
     return {"path": str(path), "images": sum(len(part.labels) for part in parts), "classes": len(classes)}
 
 
-def write_arrays(path: Path, parts: list[Part], classes: list[str]) -> None:
+def write_arrays(path: Path, parts: 'list[Part]', classes: list[str]) -> None:
     """An .npz as numpy.savez writes it, slice by slice: x uint8 (n, H, W, C), y int64 (n,), classes (k,), and
     split (n,) where the set has official ones."""
+    import numpy as np
+    from tqdm import tqdm
+
+    from tenfold.data.files import publish
     shape = (sum(len(part.labels) for part in parts), *parts[0].right(parts[0].pixels[:1]).shape[1:])
     columns = {"y": np.concatenate([part.labels for part in parts]).astype(np.int64), "classes": np.array(classes)}
     if parts[0].split:
@@ -50,7 +56,7 @@ def write_arrays(path: Path, parts: list[Part], classes: list[str]) -> None:
 
 def main(argv=None) -> int:
     made = parser("tenfold fetch", "Write a named public set as an arrays file.")
-    made.add_argument("name", choices=sorted(SETS))
+    made.add_argument("name", choices=SET_NAMES)
     made.add_argument("--out", help="file to write (default: datasets/<name>.npz)")
     made.add_argument("--downloads", default="datasets/downloads",
                       help="folder that torchvision downloads to, or finds its files in (default: %(default)s)")

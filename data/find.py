@@ -1,17 +1,30 @@
-"""Which file a recipe's name means."""
+"""Find the file that a recipe's name means."""
 
 import os
 from pathlib import Path
 
-RECIPES = Path("recipes")    # where a bare name is looked for
+RECIPES = Path("recipes")    # where a bare name is looked for, below the folder where the user stands
+PACKAGED = Path(__file__).resolve().parents[1] / "recipes"       # those that come along, in a checkout and a wheel
 
 
-def find_recipe(name) -> Path:
-    """The file that `name` means: itself, or else recipes/<name>.toml. As given where there is neither."""
-    return next((path for path in candidates(Path(name)) if os.path.isfile(path)), Path(name))
+def find_recipe(name: str | os.PathLike[str]) -> Path:
+    """The file that `name` means: itself, recipes/<name>.toml, or the recipe that comes with the package.
+
+    `name` as given where there is none of them.
+    """
+    path = Path(name)
+    found = candidates(path)
+    if path.parent == Path("."):
+        found.append(PACKAGED / found[-1].name)
+    return next((each for each in found if os.path.isfile(each)), path)
 
 
 def candidates(path: Path) -> list[Path]:
-    """The files that may be meant, in their order."""
+    """The user's own files that may be meant, in their order."""
     named = [path] if path.suffix in (".toml", ".json") else [path, path.parent / f"{path.name}.toml"]
     return named if path.is_absolute() else [*named, RECIPES / named[-1]]
+
+
+def recipe_names() -> list[str]:
+    """The names of the recipes in ./recipes and of those that come along."""
+    return sorted({file.stem for folder in (RECIPES, PACKAGED) for file in folder.glob("*.toml")})

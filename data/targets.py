@@ -4,7 +4,11 @@ Messages in the code speak of `tenfold VERB --option`. Below make they become `m
 `python -m …` was typed they become `python -m tenfold VERB --option`.
 """
 
+import difflib
 import re
+from dataclasses import fields
+
+from tenfold.data.errors import UserFault
 
 # target -> (module, its words): --option=VARIABLE, VARIABLE as it stands, or a word that is always there. A variable
 # that is not given has its default (data/make.py) or is left out; with "!" it is left out.
@@ -17,6 +21,7 @@ TARGETS = {
     "train": ("train", "--recipe=RECIPE --shards=SHARDS --out=OUT --data=DATA --budget=BUDGET --device=DEVICE "
                        f"--resume=RESUME {_SETS}"),
     "score": ("train.score", f"MODEL --data=DATA --shards=SHARDS! --tta=TTA --device=DEVICE {_SETS}"),
+    "predict": ("tenfold.predict", "MODEL IMAGES --out=OUT! --all=ALL --device=DEVICE --json=JSON"),
     "bench": ("train.bench", f"--recipe=RECIPE --shards=SHARDS --budget=BUDGET --device=DEVICE {_SETS}"),
     "sweep": ("train.sweep", "--recipe=RECIPE --shards=SHARDS --out=OUT --grid=GRID --search=SEARCH --trials=TRIALS "
                              f"--pruner=PRUNER --budget=BUDGET --data=DATA --device=DEVICE {_SETS}"),
@@ -24,6 +29,7 @@ TARGETS = {
     "folds": ("tenfold.folds", "--recipe=RECIPE --data=DATA --folds=FOLDS --budget=BUDGET --tta=TTA "
                                f"--resume=RESUME {_SETS}"),
     "compare": ("tenfold.compare", f"RECIPES --data=DATA --budget=BUDGET --tta=TTA --resume=RESUME {_SETS}"),
+    "recipes": ("tenfold.recipe_files", "NAME --json=JSON"),
     "bundle": ("benchmarks.bundle", "BUNDLE RECIPES --set=SET"),
     "bench-augment": ("benchmarks.augmenting", f"--data=DATA {_SETS}"),
     "bench-load": ("benchmarks.loading", _SETS),
@@ -35,15 +41,15 @@ TARGETS = {
     "bench-cold": ("benchmarks.cold", _SETS),
     "plots": ("benchmarks.plots", ""),
 }
-PATHS = {"DATA", "RECIPE", "SHARDS", "OUT", "MODEL", "PREVIEW", "BUNDLE", "WEIGHTS"}     # a leading ~ is expanded
+PATHS = {"DATA", "RECIPE", "SHARDS", "OUT", "MODEL", "PREVIEW", "BUNDLE", "WEIGHTS", "IMAGES"}   # a leading ~ is expanded
 FLAGS = {"RESUME", "JSON", "ALL"}                        # given: yes
 LISTS = {"SET", "GRID", "SEARCH"}                        # several, split at blanks
 
 _VERBS = {"fetch" if target == "data" else target: target for target, (module, _) in TARGETS.items()
           if not module.startswith("benchmarks.")}       # of `tenfold VERB`; the benchmarks are a developer's
-_VERB = rf"(?<![\w./-])tenfold ({'|'.join(_VERBS)})(?![\w.-])"
+_VERB = rf"(?<![\w./-])(?<!python -m )tenfold ({'|'.join(_VERBS)})(?![\w.-])"
 _COMMAND = re.compile(rf"(?:{_VERB}|python -m (benchmarks\.\w+))([^`;\n]*)")
-_HELP = re.compile(rf"(?:{_VERB}|python -m benchmarks\.\w+) --help")
+_HELP = re.compile(rf"(?:{_VERB}|python -m benchmarks\.\w+|make [\w-]+) --help")
 _OPTION = re.compile(r"(?<![\w./-])(--[a-z]+(?:-[a-z]+)*)(?![\w-])(=| (?=[^\s:;,]*[\d/=…]))?")
 _ABOUT = re.compile(r"^(--[a-z]+(?:-[a-z]+)*) (?=\S+: )")        # "--device x: …"
 _ONE = r"[\w.]+=[^\s;,)]*[^\s;,):]"
@@ -54,6 +60,30 @@ def words(target: str) -> list[tuple[str, str]]:
     """[(option, variable), …] of a target; one of the two is "" where the other stands alone."""
     return [("", word) if word.rstrip("!").isupper() else (option, variable) if "=" in word else (word, "")
             for word in TARGETS[target][1].split() for option, _, variable in [word.partition("=")]]
+
+
+VARIABLES = {name.rstrip("!") for target in TARGETS for _, name in words(target)} - {""}
+_OF_MAKE = {"PY", "PYTHON", "SHELL", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "CURDIR"}
+
+
+def check_variables(typed: list[str]) -> None:
+    """Raise UserFault for a variable of make's command line that no target knows."""
+    for name in typed:
+        if name in VARIABLES | _OF_MAKE or name.startswith((".", "-")):
+            continue
+        known = {variable: f"{variable}=" for variable in sorted(VARIABLES)} | _settings()
+        close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)
+        raise UserFault(f"{name}=", "no target knows this variable",
+                        f"did you mean {known[close[0]]}?" if close else
+                        f"a setting of the environment stands before make: {name}=… make …")
+
+
+def _settings() -> dict[str, str]:
+    """{"EPOCHS": 'SET="train.epochs=…"', …} for the keys of [model] and [train], which are no variables of make."""
+    from tenfold.data.tables import Model, Train
+    return {field.name.upper(): f'SET="{table}.{field.name}=…"'
+            for table, cls in (("model", Model), ("train", Train)) for field in fields(cls)
+            if field.name.upper() not in VARIABLES}
 
 
 def as_typed(text: str, typed: str) -> str:

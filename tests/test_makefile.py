@@ -14,10 +14,9 @@ import train_helpers as t
 
 from tenfold.data.errors import ShardFault
 from tenfold.data.make import _check_begun, variables
-from tenfold.data.targets import FLAGS, LISTS, PATHS, TARGETS, as_typed, words
+from tenfold.data.targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, as_typed, words
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
-VARIABLES = {name.rstrip("!") for target in TARGETS for _, name in words(target)} - {""}
 # the words of make and of `python -m` are these files' own subject
 EXEMPT = {Path(p) for p in ("data/make.py", "data/targets.py", "data/command.py", "benchmarks/training.py")}
 # what a shell or make would split, expand, end a word at, or run
@@ -123,6 +122,17 @@ def test_a_value_is_a_value_whatever_it_holds(checkout, way, targets):
                 at = arguments.index(option) + 1 if option else arguments.index(value)
                 assert arguments[at] == value, (target, name)
     assert not (checkout / "ran").exists()
+
+
+def test_a_variable_that_no_target_knows_is_refused(checkout):
+    for typed, cure in (("BUDGTE=3", "did you mean BUDGET=?"), ("recipe=x", "did you mean RECIPE=?"),
+                        ("EPOCH=3", 'did you mean SET="train.epochs=…"?'),
+                        ("OMP_NUM_THREADS=2", "OMP_NUM_THREADS=… make …")):
+        said = make(checkout, "-n", "models", f"PY={sys.executable}", typed, code=2).splitlines()
+        assert [line for line in said if typed.partition("=")[0] in line] == [
+            f"{typed.partition('=')[0]}=: no target knows this variable; " + (
+                cure if "did" in cure else f"a setting of the environment stands before make: {cure}")]
+    assert commands(checkout, "models", "SHELL=/bin/sh", BUDGTE="3") == [["train.models"]]
 
 
 def test_a_paths_tilde_is_the_home_folder_and_a_dash_is_no_option(checkout):

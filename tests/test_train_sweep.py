@@ -208,7 +208,7 @@ def test_another_sweep_is_not_mixed_in(fake, sweep):
 def test_optuna_is_an_extra(fake, sweep, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     line = t.one_line(sweep("--search", "train.lr=log:1e-4..1e-1"))
-    assert "pip install -e '.[optuna]'" in line
+    assert "pip install optuna" in line
     assert sweep(*GRID).code == 0
 
 

@@ -39,7 +39,7 @@ class Search:
             import optuna
         except ImportError:
             raise MachineFault("optuna", "is not installed, and a --search needs it",
-                               "pip install -e '.[optuna]' -c constraints.txt, or give a --grid") from None
+                               "pip install optuna, or give a --grid") from None
         self._optuna, self._keys, self.planned, self._epochs = optuna, keys, planned, epochs
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         # the seed moves on with the trials: a sweep that goes on must not draw the same numbers again

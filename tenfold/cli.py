@@ -1,0 +1,79 @@
+"""Run `tenfold VERB …`: find the verb's command and hand the arguments on.
+
+A command's module is imported when its verb is typed, so that help and refusals come at once.
+"""
+
+import time
+
+STARTED = time.monotonic()   # before the heavy imports: they count against the budget of a training
+
+import difflib  # noqa: E402
+import importlib  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from dataclasses import dataclass  # noqa: E402
+
+from tenfold.data.command import typed_as, typed_command  # noqa: E402
+from tenfold.data.errors import EXIT_OK, EXIT_USER  # noqa: E402
+from tenfold.version import __version__  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One command: the module whose `main(argv)` runs it, its line in the help, arguments that always go first."""
+
+    module: str
+    line: str
+    arguments: tuple[str, ...] = ()
+
+
+VERBS = {
+    "augment": Verb("tenfold.preprocess.command", "turn labelled images into shards of augmented copies"),
+    "train": Verb("tenfold.train.run.command", "train a classifier on shards within a time budget; writes best.pth"),
+    "score": Verb("tenfold.train.score.command", "measure a model on its test rows or on a labelled folder"),
+    "predict": Verb("tenfold.predict", "label new pictures with a model"),
+    "report": Verb("tenfold.preprocess.command", "check every image of a set before it is built", ("--report",)),
+    "bench": Verb("tenfold.train.bench.command", "time loader settings on your shards"),
+    "sweep": Verb("tenfold.train.sweep.command", "try settings of a recipe by a grid or a search"),
+    "compare": Verb("tenfold.compare", "train and score several recipes on the same images"),
+    "folds": Verb("tenfold.folds", "cross-validate a recipe by source image"),
+    "models": Verb("tenfold.train.models.command", "list the networks with parameters and multiply-adds"),
+    "fetch": Verb("tenfold.data.fetch", "write a public set as datasets/<name>.npz"),
+    "recipes": Verb("tenfold.recipe_files", "list the recipes that come along, or print one"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name, and return its exit code."""
+    started = STARTED if argv is None else time.monotonic()      # the console command begins with its process
+    verb, *rest = [*(sys.argv[1:] if argv is None else argv)] or ["--help"]
+    front = typed_command().rpartition(" ")[0]                   # "tenfold" or "python -m tenfold"
+    if verb in ("--help", "-h", "help"):
+        print(overview(front))
+        return EXIT_OK
+    if verb == "--version":
+        print(f"tenfold {__version__}")
+        return EXIT_OK
+    if verb not in VERBS:
+        print(f"{front}: {_unknown(verb)} (all of them: {front} --help)", file=sys.stderr)
+        return EXIT_USER
+    command = importlib.import_module(VERBS[verb].module).main
+    more = {"started": started} if verb == "train" else {}
+    with typed_as(f"{front} {verb}"):
+        return command([*VERBS[verb].arguments, *rest], **more)
+
+
+def overview(front: str = "tenfold") -> str:
+    """All verbs with one line each."""
+    width = max(map(len, VERBS))
+    lines = [f"  {name:{width}}  {verb.line}" for name, verb in VERBS.items()]
+    return "\n".join([f"usage: {front} VERB [options]", "", *lines, "",
+                      f"{front} VERB --help shows the options of a verb, {front} --version the version."])
+
+
+def _unknown(word: str) -> str:
+    """What is wrong with a word that is no verb, with the nearest verb."""
+    if word.startswith("-"):
+        return f"the option {word} stands where a verb belongs"
+    close = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.5)
+    return f"'{word}' is not a verb" + (f"; did you mean '{close[0]}'?" if close else "")

@@ -1,0 +1,56 @@
+"""List the recipes that can be named, or print one so that it can be copied: `tenfold recipes photos > mine.toml`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tenfold.data.command import Parser, run
+from tenfold.data.errors import RecipeFault
+from tenfold.data.find import find_recipe, recipe_names
+
+
+def list_recipes() -> dict[str, str]:
+    """{name: the first sentence of the comment that opens its file} of every recipe that a bare name finds."""
+    return {name: first_sentence(find_recipe(name), name) for name in recipe_names()}
+
+
+def first_sentence(path: Path, name: str) -> str:
+    """The first sentence of the comment at the head of a recipe, without the name that it opens with."""
+    comment = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if not line.startswith("#"):
+            break
+        comment.append(line.lstrip("# "))
+    return " ".join(comment).partition(". ")[0].removeprefix(f"{name}: ").rstrip(".")
+
+
+def show(args: Any) -> dict[str, Any]:
+    """Print the list of recipes, or the one that is named."""
+    if not args.name:
+        found = list_recipes()
+        width = max(map(len, found), default=0)
+        for name, line in found.items():
+            print(f"{name:{width}}  {line}")
+        return {"recipes": found}
+    path = find_recipe(args.name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        from tenfold.data.settings import nearest
+        raise RecipeFault(args.name, "is no recipe", nearest(args.name, recipe_names())) from None
+    print(text, end="")
+    return {"name": path.stem, "path": str(path), "text": text}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `tenfold recipes`."""
+    parser = Parser(prog="tenfold recipes", description="List the recipes that come along, or print one.",
+                    epilog="Copy one to change it: tenfold recipes photos > mine.toml", allow_abbrev=False)
+    parser.add_argument("name", nargs="?", help="the recipe to print (default: list them all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    return run(show, parser.parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
