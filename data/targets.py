@@ -41,7 +41,7 @@ TARGETS = {
     "bench-cold": ("benchmarks.cold", _SETS),
     "plots": ("benchmarks.plots", ""),
 }
-PATHS = {"DATA", "RECIPE", "SHARDS", "OUT", "MODEL", "PREVIEW", "BUNDLE", "WEIGHTS", "IMAGES"}   # a leading ~ is expanded
+PATHS = {"DATA", "RECIPE", "SHARDS", "OUT", "MODEL", "PREVIEW", "BUNDLE", "WEIGHTS", "IMAGES"}  # a ~ is expanded
 FLAGS = {"RESUME", "JSON", "ALL"}                        # given: yes
 LISTS = {"SET", "GRID", "SEARCH"}                        # several, split at blanks
 
