@@ -45,9 +45,9 @@ PATHS = {"DATA", "RECIPE", "SHARDS", "OUT", "MODEL", "PREVIEW", "BUNDLE", "WEIGH
 FLAGS = {"RESUME", "JSON", "ALL"}                        # given: yes
 LISTS = {"SET", "GRID", "SEARCH"}                        # several, split at blanks
 
-_VERBS = {"fetch" if target == "data" else target: target for target, (module, _) in TARGETS.items()
+VERBS = {"fetch" if target == "data" else target: target for target, (module, _) in TARGETS.items()
           if not module.startswith("benchmarks.")}       # of `tenfold VERB`; the benchmarks are a developer's
-_VERB = rf"(?<![\w./-])(?<!python -m )tenfold ({'|'.join(_VERBS)})(?![\w.-])"
+_VERB = rf"(?<![\w./-])(?<!python -m )tenfold ({'|'.join(VERBS)})(?![\w.-])"
 _COMMAND = re.compile(rf"(?:{_VERB}|python -m (benchmarks\.\w+))([^`;\n]*)")
 _HELP = re.compile(rf"(?:{_VERB}|python -m benchmarks\.\w+|make [\w-]+) --help")
 _OPTION = re.compile(r"(?<![\w./-])(--[a-z]+(?:-[a-z]+)*)(?![\w-])(=| (?=[^\s:;,]*[\d/=…]))?")
@@ -103,7 +103,7 @@ def as_typed(text: str, typed: str) -> str:
 def _command(found: re.Match, target: str) -> str:
     """A whole command of a message as a make target with its variables."""
     verb, module, rest = found.groups()
-    under = next(t for t, row in TARGETS.items() if row[0] == module) if module else _same_command(_VERBS[verb], target)
+    under = next(t for t, row in TARGETS.items() if row[0] == module) if module else _same_command(VERBS[verb], target)
     first = next((variable.rstrip("!") for option, variable in words(under) if not option), "")
     if first:
         rest = re.sub(r"^ (?=[^\s-])", f" {first}=", rest)
@@ -112,7 +112,7 @@ def _command(found: re.Match, target: str) -> str:
 
 def _same_command(verb: str, typed: str) -> str:
     """`typed` where it runs the same module as `verb` does, as "report" and "augment" do; else `verb`."""
-    modules = [TARGETS.get(_VERBS.get(word, word), (word,))[0] for word in (verb, typed)]
+    modules = [TARGETS.get(VERBS.get(word, word), (word,))[0] for word in (verb, typed)]
     return typed if modules[0] == modules[1] else verb
 
 
