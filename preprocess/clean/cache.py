@@ -13,13 +13,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from tenfold.data.files import publish
 from tenfold.data.recipe import PIXELS_VERSION, Recipe, digest_of
 from tenfold.preprocess.clean.ground import two_tone
 from tenfold.preprocess.clean.polarity import dark_ink_log_odds
 from tenfold.preprocess.clean.steps import clean
-from tenfold.preprocess.decode import BadPicture, Decoded, from_array, read
+from tenfold.preprocess.decode import BadPicture, Decoded, from_array, from_pillow, read
 from tenfold.preprocess.draw.render import BROADER, Picture, picture
 from tenfold.preprocess.survey.decisions import Common
 from tenfold.preprocess.survey.fingerprint import look
@@ -120,8 +121,16 @@ def load(reader, row: int, path: str, recipe: Recipe, ranges=()) -> Decoded:
         raise BadPicture(f"cannot be read: {error.strerror}") from None
     except MemoryError:
         raise BadPicture("enormous: it does not fit in memory") from None
+    return decode_any(data, path, recipe, ranges)
+
+
+def decode_any(data, path: str, recipe: Recipe, ranges=()) -> Decoded:
+    """Decode the bytes of a picture file, a uint8 array (H, W, 1, 3 or 4) or a PIL image as the recipe says.
+    path: the name of the file, for formats without a signature. BadPicture: it cannot be."""
     if isinstance(data, np.ndarray):
         return Decoded(from_array(data, recipe.clean.channels))
+    if isinstance(data, Image.Image):
+        return from_pillow(data, recipe.clean.channels, recipe.source.max_pixels, ranges)
     return read(data, recipe.clean.channels, recipe.source.max_pixels, ranges, path)
 
 

@@ -13,8 +13,7 @@ from PIL import Image
 from tenfold.data.sources.formats import DECODED, HEAD, HEIC, identify
 from tenfold.preprocess.decode import jpeg, jpeg2000, png, tiff, tiff_pixels
 from tenfold.preprocess.decode.levels import HEADER, TRUNCATED, BadPicture, Deep, Frame, check_size
-from tenfold.preprocess.decode.metadata import orientation_of
-from tenfold.preprocess.decode.pillow import frame_of, opened
+from tenfold.preprocess.decode.pillow import frame_of, opened, stored_orientation
 
 MOST_FRAMES = 64             # looked at, to find one that is not empty
 _UNREAD = {"JPEG XL", "PostScript", "Photoshop", "OpenEXR", "Radiance HDR", "DDS", "DICOM", "SVG"}
@@ -51,12 +50,11 @@ def open_file(data: bytes, max_pixels: int, name: str):
     else:
         _check_length(kind, data)
         with opened(data, DECODED.get(kind, ("HEIF",)), max_pixels) as picture:
-            told = picture.info
-            turned = orientation_of(_bytes(told.get("exif")), _bytes(told.get("xmp")))
+            orientation = stored_orientation(picture)
             several = _several(picture)
             frames = iter([jpeg2000.pixels(data, picture, max_pixels)]) if kind == "JPEG 2000" else \
                 _frames(picture, several)
-            yield Opened(frames, turned, several)
+            yield Opened(frames, orientation, several)
 
 
 def _named(kind: str, data: bytes) -> str:
@@ -65,10 +63,6 @@ def _named(kind: str, data: bytes) -> str:
         return f"{kind}, a kind of picture that Tenfold does not read"
     return f"not a picture: {kind}" if kind else "not a picture" if data.strip(b"\0") else \
         "not a picture: nothing but zeros"
-
-
-def _bytes(value) -> bytes:
-    return value.encode("utf-8", "replace") if isinstance(value, str) else value or b""
 
 
 def _check_length(kind: str, data: bytes) -> None:

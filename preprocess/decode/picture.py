@@ -1,13 +1,15 @@
 """The one picture of a file that is used: the first frame that is not empty, upright, on white paper, in 0..255."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from tenfold.preprocess.decode.files import Opened, open_file
-from tenfold.preprocess.decode.levels import BadPicture, Deep, Frame, Levels, levels_of, to_bytes
-from tenfold.preprocess.decode.pillow import in_words, quiet
+from tenfold.preprocess.decode.levels import BadPicture, Deep, Frame, Levels, check_size, levels_of, to_bytes
+from tenfold.preprocess.decode.pillow import frame_in_memory, in_words, quiet, stored_orientation
 
 WHITE = 252                  # levels from here on are white paper
 
@@ -32,10 +34,30 @@ def read(data: bytes, channels: int, max_pixels: int, ranges=(), name: str = "")
     """
     if not data:
         raise BadPicture("empty file")
-    chosen = {kind: (low, high) for kind, low, high in ranges}
+    with _faults_in_words(max_pixels), open_file(data, max_pixels, name) as opened:
+        frame, levels = _first_shown(opened, _by_kind(ranges))
+    return Decoded(_turned(_in_channels(frame, channels), opened.orientation), levels, opened.several)
+
+
+def from_pillow(picture: Image.Image, channels: int, max_pixels: int, ranges=()) -> Decoded:
+    """A PIL image, at the frame where it stands, decoded as its file would be; the arguments are those of `read`."""
+    with _faults_in_words(max_pixels):
+        check_size(picture.height, picture.width, max_pixels)
+        orientation = stored_orientation(picture)
+        frame, levels = _first_shown(Opened(iter([frame_in_memory(picture)])), _by_kind(ranges))
+    return Decoded(_turned(_in_channels(frame, channels), orientation), levels)
+
+
+def _by_kind(ranges) -> dict[str, tuple]:
+    return {kind: (low, high) for kind, low, high in ranges}
+
+
+@contextmanager
+def _faults_in_words(max_pixels: int) -> Iterator[None]:
+    """Pillow kept quiet; whatever it raises becomes a BadPicture."""
     try:
-        with quiet(max_pixels), open_file(data, max_pixels, name) as opened:
-            frame, levels = _first_shown(opened, chosen)
+        with quiet(max_pixels):
+            yield
     except BadPicture:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -44,7 +66,6 @@ def read(data: bytes, channels: int, max_pixels: int, ranges=(), name: str = "")
         raise BadPicture("enormous: it does not fit in memory") from None
     except Exception as error:   # Pillow's plugins raise OSError, SyntaxError, struct.error, … on damage
         raise BadPicture(in_words(error)) from None
-    return Decoded(_turned(_in_channels(frame, channels), opened.orientation), levels, opened.several)
 
 
 def from_array(pixels: np.ndarray, channels: int) -> np.ndarray:

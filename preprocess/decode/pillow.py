@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tenfold.preprocess.decode.levels import BROKEN, HEADER, TRUNCATED, BadPicture, Deep, Frame, check_size
+from tenfold.preprocess.decode.metadata import orientation_of
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())       # else Python prints what Pillow logs
 
@@ -91,3 +92,21 @@ def frame_of(picture: Image.Image) -> Frame | Deep:
         picture = picture.convert("L" if picture.mode == "1" else "RGB")
     pixels = np.asarray(picture)
     return Frame(pixels[:, :, None] if pixels.ndim == 2 else pixels)
+
+
+def frame_in_memory(picture: Image.Image) -> Frame | Deep:
+    """The frame of a PIL image that someone else opened or made: 16 bits and more keep the levels that it holds."""
+    picture.load()
+    if not picture.mode.startswith("I") and picture.mode != "F":
+        return frame_of(picture)
+    pixels = np.asarray(picture)[:, :, None]
+    if pixels.dtype.kind == "i" and pixels.min() >= 0 and pixels.max() < 1 << 16:    # Pillow's way with 16 bits
+        pixels = pixels.astype(np.uint16)
+    return Deep(pixels.astype(pixels.dtype.newbyteorder("=")), 8 * pixels.itemsize)
+
+
+def stored_orientation(picture: Image.Image) -> int:
+    """How the camera was turned, 1 to 8 as EXIF counts, by the metadata that Pillow found."""
+    def as_bytes(value) -> bytes:
+        return value.encode("utf-8", "replace") if isinstance(value, str) else value or b""
+    return orientation_of(as_bytes(picture.info.get("exif")), as_bytes(picture.info.get("xmp")))

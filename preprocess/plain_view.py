@@ -1,0 +1,75 @@
+"""One picture through decoding and cleaning to its plain view: the pixels that a build writes as its test row."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tenfold.data.errors import SourceFault
+from tenfold.data.recipe import Recipe
+from tenfold.preprocess.clean.cache import decode_any
+from tenfold.preprocess.clean.steps import clean
+from tenfold.preprocess.decode import BadPicture
+from tenfold.preprocess.draw.random_views import PLAIN
+from tenfold.preprocess.draw.render import picture
+from tenfold.preprocess.survey.decisions import Common
+from tenfold.preprocess.survey.ranges import declared_ranges
+
+
+def read_plain(image: str | os.PathLike | bytes | np.ndarray | Image.Image, recipe: Recipe,
+               index_facts: Mapping | None = None) -> np.ndarray:
+    """Return the plain view of one picture, uint8 (H, W, C): what a build of its set writes as its test row.
+
+    image: a path, the bytes of a picture file, a uint8 array (H, W) or (H, W, 1, 3 or 4), or a PIL image.
+    index_facts: dataset.json, or a checkpoint that carries its "common": what the whole set decided (polarity, tone
+    of the paper, ranges of levels). Without it the picture stands for itself, and deep levels go by the recipe.
+    SourceFault: the picture cannot be read or used, and why. No state is kept, so any process may call it.
+    """
+    name = str(image) if isinstance(image, (str, os.PathLike)) else _describe(image)
+    decisions = _decisions(recipe, index_facts)
+    try:
+        pixels = decode_any(_data(image), name, recipe, decisions.ranges).pixels
+        cleaned = clean(pixels, recipe.clean, recipe.draw, decisions)
+        how = replace(recipe.draw, broaden=0.0)          # the plain view is written with the pen as it is
+        return picture(cleaned, how).draw(PLAIN, how)
+    except BadPicture as bad:
+        raise SourceFault(name, str(bad)) from None
+
+
+def _decisions(recipe: Recipe, index_facts: Mapping | None) -> Common:
+    """What the set decided; where that is not known, what the recipe declares."""
+    if index_facts and index_facts.get("common"):
+        return Common.of(index_facts["common"])
+    polarity = "each" if recipe.clean.polarity == "auto" else recipe.clean.polarity
+    return Common(polarity, ranges=tuple((kind, *span) for kind, span in declared_ranges(recipe).items()))
+
+
+def _data(image) -> bytes | np.ndarray | Image.Image:
+    """The picture as `decode_any` takes it."""
+    if isinstance(image, (str, os.PathLike)):
+        try:
+            return Path(image).read_bytes()
+        except OSError as error:
+            raise BadPicture(f"cannot be read: {error.strerror}") from None
+        except MemoryError:
+            raise BadPicture("enormous: it does not fit in memory") from None
+    if isinstance(image, (bytes, Image.Image)):
+        return image
+    if not isinstance(image, np.ndarray):
+        raise BadPicture("not a picture: give a path, an array or a PIL image")
+    pixels = image[:, :, None] if image.ndim == 2 else image
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or not pixels.size:
+        raise BadPicture("not a picture: give uint8 (H, W) or (H, W, C), 0..255, C 1 (grey), 3 (RGB) or 4 (RGBA)")
+    return pixels
+
+
+def _describe(image) -> str:
+    """A name for a picture that has none."""
+    if isinstance(image, np.ndarray):
+        return f"array {image.dtype} {image.shape}"
+    if isinstance(image, Image.Image):
+        return getattr(image, "filename", "") or f"image {image.mode} {image.width}×{image.height}"
+    return "picture" if isinstance(image, bytes) else type(image).__name__
