@@ -1,24 +1,28 @@
-"""tenfold augment: a folder of labelled images → shards/<recipe name>/."""
+"""The command `tenfold augment`: a folder of labelled images → shards/<recipe name>/."""
 
 import argparse
 import time
+from pathlib import Path
 
-from tenfold.data.command import parser, run
+from tenfold.data.command import parser as command_parser
+from tenfold.data.command import run
 from tenfold.data.errors import SourceFault
 
 
-def arguments():
-    made = parser("tenfold augment", "Clean each image once, draw many copies of it, write HDF5 shards.")
-    made.add_argument("--recipe", required=True, help="TOML file, such as recipes/letters.toml")
-    made.add_argument("--data", help="folder with a sub-folder per class, or .npz (default: the recipe's)")
-    made.add_argument("--out", help="folder for the shards (default: shards/<recipe name>)")
-    made.add_argument("--workers", type=_count, default=0, help="processes (default: 0, one for each core)")
-    only = made.add_mutually_exclusive_group()
-    only.add_argument("--preview", metavar="SHEET.png", help="only draw a contact sheet of what the recipe does")
+def arguments() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = command_parser("tenfold augment", "Clean each image once, draw many copies of it, write HDF5 shards.")
+    parser.add_argument("--recipe", required=True, help="TOML file, such as recipes/letters.toml")
+    parser.add_argument("--data", help="folder with a sub-folder per class, or .npz (default: the recipe's)")
+    parser.add_argument("--out", help="folder for the shards (default: shards/<recipe name>)")
+    parser.add_argument("--workers", type=_count, default=0, help="processes (default: 0, one for each core)")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--preview", metavar="SHEET.png",
+                      help="only draw a contact sheet of what the recipe does, as PNG or JPEG")
     only.add_argument("--report", action="store_true",
                       help="only look at every image: report.json and classes.png, which a build writes too")
     only.add_argument("--plain", action="store_true", help="every image becomes a test row, as for scoring")
-    return made
+    return parser
 
 
 def _count(text: str) -> int:
@@ -27,11 +31,13 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def main(argv=None) -> int:
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
     return run(augment, arguments().parse_args(argv))
 
 
-def augment(args) -> dict:
+def augment(args: argparse.Namespace) -> dict:
+    """Do what the parsed command line asks for; returns what --json prints."""
     start = time.monotonic()
     from tenfold.data.recipe import read_recipe
     from tenfold.data.sources.opening import open_source
@@ -47,31 +53,32 @@ def augment(args) -> dict:
         print(f"{args.preview}: each class as read, cleaned, cut out, and drawn")
         return {"preview": args.preview}
 
-    import joblib
-
-    from tenfold.preprocess.build import build
+    from tenfold.preprocess import pipeline
+    from tenfold.preprocess.report import print_report, write_report
     out = args.out or f"shards/{recipe.name}"
-    index = build(recipe, source, out, args.workers or joblib.cpu_count(), args.plain, args.report)
-    found = None
-    if not args.plain:
-        from tenfold.preprocess.report import tell_report, write_report
-        found = write_report(index, source, out)
-    seconds = time.monotonic() - start
-    tell_sources(index, f"{out}/{'report' if args.report else 'dataset'}.json")
-    if found:
-        tell_report(found, out)
     if args.report:
-        return found | {"seconds": round(seconds, 3), "out": str(out)}
-    rows = index["rows"]
-    print(f"{out}: {len(index['classes'])} classes, {rows['train']} train, {rows['val']} val and "
-          f"{rows['test']} test rows in {len(index['shards'])} shards; {seconds:.1f} s")
-    return {"rows": rows, "shards": len(index["shards"]), "skipped": len(index["set_aside"]),
+        report = pipeline.report(recipe, source, out, args.workers)
+        print_findings(report.index, report.folder / "report.json")
+        if report.folder != Path(out):
+            print(f"{out} holds another finished set, so this report is in {report.folder}")
+        print_report(report.facts, report.folder)
+        return report.facts | {"seconds": round(time.monotonic() - start, 3), "out": str(report.folder)}
+
+    built = pipeline.augment(recipe, source, out, args.workers, args.plain)
+    facts = None if args.plain else write_report(built.index, source, out)
+    seconds, rows = time.monotonic() - start, built.rows
+    print_findings(built.index, built.folder / "dataset.json")
+    if facts:
+        print_report(facts, out)
+    print(f"{out}: {len(built.index['classes'])} classes, {rows['train']} train, {rows['val']} val and "
+          f"{rows['test']} test rows in {built.shards} shards; {seconds:.1f} s")
+    return {"rows": rows, "shards": built.shards, "skipped": built.skipped,
             "seconds": round(seconds, 3), "images_per_second": round(sum(rows.values()) / seconds, 1),
-            "digest": index["digest"], "out": str(out)}
+            "digest": built.digest, "out": str(out)}
 
 
-def tell_sources(index: dict, file: str) -> None:
-    """For people: what was noted of the set, what was set aside, and what is there twice. `file` names all of it."""
+def print_findings(index: dict, file: Path) -> None:
+    """Print for people what was noted of the set, what was set aside, and what is there twice; `file` names all."""
     for line in index.get("notes", ()):
         print(line)
     for bad in index["set_aside"][:10]:

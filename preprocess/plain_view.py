@@ -10,12 +10,11 @@ from PIL import Image
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.recipe import Recipe
-from tenfold.preprocess.clean.cache import decode_any
+from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean
-from tenfold.preprocess.decode import BadPicture
+from tenfold.preprocess.decode import BadPicture, decode_any
 from tenfold.preprocess.draw.random_views import PLAIN
-from tenfold.preprocess.draw.render import picture
-from tenfold.preprocess.survey.decisions import Common
+from tenfold.preprocess.draw.render import build_pyramid
 from tenfold.preprocess.survey.ranges import declared_ranges
 
 
@@ -33,18 +32,18 @@ def read_plain(image: str | os.PathLike | bytes | np.ndarray | Image.Image, reci
     try:
         pixels = decode_any(_data(image), name, recipe, decisions.ranges).pixels
         cleaned = clean(pixels, recipe.clean, recipe.draw, decisions)
-        how = replace(recipe.draw, broaden=0.0)          # the plain view is written with the pen as it is
-        return picture(cleaned, how).draw(PLAIN, how)
+        config = replace(recipe.draw, broaden=0.0)          # the plain view is written with the pen as it is
+        return build_pyramid(cleaned, config).draw(PLAIN, config)
     except BadPicture as bad:
         raise SourceFault(name, str(bad)) from None
 
 
-def _decisions(recipe: Recipe, index_facts: Mapping | None) -> Common:
+def _decisions(recipe: Recipe, index_facts: Mapping | None) -> SetDecisions:
     """What the set decided; where that is not known, what the recipe declares."""
     if index_facts and index_facts.get("common"):
-        return Common.of(index_facts["common"])
+        return SetDecisions.of(index_facts["common"])
     polarity = "each" if recipe.clean.polarity == "auto" else recipe.clean.polarity
-    return Common(polarity, ranges=tuple((kind, *span) for kind, span in declared_ranges(recipe).items()))
+    return SetDecisions(polarity, ranges=tuple((kind, *span) for kind, span in declared_ranges(recipe).items()))
 
 
 def _data(image) -> bytes | np.ndarray | Image.Image:

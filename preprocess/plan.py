@@ -1,49 +1,75 @@
-"""Which row lies where: pure functions of the recipe, the split and the sources' pixels."""
+"""The plan of a set: which row lies in which shard; a pure function of the recipe, the splits and the pixels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tenfold.data.recipe import Recipe, digest_of, pixels_digest
 from tenfold.data.schema import SCHEMA, SPLITS, shard_name
+from tenfold.preprocess.survey.table import SurveyRow
 
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """One shard: its rows in the order in which they are written."""
+    """The rows of one shard, in the order in which they are written."""
     name: str
     split: str
-    sources: np.ndarray      # int64 (rows,), index into the list of good sources
-    copies: np.ndarray       # int64 (rows,)
+    sources: np.ndarray      # int64 (rows,), the number of each row's source
+    copies: np.ndarray       # int64 (rows,), which copy of it
     attributes: dict         # as in data.schema.ATTRIBUTES
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All shards of a set."""
+    shards: tuple[ShardPlan, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of all shards."""
+        return sum(map(len, self.shards))
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.rows} rows in {len(self.shards)} shards"] + [
+            f"{shard.name}  {len(shard)} rows of {len(np.unique(shard.sources))} sources" for shard in self.shards])
 
 
 def rows_per_shard(total: int, row_bytes: int, megabytes: int) -> int:
-    """At least eight shards once they have 512 rows each, so that workers share the work evenly
-    (the count must not depend on the number of workers), and none above `megabytes`."""
+    """Return how many rows a shard holds, of `total` in its split.
+
+    At least eight shards once they have 512 rows each, so that workers share the work evenly (the count must not
+    depend on the number of workers), and none above `megabytes`.
+    """
     return max(1, min((megabytes << 20) // row_bytes, max(512, -(-total // 8))))
 
 
-def plan_shards(splits: np.ndarray, labels: np.ndarray, digests: list[str], recipe: Recipe) -> list[ShardPlan]:
-    """Every row of every split in random order, cut into shards.
+def plan_shards(sources: Sequence[SurveyRow], recipe: Recipe) -> Plan:
+    """Put every row of every split in random order, cut into shards.
 
-    splits (n,) of "train", "val", "test"; labels (n,); digests: n strings that name the sources' pixels.
-    A training source has draw.copies rows, a held-out one a single plain row.
+    sources: those that can be used, sources[n].number == n. A training source has draw.copies rows, a held-out one a
+    single plain row.
     """
+    splits = np.array([row.split for row in sources])
+    labels = np.array([row.label for row in sources], np.int64)
     height, width = recipe.draw.canvas
     row_bytes = height * width * recipe.clean.channels
     made_by = pixels_digest(recipe)
-    plans = []
-    for number, split in enumerate(SPLITS):
+    shards = []
+    for stream, split in enumerate(SPLITS):
         members = np.flatnonzero(splits == split)
         copies = recipe.draw.copies if split == "train" else 1
-        order = np.random.default_rng([recipe.seed, 2, number]).permutation(len(members) * copies)
+        order = np.random.default_rng([recipe.seed, 2, stream]).permutation(len(members) * copies)
         size = rows_per_shard(len(order), row_bytes, recipe.shards.megabytes)
         for k, start in enumerate(range(0, len(order), size)):
             rows = order[start:start + size]
-            sources, copy = members[rows // copies], rows % copies
-            held = np.unique(sources)
-            plan = digest_of([[digests[s] for s in held], labels[held].tolist(), sources.tolist(), copy.tolist()])
-            plans.append(ShardPlan(shard_name(split, k), split, sources, copy, {
-                "schema": SCHEMA, "split": split, "recipe": made_by, "plan": plan}))
-    return plans
+            numbers, copy = members[rows // copies], rows % copies
+            held = np.unique(numbers)
+            digest = digest_of([[sources[n].facts.digest for n in held], labels[held].tolist(), numbers.tolist(),
+                                copy.tolist()])
+            shards.append(ShardPlan(shard_name(split, k), split, numbers, copy, {
+                "schema": SCHEMA, "split": split, "recipe": made_by, "plan": digest}))
+    return Plan(tuple(shards))

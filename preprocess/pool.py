@@ -3,37 +3,68 @@
 import signal
 import sys
 import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from typing import Any
 
+import cv2
 import joblib
 from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from tenfold.data.errors import MachineFault
 
 
-def run_all(tasks, workers: int, weights: list[int], verb: str, unit: str) -> list:
-    """Results of [(function, arguments), …] in their order, over `workers` processes, with a bar."""
-    results = [None] * len(weights)
-    # joblib's word on an interrupted build, when the pool is swept up; ours is one line
-    warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
-    with tqdm(total=sum(weights), desc=verb, unit=unit, disable=None, unit_scale=True) as bar:
-        calls = (joblib.delayed(_numbered)(i, f, arguments) for i, (f, arguments) in enumerate(tasks))
+@dataclass(frozen=True)
+class Progress:
+    """What the bar shows."""
+    verb: str
+    unit: str
+    counts: list[int]        # how many units each task is
+
+
+def run_tasks(function: Callable[[Any], Any], tasks: Iterable, workers: int, progress: Progress) -> list:
+    """Return function(task) for each task, in their order, computed over `workers` processes, with a bar."""
+    results = [None] * len(progress.counts)
+    with warnings.catch_warnings(), tqdm(total=sum(progress.counts), desc=progress.verb, unit=progress.unit,
+                                         disable=None, unit_scale=True) as bar:
+        # joblib's word on an interrupted build, when the pool is swept up; ours is one line
+        warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
+        calls = (joblib.delayed(_numbered)(i, function, task) for i, task in enumerate(tasks))
         # max_nbytes: small plans travel by pickle, no shared files in /dev/shm to be left behind
-        pool = joblib.Parallel(n_jobs=max(1, min(workers, len(weights))), max_nbytes=None,
+        pool = joblib.Parallel(n_jobs=max(1, min(workers, len(results))), max_nbytes=None,
                                return_as="generator_unordered")
         try:
-            for i, result in _deaf(pool, calls):
-                results[i] = result
-                bar.update(weights[i])
+            with closing(_without_interrupts(pool, calls)) as finished:
+                for i, result in finished:
+                    results[i] = result
+                    bar.update(progress.counts[i])
         except TerminatedWorkerError:
-            raise MachineFault(f"{verb}ing", "the system ended a worker, most likely for lack of memory",
+            raise MachineFault(f"{progress.verb}ing", "the system ended a worker, most likely for lack of memory",
                                "ask for fewer --workers, or lower shards.megabytes") from None
     return results
 
 
-def _deaf(pool, calls):
+@contextmanager
+def one_opencv_thread() -> Iterator[None]:
+    """OpenCV without threads of its own, which would fight over the cores with other workers; afterwards as before."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def _numbered(i: int, function: Callable[[Any], Any], task: Any) -> tuple[int, Any]:
+    with one_opencv_thread():
+        return i, function(task)
+
+
+def _without_interrupts(pool, calls):
     """The pool's results. Its workers never hear ctrl-C, which each would answer with a traceback: this
     process hears it and ends them. (A blocked signal stays blocked in the processes that are started.)"""
     _start_trackers()                        # else one is started on the way, and unblocks the signal for all
@@ -53,7 +84,3 @@ def _start_trackers():
         loky_tracker.ensure_running()
     finally:
         sys.warnoptions.remove(quiet)
-
-
-def _numbered(i, function, arguments):
-    return i, function(*arguments)

@@ -6,65 +6,72 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from tenfold.data.errors import SourceFault
+from tenfold.data.errors import MachineFault, SourceFault
 from tenfold.data.files import make_folder, publish
 from tenfold.data.recipe import Recipe
 from tenfold.data.sources.formats import DECODED
-from tenfold.data.sources.opening import Source, open_source
-from tenfold.preprocess.clean.cache import load
+from tenfold.data.sources.opening import Source
+from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean_page, cut_out
 from tenfold.preprocess.decode import BadPicture
-from tenfold.preprocess.draw.random_views import PLAIN, chance
-from tenfold.preprocess.draw.render import picture
-from tenfold.preprocess.survey.decisions import Common, decide
-from tenfold.preprocess.survey.notes import polarity_fault
+from tenfold.preprocess.draw.random_views import PLAIN, draw_view
+from tenfold.preprocess.draw.render import build_pyramid
+from tenfold.preprocess.survey.checks import NO_IMAGE, polarity_fault
+from tenfold.preprocess.survey.decisions import decide
+from tenfold.preprocess.survey.facts import load_source
 from tenfold.preprocess.survey.ranges import range_notes
-from tenfold.preprocess.survey.survey import sample
+from tenfold.preprocess.survey.survey import sample_sources
 
 COPIES = 8                   # in a row
 CLASSES = 12                 # rows, at most
+_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _GAP, _HEAD, _NAME = 6, 22, 110
 
 
-def contact_sheet(recipe: Recipe, data, path) -> None:
-    """Write a PNG: a row a class with the source, the cleaned page, its region, the plain view and copies.
-    data: a path or an opened Source."""
-    source = data if isinstance(data, Source) else open_source(data)
+def contact_sheet(recipe: Recipe, source: Source, path: Path | str) -> None:
+    """Write a picture, PNG or JPEG by the name of `path`, that shows what a recipe does to one image of each class.
+
+    A row for each class: the source, the cleaned page, its region of interest, the plain view and copies.
+    """
+    kind = _KINDS.get(Path(path).suffix.lower())
+    if not kind:
+        raise MachineFault(path, "is no name of a picture that the preview is written as",
+                           f"let it end in {', '.join(_KINDS)}")
     make_folder(Path(path).parent)
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
-        facts = sample(recipe, source, reader)
-        common = decide(recipe, facts.values(), source.labels[list(facts)])
-        for line in range_notes(recipe, facts.values(), common.ranges):
+        facts = sample_sources(recipe, source, reader)
+        decisions = decide(recipe, facts.values(), source.labels[list(facts)])
+        for line in range_notes(recipe, facts.values(), decisions.ranges):
             print(line)
         if fault := polarity_fault(recipe, source, facts):
             print(f"a build would stop: {fault}")
         rows = []
         for label, name in list(enumerate(source.classes))[:CLASSES]:
-            cells = _first_good(source, reader, label, recipe, common)
+            cells = _first_good(source, reader, label, recipe, decisions)
             if cells:
                 rows.append((name, cells))
     if not rows:
-        raise SourceFault(source.root, "has no usable image", "give " + ", ".join(DECODED))
+        raise SourceFault(source.root, f"has {NO_IMAGE}", "give " + ", ".join(DECODED))
     sheet = _sheet(rows, max(84, min(128, max(recipe.draw.canvas))))
     with publish(path) as temporary:
-        sheet.save(temporary, format="PNG")
+        sheet.save(temporary, format=kind, quality=95)
 
 
-def _first_good(source, reader, label: int, recipe: Recipe, common: Common):
+def _first_good(source: Source, reader, label: int, recipe: Recipe, decisions: SetDecisions):
     """[(heading, pixels), …] of the first picture of a class that can be cleaned, or None."""
     for row in np.flatnonzero(source.labels == label)[:50]:
         try:
-            pixels = load(reader, int(row), source.paths[row], recipe, common.ranges).pixels
-            page, ink = clean_page(pixels, recipe.clean, common)
+            pixels = load_source(reader, int(row), source.paths[row], recipe, decisions.ranges).pixels
+            page, ink = clean_page(pixels, recipe.clean, decisions)
             cleaned = cut_out(page, ink.mask if ink else None, recipe.clean, recipe.draw)
         except BadPicture:
             continue
-        made = picture(cleaned, recipe.draw)
-        copies = [("copies" if i == 0 else "", made.draw(chance(recipe.seed, int(row), i, recipe.draw), recipe.draw))
-                  for i in range(COPIES)]
+        picture = build_pyramid(cleaned, recipe.draw)
+        views = [draw_view(recipe.seed, int(row), copy, recipe.draw) for copy in range(COPIES)]
+        copies = [("copies" if i == 0 else "", picture.draw(view, recipe.draw)) for i, view in enumerate(views)]
         return [("source", pixels), ("cleaned", page), ("region", cleaned.pixels),
-                ("plain view", made.draw(PLAIN, recipe.draw)), *copies]
+                ("plain view", picture.draw(PLAIN, recipe.draw)), *copies]
     return None
 
 

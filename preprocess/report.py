@@ -6,8 +6,8 @@ import warnings
 from pathlib import Path
 
 from tenfold.data.command import readable
-from tenfold.data.files import publish
-from tenfold.data.schema import SPLITS
+from tenfold.data.files import make_folder, publish
+from tenfold.data.schema import INDEX, SPLITS
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.survey.suspects import SHEET, draw_suspects, suspects
 
@@ -16,10 +16,25 @@ _NAMED = 140                 # classes whose names fit under their bars
 _COLOURS = {"train": "#4c72b0", "val": "#dd8452", "test": "#55a868"}
 
 
-def write_report(index: dict, source: Source, out) -> dict:
-    """report.json, classes.png and, where ink is in doubt, suspects.png of the set that `index` (dataset.json)
-    describes, in the folder `out`, unless they are there; returns what report.json holds. No shard and no digest
-    depends on them."""
+def report_folder(out: Path, stamp: str) -> Path:
+    """Return where a report goes: `out`, or a folder beside it where a finished set with another stamp lies in `out`.
+
+    The report of a finished set is not replaced by one on other images.
+    """
+    try:
+        index = json.loads((out / INDEX).read_bytes())
+        other = index["stamp"] != stamp
+    except (OSError, ValueError, KeyError, TypeError):
+        other = False
+    return make_folder(out.with_name(f"{out.name}-report")) if other else out
+
+
+def write_report(index: dict, source: Source, out: Path | str) -> dict:
+    """Write report.json, classes.png and, where ink is in doubt, suspects.png of a set, unless they are there.
+
+    index: dataset.json of the set, finished or only surveyed; out: the folder to write to. Returns what report.json
+    holds. No shard and no digest depends on them.
+    """
     out = Path(out)
     try:
         found = json.loads((out / REPORT).read_bytes())
@@ -36,31 +51,30 @@ def write_report(index: dict, source: Source, out) -> dict:
 
 
 def report_facts(index: dict) -> dict:
-    """dataset.json, of a set finished or surveyed -> counts, sizes, duplicates and suspects as plain values."""
+    """Return the counts, sizes, duplicates and suspects of a set, as plain values. index: as in `write_report`."""
     sources, classes = index["sources"], index["classes"]
     counts = {name: {split: index["class_counts"][split][i] for split in SPLITS} for i, name in enumerate(classes)}
-    whole = {name: sum(of.values()) for name, of in counts.items()}
-    sides = {side: [s["size"][at] for s in sources] for at, side in enumerate(("height", "width"))}
+    totals = {name: sum(of.values()) for name, of in counts.items()}
+    sides = {side: [s["size"][axis] for s in sources] for axis, side in enumerate(("height", "width"))}
     return {
         "stamp": index["stamp"], "images": len(sources), "classes": counts,
-        "imbalance": round(max(whole.values()) / max(1, min(whole.values())), 3),
+        "imbalance": round(max(totals.values()) / max(1, min(totals.values())), 3),
         "sizes": {side: {"least": min(v), "median": statistics.median(v), "most": max(v)} for side, v in sides.items()},
         "set_aside": index["set_aside"], "duplicates": index["duplicates"],
         "near_duplicates": index.get("near_duplicates", {"same": [], "two_labels": [], "two_splits": []}),
         "suspects": suspects(sources, classes, index.get("common", {}).get("polarity", "keep"))}
 
 
-def tell_report(facts: dict, out) -> None:
-    """The same for people, a line each."""
+def print_report(facts: dict, out: Path | str) -> None:
+    """Print a report for people, a line for each finding. out: the folder that it lies in."""
     def some(paths, n=4):
         return ", ".join(paths[:n]) + (f" and {len(paths) - n} more" if len(paths) > n else "")
     counts = {name: sum(of.values()) for name, of in facts["classes"].items()}
     few, many = min(counts, key=counts.get), max(counts, key=counts.get)
     each = f"{counts[few]}" if counts[few] == counts[many] else \
         f"from {counts[few]} ({readable(few)}) to {counts[many]} ({readable(many)})"
-    least, most = (f"{facts['sizes']['width'][end]}×{facts['sizes']['height'][end]}" for end in ("least", "most"))
     print(f"{facts['images']} images in {len(counts)} classes, {each} in a class; "
-          f"{least if least == most else f'{least} to {most}'} pixels")
+          f"{_sizes(facts['sizes'])}")
     near = facts["near_duplicates"]
     for kind, words in (("two_labels", "under two labels"), ("two_splits", "in two splits")):
         for paths in near[kind][:3]:
@@ -76,8 +90,17 @@ def tell_report(facts: dict, out) -> None:
     print(f"see {Path(out, PICTURE)}{drawn} and {Path(out, REPORT)}")
 
 
-def draw_classes(index: dict, facts: dict, path) -> None:
-    """A bar a class, most images first, a colour a split; beside it the sizes of the images."""
+def _sizes(sizes: dict) -> str:
+    """"28×28 pixels", or "80 to 256 pixels wide, 75 to 256 high": the two sides need not be of one picture."""
+    wide, high = ((sizes[side]["least"], sizes[side]["most"]) for side in ("width", "height"))
+    if wide[0] == wide[1] and high[0] == high[1]:
+        return f"{wide[0]}×{high[0]} pixels"
+    wide, high = (str(a) if a == b else f"{a} to {b}" for a, b in (wide, high))
+    return f"{wide} pixels wide, {high} high"
+
+
+def draw_classes(index: dict, facts: dict, path: Path) -> None:
+    """Draw a bar a class, most images first, a colour a split; beside it the sizes of the images."""
     # imported here, for they take 0.4 s; without pyplot no display is asked for
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

@@ -22,7 +22,7 @@ _GAIN = 0.01                 # a surface must explain so much more of the pictur
 
 
 def level_ground(image: np.ndarray, dark: bool) -> tuple[np.ndarray, float]:
-    """(the picture with its ground at 0 and full brightness at 255, uint8 as before; deviation of its grain, levels).
+    """Bring the ground to 0 and full brightness to 255: (the picture, uint8 as before; deviation of its grain, levels).
 
     The ground is one tone, or a smooth surface where light falls unevenly (vignette, shadow from one side), which is
     removed by division. dark: the picture was dark ink on light, and has been inverted. A channel in which coloured
@@ -58,7 +58,7 @@ def _as_bytes(values: np.ndarray) -> np.ndarray:
 
 
 def find_ground(plane: np.ndarray) -> np.ndarray:
-    """plane uint8 (H, W) -> the tone of the ground, float32 (1, 1), or where light falls unevenly (H, W).
+    """Find the tone of the ground of a plane, uint8 (H, W): float32 (1, 1), or where light falls unevenly (H, W).
 
     One tone: the mode of what lies on the ground's side of Otsu's threshold, since a border's median is ink where
     pictures are cut to their ink. A surface is taken where it explains clearly more of the picture, and where next
@@ -118,22 +118,24 @@ def _explained(plane, ground) -> float:
 
 
 def find_grain(plane: np.ndarray) -> float:
-    """Deviation of the grain, levels: by the middling difference of neighbours, so that strokes and light hardly
-    count."""
+    """Return the deviation of the grain, levels.
+
+    It is measured by the median difference of neighbours, so that strokes and light hardly count.
+    """
     if plane.shape[1] < 2:
         return 0.0
     return 1.4826 / 2**0.5 * percentile(histogram(cv2.absdiff(plane[:, 1:], plane[:, :-1])), 50)
 
 
 def histogram(plane: np.ndarray) -> np.ndarray:
-    """float32 (256,): how many pixels of a plane, uint8 (H, W), have each tone."""
+    """Count, float32 (256,), how many pixels of a plane, uint8 (H, W), have each tone."""
     if plane.size < 1 << 14:                 # OpenCV takes 50 µs to begin, numpy more than it for large ones
         return np.bincount(plane.ravel(), minlength=256).astype(np.float32)
     return cv2.calcHist([plane], [0], None, [256], [0, 256]).ravel()
 
 
 def percentile(counts: np.ndarray, share: float) -> int:
-    """The tone below which so many of 100 pixels lie. counts: a histogram (256,)."""
+    """Return the tone below which so many of 100 pixels lie. counts: a histogram (256,)."""
     return int(np.searchsorted(np.cumsum(counts), share / 100 * counts.sum()))
 
 
@@ -173,7 +175,7 @@ def _quadratic(height: int, width: int) -> np.ndarray:
 
 
 def two_tone(image: np.ndarray) -> float:
-    """Share of a picture, uint8 (H, W, C), that two tones with a sharp edge between them explain, 0..1.
+    """Return the share of a picture, uint8 (H, W, C), that two tones with a sharp edge between them explain, 0..1.
 
     Ink on a plain ground, dark or light, has more than TWO_TONE: all of 50 scanned letters, 173 printed characters and
     167 digits, 90% of characters in uneven light, 2% of photographs of pets and 7% of CIFAR-10's.

@@ -1,4 +1,4 @@
-"""What on a picture is ink: a threshold that never sees a repeated edge, and dust told from dots.
+"""Find the ink on a picture by a threshold, and remove dust from it without removing dots.
 
 Pictures here have bright ink on dark ground, uint8 (H, W, C) or (H, W). A mask is uint8 (H, W), 255 where there
 is ink.
@@ -15,7 +15,7 @@ from tenfold.preprocess.clean.polarity import grey_of
 GRAIN = 4.0                  # ink exceeds the ground by so many deviations of the ground's own grain, at least
 _STEP = 0.15                 # the offset is no more of the ink's own tone: where strokes meet, little else is left
 _BROAD = 2.5                 # the threshold's window, times the broadest stroke, at least: narrower ones hollow it
-_MAIN = 0.25                 # a part with so much of the largest part's ink is a main stroke, never dust
+_MAIN = 0.25                 # a component with so much of the ink of the largest is a main stroke, never dust
 _FAR = 1.0                   # dust too: what lies further from the main strokes than they are long,
 _FAINT = 0.25                # and what has less of their tone than this (bleed-through, shadow)
 
@@ -26,21 +26,23 @@ class Ink:
     mask: np.ndarray         # uint8 (H, W): the ink that is kept
     dropped: np.ndarray      # uint8 (H, W): ink by the threshold, taken for dust
     pen: float               # width of the main strokes, pixels
-    lost_parts: int          # dropped parts that are broader than half the pen
+    lost_components: int     # dropped components that are broader than half the pen
     lost_share: float        # of the ink, dropped
 
     def facts(self) -> dict:
-        """What the build keeps of it, as in preprocess.scratch.Facts."""
+        """Return what the build keeps of it, by its names in preprocess.survey.facts.SourceFacts."""
         near = 1 if min(self.mask.shape) < 16 else 2        # an edge that fades in the outermost pixel is reached too
         edges = sum(bool(side.any()) for side in (
             self.mask[:near], self.mask[-near:], self.mask[:, :near], self.mask[:, -near:]))
-        return {"pen": round(self.pen, 2), "lost": (self.lost_parts, round(self.lost_share, 4)), "edges": edges,
+        return {"pen": round(self.pen, 2), "lost": (self.lost_components, round(self.lost_share, 4)), "edges": edges,
                 "ink": round(float(np.count_nonzero(self.mask)) / self.mask.size, 4)}
 
 
 def find_ink(image: np.ndarray, window: float, offset: float, grain: float = 0.0) -> np.ndarray:
-    """Mask of what is brighter by `offset` levels (and by more than the grain) than its surroundings: the mean over a
-    square of `window` × the shorter side (adaptive threshold), with window 0 the ground.
+    """Return the mask of what is brighter by `offset` levels (and by more than the grain) than its surroundings.
+
+    The surroundings are the mean over a square of `window` × the shorter side (adaptive threshold); with window 0, the
+    ground.
 
     image uint8 (H, W, C) with its ground at 0, which goes on around it. The window grows where strokes are so broad
     that a narrower one would see nothing but ink, and the offset shrinks where ink is faint.
@@ -69,11 +71,12 @@ def _depth(mask: np.ndarray) -> np.ndarray:
 
 
 def remove_dust(mask: np.ndarray, page: np.ndarray, specks: float) -> Ink:
-    """The ink of `page` without its dust: parts that are narrower than `specks` × the pen's width, and parts that
-    are faint beside the ink or far from it. specks 0: all of it.
+    """Remove dust from the ink of `page`. specks 0: nothing is removed.
 
-    The pen's width is that of the main strokes: the part with most ink, and all with a quarter of that or more. A
-    part's width is that of a disc of its area, so a dot as broad as the pen stays, and so does a longer piece.
+    Dust are components that are narrower than `specks` × the pen's width, and components that are faint beside the
+    ink or far from it. The pen's width is that of the main strokes: the component with most ink, and all with a
+    quarter of that or more. A component's width is that of a disc of its area, so a dot as broad as the pen stays, and
+    so does a longer stroke.
     """
     count, spots, facts, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     nothing = np.zeros_like(mask)
@@ -82,23 +85,23 @@ def remove_dust(mask: np.ndarray, page: np.ndarray, specks: float) -> Ink:
     if count == 2 or not specks:
         return Ink(mask, nothing, _stroke_width(mask), 0, 0.0)
     inked = mask > 0
-    mass = np.bincount(spots[inked], grey_of(page)[inked], count)      # of each part; part 0 is the ground
+    mass = np.bincount(spots[inked], grey_of(page)[inked], count)      # of each component; 0 is the ground
     area = np.maximum(facts[:, cv2.CC_STAT_AREA], 1)
     main = mass >= _MAIN * mass.max()
-    pen = _stroke_width(_parts(spots, main))
+    pen = _stroke_width(_mask_of(spots, main))
     width = np.sqrt(4 / np.pi * area)
     faint = mass / area < _FAINT * (mass / area)[mass.argmax()]
     dust = ~main & ((width < specks * pen) | faint | (_distance(facts, main) > _FAR))
     dust[0] = False
     if not dust.any():
         return Ink(mask, nothing, pen, 0, 0.0)
-    dropped = _parts(spots, dust)
+    dropped = _mask_of(spots, dust)
     lost = int((dust & (width > pen / 2)).sum())
     return Ink(mask & ~dropped, dropped, pen, lost, float(mass[dust].sum() / mass.sum()))
 
 
-def _parts(spots: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """Mask of some of the parts. spots (H, W): numbers of parts; which (parts,) bool."""
+def _mask_of(spots: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Mask of some components. spots (H, W): numbers of components; which (components,) bool."""
     return np.where(which, 255, 0).astype(np.uint8)[spots]
 
 
@@ -109,7 +112,7 @@ def _stroke_width(mask: np.ndarray) -> float:
 
 
 def _distance(facts: np.ndarray, main: np.ndarray) -> np.ndarray:
-    """(parts,) how far each part's box lies from the box around the main ones, over the longer side of that box."""
+    """How far each component's box lies from the box around the main ones, over the longer side of that box."""
     low = facts[:, [cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP]]
     high = low + facts[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
     least, most = low[main].min(0), high[main].max(0)

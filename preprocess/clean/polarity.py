@@ -5,29 +5,30 @@ import numpy as np
 
 CLEAR = 3.0                  # log-odds beyond which a picture clearly looks one way: 95 in 100
 _SIDE = 64                   # pixels along the longer side at which pictures are judged
-_LEAST_PIECE = 0.001         # share of the picture; smaller pieces are grain
+_LEAST_COMPONENT = 0.001         # share of the picture; smaller components are grain
 # Log-odds = these times (b, b^5, p, k); see `dark_ink_log_odds`. A logistic regression without intercept on 5,000
-# characters of six fonts, a third of them of several parts, tight and with margins, with shadow, blur and grain, each
-# with its negative. Right on other fonts: 88% of characters cut to their bounding box (97% of E, F, H, L, M, T, 70% of
-# those of several parts), 96% with margins up to a quarter, 98% with wider ones; all of 150 scanned letters, 1,728
-# printed characters and 1,000 digits. The border's tone alone has 75% of tight ones.
-_BORDER, _BORDER_5, _PIECES, _EDGES = 2.1, 4.8, 4.7, 1.1
+# characters of six fonts, a third of them of several components, tight and with margins, with shadow, blur and grain,
+# each with its negative. Right on other fonts: 88% of characters cut to their bounding box (97% of E, F, H, L, M, T,
+# 70% of those of several components), 96% with margins up to a quarter, 98% with wider ones; all of 150 scanned
+# letters, 1,728 printed characters and 1,000 digits. The border's tone alone has 75% of tight ones.
+_BORDER, _BORDER_5, _COMPONENTS, _EDGES = 2.1, 4.8, 4.7, 1.1
 _TOUCHED = 0.04              # share of an edge that has a tone, from which the tone touches it
 
 
 def grey_of(image: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 1 or 3) -> (H, W), ITU-R 601."""
+    """Return the grey levels (ITU-R 601), uint8 (H, W), of a picture uint8 (H, W, 1 or 3)."""
     return image[:, :, 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 def dark_ink_log_odds(image: np.ndarray) -> tuple[float, int, int]:
-    """image uint8 (H, W, 1 or 3) -> (log-odds that the ink is its dark tone, the dark tone, the light tone: 0..255).
+    """Return (log-odds that the ink is the dark tone, the dark tone, the light tone: 0..255) of uint8 (H, W, 1 or 3).
 
     Otsu's threshold parts the picture into two tones (N. Otsu, 1979). Ground fills most of the border: b in -1..1,
     the share of light border pixels less that of dark ones. Ink cut to its bounding box fills much of the border
-    too, but it hangs together where the ground around it falls into pieces: p in -1..1, the light pieces less the
-    dark ones, over their number. And it touches all four edges, or none: k in -1, 0, 1, whether that holds for the dark
-    tone less whether it holds for the light one. The negative of a picture has the negative log-odds. 0: one tone only.
+    too, but it hangs together where the ground around it falls into components: p in -1..1, the light components less
+    the dark ones, over their number. And it touches all four edges, or none: k in -1, 0, 1, whether that holds for the
+    dark tone less whether it holds for the light one. The negative of a picture has the negative log-odds. 0: one tone
+    only.
     """
     grey = grey_of(image)
     height, width = grey.shape
@@ -42,14 +43,14 @@ def dark_ink_log_odds(image: np.ndarray) -> tuple[float, int, int]:
         return 0.0, int(grey.min()), int(grey.max())
     tones = (round(cv2.mean(grey, mask)[0]) for mask in (dark, light))
     b = 2 * float(np.concatenate([light[0], light[-1], light[1:-1, 0], light[1:-1, -1]]).mean()) - 1
-    light_pieces, dark_pieces = _pieces(light), _pieces(dark)
-    p = (light_pieces - dark_pieces) / max(1, light_pieces + dark_pieces)
+    light_count, dark_count = _components(light), _components(dark)
+    p = (light_count - dark_count) / max(1, light_count + dark_count)
     edges = np.array([light[0].mean(), light[-1].mean(), light[:, 0].mean(), light[:, -1].mean()])
     k = sum(sign * ((share > _TOUCHED).sum() in (0, 4)) for sign, share in ((1, 1 - edges), (-1, edges)))
-    return round(_BORDER * b + _BORDER_5 * b**5 + _PIECES * p + _EDGES * int(k), 3), *tones
+    return round(_BORDER * b + _BORDER_5 * b**5 + _COMPONENTS * p + _EDGES * int(k), 3), *tones
 
 
-def _pieces(mask: np.ndarray) -> int:
-    """How many connected pieces of some size a mask (H, W) of 0 and 1 has."""
+def _components(mask: np.ndarray) -> int:
+    """How many connected components of some size a mask (H, W) of 0 and 1 has."""
     _, _, facts, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    return int((facts[1:, cv2.CC_STAT_AREA] >= max(2, _LEAST_PIECE * mask.size)).sum())
+    return int((facts[1:, cv2.CC_STAT_AREA] >= max(2, _LEAST_COMPONENT * mask.size)).sum())

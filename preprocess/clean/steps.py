@@ -1,4 +1,4 @@
-"""Once per source image: everything that does not depend on chance.
+"""Cleaning of one source image: the steps that are the same for all of its copies.
 
 Image contract: uint8 (H, W, C), C is 1 or 3 (RGB), the channel axis always there; a step returns a
 new array and leaves its input alone. A mask is uint8 (H, W), 255 where there is ink.
@@ -14,8 +14,8 @@ from tenfold.data.tables import Clean, Draw
 from tenfold.preprocess.clean.ground import histogram, level_ground, percentile
 from tenfold.preprocess.clean.ink import Ink, find_ink, remove_dust
 from tenfold.preprocess.clean.polarity import dark_ink_log_odds, grey_of
+from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.decode import BadPicture
-from tenfold.preprocess.survey.decisions import Common
 
 SOLID = 64                   # levels between a picture of one tone and the set's paper that make it ink
 
@@ -31,51 +31,54 @@ class Cleaned:
     ink: Ink | None = None         # what was found to be ink, where the recipe looks for it
 
 
-def clean(image: np.ndarray, how: Clean, draw: Draw, common: Common | None = None) -> Cleaned:
-    """The recipe's steps in their order. common: what the image's set decided; None: it stands for itself.
-    BadPicture: blank, or no ink is found."""
-    page, ink = clean_page(image, how, common or Common("each" if how.polarity == "auto" else how.polarity))
-    return replace(cut_out(page, ink.mask if ink else None, how, draw), ink=ink)
+def clean(image: np.ndarray, config: Clean, draw: Draw, decisions: SetDecisions | None = None) -> Cleaned:
+    """Apply the recipe's steps in their order. decisions: of the image's set; None: it stands for itself.
+
+    BadPicture: blank, or no ink is found.
+    """
+    alone = SetDecisions("each" if config.polarity == "auto" else config.polarity)
+    page, ink = clean_page(image, config, decisions or alone)
+    return replace(cut_out(page, ink.mask if ink else None, config, draw), ink=ink)
 
 
-def clean_page(image: np.ndarray, how: Clean, common: Common) -> tuple[np.ndarray, Ink | None]:
-    """(the whole page cleaned, its ink or None where the recipe does not look for ink)."""
+def clean_page(image: np.ndarray, config: Clean, decisions: SetDecisions) -> tuple[np.ndarray, Ink | None]:
+    """Clean the whole page; return it and its ink, None where the recipe does not look for ink."""
     if (image == image[:1, :1]).all():
-        return solid_ink(image, how, common)
-    dark = how.polarity != "keep" and is_dark_ink(image, common.polarity)
+        return solid_ink(image, config, decisions)
+    dark = config.polarity != "keep" and is_dark_ink(image, decisions.polarity)
     if dark:
         image = 255 - image
-    if how.bilateral:
-        image = smooth(image, how.bilateral, how.bilateral_sigma)
-    if not (how.threshold or how.roi):
+    if config.bilateral:
+        image = smooth(image, config.bilateral, config.bilateral_sigma)
+    if not (config.threshold or config.roi):
         return image, None
     image, grain = level_ground(image, dark)
-    ink = remove_dust(find_ink(image, how.threshold, how.offset, grain), image, how.specks)
+    ink = remove_dust(find_ink(image, config.threshold, config.offset, grain), image, config.specks)
     if not ink.mask.any():
         raise BadPicture("blank: no ink")
-    return (keep_ink(image, ink.mask) if how.threshold else image), ink
+    return (keep_ink(image, ink.mask) if config.threshold else image), ink
 
 
-def solid_ink(image: np.ndarray, how: Clean, common: Common) -> tuple[np.ndarray, Ink]:
-    """A picture of one tone: a full stop cut to its bounding box where the set's paper has quite another tone.
+def solid_ink(image: np.ndarray, config: Clean, decisions: SetDecisions) -> tuple[np.ndarray, Ink]:
+    """Clean a picture of one tone: a full stop cut to its bounding box where the set's paper has quite another tone.
     BadPicture: blank paper, or nothing is known of the paper."""
     tone = int(grey_of(image)[0, 0])
-    if common.paper < 0 or abs(tone - common.paper) < SOLID or not (how.threshold or how.roi):
+    if decisions.paper < 0 or abs(tone - decisions.paper) < SOLID or not (config.threshold or config.roi):
         raise BadPicture("blank: every pixel is the same")
-    page = np.full_like(image, abs(tone - common.paper))
+    page = np.full_like(image, abs(tone - decisions.paper))
     return page, remove_dust(np.full(image.shape[:2], 255, np.uint8), page, 0.0)
 
 
-def cut_out(page: np.ndarray, mask: np.ndarray | None, how: Clean, draw: Draw) -> Cleaned:
-    """The region of interest, and what drawing must know about it."""
-    hull, bare = None, draw.fit == "inside" and bool(how.threshold or not how.roi)
-    if how.roi:
+def cut_out(page: np.ndarray, mask: np.ndarray | None, config: Clean, draw: Draw) -> Cleaned:
+    """Cut out the region of interest, and find what drawing must know about it."""
+    hull, bare = None, draw.fit == "inside" and bool(config.threshold or not config.roi)
+    if config.roi:
         page, mask = rim(page), rim(mask)      # ink at the very edge fades outside the picture
-        box = bounding_box(mask, how.padding)
+        box = bounding_box(mask, config.padding)
         page, hull = page[box].copy(), hull_of(mask[box])
     if draw.fit == "stretch":
         page = resize(page, *draw.canvas)
-    ink = how.polarity != "keep"
+    ink = config.polarity != "keep"
     background = (0,) * page.shape[2] if ink else tuple(int(v) for v in edge_level(page))
     if hull is None:
         hull = corners(page, 1.0 if ink else 0.5)
@@ -84,33 +87,35 @@ def cut_out(page: np.ndarray, mask: np.ndarray | None, how: Clean, draw: Draw) -
 
 
 def is_dark_ink(image: np.ndarray, polarity: str) -> bool:
-    """Whether the ink is the dark tone; `polarity` "each": by this picture alone."""
+    """Return whether the ink is the dark tone; `polarity` "each": by this picture alone."""
     if polarity == "each":
         return dark_ink_log_odds(image)[0] >= 0
     return polarity == "dark"
 
 
 def edge_level(image: np.ndarray) -> np.ndarray:
-    """(C,) the median tone of the outermost pixels."""
+    """Return the median tone of the outermost pixels, (C,)."""
     edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     return np.median(edge, axis=0)
 
 
 def smooth(image: np.ndarray, diameter: int, sigma: float) -> np.ndarray:
-    """Bilateral filter (Tomasi and Manduchi, 1998): paper grain goes, pen edges stay. On a faint picture fewer levels
-    count as alike than `sigma`, or ink would run into the paper between two of its parts."""
+    """Apply a bilateral filter (Tomasi and Manduchi, 1998): paper grain goes, pen edges stay.
+
+    On a faint picture fewer levels count as alike than `sigma`, or ink would run into the paper between two strokes.
+    """
     counts = histogram(np.ascontiguousarray(grey_of(image)))
     sigma = min(sigma, max(1.0, (percentile(counts, 99) - percentile(counts, 1)) / 2.8))
     return cv2.bilateralFilter(image, diameter, sigma, sigma).reshape(image.shape)
 
 
 def keep_ink(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Ink and the one pixel around it, where its edge fades; 0 elsewhere (bleed-through, shadows)."""
+    """Keep the ink and the one pixel around it, where its edge fades; 0 elsewhere (bleed-through, shadows)."""
     return image & cv2.dilate(mask, np.ones((3, 3), np.uint8))[:, :, None]
 
 
 def bounding_box(mask: np.ndarray, padding: float) -> tuple[slice, slice]:
-    """Rows and columns around the ink and its fading edge, `padding` × the longer side added."""
+    """Return the rows and columns around the ink and its fading edge, `padding` × the longer side added."""
     x, y, w, h = cv2.boundingRect(mask)
     add = 1 + round(padding * max(w, h))
     return (slice(max(0, y - add), min(mask.shape[0], y + h + add)),
@@ -118,13 +123,13 @@ def bounding_box(mask: np.ndarray, padding: float) -> tuple[slice, slice]:
 
 
 def rim(image: np.ndarray) -> np.ndarray:
-    """(H + 2, W + 2, …): one pixel of ground all around."""
+    """Add one pixel of ground all around: (H + 2, W + 2, …)."""
     height, width, *channels = image.shape
     return cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT).reshape(height + 2, width + 2, *channels)
 
 
 def hull_of(mask: np.ndarray) -> np.ndarray:
-    """float32 (n, 2): the convex hull around the ink's pixels and the one pixel that fades around it."""
+    """Return the corners, float32 (n, 2), of the convex hull around the ink and the one pixel that fades around it."""
     near = cv2.dilate(mask, np.ones((3, 3), np.uint8))
     points = cv2.convexHull(cv2.findNonZero(near)).reshape(-1, 2).astype(np.float32)
     around = np.array([(-.5, -.5), (-.5, .5), (.5, -.5), (.5, .5)], np.float32)   # a pixel has a width
@@ -132,14 +137,14 @@ def hull_of(mask: np.ndarray) -> np.ndarray:
 
 
 def corners(image: np.ndarray, out: float = 0.5) -> np.ndarray:
-    """float32 (4, 2): the corners of the whole picture, `out` from the centres of its outermost pixels:
+    """Return the corners of the whole picture, float32 (4, 2), `out` from the centres of its outermost pixels:
     a pixel has a half width, and ink that reaches the edge fades to nothing one pixel further out."""
     y, x = (side - 1 + out for side in image.shape[:2])
     return np.array([(-out, -out), (x, -out), (x, y), (-out, y)], np.float32)
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Larger by cubic splines, which need no prefilter; smaller by Lanczos with one."""
+    """Resize: larger by cubic splines, which need no prefilter; smaller by Lanczos with one."""
     if image.shape[:2] == (height, width):
         return image
     if height >= image.shape[0] and width >= image.shape[1]:
@@ -148,7 +153,7 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def shrink(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Lanczos with a prefilter (Pillow): cv2.INTER_LANCZOS4 aliases when it shrinks."""
+    """Shrink by Lanczos with a prefilter (Pillow): cv2.INTER_LANCZOS4 aliases when it shrinks."""
     if image.shape[2] == 1:
         image = image[:, :, 0]
     small = Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS)

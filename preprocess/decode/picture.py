@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from tenfold.data.recipe import Recipe
 from tenfold.preprocess.decode.files import Opened, open_file
 from tenfold.preprocess.decode.levels import BadPicture, Deep, Frame, Levels, check_size, levels_of, to_bytes
 from tenfold.preprocess.decode.pillow import frame_in_memory, in_words, quiet, stored_orientation
@@ -24,6 +25,18 @@ class Decoded:
 def decode(data: bytes, channels: int, max_pixels: int, ranges=(), name: str = "") -> np.ndarray:
     """The pixels alone of `read`."""
     return read(data, channels, max_pixels, ranges, name).pixels
+
+
+def decode_any(data: bytes | np.ndarray | Image.Image, path: str, recipe: Recipe, ranges: tuple = ()) -> Decoded:
+    """Decode the bytes of a picture file, a uint8 array (H, W, 1, 3 or 4) or a PIL image as the recipe says.
+
+    path: the name of the file, for formats without a signature. BadPicture: it cannot be decoded.
+    """
+    if isinstance(data, np.ndarray):
+        return Decoded(from_array(data, recipe.clean.channels))
+    if isinstance(data, Image.Image):
+        return from_pillow(data, recipe.clean.channels, recipe.source.max_pixels, ranges)
+    return read(data, recipe.clean.channels, recipe.source.max_pixels, ranges, path)
 
 
 def read(data: bytes, channels: int, max_pixels: int, ranges=(), name: str = "") -> Decoded:

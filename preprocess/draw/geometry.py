@@ -1,7 +1,7 @@
-"""Where a copy stands on its canvas: pure geometry, for n copies of any pictures at once.
+"""Geometry of copies on their canvas, for n copies of any pictures at once.
 
 Every step goes number by number, or over the corners of one copy, never through a matrix product of them
-all: so a copy's place is the same to its last bit whichever others are placed with it.
+all: so a copy's matrix is the same to its last bit whichever others are computed with it.
 """
 
 from functools import lru_cache
@@ -9,39 +9,44 @@ from functools import lru_cache
 import numpy as np
 
 from tenfold.data.tables import Draw
-from tenfold.preprocess.draw.random_views import View
+from tenfold.preprocess.draw.random_views import RandomView
 
 MARGIN = 1.0                 # canvas pixels left free around a character: the width of a soft edge
 
 
-def place(hulls, sizes: np.ndarray, views: View, how: Draw):
-    """hulls: n arrays (corners, 2) of x, y; sizes (n, 2) height, width of the pictures; views of n copies.
+def place_on_canvas(hulls: list[np.ndarray], sizes: np.ndarray, views: RandomView,
+                    config: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return where n copies lie: (matrices (n, 2, 3) from picture to canvas, scales (n,), low (n, 2), high (n, 2)).
 
-    (matrices (n, 2, 3) from picture to canvas, scales (n,), low (n, 2), high (n, 2) of the hull on the canvas)
+    low, high: of the hull on the canvas. hulls: n arrays (corners, 2) of x, y; sizes (n, 2): height, width of the
+    pictures; views: of n copies.
     """
-    shape = shapes(views, how)
+    shape = shapes(views, config)
     low, high = _reach(hulls, shape)
-    share = how.scale[0] + views.size * (how.scale[1] - how.scale[0])
-    scale = _scale(shape, high - low, sizes, share, how)
+    share = config.scale[0] + views.size * (config.scale[1] - config.scale[0])
+    scale = _scale(shape, high - low, sizes, share, config)
     grown, low, high = scale[:, None], scale[:, None] * low, scale[:, None] * high
-    canvas, at = np.array(how.canvas[::-1], float), np.stack([views.across, views.down], axis=1)
-    if how.fit == "inside":                             # the hull within the canvas
-        spare = canvas - 2 * MARGIN - (high - low)
-        shift = MARGIN - 0.5 + at * spare - low         # pixel 0 reaches from −½ to ½
+    canvas, position = np.array(config.canvas[::-1], float), np.stack([views.across, views.down], axis=1)
+    if config.fit == "inside":                          # the hull within the canvas
+        free = canvas - 2 * MARGIN - (high - low)
+        shift = MARGIN - 0.5 + position * free - low   # pixel 0 reaches from −½ to ½
     else:                                               # the canvas within the picture
         sides = sizes[:, ::-1]
-        spare = np.maximum(sides - _seen(shape, how) / grown, 0)
-        middle = (sides - 1) / 2 + (at - 0.5) * spare
+        free = np.maximum(sides - _visible(shape, config) / grown, 0)
+        middle = (sides - 1) / 2 + (position - 0.5) * free
         shift = (canvas - 1) / 2 - grown * (shape * middle[:, None]).sum(-1)
     matrix = np.concatenate([grown[:, None] * shape, shift[:, :, None]], axis=2)
     return matrix, scale, low + shift, high + shift
 
 
-def shapes(view: View, how: Draw) -> np.ndarray:
-    """(n, 2, 2): mirrored, then made wider and lower (or the reverse), slanted, and turned, clockwise as y
-    points down. All but the slant keep areas or mirror them; none changes the scale."""
-    angle, slant = np.radians(view.turn * how.rotation), np.tan(np.radians(view.slant * how.shear))
-    cos, sin, wider = np.cos(angle), np.sin(angle), how.aspect ** (view.aspect / 2)
+def shapes(view: RandomView, config: Draw) -> np.ndarray:
+    """Return the matrices (n, 2, 2) of n copies without scale and shift.
+
+    A copy is mirrored, then made wider and lower (or the reverse), slanted, and turned, clockwise as y points down.
+    All but the slant keep areas or mirror them; none changes the scale.
+    """
+    angle, slant = np.radians(view.turn * config.rotation), np.tan(np.radians(view.slant * config.shear))
+    cos, sin, wider = np.cos(angle), np.sin(angle), config.aspect ** (view.aspect / 2)
     across = np.where(view.mirror, -wider, wider)
     cells = (cos * across, (cos * slant - sin) / wider,     # turn @ ((across, slant / wider), (0, 1 / wider))
              sin * across, (sin * slant + cos) / wider)
@@ -58,37 +63,37 @@ def _reach(hulls, shape) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum.reduceat(around, starts, axis=1).T, np.maximum.reduceat(around, starts, axis=1).T
 
 
-def _seen(shape, how: Draw) -> np.ndarray:
+def _visible(shape, config: Draw) -> np.ndarray:
     """(n, 2) width, height of the box of a picture that the canvas covers at scale 1."""
-    return (np.abs(np.linalg.inv(shape)) * np.array(how.canvas[::-1], float)).sum(-1)
+    return (np.abs(np.linalg.inv(shape)) * np.array(config.canvas[::-1], float)).sum(-1)
 
 
-def _scale(shape, sides, sizes, share, how: Draw) -> np.ndarray:
+def _scale(shape, sides, sizes, share, config: Draw) -> np.ndarray:
     """Canvas pixels to a pixel of the picture, for each of the matrices `shape` (n, 2, 2).
 
     inside: the shaped hull, `sides` (n, 2) wide and high, fills at its tighter side `share` of the canvas;
     cover: the canvas sees `share` of what it could see at most.
     """
-    if how.fit == "inside":
-        return share * ((np.array(how.canvas[::-1], float) - 2 * MARGIN) / sides).min(1)
-    return (_seen(shape, how) / sizes[:, ::-1]).max(1) / share
+    if config.fit == "inside":
+        return share * ((np.array(config.canvas[::-1], float) - 2 * MARGIN) / sides).min(1)
+    return (_visible(shape, config) / sizes[:, ::-1]).max(1) / share
 
 
-def scales(hull, size, how: Draw) -> tuple[float, float]:
-    """The least and the largest scale of any copy, but for rounding: looked for over the angles, at the
+def scales(hull: np.ndarray, size: tuple[int, int], config: Draw) -> tuple[float, float]:
+    """Return the least and the largest scale of any copy, but for rounding: looked for over the angles, at the
     extremes of shear and aspect. (A mirror image is covered: all of them run both ways.)"""
-    shape = _extremes(how)
+    shape = _extremes(config)
     (a, b), (c, d) = shape.transpose(1, 2, 0)[..., None]
     x, y = hull.T
     sides = np.stack([np.ptp(a * x + b * y, axis=1), np.ptp(c * x + d * y, axis=1)], axis=1)
-    least, largest = (_scale(shape, sides, np.array([size]), share, how) for share in how.scale)
-    return float(least.min()), float(largest.max()) * how.aspect**0.5
+    least, largest = (_scale(shape, sides, np.array([size]), share, config) for share in config.scale)
+    return float(least.min()), float(largest.max()) * config.aspect**0.5
 
 
 @lru_cache(1)
-def _extremes(how: Draw) -> np.ndarray:
+def _extremes(config: Draw) -> np.ndarray:
     """(n, 2, 2) the shapes of copies over the angles, at the extremes of shear and aspect."""
-    ends = np.meshgrid(np.linspace(-1, 1, 65) if how.rotation else 0.0,
-                       (-1, 1) if how.shear else 0, (-1, 1) if how.aspect > 1 else 0)
+    ends = np.meshgrid(np.linspace(-1, 1, 65) if config.rotation else 0.0,
+                       (-1, 1) if config.shear else 0, (-1, 1) if config.aspect > 1 else 0)
     turn, slant, aspect = (end.ravel() for end in ends)
-    return shapes(View(turn, 0, 0, 0, 0, False, slant, aspect), how)
+    return shapes(RandomView(turn, 0, 0, 0, 0, False, slant, aspect), config)

@@ -1,4 +1,4 @@
-"""Once per copy: the deed, which is pure. Chance is in `chance`, geometry in `place`.
+"""Render copies of a cleaned picture; deterministic given their random views.
 
 A copy is one affine warp from a level of a Lanczos pyramid, into the box around its hull, and one change of
 contrast. Shrinking is done by Pillow, which prefilters, once per level; the warp is bilinear from a level
@@ -9,6 +9,7 @@ written once per source too, at full size, where a brush is round.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -17,8 +18,8 @@ import numpy as np
 from tenfold.data.tables import Draw
 from tenfold.preprocess.clean.steps import Cleaned, resize
 from tenfold.preprocess.decode import BadPicture
-from tenfold.preprocess.draw.geometry import place, scales
-from tenfold.preprocess.draw.random_views import View
+from tenfold.preprocess.draw.geometry import place_on_canvas, scales
+from tenfold.preprocess.draw.random_views import RandomView
 
 _STEP = 2**0.25              # from one level of the pyramid to the next
 _FINER = 2**0.25             # a level is so many times finer than the copies drawn from it, at least
@@ -41,53 +42,59 @@ class Picture:
     bare: bool                       # nothing but background beyond the hull
     broader: tuple["Picture", ...] = ()      # the same, written with broader pens
 
-    def draw(self, view: View, how: Draw) -> np.ndarray:
-        """uint8 (H, W, C): this picture on the recipe's canvas as `view` has it."""
-        out = np.empty((1, *how.canvas, self.levels[0].shape[2]), np.uint8)
-        draw([self], view.times(1), how, out)
+    def draw(self, view: RandomView, config: Draw) -> np.ndarray:
+        """Render one augmented copy, uint8 (H, W, C); deterministic given its view."""
+        out = np.empty((1, *config.canvas, self.levels[0].shape[2]), np.uint8)
+        draw_copies([self], view.times(1), config, out)
         return out[0]
 
     def level(self, scale: float, exact: bool = False) -> np.ndarray:
-        """The smallest level that is fine enough for copies of this scale; `exact`: the picture itself."""
+        """Return the smallest level that is fine enough for copies of this scale; `exact`: the picture itself."""
         if exact:
             return next((level for level in self.levels if level.shape[:2] == self.size), self.levels[0])
         need = _FINER * scale * max(self.size) * 0.999
         return next((level for level in reversed(self.levels) if max(level.shape) >= need), self.levels[0])
 
 
-def draw(pictures: list[Picture], views: View, how: Draw, out) -> None:
-    """pictures[k] as views[k] has it into out[k], uint8 (H, W, C), for each of n copies: pure, and the same
-    for a copy whichever others are drawn with it."""
-    pictures, levels, warps, boxes = lay_out(pictures, views, how)
+def draw_copies(pictures: list[Picture], views: RandomView, config: Draw, out: Sequence[np.ndarray]) -> None:
+    """Render n augmented copies into `out`: pictures[k] as views[k] has it into out[k], uint8 (H, W, C).
+
+    A copy is the same whichever others are drawn with it.
+    """
+    pictures, levels, warps, boxes = lay_out(pictures, views, config)
     warps[:, :, 2] -= boxes[:, :2]
-    low, high = how.contrast
+    low, high = config.contrast
     factors = np.where(views.tone < 0, 1.0, low + views.tone * (high - low))
-    whole = [0, 0, *how.canvas[::-1]]
-    for made, picture, level, warp, box, factor in zip(
+    whole = [0, 0, *config.canvas[::-1]]
+    for copy, picture, level, warp, box, factor in zip(
             out, pictures, levels, warps, boxes.tolist(), factors.tolist(), strict=True):
         left, top, right, bottom = box
         if box != whole:
-            cv2.rectangle(made, (0, 0), how.canvas[::-1], picture.background, cv2.FILLED)
-        cv2.warpAffine(level, warp, (right - left, bottom - top), dst=made[top:bottom, left:right],
+            cv2.rectangle(copy, (0, 0), config.canvas[::-1], picture.background, cv2.FILLED)
+        cv2.warpAffine(level, warp, (right - left, bottom - top), dst=copy[top:bottom, left:right],
                        flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=picture.background)
         if factor != 1:                     # levels moved away from, or towards, the pivot; half a LUT's time
-            cv2.addWeighted(made, factor, made, 0, picture.pivot * (1 - factor), dst=made)
+            cv2.addWeighted(copy, factor, copy, 0, picture.pivot * (1 - factor), dst=copy)
 
 
-def lay_out(pictures: list[Picture], views: View, how: Draw):
-    """For each of n copies: (its picture in the pen that it is written with, the level it is drawn from,
-    the matrix from there to the canvas (n, 2, 3), the box left, top, right, bottom that it lies in (n, 4))."""
+def lay_out(pictures: list[Picture], views: RandomView,
+            config: Draw) -> tuple[list[Picture], list[np.ndarray], np.ndarray, np.ndarray]:
+    """Compute the warps of n copies.
+
+    Returns for each: its picture in the pen that it is written with, the level it is drawn from, the matrix from there
+    to the canvas (n, 2, 3), the box left, top, right, bottom that it lies in (n, 4).
+    """
     pens = (views.pen * np.array([1 + len(p.broader) for p in pictures])).astype(int).tolist()
     pictures = [p.broader[pen - 1] if pen else p for p, pen in zip(pictures, pens, strict=True)]
     sizes = np.array([p.size for p in pictures], float)
-    matrix, scale, low, high = place([p.hull for p in pictures], sizes, views, how)
+    matrix, scale, low, high = place_on_canvas([p.hull for p in pictures], sizes, views, config)
     exact = _falls_on_pixels(matrix).tolist()
     levels = [p.level(s, e) for p, s, e in zip(pictures, scale.tolist(), exact, strict=True)]
     stretch = (sizes / np.array([level.shape[:2] for level in levels]))[:, None, ::-1]
     # a level's pixel centres lie at (p + ½)·stretch − ½ in the cleaned picture
     matrix[:, :, 2] += (matrix[:, :, :2] * (0.5 * stretch - 0.5)).sum(-1)
     matrix[:, :, :2] *= stretch
-    whole = np.array([0, 0, *how.canvas[::-1]])
+    whole = np.array([0, 0, *config.canvas[::-1]])
     around = np.concatenate([np.floor(low - _RING), np.ceil(high + _RING) + 1], axis=1)
     boxes = np.where([[p.bare] for p in pictures], around, whole)
     return pictures, levels, matrix, np.clip(boxes, 0, np.tile(whole[2:], 2)).astype(int)
@@ -99,11 +106,13 @@ def _falls_on_pixels(matrix: np.ndarray) -> np.ndarray:
     return (np.abs(turned) < 1e-6).all((1, 2)) & (np.abs(shift - np.rint(shift)) < 1e-4).all(1)
 
 
-def picture(cleaned: Cleaned, how: Draw) -> Picture:
-    """What copies are drawn from, in every pen that the recipe asks for.
-    BadPicture: a side so long, or so much longer than the other, that it cannot be drawn."""
-    pens = [share * how.broaden for share in BROADER] if how.broaden else []
-    return replace(_pyramid(cleaned, how), broader=tuple(_pyramid(_broadened(cleaned, p), how) for p in pens))
+def build_pyramid(cleaned: Cleaned, config: Draw) -> Picture:
+    """Build what copies are drawn from, in every pen that the recipe asks for.
+
+    BadPicture: a side so long, or so much longer than the other, that it cannot be drawn.
+    """
+    pens = [share * config.broaden for share in BROADER] if config.broaden else []
+    return replace(_levels(cleaned, config), broader=tuple(_levels(_broadened(cleaned, p), config) for p in pens))
 
 
 def _broadened(cleaned: Cleaned, share: float) -> Cleaned:
@@ -116,12 +125,12 @@ def _broadened(cleaned: Cleaned, share: float) -> Cleaned:
     return replace(cleaned, pixels=cv2.dilate(roomy, brush).reshape(*roomy.shape[:2], -1), hull=hull)
 
 
-def _pyramid(cleaned: Cleaned, how: Draw) -> Picture:
+def _levels(cleaned: Cleaned, config: Draw) -> Picture:
     """Levels for all scales that the recipe can ask for."""
-    least, largest = scales(cleaned.hull, cleaned.pixels.shape[:2], how)
-    image, hull = _with_room(cleaned, math.ceil(math.sqrt(how.aspect) / least))
+    least, largest = scales(cleaned.hull, cleaned.pixels.shape[:2], config)
+    image, hull = _with_room(cleaned, math.ceil(math.sqrt(config.aspect) / least))
     # enlarged where the copies are larger, but for the long ends that no canvas sees
-    shares = [min(_FINER * largest, _LARGER, max(1.0, 2 * _FINER * max(how.canvas) / max(image.shape)))]
+    shares = [min(_FINER * largest, _LARGER, max(1.0, 2 * _FINER * max(config.canvas) / max(image.shape)))]
     while (share := min(1.0, shares[-1] / _STEP)) >= _FINER * least:
         shares.append(share)
     if len(shares) == 1 and shares[0] > 1:

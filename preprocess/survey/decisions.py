@@ -1,35 +1,25 @@
-"""What only the whole set can decide, and every picture of it then follows: the polarity of the ink, the tone of the
-paper, and the range of levels of deep pictures."""
+"""Decide for the whole set: the polarity of its ink, the tone of its paper, the range of levels of deep pictures."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from tenfold.data.recipe import Recipe
 from tenfold.preprocess.clean.polarity import CLEAR
+from tenfold.preprocess.clean.set_decisions import SetDecisions
+from tenfold.preprocess.survey.facts import SourceFacts
 from tenfold.preprocess.survey.ranges import common_ranges
 
-SAMPLE = 64                  # pictures looked at before the first pass, to foresee what the set will decide
+SAMPLE = 64                  # pictures that are decoded before the first pass, to guess what the set will decide
 MIXED = 0.1                  # share of the clear votes on the smaller side from which a set has both polarities
 _SURE = 6.0                  # log-odds beyond which a vote weighs no more
 
 
-@dataclass(frozen=True)
-class Common:
-    """Decisions that hold for every picture of a set."""
-    polarity: str            # "keep", "dark" or "light"; "each": by each picture's own vote
-    paper: int = -1          # tone of the ground, 0..255, where pictures are cut so tight that some are ink alone
-    ranges: tuple[tuple[str, float, float], ...] = ()        # (kind, lowest, highest), see preprocess.decode.levels
+def decide(recipe: Recipe, facts: Iterable[SourceFacts], labels: np.ndarray) -> SetDecisions:
+    """Decide for a set by the facts of its n images, bad ones among them: of a sample or of all of them.
 
-    @classmethod
-    def of(cls, table: dict) -> "Common":
-        """Undoes dataclasses.asdict and JSON."""
-        return cls(**table | {"ranges": tuple(map(tuple, table["ranges"]))})
-
-
-def decide(recipe: Recipe, facts, labels) -> Common:
-    """facts: n rows of preprocess.scratch.Facts, bad pictures among them, of a sample or of the whole set.
-    labels (n,): their classes."""
+    labels (n,): their classes.
+    """
     polarity, paper = recipe.clean.polarity, -1
     facts = list(facts)
     decoded = [row for row in facts if row.tones]            # only of recipes that look for ink
@@ -39,16 +29,16 @@ def decide(recipe: Recipe, facts, labels) -> Common:
         grounds = [row.tones[(row.dark_ink > 0) if polarity == "each" else (polarity == "dark")]
                    for row in decoded if row.dark_ink]
         paper = int(np.median(grounds)) if grounds else -1
-    return Common(polarity, paper, common_ranges(recipe, facts))
+    return SetDecisions(polarity, paper, common_ranges(recipe, facts))
 
 
-def _are_cut_tight(decoded) -> bool:
+def _are_cut_tight(decoded: list[SourceFacts]) -> bool:
     """Whether most pictures are cut to the bounding box of their ink; known once they are cleaned."""
     return 2 * sum(row.edges >= 3 for row in decoded) > len(decoded)
 
 
-def asks_the_set(recipe: Recipe) -> bool:
-    """Whether anything but the range of levels is left to be decided by the pictures: they are looked at as ink."""
+def looks_for_ink(recipe: Recipe) -> bool:
+    """Whether the recipe takes its pictures for ink, so that polarity and paper are to be decided."""
     return recipe.clean.polarity != "keep"
 
 
@@ -66,17 +56,17 @@ def _polarity(odds: np.ndarray, labels: np.ndarray) -> str:
     return "light" if evidence(odds) < 0 else "dark"
 
 
-def evidence(odds) -> float:
-    """Log-odds that a set's ink is dark, no picture counting for more than the sure."""
+def evidence(odds: np.ndarray | list[float]) -> float:
+    """Return the log-odds that a set's ink is dark; no picture counts for more than `_SURE`."""
     return float(np.clip(odds, -_SURE, _SURE).sum())
 
 
-def votes(facts) -> tuple[int, int]:
-    """How many pictures look like dark ink on light, and like light ink on dark, clearly or not."""
+def votes(facts: Sequence[SourceFacts]) -> tuple[int, int]:
+    """Count how many pictures look like dark ink on light, and like light ink on dark, clearly or not."""
     return sum(row.dark_ink > 0 for row in facts), sum(row.dark_ink < 0 for row in facts)
 
 
-def other_way(polarity: str, facts) -> list[int]:
-    """Positions of the pictures that clearly look like the other polarity than the set's."""
+def other_way(polarity: str, facts: Sequence[SourceFacts]) -> list[int]:
+    """Return the positions of the pictures that clearly look like the other polarity than the set's."""
     sign = {"dark": -1, "light": 1}.get(polarity, 0)
     return [i for i, row in enumerate(facts) if sign * row.dark_ink > CLEAR]

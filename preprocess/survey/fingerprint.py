@@ -1,4 +1,4 @@
-"""A fingerprint of each picture: to find the same picture saved twice, and blank ones."""
+"""Fingerprints of pictures, by which the same picture saved twice is found, and blank ones."""
 
 import cv2
 import numpy as np
@@ -14,8 +14,10 @@ _NEIGHBOURS = 64             # else: compared with each one, on either side of i
 HASH = 32                    # hexadecimal digits of the hash, which come first
 
 
-def look(pixels: np.ndarray) -> tuple[str, float]:
-    """pixels uint8 (H, W, 1 or 3) -> (320 hexadecimal digits, the deviation of its grey levels, 0..127.5).
+def fingerprint(pixels: np.ndarray) -> tuple[str, float]:
+    """Return the fingerprint of a picture, uint8 (H, W, 1 or 3), and the standard deviation of its grey levels.
+
+    (320 hexadecimal digits, 0..127.5)
 
     First 128 bits: whether each of 8×8 cells is darker than its right and than its lower neighbour
     (dHash, after N. Krawetz, "Kind of Like That", 2013, who has the right one only). They find candidates
@@ -34,8 +36,8 @@ def look(pixels: np.ndarray) -> tuple[str, float]:
     return bits.tobytes().hex() + thumbnail.tobytes().hex(), spread
 
 
-def near_groups(looks: list[str]) -> list[int]:
-    """A number for each fingerprint, the same for those of the same picture, and for chains of such.
+def near_groups(fingerprints: list[str]) -> list[int]:
+    """Number the fingerprints so that those of the same picture, and chains of such, have the same number.
 
     Two are the same picture where their thumbnails, whatever their brightness, differ by at most 0.08 of the
     larger deviation, or by one level. JPEG of quality 50 moves photographs of 256 pixels by 0.03, digits and
@@ -46,16 +48,16 @@ def near_groups(looks: list[str]) -> list[int]:
     All pairs of few; of more, those that agree in one of the hash's eight words of 16 bits and lie near each
     other in one of eight orders: nearly all, in time n log n (35,000: 2 to 4 s).
     """
-    if not looks:
+    if not fingerprints:
         return []
-    rows = np.frombuffer(bytes.fromhex("".join(looks)), np.uint8).reshape(len(looks), -1)
+    rows = np.frombuffer(bytes.fromhex("".join(fingerprints)), np.uint8).reshape(len(fingerprints), -1)
     rows, which = np.unique(rows, axis=0, return_inverse=True)
     # float32 holds all sums below exactly, so that no order of adding changes a group
     thumbnails = rows[:, HASH // 2:].astype(np.float32)
     total, square = thumbnails.sum(1).astype(np.int64), np.square(thumbnails).sum(1).astype(np.int64)
     cells = _CELLS**2
     variance = cells * square - total**2
-    says = variance >= (_GREY * cells) ** 2
+    telling = variance >= (_GREY * cells) ** 2
     parent = list(range(len(rows)))
 
     def root(i):
@@ -65,11 +67,11 @@ def near_groups(looks: list[str]) -> list[int]:
     for i, j, product in _candidates(rows, thumbnails, np.sqrt(variance)):
         apart = cells * (square[i] + square[j] - 2 * product.astype(np.int64)) - (total[i] - total[j]) ** 2
         limit = np.maximum(_NEAR[0] * np.maximum(variance[i], variance[j]), _NEAR[1] * (_GRAIN * cells) ** 2)
-        near = says[i] & says[j] & (_NEAR[1] * apart <= limit)
+        near = telling[i] & telling[j] & (_NEAR[1] * apart <= limit)
         for a, b in zip(i[near].tolist(), j[near].tolist(), strict=True):
             parent[root(a)] = root(b)
     # equal pictures that are nearly blank say nothing either: each of those stands alone
-    return [root(i) if says[i] else -1 - n for n, i in enumerate(which.ravel().tolist())]
+    return [root(i) if telling[i] else -1 - n for n, i in enumerate(which.ravel().tolist())]
 
 
 def _candidates(rows, thumbnails, deviations):

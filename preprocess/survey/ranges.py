@@ -1,29 +1,31 @@
-"""The range of levels that deep pictures hold, one for the whole set: what is declared, found, and said of it."""
+"""The range of levels that deep pictures hold, one for the whole set: declared by the recipe, or found."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from tenfold.data.recipe import Recipe
 from tenfold.preprocess.decode import Levels, usual_range
+from tenfold.preprocess.survey.facts import SourceFacts
 
 _KEYS = {"unsigned": "levels", "signed": "levels_signed", "float": "levels_float"}       # of [source]
 
 
-def common_ranges(recipe: Recipe, facts) -> tuple:
-    """One range for each kind of number that deep pictures hold, the recipe's before what is found."""
+def common_ranges(recipe: Recipe, facts: Iterable[SourceFacts]) -> tuple:
+    """Return one range for each kind of number that deep pictures hold, the recipe's before what is found."""
     found = _by_kind(facts)
     ranges = declared_ranges(recipe)
     return tuple((kind, *(ranges.get(kind) or usual_range(found[kind]))) for kind in _KEYS if kind in found)
 
 
 def declared_ranges(recipe: Recipe) -> dict[str, tuple]:
-    """{kind: (lowest, highest)} that [source] names."""
+    """Return {kind: (lowest, highest)} that the recipe's [source] names."""
     source = recipe.source
     ranges = {"unsigned": (0, source.levels), "signed": source.levels_signed, "float": source.levels_float}
     return {kind: (low, high) for kind, (low, high) in ranges.items() if low < high}
 
 
-def with_ranges(recipe: Recipe, ranges) -> Recipe:
-    """The recipe as dataset.json carries it: later pictures of the same source are then read alike."""
+def with_ranges(recipe: Recipe, ranges: tuple) -> Recipe:
+    """Return the recipe as dataset.json carries it: later pictures of the same source are then read alike."""
     return replace(recipe, source=replace(recipe.source, **{
         _KEYS[kind]: int(high) if kind == "unsigned" else (low, high) for kind, low, high in ranges}))
 
@@ -36,8 +38,8 @@ def _by_kind(facts) -> dict[str, list[Levels]]:
     return found
 
 
-def range_notes(recipe: Recipe, facts, ranges) -> list[str]:
-    """A line for each kind of number that deep pictures hold."""
+def range_notes(recipe: Recipe, facts: Iterable[SourceFacts], ranges: tuple) -> list[str]:
+    """Return a line for each kind of number that deep pictures hold."""
     found, declared = _by_kind(facts), declared_ranges(recipe)
     return [_range_note(kind, (low, high), found.get(kind, []), kind in declared) for kind, low, high in ranges]
 

@@ -1,90 +1,76 @@
-"""Clean every source image, and find out on the way what only the whole set can tell.
+"""Clean every source image, and find out on the way what only the whole set can decide.
 
-The first pass follows what a sample of the set foretells; where the whole set decides otherwise, a second
-pass follows that. Both leave their pictures in parts on disk (`scratch`), so that a build that was stopped goes on.
+The first pass follows what a sample of the set suggests; where the whole set decides otherwise, a second pass follows
+that. Both leave their pictures in the clean cache, so that a build that was stopped goes on.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tenfold.data.files import publish
 from tenfold.data.recipe import Recipe, digest_of
 from tenfold.data.sources.opening import Source
-from tenfold.preprocess.clean.cache import CleanTask, Facts, clean_part, examine, part_key, part_size
+from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.decode import may_be_deep
-from tenfold.preprocess.pool import run_all
-from tenfold.preprocess.survey.decisions import SAMPLE, Common, asks_the_set, decide
+from tenfold.preprocess.pool import Progress, run_tasks
+from tenfold.preprocess.survey.clean_cache import block_size, cache_key, recall, remember
+from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
+from tenfold.preprocess.survey.decisions import SAMPLE, decide, looks_for_ink
+from tenfold.preprocess.survey.facts import SourceFacts, examine_source
+from tenfold.preprocess.survey.table import Survey
 
-_DECIDED = "decided.json"
-_LOOKED_AT = 256             # pictures that are asked whether they are ink or photographs
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What is known of a set's images before any copy is drawn."""
-    facts: list[Facts]       # a row for each source image, those that cannot be used among them
-    common: Common           # what was decided over all of them
-
-    @property
-    def good(self) -> np.ndarray:
-        """int64 (n,): which of the source images can be used."""
-        return np.array([i for i, row in enumerate(self.facts) if not row.fault], np.int64)
+_DECIDED = "decided.json"    # in the clean cache: what the whole set decided, where that took a second pass
+_ASKED = 256                 # pictures that are asked whether they are ink or photographs
 
 
-def survey(recipe: Recipe, source: Source, scratch: Path, workers: int) -> Survey:
-    """Decode and clean every source image over `workers` processes; what is in `scratch` already is kept."""
-    reader = source.reader(scratch)
-    key = part_key(recipe, source)
-    common = _decided_before(scratch, key)
-    if common:
-        return Survey(_clean_all(recipe, source, scratch, workers, (reader, common)), common)
-    seen = sample(recipe, source, reader)
-    common = decide(recipe, seen.values(), source.labels[list(seen)])
-    facts = _clean_all(recipe, source, scratch, workers, (reader, common))
-    decided = decide(recipe, facts, source.labels)
-    if decided != common:
-        with publish(scratch / _DECIDED) as temporary:
-            temporary.write_text(json.dumps({"key": key, "common": asdict(decided)}))
-        facts = _clean_all(recipe, source, scratch, workers, (reader, decided))
-    return Survey(facts, decided)
+def survey_sources(recipe: Recipe, source: Source, cache: Path, workers: int) -> Survey:
+    """Decode and clean every source image over `workers` processes; what is in the cache already is kept."""
+    reader = source.reader(cache)
+    key = cache_key(recipe, source)
+    kept = recall(cache / _DECIDED, key)
+    if kept:
+        decisions = SetDecisions.of(kept)
+    else:
+        known = sample_sources(recipe, source, reader)
+        decisions = decide(recipe, known.values(), source.labels[list(known)])
+
+    def clean_all() -> list[SourceFacts]:
+        cleaning = Cleaning(cache, digest_of([key, asdict(decisions)]), reader, recipe, decisions)
+        return _clean_all(cleaning, source.paths, workers)
+    facts = clean_all()
+    if not kept and (decided := decide(recipe, facts, source.labels)) != decisions:
+        decisions = decided
+        remember(cache / _DECIDED, key, asdict(decisions))
+        facts = clean_all()
+    return Survey.of(source, facts, decisions)
 
 
-def sample(recipe: Recipe, source: Source, reader) -> dict[int, Facts]:
-    """{position: what is known without cleaning} of an even sample of the set; where only levels are open, its shallow
-    pictures are not decoded."""
+def _clean_all(cleaning: Cleaning, paths: list[str], workers: int) -> list[SourceFacts]:
+    """The facts of each source image, cleaned block by block."""
+    size, every = block_size(len(paths)), -(-len(paths) // _ASKED)
+    tasks = [CleanTask(cleaning, block, first, paths[first:first + size], every)
+             for block, first in enumerate(range(0, len(paths), size))]
+    blocks = run_tasks(clean_block, tasks, workers, Progress("clean", "img", [len(task.paths) for task in tasks]))
+    return [row for block in blocks for row in block]
+
+
+def sample_sources(recipe: Recipe, source: Source, reader: Any) -> Mapping[int, SourceFacts]:
+    """Decode an even sample of the set: {position in the listing: what is known without cleaning}.
+
+    Where nothing but the range of levels is open, pictures of 8 bits are left out.
+    """
     rows = np.unique(np.linspace(0, len(source) - 1, SAMPLE).astype(int)).tolist()
-    if not asks_the_set(recipe):
+    if not looks_for_ink(recipe):
         rows = [row for row in rows if _may_be_deep(reader, row, source.paths[row])]
-    return {row: examine(reader, row, source.paths[row], recipe)[0] for row in rows}
+    return {row: examine_source(reader, row, source.paths[row], recipe)[0] for row in rows}
 
 
-def _may_be_deep(reader, row: int, path: str) -> bool:
+def _may_be_deep(reader: Any, listed: int, path: str) -> bool:
     try:
-        data = reader.read(row, path)
+        data = reader.read(listed, path)
     except (OSError, MemoryError):
         return False
     return isinstance(data, bytes) and may_be_deep(data)
-
-
-def _decided_before(scratch: Path, key: str) -> Common | None:
-    """What the whole set decided in a build that was stopped in its second pass."""
-    try:
-        held = json.loads((scratch / _DECIDED).read_bytes())
-        return Common.of(held["common"]) if held["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _clean_all(recipe: Recipe, source: Source, scratch: Path, workers: int, how) -> list[Facts]:
-    """A row for each source image. how: (what reads the pictures, what was decided)."""
-    reader, common = how
-    key = digest_of([part_key(recipe, source), asdict(common)])
-    size = part_size(len(source))
-    tasks = [CleanTask(scratch, number, first, key, source.paths[first:first + size], -(-len(source) // _LOOKED_AT))
-             for number, first in enumerate(range(0, len(source), size))]
-    calls = ((clean_part, (task, reader, recipe, common)) for task in tasks)
-    parts = run_all(calls, workers, [len(task.paths) for task in tasks], "clean", "img")
-    return [row for part in parts for row in part]

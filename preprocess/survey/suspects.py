@@ -1,4 +1,4 @@
-"""Pictures to look at before they are trained on: named, with the reason, and where ink is in doubt drawn."""
+"""Suspects: pictures to check by eye before training, each with the reason; where ink is in doubt, it is drawn."""
 
 import statistics
 import tempfile
@@ -12,11 +12,11 @@ from tenfold.data.command import readable
 from tenfold.data.files import publish
 from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.data.sources.opening import Source
-from tenfold.preprocess.clean.cache import load
 from tenfold.preprocess.clean.polarity import CLEAR
+from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean_page
 from tenfold.preprocess.decode import BadPicture
-from tenfold.preprocess.survey.decisions import Common
+from tenfold.preprocess.survey.facts import load_source
 from tenfold.preprocess.survey.notes import MOST
 
 SHEET = "suspects.png"
@@ -29,7 +29,7 @@ _SIDE, _GAP, _TEXT, _HEAD = 180, 8, 44, 26
 
 
 def suspects(sources: list[dict], classes: list[str], polarity: str) -> list[dict]:
-    """[{"path", "class", "why"}, …] of the rows of dataset.json; the pictures are used all the same.
+    """Return [{"path", "class", "why"}, …] by the rows of dataset.json; the pictures are used all the same.
 
     What holds for most pictures of the set (cut to their ink, mostly ink) makes none of them a suspect.
     """
@@ -60,9 +60,9 @@ def _ink_reasons(ink: dict | None, polarity: str) -> dict[str, str]:
         return {}
     found = {}
     if ink["lost_parts"] or ink["lost_share"] > LOST:
-        parts = ink["lost_parts"]
+        components = ink["lost_parts"]
         found["lost"] = f"without {ink['lost_share']:.1%} of its ink, taken for dust" + (
-            f" ({parts} part{'s' * (parts > 1)} broader than half the pen)" if parts else "")
+            f" ({components} component{'s' * (components > 1)} broader than half the pen)" if components else "")
     if ink["edges"] >= 3:
         found["edges"] = "cropped so tightly that the ink touches all four edges" \
             if ink["edges"] == 4 else "cropped so that the ink touches three edges"
@@ -74,12 +74,12 @@ def _ink_reasons(ink: dict | None, polarity: str) -> dict[str, str]:
 
 
 def draw_suspects(index: dict, found: list[dict], source: Source, path: Path) -> None:
-    """A sheet of those whose ink is in doubt: each page, its ink in white, and what was taken for dust in red."""
+    """Draw a sheet of those whose ink is in doubt: each page, its ink in white, and what was taken for dust in red."""
     doubted = [s for s in found if s.get("ink")][:DRAWN]
     path.unlink(missing_ok=True)
     if not doubted:
         return
-    recipe, common = make_recipe(index["recipe"]), Common.of(index["common"])
+    recipe, decisions = make_recipe(index["recipe"]), SetDecisions.of(index["common"])
     rows = {name: row for row, name in enumerate(source.paths)}
     columns = min(4, len(doubted))
     wide, high = 2 * _SIDE + 3 * _GAP, _SIDE + _TEXT + _GAP
@@ -88,12 +88,12 @@ def draw_suspects(index: dict, found: list[dict], source: Source, path: Path) ->
     pen.text((_GAP, 6), "left: the picture; right: white is ink, red was removed as dust", "black", font)
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
-        for place, suspect in enumerate(doubted):
-            left = place % columns * wide + _GAP
-            top = _HEAD + place // columns * high
+        for cell, suspect in enumerate(doubted):
+            left = cell % columns * wide + _GAP
+            top = _HEAD + cell // columns * high
             pen.text((left, top + 4), readable(suspect["path"])[-60:], "black", font)
             pen.text((left, top + 22), suspect["why"][:66].replace("×", " x "), "#a00000", font)     # the font lacks ×
-            for x, image in enumerate(_views(reader, rows[suspect["path"]], suspect["path"], recipe, common)):
+            for x, image in enumerate(_views(reader, rows[suspect["path"]], suspect["path"], recipe, decisions)):
                 picture = Image.fromarray(image)
                 picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
                 corner = left + x * (_SIDE + _GAP), top + _TEXT
@@ -104,11 +104,11 @@ def draw_suspects(index: dict, found: list[dict], source: Source, path: Path) ->
         sheet.save(temporary, format="PNG")
 
 
-def _views(reader, row: int, path: str, recipe: Recipe, common: Common) -> list[np.ndarray]:
+def _views(reader, row: int, path: str, recipe: Recipe, decisions: SetDecisions) -> list[np.ndarray]:
     """[the page, its ink], uint8 (H, W, 3) each; nothing where the file has gone since."""
     try:
-        image = load(reader, row, path, recipe, common.ranges).pixels
-        _, ink = clean_page(image, recipe.clean, common)
+        image = load_source(reader, row, path, recipe, decisions.ranges).pixels
+        _, ink = clean_page(image, recipe.clean, decisions)
     except BadPicture:
         return []
     page = image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)

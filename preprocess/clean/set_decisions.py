@@ -1,0 +1,16 @@
+"""What only the whole set can decide, and every picture of it then follows."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SetDecisions:
+    """Decisions that hold for every picture of a set; `common` in dataset.json."""
+    polarity: str            # "keep", "dark" or "light"; "each": each picture by its own vote
+    paper: int = -1          # tone of the ground, 0..255, where pictures are cut so tight that some are ink alone
+    ranges: tuple[tuple[str, float, float], ...] = ()        # (kind, lowest, highest), see preprocess.decode.levels
+
+    @classmethod
+    def of(cls, table: dict) -> "SetDecisions":
+        """Make it again from the table in dataset.json: undoes dataclasses.asdict and JSON."""
+        return cls(**table | {"ranges": tuple(map(tuple, table["ranges"]))})

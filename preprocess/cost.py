@@ -1,0 +1,162 @@
+"""What a build will take of the disk and of time, estimated from a few images that are cleaned and drawn first."""
+
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tenfold.data.errors import MachineFault
+from tenfold.data.recipe import Recipe, digest_of
+from tenfold.data.schema import SCHEMA, shard_name
+from tenfold.data.sources.opening import Source
+from tenfold.preprocess.draw_shards import DrawTask, Workplace, draw_shard
+from tenfold.preprocess.plan import ShardPlan
+from tenfold.preprocess.pool import one_opencv_thread
+from tenfold.preprocess.survey.clean_cache import block_size, cache_key, count_blocks, recall, remember
+from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
+from tenfold.preprocess.survey.decisions import decide
+from tenfold.preprocess.survey.facts import examine_source
+
+RUNS, RUN = 6, 4             # runs of neighbouring images that are tried, images of each
+TRIAL_SECONDS = 1.0          # no further run begins after it
+ROWS, BYTES = 512, 16 << 20  # drawn on trial at the most
+MARGIN = 1.1                 # what is estimated may be so much larger
+START = 1.0                  # seconds that worker processes take to start
+_SAMPLE = "sample.json"      # in the clean cache: the sample of a build that ended early
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one image and one row take, measured on some of them."""
+    cleaned_bytes: float     # of a cleaned image
+    clean_seconds: float     # of an image
+    row_bytes: float         # of a row in a shard
+    draw_seconds: float      # of a row
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a build takes, with what lies in its folder already."""
+    rows: int
+    row_bytes: float         # of a row in a shard
+    cache_bytes: float       # of all cleaned images
+    seconds: float           # of what is left to do, on one processor
+
+    @property
+    def bytes(self) -> float:
+        """Bytes of all shards."""
+        return self.rows * self.row_bytes
+
+
+def estimate_cost(recipe: Recipe, source: Source, cache: Path, plain: bool = False) -> Cost:
+    """Estimate what a build costs, by a sample that is cleaned and drawn in `cache` as the build does it.
+
+    The sample that a build or report which ended early has left there is used again.
+    """
+    height, width = recipe.draw.canvas
+    raw = height * width * recipe.clean.channels + 24        # three int64 columns
+    rows = count_rows(recipe, source, plain)
+    key = digest_of([cache_key(recipe, source), asdict(recipe.shards)])
+    kept, cleaned, drawn = recall(cache / _SAMPLE, key), 0.0, 0.0
+    if kept:
+        sample = Sample(**kept)
+        cleaned = count_blocks(cache) / -(-len(source) // block_size(len(source)))
+        drawn = sum(shard.stat().st_size for shard in cache.parent.glob("*.h5")) / (sample.row_bytes * rows or 1)
+    else:
+        with one_opencv_thread():
+            sample = _measure(recipe, source, cache, min(ROWS, rows, BYTES // raw)) or Sample(0, 0, raw, 0)
+        if recipe.shards.compression == "none":
+            sample = replace(sample, row_bytes=raw)
+        remember(cache / _SAMPLE, key, asdict(sample))
+    left = [max(0.0, 1 - share) for share in (cleaned, drawn)]
+    return Cost(rows, sample.row_bytes, sample.cleaned_bytes * len(source),
+                sample.clean_seconds * len(source) * left[0] + sample.draw_seconds * rows * left[1])
+
+
+def _measure(recipe: Recipe, source: Source, cache: Path, rows: int) -> Sample | None:
+    """A sample of about so many rows; None: none of its images can be used."""
+    with tempfile.TemporaryDirectory(dir=cache, prefix="sample-") as name:
+        folder = Path(name)
+        good, cleaned_bytes, clean_seconds = _clean_some(recipe, source, source.reader(cache), folder)
+        if not good:
+            return None
+        copies = max(1, rows // 2 // len(good))
+        listed, seconds = np.repeat(good, copies), []
+        for number in range(2):                  # the first is slow
+            plan = ShardPlan(shard_name("train", number), "train", listed,
+                             np.tile(np.arange(copies) + number * copies, len(good)),
+                             {"schema": SCHEMA, "split": "train", "recipe": "", "plan": ""})
+            start = time.perf_counter()
+            shard = draw_shard(DrawTask(Workplace(folder, folder, RUN, recipe), plan, listed, np.zeros_like(listed)))
+            seconds.append(time.perf_counter() - start)
+    return Sample(cleaned_bytes, clean_seconds, MARGIN * shard.bytes / len(listed), min(seconds) / len(listed))
+
+
+def _clean_some(recipe: Recipe, source: Source, reader: Any, folder: Path) -> tuple[list[int], float, float]:
+    """(places of usable images in the sample's blocks, bytes and seconds that an image takes: half the runs less)."""
+    starts = np.unique(np.linspace(0, max(0, len(source) - RUN), RUNS).astype(int)).tolist()
+    known = [examine_source(reader, listed, source.paths[listed], recipe)[0] for listed in starts]
+    cleaning = Cleaning(folder, "", reader, recipe, decide(recipe, known, source.labels[starts]))
+    begun, good, tried, seconds = time.perf_counter(), [], 0, []
+    for block, first in enumerate(starts):
+        start, paths = time.perf_counter(), source.paths[first:first + RUN]
+        facts = clean_block(CleanTask(cleaning, block, first, paths))
+        good += [block * RUN + k for k, row in enumerate(facts) if not row.fault]
+        tried += len(paths)
+        seconds.append((time.perf_counter() - start) / len(paths))
+        if time.perf_counter() - begun > TRIAL_SECONDS:
+            break
+    return good, _size(folder) / tried, float(np.median(seconds))
+
+
+def count_rows(recipe: Recipe, source: Source, plain: bool = False) -> int:
+    """Estimate how many rows there will be, give or take what is set aside or there twice."""
+    official, split = source.official, recipe.split
+    if plain:
+        return official.count("test") or len(source)
+    free = [split in ("train", None) for split in official]
+    drawn = 0
+    for count in np.bincount(source.labels[free], minlength=len(source.classes)).tolist():
+        shares = {"val": split.val, "test": 1 / split.folds if split.folds else split.test}
+        held = sum(want if isinstance(want, int) else max(1, round(want * count)) if want else 0
+                   for name, want in shares.items() if name not in official)
+        drawn += max(0, count - held)
+    return drawn * recipe.draw.copies + len(source) - drawn
+
+
+def print_cost(cost: Cost, workers: int) -> None:
+    """Print one line of what is to be made, for people."""
+    seconds = cost.seconds / min(workers, os.cpu_count() or 1) + (START if workers > 1 else 0)
+    print(f"to make: about {cost.rows:,} rows, {_amount(cost.bytes)} of shards (and {_amount(cost.cache_bytes)} of "
+          f"cleaned images until they are done) in about {_time(seconds)}", flush=True)
+
+
+def check_space(out: Path, cost: Cost) -> None:
+    """MachineFault where the disk cannot hold a build; what lies in `out` already is part of it, or gives way to it."""
+    need = cost.bytes + cost.cache_bytes - _size(out)
+    free = shutil.disk_usage(out).free
+    if need > free:
+        raise MachineFault(out, f"no space left on the disk: {_amount(need)} needed, {_amount(free)} free",
+                           "free some room, lower draw.copies or draw.canvas, or choose another --out")
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below."""
+    return sum(os.path.getsize(os.path.join(where, name)) for where, _, names in os.walk(folder) for name in names)
+
+
+def _amount(size: float) -> str:
+    unit, length = next(((u, n) for u, n in (("GB", 1e9), ("MB", 1e6)) if size >= n), ("kB", 1e3))
+    return f"{size / length:.{1 if size < 10 * length and unit != 'kB' else 0}f} {unit}"
+
+
+def _time(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{max(1, round(seconds))} s"

@@ -1,0 +1,122 @@
+"""The pipeline of a build: survey → assign splits → plan → draw → publish.
+
+Each stage is a function that takes and returns a table or a small value, which can be printed. What is finished is
+kept: run a build again after it was killed and it makes the rest.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import joblib
+
+from tenfold.data.errors import SourceFault
+from tenfold.data.files import only_one, swept
+from tenfold.data.recipe import Recipe
+from tenfold.data.schema import INDEX
+from tenfold.data.sources.opening import Source
+from tenfold.preprocess.cost import check_space, estimate_cost, print_cost
+from tenfold.preprocess.draw_shards import Workplace, draw_shards
+from tenfold.preprocess.job import Job, check_job
+from tenfold.preprocess.plan import plan_shards
+from tenfold.preprocess.publish import describe_set, finished_set, publish_set, update_set
+from tenfold.preprocess.report import report_folder, write_report
+from tenfold.preprocess.survey.checks import check_usable, polarity_fault
+from tenfold.preprocess.survey.clean_cache import block_size
+from tenfold.preprocess.survey.splits import assign_splits
+from tenfold.preprocess.survey.survey import survey_sources
+from tenfold.preprocess.survey.table import Survey
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A finished set: where it lies, and what a build of it has to say."""
+    folder: Path
+    rows: dict[str, int]             # of each split
+    shards: int
+    skipped: int                     # images set aside
+    seconds: float
+    images_per_second: float         # rows over seconds
+    digest: str                      # over all shards
+    index: dict = field(repr=False)  # dataset.json
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """A report on images, without a set: where it lies, and what it holds."""
+    folder: Path
+    facts: dict = field(repr=False)  # report.json
+    index: dict = field(repr=False)  # what dataset.json would say of the sources
+
+
+def augment(recipe: Recipe, source: Source, out: Path | str, workers: int = 0, plain: bool = False) -> BuildResult:
+    """Build a set in the folder `out`: clean each image once, draw copies of it, write shards and dataset.json.
+
+    workers: processes; 0: one for each core. plain: every image becomes a row of the test split (only those of an
+    official test split, where there is one). A finished set of the same images by the same recipe is kept.
+    Raises SourceFault, RecipeFault, MachineFault.
+    """
+    start = time.monotonic()
+    job = check_job(recipe, source, Path(out), plain)
+    with _held(job):
+        done = finished_set(job)
+        index = update_set(job, done) if done else _build(job.unpacked(), workers or joblib.cpu_count())
+    seconds = time.monotonic() - start
+    rows = sum(index["rows"].values())
+    return BuildResult(job.out, index["rows"], len(index["shards"]), len(index["set_aside"]), seconds, rows / seconds,
+                       index["digest"], index)
+
+
+def report(recipe: Recipe, source: Source, out: Path | str, workers: int = 0) -> ReportResult:
+    """Look at every image and write a report into the folder `out`, no shards; a build there goes on from it.
+
+    Where a finished set of other images, or by another recipe, lies in `out`, the report goes to a folder beside it.
+    """
+    job = check_job(recipe, source, Path(out))
+    job = replace(job, out=report_folder(job.out, job.stamp))
+    with _held(job):
+        index = finished_set(job) or _describe_sources(job.unpacked(), workers or joblib.cpu_count())
+    return ReportResult(job.out, write_report(index, source, job.out), index)
+
+
+@contextmanager
+def _held(job: Job) -> Iterator[None]:
+    """The job's folder is ours, and free of what a build that was killed left half-written."""
+    with only_one(job.out), swept(job.out, job.cache):
+        yield
+
+
+def _build(job: Job, workers: int) -> dict:
+    """Run every stage; returns dataset.json as a dictionary."""
+    recipe = job.recipe
+    cost = estimate_cost(recipe, job.source, job.cache, job.plain)
+    print_cost(cost, workers)
+    check_space(job.out, cost)
+    survey, fault = _survey(job, workers)
+    if fault:
+        raise fault
+    assignment = assign_splits(job, survey)
+    sources = assignment.survey.sources
+    plan = plan_shards(sources, recipe)
+    check_space(job.out, replace(cost, rows=plan.rows))
+    (job.out / INDEX).unlink(missing_ok=True)      # from here on the set is unfinished
+    shards = draw_shards(plan, sources, Workplace(job.out, job.cache, block_size(len(job.source)), recipe), workers)
+    return publish_set(job, describe_set(job, assignment, shards))
+
+
+def _describe_sources(job: Job, workers: int) -> dict:
+    """The first two stages only; returns what dataset.json would say of the sources."""
+    check_space(job.out, replace(estimate_cost(job.recipe, job.source, job.cache), rows=0))
+    survey, fault = _survey(job, workers)
+    index = describe_set(job, assign_splits(job, survey))
+    index["notes"] += [f"a build would stop: {fault}"] if fault else []
+    return index
+
+
+def _survey(job: Job, workers: int) -> tuple[Survey, SourceFault | None]:
+    """The survey of all images, and what makes a build of them stop though there are enough."""
+    survey = survey_sources(job.recipe, job.source, job.cache, workers)
+    check_usable(job.source, survey, job.recipe)
+    return survey, polarity_fault(job.recipe, job.source, dict(enumerate(survey.facts)))

@@ -1,0 +1,111 @@
+"""Publish a set: dataset.json, which tells the trainer all that it needs to know, written last."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+
+import numpy as np
+
+from tenfold.data.errors import ShardFault
+from tenfold.data.identity import image_set
+from tenfold.data.recipe import digest_of, recipe_tables
+from tenfold.data.schema import SCHEMA, SPLITS
+from tenfold.data.shard import shard_names
+from tenfold.data.shardset import read_index, write_index
+from tenfold.data.splits.assign import duplicates
+from tenfold.preprocess.draw_shards import DrawnShard
+from tenfold.preprocess.job import Job
+from tenfold.preprocess.survey.fingerprint import HASH
+from tenfold.preprocess.survey.notes import survey_notes
+from tenfold.preprocess.survey.ranges import with_ranges
+from tenfold.preprocess.survey.splits import Assignment
+from tenfold.preprocess.survey.table import Survey, SurveyRow
+
+_PACKAGES = ("numpy", "h5py", "pillow", "joblib", "opencv-python-headless")
+
+
+def publish_set(job: Job, index: dict) -> dict:
+    """Write dataset.json, the last file of a set; remove shards that are not planned any more, and the clean cache."""
+    for stale in set(shard_names(job.out)) - {shard["name"] for shard in index["shards"]}:
+        (job.out / stale).unlink()
+    write_index(job.out, index)
+    shutil.rmtree(job.cache)
+    return index
+
+
+def finished_set(job: Job) -> dict | None:
+    """Return dataset.json of a set in the job's folder that is finished, of the same images by the same recipe."""
+    try:
+        index = read_index(job.out)
+        whole = index.get("stamp") == job.stamp and all(
+            (job.out / shard["name"]).stat().st_size == shard["bytes"] for shard in index["shards"])
+    except (ShardFault, OSError, KeyError, TypeError):
+        return None
+    return index if whole else None
+
+
+def update_set(job: Job, index: dict) -> dict:
+    """Bring dataset.json of a finished set up to date: other words for the trainer, the same pixels."""
+    recipe = job.recipe
+    kept = {key: value for key, value in asdict(recipe.source).items() if not key.startswith("levels")}
+    wanted = index | {
+        "name": recipe.name, "recipe": recipe_tables(recipe) | {"source": index["recipe"]["source"] | kept},
+        "layout": job.source.facts(), "images": image_set(job.source)}
+    if wanted != index:
+        write_index(job.out, wanted)
+    return wanted
+
+
+def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] = ()) -> dict:
+    """Return dataset.json as a dictionary; without shards, as a report wants it: what is known of the sources."""
+    survey = assignment.survey
+    recipe, decisions, sources = job.recipe, survey.decisions, survey.sources
+    mean, std = _mean_std([shard for shard in shards if shard.split == "train"])
+    return {
+        "schema": SCHEMA, "name": recipe.name, "classes": list(survey.classes),
+        "rows": {split: sum(shard.rows for shard in shards if shard.split == split) for split in SPLITS},
+        "class_counts": _class_counts(survey),
+        "canvas": list(recipe.draw.canvas), "channels": recipe.clean.channels, "mean": mean, "std": std,
+        "digest": digest_of([shard.sha256 for shard in shards]),
+        "shards": [{key: getattr(shard, key) for key in ("split", "name", "rows", "bytes", "sha256")}
+                   for shard in shards],
+        "common": asdict(decisions), "recipe": recipe_tables(with_ranges(recipe, decisions.ranges)),
+        "stamp": job.stamp, "images": image_set(job.source),
+        "versions": {name: version(name) for name in _PACKAGES},
+        "layout": job.source.facts(),
+        "set_aside": [{"path": row.path, "reason": row.reason} for row in survey.set_aside],
+        "notes": [*survey_notes(recipe, survey, job.plain), *assignment.notes],
+        "duplicates": duplicates([row.label for row in sources], [row.facts.digest for row in sources],
+                                 [row.split for row in sources], [row.path for row in sources]),
+        "near_duplicates": assignment.near_duplicates,
+        "sources": [_source_facts(row) for row in sources],
+    }
+
+
+def _source_facts(row: SurveyRow) -> dict:
+    """What dataset.json says of one source."""
+    facts = row.facts
+    return {"path": row.path, "label": row.label, "split": row.split, "digest": facts.digest, "size": list(facts.size),
+            "look": facts.fingerprint[:HASH], "spread": facts.spread} | facts.ink_facts()
+
+
+def _class_counts(survey: Survey) -> dict[str, list[int]]:
+    """Sources of each class in each split."""
+    counts = {split: [0] * len(survey.classes) for split in SPLITS}
+    for row in survey.sources:
+        if row.split:
+            counts[row.split][row.label] += 1
+    return counts
+
+
+def _mean_std(shards: Sequence[DrawnShard]) -> tuple[list[float], list[float]]:
+    """Per channel over all training pixels, as shares of 255; from whole sums, so exact."""
+    n = sum(shard.pixels for shard in shards)
+    if not n:
+        return [], []
+    first = np.sum([shard.sum for shard in shards], axis=0)
+    second = np.sum([shard.sum_of_squares for shard in shards], axis=0)
+    mean = first / n
+    std = np.sqrt(np.maximum(second / n - mean**2, 0))
+    return (mean / 255).tolist(), (std / 255).tolist()
