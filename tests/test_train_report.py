@@ -8,17 +8,11 @@ import pytest
 from cases import each
 from PIL import Image
 
-from tenfold.train import figures as report
-from tenfold.train.figures import (
-    draw_confusion,
-    draw_curves,
-    draw_sweep,
-    draw_worst,
-    readable,
-    smoothed,
-    write_csv,
-    write_metrics,
-)
+from tenfold.data.command import readable
+from tenfold.train.csv_file import write_csv, write_metrics
+from tenfold.train.run.figures import draw_curves
+from tenfold.train.score.figures import draw_confusion, draw_worst
+from tenfold.train.sweep.figures import draw_sweep, smoothed
 
 NAN, INF = math.nan, math.inf
 
@@ -50,7 +44,8 @@ def test_curves_of_any_history(tmp_path, rows):
 def figure(monkeypatch):
     """figure() -> the one that would have been published last."""
     kept = []
-    monkeypatch.setattr(report, "_publish_figure", lambda path, figure: kept.append(figure))
+    for place in ("run", "score", "sweep"):
+        monkeypatch.setattr(f"tenfold.train.{place}.figures.publish_figure", lambda path, figure: kept.append(figure))
     return lambda: kept[-1]
 
 

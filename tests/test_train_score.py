@@ -110,7 +110,7 @@ def test_a_score_tells_how_many_images_each_class_was_trained_on(base, model, ca
 def test_the_worst_are_drawn_from_their_own_rows(tmp_path, capsys, untrained, monkeypatch, compression):
     folder = t.written(tmp_path / "set", compression=compression)
     drawn = []
-    monkeypatch.setattr("tenfold.train.figures.draw_worst", lambda path, classes: drawn.extend(classes))
+    monkeypatch.setattr("tenfold.train.score.figures.draw_worst", lambda path, classes: drawn.extend(classes))
     ran = t.score(capsys, untrained(folder), "--shards", folder)
     assert ran.code == 0, ran.err
     image, label = t.pixels(folder, "test")

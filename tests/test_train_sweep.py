@@ -17,10 +17,10 @@ import train_helpers as t
 from cases import each
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from tenfold.train.figures import smoothed
 from tenfold.train.sweep import command as sweep_module
 from tenfold.train.sweep import trial
 from tenfold.train.sweep.command import main
+from tenfold.train.sweep.figures import smoothed
 
 GRID = ("--grid", "train.lr=0.1,0.4,0.2", "train.batch=16,32")
 
@@ -62,7 +62,7 @@ def fake(monkeypatch):
     made = Fake()
     for module in (trial, sweep_module):
         monkeypatch.setattr(module, "run_process", made)
-    monkeypatch.setattr("tenfold.train.figures.draw_sweep", lambda path, runs: path.write_text(str(len(runs))))
+    monkeypatch.setattr("tenfold.train.sweep.figures.draw_sweep", lambda path, runs: path.write_text(str(len(runs))))
     return made
 
 

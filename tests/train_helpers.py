@@ -173,9 +173,9 @@ def place(request, tmp_path, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for the commands that a command starts
-    monkeypatch.setattr("tenfold.train.figures.draw_curves", lambda path, history: None)
+    monkeypatch.setattr("tenfold.train.run.figures.draw_curves", lambda path, history: None)
     for name in () if "pictures" in request.fixturenames else ("draw_confusion", "draw_worst", "draw_f1_size"):
-        monkeypatch.setattr(f"tenfold.train.figures.{name}", lambda path, *what: Path(path).touch())
+        monkeypatch.setattr(f"tenfold.train.score.figures.{name}", lambda path, *what: Path(path).touch())
     yield tmp_path
     signal.signal(signal.SIGTERM, before)
 

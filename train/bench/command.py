@@ -48,8 +48,8 @@ def bench(args) -> dict:
         raise ShardFault(shards.folder, "holds no training rows", "name the shards of a recipe, not those of a score")
     out = make_folder(args.out)
 
+    from tenfold.train.bench.figures import draw_bench
     from tenfold.train.device import choose_device, keep_freed_memory
-    from tenfold.train.figures import draw_bench
     device = choose_device(args.device)
     keep_freed_memory()                          # as a training run does
     present, chosen = grid(recipe.train, shards, device)     # "auto" and what fits: of the whole set

@@ -96,7 +96,7 @@ def _train_in(out: Path, recipe, shards, args, started: float) -> dict:
 def _leave(out: Path, history: list) -> None:
     """The curves so far, and a copy of the run's best.pth where the user stands."""
     from tenfold.data.files import publish
-    from tenfold.train.figures import draw_curves
+    from tenfold.train.run.figures import draw_curves
     if history:
         draw_curves(out / "curves.png", history)
     best, here = out / "best.pth", Path("best.pth")

@@ -13,8 +13,8 @@ from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.augment.sample import make_augment
 from tenfold.train.batches import open_batches
+from tenfold.train.csv_file import write_metrics
 from tenfold.train.device import Normalise, keep_freed_memory, seen_size, synchronise
-from tenfold.train.figures import write_metrics
 from tenfold.train.learn.ema import Average
 from tenfold.train.learn.loss import compiled, make_objective, weights_of
 from tenfold.train.learn.optimizer import make_optimizer, set_lr, shorten

@@ -144,7 +144,8 @@ def _write(out: Path, facts: dict, probabilities, labels, shards) -> None:
     import numpy as np
 
     from tenfold.data.files import publish
-    from tenfold.train.figures import draw_confusion, draw_f1_size, draw_worst, write_csv
+    from tenfold.train.csv_file import write_csv
+    from tenfold.train.score.figures import draw_confusion, draw_f1_size, draw_worst
     from tenfold.train.score.metrics import worst_classes
     with publish(out / "score.json") as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

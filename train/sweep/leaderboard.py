@@ -39,7 +39,8 @@ def keep_best(out: Path, trials: list[Trial]) -> None:
 
 def write_standings(out: Path, trials: list[Trial]) -> list[Trial]:
     """sweep.csv and sweep.png of what was tried; -> the trials, best first."""
-    from tenfold.train.figures import draw_sweep, write_csv
+    from tenfold.train.csv_file import write_csv
+    from tenfold.train.sweep.figures import draw_sweep
     rows = ranked(trials)
     if rows:
         write_csv(out / "sweep.csv", [{k: json.dumps(v) if isinstance(v, list) else v for k, v in row(t).items()}
