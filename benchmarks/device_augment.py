@@ -26,7 +26,7 @@ def measure(args) -> dict:
 
     from tenfold.train.augment.sample import make_augment
     from tenfold.train.device import Normalise, choose_device, keep_freed_memory, synchronise
-    from tenfold.train.learn.loss import make_objective
+    from tenfold.train.learn.loss import make_loss
     from tenfold.train.learn.optimizer import make_optimizer
     from tenfold.train.models import build_model
     device, rows = choose_device(args.device), []
@@ -37,11 +37,11 @@ def measure(args) -> dict:
         model = build_model("light2", {}, channels, CLASSES, (height, width))
         model.to(device, memory_format=torch.channels_last)
         normalise = Normalise([0.5] * channels, [0.25] * channels, device)
-        objective, optimizer = make_objective(model, normalise, device, Train()), make_optimizer(model, Train())
+        loss, optimizer = make_loss(model, normalise, Train()), make_optimizer(model, Train())
         plain = normalise(image)
 
-        def step(objective=objective, optimizer=optimizer, image=image, label=label):
-            objective(image, label)[0].backward()
+        def step(loss=loss, optimizer=optimizer, image=image, label=label):
+            loss(image, label)[0].backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 

@@ -55,51 +55,50 @@ def make_set(folder: Path, args):
 
 
 def begun(shards, recipe, device, mode: str):
-    """A run that is about to take its first step, for ever."""
+    """A trainer that is about to take its first step, with a budget of no end."""
     from tenfold.train.run.clock import Clock
-    from tenfold.train.run.loop import Run
-    how = dataclasses.replace(recipe.train, compile=mode)
-    made = Run(shards, dataclasses.replace(recipe, train=how), shards.folder, device, Clock(1e9, time.monotonic()))
-    made.clock.begin()
-    return made
+    from tenfold.train.run.loop import Trainer
+    config = dataclasses.replace(recipe.train, compile=mode)
+    trainer = Trainer(shards, dataclasses.replace(recipe, train=config), shards.folder, Clock(1e9, time.monotonic()),
+                      device)
+    trainer.pace.clock.begin()
+    return trainer
 
 
 def ours(shards, recipe, device, mode: str):
-    """(an epoch of our own loop, its run)."""
+    """(an epoch of our own loop, its trainer)."""
     from tqdm import tqdm
-
-    from tenfold.train.learn.loss import compiled
-    made, bar = begun(shards, recipe, device, mode), tqdm(disable=True)
-    made.objective = compiled(made, shards.row_shape)
+    trainer, bar = begun(shards, recipe, device, mode), tqdm(disable=True)
+    trainer.learner.compile(mode, trainer.batch, shards.row_shape)
 
     def epoch():
-        made._steps(lambda: False, bar)
-        made.position.epoch, made.position.batch = made.position.epoch + 1, 0
-    return epoch, made
+        trainer._steps(lambda: False, bar)
+        trainer.state.epoch, trainer.state.batch = trainer.state.epoch + 1, 0
+    return epoch, trainer
 
 
 def by_hand(shards, recipe, device, mode: str, x, y):
-    """(an epoch as one would write it over tensors that lie on the device, its run: for what it is made of)."""
+    """(an epoch as one would write it over tensors that lie on the device, its trainer: for what it is made of)."""
     import torch
     from torch.nn import functional as F
 
     from tenfold.train.device import computes_in_bfloat16
-    made, batch = begun(shards, recipe, device, mode), recipe.train.batch
-    low = computes_in_bfloat16(device, recipe.train.precision)
+    trainer, batch = begun(shards, recipe, device, mode), recipe.train.batch
+    learner, low = trainer.learner, computes_in_bfloat16(device, recipe.train.precision)
 
-    def objective(image, label):
+    def loss(image, label):
         with torch.autocast(device.type, torch.bfloat16, enabled=low):
-            logits = made.model(made.normalise(image))
+            logits = learner.model(learner.normalise(image))
         return F.cross_entropy(logits.float(), label)
-    made.objective = objective
-    fast = objective if mode == "none" else torch.compile(objective, mode=mode, dynamic=False)
+    learner.loss = loss
+    fast = loss if mode == "none" else torch.compile(loss, mode=mode, dynamic=False)
 
     def epoch():
         for start in range(0, len(y), batch):
             fast(x[start:start + batch], y[start:start + batch]).backward()
-            made.optimizer.step()
-            made.optimizer.zero_grad(set_to_none=True)
-    return epoch, made
+            learner.optimizer.step()
+            learner.optimizer.zero_grad(set_to_none=True)
+    return epoch, trainer
 
 
 def rate(epoch, images: int, device) -> tuple[float, float]:
@@ -113,12 +112,12 @@ def rate(epoch, images: int, device) -> tuple[float, float]:
     return done / (time.perf_counter() - start), done / (time.process_time() - cpu)
 
 
-def flops(made, x, y) -> int:
+def flops(learner, x, y) -> int:
     """Of one step's forward and backward pass: convolutions and matrix products, an add and a multiply are two."""
     from torch.utils.flop_counter import FlopCounterMode
     with FlopCounterMode(display=False) as counter:
-        made.objective(x, y).backward()
-    made.optimizer.zero_grad(set_to_none=True)
+        learner.loss(x, y).backward()
+    learner.optimizer.zero_grad(set_to_none=True)
     return counter.get_total_flops()
 
 
@@ -126,7 +125,8 @@ def time_loop(args, folder: Path) -> dict:
     """images/s, ratio, share of waiting and of the device's peak, for each mode of torch.compile."""
     import torch
 
-    from tenfold.train.device import choose_device
+    from tenfold.train.device import choose_device, keep_freed_memory
+    keep_freed_memory()                          # as the command does
     device = choose_device(args.device)
     args.steps = args.steps or (8 if device.type == "cpu" else 64)
     shards, recipe, image, label = make_set(folder / "set", args)
@@ -140,22 +140,21 @@ def time_loop(args, folder: Path) -> dict:
             if repeat:
                 got.append(one)
             elif not who:
-                at = pairs[mode][0][1].position
-                at.waiting = at.training = 0.0
-    work = flops(pairs[modes[0]][1][1], x[:args.batch], y[:args.batch]) / args.batch
-    for _, made in itertools.chain(*pairs.values()):
-        made.train.close()
-        made.val.close()
+                state = pairs[mode][0][1].state
+                state.waiting = state.training = 0.0
+    work = flops(pairs[modes[0]][1][1].learner, x[:args.batch], y[:args.batch]) / args.batch
+    for _, trainer in itertools.chain(*pairs.values()):
+        trainer.close()
     where, what = rows.name_of(device), f"{args.model}, 90×90×1, batch {args.batch}, {args.engine} engine"
-    return {mode: tell_loop(mode, what, rates, pairs[mode][0][1].position, work, where) for mode in modes}
+    return {mode: tell_loop(mode, what, rates, pairs[mode][0][1].state, work, where) for mode in modes}
 
 
-def tell_loop(mode: str, what: str, rates: dict, at, work: float, where: str) -> dict:
+def tell_loop(mode: str, what: str, rates: dict, state, work: float, where: str) -> dict:
     """Print and keep what was found for one mode."""
     (mine, my_cpu), (hand, hand_cpu) = (zip(*rates[mode, who], strict=True) for who in (0, 1))
     ratio, cpu_ratio = (statistics.median(a / b for a, b in zip(*pair, strict=True))
                         for pair in ((mine, hand), (my_cpu, hand_cpu)))
-    wait = at.waiting / at.training
+    wait = state.waiting / state.training
     peak = next((peak for name, peak in PEAKS.items() if name in where), None)
     share = peak and statistics.median(mine) * work / peak
     setting = f"{what}, compile {mode}"

@@ -105,9 +105,9 @@ def test_a_second_run_keeps_what_was_decided(deep, augment, tmp_path):
 
 
 def test_the_trainer_carries_the_range_into_its_checkpoint(tables):
-    from tenfold.train.run.command import _with_shards
+    from tenfold.train.inputs import with_pixels_of
     made, asked = make_recipe(tables(source={"levels": 4095, "levels_float": [-1, 1]})), make_recipe(tables())
-    recipe = _with_shards(asked, SimpleNamespace(recipe=made, folder="shards"))
+    recipe = with_pixels_of(SimpleNamespace(recipe=made, folder="shards"), asked)
     assert recipe.source == made.source
 
 

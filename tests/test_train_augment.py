@@ -13,7 +13,7 @@ from tenfold.data.recipe import make_recipe
 from tenfold.data.tables import Augment as Settings
 from tenfold.train.augment import ops as warp
 from tenfold.train.augment.sample import Augment, make_augment
-from tenfold.train.learn.loss import loss_of
+from tenfold.train.learn.loss import mixed_cross_entropy
 
 CPU = torch.device("cpu")
 SHAPE = (19, 24)
@@ -265,12 +265,12 @@ def test_the_loss_of_a_mixed_label(weights, smoothing):
     def plain(label):
         return F.cross_entropy(logits, label, weights, label_smoothing=smoothing)
     for share, label in ((1.0, a), (0.0, b)):    # all of one: that one's loss
-        loss, told = loss_of(logits, (a, b, torch.full((6,), share)), weights, smoothing)
+        loss, told = mixed_cross_entropy(logits, (a, b, torch.full((6,), share)), weights, smoothing)
         assert loss.item() == pytest.approx(plain(label).item(), rel=1e-6)
         assert torch.equal(told, label)
-    assert loss_of(logits, a, weights, smoothing)[0] == plain(a)
+    assert mixed_cross_entropy(logits, a, weights, smoothing)[0] == plain(a)
     share = torch.tensor([0.9, 0.2, 0.5, 0.4, 0.6, 0.0])
-    loss, told = loss_of(logits, (a, b, share), weights, smoothing)
+    loss, told = mixed_cross_entropy(logits, (a, b, share), weights, smoothing)
     assert torch.equal(told, torch.tensor([0, 1, 2, 2, 4, 4]))       # the larger share
     if weights is None:
         mixed = F.one_hot(a, 5) * share[:, None] + F.one_hot(b, 5) * (1 - share[:, None])

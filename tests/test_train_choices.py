@@ -11,7 +11,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 from tenfold.data.shardset import open_set
 from tenfold.data.tables import Augment, Train
-from tenfold.train.learn.loss import weights_of
+from tenfold.train.learn.loss import class_weights
 from tenfold.train.run import loop
 from tenfold.train.run.checkpoint import load
 
@@ -59,7 +59,7 @@ def test_with_everything_off_no_bit_is_another(shards, capsys, monkeypatch):
     """As if none of it had been written: no call, no generator, the loss of torch."""
     monkeypatch.setattr("tenfold.train.augment.sample.Augment.__init__", None)
     monkeypatch.setattr("tenfold.train.batches.Sampling", None)
-    monkeypatch.setattr("tenfold.train.run.loop.shorten", None)
+    monkeypatch.setattr("tenfold.train.learn.learner.clip_gradients", None)
     assert t.train(capsys, shards).code == 0
 
 
@@ -110,8 +110,8 @@ def test_class_weights(tmp_path, monkeypatch):
     assert shards.class_counts("train").tolist() == np.bincount(labels, minlength=4).tolist()
     monkeypatch.setattr(type(shards), "class_counts", lambda self, split: counts)
     cpu = torch.device("cpu")
-    assert weights_of(shards, "none", cpu) is None
-    balanced, effective = (weights_of(shards, kind, cpu) for kind in ("balanced", "effective"))
+    assert class_weights(shards, "none", cpu) is None
+    balanced, effective = (class_weights(shards, kind, cpu) for kind in ("balanced", "effective"))
     assert balanced[2] == effective[2] == 0      # nothing to learn of it
     assert balanced.sum().item() == pytest.approx(3)
     assert (balanced[0] / balanced[1]).item() == pytest.approx(10)

@@ -15,6 +15,7 @@ import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.errors import MachineFault
+from tenfold.train.learn import learner
 from tenfold.train.run import loop
 from tenfold.train.run.checkpoint import load
 from tenfold.train.run.clock import Clock
@@ -26,8 +27,8 @@ def shards(tmp_path_factory):
 
 
 def test_every_epoch_takes_the_rows_in_another_order(shards, capsys, monkeypatch):
-    taken, step = [], loop.Run._step
-    monkeypatch.setattr(loop.Run, "_step", lambda self, image, label, lr: (
+    taken, step = [], loop.Trainer._step
+    monkeypatch.setattr(loop.Trainer, "_step", lambda self, image, label, lr: (
         taken.extend(image.sum((1, 2, 3)).tolist()), step(self, image, label, lr=lr)))
     assert t.train(capsys, shards).code == 0
     epochs = [taken[i:i + 128] for i in (0, 128, 256)]
@@ -72,20 +73,20 @@ class Slow:
 
     def __init__(self, monkeypatch, step_seconds):
         self.now = 0.0
-        step = loop.Run._step
+        step = loop.Trainer._step
 
         def slow(run, *batch, lr):
             step(run, *batch, lr=lr)
             self.now += step_seconds
-        monkeypatch.setattr(loop.Run, "_step", slow)
+        monkeypatch.setattr(loop.Trainer, "_step", slow)
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        monkeypatch.setattr("tenfold.train.run.clock.Clock", functools.partial(Clock, now=lambda: self.now))
+        monkeypatch.setattr("tenfold.train.run.training.Clock", functools.partial(Clock, now=lambda: self.now))
 
 
 def test_the_rate_of_a_slow_run_does_not_rise_again_when_it_is_resumed(shards, capsys, monkeypatch):
     Slow(monkeypatch, 1.0)
-    rates, set_lr = [], loop.set_lr
-    monkeypatch.setattr(loop, "set_lr", lambda optimizer, lr: (rates.append(lr), set_lr(optimizer, lr)))
+    rates, set_lr = [], learner.set_lr
+    monkeypatch.setattr(learner, "set_lr", lambda optimizer, lr: (rates.append(lr), set_lr(optimizer, lr)))
     how = ("--budget", "100s", "--set", "train.epochs=1000000", "--set", "train.schedule=linear", "--set",
            "train.warmup=0")
     with monkeypatch.context() as patch:
@@ -114,8 +115,8 @@ def test_a_run_whose_budget_is_spent_when_it_is_resumed_is_brought_to_its_end(sh
 @pytest.mark.parametrize("seconds", [0.5, 3.0, 20.0])
 def test_a_plan_far_too_long_ends_before_its_budget_fully_annealed(shards, capsys, monkeypatch, seconds):
     slow, rates = Slow(monkeypatch, seconds), []
-    set_lr = loop.set_lr
-    monkeypatch.setattr(loop, "set_lr", lambda optimizer, lr: (rates.append(lr), set_lr(optimizer, lr)))
+    set_lr = learner.set_lr
+    monkeypatch.setattr(learner, "set_lr", lambda optimizer, lr: (rates.append(lr), set_lr(optimizer, lr)))
     ran = t.train(capsys, shards, "--budget", "100s", "--set", "train.epochs=1000000000", "--json")
     assert ran.code == 0
     assert 70 < slow.now < 100

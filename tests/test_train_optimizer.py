@@ -1,4 +1,4 @@
-"""Optimisers: who learns at what rate, decays or is shortened; Muon's matrices are the network's own weights."""
+"""Optimisers: who learns at what rate, decays or is clipped; Muon's matrices are the network's own weights."""
 
 import copy
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from tenfold.data.errors import MachineFault
 from tenfold.data.tables import Train
 from tenfold.train.learn.muon import as_matrix
-from tenfold.train.learn.optimizer import make_optimizer, set_lr, shorten
+from tenfold.train.learn.optimizer import clip_gradients, make_optimizer, set_lr
 from tenfold.train.models import build_model
 from tenfold.train.models.pretrained import freeze
 
@@ -151,13 +151,13 @@ def test_without_muon_one_line_says_so(monkeypatch):
         make_optimizer(network(), Train(optimizer="muon"))
 
 
-def test_gradients_are_shortened_together(batch):
+def test_gradients_are_clipped_together(batch):
     model = network()
     F.cross_entropy(model(batch[0]), batch[1]).backward()
     before = torch.cat([p.grad.flatten() for p in model.parameters()])
-    shorten(model, 0.01)
+    clip_gradients(model, 0.01)
     after = torch.cat([p.grad.flatten() for p in model.parameters()])
     assert after.norm().item() == pytest.approx(0.01, rel=1e-3)
     assert F.cosine_similarity(before, after, 0).item() == pytest.approx(1, abs=1e-4)
-    shorten(model, 1e3)
+    clip_gradients(model, 1e3)
     assert torch.equal(after, torch.cat([p.grad.flatten() for p in model.parameters()]))

@@ -12,7 +12,7 @@ import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from tenfold.train.run import loop
+from tenfold.train.run import loop, pace
 from tenfold.train.run import state as position
 from tenfold.train.run.checkpoint import load
 
@@ -82,7 +82,7 @@ def test_a_run_killed_around_any_checkpoint_and_resumed_ends_alike(shards, alone
     with monkeypatch.context() as patch:
         patch.setattr(loop, "save", killing)
         patch.setattr(position, "save", killing)
-        patch.setattr(loop, "KEEP", 0.0 if number % 2 else 30.0)
+        patch.setattr(pace, "CHECKPOINT_SECONDS", 0.0 if number % 2 else 30.0)
         with pytest.raises(t.Killed):
             t.train(capsys, shards)
     assert t.train(capsys, shards, "--resume").code == 0
@@ -110,8 +110,8 @@ def test_a_run_interrupted_within_an_epoch_goes_on_from_that_step(
     assert load("runs/x/last.pth")["position"]["step"] == step
     taken = []
     with monkeypatch.context() as patch:
-        step_ = loop.Run._step
-        patch.setattr(loop.Run, "_step", lambda self, *a, lr: (taken.append(1), step_(self, *a, lr=lr)))
+        step_ = loop.Trainer._step
+        patch.setattr(loop.Trainer, "_step", lambda self, *a, lr: (taken.append(1), step_(self, *a, lr=lr)))
         assert t.train(capsys, shards, *how, "--resume").code == 0
     assert len(taken) == STEPS - step            # none is taken twice
     assert t.same_weights("runs/x/last.pth", alone / "last.pth")

@@ -182,14 +182,14 @@ def place(request, tmp_path, monkeypatch):
 
 def at_step(monkeypatch, number: int, deed) -> None:
     """`deed()` right after the optimiser's step `number`."""
-    from tenfold.train.run.loop import Run
-    step = Run._step
+    from tenfold.train.run.loop import Trainer
+    step = Trainer._step
 
     def stepped(self, *batch, lr):
         step(self, *batch, lr=lr)
-        if self.position.step == number:
+        if self.state.step == number:
             deed()
-    monkeypatch.setattr(Run, "_step", stepped)
+    monkeypatch.setattr(Trainer, "_step", stepped)
 
 
 class Killed(BaseException):

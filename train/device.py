@@ -1,7 +1,10 @@
-"""Where to compute, and how exactly."""
+"""Where to compute, and how exactly: the only file that asks what kind a device is."""
 
 import ctypes
 import functools
+import os
+from collections.abc import Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -11,7 +14,7 @@ from tenfold.data.errors import MachineFault
 
 
 def choose_device(asked: str | None) -> torch.device:
-    """CUDA, else MPS, else CPU; or as asked. MachineFault: it is not there."""
+    """Return CUDA, else MPS, else CPU; or what is asked for. MachineFault: it is not there."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if asked is None:
         return torch.device(next(name for name, has in there.items() if has))
@@ -27,8 +30,53 @@ def choose_device(asked: str | None) -> torch.device:
     return device
 
 
+def is_host(device: torch.device) -> bool:
+    """Whether the device computes in the machine's own memory, so that nothing is copied to it."""
+    return device.type == "cpu"
+
+
+def is_cuda(device: torch.device) -> bool:
+    """Whether the device has what only CUDA has: pinned memory, streams, graphs."""
+    return device.type == "cuda"
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that are free where tensors of the device lie; a guess on macOS."""
+    if is_cuda(device):
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):                # macOS has no count of free pages
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """Return the states of torch's global generators that work on the device uses."""
+    states = {"cpu": torch.get_rng_state()}
+    if is_cuda(device):
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def set_random_state(states: dict[str, torch.Tensor], device: torch.device) -> None:
+    """Put back what `random_state` returned; states of another kind of device are left out."""
+    torch.set_rng_state(states["cpu"])
+    if is_cuda(device) and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+
+
+@contextmanager
+def same_random_state(device: torch.device):
+    """Leave torch's global generators as they were, whatever is drawn inside."""
+    states = random_state(device)
+    try:
+        yield
+    finally:
+        set_random_state(states, device)
+
+
 def autocast(device: torch.device, precision: str):
-    """A context for the forward pass, as `computes_in_bfloat16` says."""
+    """Return a context for the forward pass: bfloat16 where `computes_in_bfloat16`, else as it is."""
     return torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bfloat16(device, precision))
 
 
@@ -39,18 +87,21 @@ def computes_in_bfloat16(device: torch.device, precision: str) -> bool:
 
 @functools.cache
 def _gains_by_bfloat16(device: torch.device) -> bool:
-    """On a CPU it is a matter of the maker: by AVX512-BF16 AMD's train a small residual net twice as fast as in
-    float32, Intel's at 0.65 to 0.8 of its rate (benchmarks/log.md), unless they have AMX. Elsewhere it is emulated."""
-    if device.type == "cuda":
+    """Whether bfloat16 is faster. On a CPU it depends on the maker: elsewhere it is emulated.
+
+    By AVX512-BF16 AMD's train a small residual net twice as fast as in float32, Intel's at 0.65 to 0.8 of its rate
+    (benchmarks/log.md), unless they have AMX.
+    """
+    if is_cuda(device):
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu":
+    if not is_host(device):
         return False
     has = {name: getattr(torch.cpu, f"_is_{name}_supported", lambda: False)() for name in ("amx_tile", "avx512_bf16")}
     return has["amx_tile"] or (has["avx512_bf16"] and "AuthenticAMD" in _cpu_facts())
 
 
 def _cpu_facts() -> str:
-    """What Linux says of the processor; "" elsewhere."""
+    """Return what Linux says about the processor; "" elsewhere."""
     try:
         return Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -58,8 +109,11 @@ def _cpu_facts() -> str:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what a step frees for the next one: by default every large buffer goes back to
-    the kernel and is faulted in again (64×64, batch 256: 20 to 30% more images/s on two cores)."""
+    """Let glibc keep what a step frees for the next one, in the whole process: a command calls it, never a library.
+
+    By default every large buffer goes back to the kernel and is faulted in again (64×64, batch 256: 20 to 30% more
+    images/s on two cores).
+    """
     mmap_max, trim_threshold = -4, -1            # M_MMAP_MAX, M_TRIM_THRESHOLD in malloc.h
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
@@ -71,27 +125,30 @@ def keep_freed_memory() -> None:
 
 def synchronise(device: torch.device) -> None:
     """Wait for the device: only then does a host clock tell how long its work took."""
-    if device.type == "cuda":
+    if is_cuda(device):
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
 
 
-def seen_size(canvas, size: int) -> tuple[int, int]:
-    """(height, width) that the network sees of rows of `canvas` (height, width) when their shorter side becomes
-    `size`, in proportion; 0: the rows' own."""
+def seen_size(canvas: Sequence[int], size: int) -> tuple[int, int]:
+    """Return the (height, width) that the network sees of rows of `canvas` (height, width).
+
+    Their shorter side becomes `size`, in proportion; 0: the rows' own.
+    """
     shorter = min(canvas) if size else 1
     return tuple(round(side * (size or 1) / shorter) for side in canvas)
 
 
 class Normalise:
-    """uint8 (B, H, W, C) -> float (B, C, H', W'), zero mean and unit deviation per channel, on its device.
+    """Turn uint8 (B, H, W, C) into float (B, C, H', W'), zero mean and unit deviation per channel, on its device.
 
     The pixels come as they lie on disk, so the result has the memory format channels_last without
     a copy, and a quarter of float32's bytes crossed the bus. H' and W' are `seen_size` of `size`, bilinear.
     """
 
-    def __init__(self, mean, std, device: torch.device, size: int = 0):
+    def __init__(self, mean: Sequence[float], std: Sequence[float], device: torch.device, size: int = 0):
+        self.device = device
         self._mean = torch.tensor([255 * m for m in mean], device=device).view(1, -1, 1, 1)
         self._scale = torch.tensor([1 / (255 * max(s, 1e-6)) for s in std], device=device).view(1, -1, 1, 1)
         self._size = size

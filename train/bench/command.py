@@ -36,13 +36,11 @@ def bench(args) -> dict:
     from tenfold.data.files import make_folder, publish
     from tenfold.data.recipe import parse_duration
     from tenfold.data.shardset import open_set
-    from tenfold.train.run.command import asked_for
-    if not args.recipe and not args.shards:
-        raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
+    from tenfold.train.inputs import named_recipe
     if args.repeats < 1:
         raise RecipeFault("--repeats", f"is {args.repeats}", "give 1 or more")
     budget = parse_duration(args.budget)
-    recipe, folder = asked_for(args)
+    recipe, folder = named_recipe(args)
     shards = open_set(folder)
     if not shards.rows("train"):
         raise ShardFault(shards.folder, "holds no training rows", "name the shards of a recipe, not those of a score")

@@ -1,1 +1,5 @@
-"""What a training step computes: loss, optimizer, learning rate schedule, mean of the weights."""
+"""What a training step computes, without time or files: loss, optimizer, learning rate, mean of the weights.
+
+Read in this order: `loss` (augmented batch → loss), `compile` (the same by torch.compile), `optimizer` and `muon`,
+`schedule` (the learning rate over the run), `ema` (the mean of the weights), `learner` (all of it: one step).
+"""

@@ -1,4 +1,4 @@
-"""The running mean of a model's weights, which is what is evaluated and kept as best."""
+"""EMA: the running mean of a model's weights, which is what is evaluated and kept as best."""
 
 import copy
 
@@ -7,8 +7,8 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
-class Average:
-    """`module` is the mean of `model`'s weights and batch statistics over the steps; decay 0: the model itself.
+class EMA:
+    """`module` is the running mean of `model`'s weights and batch statistics over the steps; decay 0: the model itself.
 
     torch's own AveragedModel copies its count of steps to the device in each of them, and so waits for it.
     """
@@ -21,7 +21,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, first: bool) -> None:
-        """After an optimiser step; the first one is taken as it is."""
+        """Blend in the weights after an optimiser step; those of the first step are taken as they are."""
         if self._blend and first:
             for mean, now in zip(self._mean, self._now, strict=True):
                 mean.copy_(now)

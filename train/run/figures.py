@@ -7,7 +7,13 @@ from tenfold.train.figures import new_figure, publish_figure
 
 
 def draw_curves(path: str | Path, history: list[dict]) -> None:
-    """Draw curves.png: loss and top-1 of training and validation over the epochs, the best epoch marked."""
+    """Write curves.png: `curves` of the history; nothing where it is empty."""
+    if history:
+        publish_figure(path, curves(history))
+
+
+def curves(history: list[dict]):
+    """Return a Figure: loss and top-1 of training and validation over the epochs, the best epoch marked."""
     figure = new_figure(10, 4)
     axes = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in history]
@@ -26,4 +32,4 @@ def draw_curves(path: str | Path, history: list[dict]) -> None:
                      label=f"best: {best['val_top1']:.2%}")
     axes[0].legend()
     axes[1].legend(loc="lower right")
-    publish_figure(path, figure)
+    return figure

@@ -1,13 +1,19 @@
-"""Ctrl-C between two steps, never within one."""
+"""Ctrl-C between two training steps, never within one."""
 
 import contextlib
 import signal
 import threading
+from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def held_back():
-    """Yields a function that says whether SIGINT or SIGTERM came; a second one is not held back."""
+def held_back() -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether SIGINT or SIGTERM came; a second one is not held back.
+
+    Only signals that the process handles by Python are held back: one that is ignored stays ignored, and a SIGTERM
+    that nobody handles ends the process as ever. The handlers are put back at the end. Outside the main thread,
+    which alone is interrupted, nothing changes.
+    """
     came = []
 
     def note(number, frame):
@@ -15,11 +21,14 @@ def held_back():
             raise KeyboardInterrupt
         came.append(number)
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: False                      # only the main thread is interrupted
+        yield lambda: False
         return
-    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    before = {s: handler for s, handler in before.items() if callable(handler)}
+    for number in before:
+        signal.signal(number, note)
     try:
         yield lambda: bool(came)
     finally:
-        for s, handler in before.items():
-            signal.signal(s, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,16 +1,19 @@
-"""Where a run is: all that last.pth holds beside what best.pth holds too."""
+"""Where a run is: what last.pth holds beside what best.pth holds too."""
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import torch
 
 from tenfold.data.errors import CheckpointFault
+from tenfold.train.device import random_state, set_random_state
+from tenfold.train.learn.learner import Learner
 from tenfold.train.run.checkpoint import save
 
 
 @dataclass
-class Position:
-    """Where a run is; all of it goes into last.pth."""
+class RunState:
+    """Where a run is; all of it goes into last.pth, under "position"."""
     epoch: int = 0           # epochs completed
     batch: int = 0           # batches taken in the epoch under way
     step: int = 0            # optimiser steps taken
@@ -25,39 +28,58 @@ class Position:
     done: bool = False
     history: list = field(default_factory=list)     # a dictionary an epoch, as in metrics.csv
 
+    @property
+    def images_per_second(self) -> float:
+        """Images trained on per second of training."""
+        return self.images / max(self.training, 1e-9)
 
-def keep(run) -> None:
-    """Write the run's last.pth: a run killed any time later goes on from here to the same weights."""
-    run.position.seconds = run.clock.elapsed()
-    random = {"cpu": torch.get_rng_state()}
-    if run.device.type == "cuda":
-        random["cuda"] = torch.cuda.get_rng_state(run.device)
-    save(run.out / "last.pth", run.head | {
-        "weights": run.model.state_dict(), "metrics": run.position.history[-1] if run.position.history else {},
-        "average": run.average.module.state_dict(), "optimizer": run.optimizer.state_dict(), "random": random,
-        "seen": run.seen[:run.position.batch].clone(), "position": asdict(run.position)})
+    @property
+    def data_wait_fraction(self) -> float:
+        """The share of the training seconds that was spent waiting for data."""
+        return self.waiting / max(self.training, 1e-9)
+
+    def row(self, train: tuple[float, float], val: tuple[float, float], lr: float, seconds: float) -> dict:
+        """Return the line of metrics.csv for the epoch that ended; train, val: (loss, top-1)."""
+        return {"epoch": self.epoch, "step": self.step, "seconds": round(seconds, 2), "lr": lr,
+                "train_loss": train[0], "train_top1": train[1], "val_loss": val[0], "val_top1": val[1],
+                "images_per_second": round(self.images_per_second, 1),
+                "data_wait_fraction": round(self.data_wait_fraction, 4)}
+
+    def take(self, values: dict) -> None:
+        """Become what `asdict` gave. TypeError: a value is missing, unknown or of another type."""
+        other = RunState(**values)
+        for name, default in asdict(RunState()).items():
+            if type(values[name]) is not type(default):
+                raise TypeError("its place is of another kind")
+            setattr(self, name, getattr(other, name))
 
 
-def go_on(run, last: dict) -> None:
-    """Take up what `keep` wrote. CheckpointFault: it does not fit this run."""
+def save_state(path: Path, head: dict, learner: Learner, state: RunState, seen: torch.Tensor) -> None:
+    """Write last.pth: a run that is killed any time later goes on from here to the same weights.
+
+    head: what the run is (checkpoint.describe). seen: (steps, 2), loss and right answers of the epoch under way.
+    """
+    save(path, head | {
+        "weights": learner.model.state_dict(), "metrics": state.history[-1] if state.history else {},
+        "average": learner.ema.module.state_dict(), "optimizer": learner.optimizer.state_dict(),
+        "random": random_state(seen.device), "seen": seen[:state.batch].clone(), "position": asdict(state)})
+
+
+def load_state(path: Path, last: dict, learner: Learner, state: RunState, seen: torch.Tensor) -> None:
+    """Put what `save_state` wrote into learner, state and seen. CheckpointFault: it does not fit them."""
     try:
-        run.model.load_state_dict(last["weights"])
-        run.average.module.load_state_dict(last["average"])
-        run.optimizer.load_state_dict(last["optimizer"])
-        torch.set_rng_state(last["random"]["cpu"])
-        if run.device.type == "cuda" and "cuda" in last["random"]:
-            torch.cuda.set_rng_state(last["random"]["cuda"], run.device)
-        run.position = Position(**last["position"])
-        if any(type(value) is not type(last["position"][name]) for name, value in asdict(Position()).items()):
-            raise TypeError("its place is of another kind")
-        seen = run.seen[:run.position.batch]
-        if last["seen"].shape != seen.shape:
+        learner.model.load_state_dict(last["weights"])
+        learner.ema.module.load_state_dict(last["average"])
+        learner.optimizer.load_state_dict(last["optimizer"])
+        set_random_state(last["random"], seen.device)
+        state.take(last["position"])
+        before = seen[:state.batch]
+        if last["seen"].shape != before.shape:
             raise ValueError("its losses are not those of its place")
-        seen.copy_(last["seen"])
-        run.clock.reached = min(1.0, run.position.late / run.clock.budget)
+        before.copy_(last["seen"])
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointFault(run.out / "last.pth", f"does not fit this run ({str(error).partition(chr(10))[0]})",
+        raise CheckpointFault(path, f"does not fit this run ({str(error).partition(chr(10))[0]})",
                               "train without --resume") from None
-    if not (run.out / "best.pth").exists():      # moved away: the best from here on
-        run.position.best_top1, run.position.best_loss = Position.best_top1, Position.best_loss
-        run.position.best_epoch = run.position.epoch
+    if not path.with_name("best.pth").exists():      # moved away: the best from here on
+        state.best_top1, state.best_loss = RunState.best_top1, RunState.best_loss
+        state.best_epoch = state.epoch

@@ -24,6 +24,7 @@ from tenfold.data.files import make_folder, only_one, publish
 from tenfold.data.networks import check_network
 from tenfold.data.recipe import digest_of, parse_duration, pixels_digest, recipe_tables
 from tenfold.data.schema import INDEX
+from tenfold.train.inputs import named_recipe
 from tenfold.train.sweep.leaderboard import keep_best, line, row, write_standings
 from tenfold.train.sweep.search import PRUNERS, Grid, Search
 from tenfold.train.sweep.space import check, parse_space, said, with_settings
@@ -65,13 +66,10 @@ def main(argv=None) -> int:
 
 
 def sweep(args) -> dict:
-    from tenfold.train.run.command import asked_for
     if bool(args.grid) == bool(args.search):
         raise RecipeFault("--grid and --search", "are both given" if args.grid else "are both missing",
                           "give one of them, such as --grid train.lr=0.001,0.002")
-    if not args.recipe and not args.shards:
-        raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
-    recipe, shards = asked_for(args)
+    recipe, shards = named_recipe(args)
     keys = parse_space(args.grid or args.search, "--grid" if args.grid else "--search")
     check(recipe, keys)
     in_model = [key for key in keys if key.name.startswith("model.")]

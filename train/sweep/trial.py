@@ -18,11 +18,11 @@ from pathlib import Path
 from tenfold.data.command import module_command
 from tenfold.data.errors import CheckpointFault
 from tenfold.data.files import make_folder, publish
-from tenfold.data.recipe import Recipe, recipe_tables
+from tenfold.data.recipe import Recipe
+from tenfold.train.inputs import fixed_settings
 
 GLANCE = 0.2                 # seconds between two looks at a process
 PATIENCE = 60.0              # seconds that a stopped one is given to write its checkpoint
-FREE_TO_CHANGE = {"source.data", "train.budget", "train.engine", "train.workers", "train.pin_memory"}
 LATE = 15.0                  # seconds beyond its budget after which a trial is stopped
 
 
@@ -65,13 +65,11 @@ class Trial:
 
 def open_book(out: Path, recipe: Recipe, space: list[str]) -> dict:
     """sweep.json of the sweep that goes on in `out`, or a new one. CheckpointFault: it is another sweep."""
-    plain = {f"{table}.{k}": v for table, content in recipe_tables(recipe).items()
-             for k, v in (content if isinstance(content, dict) else {"": content}).items()}
-    asked = {"recipe": {k: v for k, v in plain.items() if k not in FREE_TO_CHANGE}, "space": space}
+    asked = {"recipe": fixed_settings(recipe), "space": space}
     try:
         book = json.loads((out / "sweep.json").read_text())
-        before = book["recipe"]
-        different = [k.strip(".") for k in before | asked["recipe"] if before.get(k) != asked["recipe"].get(k)]
+        before = {name.rstrip("."): value for name, value in book["recipe"].items()}
+        different = [name for name in before | asked["recipe"] if before.get(name) != asked["recipe"].get(name)]
         different += ["what it varies"] if book["space"] != space else []
     except FileNotFoundError:
         return asked

@@ -1,0 +1,11 @@
+"""The random streams of a recipe's seed: each purpose has a number of its own, so that none repeats another's draws.
+
+A generator is `numpy.random.default_rng([seed, STREAM, …])`. The numbers decide the bytes of a set and the weights
+of a run: never change one, add new ones at the end. A copy's random view has no number (preprocess/draw).
+"""
+
+SPLIT = 1                    # which source images are held out
+PLAN = 2                     # the order of the rows on disk
+ORDER = 3                    # the order of the rows in an epoch
+SAMPLING = 4                 # how often each row comes in an epoch
+AUGMENT = 5                  # the augmentation of a batch on the device

@@ -1,0 +1,58 @@
+"""The recipe and the shards that a command names, and which settings leave a run the same run."""
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+
+from tenfold.data.errors import RecipeFault, ShardFault
+from tenfold.data.recipe import Recipe, make_recipe, pixel_differences, read_recipe, recipe_tables
+from tenfold.data.schema import INDEX
+from tenfold.data.settings import override
+
+FREE_TO_CHANGE = {"source.data", "train.budget", "train.engine", "train.workers", "train.pin_memory"}
+
+
+def named_recipe(args) -> tuple[Recipe, Path]:
+    """Return (the recipe, the folder of shards) that --recipe, --shards and --set name.
+
+    RecipeFault: neither is given. ShardFault: the shards carry no recipe.
+    """
+    from tenfold.data.shardset import read_index
+    if not args.recipe and not args.shards:
+        raise RecipeFault("--recipe", "is missing", "give --recipe recipes/x.toml or --shards shards/x")
+    if args.recipe:
+        recipe = read_recipe(args.recipe, args.set)
+        return recipe, Path(args.shards or f"shards/{recipe.name}")
+    carried, model = read_index(args.shards).get("recipe"), {}
+    if isinstance(carried, dict) and isinstance(carried.get("model"), dict):
+        model = dict(carried["model"])
+    if not isinstance(model.get("args"), dict):
+        raise ShardFault(Path(args.shards) / INDEX, "carries no recipe", "run `python -m preprocess` again")
+    # as a recipe file has it, so that --set model.widths=… finds it
+    carried = {**carried, "model": {**model.pop("args"), **model}}
+    return make_recipe(override(carried, args.set), f"{args.shards}/dataset.json"), Path(args.shards)
+
+
+def with_pixels_of(shards, recipe: Recipe) -> Recipe:
+    """Return the recipe with the tables that made the shards' pixels; print a note where those differ."""
+    different = pixel_differences(shards.recipe, recipe)
+    if different:
+        print(f"note: {shards.folder} was made with other settings than are asked for ({'; '.join(different[:4])}); "
+              "it is used as it is (`python -m preprocess` makes it anew)")
+    theirs = shards.recipe
+    levels = {f.name: getattr(theirs.source, f.name) for f in fields(theirs.source) if f.name.startswith("levels")}
+    return replace(recipe, source=replace(recipe.source, **levels),      # so that scoring reads deep pictures alike
+                   split=theirs.split, clean=theirs.clean, draw=theirs.draw, shards=theirs.shards)
+
+
+def fixed_settings(recipe: Recipe) -> dict:
+    """Return {"table.key": value} of all that makes a run this run: without FREE_TO_CHANGE."""
+    return {name: value for name, value in _flat(recipe_tables(recipe)) if name not in FREE_TO_CHANGE}
+
+
+def _flat(tables: dict) -> Iterator[tuple[str, object]]:
+    for table, content in tables.items():
+        if isinstance(content, dict):
+            yield from ((f"{table}.{key}", value) for key, value in content.items())
+        else:
+            yield table, content

@@ -1,0 +1,69 @@
+"""A network with all that trains it: loss, optimizer, EMA; one training step, without time or files."""
+
+import torch
+
+from tenfold.data.recipe import Recipe
+from tenfold.data.shardset import ShardSet
+from tenfold.train.augment.sample import make_augment
+from tenfold.train.device import Normalise, seen_size
+from tenfold.train.learn.compile import compiled
+from tenfold.train.learn.ema import EMA
+from tenfold.train.learn.loss import class_weights, make_loss
+from tenfold.train.learn.optimizer import clip_gradients, make_optimizer, set_lr
+from tenfold.train.models import build_model
+from tenfold.train.models.pretrained import freeze, load_weights
+
+
+class Learner:
+    """The network of a recipe on its device, with its loss, optimizer and EMA.
+
+    mean, std: of the rows, per channel. pretrained: load the weights that the recipe names (a run that is resumed has
+    its own). RecipeFault: no such network, or one that cannot take these rows.
+    """
+
+    def __init__(self, shards: ShardSet, recipe: Recipe, normalise: Normalise, pretrained: bool = True):
+        device, config, row_shape = normalise.device, recipe.train, shards.row_shape
+        size = seen_size(row_shape[:2], recipe.model.size)
+        self.model = build_model(recipe.model.name, recipe.model.args, row_shape[2], len(shards.classes), size)
+        if pretrained:
+            load_weights(self.model, recipe.model)
+        freeze(self.model, recipe.model.freeze)
+        self.model.to(device, memory_format=torch.channels_last)
+        self.optimizer = make_optimizer(self.model, config)
+        self.ema = EMA(self.model, config.ema)   # what is evaluated and kept as best
+        self.normalise = normalise
+        self._augment = make_augment(recipe.augment, size, device, recipe.seed)
+        self.loss = make_loss(self.model, normalise, config, self._augment,
+                              class_weights(shards, config.class_weights, device))
+        self._clip = config.clip
+
+    def numbers(self, epoch: int, batch: int, rows: int) -> torch.Tensor | None:
+        """Draw the random numbers that augment a batch; None: nothing is augmented."""
+        return None if self._augment is None else self._augment.draw(epoch, batch, rows)
+
+    def compile(self, mode: str, rows: int, row_shape: tuple[int, int, int]) -> None:
+        """Compile the loss for batches of so many rows, as `train.compile` = `mode` says."""
+        device = self.normalise.device
+        example = (torch.zeros(rows, *row_shape, dtype=torch.uint8, device=device),
+                   torch.zeros(rows, dtype=torch.int64, device=device), self.numbers(0, 0, rows))
+        self.loss = compiled(self.loss, mode, self.model, self.optimizer, example)
+
+    def step(self, image: torch.Tensor, label: torch.Tensor, numbers: torch.Tensor | None, lr: float,
+             first: bool) -> torch.Tensor:
+        """Take one optimiser step on uint8 (B, H, W, C), int64 (B,); return float (2,): its loss and right answers.
+
+        `first`: it is the run's first step. Nothing in it waits for the device.
+        """
+        set_lr(self.optimizer, lr)
+        loss, seen = self.loss(image, label, numbers)
+        loss.backward()
+        if self._clip:
+            clip_gradients(self.model, self._clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.ema.update(first)
+        return seen
+
+    def is_finite(self) -> bool:
+        """Whether all weights are: the loss of a step says that of the weights before it, not after it."""
+        return all(v.isfinite().all() for v in self.model.state_dict().values())

@@ -1,0 +1,87 @@
+"""What a run times, and when it looks at the device or writes a checkpoint."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from tenfold.train.device import synchronise
+from tenfold.train.run.clock import Clock
+from tenfold.train.run.state import RunState
+
+READ_SECONDS = 1.0           # between two reads of the device's accumulators: each read waits for the device
+CHECKPOINT_SECONDS = 30.0    # between two checkpoints inside a long epoch
+EARLY_STEP = 8               # after it the accumulators are read for the first time
+
+
+class Pace:
+    """The times of one run: its first step, its steps, its evaluations; they steer the clock and fill the state.
+
+    clock: the budget. state: its `training` and `waiting` seconds are kept here. first_step: seconds from the start
+    of the command until a step was done, None before.
+    """
+
+    def __init__(self, clock: Clock, device: torch.device, state: RunState):
+        self.clock, self.first_step = clock, None
+        self._device, self._state = device, state
+        self._began = self._read = self._kept = 0.0
+        self._steps = 0
+
+    def begin(self) -> None:
+        """The steps of an epoch, or of the rest of one, begin now."""
+        self._began = self._read = self._kept = time.monotonic()
+        self._steps = 0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """What happens inside counts as waiting for data."""
+        start = time.monotonic()
+        yield
+        self._state.waiting += time.monotonic() - start
+
+    def stepped(self) -> None:
+        """A training step has been given to the device; the first one is waited for."""
+        self._steps += 1
+        if self.first_step is None:
+            synchronise(self._device)
+            self.first_step = self.clock.running()
+
+    def must_read(self) -> bool:
+        """Whether the device's accumulators are to be read now."""
+        now = time.monotonic()
+        if self._state.step != EARLY_STEP and now - self._read <= READ_SECONDS:
+            return False
+        self._read = now
+        return True
+
+    def must_keep(self) -> bool:
+        """Whether a checkpoint is to be written inside the epoch."""
+        return time.monotonic() - self._kept > CHECKPOINT_SECONDS
+
+    def expect_closing(self, evaluations: float) -> None:
+        """Estimate the evaluation at the end from the steps so far. evaluations: rows of val, in training batches.
+
+        To be called when the device has done its work. A forward pass costs about a third of a step; a half, to be
+        safe, until one was measured.
+        """
+        step_seconds = (time.monotonic() - self._began) / self._steps
+        self.clock.closes_in(step_seconds * (1 + 0.5 * evaluations))
+
+    def end(self) -> None:
+        """The steps end, or pause for a checkpoint: wait for the device and count their time as training."""
+        synchronise(self._device)
+        self._state.training += time.monotonic() - self._began
+        self._began = time.monotonic()
+        self._steps = 0
+
+    def kept(self) -> None:
+        """A checkpoint inside the epoch was written; its time is no training."""
+        self._began = self._kept = time.monotonic()
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Time an evaluation with its checkpoints: as much must still fit at the end of the budget."""
+        start = time.monotonic()
+        yield
+        self.clock.closes_in(time.monotonic() - start)

@@ -1,0 +1,122 @@
+"""train(): shards → best.pth, inside a budget; what `tenfold train` calls."""
+
+import base64
+import contextlib
+import io
+import time
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import torch
+
+from tenfold.data.errors import CheckpointFault, ShardFault, UserFault
+from tenfold.data.files import make_folder, only_one
+from tenfold.data.recipe import Recipe, make_recipe
+from tenfold.data.shardset import ShardSet
+from tenfold.train.device import choose_device, same_random_state
+from tenfold.train.inputs import fixed_settings, with_pixels_of
+from tenfold.train.run import figures
+from tenfold.train.run.checkpoint import load
+from tenfold.train.run.clock import Clock
+from tenfold.train.run.loop import Trainer
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training left behind; a notebook shows it as its curves."""
+    best: Path               # the checkpoint of the best epoch
+    history: list[dict]      # a dictionary an epoch, as in metrics.csv
+    val_top1: float | None   # of the best epoch; None: there are no val rows
+    out: Path                # the folder of the run
+    facts: dict              # as `tenfold train --json` prints them
+
+    def figure(self):
+        """Return the curves of loss and top-1 as a matplotlib Figure."""
+        return figures.curves(self.history)
+
+    def _repr_html_(self) -> str:
+        picture = io.BytesIO()
+        self.figure().savefig(picture, format="png", dpi=80)
+        top1 = "no val rows" if self.val_top1 is None else f"val top-1 {self.val_top1:.4f}"
+        return (f"<p>{escape(str(self.best))}: {top1}, {self.facts['epochs']} epochs, {self.facts['seconds']:.0f} s</p>"
+                f'<img alt="loss and top-1 of each epoch" src="data:image/png;base64,'
+                f'{base64.b64encode(picture.getvalue()).decode()}">')
+
+
+def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, device: str | None = None,
+          resume: bool = False, started: float | None = None) -> Run:
+    """Train the recipe's network on the shards within `budget` seconds; everything is written to the folder `out`.
+
+    device: "cpu", "cuda" or "mps"; None: the best there is. resume: go on from out/last.pth, if there is one. started:
+    the `time.monotonic()` from which the budget counts; None: now. Prints a line an epoch. An interrupt is held back
+    until last.pth is written; then KeyboardInterrupt is raised. The random state of torch and the signal handlers are
+    afterwards what they were. UserFault: the recipe, the shards or the machine do not allow it.
+    """
+    started = time.monotonic() if started is None else started
+    if not shards.rows("train"):
+        raise ShardFault(shards.folder, "holds no training rows", "name the shards of a recipe, not those of a score")
+    recipe, out = with_pixels_of(shards, recipe), make_folder(out)
+    with only_one(out):
+        last = _resumable(out / "last.pth", recipe, shards) if resume else None
+        where = choose_device(device)
+        clock = Clock(budget, started, before=last["position"]["seconds"] if last else 0.0)
+        with same_random_state(where), contextlib.closing(
+                Trainer(shards, recipe, out, clock, where, resumed=bool(last))) as trainer:
+            if last:
+                trainer.resume(last)
+            parameters = sum(p.numel() for p in trainer.learner.model.parameters())
+            print(f"{recipe.name}: {recipe.model.name}, {parameters:,} parameters, on {where}; "
+                  f"{shards.rows('train')} training rows, {trainer.train.name} engine; {budget:g} s")
+            _fit(trainer)
+        if not (out / "best.pth").exists():      # of a finished run, and moved away since
+            raise CheckpointFault(out / "best.pth", "is gone", "train without --resume")
+        return _result(trainer, budget, where)
+
+
+def _fit(trainer: Trainer) -> None:
+    """Train, and draw the curves; those so far where it is stopped."""
+    curves, state = trainer.out / "curves.png", trainer.state
+    try:
+        if not state.done:
+            trainer.fit()
+    except BaseException:
+        if state.history and state.step:         # else what lies there is an earlier run's
+            with contextlib.suppress(UserFault, OSError):     # a full disk too: what stopped the run is what is told
+                figures.draw_curves(curves, state.history)
+        raise
+    figures.draw_curves(curves, state.history)
+
+
+def _result(trainer: Trainer, budget: float, device: torch.device) -> Run:
+    state, pace = trainer.state, trainer.pace
+    val = state.best_top1 if state.best_top1 == state.best_top1 else None        # NaN: no val rows
+    best = trainer.out / "best.pth"
+    facts = {"val_top1": val, "epochs": state.epoch, "steps": state.step, "seconds": round(pace.clock.elapsed(), 3),
+             "budget_seconds": budget, "images_per_second": round(state.images_per_second, 1),
+             "data_wait_fraction": round(state.data_wait_fraction, 5), "best": str(best), "device": str(device),
+             "threads": torch.get_num_threads(), "first_step_seconds": pace.first_step and round(pace.first_step, 3)}
+    return Run(best, state.history, val, trainer.out, facts)
+
+
+def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict | None:
+    """Return the last.pth of the run that is to go on; None: it was killed before it wrote one.
+
+    CheckpointFault: it was trained on other shards, or with other settings.
+    """
+    if not path.exists():
+        print(f"{path} does not exist: beginning at the beginning")
+        return None
+    last = load(path)
+    position = last.get("position")
+    if not isinstance(position, dict) or type(position.get("seconds")) is not float:
+        raise CheckpointFault(path, "cannot be resumed from (it holds no place in a run)", "train without --resume")
+    if last["dataset"] != shards.index["digest"]:
+        raise CheckpointFault(path, f"was trained on other shards than {shards.folder}", "train without --resume")
+    before, now = fixed_settings(make_recipe(last["recipe"], str(path))), fixed_settings(recipe)
+    different = [name for table in ("model", "train", "augment", "seed") for name in now
+                 if name.partition(".")[0] == table and before[name] != now[name]]
+    if different:
+        raise CheckpointFault(path, f"was trained with other settings ({', '.join(different)})",
+                              "give those again, or train without --resume")
+    return last
