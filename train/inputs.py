@@ -27,7 +27,7 @@ def named_recipe(args) -> tuple[Recipe, Path]:
     if isinstance(carried, dict) and isinstance(carried.get("model"), dict):
         model = dict(carried["model"])
     if not isinstance(model.get("args"), dict):
-        raise ShardFault(Path(args.shards) / INDEX, "carries no recipe", "run `python -m preprocess` again")
+        raise ShardFault(Path(args.shards) / INDEX, "carries no recipe", "run `tenfold augment` again")
     # as a recipe file has it, so that --set model.widths=… finds it
     carried = {**carried, "model": {**model.pop("args"), **model}}
     return make_recipe(override(carried, args.set), f"{args.shards}/dataset.json"), Path(args.shards)
@@ -38,7 +38,7 @@ def with_pixels_of(shards, recipe: Recipe) -> Recipe:
     different = pixel_differences(shards.recipe, recipe)
     if different:
         print(f"note: {shards.folder} was made with other settings than are asked for ({'; '.join(different[:4])}); "
-              "it is used as it is (`python -m preprocess` makes it anew)")
+              "it is used as it is (`tenfold augment` makes it anew)")
     theirs = shards.recipe
     levels = {f.name: getattr(theirs.source, f.name) for f in fields(theirs.source) if f.name.startswith("levels")}
     return replace(recipe, source=replace(recipe.source, **levels),      # so that scoring reads deep pictures alike
