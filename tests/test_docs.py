@@ -93,6 +93,14 @@ def test_links_lead_somewhere():
     assert all(f"docs/{page.name}" in linked for page in ROOT.glob("docs/*.md"))
 
 
+def test_the_files_that_contributors_are_sent_to_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    files = re.findall(r"`([\w./]+/[\w.]*|\w+\.(?:md|txt|toml))`", text)
+    assert len(files) > 40
+    places = [file for file in files if file not in ("my_images/", "new_pictures/")]
+    assert [file for file in places if not (ROOT / file).exists()] == []
+
+
 def test_the_readme_is_a_page_and_each_page_says_its_purpose_first():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
     for page in ROOT.glob("docs/*.md"):
