@@ -271,3 +271,18 @@ def test_a_model_of_nothing_but_nan_is_refused(tmp_path, capsys, untrained):
     ran = t.score(capsys, path, "--shards", folder, "--json")
     assert ran.code == 2
     assert "not finite" in ran.err
+
+
+def test_the_files_of_a_score_lie_beside_its_model_and_in_its_run(model, capsys, tmp_path):
+    """A copy of a run's best.pth is scored where it lies, and the run's folder gets the files too."""
+    run = tmp_path / "runs/stripes"
+    run.mkdir(parents=True)
+    (run / "best.pth").write_bytes(model.read_bytes())
+    assert t.score(capsys, run / "best.pth").code == 0
+    assert {p.name for p in run.iterdir()} == {"best.pth", *FILES}
+    assert not t.Path("score.json").exists()
+    for name in FILES:
+        (run / name).unlink()
+    ran = t.score(capsys, "best.pth")
+    assert "also in runs/stripes" in ran.out
+    assert all(t.Path(name).read_bytes() == (run / name).read_bytes() for name in FILES)

@@ -5,7 +5,7 @@ import torch
 
 from tenfold.data.errors import UserFault
 from tenfold.data.tables import Augment, Draw
-from tenfold.train.score.tta import MeanOfViews, choose_views, seen
+from tenfold.train.score.tta import MeanOfViews, apply_view, choose_views
 
 
 def draw(**more) -> Draw:
@@ -39,34 +39,34 @@ def test_more_views_than_there_are_is_one_line():
 
 
 def test_a_view_that_changes_nothing_changes_nothing():
-    assert torch.equal(seen(image(), False, 0.0, 0, 0), image())
+    assert torch.equal(apply_view(image(), False, 0.0, 0, 0), image())
 
 
 def test_shifts_move_by_whole_pixels_and_carry_the_edge_on():
     x = image()
-    out = seen(x, False, 0.0, 2, -1)
+    out = apply_view(x, False, 0.0, 2, -1)
     assert torch.equal(out[:, :, 2:, :-1], x[:, :, :-2, 1:])
     assert torch.equal(out[:, :, 0], out[:, :, 2])
     assert torch.equal(out[:, :, :, -1], out[:, :, :, -2])
-    assert torch.equal(seen(x, True, 0.0, 0, 0), x.flip(3))
-    assert torch.equal(seen(seen(x, True, 0.0, 0, 0), True, 0.0, 0, 0), x)
+    assert torch.equal(apply_view(x, True, 0.0, 0, 0), x.flip(3))
+    assert torch.equal(apply_view(apply_view(x, True, 0.0, 0, 0), True, 0.0, 0, 0), x)
 
 
 @pytest.mark.parametrize("shape", [(9, 14), (40, 25), (1, 6)], ids=str)
 def test_a_turn_keeps_shape_level_and_middle(shape):
     flat = torch.full((1, 1, *shape), 0.25)
-    torch.testing.assert_close(seen(flat, False, 10.0, 0, 0), flat)
-    assert seen(image(*shape), False, -7.0, 1, 1).shape == (2, 3, *shape)
+    torch.testing.assert_close(apply_view(flat, False, 10.0, 0, 0), flat)
+    assert apply_view(image(*shape), False, -7.0, 1, 1).shape == (2, 3, *shape)
 
 
 def test_a_turn_goes_anticlockwise_about_the_middle_by_its_angle():
     y, x = torch.meshgrid(torch.arange(41.0) - 20, torch.arange(61.0) - 30, indexing="ij")
     spot = torch.exp(-((x - 15) ** 2 + y ** 2) / 8)[None, None]            # to the right of the middle
-    out = seen(spot, False, 10.0, 0, 0)[0, 0]
+    out = apply_view(spot, False, 10.0, 0, 0)[0, 0]
     at = (out * x).sum() / out.sum(), (out * y).sum() / out.sum()
     assert at[0] == pytest.approx(15 * 0.98481, abs=0.05)
     assert at[1] == pytest.approx(-15 * 0.17365, abs=0.05)                 # y points down
-    back = seen(out[None, None], False, -10.0, 0, 0)[0, 0]
+    back = apply_view(out[None, None], False, -10.0, 0, 0)[0, 0]
     assert (back - spot[0, 0]).abs().max() < 0.1
 
 
@@ -85,5 +85,5 @@ def test_a_model_that_sees_no_mirror_scores_the_same():
 
 def test_the_mean_is_of_probabilities():
     views = choose_views(5, draw(flip=0.5))
-    by_hand = torch.stack([Alike()(seen(image(), *v)).softmax(1) for v in views]).mean(0)
+    by_hand = torch.stack([Alike()(apply_view(image(), *v)).softmax(1) for v in views]).mean(0)
     torch.testing.assert_close(MeanOfViews(Alike(), views)(image()).softmax(1), by_hand)

@@ -1,4 +1,4 @@
-"""A model over one split, in order, without chance."""
+"""Run a network over one split, in the order of its rows, without augmentation."""
 
 import torch
 from torch.nn import functional as F
@@ -7,16 +7,23 @@ from tenfold.train.device import Normalise, autocast
 
 
 @torch.no_grad()
-def evaluate(model, batches, normalise: Normalise, device: torch.device, precision: str):
+def evaluate(model: torch.nn.Module, batches, normalise: Normalise, device: torch.device,
+             precision: str) -> tuple[torch.Tensor, torch.Tensor]:
     """(logits float32 (rows, classes), labels int64 (rows,)), both on the CPU."""
     model.eval()
     logits, labels = [], []
     for image, label in batches.epoch(0):
-        with autocast(device, precision):
-            out = model(normalise(image))
-        logits.append(out.float())
+        logits.append(forward(model, image, normalise, device, precision))
         labels.append(label.clone())             # a batch's buffers are used again
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()
+
+
+def forward(model: torch.nn.Module, image: torch.Tensor, normalise: Normalise, device: torch.device,
+            precision: str) -> torch.Tensor:
+    """The logits float32 (B, classes) of a batch uint8 (B, H, W, C) on `device`."""
+    with autocast(device, precision):
+        out = model(normalise(image))
+    return out.float()
 
 
 def loss_and_top1(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:

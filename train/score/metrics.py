@@ -1,4 +1,4 @@
-"""What a score says: pure functions of probabilities and labels, from scikit-learn where it has them."""
+"""Metrics of a score: pure functions of probabilities and labels, from scikit-learn where it has them."""
 
 import numpy as np
 

@@ -1,7 +1,8 @@
-"""Test-time augmentation: a model's mean opinion of several views of each image."""
+"""Test-time augmentation (TTA): average a model's answers over several views of each image."""
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional as F
@@ -14,12 +15,13 @@ STEEPEST = 10.0              # degrees; and never more than half of what the rec
 
 
 def choose_views(count: int, draw: Draw, augment: Augment | None = None) -> list[tuple[bool, float, int, int]]:
-    """The first `count` of (mirrored, degrees, pixels down, pixels right) that the recipe's own chance may draw,
-    beforehand or on the device.
+    """Choose `count` views (mirrored, degrees, pixels down, pixels right) that the recipe's augmentation may make.
 
     The image as it is comes first, then each nearer view before the farther ones, and its mirror image after
-    it. UserFault: the recipe's chance has fewer.
+    it. UserFault: no number of views, or more than the recipe has.
     """
+    if count < 1:
+        raise UserFault(f"--tta {count}", "is no number of views", "give 1 or more")
     augment = augment or Augment()
     turn = min(STEEPEST, max(draw.rotation, augment.rotation) / 2)
     turns = [(angle, 0, 0) for angle in ((turn, -turn) if turn else ())]
@@ -27,7 +29,7 @@ def choose_views(count: int, draw: Draw, augment: Augment | None = None) -> list
     shifts = sorted(itertools.product(around, around), key=lambda s: (s[0] ** 2 + s[1] ** 2, s))[1:]
     still = [(0.0, 0, 0), *turns, *((0.0, *s) for s in shifts)]
     mirrors = (False, True) if draw.flip or augment.flip else (False,)
-    every = [(mirrored, *one) for one in still for mirrored in mirrors]
+    every = [(mirrored, *shift) for shift in still for mirrored in mirrors]
     if count > len(every):
         raise UserFault(f"--tta {count}", f"the model's recipe (flip, rotation, place, crop) has {len(every)} views",
                         f"ask for 1 to {len(every)}")
@@ -35,24 +37,24 @@ def choose_views(count: int, draw: Draw, augment: Augment | None = None) -> list
 
 
 class MeanOfViews(torch.nn.Module):
-    """x float (B, C, H, W) -> (B, classes), the logarithm of the mean of the views' probabilities."""
+    """Average a network over views: x float (B, C, H, W) -> (B, classes), the log of their mean probabilities."""
 
-    def __init__(self, model: torch.nn.Module, views):
+    def __init__(self, model: torch.nn.Module, views: Sequence[tuple[bool, float, int, int]]):
         super().__init__()
         self.model, self.views = model, views
 
-    def forward(self, x):
-        each = torch.stack([F.log_softmax(self.model(seen(x, *view)).float(), 1) for view in self.views])
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        each = torch.stack([F.log_softmax(self.model(apply_view(x, *view)).float(), 1) for view in self.views])
         return each.logsumexp(0) - math.log(len(self.views))
 
 
-def seen(x: torch.Tensor, mirrored: bool, degrees: float, down: int, right: int) -> torch.Tensor:
-    """x (B, C, H, W) mirrored, turned (anticlockwise) and shifted; the edge is carried on beyond itself."""
+def apply_view(x: torch.Tensor, mirrored: bool, degrees: float, down: int, right: int) -> torch.Tensor:
+    """Mirror, turn (anticlockwise) and shift x (B, C, H, W); beyond the edge its pixels are repeated."""
     height, width = x.shape[2:]
     if mirrored:
         x = x.flip(3)
     if degrees:
-        x = _turned(x, math.radians(degrees))
+        x = _rotate(x, math.radians(degrees))
     if down or right:
         rows, columns = ((torch.arange(n, device=x.device) - by).clamp(0, n - 1)
                          for n, by in ((height, down), (width, right)))
@@ -60,7 +62,7 @@ def seen(x: torch.Tensor, mirrored: bool, degrees: float, down: int, right: int)
     return x
 
 
-def _turned(x, angle: float):
+def _rotate(x: torch.Tensor, angle: float) -> torch.Tensor:
     height, width = x.shape[2:]
     # grid_sample's own padding_mode="border" does not exist on MPS
     reach = math.ceil(max(height, width) / 2 * math.sin(abs(angle))) + 1

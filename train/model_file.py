@@ -1,0 +1,96 @@
+"""A trained model opened for use: best.pth → a network on a device, with its classes, recipe and normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tenfold.data.errors import CheckpointFault, SourceFault
+from tenfold.data.recipe import Recipe
+from tenfold.train.device import Normalise, choose_device
+from tenfold.train.run.checkpoint import restore
+from tenfold.train.score.evaluate import forward
+from tenfold.train.score.tta import MeanOfViews, choose_views
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network and all that it needs to classify pictures."""
+    path: Path
+    classes: tuple[str, ...]
+    recipe: Recipe
+    content: dict[str, Any]          # the checkpoint without its weights
+    network: torch.nn.Module         # on `device`, in evaluation mode
+    normalise: Normalise
+    device: torch.device
+
+    def __repr__(self) -> str:
+        return f"Model('{self.path}', {self.content['model']}, {len(self.classes)} classes, {self.device})"
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """(height, width) in pixels of the pictures that it takes."""
+        height, width = self.content["canvas"]
+        return height, width
+
+    @property
+    def channels(self) -> int:
+        """1 for grey pictures, 3 for RGB."""
+        return int(self.content["channels"])
+
+    @property
+    def row_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of one picture."""
+        return (*self.canvas, self.channels)
+
+    @property
+    def decisions(self) -> dict[str, Any] | None:
+        """What its training set decided about all of its pictures (polarity, tone of the paper, ranges of levels);
+        None for a checkpoint that was written before these were kept."""
+        found = self.content.get("decisions")
+        return found if isinstance(found, dict) else None
+
+    def with_tta(self, tta: int) -> torch.nn.Module:
+        """The network whose answer is the mean over `tta` views of each picture. UserFault: its recipe has fewer."""
+        views = choose_views(tta, self.recipe.draw, self.recipe.augment)
+        return MeanOfViews(self.network, views) if len(views) > 1 else self.network
+
+    def probabilities(self, images: NDArray[np.uint8], tta: int = 1) -> NDArray[np.float32]:
+        """Classify pictures as they lie in shards: uint8 (N, H, W, C) -> float32 (N, classes), each row's sum 1.
+
+        Pictures in files go through `tenfold.preprocess.plain_view` first. SourceFault: another shape or type.
+        """
+        if images.dtype != np.uint8 or images.shape[1:] != self.row_shape:
+            raise SourceFault("images", f"are {images.dtype} {images.shape}, and {self.path} takes uint8 "
+                              f"(N, {', '.join(map(str, self.row_shape))})", "use Model.predict for other pictures")
+        network, precision = self.with_tta(tta), self.recipe.train.precision
+        found = [torch.zeros(0, len(self.classes))]
+        with torch.no_grad():
+            # a copy, so that an array that may not be written to is taken without a warning
+            for batch in torch.from_numpy(images.copy()).split(self.recipe.train.batch):
+                image = batch.to(self.device)
+                found.append(forward(network, image, self.normalise, self.device, precision).cpu())
+        return self.shares(torch.cat(found))
+
+    def shares(self, logits: torch.Tensor) -> NDArray[np.float32]:
+        """Logits (N, classes) on the CPU -> probabilities. CheckpointFault: they are not finite."""
+        if not logits.isfinite().all():
+            raise CheckpointFault(self.path, "gives numbers that are not finite",
+                                  "train it again, with a lower train.lr")
+        found: NDArray[np.float32] = logits.softmax(1).numpy()
+        return found
+
+
+def load(path: str | Path, device: str | None = None) -> Model:
+    """Open best.pth on `device` (default: the best there is). CheckpointFault: missing, damaged or foreign."""
+    network, recipe, content = restore(path)
+    where = choose_device(device)
+    network.to(where, memory_format=torch.channels_last)
+    content = {key: value for key, value in content.items() if key != "weights"}
+    return Model(Path(path), tuple(content["classes"]), recipe, content, network.eval(),
+                 Normalise(content["mean"], content["std"], where, recipe.model.size), where)

@@ -1,0 +1,163 @@
+"""Score a model on the test rows of a set: open it, predict, compute the metrics, write the files."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tenfold.data.errors import CheckpointFault
+from tenfold.data.html import table
+from tenfold.data.shardset import ShardSet
+from tenfold.data.sources.names import class_differences, one_spelling
+from tenfold.train.batches import open_batches
+from tenfold.train.model_file import Model, load
+from tenfold.train.run.checkpoint import image_numbers
+from tenfold.train.score import evaluate
+from tenfold.train.score.metrics import f1_against_size, measure
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """How often a model is right on the test rows of a set, and where it is wrong."""
+    facts: dict[str, Any]                    # what score.json holds
+    probabilities: NDArray[np.float32]       # (rows, classes)
+    labels: NDArray[np.int64]                # (rows,) the true classes
+    shards: ShardSet
+    notes: tuple[str, ...] = ()              # for people: what is to be known before the figures are believed
+
+    def __repr__(self) -> str:
+        return f"Score(top1={self.top1:.4f}, macro_f1={self.macro_f1:.4f}, images={self.images})"
+
+    def _repr_html_(self) -> str:
+        head = ("class", "precision", "recall", "f1", "support")
+        return table(repr(self), head, [(name, *(row[key] for key in head[1:]))
+                                        for name, row in self.per_class.items()])
+
+    @property
+    def top1(self) -> float:
+        """The share of rows whose most probable class is the true one."""
+        return float(self.facts["top1"])
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean of the classes' F1."""
+        return float(self.facts["macro_f1"])
+
+    @property
+    def images(self) -> int:
+        """How many rows were scored."""
+        return len(self.labels)
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, in the order of the columns of `probabilities` and `confusion`."""
+        return list(self.facts["classes"])
+
+    @property
+    def per_class(self) -> dict[str, dict[str, Any]]:
+        """{class: {"precision", "recall", "f1", "support", and "trained_on" where that is known}}."""
+        return dict(self.facts["per_class"])
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """(classes, classes): how many rows of each true class (down) were taken for each class (across)."""
+        return np.array(self.facts["confusion"], np.int64)
+
+    @cached_property
+    def predictions(self) -> list[dict[str, Any]]:
+        """A dictionary for each row: its path, true class, predicted class, and the probability of that."""
+        classes, files = self.classes, self.shards.shards("test")
+        sources = np.concatenate([s.sources for s in files]).tolist()
+        columns = zip(sources, self.labels.tolist(), self.probabilities.argmax(1).tolist(),
+                      self.probabilities.max(1).tolist(), strict=True)
+        return [{"path": self.shards.source_path(source), "true": classes[label], "predicted": classes[predicted],
+                 "probability": probability} for source, label, predicted, probability in columns]
+
+
+def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: str | None = None,
+          out: str | Path | None = None, started: float | None = None) -> Score:
+    """Score a model on the test rows of `shards`, averaged over `tta` views of each; files go to `out` if given.
+
+    `started` is when the clock of "seconds" began (default: now). Raises CheckpointFault where the rows are not of
+    the kind that the model takes, and UserFault.
+    """
+    from tenfold.data.files import make_folder
+    from tenfold.train.score.files import write_score
+    started = time.monotonic() if started is None else started
+    model = model if isinstance(model, Model) else load(model, device)
+    check_fit(model, shards)
+    network = model.with_tta(tta)
+    folder = None if out is None else make_folder(out)       # refused before the work, not after it
+    probabilities, labels = predict_split(model, network, shards)
+    facts = measure(probabilities, labels, model.classes)
+    sizes = class_sizes(model, shards)
+    for name, size in sizes.items():
+        facts["per_class"][name]["trained_on"] = size
+    known, notes = seen_in_training(model, shards)
+    facts |= {"f1_size_r": f1_against_size(facts["per_class"], sizes), "tta": tta,
+              "seen_in_training": known, "seconds": round(time.monotonic() - started, 3)}
+    result = Score(facts, probabilities, labels, shards, notes)
+    if folder is not None:
+        write_score(folder, result)
+    return result
+
+
+def predict_split(model: Model, network: torch.nn.Module, shards: ShardSet,
+                  split: str = "test") -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """(probabilities (rows, classes), labels (rows,)) of a split, by the model's network or one made of it."""
+    batches = open_batches(shards, split, model.recipe.train, model.recipe.seed, model.device, shuffle=False)
+    try:
+        logits, labels = evaluate.evaluate(network, batches, model.normalise, model.device,
+                                           model.recipe.train.precision)
+    finally:
+        batches.close()
+    return model.shares(logits), labels.numpy()
+
+
+def check_fit(model: Model, shards: ShardSet, name: str | None = None) -> None:
+    """Refuse a set (by its name, default: its folder) whose rows are not of the kind that the model takes; the
+    CheckpointFault says what differs."""
+    names, theirs = ([one_spelling(name) for name in names] for names in (model.classes, shards.classes))
+    if names != theirs:
+        facts = class_differences(names, theirs)
+        raise CheckpointFault(model.path, f"its classes are not those of {name or shards.folder} ("
+                              + ("; ".join(facts) or "their order differs") + ")",
+                              "score data with the same class folders")
+    if model.row_shape != shards.row_shape:
+        raise CheckpointFault(model.path, f"takes rows {model.row_shape}, {shards.folder} holds {shards.row_shape}",
+                              "score shards made by the model's own recipe")
+    if not shards.rows("test"):
+        raise CheckpointFault(shards.folder, "has no test rows", "give --data=folder, or a recipe with split.test")
+
+
+def seen_in_training(model: Model, shards: ShardSet) -> tuple[int | None, tuple[str, ...]]:
+    """How many of the test images the model was trained on (None: not known), and a note where that matters."""
+    known, tested = model.content.get("trained_on"), image_numbers(shards, "test")
+    if not isinstance(known, torch.Tensor) or not len(known) or not len(tested):
+        if model.content["dataset"] == shards.index["digest"]:
+            return None, ()
+        return None, (f"note: {shards.folder} is not the set that {model.path} was trained on; "
+                      "some of its test rows may have been trained on",)
+    count = int(torch.isin(tested, known).sum())
+    if not count:
+        return 0, ()
+    return count, (f"note: {model.path} was trained on {count} of these {len(tested)} images, so this says little of "
+                   "what it makes of others",)
+
+
+def class_sizes(model: Model, shards: ShardSet) -> dict[str, int]:
+    """How many source images of each class the model was trained on, where that is known."""
+    counts = model.content.get("class_counts")
+    if counts is None and model.content["dataset"] == shards.index["digest"]:        # an older checkpoint
+        counts = shards.index.get("class_counts")
+    train = counts.get("train") if isinstance(counts, dict) else None
+    if not isinstance(train, list) or len(train) != len(model.classes) or not all(type(n) is int for n in train):
+        return {}
+    return dict(zip(model.classes, train, strict=True))
