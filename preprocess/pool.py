@@ -3,14 +3,16 @@
 import signal
 import sys
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import joblib
+from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
@@ -84,3 +86,37 @@ def _start_trackers():
         loky_tracker.ensure_running()
     finally:
         sys.warnoptions.remove(quiet)
+
+
+T = TypeVar("T")
+AHEAD = 3                    # tasks for each worker that `stream` has under way before it waits for the oldest
+
+
+def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers: int) -> Iterator[T]:
+    """Yield function(*task) of each task in their order, computed ahead by worker processes, and few at a time:
+    memory does not grow with the number of tasks. MachineFault: the system ended a worker."""
+    pool = get_reusable_executor(max_workers=workers, initializer=cv2.setNumThreads, initargs=(1,))
+    under_way = deque()
+    try:
+        for task in tasks:
+            under_way.append(_submit(pool, function, task))
+            if len(under_way) > AHEAD * workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    except TerminatedWorkerError:
+        raise MachineFault("reading", "the system ended a worker, most likely for lack of memory",
+                           "ask for fewer --workers") from None
+    except BaseException:                        # interrupted, or nobody asks for the rest
+        pool.shutdown(wait=True, kill_workers=True)
+        raise
+
+
+def _submit(pool, function, task):
+    """Submit a task; a worker that is started for it never hears ctrl-C, see `_without_interrupts`."""
+    _start_trackers()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(function, *task)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

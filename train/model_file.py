@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -29,8 +29,18 @@ class Model:
     normalise: Normalise
     device: torch.device
 
+    @classmethod
+    def open(cls, path: str | Path, device: str | None = None) -> Self:
+        """Open a checkpoint; see `load`."""
+        network, recipe, content = restore(path)
+        where = choose_device(device)
+        network.to(where, memory_format=torch.channels_last)
+        content = {key: value for key, value in content.items() if key != "weights"}
+        normalise = Normalise(content["mean"], content["std"], where, recipe.model.size)
+        return cls(Path(path), tuple(content["classes"]), recipe, content, network.eval(), normalise, where)
+
     def __repr__(self) -> str:
-        return f"Model('{self.path}', {self.content['model']}, {len(self.classes)} classes, {self.device})"
+        return f"{type(self).__name__}('{self.path}', {self.content['model']}, {len(self.classes)} classes, {self.device})"
 
     @property
     def canvas(self) -> tuple[int, int]:
@@ -47,13 +57,6 @@ class Model:
     def row_shape(self) -> tuple[int, int, int]:
         """(H, W, C) of one picture."""
         return (*self.canvas, self.channels)
-
-    @property
-    def decisions(self) -> dict[str, Any] | None:
-        """What its training set decided about all of its pictures (polarity, tone of the paper, ranges of levels);
-        None for a checkpoint that was written before these were kept."""
-        found = self.content.get("decisions")
-        return found if isinstance(found, dict) else None
 
     def with_tta(self, tta: int) -> torch.nn.Module:
         """The network whose answer is the mean over `tta` views of each picture. UserFault: its recipe has fewer."""
@@ -88,9 +91,4 @@ class Model:
 
 def load(path: str | Path, device: str | None = None) -> Model:
     """Open best.pth on `device` (default: the best there is). CheckpointFault: missing, damaged or foreign."""
-    network, recipe, content = restore(path)
-    where = choose_device(device)
-    network.to(where, memory_format=torch.channels_last)
-    content = {key: value for key, value in content.items() if key != "weights"}
-    return Model(Path(path), tuple(content["classes"]), recipe, content, network.eval(),
-                 Normalise(content["mean"], content["std"], where, recipe.model.size), where)
+    return Model.open(path, device)

@@ -19,14 +19,19 @@ CANNOT = (TypeError, ValueError, RuntimeError, LookupError, ArithmeticError, Ass
 _LARGE = (32, 64, 128, 224, 448, 896, 2048)     # sides at which every network is happy, at the latest
 
 
-def build_model(name: str, arguments: dict, channels: int, classes: int, canvas: tuple[int, int]) -> nn.Module:
+def build_model(name: str, arguments: dict, channels: int, classes: int, canvas: tuple[int, int],
+                check: bool = True) -> nn.Module:
     """The network `name` with the recipe's arguments, for pictures of `canvas` (height, width).
+
+    check: let a network without memory see such a picture first. That imports torch._dynamo and sympy, four
+    seconds of a core, which a training needs anyway.
 
     RecipeFault: no such network, no such argument, a value it cannot take, a canvas too small.
     """
     make = partial(maker(name, arguments), channels=channels, classes=classes)
     try:
-        rehearse(make, channels, canvas)         # what would only fail in the first step fails here
+        if check:
+            rehearse(make, channels, canvas)     # what would only fail in the first step fails here
         return make(canvas=canvas).train()
     except CANNOT as error:
         fact = str(error).partition("\n")[0]

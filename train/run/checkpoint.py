@@ -1,10 +1,13 @@
 """best.pth and last.pth: plain values and tensors that torch.load(weights_only=True) accepts."""
 
+from __future__ import annotations
+
 import io
 import math
 import pickle
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,7 +15,9 @@ from tenfold.data.errors import CheckpointFault, RecipeFault, ShardFault
 from tenfold.data.files import publish
 from tenfold.data.recipe import make_recipe, recipe_tables
 from tenfold.data.schema import INDEX
-from tenfold.data.shardset import ShardSet
+
+if TYPE_CHECKING:            # a checkpoint is opened without h5py
+    from tenfold.data.shardset import ShardSet
 
 SCHEMA = 1
 _BEST = {"schema": int, "weights": dict, "model": str, "arguments": dict, "classes": list, "canvas": list,
@@ -29,7 +34,7 @@ def describe(shards: ShardSet, recipe) -> dict:
     head = {"schema": SCHEMA, "model": recipe.model.name, "arguments": recipe.model.args,
             "classes": list(shards.classes), "canvas": index["canvas"], "channels": index["channels"],
             "mean": index["mean"], "std": index["std"], "recipe": recipe_tables(recipe), "dataset": index["digest"],
-            "class_counts": index.get("class_counts"), "trained_on": image_numbers(shards, "train")}
+            "class_counts": index.get("class_counts"), "common": index.get("common"), "trained_on": image_numbers(shards, "train")}
     if recipe.model.normalise == "imagenet" and index["channels"] in (1, 3):
         from tenfold.train.models.published import usual_normalisation
         head["mean"], head["std"] = usual_normalisation(recipe.model.name, index["channels"])
@@ -99,16 +104,20 @@ def _sound(content: dict) -> bool:
 
 
 def restore(path):
-    """(model with its weights, recipe, the checkpoint's content)."""
+    """Open a checkpoint: (the model with its weights, the recipe, the checkpoint's content)."""
     from tenfold.train.device import seen_size
     from tenfold.train.models import build_model
     content = load(path)
     recipe = make_recipe(content["recipe"], f"{path} recipe")
+    size = seen_size(content["canvas"], recipe.model.size)
     try:
         model = build_model(content["model"], content["arguments"], content["channels"], len(content["classes"]),
-                            seen_size(content["canvas"], recipe.model.size))
+                            size, check=False)
         model.load_state_dict(content["weights"])
-    except (RecipeFault, RuntimeError, AttributeError, TypeError, LookupError, ValueError) as error:
+        with torch.no_grad():                    # what would only fail with the first picture fails here
+            model.eval()(torch.zeros(1, content["channels"], *size))
+    except (RecipeFault, RuntimeError, AttributeError, TypeError, LookupError, ValueError, ArithmeticError,
+            AssertionError) as error:
         raise CheckpointFault(path, f"does not fit its own model ({str(error).partition(chr(10))[0]})",
                               "train it again") from None
-    return model, recipe, content
+    return model.train(), recipe, content

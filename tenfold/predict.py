@@ -1,0 +1,90 @@
+"""The command `tenfold predict MODEL IMAGES`: label pictures that have no labels yet."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tenfold.data.command import parser as make_parser
+from tenfold.data.command import readable, run
+from tenfold.data.errors import CheckpointFault, UserFault
+from tenfold.predict_pictures import find_pictures
+
+if TYPE_CHECKING:
+    from tenfold.predict_files import Labelled
+
+FEW_LINES = 20               # pictures whose labels are printed one by one, and unreadable ones that are named
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The parser of this command's options."""
+    parser = make_parser("tenfold predict", "Label pictures with a model; writes predictions.csv and a contact sheet.")
+    parser.add_argument("model", metavar="MODEL", help="best.pth")
+    parser.add_argument("images", metavar="IMAGES", nargs="+",
+                        help="a picture, a folder with pictures at any depth, or a pattern such as 'scans/*.jpg'")
+    parser.add_argument("--out", help="folder for predictions.csv and predictions.png "
+                                      "(default: runs/<name of the model's recipe>-predictions)")
+    parser.add_argument("--all", action="store_true", help="write the probability of every class")
+    parser.add_argument("--tta", type=int, default=1, metavar="N", help="average over N views of each picture")
+    parser.add_argument("--workers", type=_count, default=0,
+                        help="processes that read pictures (default: 0, one for each core if there are many pictures)")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0")
+    return int(text)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Label pictures, and return the exit code."""
+    return run(predict_command, arguments().parse_args(argv))
+
+
+def predict_command(args: argparse.Namespace) -> dict[str, Any]:
+    """Find the pictures, label them, write the files and print the labels."""
+    if args.set:
+        raise UserFault("--set", "changes nothing here: a model's own recipe is followed", "leave it out")
+    if not Path(args.model).exists():            # refused before torch is imported
+        raise CheckpointFault(args.model, "does not exist", "run `tenfold train` first, or name another model")
+    paths = find_pictures(args.images)
+    from tenfold.predict_files import check_out, label_files
+    if args.out:
+        check_out(Path(args.out))
+    from tenfold.prediction import load
+    model = load(args.model, args.device)
+    out = Path(args.out or f"runs/{model.recipe.name}-predictions")
+    found = label_files(model, paths, out, tta=args.tta, every_class=args.all, workers=args.workers)
+    _print_labels(found, out)
+    return {"predictions": [{"path": row.path, "label": row.label, "probability": row.probability}
+                            for row in found.rows],
+            "unreadable": [{"path": path, "reason": reason} for path, reason in found.unreadable],
+            "csv": str(found.csv), "sheet": str(found.sheet), "seconds": round(found.seconds, 3),
+            "images_per_second": round(len(paths) / max(found.seconds, 1e-9), 1)}
+
+
+def _print_labels(found: Labelled, out: Path) -> None:
+    """Print a line for each of a few pictures, else one for each class; then what could not be read."""
+    if len(found.rows) <= FEW_LINES:
+        for row in found.rows:
+            others = ", ".join(f"{readable(name)} {share:.4f}" for name, share in row.others)
+            print(f"{readable(row.path)}: {readable(row.label)} {row.probability:.4f}"
+                  + (f" ({others})" if others else ""))
+    else:
+        for label, count in Counter(row.label for row in found.rows).most_common():
+            print(f"{count:7d}  {readable(label)}")
+    print(f"{len(found.rows)} pictures labelled in {found.seconds:.1f} s; see {found.csv}, {found.sheet}")
+    for path, reason in found.unreadable[:FEW_LINES]:
+        print(f"not read: {readable(path)} ({reason})")
+    if found.unreadable:
+        print(f"{len(found.unreadable)} of {len(found.rows) + len(found.unreadable)} pictures could not be read"
+              + (f", all named in {out / 'unreadable.csv'}" if len(found.unreadable) > FEW_LINES else ""))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

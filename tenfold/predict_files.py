@@ -1,0 +1,120 @@
+"""Label picture files with a model, and write predictions.csv, unreadable.csv and a contact sheet."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tenfold.data.errors import SourceFault, UserFault
+from tenfold.data.files import make_folder, publish
+from tenfold.predict_pictures import FEW, plain_views
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tenfold.prediction import Model
+
+CSV, UNREADABLE, SHEET = "predictions.csv", "unreadable.csv", "predictions.png"
+HEAD = ("path", "label", "probability", "label_2", "probability_2", "label_3", "probability_3")
+ON_SHEET = 240               # pictures, at most; of more, every so many
+
+
+@dataclass(frozen=True)
+class Row:
+    """The label of one picture."""
+    path: str
+    label: str
+    probability: float
+    others: tuple[tuple[str, float], ...] = ()   # the next two classes with their probabilities
+
+
+@dataclass
+class Labelled:
+    """What came of labelling some files."""
+    csv: Path
+    sheet: Path
+    rows: list[Row] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)      # (path, why)
+    seconds: float = 0.0
+
+
+def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, every_class: bool = False,
+                workers: int = 0) -> Labelled:
+    """Label the pictures at `paths` and write the files into `out`. SourceFault: none of them can be read.
+
+    every_class: predictions.csv gets a column with the probability of each class.
+    """
+    check_out(out)
+    make_folder(out)
+    start, found = time.monotonic(), Labelled(out / CSV, out / SHEET)
+    shown = set(range(0, len(paths), -(-len(paths) // ON_SHEET)))
+    cells: list[tuple[Row, NDArray[np.uint8]]] = []
+    answers = model.classify(plain_views(paths, model.recipe, model.content, workers), tta)
+    with _table(found.csv, [*HEAD, *(f"p({name})" for name in model.classes if every_class)]) as write:
+        for i, (path, (plain, probabilities)) in enumerate(zip(paths, _with_bar(answers, len(paths)), strict=True)):
+            if probabilities is None or plain.pixels is None:
+                found.unreadable.append((path, plain.fault.fact if plain.fault else ""))
+                continue
+            row = _row(path, model.classes, probabilities)
+            found.rows.append(row)
+            cells += [(row, plain.pixels)] if i in shown else []
+            every = [f"{share:.6f}" for share in probabilities.tolist()] if every_class else []
+            best = [cell for name, share in ((row.label, row.probability), *row.others)
+                    for cell in (name, f"{share:.6f}")]
+            write([path, *best, *[""] * (len(HEAD) - 1 - len(best)), *every])
+        if not found.rows:
+            path, reason = found.unreadable[0]
+            raise SourceFault(path, reason if len(paths) == 1 else f"{reason}; nor can any other of the "
+                              f"{len(paths)} pictures be read", "give pictures in a format that Tenfold reads")
+    (out / UNREADABLE).unlink(missing_ok=True)   # of an earlier call
+    if found.unreadable:
+        with _table(out / UNREADABLE, ["path", "reason"]) as write:
+            for line in found.unreadable:
+                write(line)
+    from tenfold.predict_sheet import write_sheet
+    write_sheet(found.sheet, cells, len(found.rows))
+    found.seconds = time.monotonic() - start
+    return found
+
+
+def check_out(out: Path) -> None:
+    """Refuse a folder whose predictions.csv a score wrote."""
+    try:
+        with open(out / CSV, encoding="utf-8", errors="surrogateescape") as f:
+            head = f.readline()
+    except OSError:
+        return
+    if "true" in head.strip().split(","):
+        raise UserFault(out / CSV, "was written by a score", "choose another --out")
+
+
+@contextmanager
+def _table(path: Path, head: Sequence[str]) -> Iterator[Any]:
+    """A CSV file that appears whole or not at all; yields the function that writes a line of it."""
+    # file names need not be valid UTF-8
+    with publish(path) as temporary:
+        with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as f:
+            writer = csv.writer(f)
+            writer.writerow(head)
+            yield writer.writerow
+
+
+def _row(path: str, classes: Sequence[str], probabilities: NDArray[np.float32]) -> Row:
+    best = probabilities.argsort(kind="stable")[::-1][:3].tolist()
+    (label, share), *others = [(classes[i], float(probabilities[i])) for i in best]
+    return Row(path, label, share, tuple(others))
+
+
+def _with_bar(answers: Iterator[Any], count: int) -> Iterator[Any]:
+    """A progress bar over many pictures; the few are done before it would be seen."""
+    if count <= FEW:
+        return answers
+    from tqdm.auto import tqdm
+    bar: Iterator[Any] = iter(tqdm(answers, total=count, desc="predict", unit="img", unit_scale=True, disable=None))
+    return bar

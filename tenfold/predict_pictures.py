@@ -1,0 +1,85 @@
+"""Find unlabelled pictures, and turn each into the plain view that a model takes; without torch, as workers need it."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tenfold.data.errors import SourceFault
+from tenfold.data.recipe import Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FEW = 48                     # pictures that are read faster here than worker processes start
+TOGETHER = 16                # pictures in a worker's task
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The plain view of one picture, or why there is none."""
+    pixels: NDArray[np.uint8] | None         # (H, W, C)
+    fault: SourceFault | None = None
+
+
+def find_pictures(asked: Sequence[str]) -> list[str]:
+    """The paths of all pictures that are meant: files, folders with all that lies in them, patterns such as *.jpg.
+
+    Each path comes once, in the order asked for and sorted within. SourceFault: one of them matches nothing.
+    """
+    found: dict[str, None] = {}
+    for each in asked:
+        matches = [each] if os.path.lexists(each) else sorted(glob.glob(each, recursive=True))
+        if not matches:
+            pattern = glob.has_magic(each)
+            raise SourceFault(each, "matches no file" if pattern else "does not exist",
+                              "give a picture, a folder of pictures or a pattern such as 'scans/*.jpg'")
+        pictures = [path for match in matches for path in _pictures_at(match)]
+        if not pictures:
+            raise SourceFault(each, "holds no picture", "give a picture, or a folder of pictures")
+        found |= dict.fromkeys(pictures)
+    return list(found)
+
+
+def _pictures_at(path: str) -> list[str]:
+    """A file itself; of a folder the pictures in it, at any depth."""
+    if not os.path.isdir(path):
+        return [path]
+    from tenfold.data.sources.listing import Folder
+    return sorted(os.path.join(folder.path, name) for folder in Folder(path).walk() for name, _ in folder.pictures)
+
+
+def plain_views(pictures: Sequence[Any], recipe: Recipe, facts: Mapping[str, Any], workers: int = 0) -> Iterator[Plain]:
+    """The plain view of each picture (whatever `read_plain` takes) in their order, by worker processes if many.
+
+    facts: the checkpoint's content, which holds what the model's set decided. workers: 0, one for each core.
+    """
+    known = {"common": facts.get("common")}      # all that workers need of it
+    if workers == 1 or len(pictures) <= FEW:
+        for picture in pictures:
+            yield from read_some([picture], recipe, known)
+        return
+    import joblib
+
+    from tenfold.preprocess.pool import stream
+    tasks = ((pictures[i:i + TOGETHER], recipe, known) for i in range(0, len(pictures), TOGETHER))
+    for some in stream(read_some, tasks, workers or joblib.cpu_count()):
+        yield from some
+
+
+def read_some(pictures: Sequence[Any], recipe: Recipe, known: Mapping[str, Any]) -> list[Plain]:
+    """The plain views of a few pictures."""
+    from tenfold.preprocess.plain_view import read_plain
+    found = []
+    for picture in pictures:
+        try:
+            path = os.fspath(picture) if isinstance(picture, Path) else picture
+            found.append(Plain(read_plain(path, recipe, known)))
+        except SourceFault as fault:
+            found.append(Plain(None, fault))
+    return found

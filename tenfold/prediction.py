@@ -1,0 +1,85 @@
+"""Ask a model about pictures: `load("best.pth").predict(["a.jpg", array, pil_image])`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data.html import table
+from tenfold.predict_pictures import Plain, plain_views
+from tenfold.train import model_file
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Picture: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[np.uint8] | Image.Image"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says about one picture."""
+    label: str                               # the most probable class
+    probability: float                       # of that class
+    probabilities: dict[str, float] = field(repr=False)      # of every class, in the order of Model.classes
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """The `count` most probable classes, with their probabilities."""
+        return sorted(self.probabilities.items(), key=lambda item: -item[1])[:count]
+
+
+class Predictions(list[Prediction]):
+    """A list of predictions that a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        return table(f"{len(self)} predictions", ("", "label", "probability", "next"),
+                     [(i, p.label, p.probability, ", ".join(f"{name} {share:.4f}" for name, share in p.top(3)[1:]))
+                      for i, p in enumerate(self)])
+
+
+class Model(model_file.Model):
+    """A trained model that can be asked about pictures of any size and kind."""
+
+    def predict(self, pictures: Picture | Sequence[Picture], *, tta: int = 1, workers: int = 0) -> Predictions:
+        """Classify pictures: paths, bytes of picture files, uint8 arrays (H, W) or (H, W, C) in RGB, PIL images.
+
+        They go through the plain view of the model's own recipe, as its test images did. tta: average over so many
+        views of each. workers: processes that read the pictures (0: one for each core where there are many).
+        SourceFault: a picture cannot be read.
+        """
+        if isinstance(pictures, (str, bytes, os.PathLike, np.ndarray)) or hasattr(pictures, "getpixel"):
+            pictures = [pictures]
+        found = Predictions()
+        for plain, probabilities in self.classify(plain_views(pictures, self.recipe, self.content, workers), tta):
+            if probabilities is None:
+                assert plain.fault is not None
+                raise plain.fault
+            found.append(self.prediction(probabilities))
+        return found
+
+    def prediction(self, probabilities: NDArray[np.float32]) -> Prediction:
+        """A row (classes,) of probabilities as a Prediction."""
+        best = int(probabilities.argmax())
+        return Prediction(self.classes[best], float(probabilities[best]),
+                          dict(zip(self.classes, probabilities.tolist(), strict=True)))
+
+    def classify(self, plain: Iterable[Plain], tta: int = 1) -> Iterator[tuple[Plain, NDArray[np.float32] | None]]:
+        """Classify plain views as they come, in batches: each with its probabilities (classes,), or None where the
+        picture could not be read."""
+        self.with_tta(tta)                       # refused before anything is read
+        waiting = iter(plain)
+        while batch := list(islice(waiting, self.recipe.train.batch)):
+            pixels = [each.pixels for each in batch if each.pixels is not None]
+            rows: Any = iter(self.probabilities(np.stack(pixels), tta) if pixels else ())
+            for each in batch:
+                yield each, None if each.pixels is None else next(rows)
+
+
+def load(path: str | os.PathLike[str], device: str | None = None) -> Model:
+    """Open a trained model, such as best.pth. CheckpointFault: missing, damaged or foreign."""
+    return Model.open(os.fspath(path), device)
