@@ -16,7 +16,7 @@ from PIL import Image
 
 from benchmarks.augmenting_build import breakdown, growing, ours, size, tell, with_draw, workers
 from benchmarks.augmenting_peer import peer
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.recipe import read_recipe
 from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.draw.random_views import chances
@@ -113,12 +113,13 @@ def measure(args) -> dict:
 
 
 def main(argv=None) -> int:
-    made = parser("python -m benchmarks.augmenting", "Time the drawing of copies beside the first project's way.")
-    made.add_argument("--data", required=True, help="folder of pages, a sub-folder a class")
-    made.add_argument("--recipe", default="recipes/letters.toml")
-    made.add_argument("--repeats", type=int, default=3)
-    made.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
-    return run(measure, made.parse_args(argv))
+    parser = make_parser("python -m benchmarks.augmenting",
+                         "Time the drawing of copies beside the first project's way.")
+    parser.add_argument("--data", required=True, help="folder of pages, a sub-folder a class")
+    parser.add_argument("--recipe", default="recipes/letters.toml")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
+    return run(measure, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ def timers(calls, clock=time.perf_counter):
 def breakdown(recipe, data) -> None:
     """The share of a build's seconds spent in OpenCV, in Pillow, and in writing (and hashing) bytes."""
     import tenfold.preprocess.build as room
+
     from tenfold.preprocess.clean import cache as scratch
     from tenfold.preprocess.clean import steps as clean
     calls = [(cv2, name, "OpenCV") for name in OPENCV]

@@ -12,7 +12,7 @@ import tarfile
 from pathlib import Path
 
 from benchmarks import rows
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.errors import RecipeFault, ShardFault
 
 AT_MOST = 60_000_000         # bytes, as much as is carried in one piece
@@ -90,10 +90,10 @@ def unpack(path, folder: Path) -> tuple[dict[str, tuple[Path, Path, list[str]]],
 
 
 def main(argv=None) -> int:
-    made = parser("python -m benchmarks.bundle", "Pack recipes and their shards into one file of 60 MB at most.")
-    made.add_argument("bundle", metavar="shards.tar")
-    made.add_argument("recipes", nargs="+", metavar="recipe.toml[=shards]", help="shards: by default shards/<name>")
-    return run(pack, made.parse_args(argv))
+    parser = make_parser("python -m benchmarks.bundle", "Pack recipes and their shards into one file of 60 MB at most.")
+    parser.add_argument("bundle", metavar="shards.tar")
+    parser.add_argument("recipes", nargs="+", metavar="recipe.toml[=shards]", help="shards: by default shards/<name>")
+    return run(pack, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

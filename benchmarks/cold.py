@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.rows import append
 from benchmarks.synthetic import rows_of, write_set
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.errors import MachineFault
 
 BLOCK = 2 << 20              # bytes of a plain read
@@ -111,11 +111,11 @@ def tell(what: str, rates: dict) -> dict:
 
 
 def main(argv=None) -> int:
-    made = parser("python -m benchmarks.cold", "Time an epoch from a cold disk beside the disk itself.")
-    made.add_argument("--megabytes", type=int, default=2000, help="of pixels in each set (default: 2000)")
-    made.add_argument("--shape", type=int, nargs=3, default=(90, 90, 1), help="of a row (default: 90 90 1)")
-    made.add_argument("--repeats", type=int, default=3)
-    return run(measure, made.parse_args(argv))
+    parser = make_parser("python -m benchmarks.cold", "Time an epoch from a cold disk beside the disk itself.")
+    parser.add_argument("--megabytes", type=int, default=2000, help="of pixels in each set (default: 2000)")
+    parser.add_argument("--shape", type=int, nargs=3, default=(90, 90, 1), help="of a row (default: 90 90 1)")
+    parser.add_argument("--repeats", type=int, default=3)
+    return run(measure, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from unittest import mock
 
 from benchmarks.cold import drop, seconds
 from benchmarks.rows import append
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.recipe import read_recipe
 
 KINDS = ("none", "lz4", "bitshuffle-lz4", "gzip", "lzf")
@@ -62,8 +62,8 @@ def repacked(shards, folder: Path, kind: str):
 
 def measure(args) -> dict:
     import torch
-
     from tenfold.preprocess.build import build
+
     from tenfold.train.batches import open_batches
     from tenfold.train.device import keep_freed_memory
     keep_freed_memory()
@@ -123,11 +123,11 @@ def tell(name: str, facts: dict, rates: dict) -> dict:
 
 
 def main(argv=None) -> int:
-    made = parser("python -m benchmarks.compression", "Time shards with and without compression.")
-    made.add_argument("--recipe", default="recipes/letters.toml")
-    made.add_argument("--data", help="folder or .npz (default: the recipe's)")
-    made.add_argument("--repeats", type=int, default=5)
-    return run(measure, made.parse_args(argv))
+    parser = make_parser("python -m benchmarks.compression", "Time shards with and without compression.")
+    parser.add_argument("--recipe", default="recipes/letters.toml")
+    parser.add_argument("--data", help="folder or .npz (default: the recipe's)")
+    parser.add_argument("--repeats", type=int, default=5)
+    return run(measure, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import sys
 import time
 
 from benchmarks.rows import append, name_of
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.tables import Augment, Train
 
 SHAPES = ((128, 32, 32, 3), (512, 90, 90, 1))
@@ -71,10 +71,11 @@ def measure(args) -> dict:
 
 
 def main(argv=None) -> int:
-    made = parser("python -m benchmarks.device_augment", "Time augmentation on the device beside a training step.")
-    made.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
-    made.add_argument("--repeats", type=int, default=9)
-    return run(measure, made.parse_args(argv))
+    parser = make_parser("python -m benchmarks.device_augment",
+                         "Time augmentation on the device beside a training step.")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_argument("--repeats", type=int, default=9)
+    return run(measure, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.rows import append
 from tenfold.compare import road
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 
 RECIPE = Path(__file__).parent.parent / "recipes/cifar10_finetune.toml"
 
@@ -89,15 +89,15 @@ def measure(args) -> dict:
 
 
 def main(argv=None) -> int:
-    made = parser("python -m benchmarks.finetune", "Fine-tune by our commands, and by a plain loop.")
-    made.add_argument("--data", required=True, help="arrays file of CIFAR-10, or of a part of it")
-    made.add_argument("--weights", required=True, help="torchvision's squeezenet1_0, a state dict")
-    made.add_argument("--size", type=int, default=96, help="pixels that the network sees (default: 96)")
-    made.add_argument("--epochs", type=int, default=4, help="a multiple of 4: the loop's rate falls between epochs")
-    made.add_argument("--lr", type=float, default=0.0001, help="SGD; ten times as much, and classes die in the ReLU "
+    parser = make_parser("python -m benchmarks.finetune", "Fine-tune by our commands, and by a plain loop.")
+    parser.add_argument("--data", required=True, help="arrays file of CIFAR-10, or of a part of it")
+    parser.add_argument("--weights", required=True, help="torchvision's squeezenet1_0, a state dict")
+    parser.add_argument("--size", type=int, default=96, help="pixels that the network sees (default: 96)")
+    parser.add_argument("--epochs", type=int, default=4, help="a multiple of 4: the loop's rate falls between epochs")
+    parser.add_argument("--lr", type=float, default=0.0001, help="SGD; ten times as much, and classes die in the ReLU "
                       "behind the loop's head (default: 0.0001)")
-    made.add_argument("--repeats", type=int, default=3, help="seeds (default: 3)")
-    return run(measure, made.parse_args(argv))
+    parser.add_argument("--repeats", type=int, default=3, help="seeds (default: 3)")
+    return run(measure, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

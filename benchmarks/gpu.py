@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks import rows
 from benchmarks.bundle import unpack
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.errors import TrainingFault
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -155,15 +155,16 @@ def every_part(session: Session, bundle: dict, packed: str) -> dict:
 
 
 def main(argv=None) -> int:
-    made = parser("python -m benchmarks.gpu", "Train a bundle's recipes for real and time loop, loaders and start.")
-    made.add_argument("bundle", metavar="shards.tar", help="what `python -m benchmarks.bundle` packed")
-    made.add_argument("--out", default="runs/gpu", help="folder for rows, logs and runs (default: runs/gpu)")
-    made.add_argument("--budget", default="9.3m", help="of all of it (default: 9.3m)")
-    made.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    made.add_argument("--train-share", type=float, default=0.55, help="of the time, for training (default: 0.55)")
-    made.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
-    made.add_argument("--quick", action="store_true", help="tiny measurements, to see that all of it runs")
-    return run(measure, made.parse_args(argv))
+    parser = make_parser("python -m benchmarks.gpu",
+                         "Train a bundle's recipes for real and time loop, loaders and start.")
+    parser.add_argument("bundle", metavar="shards.tar", help="what `python -m benchmarks.bundle` packed")
+    parser.add_argument("--out", default="runs/gpu", help="folder for rows, logs and runs (default: runs/gpu)")
+    parser.add_argument("--budget", default="9.3m", help="of all of it (default: 9.3m)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--train-share", type=float, default=0.55, help="of the time, for training (default: 0.55)")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_argument("--quick", action="store_true", help="tiny measurements, to see that all of it runs")
+    return run(measure, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

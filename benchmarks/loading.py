@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.rows import append
 from benchmarks.synthetic import SHAPES, rows_of, write_files, write_set
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 
 BATCH = 256
 FILES = 4000                 # that the DataLoader decodes: 400 MB of small ones would be half a million
@@ -177,10 +177,10 @@ def tell(name: str, rates: dict, row_bytes: int, question: str = "loading") -> d
 
 
 def main(argv=None) -> int:
-    made = parser("python -m benchmarks.loading", "Time our loaders beside what others use, on synthetic sets.")
-    made.add_argument("--megabytes", type=int, default=400, help="of pixels in each set (default: 400)")
-    made.add_argument("--repeats", type=int, default=7)
-    return run(measure, made.parse_args(argv))
+    parser = make_parser("python -m benchmarks.loading", "Time our loaders beside what others use, on synthetic sets.")
+    parser.add_argument("--megabytes", type=int, default=400, help="of pixels in each set (default: 400)")
+    parser.add_argument("--repeats", type=int, default=7)
+    return run(measure, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

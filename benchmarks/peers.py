@@ -19,7 +19,7 @@ from benchmarks.loading import BATCH, copied, rate, tell
 from benchmarks.peer_loaders import FILES, prepare
 from benchmarks.peer_pipelines import BLOCKS, OURS, PEERS
 from benchmarks.synthetic import SHAPES, rows_of
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 
 MEGABYTES = (40, 120, 300)   # 53,000, 15,000, 2,000 rows: seconds for an epoch of the slow, eight batches at least
 ARRAYS = ("image.npy", "label.npy")
@@ -182,9 +182,9 @@ def measure(args) -> dict:
 
 
 def main(argv=None) -> int:
-    made = parser("python -m benchmarks.peers", "Time what people install to load images beside our engines.")
-    made.add_argument("--repeats", type=int, default=3)
-    return run(measure, made.parse_args(argv))
+    parser = make_parser("python -m benchmarks.peers", "Time what people install to load images beside our engines.")
+    parser.add_argument("--repeats", type=int, default=3)
+    return run(measure, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.rows import TABLE
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 
 DOCS = Path(__file__).parent.parent / "docs"
 PICTURES = {"loading.png": "loading ", "peers.png": "peers ", "augmenting.png": "augmenting, copies/s on a core"}
@@ -63,7 +63,7 @@ def plot(args) -> dict:
 
 
 def main(argv=None) -> int:
-    return run(plot, parser("python -m benchmarks.plots", "Draw docs/*.png from results.tsv.").parse_args(argv))
+    return run(plot, make_parser("python -m benchmarks.plots", "Draw docs/*.png from results.tsv.").parse_args(argv))
 
 
 if __name__ == "__main__":

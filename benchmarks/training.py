@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import rows
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.errors import RecipeFault
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -211,17 +211,17 @@ def measure(args) -> dict:
 
 
 def main(argv=None) -> int:
-    made = parser("python -m benchmarks.training", "Time the training loop beside one written by hand.")
-    made.add_argument("--parts", nargs="+", choices=PARTS, default=["loop"])
-    made.add_argument("--compile", nargs="+", choices=MODES, help="modes of torch.compile (default: none on the CPU)")
-    made.add_argument("--engine", default="threads", choices=("threads", "memory"))
-    made.add_argument("--model", default="light2")
-    made.add_argument("--batch", type=int, default=512)
-    made.add_argument("--steps", type=int, help="of an epoch (default: 8 on the CPU, 64 elsewhere)")
-    made.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
-    made.add_argument("--repeats", type=int, default=5)
-    made.add_argument("--rows", help="file that the rows are appended to (default: benchmarks/results.tsv)")
-    return run(measure, made.parse_args(argv))
+    parser = make_parser("python -m benchmarks.training", "Time the training loop beside one written by hand.")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=["loop"])
+    parser.add_argument("--compile", nargs="+", choices=MODES, help="modes of torch.compile (default: none on the CPU)")
+    parser.add_argument("--engine", default="threads", choices=("threads", "memory"))
+    parser.add_argument("--model", default="light2")
+    parser.add_argument("--batch", type=int, default=512)
+    parser.add_argument("--steps", type=int, help="of an epoch (default: 8 on the CPU, 64 elsewhere)")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--rows", help="file that the rows are appended to (default: benchmarks/results.tsv)")
+    return run(measure, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

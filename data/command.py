@@ -44,8 +44,6 @@ def make_parser(prog: str, description: str, **settings: Any) -> Parser:
     return parser
 
 
-parser = make_parser
-
 
 def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
     """Call `body(args)`, print its facts, and return the exit code.

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.set_names import SET_NAMES
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ def write_arrays(path: Path, parts: 'list[Part]', classes: list[str]) -> None:
 
 
 def main(argv=None) -> int:
-    made = parser("tenfold fetch", "Write a named public set as an arrays file.")
-    made.add_argument("name", choices=SET_NAMES)
-    made.add_argument("--out", help="file to write (default: datasets/<name>.npz)")
-    made.add_argument("--downloads", default="datasets/downloads",
+    parser = make_parser("tenfold fetch", "Write a named public set as an arrays file.")
+    parser.add_argument("name", choices=SET_NAMES)
+    parser.add_argument("--out", help="file to write (default: datasets/<name>.npz)")
+    parser.add_argument("--downloads", default="datasets/downloads",
                       help="folder that torchvision downloads to, or finds its files in (default: %(default)s)")
-    return run(fetch, made.parse_args(argv))
+    return run(fetch, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

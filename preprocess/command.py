@@ -4,14 +4,13 @@ import argparse
 import time
 from pathlib import Path
 
-from tenfold.data.command import parser as command_parser
-from tenfold.data.command import run
+from tenfold.data.command import make_parser, run
 from tenfold.data.errors import SourceFault
 
 
 def arguments() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = command_parser("tenfold augment", "Clean each image once, draw many copies of it, write HDF5 shards.")
+    parser = make_parser("tenfold augment", "Clean each image once, draw many copies of it, write HDF5 shards.")
     parser.add_argument("--recipe", required=True, help="TOML file, such as recipes/letters.toml")
     parser.add_argument("--data", help="folder with a sub-folder per class, or .npz (default: the recipe's)")
     parser.add_argument("--out", help="folder for the shards (default: shards/<recipe name>)")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.rows import append
-from tenfold.data.command import module_command, parser, run
+from tenfold.data.command import make_parser, module_command, run
 from tenfold.data.recipe import read_recipe
 
 
@@ -77,10 +77,10 @@ def compare(args) -> dict:
 
 
 def main(argv=None) -> int:
-    made = parser("tenfold compare", "Recipes side by side on the same images under the same budget.")
-    made.add_argument("recipes", nargs="+", metavar="recipe.toml")
-    add_options(made)
-    return run(compare, made.parse_args(argv))
+    parser = make_parser("tenfold compare", "Recipes side by side on the same images under the same budget.")
+    parser.add_argument("recipes", nargs="+", metavar="recipe.toml")
+    add_options(parser)
+    return run(compare, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import sys
 
 from benchmarks.rows import append
 from tenfold.compare import add_options, rate, road
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.recipe import read_recipe
 
 
@@ -36,11 +36,11 @@ def _over(views: int) -> str:
 
 
 def main(argv=None) -> int:
-    made = parser("tenfold folds", "Cross-validate a recipe by source image.")
-    made.add_argument("--recipe", required=True)
-    made.add_argument("--folds", type=int, default=5)
-    add_options(made)
-    return run(cross_validate, made.parse_args(argv))
+    parser = make_parser("tenfold folds", "Cross-validate a recipe by source image.")
+    parser.add_argument("--recipe", required=True)
+    parser.add_argument("--folds", type=int, default=5)
+    add_options(parser)
+    return run(cross_validate, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data.command import parser as make_parser
-from tenfold.data.command import readable, run
+from tenfold.data.command import make_parser, readable, run
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.predict_pictures import find_pictures
 

@@ -98,11 +98,11 @@ def check_out(out: Path) -> None:
 def _table(path: Path, head: Sequence[str]) -> Iterator[Any]:
     """A CSV file that appears whole or not at all; yields the function that writes a line of it."""
     # file names need not be valid UTF-8
-    with publish(path) as temporary:
-        with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as f:
-            writer = csv.writer(f)
-            writer.writerow(head)
-            yield writer.writerow
+    with (publish(path) as temporary,
+          open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as f):
+        writer = csv.writer(f)
+        writer.writerow(head)
+        yield writer.writerow
 
 
 def _row(path: str, classes: Sequence[str], probabilities: NDArray[np.float32]) -> Row:

@@ -10,7 +10,7 @@ import signal
 import pytest
 from cases import each
 
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.errors import MachineFault, RecipeFault, ShardFault, SourceFault, UserFault, machine_fault
 
 
@@ -90,13 +90,13 @@ def test_a_reader_who_leaves_is_no_fault():
 
 
 def test_the_parsers_complaint_is_one_line_and_code_2(capsys):
-    made = parser("python -m x", "does x")
+    parser = make_parser("python -m x", "does x")
     for argv in (["--nonsense"], ["--js"], ["--set"]):
         with pytest.raises(SystemExit) as stop:
-            made.parse_args(argv)
+            parser.parse_args(argv)
         assert stop.value.code == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
-    assert made.parse_args(["--set", "a.b=1", "--set", "c=2"]).set == ["a.b=1", "c=2"]
+    assert parser.parse_args(["--set", "a.b=1", "--set", "c=2"]).set == ["a.b=1", "c=2"]
 
 
 def test_faults_come_home_from_workers_whole():

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from cases import each
 from conftest import PACKED, contents, leftovers, opened, page, save
+from tenfold.preprocess.build import moments
 
 from tenfold.data.recipe import make_recipe
 from tenfold.data.shardset import open_set
-from tenfold.preprocess.build import moments
 from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.decode import decode
 from tenfold.preprocess.draw.random_views import PLAIN

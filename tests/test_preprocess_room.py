@@ -7,12 +7,12 @@ from collections import namedtuple
 import pytest
 from cases import each
 from conftest import PACKED
+from tenfold.preprocess.build import draw_shard
+from tenfold.preprocess.survey.cost import Cost, count_rows, foresee, tell
 
 from tenfold.data.recipe import make_recipe
 from tenfold.data.sources.opening import open_source
-from tenfold.preprocess.build import draw_shard
 from tenfold.preprocess.survey import cost as room
-from tenfold.preprocess.survey.cost import Cost, count_rows, foresee, tell
 
 COSTS = re.compile(r"to make: about (\d+) rows, (\d+) kB of shards \(and (\d+) kB of cleaned images until they "
                    r"are done\) in about \d+ s\n")

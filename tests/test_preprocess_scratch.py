@@ -5,11 +5,11 @@ import os
 import numpy as np
 import pytest
 from conftest import page
+from tenfold.preprocess.clean.cache import CleanTask, Part, clean_part, part_key, read_facts
 
 from tenfold.data.recipe import make_recipe
 from tenfold.data.sources.opening import open_source
 from tenfold.preprocess.clean import cache as scratch
-from tenfold.preprocess.clean.cache import CleanTask, Part, clean_part, part_key, read_facts
 from tenfold.preprocess.draw.random_views import PLAIN
 from tenfold.preprocess.survey.decisions import Common
 

@@ -40,7 +40,8 @@ class Model:
         return cls(Path(path), tuple(content["classes"]), recipe, content, network.eval(), normalise, where)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}('{self.path}', {self.content['model']}, {len(self.classes)} classes, {self.device})"
+        return (f"{type(self).__name__}('{self.path}', {self.content['model']}, "
+                f"{len(self.classes)} classes, {self.device})")
 
     @property
     def canvas(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import statistics
 import time
 from dataclasses import replace
 
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.errors import RecipeFault, ShardFault
 from tenfold.train.bench.timing import Setting, measure, row_bytes
 
@@ -22,14 +22,14 @@ STUDIED = {"workers 2 + pinned": (2, True), "pinned only": (0, True), "workers 2
 
 
 def main(argv=None) -> int:
-    made = parser("tenfold bench", "Time loader settings on your own shards.")
-    made.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
-    made.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
-    made.add_argument("--out", default=".", help="folder for bench.json and bench.png (default: here)")
-    made.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
-    made.add_argument("--repeats", type=int, default=3, help="of each setting; the median counts (default: 3)")
-    made.add_argument("--budget", default="80s", help="no repeat but the first begins after it (default: 80s)")
-    return run(bench, made.parse_args(argv))
+    parser = make_parser("tenfold bench", "Time loader settings on your own shards.")
+    parser.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
+    parser.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
+    parser.add_argument("--out", default=".", help="folder for bench.json and bench.png (default: here)")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_argument("--repeats", type=int, default=3, help="of each setting; the median counts (default: 3)")
+    parser.add_argument("--budget", default="80s", help="no repeat but the first begins after it (default: 80s)")
+    return run(bench, parser.parse_args(argv))
 
 
 def bench(args) -> dict:

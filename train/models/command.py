@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 
 # torchvision's that the recipes' authors trained
 _USED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "densenet169",
@@ -10,11 +10,13 @@ _USED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext5
 
 
 def arguments():
-    made = parser("tenfold models", "List the networks, with parameters and multiply-adds for one picture.")
-    made.add_argument("--recipe", help="TOML file whose channels, canvas and model.size count (default: RGB, 224×224)")
-    made.add_argument("--classes", type=int, help="how many (default: those of the recipe's shards, else 1000)")
-    made.add_argument("--all", action="store_true", help="all of torchvision's networks, not only those of the recipes")
-    return made
+    parser = make_parser("tenfold models", "List the networks, with parameters and multiply-adds for one picture.")
+    parser.add_argument("--recipe",
+                        help="TOML file whose channels, canvas and model.size count (default: RGB, 224×224)")
+    parser.add_argument("--classes", type=int, help="how many (default: those of the recipe's shards, else 1000)")
+    parser.add_argument("--all", action="store_true",
+                        help="all of torchvision's networks, not only those of the recipes")
+    return parser
 
 
 def main(argv=None) -> int:

@@ -34,7 +34,8 @@ def describe(shards: ShardSet, recipe) -> dict:
     head = {"schema": SCHEMA, "model": recipe.model.name, "arguments": recipe.model.args,
             "classes": list(shards.classes), "canvas": index["canvas"], "channels": index["channels"],
             "mean": index["mean"], "std": index["std"], "recipe": recipe_tables(recipe), "dataset": index["digest"],
-            "class_counts": index.get("class_counts"), "common": index.get("common"), "trained_on": image_numbers(shards, "train")}
+            "class_counts": index.get("class_counts"), "common": index.get("common"),
+            "trained_on": image_numbers(shards, "train")}
     if recipe.model.normalise == "imagenet" and index["channels"] in (1, 3):
         from tenfold.train.models.published import usual_normalisation
         head["mean"], head["std"] = usual_normalisation(recipe.model.name, index["channels"])

@@ -5,14 +5,13 @@ import shutil
 import time
 from pathlib import Path
 
-from tenfold.data.command import Parser, run
-from tenfold.data.command import parser as new_parser
+from tenfold.data.command import Parser, make_parser, run
 from tenfold.data.errors import MachineFault, UserFault
 
 
 def arguments() -> Parser:
     """Return the parser of the command line."""
-    parser = new_parser("tenfold train", "Train a classifier on shards, inside a budget.")
+    parser = make_parser("tenfold train", "Train a classifier on shards, inside a budget.")
     parser.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
     parser.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
     parser.add_argument("--data", help="the images that the shards are to be made of: refused where they are others")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data.command import module_command, parser, readable, run
+from tenfold.data.command import make_parser, module_command, readable, run
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.train.score.files import FILES
 
@@ -23,7 +23,7 @@ CONFUSIONS = 8               # that are printed
 
 def arguments() -> argparse.ArgumentParser:
     """The parser of this command's options."""
-    options = parser("tenfold score", "Score a model on its test shards, or on a labelled folder.")
+    options = make_parser("tenfold score", "Score a model on its test shards, or on a labelled folder.")
     options.add_argument("model", metavar="MODEL", help="best.pth")
     options.add_argument("--shards", help="folder of shards (default: shards/<name of the model's recipe>)")
     options.add_argument("--data", help="labelled folder or .npz; passes through the plain view first")

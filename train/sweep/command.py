@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from shlex import quote
 
-from tenfold.data.command import parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.errors import RecipeFault, ShardFault, TrainingFault
 from tenfold.data.files import make_folder, only_one, publish
 from tenfold.data.networks import check_network
@@ -37,22 +37,22 @@ PIXELS = ("source", "split", "clean", "draw", "shards")
 
 
 def arguments():
-    made = parser("tenfold sweep", "Try settings of a recipe, within one budget for all of them.")
-    made.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
-    made.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
-    made.add_argument("--data", help="images, where keys vary that change the shards (default: the recipe's)")
-    made.add_argument("--out", help="folder for the sweep (default: runs/<recipe name>-sweep)")
-    made.add_argument("--grid", nargs="+", action="extend", default=[], metavar="table.key=a,b",
+    parser = make_parser("tenfold sweep", "Try settings of a recipe, within one budget for all of them.")
+    parser.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
+    parser.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
+    parser.add_argument("--data", help="images, where keys vary that change the shards (default: the recipe's)")
+    parser.add_argument("--out", help="folder for the sweep (default: runs/<recipe name>-sweep)")
+    parser.add_argument("--grid", nargs="+", action="extend", default=[], metavar="table.key=a,b",
                       help="every combination of these values")
-    made.add_argument("--search", nargs="+", action="extend", default=[], metavar="table.key=[log:]low..high",
+    parser.add_argument("--search", nargs="+", action="extend", default=[], metavar="table.key=[log:]low..high",
                       help="ranges or values, from which Optuna chooses; poor trials are pruned")
-    made.add_argument("--trials", type=_count, default=20, help="of a --search (default: %(default)s)")
-    made.add_argument("--pruner", choices=PRUNERS, default="median",
+    parser.add_argument("--trials", type=_count, default=20, help="of a --search (default: %(default)s)")
+    parser.add_argument("--pruner", choices=PRUNERS, default="median",
                       help="which trials of a --search end early (default: %(default)s)")
-    made.add_argument("--budget", help="45s, 30m, 2h for the whole sweep, in equal shares "
+    parser.add_argument("--budget", help="45s, 30m, 2h for the whole sweep, in equal shares "
                                        "(default: the recipe's for each trial)")
-    made.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
-    return made
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    return parser
 
 
 def _count(text: str) -> int:
