@@ -19,8 +19,8 @@ from benchmarks.augmenting_peer import peer
 from tenfold.data.command import make_parser, run
 from tenfold.data.recipe import read_recipe
 from tenfold.preprocess.clean.steps import clean
-from tenfold.preprocess.draw.random_views import chances
-from tenfold.preprocess.draw.render import draw, picture
+from tenfold.preprocess.draw.random_views import draw_views
+from tenfold.preprocess.draw.render import build_pyramid, draw_copies
 
 PAGES = 20                   # of the folder, evenly spread
 PARTS = ["versus", "peer", "breakdown", "growing", "workers"]
@@ -64,9 +64,9 @@ def not_written(pages, recipe) -> float:
     out = np.empty((copies, *recipe.draw.canvas, 1), np.uint8)
     start = time.process_time()
     for source, page in enumerate(pages):
-        one = picture(clean(page[:, :, None], recipe.clean, recipe.draw), recipe.draw)
-        views = chances(0, np.full(copies, source), np.arange(copies), recipe.draw)
-        draw([one] * copies, views, recipe.draw, out)
+        one = build_pyramid(clean(page[:, :, None], recipe.clean, recipe.draw), recipe.draw)
+        views = draw_views(0, np.full(copies, source), np.arange(copies), recipe.draw)
+        draw_copies([one] * copies, views, recipe.draw, out)
     return len(pages) * copies / (time.process_time() - start)
 
 

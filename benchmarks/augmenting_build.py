@@ -19,10 +19,12 @@ OPENCV = ("bilateralFilter", "adaptiveThreshold", "connectedComponentsWithStats"
 
 def ours(recipe, data, workers: int = 1, clock=time.perf_counter) -> tuple[float, float]:
     """(copies per second, seconds) of a whole build: decode, clean, draw, write."""
-    from tenfold.preprocess.build import build
+    from tenfold.data.sources.opening import open_source
+    from tenfold.preprocess.pipeline import augment
+    source = open_source(data)
     with tempfile.TemporaryDirectory(dir=".") as folder:
         start = clock()
-        rows = build(recipe, data, folder, workers)["rows"]["train"]
+        rows = augment(recipe, source, folder, workers).rows["train"]
         seconds = clock() - start
     return rows / seconds, seconds
 
@@ -57,13 +59,12 @@ def timers(calls, clock=time.perf_counter):
 
 def breakdown(recipe, data) -> None:
     """The share of a build's seconds spent in OpenCV, in Pillow, and in writing (and hashing) bytes."""
-    import tenfold.preprocess.build as room
-
-    from tenfold.preprocess.clean import cache as scratch
+    from tenfold.preprocess import draw_shards
     from tenfold.preprocess.clean import steps as clean
+    from tenfold.preprocess.survey import cleaning
     calls = [(cv2, name, "OpenCV") for name in OPENCV]
     calls += [(clean, "shrink", "Pillow"), (Image, "open", "Pillow"), (ImageFile.ImageFile, "load", "Pillow"),
-              (room, "write_shard", "writing and hashing"), (scratch, "_write", "writing and hashing")]
+              (draw_shards, "write_shard", "writing and hashing"), (cleaning, "write_block", "writing and hashing")]
     for canvas in (recipe.draw.canvas, (350, 350)):
         asked = with_draw(recipe, canvas=canvas)
         ours(with_draw(asked, copies=1), data)                  # whatever is imported late
@@ -77,12 +78,12 @@ def breakdown(recipe, data) -> None:
 
 def growing(recipe, data, repeats: int) -> None:
     """Processor time a copy, cleaning apart, and memory as the copies grow."""
-    import tenfold.preprocess.build as room
+    from tenfold.preprocess import draw_shards
     ours(with_draw(recipe, copies=1), data)                     # whatever is imported late
     for copies in (7, 70, 700):
         asked, spent, rows = with_draw(recipe, copies=copies), [], 0
         for _ in range(repeats):
-            with timers([(room, "draw_shard", "draw")], time.process_time) as drawing:
+            with timers([(draw_shards, "draw_shard", "draw")], time.process_time) as drawing:
                 rate, seconds = ours(asked, data)
             rows = round(rate * seconds)
             spent.append(1e6 * drawing["draw"] / rows)

@@ -25,8 +25,8 @@ def peer(recipe, pages, canvases, repeats: int) -> None:
         print(MISSING)
         return
     from tenfold.preprocess.clean.steps import clean
-    from tenfold.preprocess.draw.random_views import chances
-    from tenfold.preprocess.draw.render import draw, picture
+    from tenfold.preprocess.draw.random_views import draw_views
+    from tenfold.preprocess.draw.render import build_pyramid, draw_copies
     cv2.setNumThreads(1)
     for canvas in canvases:
         how = with_draw(recipe, canvas=tuple(canvas), broaden=0.0).draw
@@ -36,7 +36,7 @@ def peer(recipe, pages, canvases, repeats: int) -> None:
                      translate_percent=(-0.1, 0.1), interpolation=cv2.INTER_LINEAR, p=1),
             A.RandomBrightnessContrast(brightness_limit=0, contrast_limit=(low - 1, high - 1), p=1)])
         cleaned = [clean(page[:, :, None], recipe.clean, how) for page in pages]
-        pictures = [picture(one, how) for one in cleaned]
+        pictures = [build_pyramid(one, how) for one in cleaned]
         fit = A.Compose([A.LongestMaxSize(max(canvas)), A.PadIfNeeded(*canvas)])
         framed = [fit(image=one.pixels)["image"] for one in cleaned]
         out = np.empty((COPIES, *canvas, 1), np.uint8)
@@ -49,7 +49,7 @@ def peer(recipe, pages, canvases, repeats: int) -> None:
             spent["albumentations"].append(time.process_time() - start)
             start = time.process_time()
             for source, one in enumerate(pictures):
-                draw([one] * COPIES, chances(0, np.full(COPIES, source), np.arange(COPIES), how), how, out)
+                draw_copies([one] * COPIES, draw_views(0, np.full(COPIES, source), np.arange(COPIES), how), how, out)
             spent["ours"].append(time.process_time() - start)
         best = statistics.median(spent["ours"])
         for name, seconds in spent.items():

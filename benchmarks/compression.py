@@ -62,8 +62,9 @@ def repacked(shards, folder: Path, kind: str):
 
 def measure(args) -> dict:
     import torch
-    from tenfold.preprocess.build import build
 
+    from tenfold.data.sources.opening import open_source
+    from tenfold.preprocess.pipeline import augment
     from tenfold.train.batches import open_batches
     from tenfold.train.device import keep_freed_memory
     keep_freed_memory()
@@ -72,7 +73,7 @@ def measure(args) -> dict:
     how = dataclasses.replace(recipe.train, engine="threads", workers=2)
     with tempfile.TemporaryDirectory(dir=".") as folder:
         from tenfold.data.shardset import open_set
-        build(plain, args.data or recipe.source.data, Path(folder) / "drawn", workers=1)
+        augment(plain, open_source(args.data or recipe.source.data), Path(folder) / "drawn", workers=1)
         drawn, made, facts, rates = open_set(Path(folder) / "drawn"), {}, {}, {}
         for kind in KINDS:
             shards, took = repacked(drawn, Path(folder) / kind, kind)

@@ -16,7 +16,8 @@ from tenfold.data.shardset import open_set
 from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.decode import decode
 from tenfold.preprocess.draw.random_views import PLAIN
-from tenfold.preprocess.draw.render import picture
+from tenfold.preprocess.draw.render import build_pyramid
+from tenfold.preprocess.draw_shards import moments
 
 
 def told(ran) -> dict:
@@ -231,7 +232,7 @@ def test_held_out_rows_are_the_plain_view(folder, augment, tables, tmp_path):
     for split, image, source in zip(all_rows["split"], all_rows["image"], all_rows["source"], strict=True):
         data = (images / made["sources"][source]["path"]).read_bytes()
         cleaned = clean(decode(data, 1, 10**6), recipe.clean, recipe.draw)
-        plain = picture(cleaned, recipe.draw).draw(PLAIN, recipe.draw)
+        plain = build_pyramid(cleaned, recipe.draw).draw(PLAIN, recipe.draw)
         assert (image == plain).all() == (split != "train")
 
 

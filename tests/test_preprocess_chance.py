@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tenfold.data.tables import Draw
-from tenfold.preprocess.draw.random_views import chance, chances, philox
+from tenfold.preprocess.draw.random_views import draw_view, draw_views, philox
 
 
 def test_philox_gives_the_published_numbers():
@@ -24,33 +24,33 @@ def test_a_copy_has_the_same_view_in_any_group():
     how = Draw(canvas=(16, 16), copies=9, flip=0.5)
     rng = np.random.default_rng(0)
     sources, copies = rng.integers(0, 2**32, 500), rng.integers(0, 1_000_000, 500)
-    many = chances(2**63 - 1, sources, copies, how)
+    many = draw_views(2**63 - 1, sources, copies, how)
     for k in (0, 1, 77, 499):
-        assert many[k] == chance(2**63 - 1, sources[k], copies[k], how)
+        assert many[k] == draw_view(2**63 - 1, sources[k], copies[k], how)
     some = rng.permutation(500)[:123]
-    few = chances(2**63 - 1, sources[some], copies[some], how)
+    few = draw_views(2**63 - 1, sources[some], copies[some], how)
     for f in dataclasses.fields(few):
         assert (getattr(few, f.name) == getattr(many, f.name)[some]).all()
 
 
 def test_chance_depends_on_seed_source_and_copy_alone():
     how = Draw(canvas=(16, 16), copies=9, flip=0.5)
-    seen = {chance(seed, source, copy, how) for seed in range(3) for source in range(5) for copy in range(7)}
+    seen = {draw_view(seed, source, copy, how) for seed in range(3) for source in range(5) for copy in range(7)}
     assert len(seen) == 3 * 5 * 7
-    assert chance(1, 2, 3, how) == chance(1, 2, 3, dataclasses.replace(how, copies=4, canvas=(20, 20)))
-    assert chance(1, 2, 3, how).turn != chance(1, 3, 2, how).turn
+    assert draw_view(1, 2, 3, how) == draw_view(1, 2, 3, dataclasses.replace(how, copies=4, canvas=(20, 20)))
+    assert draw_view(1, 2, 3, how).turn != draw_view(1, 3, 2, how).turn
 
 
 def test_chance_keeps_its_bounds_and_fills_them():
     how = Draw(canvas=(16, 16), copies=1, flip=0.25)
-    some = [chance(0, source, 0, how) for source in range(800)]
+    some = [draw_view(0, source, 0, how) for source in range(800)]
     assert all(-1 <= v.turn <= 1 and min(v.size, v.across, v.down, v.tone) >= 0
                and max(v.size, v.across, v.down, v.tone) <= 1 for v in some)
     assert abs(np.mean([v.turn for v in some])) < 0.1
     assert np.std([v.size for v in some]) == pytest.approx(12**-0.5, abs=0.03)
     assert np.mean([v.mirror for v in some]) == pytest.approx(0.25, abs=0.05)
-    assert not any(chance(0, s, 0, dataclasses.replace(how, flip=0.0)).mirror for s in range(50))
-    middle = chance(0, 1, 0, dataclasses.replace(how, place=False))
+    assert not any(draw_view(0, s, 0, dataclasses.replace(how, flip=0.0)).mirror for s in range(50))
+    middle = draw_view(0, 1, 0, dataclasses.replace(how, place=False))
     assert (middle.across, middle.down) == (0.5, 0.5)
 
 
@@ -58,7 +58,7 @@ def test_chance_is_even_along_copies_and_sources_and_its_numbers_are_strangers()
     how, n = Draw(canvas=(16, 16), copies=1), 20_000
     here = np.arange(n)
     for sources, copies in ((here, 0 * here), (0 * here, here), (here // 100, here % 100)):
-        v = chances(1, sources, copies, how)
+        v = draw_views(1, sources, copies, how)
         numbers = np.stack([v.turn / 2 + 0.5, v.size, v.across, v.down, v.tone, v.slant / 2 + 0.5,
                             v.aspect / 2 + 0.5, v.pen])
         counts = np.stack([np.histogram(row, 50, (0, 1))[0] for row in numbers])

@@ -7,8 +7,8 @@ from conftest import page
 
 from tenfold.data.tables import Clean, Draw
 from tenfold.preprocess.clean import steps as room
+from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.decode import BadPicture
-from tenfold.preprocess.survey.decisions import Common
 
 DRAW = Draw(canvas=(16, 21), copies=1)
 SHAPES = [(1, 2, 1), (1, 2, 3), (2, 1, 3), (3, 3, 1), (1, 400, 3), (37, 53, 1), (37, 53, 3), (120, 7, 3)]
@@ -115,7 +115,8 @@ def test_ink_at_the_very_edge_keeps_room_to_fade():
 def test_shadows_and_bleed_through_are_wiped():
     image = page(3, 90, 120, 1)
     slope = np.linspace(0, 60, 120).astype(np.uint8)[None, :, None]
-    cleaned, ink = room.clean_page(image - slope, Clean(polarity="dark", threshold=0.5, specks=0.5), Common("dark"))
+    settings = Clean(polarity="dark", threshold=0.5, specks=0.5)
+    cleaned, ink = room.clean_page(image - slope, settings, SetDecisions("dark"))
     mask = ink.mask
     far = np.ones_like(mask, bool)
     far[np.argwhere(mask)[:, 0].min() - 1:np.argwhere(mask)[:, 0].max() + 2] = False

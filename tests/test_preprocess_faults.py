@@ -144,7 +144,7 @@ def test_two_builds_at_once_in_one_folder(folder, augment, refused, tmp_path):
 
 def limited(argv, before: str):
     """The command in a process of its own, after the statement `before`."""
-    code = "import sys, os, resource\nfrom tenfold.preprocess import build\n" \
+    code = "import sys, os, resource\nfrom tenfold.preprocess import pipeline\n" \
            f"from tenfold.preprocess.command import main\n{before}\nsys.exit(main({[str(a) for a in argv]!r}))"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 

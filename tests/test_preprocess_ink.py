@@ -8,11 +8,11 @@ from characters import CHARACTERS, PARTS, page, parts
 from tenfold.data.tables import Clean, Draw
 from tenfold.preprocess.clean.ground import TWO_TONE, level_ground, two_tone
 from tenfold.preprocess.clean.ink import find_ink, remove_dust
+from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean, clean_page
 from tenfold.preprocess.decode import BadPicture
-from tenfold.preprocess.draw.random_views import PLAIN, chance
-from tenfold.preprocess.draw.render import picture
-from tenfold.preprocess.survey.decisions import Common
+from tenfold.preprocess.draw.random_views import PLAIN, draw_view
+from tenfold.preprocess.draw.render import build_pyramid
 
 LETTERS = {"bilateral": 9, "threshold": 0.3, "offset": 12.0, "specks": 0.5, "roi": True}     # as letters.toml
 DIGITS = {"offset": 30.0, "roi": True}                                                      # as sample.toml
@@ -47,17 +47,17 @@ def difference(cleaned, cover, tone, near=False) -> float:
 def test_every_part_is_on_the_page_and_on_every_copy(how, margin, lights):
     for number, (name, image, cover, tone, dark) in enumerate(pages(7, margin, lights)):
         settings = Clean(polarity="dark" if dark else "light", **how)
-        cleaned, _ = clean_page(image, settings, Common(settings.polarity))
+        cleaned, _ = clean_page(image, settings, SetDecisions(settings.polarity))
         assert parts(cleaned, tone / 2) == PARTS[name], (number, name)
         assert difference(cleaned, cover, tone, near=not how.get("threshold")) < 0.45, (number, name)
-        ready = picture(clean(image, settings, DRAW), DRAW)
+        ready = build_pyramid(clean(image, settings, DRAW), DRAW)
         for copy in range(3):
-            drawn = ready.draw(chance(1, number, copy, DRAW), DRAW)
+            drawn = ready.draw(draw_view(1, number, copy, DRAW), DRAW)
             assert parts(drawn, drawn.max() / 2) == PARTS[name], (number, name, copy)
 
 
 def test_characters_come_out_as_they_were_drawn():
-    differences = [difference(clean_page(image, how, Common(how.polarity))[0], cover, tone)
+    differences = [difference(clean_page(image, how, SetDecisions(how.polarity))[0], cover, tone)
                    for _, image, cover, tone, dark in pages(3, 1, ["none", "slope"])
                    for how in [Clean(polarity="dark" if dark else "light", **LETTERS)]]
     assert np.median(differences) < 0.05
@@ -82,7 +82,7 @@ def test_dust_goes_and_dots_stay():
     assert ink.mask[30, 50]
     assert ink.dropped[60, 60]
     assert ink.dropped[350, 350]
-    assert ink.lost_parts == 1                        # the far spot is as broad as the pen
+    assert ink.lost_components == 1                        # the far spot is as broad as the pen
     assert (remove_dust(mask, mask[..., None], 0.0).mask == mask).all()
     assert not ((ink.mask > 0) & (ink.dropped > 0)).any()
     assert ((ink.mask > 0) | (ink.dropped > 0) == (mask > 0)).all()       # nothing vanishes uncounted
@@ -99,11 +99,11 @@ def test_the_width_of_the_pen_is_measured():
 def test_a_figure_of_one_tone_is_ink_where_the_paper_is_known():
     stop = np.full((12, 12, 1), 20, np.uint8)
     for how in (LETTERS, DIGITS):
-        cleaned = clean(stop, Clean(polarity="dark", **how), DRAW, Common("dark", paper=240))
-        drawn = picture(cleaned, DRAW).draw(PLAIN, DRAW)
+        cleaned = clean(stop, Clean(polarity="dark", **how), DRAW, SetDecisions("dark", paper=240))
+        drawn = build_pyramid(cleaned, DRAW).draw(PLAIN, DRAW)
         assert parts(drawn, 110) == 1
         with pytest.raises(BadPicture, match="blank"):
-            clean(stop, Clean(polarity="dark", **how), DRAW, Common("dark", paper=24))
+            clean(stop, Clean(polarity="dark", **how), DRAW, SetDecisions("dark", paper=24))
         with pytest.raises(BadPicture, match="blank"):
             clean(stop, Clean(polarity="dark", **how), DRAW)
 
@@ -141,7 +141,7 @@ def test_faint_ink_is_neither_hollow_nor_split():
         for contrast in (40, 60):
             _, cover, _ = page(np.random.default_rng(4), name, 30, 0.5)
             image = np.rint(230 - contrast * cover).astype(np.uint8)[..., None]
-            mask = clean_page(image, Clean(polarity="dark", **LETTERS), Common("dark"))[1].mask
+            mask = clean_page(image, Clean(polarity="dark", **LETTERS), SetDecisions("dark"))[1].mask
             assert parts(mask, 0) == PARTS[name], (name, contrast)
             assert (mask[cover > 0.9] == 255).mean() > 0.99, (name, contrast)
 
@@ -152,12 +152,12 @@ def test_a_channel_of_one_tone_is_all_ground():
     level, _ = level_ground(255 - image, dark=True)
     assert level[..., 1:].max() == 0
     assert (level[..., 0] > 0).sum() == 40
-    assert parts(clean_page(image, Clean(channels=3, polarity="dark", **LETTERS), Common("dark"))[1].mask, 0) == 1
+    assert parts(clean_page(image, Clean(channels=3, polarity="dark", **LETTERS), SetDecisions("dark"))[1].mask, 0) == 1
 
 
 def test_a_picture_of_one_colour_is_blank():
     with pytest.raises(BadPicture, match="every pixel is the same"):
-        clean_page(np.full((20, 30, 3), (9, 9, 200), np.uint8), Clean(channels=3), Common("keep"))
+        clean_page(np.full((20, 30, 3), (9, 9, 200), np.uint8), Clean(channels=3), SetDecisions("keep"))
 
 
 @pytest.mark.parametrize(("ink", "paper"), [
@@ -168,7 +168,7 @@ def test_coloured_ink_on_coloured_paper(ink, paper):
         _, cover, _ = page(np.random.default_rng(6), name, 9, 1)
         colours = np.array(paper) + (np.array(ink, float) - paper) * cover[..., None]
         image = np.rint(colours + np.random.default_rng(7).normal(0, 2, colours.shape)).clip(0, 255).astype(np.uint8)
-        cleaned, found = clean_page(image, Clean(channels=3, polarity="dark", **LETTERS), Common("dark"))
+        cleaned, found = clean_page(image, Clean(channels=3, polarity="dark", **LETTERS), SetDecisions("dark"))
         assert parts(found.mask, 0) == PARTS[name], name
         assert (found.mask[cover > 0.9] == 255).all(), name
         assert cleaned[cover == 0].mean() < 12, name

@@ -7,7 +7,7 @@ import numpy as np
 from cases import each
 from PIL import Image
 
-from tenfold.preprocess.survey.fingerprint import look, near_groups
+from tenfold.preprocess.survey.fingerprint import fingerprint, near_groups
 
 
 def photo(seed: int, height: int = 120, width: int = 170) -> np.ndarray:
@@ -39,7 +39,7 @@ AGAIN = {"jpeg 85": lambda p: jpeg(p, 85), "jpeg 50": lambda p: jpeg(p, 50), "0.
 @each("again", AGAIN.values(), ids=AGAIN)
 def test_a_picture_saved_twice_is_found_and_nothing_else(again):
     photos = [photo(seed) for seed in range(20)]
-    groups = near_groups([look(p)[0] for p in (*photos, *map(again, photos))])
+    groups = near_groups([fingerprint(p)[0] for p in (*photos, *map(again, photos))])
     assert groups[:20] == groups[20:]
     assert len(set(groups)) == 20
 
@@ -47,14 +47,14 @@ def test_a_picture_saved_twice_is_found_and_nothing_else(again):
 def test_a_picture_of_few_levels_is_found_too():
     """Rounding and JPEG move it by a level, which is more than 0.08 of its deviation."""
     photos = [np.random.default_rng(seed).integers(0, 256, (256, 200, 3), np.uint8) for seed in range(20)]
-    groups = near_groups([look(p)[0] for p in (*photos, *(jpeg(p, 85) for p in photos))])
+    groups = near_groups([fingerprint(p)[0] for p in (*photos, *(jpeg(p, 85) for p in photos))])
     assert groups[:20] == groups[20:]
     assert len(set(groups)) == 20
 
 
 def test_many_are_searched_as_few_are(monkeypatch):
     photos = [photo(seed, 40, 50) for seed in range(60)]
-    looks = [look(p)[0] for p in (*photos, *(jpeg(p, 85) for p in photos[:30]))]
+    looks = [fingerprint(p)[0] for p in (*photos, *(jpeg(p, 85) for p in photos[:30]))]
     few = near_groups(looks)
     monkeypatch.setattr("tenfold.preprocess.survey.fingerprint._ALL", 10)
     many = near_groups(looks)
@@ -69,12 +69,12 @@ def test_the_same_stroke_by_another_pen_is_another_picture(pens):
         image = np.zeros((28, 28, 1), np.uint8)
         cv2.line(image, (17, 4), (10, 23), 255, pen, cv2.LINE_AA)
         return image
-    assert len(set(near_groups([look(page(pen))[0] for pen in pens]))) == 2
+    assert len(set(near_groups([fingerprint(page(pen))[0] for pen in pens]))) == 2
 
 
 def test_groups_do_not_depend_on_the_order():
     photos = [photo(seed) for seed in range(12)]
-    looks = np.array([look(p)[0] for p in (*photos, *(jpeg(p, 60) for p in photos))])
+    looks = np.array([fingerprint(p)[0] for p in (*photos, *(jpeg(p, 60) for p in photos))])
     one = near_groups(looks.tolist())
     order = np.random.default_rng(0).permutation(len(looks))
     other = near_groups(looks[order].tolist())
@@ -86,7 +86,7 @@ def test_blank_pages_are_no_copies_of_each_other():
     rng = np.random.default_rng(0)
     pages = [rng.integers(230, 236, (50, 40, 1), np.uint8) for _ in range(3)]
     pages += [np.full((50, 40, 1), 9, np.uint8)] * 2
-    assert len(set(near_groups([look(p)[0] for p in pages]))) == 5
+    assert len(set(near_groups([fingerprint(p)[0] for p in pages]))) == 5
     assert near_groups([]) == []
 
 
@@ -94,8 +94,8 @@ def test_blank_pages_are_no_copies_of_each_other():
 def test_a_fingerprint_is_160_bytes_of_any_picture(shape):
     pixels = np.random.default_rng(list(shape)).integers(0, 256, shape, np.uint8)
     before = pixels.copy()
-    seen, spread = look(pixels)
+    seen, spread = fingerprint(pixels)
     assert (pixels == before).all()
     assert len(bytes.fromhex(seen)) == 160
     assert 0 <= spread <= 127.5
-    assert look(np.full(shape, 9, np.uint8)) == ("0" * 32 + "09" * 144, 0.0)
+    assert fingerprint(np.full(shape, 9, np.uint8)) == ("0" * 32 + "09" * 144, 0.0)

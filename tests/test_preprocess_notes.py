@@ -81,7 +81,7 @@ def test_lost_parts_are_named_and_drawn(ink, augment, tmp_path):
     assert "suspect: E/far.png is" in ran.out
     report = json.loads((tmp_path / "shards" / "report.json").read_text())
     why = {s["path"]: s["why"] for s in report["suspects"]}
-    assert "1 part broader than half the pen" in why["E/far.png"]
+    assert "1 component broader than half the pen" in why["E/far.png"]
     assert (tmp_path / "shards" / "suspects.png").exists()
 
 

@@ -8,9 +8,9 @@ from PIL import Image
 from benchmarks.augmenting import per_copy
 from tenfold.data.tables import Clean, Draw
 from tenfold.preprocess.clean.steps import clean, find_ink, hull_of
-from tenfold.preprocess.draw.geometry import place
-from tenfold.preprocess.draw.random_views import View
-from tenfold.preprocess.draw.render import picture
+from tenfold.preprocess.draw.geometry import place_on_canvas
+from tenfold.preprocess.draw.random_views import RandomView
+from tenfold.preprocess.draw.render import build_pyramid
 
 TIMES = 8
 
@@ -39,9 +39,9 @@ def error(ink, copy, matrix) -> float:
 
 def error_of_ours(ink, angle, share, canvas) -> float:
     how = Draw(canvas=canvas, copies=1, rotation=180, scale=(0.3, 1.0))
-    ready = picture(clean(ink[:, :, None], Clean(polarity="light", threshold=0.9, roi=True), how), how)
-    view = View(angle / 180, (share - 0.3) / 0.7, 0.3, 0.6, -1.0)
-    matrix = place([ready.hull], np.array([ready.size], float), view.times(1), how)[0][0]
+    ready = build_pyramid(clean(ink[:, :, None], Clean(polarity="light", threshold=0.9, roi=True), how), how)
+    view = RandomView(angle / 180, (share - 0.3) / 0.7, 0.3, 0.6, -1.0)
+    matrix = place_on_canvas([ready.hull], np.array([ready.size], float), view.times(1), how)[0][0]
     matrix[:, 2] -= matrix[:, :2] @ corner(ink, ready)      # from the page, not from the region of interest
     return error(ink, ready.draw(view, how)[..., 0].astype(float), matrix)
 

@@ -67,7 +67,7 @@ def test_a_report_makes_no_shard_and_a_build_goes_on_from_it(planted, augment, t
     assert augment(planted, "--report", *KEEP).code == 0
     assert {p.name for p in (tmp_path / "shards").iterdir() if p.name[0] != "."} == {"classes.png", "report.json"}
     before = read(tmp_path / "shards")
-    monkeypatch.setattr("tenfold.preprocess.clean.cache.load", lambda *a: pytest.fail("a picture was read again"))
+    monkeypatch.setattr("tenfold.preprocess.survey.facts.load_source", lambda *a: pytest.fail("read again"))
     ran = augment(planted, *KEEP)
     assert ran.code == 0, ran
     assert read(tmp_path / "shards") == before

@@ -7,12 +7,11 @@ from collections import namedtuple
 import pytest
 from cases import each
 from conftest import PACKED
-from tenfold.preprocess.build import draw_shard
-from tenfold.preprocess.survey.cost import Cost, count_rows, foresee, tell
 
 from tenfold.data.recipe import make_recipe
 from tenfold.data.sources.opening import open_source
-from tenfold.preprocess.survey import cost as room
+from tenfold.preprocess import cost as cost_module
+from tenfold.preprocess.cost import Cost, count_rows, estimate_cost, print_cost
 
 COSTS = re.compile(r"to make: about (\d+) rows, (\d+) kB of shards \(and (\d+) kB of cleaned images until they "
                    r"are done\) in about \d+ s\n")
@@ -45,21 +44,21 @@ def test_what_is_compressed_needs_less(folder, tables, tmp_path):
     for kind in ("none", "gzip"):
         recipe = make_recipe(tables(shards={"compression": kind}, draw={"canvas": [80, 80], "copies": 50}))
         (tmp_path / kind).mkdir()
-        need[kind] = foresee(recipe, source, tmp_path / kind, draw_shard)
+        need[kind] = estimate_cost(recipe, source, tmp_path / kind)
     assert need["gzip"].bytes < need["none"].bytes / 2
     assert need["none"].rows == need["gzip"].rows
-    assert min(cost.scratch_bytes for cost in need.values()) > 8 * 37 * 20
+    assert min(cost.cache_bytes for cost in need.values()) > 8 * 37 * 20
     assert not list(tmp_path.glob("*/sample-*"))
 
 
 def test_what_was_done_before_takes_no_time_again(folder, tables, tmp_path, monkeypatch):
     source, recipe = open_source(folder(a=4, b=4)), make_recipe(tables(draw={"copies": 50}))
     (tmp_path / "out" / ".clean").mkdir(parents=True)
-    begun = foresee(recipe, source, tmp_path / "out" / ".clean", draw_shard)
-    monkeypatch.setattr(room, "_try", lambda *a: pytest.fail("a sample was taken again"))
-    assert foresee(recipe, source, tmp_path / "out" / ".clean", draw_shard) == begun
+    begun = estimate_cost(recipe, source, tmp_path / "out" / ".clean")
+    monkeypatch.setattr(cost_module, "_measure", lambda *a: pytest.fail("a sample was taken again"))
+    assert estimate_cost(recipe, source, tmp_path / "out" / ".clean") == begun
     (tmp_path / "out" / "train-00000.h5").write_bytes(b"x" * int(begun.bytes * 0.9))
-    rest = foresee(recipe, source, tmp_path / "out" / ".clean", draw_shard)
+    rest = estimate_cost(recipe, source, tmp_path / "out" / ".clean")
     assert rest.bytes == begun.bytes
     assert 0 < rest.seconds < begun.seconds
 
@@ -92,13 +91,12 @@ def test_images_that_cannot_be_used_leave_a_guess(tables, tmp_path):
     for label in "ab":
         (tmp_path / "images" / label).mkdir(parents=True)
         (tmp_path / "images" / label / "x.png").write_bytes(b"no picture")
-    cost = foresee(make_recipe(tables(split={"val": 0, "test": 0})), open_source(tmp_path / "images"), tmp_path,
-                   draw_shard)
-    assert (cost.rows, cost.row_bytes, cost.scratch_bytes) == (6, 20 * 28 + 24, 0)
+    cost = estimate_cost(make_recipe(tables(split={"val": 0, "test": 0})), open_source(tmp_path / "images"), tmp_path)
+    assert (cost.rows, cost.row_bytes, cost.cache_bytes) == (6, 20 * 28 + 24, 0)
 
 
 def test_amounts_and_times_are_words(capsys, monkeypatch):
-    monkeypatch.setattr(room.os, "cpu_count", lambda: 2)
-    tell(Cost(2_000_000, 5000, 3e6, 18_000), 8)
+    monkeypatch.setattr(cost_module.os, "cpu_count", lambda: 2)
+    print_cost(Cost(2_000_000, 5000, 3e6, 18_000), 8)
     assert capsys.readouterr().out == ("to make: about 2,000,000 rows, 10 GB of shards (and 3.0 MB of cleaned images "
                                        "until they are done) in about 2.5 h\n")

@@ -5,30 +5,32 @@ import os
 import numpy as np
 import pytest
 from conftest import page
-from tenfold.preprocess.clean.cache import CleanTask, Part, clean_part, part_key, read_facts
 
 from tenfold.data.recipe import make_recipe
 from tenfold.data.sources.opening import open_source
-from tenfold.preprocess.clean import cache as scratch
+from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.draw.random_views import PLAIN
-from tenfold.preprocess.survey.decisions import Common
+from tenfold.preprocess.survey import clean_cache
+from tenfold.preprocess.survey.clean_cache import Block, cache_key, read_facts
+from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
 
 
 @pytest.fixture
-def part(folder, tables, tmp_path):
-    """A part of 13 pictures, one of them bad: (folder, key, a function that makes it)."""
+def block(folder, tables, tmp_path):
+    """A block of 13 pictures, one of them bad: (folder, key, a function that makes it)."""
     images = folder(a=6, b=6)
     (images / "a" / "bad.png").write_bytes(b"x")
     source, recipe, place = open_source(images), make_recipe(tables()), tmp_path / "clean"
     place.mkdir()
 
     def make(key="k"):
-        return clean_part(CleanTask(place, 0, 0, key, source.paths), source.reader(place), recipe, Common("dark"))
+        cleaning = Cleaning(place, key, source.reader(place), recipe, SetDecisions("dark"))
+        return clean_block(CleanTask(cleaning, 0, 0, source.paths))
     return place, make, recipe
 
 
-def test_what_is_read_again_is_what_was_made(part):
-    place, make, _ = part
+def test_what_is_read_again_is_what_was_made(block):
+    place, make, _ = block
     assert read_facts(place, 0, "k") is None
     facts = make()
     assert facts[6].fault == "not a picture: text"
@@ -40,23 +42,23 @@ def test_what_is_read_again_is_what_was_made(part):
     assert before == {p: p.stat().st_mtime_ns for p in place.iterdir()}
 
 
-def test_a_picture_drawn_from_disk_is_the_one_drawn_from_memory(part):
+def test_a_picture_drawn_from_disk_is_the_one_drawn_from_memory(block):
     from tenfold.preprocess.clean.steps import clean
-    from tenfold.preprocess.draw.random_views import chance
-    from tenfold.preprocess.draw.render import picture
-    place, make, recipe = part
+    from tenfold.preprocess.draw.random_views import draw_view
+    from tenfold.preprocess.draw.render import build_pyramid
+    place, make, recipe = block
     make()
     for row, seed in ((0, 0), (5, 5)):
         pixels = page(seed, 37 + seed % 5, 53 - seed % 7, 1)
-        fresh = picture(clean(pixels, recipe.clean, recipe.draw), recipe.draw)
-        for view in (PLAIN, chance(1, 2, 3, recipe.draw)):
-            assert (Part(place, 0).picture(row).draw(view, recipe.draw) == fresh.draw(view, recipe.draw)).all()
+        fresh = build_pyramid(clean(pixels, recipe.clean, recipe.draw), recipe.draw)
+        for view in (PLAIN, draw_view(1, 2, 3, recipe.draw)):
+            assert (Block(place, 0).picture(row).draw(view, recipe.draw) == fresh.draw(view, recipe.draw)).all()
 
 
 @pytest.mark.parametrize("harm", ["no tables", "no pixels", "short pixels", "short tables", "foreign tables",
                                   "other key"])
-def test_what_is_not_whole_is_made_anew(part, harm):
-    place, make, _ = part
+def test_what_is_not_whole_is_made_anew(block, harm):
+    place, make, _ = block
     facts = make()
     pixels, tables = place / "clean-00000.u8", place / "clean-00000.npz"
     whole = pixels.read_bytes()
@@ -73,14 +75,14 @@ def test_what_is_not_whole_is_made_anew(part, harm):
     assert pixels.read_bytes() == whole
 
 
-def test_pixels_of_another_recipe_are_never_found_beside_old_tables(part, monkeypatch):
-    place, make, _ = part
+def test_pixels_of_another_recipe_are_never_found_beside_old_tables(block, monkeypatch):
+    place, make, _ = block
     make("old")
 
     def killed(*arguments, **columns):
         raise KeyboardInterrupt
     with monkeypatch.context() as m:
-        m.setattr(scratch.np, "savez", killed)
+        m.setattr(clean_cache.np, "savez", killed)
         with pytest.raises(KeyboardInterrupt):
             make("new")
     assert read_facts(place, 0, "old") is None
@@ -88,8 +90,8 @@ def test_pixels_of_another_recipe_are_never_found_beside_old_tables(part, monkey
 
 def test_the_key_knows_files_and_recipe(folder, tables):
     images = folder(a=3, b=3)
-    one = part_key(make_recipe(tables()), open_source(images))
-    assert one == part_key(make_recipe(tables(train={"lr": 0.1}, split={"val": 0.4})), open_source(images))
-    assert one != part_key(make_recipe(tables(clean={"offset": 3})), open_source(images))
+    one = cache_key(make_recipe(tables()), open_source(images))
+    assert one == cache_key(make_recipe(tables(train={"lr": 0.1}, split={"val": 0.4})), open_source(images))
+    assert one != cache_key(make_recipe(tables(clean={"offset": 3})), open_source(images))
     os.utime(images / "a" / "000.png", ns=(1, 1))
-    assert one != part_key(make_recipe(tables()), open_source(images))
+    assert one != cache_key(make_recipe(tables()), open_source(images))

@@ -56,8 +56,9 @@ def built(base: Path) -> Path:
     """shards/stripes below `base`, made of folder(base / "images") by preprocess; made once."""
     out = base / "shards" / "stripes"
     if not out.exists():
-        from tenfold.preprocess.build import build
-        build(make_recipe(tables()), folder(base / "images"), out, workers=1)
+        from tenfold.data.sources.opening import open_source
+        from tenfold.preprocess.pipeline import augment
+        augment(make_recipe(tables()), open_source(folder(base / "images")), out, workers=1)
     return out
 
 
