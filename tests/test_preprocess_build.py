@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from cases import each
 from conftest import PACKED, contents, leftovers, opened, page, save
-from tenfold.preprocess.build import moments
 
 from tenfold.data.recipe import make_recipe
 from tenfold.data.shardset import open_set
