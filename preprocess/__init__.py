@@ -1,8 +1,8 @@
-"""Images in, shards out: cv2, Pillow and joblib; never torch.
+"""Build shards of augmented copies from labelled images; uses OpenCV, Pillow and joblib, never torch.
 
-Read in this order: `decode/` (bytes → pixels), `clean` (once per source image), `chance`, `place` and
-`draw` (once per copy), `scratch` (the cleaned pictures between the two stages), `decide` and `survey` (all
-sources cleaned, and what the whole set decides), `hold_out` (the split of them), `plan` (which row lies where,
-pure), `pool` (worker processes) and `build` (the stages over them), `preview` (a contact sheet), `look` and
-`report` (what a set is made of), `__main__` (the command).
+Read in this order. Pictures: `decode/` (bytes → pixels), `clean/` (once for each source image), `draw/` (once for each
+copy). The build: `job` (what is asked for), `survey/` (a table with a row for each source image, and their splits),
+`plan` (which row lies in which shard), `draw_shards`, `publish` (dataset.json), and `pipeline`, which runs these stages
+one after the other over the worker processes of `pool`; `cost` estimates what a build takes. Beside it: `plain_view`
+(one picture, as its test row has it), `preview` (a contact sheet), `report` (what a set is made of), and `command`.
 """

@@ -1,1 +1,5 @@
-"""What is done once for each source image, and the cache of the results."""
+"""Clean a source image, once for all of its copies: polarity, ground, ink, and the region of interest.
+
+Read in this order: `set_decisions` (what the whole set decided), `polarity` (dark ink or light), `ground` (one tone,
+or light that falls unevenly), `ink` (the threshold, and dust), `steps` (the recipe's steps in their order).
+"""

@@ -1,4 +1,4 @@
-"""Bytes of a picture file → uint8 pixels, as their maker meant them. The only files that know EXIF, palettes and bombs.
+"""Decode picture files to uint8 pixels; the only files that know EXIF, palettes and decompression bombs.
 
 Read in this order: `picture` (what all others call), `files` (which reader a file has), `pillow` (Pillow asked
 quietly), `png`, `jpeg`, `jpeg2000`, `tiff` and `tiff_pixels` (what Pillow reads wrongly, or gives up for damaged

@@ -1,4 +1,4 @@
-"""Which reader a file has, by its first bytes: its frames, how it lies, whether it holds several."""
+"""Open a picture file by the reader for its kind, which its first bytes tell: its frames and its orientation."""
 
 import importlib.util
 import re
@@ -23,14 +23,15 @@ _TGA = (".tga", ".icb", ".vda", ".vst")
 
 @dataclass(frozen=True)
 class Opened:
+    """A picture file, opened but not decoded."""
     frames: Iterator                     # of Frame or Deep
     orientation: int = 1
     several: bool = False
 
 
 @contextmanager
-def open_file(data: bytes, max_pixels: int, name: str):
-    """An Opened of whatever kind of file it is."""
+def open_file(data: bytes, max_pixels: int, name: str) -> Iterator["Opened"]:
+    """Open a picture file of any kind that is read, as an Opened. BadPicture: it is of none of them, or damaged."""
     kind = identify(data[:HEAD])
     if not kind and name.lower().endswith(_TGA):
         kind = "TGA"
@@ -132,7 +133,7 @@ def _portable_floats(data: bytes, max_pixels: int) -> Deep:
 
 def _open_tiff(data: bytes, max_pixels: int) -> Opened:
     pages = tiff.pages_of(data)
-    return Opened(_tiff_frames(data, pages, max_pixels), tiff.turned(pages[0]), len(pages) > 1)
+    return Opened(_tiff_frames(data, pages, max_pixels), tiff.orientation(pages[0]), len(pages) > 1)
 
 
 def _tiff_frames(data: bytes, pages, max_pixels: int) -> Iterator:
@@ -162,7 +163,7 @@ def _tiff_frame(data: bytes, page: dict, max_pixels: int) -> Frame | Deep:
 
 
 def may_be_deep(data: bytes) -> bool:
-    """Whether its header speaks of levels that only the whole set can bring to 0..255."""
+    """Return whether a file's header speaks of levels that only the whole set can bring to 0..255."""
     kind = identify(data[:HEAD])
     if kind == "TIFF":
         return any(tiff.is_deep(page) for page in tiff.directories(data)[:1])

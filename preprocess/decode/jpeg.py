@@ -1,4 +1,4 @@
-"""JPEG: without its metadata, and whether all of its pixels are there where its end is missing."""
+"""Read JPEG files without their metadata, and tell whether all pixels are there where the end is missing."""
 
 import re
 import struct
@@ -13,6 +13,7 @@ from tenfold.preprocess.decode.pillow import frame_of, in_words, opened
 
 @dataclass(frozen=True)
 class Jpeg:
+    """A JPEG, parsed."""
     data: bytes                          # from SOI on: tables, frames and scans, without metadata
     scan: int                            # where the first scan begins
     progressive: bool
@@ -20,7 +21,7 @@ class Jpeg:
 
 
 def parsed(data: bytes) -> Jpeg:
-    """A JPEG without its application segments but those that decoding needs (JFIF, Adobe)."""
+    """Parse a JPEG; leave out its application segments but those that decoding needs (JFIF, Adobe)."""
     kept, orientation, at = [b"\xff\xd8"], 1, 2
     while True:
         at = _marker(data, at)
@@ -32,7 +33,7 @@ def parsed(data: bytes) -> Jpeg:
         if 0xC0 <= mark <= 0xCF and mark not in (0xC4, 0xC8, 0xCC) and content[:1] in (b"\x0c", b"\x10"):
             raise BadPicture(f"JPEG of {content[0]} bits, which is not read")
         if mark == 0xE1 and orientation == 1:
-            orientation = _told(content)
+            orientation = _orientation_in(content)
         if not metadata or (follows and _needed(mark, content)):
             kept.append(data[at:end])
         at = end if follows or not metadata else at + 4      # its length is wrong: look for the next marker within it
@@ -42,7 +43,7 @@ def parsed(data: bytes) -> Jpeg:
     return Jpeg(head + data[at:], len(head), b"\xff\xc2" in head, orientation)
 
 
-def _told(content: bytes) -> int:
+def _orientation_in(content: bytes) -> int:
     """The orientation in an APP1 segment."""
     if content.startswith(b"Exif\0\0"):
         return orientation_of(exif=content)
@@ -79,7 +80,7 @@ def _marker(data: bytes, at: int) -> int:
 
 
 def pixels(jpeg: Jpeg, max_pixels: int) -> Frame:
-    """Its picture, also where nothing but its last bytes is missing. BadPicture: more is missing, or it is damaged."""
+    """Decode a JPEG, also where only its last bytes are missing. BadPicture: more is missing, or it is damaged."""
     end = jpeg.data.find(b"\xff\xd9", jpeg.scan)
     try:
         with opened(jpeg.data, ("JPEG",), max_pixels) as picture:

@@ -1,4 +1,4 @@
-"""JPEG 2000: all 16 bits of its levels, and its end where something follows."""
+"""Read JPEG 2000 files: all 16 bits of their levels, and also where something follows their end."""
 
 from dataclasses import replace
 
@@ -13,13 +13,16 @@ _START, _END = b"\xff\x4f\xff\x51", b"\xff\xd9"
 
 
 def precision(data: bytes) -> int:
-    """Bits of a level, as the SIZ segment has them; 0: there is none."""
+    """Return the bits of a level, as the SIZ segment has them; 0: there is none."""
     at = data.find(_START)
     return (data[at + 42] & 127) + 1 if 0 <= at < len(data) - 42 else 0
 
 
 def pixels(data: bytes, picture: Image.Image, max_pixels: int) -> Frame | Deep:
-    """Its picture. Pillow spreads other depths over 8 or 16 bits; of the 16 bits of a colour it keeps 8, OpenCV all."""
+    """Decode a JPEG 2000.
+
+    Pillow spreads other depths over 8 or 16 bits; of the 16 bits of a colour it keeps 8, OpenCV all.
+    """
     try:
         frame = frame_of(picture)
     except OSError:

@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits: which range of levels they use, and how it becomes 0..255.
+"""Bring pictures of more than 8 bits to 0..255: which range of levels they use, and how it is scaled.
 
 A 16-bit file may hold 0..65535, the 12 bits of a camera or plain 0..255, and only the whole set can tell. So a
 range holds for all pictures of one kind of number: "unsigned", "signed" or "float". A file that declares its
@@ -61,24 +61,25 @@ class Levels:
 
 
 def kind_of(pixels: np.ndarray) -> str:
+    """Return the kind of number of the levels: "unsigned", "signed" or "float"."""
     return {"u": "unsigned", "i": "signed", "f": "float"}[pixels.dtype.kind]
 
 
 def levels_of(deep: Deep) -> Levels | None:
-    """The lowest and highest level of what can be seen; None where the file declares its range.
+    """Return the lowest and highest level of what can be seen; None where the file declares its range.
     BadPicture: levels that are no numbers."""
     if deep.colour.dtype.kind == "f" and not np.isfinite(deep.colour).all():
         raise BadPicture("damaged: pixels that are not numbers (NaN or infinite)")
     if deep.declared:
         return None
-    seen = deep.colour
+    visible = deep.colour
     if deep.alpha is not None and deep.alpha.any():
-        seen = deep.colour[deep.alpha > 0]
-    return Levels(kind_of(seen), deep.bits, seen.min().item(), seen.max().item())
+        visible = deep.colour[deep.alpha > 0]
+    return Levels(kind_of(visible), deep.bits, visible.min().item(), visible.max().item())
 
 
 def usual_range(found: list[Levels]) -> tuple:
-    """(lowest, highest): the smallest usual range that holds the levels of all these pictures, which are of one kind.
+    """Return (lowest, highest): the smallest usual range that holds the levels of these pictures, all of one kind.
 
     Levels that are all 0 tell nothing: then it is the range of the type.
     """
@@ -104,7 +105,7 @@ def _usual_floats(low: float, high: float) -> tuple:
 
 
 def is_usual(low: float, high: float, pixels: np.ndarray) -> bool:
-    """Whether a range that a file gives is one of levels, not the least and the most that it happens to hold."""
+    """Return whether a range that a file gives is one of levels, not the least and the most that it happens to hold."""
     if high < pixels.max() or low > pixels.min():
         return False
     if pixels.dtype.kind == "f":
@@ -113,7 +114,10 @@ def is_usual(low: float, high: float, pixels: np.ndarray) -> bool:
 
 
 def to_bytes(deep: Deep, ranges: dict) -> Frame:
-    """ranges: {kind: (lowest, highest)} of the set; a kind that is missing goes by this picture alone."""
+    """Scale a deep picture to 0..255.
+
+    ranges: {kind: (lowest, highest)} of the set; a kind that is missing goes by this picture alone.
+    """
     found = levels_of(deep)
     low, high = deep.declared or ranges.get(found.kind) or usual_range([found])
     alpha = None
@@ -158,6 +162,6 @@ def _in_bytes(real: np.ndarray, low, high) -> np.ndarray:
 
 
 def with_alpha_of(deep: Deep, mask: np.ndarray) -> Deep:
-    """The same, transparent where `mask` (H, W) says so."""
+    """Return the same picture, transparent where `mask` (H, W) says so."""
     top = np.iinfo(deep.colour.dtype).max
     return replace(deep, alpha=np.where(mask, 0, top).astype(deep.colour.dtype))

@@ -1,4 +1,4 @@
-"""EXIF and XMP are read for one thing, how the camera was turned; where they are damaged, that counts as unknown."""
+"""Read from EXIF and XMP how the camera was turned, and nothing else; damaged metadata counts as unknown."""
 
 import re
 
@@ -8,10 +8,10 @@ MOST_TEXT = 1 << 20          # bytes of unpacked metadata that are looked at
 
 
 def orientation_of(exif: bytes = b"", xmp: bytes = b"") -> int:
-    """1 to 8 as EXIF counts, 1 where nothing is said or it cannot be read."""
+    """Return the orientation, 1 to 8 as EXIF counts; 1 where there is none or it cannot be read."""
     pages = directories(exif.removeprefix(b"Exif\0\0"))
-    told = pages[0].get(ORIENTATION, ()) if pages else ()
-    if not told:
+    values = pages[0].get(ORIENTATION, ()) if pages else ()
+    if not values:
         match = re.search(rb"tiff:Orientation(?:=\"|>)([1-8])[\"<]", xmp[:MOST_TEXT])
-        told = (int(match[1]),) if match else ()
-    return int(told[0]) if told and told[0] in range(1, 9) else 1
+        values = (int(match[1]),) if match else ()
+    return int(values[0]) if values and values[0] in range(1, 9) else 1

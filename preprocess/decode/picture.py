@@ -1,4 +1,4 @@
-"""The one picture of a file that is used: the first frame that is not empty, upright, on white paper, in 0..255."""
+"""Decode a file to the one picture that is used: the first frame that is not empty, upright, on white, in 0..255."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +17,14 @@ WHITE = 252                  # levels from here on are white paper
 
 @dataclass(frozen=True)
 class Decoded:
+    """A picture as it is used."""
     pixels: np.ndarray                   # uint8 (H, W, channels)
     levels: Levels | None = None         # of a deep picture that declares no range
     several: bool = False                # the file holds more pages or frames
 
 
-def decode(data: bytes, channels: int, max_pixels: int, ranges=(), name: str = "") -> np.ndarray:
-    """The pixels alone of `read`."""
+def decode(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: str = "") -> np.ndarray:
+    """Return the pixels alone of `read`."""
     return read(data, channels, max_pixels, ranges, name).pixels
 
 
@@ -39,8 +40,8 @@ def decode_any(data: bytes | np.ndarray | Image.Image, path: str, recipe: Recipe
     return read(data, recipe.clean.channels, recipe.source.max_pixels, ranges, path)
 
 
-def read(data: bytes, channels: int, max_pixels: int, ranges=(), name: str = "") -> Decoded:
-    """The first frame that is not empty, upright: uint8 (H, W, channels), grey (ITU-R 601) or RGB.
+def read(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: str = "") -> Decoded:
+    """Decode the first frame that is not empty, upright: uint8 (H, W, channels), grey (ITU-R 601) or RGB.
 
     What is transparent is laid on white paper. ranges: ((kind, lowest, highest), …) of the set, see `levels`; name:
     of the file, for formats that have no signature. BadPicture: not a picture, damaged, larger than `max_pixels`.
@@ -49,16 +50,16 @@ def read(data: bytes, channels: int, max_pixels: int, ranges=(), name: str = "")
         raise BadPicture("empty file")
     with _faults_in_words(max_pixels), open_file(data, max_pixels, name) as opened:
         frame, levels = _first_shown(opened, _by_kind(ranges))
-    return Decoded(_turned(_in_channels(frame, channels), opened.orientation), levels, opened.several)
+    return Decoded(_upright(_in_channels(frame, channels), opened.orientation), levels, opened.several)
 
 
-def from_pillow(picture: Image.Image, channels: int, max_pixels: int, ranges=()) -> Decoded:
-    """A PIL image, at the frame where it stands, decoded as its file would be; the arguments are those of `read`."""
+def from_pillow(picture: Image.Image, channels: int, max_pixels: int, ranges: tuple = ()) -> Decoded:
+    """Decode a PIL image, at the frame where it stands, as its file would be; the arguments are those of `read`."""
     with _faults_in_words(max_pixels):
         check_size(picture.height, picture.width, max_pixels)
         orientation = stored_orientation(picture)
         frame, levels = _first_shown(Opened(iter([frame_in_memory(picture)])), _by_kind(ranges))
-    return Decoded(_turned(_in_channels(frame, channels), orientation), levels)
+    return Decoded(_upright(_in_channels(frame, channels), orientation), levels)
 
 
 def _by_kind(ranges) -> dict[str, tuple]:
@@ -82,7 +83,7 @@ def _faults_in_words(max_pixels: int) -> Iterator[None]:
 
 
 def from_array(pixels: np.ndarray, channels: int) -> np.ndarray:
-    """A row of an arrays file, uint8 (H, W, 1, 3 or 4) -> uint8 (H, W, channels)."""
+    """Convert a row of an arrays file, uint8 (H, W, 1, 3 or 4), to uint8 (H, W, channels)."""
     if pixels.shape[2] == channels:
         return np.ascontiguousarray(pixels)
     if pixels.shape[2] == 4:
@@ -130,7 +131,7 @@ def _in_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None].copy()
 
 
-def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """As EXIF's orientation says, 1 to 8."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)

@@ -1,10 +1,11 @@
-"""Pillow, asked so that it leaves the process as it was, prints nothing, and fails in words."""
+"""Use Pillow so that it leaves the process as it was, prints nothing, and reports faults in words."""
 
 import ctypes
 import io
 import logging
 import re
 import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
@@ -14,11 +15,11 @@ from PIL import Image, UnidentifiedImageError
 from tenfold.preprocess.decode.levels import BROKEN, HEADER, TRUNCATED, BadPicture, Deep, Frame, check_size
 from tenfold.preprocess.decode.metadata import orientation_of
 
-logging.getLogger("PIL").addHandler(logging.NullHandler())       # else Python prints what Pillow logs
+_SILENT = logging.NullHandler()          # else Python prints what Pillow logs
 
 
 def in_words(error: Exception) -> str:
-    """What a library's error means for the picture."""
+    """Say what a library's error means for the picture."""
     text = str(error).lower()
     if isinstance(error, EOFError) or re.search("truncat|unexpected end|reached eof|not enough|premature", text):
         return TRUNCATED
@@ -31,11 +32,14 @@ def in_words(error: Exception) -> str:
 
 
 @contextmanager
-def quiet(max_pixels: int):
-    """Pillow with this bound, and with nothing to say; afterwards as it was before."""
+def quiet(max_pixels: int) -> Iterator[None]:
+    """Hold Pillow to `max_pixels`, and keep it and libtiff from printing; afterwards they are as before."""
     bound, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
     silence = _libtiff()
     before = silence(None) if silence else None
+    logger = logging.getLogger("PIL")
+    added = _SILENT not in logger.handlers
+    logger.addHandler(_SILENT)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an odd EXIF block or palette is no news to the user
@@ -43,6 +47,8 @@ def quiet(max_pixels: int):
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = bound
+        if added:
+            logger.removeHandler(_SILENT)
         if silence:
             silence(before)
 
@@ -58,8 +64,8 @@ def _libtiff():
     return found
 
 
-def opened(data: bytes, formats, max_pixels: int) -> Image.Image:
-    """The file opened but not yet decoded. BadPicture: too large, or its header is broken."""
+def opened(data: bytes, formats: Sequence[str], max_pixels: int) -> Image.Image:
+    """Open a file without decoding it. BadPicture: too large, or its header is broken."""
     if formats == ("AVIF",):
         from PIL import AvifImagePlugin
         if not AvifImagePlugin.SUPPORTED:
@@ -78,7 +84,7 @@ def opened(data: bytes, formats, max_pixels: int) -> Image.Image:
 
 
 def frame_of(picture: Image.Image) -> Frame | Deep:
-    """The frame that the picture stands at."""
+    """Return the frame that the picture stands at."""
     picture.load()
     if picture.mode.startswith("I") or picture.mode == "F":      # Pillow spread them over 16 bits
         pixels = np.asarray(picture)[:, :, None]
@@ -95,7 +101,7 @@ def frame_of(picture: Image.Image) -> Frame | Deep:
 
 
 def frame_in_memory(picture: Image.Image) -> Frame | Deep:
-    """The frame of a PIL image that someone else opened or made: 16 bits and more keep the levels that it holds."""
+    """Return the frame of a PIL image that someone else opened or made: deep ones keep the levels that they hold."""
     picture.load()
     if not picture.mode.startswith("I") and picture.mode != "F":
         return frame_of(picture)
@@ -106,7 +112,7 @@ def frame_in_memory(picture: Image.Image) -> Frame | Deep:
 
 
 def stored_orientation(picture: Image.Image) -> int:
-    """How the camera was turned, 1 to 8 as EXIF counts, by the metadata that Pillow found."""
+    """Return how the camera was turned, 1 to 8 as EXIF counts, by the metadata that Pillow found."""
     def as_bytes(value) -> bytes:
         return value.encode("utf-8", "replace") if isinstance(value, str) else value or b""
     return orientation_of(as_bytes(picture.info.get("exif")), as_bytes(picture.info.get("xmp")))

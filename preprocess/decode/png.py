@@ -1,4 +1,4 @@
-"""PNG: written anew without its metadata (which may be damaged, or a bomb), and read in all 16 bits."""
+"""Read PNG files without their metadata (which may be damaged, or a bomb), and in all 16 bits."""
 
 import struct
 import zlib
@@ -31,7 +31,7 @@ class Png:
 
 
 def parsed(data: bytes) -> Png:
-    """BadPicture: what its pixels depend on is damaged."""
+    """Parse a PNG. BadPicture: what its pixels depend on is damaged."""
     chunks, whole = _chunks(data)
     if chunks and chunks[0][0] == b"CgBI":
         raise BadPicture("PNG packed for an iPhone app (CgBI), which is not read")
@@ -44,7 +44,7 @@ def parsed(data: bytes) -> Png:
         elif kind == b"IDAT" or (kind in _ANIMATION and sound):
             kept.append((kind, content, sound))
         elif sound and orientation == 1:
-            orientation = _told_in_png(kind, content)
+            orientation = _orientation_in(kind, content)
     head = held.get(b"IHDR", b"")
     width, height, depth, colour, interlaced = struct.unpack(">IIBBxxB", head) if len(head) == 13 else (0,) * 5
     if colour not in _CHANNELS or not width or not height:
@@ -55,8 +55,8 @@ def parsed(data: bytes) -> Png:
     if not all(sound for _, _, sound in kept):
         bits = width * _CHANNELS[colour] * depth
         _check_packed(pixels, (height + 14) * ((bits + 7) // 8 + 8) * (2 if interlaced else 1))
-    clear, told = _transparent(held.get(b"tRNS", b""), colour, depth)
-    start = [(kind, held[kind]) for kind in (b"IHDR", b"PLTE") if kind in held] + [(b"tRNS", told)] * bool(told)
+    clear, chunk = _transparent(held.get(b"tRNS", b""), colour, depth)
+    start = [(kind, held[kind]) for kind in (b"IHDR", b"PLTE") if kind in held] + [(b"tRNS", chunk)] * bool(chunk)
     moving = [(kind, content) for kind, content, _ in kept]
     moving.sort(key=lambda chunk: chunk[0] != b"acTL")           # stable: the others stay in their order
     animated = moving[0][0] == b"acTL"
@@ -65,14 +65,14 @@ def parsed(data: bytes) -> Png:
                min(held.get(b"sBIT") or b"\0"), orientation, animated, still)
 
 
-def _transparent(told: bytes, colour: int, depth: int) -> tuple[tuple, bytes]:
+def _transparent(chunk: bytes, colour: int, depth: int) -> tuple[tuple, bytes]:
     """(the levels of grey or RGB that are transparent, tRNS as Pillow wants it) out of tRNS; () and b"": none."""
     if colour == 3:
-        return (), told[:256]
+        return (), chunk[:256]
     many = _CHANNELS[colour]
-    if colour not in (0, 2) or len(told) < 2 * many:
+    if colour not in (0, 2) or len(chunk) < 2 * many:
         return (), b""
-    clear = struct.unpack_from(f">{many}H", told)
+    clear = struct.unpack_from(f">{many}H", chunk)
     if depth == 16:
         return clear, b""                # read here
     scale = 1 if depth == 1 else 255 // (2**depth - 1)           # Pillow compares levels of 0..255 with it
@@ -111,7 +111,7 @@ def _written(chunks) -> bytes:
         for kind, content in [*chunks, (b"IEND", b"")])
 
 
-def _told_in_png(kind: bytes, content: bytes) -> int:
+def _orientation_in(kind: bytes, content: bytes) -> int:
     if kind == b"eXIf":
         return orientation_of(exif=content)
     if kind == b"iTXt" and content.startswith(b"XML:com.adobe.xmp\0\0"):
@@ -126,7 +126,10 @@ def _told_in_png(kind: bytes, content: bytes) -> int:
 
 
 def deep_pixels(png: Png, max_pixels: int) -> Deep:
-    """All 16 bits of a PNG; Pillow keeps 8 of them where there is colour or alpha, so it is asked for either half."""
+    """Decode all 16 bits of a PNG.
+
+    Pillow keeps 8 of them where there is colour or alpha, so it is asked for either half.
+    """
     modes = {0: ("I;16B",), 2: ("RGB;16B", "RGB;16L"), 4: ("RGBA",), 6: ("RGBA;16B", "RGBA;16L")}.get(png.colour)
     if not modes:
         raise BadPicture(HEADER)
@@ -154,6 +157,6 @@ def _significant(pixels: np.ndarray, bits: int) -> tuple | None:
     if pixels.max() >= 2**bits:
         return 0, 65535
     spread = pixels >> np.uint16(16 - bits)
-    as_told = ((spread << np.uint16(16 - bits)) == (pixels >> np.uint16(16 - bits) << np.uint16(16 - bits))).all() \
+    as_declared = ((spread << np.uint16(16 - bits)) == (pixels >> np.uint16(16 - bits) << np.uint16(16 - bits))).all() \
         and not (pixels & np.uint16(2**(16 - bits) - 1)).any()
-    return (0, 65535) if as_told else (0, 2**bits - 1)
+    return (0, 65535) if as_declared else (0, 2**bits - 1)

@@ -1,6 +1,7 @@
-"""TIFF: its directories, and one page of it written anew without metadata, for Pillow."""
+"""Read the directories of TIFF files, and write one page anew without its metadata, for Pillow."""
 
 import struct
+from collections.abc import Sequence
 
 from tenfold.preprocess.decode.levels import HEADER, TRUNCATED, BadPicture
 
@@ -26,17 +27,17 @@ _NAMES = {34677: "SGI LogLuv", 32844: "LogL", 32845: "LogLuv", 32803: "the raw d
 
 
 def directories(data: bytes) -> list[dict[int, tuple]]:
-    """[{tag: values}, …]: the pages in their order; what is damaged is left out."""
+    """Return the pages in their order, [{tag: values}, …]; what is damaged is left out."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if not order or len(data) < 8:
         return []
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
     number, entry = ("Q", "HHQ") if big else ("I", "HHI")
-    pages, seen = [], set()
+    pages, visited = [], set()
     try:
         at = struct.unpack_from(order + number, data, 8 if big else 4)[0]
-        while at and at not in seen and len(pages) < MOST_PAGES:
-            seen.add(at)
+        while at and at not in visited and len(pages) < MOST_PAGES:
+            visited.add(at)
             count = struct.unpack_from(order + ("Q" if big else "H"), data, at)[0]
             at += 8 if big else 2
             step = 20 if big else 12
@@ -69,7 +70,7 @@ def _values(data: bytes, pointer: str, kind: int, many: int, at: int) -> tuple:
 
 
 def pages_of(data: bytes) -> list[dict]:
-    """The full pictures of a file: no previews, no masks. BadPicture: there is none."""
+    """Return the full pictures of a file: no previews, no masks. BadPicture: there is none."""
     every = [page for page in directories(data) if WIDTH in page and HEIGHT in page]
     full = [page for page in every if not first(page, SUBFILE, 0) & 5]
     if not every:
@@ -78,60 +79,61 @@ def pages_of(data: bytes) -> list[dict]:
 
 
 def first(page: dict, tag: int, default: int = 1) -> int:
-    """The first value of a tag, as a whole number."""
+    """Return the first value of a tag, as a whole number."""
     return int(page.get(tag, (default,))[0])
 
 
 def size_of(page: dict) -> tuple[int, int]:
-    """(height, width)."""
+    """Return (height, width)."""
     height, width = (int(page[tag][0]) for tag in (HEIGHT, WIDTH))
     if height < 1 or width < 1:
         raise BadPicture(HEADER)
     return height, width
 
 
-def turned(page: dict) -> int:
-    """Its orientation, 1 to 8 as EXIF counts."""
-    told = first(page, ORIENTATION)
-    return int(told) if told in range(1, 9) else 1
+def orientation(page: dict) -> int:
+    """Return the orientation of a page, 1 to 8 as EXIF counts."""
+    value = first(page, ORIENTATION)
+    return int(value) if value in range(1, 9) else 1
 
 
 def unread(page: dict) -> str:
-    """Why a page whose directory is sound cannot be read."""
+    """Say why a page whose directory is sound cannot be read."""
     bits = ", ".join(map(str, page.get(BITS, (1,))[:4]))
     return f"TIFF of a kind that is not read (compression {first(page, COMPRESSION)}, photometric " \
            f"{photometric_of(page)}, {bits} bits)"
 
 
 def photometric_of(page: dict) -> int:
-    """What its levels mean; where that is not said, as libtiff guesses."""
+    """Return what its levels mean (the tag PhotometricInterpretation); where that is missing, as libtiff guesses."""
     guess = 2 if first(page, SAMPLES) >= 3 else 0 if first(page, COMPRESSION) in (2, 3, 4) else 1
     return first(page, PHOTOMETRIC, guess)
 
 
 def bits_of(page: dict) -> int:
+    """Return the bits of a level."""
     return int(max(page.get(BITS, (1,))))
 
 
 def is_deep(page: dict) -> bool:
-    """Whether the levels of a page are anything but whole numbers of 8 bits or fewer."""
+    """Return whether the levels of a page are anything but whole numbers of 8 bits or fewer."""
     return bits_of(page) > 8 or first(page, FORMAT) in (2, 3)
 
 
 def readable_here(page: dict) -> bool:
-    """Whether `tiff_pixels` can read it."""
+    """Return whether `tiff_pixels` can read a page."""
     return first(page, COMPRESSION) in _BYTEWISE and photometric_of(page) in (0, 1, 2, 3) \
         and len(set(page.get(BITS, (1,)))) == 1
 
 
 def wants_reading_here(page: dict) -> bool:
-    """Whether Pillow reads it wrongly, or no better: deep ones, palettes written as bytes, and what is not packed."""
+    """Return whether Pillow reads a page wrongly, or no better: deep ones, byte palettes, and what is not packed."""
     return readable_here(page) and (is_deep(page) or max(page.get(COLOURS, (256,))) < 256
                                     or first(page, COMPRESSION) == 1 or first(page, PLANAR) == 2)
 
 
 def plain_file(data: bytes, page: dict) -> bytes:
-    """A TIFF of this page alone, without its metadata, for Pillow."""
+    """Return a TIFF file of this page alone, without its metadata, for Pillow."""
     name = _NAMES.get(photometric_of(page))
     if name:
         raise BadPicture(f"TIFF that holds {name}, which is not read")
@@ -141,13 +143,14 @@ def plain_file(data: bytes, page: dict) -> bytes:
     return file_of(data, {tag: page[tag] for tag in _PLAIN if tag in page} | meaning)
 
 
-def check_there(data: bytes, offsets, counts) -> None:
+def check_there(data: bytes, offsets: Sequence, counts: Sequence) -> None:
+    """BadPicture unless the file is long enough for its strips or tiles."""
     if any(at + count > len(data) for at, count in zip(offsets, counts, strict=False)):
         raise BadPicture(TRUNCATED)
 
 
 def file_of(data: bytes, tags: dict) -> bytes:
-    """`data` as a TIFF whose only directory, at its end, has these tags."""
+    """Return `data` as a TIFF whose only directory, at its end, has these tags."""
     order = "<" if data[:2] == b"II" else ">"
     at = len(data) + len(data) % 2
     body, end = b"", at + 6 + 12 * len(tags)

@@ -1,4 +1,4 @@
-"""Pixels of those kinds of TIFF that Pillow reads wrongly or not at all: more than 8 bits, signed, real, odd layouts.
+"""Decode the kinds of TIFF that Pillow reads wrongly or not at all: more than 8 bits, signed, real, odd layouts.
 
 Strips and tiles are unpacked by Pillow's libtiff, as bytes: from a directory written here that calls them one tall
 grey picture of 8 bits.
@@ -15,7 +15,7 @@ from tenfold.preprocess.decode.levels import HEADER, TRUNCATED, BadPicture, Deep
 
 
 def read_page(data: bytes, page: dict) -> Frame | Deep:
-    """The pixels of a page that is `readable_here`, as it lies in the file: not turned."""
+    """Decode a page that is `readable_here`, as it lies in the file: not turned upright."""
     samples = int(page.get(tiff.SAMPLES, (len(page.get(tiff.BITS, (1,))),))[0])
     extra = tuple(map(int, page.get(tiff.EXTRA, ())))
     photometric = tiff.photometric_of(page)

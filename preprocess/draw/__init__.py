@@ -1,1 +1,4 @@
-"""What is done for each copy: random views, their geometry, and the pixels."""
+"""Draw a copy of a cleaned picture: its random view, its geometry on the canvas, and its pixels.
+
+Read in this order: `random_views` (all that is random), `geometry` (where the picture lies), `render` (the pixels).
+"""

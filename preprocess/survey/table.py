@@ -1,7 +1,10 @@
 """The survey table: a row for each source image, and the only numbering of them that leaves this package."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+
+import numpy as np
 
 from tenfold.data.sources.source import Source
 from tenfold.preprocess.clean.set_decisions import SetDecisions
@@ -59,7 +62,7 @@ class Survey:
         """The facts of every row."""
         return [row.facts for row in self.rows]
 
-    def with_splits(self, splits) -> "Survey":
+    def with_splits(self, splits: Sequence[str] | np.ndarray) -> "Survey":
         """The same table with the split of each usable image filled in, by its number."""
         return replace(self, rows=tuple(row if row.number < 0 else replace(row, split=str(splits[row.number]))
                                         for row in self.rows))
