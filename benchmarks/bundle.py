@@ -40,7 +40,7 @@ def pack(args) -> dict:
     with publish(args.bundle) as temporary:
         with _compressed(temporary, sets.values()) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
             for digest, shards in sets.items():
-                for file in ["dataset.json", *(s["name"] for s in shards.index["shards"])]:
+                for file in ["dataset.json", "sources.h5", *(s["name"] for s in shards.index["shards"])]:
                     tar.add(shards.folder / file, f"{places[digest]}/{file}")
             for name, (path, _, weights) in found.items():
                 tar.add(path, f"recipes/{name}.toml")

@@ -7,6 +7,7 @@ as such a disk would take; lzf is left out there, as HDF5 itself reads it.
 
 import contextlib
 import dataclasses
+import shutil
 import statistics
 import sys
 import tempfile
@@ -43,10 +44,11 @@ def repacked(shards, folder: Path, kind: str):
     """The same set, its shards packed another way; (set, seconds that writing took)."""
     import h5py
 
-    from tenfold.data.schema import ATTRIBUTES, COLUMNS, IMAGE
+    from tenfold.data.schema import ATTRIBUTES, COLUMNS, IMAGE, SOURCES
     from tenfold.data.shard import write_shard
     from tenfold.data.shardset import open_set, write_index
     folder.mkdir()
+    shutil.copy(shards.folder / SOURCES, folder)
     index, took = dict(shards.index, shards=[]), 0.0
     for one in shards.index["shards"]:
         with h5py.File(shards.folder / one["name"]) as f:

@@ -24,9 +24,10 @@ def rows_of(shape, megabytes: int, seed: int = 0):
 def write_set(folder, image, label, compression: str = "none", megabytes: int = 64) -> Path:
     """Training shards of so many MB and their dataset.json."""
     from tenfold.data.recipe import make_recipe, recipe_tables
-    from tenfold.data.schema import SCHEMA, shard_name
+    from tenfold.data.schema import SCHEMA, SET_SCHEMA, shard_name
     from tenfold.data.shard import write_shard
     from tenfold.data.shardset import write_index
+    from tenfold.data.source_table import write_source_table
     folder, shards = Path(folder), []
     folder.mkdir(parents=True)
     rows, channels = (megabytes << 20) // image[0].nbytes, image.shape[3]
@@ -40,9 +41,10 @@ def write_set(folder, image, label, compression: str = "none", megabytes: int = 
     recipe = make_recipe({"name": "synthetic", "draw": {"canvas": canvas, "copies": 1}, "clean": {"channels": channels},
                           "model": {"name": "convnet", "args": {"widths": [8]}}})
     write_index(folder, {
-        "schema": SCHEMA, "classes": [str(i) for i in range(CLASSES)], "canvas": canvas, "channels": channels,
+        "schema": SET_SCHEMA, "classes": [str(i) for i in range(CLASSES)], "canvas": canvas, "channels": channels,
         "rows": {"train": len(image), "val": 0, "test": 0}, "mean": [0.5] * channels, "std": [0.25] * channels,
-        "digest": "synthetic", "recipe": recipe_tables(recipe), "sources": [{"path": "x"}], "shards": shards})
+        "digest": "synthetic", "recipe": recipe_tables(recipe), "shards": shards,
+        "sources": write_source_table(folder, {"path": ["x"]})})
     return folder
 
 

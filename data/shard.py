@@ -1,8 +1,9 @@
-"""Write one shard, open it, know it again. The only file that calls h5py."""
+"""Write one shard, open it, and recognise a finished one."""
 
 import hashlib
 import io
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def _parts(image, columns, attributes, compression) -> list[memoryview]:
 
 
 def file_sha256(path) -> str:
+    """The SHA-256 of a whole file, in hexadecimal digits."""
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
@@ -77,7 +79,7 @@ def finished_shard(path, attributes: dict) -> tuple[dict, np.ndarray] | None:
         with h5py.File(path, "r") as f:
             if any(f.attrs.get(name) != attributes[name] for name in ATTRIBUTES):
                 return None
-            stored = _own(f, IMAGE, ValueError)
+            stored = own_dataset(f, IMAGE, ValueError)
             chunks = stored.chunks and known_chunks(stored, path.stat().st_size)
             image = np.empty(stored.shape, np.uint8) if chunks else stored[:]
         if chunks:
@@ -111,12 +113,12 @@ def open_shard(path: Path, rows: int, split: str, row_shape, ends: tuple[int, in
         with h5py.File(path, "r") as f:
             if f.attrs.get("schema") != SCHEMA or f.attrs.get("split") != split:
                 raise refuse(f"has schema {f.attrs.get('schema')} and split {f.attrs.get('split')}")
-            image = _own(f, IMAGE, refuse)
+            image = own_dataset(f, IMAGE, refuse)
             if image.dtype != np.uint8 or image.shape != (rows, *row_shape):
                 raise refuse(f"holds image {image.dtype} {image.shape}, not uint8 {(rows, *row_shape)}")
             columns = {}
             for name in COLUMNS:
-                column = _own(f, name, refuse)
+                column = own_dataset(f, name, refuse)
                 if column.shape != (rows,) or column.dtype.kind != "i":
                     raise refuse(f"holds {name} {column.dtype} {column.shape}")
                 columns[name] = column[:].astype(np.int64)
@@ -135,9 +137,9 @@ def open_shard(path: Path, rows: int, split: str, row_shape, ends: tuple[int, in
     return Shard(path, rows, offset, columns["label"], columns["source"], chunks)
 
 
-def _own(f: h5py.File, name: str, refuse) -> h5py.Dataset:
-    """The dataset itself: no link elsewhere, no external storage, no virtual dataset (the class of
-    CVE-2026-1669: a hostile file that hands out another file's bytes)."""
+def own_dataset(f: h5py.File, name: str, refuse: Callable[[str], Exception]) -> h5py.Dataset:
+    """The dataset itself, refused where its bytes come from elsewhere: a link, external storage, a virtual dataset
+    (the class of CVE-2026-1669: a hostile file that hands out another file's bytes)."""
     if not isinstance(f.get(name, getlink=True), h5py.HardLink) or not isinstance(dataset := f[name], h5py.Dataset):
         raise refuse(f"'{name}' is missing or a link to elsewhere")
     plan = dataset.id.get_create_plist()

@@ -1,4 +1,4 @@
-"""A set of shards: its dataset.json, and what is checked when it is opened."""
+"""A set of shards: its dataset.json and sources.h5, and what is checked when it is opened."""
 
 import contextlib
 import json
@@ -11,21 +11,22 @@ import numpy as np
 from tenfold.data.errors import ShardFault, UserFault
 from tenfold.data.files import publish
 from tenfold.data.recipe import Recipe, make_recipe
-from tenfold.data.schema import INDEX, SCHEMA, SHARD_NAME, SPLITS
+from tenfold.data.schema import INDEX, SET_SCHEMA, SHARD_NAME, SOURCES, SPLITS
 from tenfold.data.shard import AGAIN, Shard, file_sha256, open_shard
+from tenfold.data.source_table import SourceTable, read_source_table
 
 _KINDS = {"classes": list, "canvas": list, "channels": int, "mean": list, "std": list, "recipe": dict,
-          "sources": list, "digest": str, "shards": list, "rows": dict}      # of what must stand in dataset.json
+          "sources": dict, "digest": str, "shards": list, "rows": dict}      # of what must stand in dataset.json
 
 
 def write_index(folder: Path, index: dict) -> None:
-    """dataset.json, written last."""
+    """Write dataset.json: last, for a set without it is not finished."""
     with publish(folder / INDEX) as temporary:
         temporary.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
 
 
-def read_index(folder) -> dict:
-    """dataset.json. ShardFault: missing (the set is not finished), damaged, of another schema."""
+def read_index(folder: str | Path) -> dict:
+    """Read dataset.json. ShardFault: missing (the set is not finished), damaged, of another schema."""
     path = Path(folder) / INDEX
     try:
         index = json.loads(path.read_bytes())
@@ -35,8 +36,8 @@ def read_index(folder) -> dict:
     except (OSError, ValueError, RecursionError) as error:
         raise ShardFault(path, f"cannot be read ({error})", AGAIN) from None
     found = index.get("schema") if isinstance(index, dict) else None
-    if found != SCHEMA:
-        raise ShardFault(path, f"has schema {found}, this code reads {SCHEMA}", AGAIN)
+    if found != SET_SCHEMA:
+        raise ShardFault(path, f"has schema {found}, this code reads {SET_SCHEMA}", AGAIN)
     return index
 
 
@@ -44,10 +45,12 @@ def read_index(folder) -> dict:
 class ShardSet:
     """A finished set, opened and checked."""
     folder: Path
-    index: dict
+    index: dict                  # dataset.json
+    sources: SourceTable         # a row for each source image; `Shard.sources` are its row numbers
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """The class names; a label is an index into them."""
         return tuple(self.index["classes"])
 
     @property
@@ -57,14 +60,16 @@ class ShardSet:
 
     @cached_property
     def recipe(self) -> Recipe:
+        """The recipe that the set was made by."""
         return make_recipe(self.index["recipe"], str(self.folder / INDEX))
 
     def rows(self, split: str) -> int:
+        """How many rows a split has."""
         return self.index["rows"][split]
 
     def shards(self, split: str) -> list[Shard]:
         """The split's files in their order, opened one by one and closed again."""
-        ends = len(self.classes), len(self.index["sources"])
+        ends = len(self.classes), len(self.sources)
         return [open_shard(self.folder / s["name"], s["rows"], split, self.row_shape, ends)
                 for s in self.index["shards"] if s["split"] == split]
 
@@ -73,11 +78,8 @@ class ShardSet:
         return sum((np.bincount(shard.labels, minlength=len(self.classes)) for shard in self.shards(split)),
                    np.zeros(len(self.classes), np.int64))
 
-    def source_path(self, source: int) -> str:
-        return self.index["sources"][source]["path"]
 
-
-def open_set(folder) -> ShardSet:
+def open_set(folder: str | Path) -> ShardSet:
     """Open shards/<name>: every file is there, as long as it was and, the first time, byte for byte
     what was written. ShardFault names the file that is not."""
     folder = Path(folder)
@@ -86,38 +88,47 @@ def open_set(folder) -> ShardSet:
         for key, kind in _KINDS.items():
             if not isinstance(index[key], kind):
                 raise TypeError(f"{key} is {index[key]!r}"[:80])
-        bad = [s for s in index["shards"] if not SHARD_NAME.fullmatch(s["name"]) or not isinstance(s["sha256"], str)
-               or type(s["bytes"]) is not int or type(s["rows"]) is not int]
+        bad = [s for s in index["shards"] if not SHARD_NAME.fullmatch(s["name"]) or not _is_sound(s)]
         rows = {split: sum(s["rows"] for s in index["shards"] if s["split"] == split) for split in SPLITS}
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ShardFault(folder / INDEX, f"is damaged ({error!r})", AGAIN) from None
     if bad or rows != index["rows"]:
         raise ShardFault(folder / INDEX, "is damaged (its list of shards does not add up)", AGAIN)
-    _verify(folder, index["shards"])
-    return ShardSet(folder, index)
+    if not _is_sound(index["sources"]):
+        raise ShardFault(folder / INDEX, f"is damaged (it does not describe {SOURCES})", AGAIN)
+    _verify(folder, [*index["shards"], index["sources"] | {"name": SOURCES}])
+    sources = read_source_table(folder)
+    if len(sources) != index["sources"]["rows"]:
+        raise ShardFault(folder / SOURCES, f"has {len(sources)} rows, {INDEX} says {index['sources']['rows']}", AGAIN)
+    return ShardSet(folder, index, sources)
 
 
-def _verify(folder: Path, shards: list[dict]) -> None:
+def _is_sound(file: dict) -> bool:
+    """Whether dataset.json says of a file what there must be."""
+    return isinstance(file.get("sha256"), str) and type(file.get("bytes")) is int and type(file.get("rows")) is int
+
+
+def _verify(folder: Path, files: list[dict]) -> None:
     """Hash each file once; `.verified` remembers size and time of change of those that were right."""
     marker = folder / ".verified"
     try:
         known = dict(json.loads(marker.read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError):
         known = {}
-    seen = {}
-    for shard in shards:
-        path = folder / shard["name"]
+    right = {}
+    for file in files:
+        path = folder / file["name"]
         try:
             facts = path.stat()
         except OSError:
             raise ShardFault(path, "is missing", AGAIN) from None
-        if facts.st_size != shard["bytes"]:
-            raise ShardFault(path, f"has {facts.st_size} bytes, {shard['bytes']} were written",
+        if facts.st_size != file["bytes"]:
+            raise ShardFault(path, f"has {facts.st_size} bytes, {file['bytes']} were written",
                              f"it is truncated or foreign: {AGAIN}")
-        state = [shard["sha256"], facts.st_size, facts.st_mtime_ns]
-        if known.get(shard["name"]) != state and file_sha256(path) != shard["sha256"]:
+        state = [file["sha256"], facts.st_size, facts.st_mtime_ns]
+        if known.get(file["name"]) != state and file_sha256(path) != file["sha256"]:
             raise ShardFault(path, "is not what was written (its hash differs)", f"remove it and {AGAIN}")
-        seen[shard["name"]] = state
-    if seen != known:
+        right[file["name"]] = state
+    if right != known:
         with contextlib.suppress(OSError, UserFault), publish(marker) as temporary:   # a read-only set is fine
-            temporary.write_text(json.dumps(seen))
+            temporary.write_text(json.dumps(right))

@@ -52,6 +52,7 @@ def augment(args: argparse.Namespace) -> dict:
         print(f"{args.preview}: each class as read, cleaned, cut out, and drawn")
         return {"preview": args.preview}
 
+    from tenfold.data.source_table import read_source_table
     from tenfold.preprocess import pipeline
     from tenfold.preprocess.report import print_report, write_report
     out = args.out or f"shards/{recipe.name}"
@@ -64,7 +65,7 @@ def augment(args: argparse.Namespace) -> dict:
         return report.facts | {"seconds": round(time.monotonic() - start, 3), "out": str(report.folder)}
 
     built = pipeline.augment(recipe, source, out, args.workers, args.plain)
-    facts = None if args.plain else write_report(built.index, source, out)
+    facts = None if args.plain else write_report(built.index, read_source_table(built.folder), source, out)
     seconds, rows = time.monotonic() - start, built.rows
     print_findings(built.index, built.folder / "dataset.json")
     if facts:

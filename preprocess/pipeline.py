@@ -16,12 +16,13 @@ from tenfold.data.errors import SourceFault
 from tenfold.data.files import only_one, swept
 from tenfold.data.recipe import Recipe
 from tenfold.data.schema import INDEX
+from tenfold.data.source_table import SourceTable, read_source_table
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.cost import check_space, estimate_cost, print_cost
 from tenfold.preprocess.draw_shards import Workplace, draw_shards
 from tenfold.preprocess.job import Job, check_job
 from tenfold.preprocess.plan import plan_shards
-from tenfold.preprocess.publish import describe_set, finished_set, publish_set, update_set
+from tenfold.preprocess.publish import describe_set, finished_set, publish_set, source_columns, update_set
 from tenfold.preprocess.report import report_folder, write_report
 from tenfold.preprocess.survey.checks import check_usable, polarity_fault
 from tenfold.preprocess.survey.clean_cache import block_size
@@ -77,8 +78,12 @@ def report(recipe: Recipe, source: Source, out: Path | str, workers: int = 0) ->
     job = check_job(recipe, source, Path(out))
     job = replace(job, out=report_folder(job.out, job.stamp))
     with _held(job):
-        index = finished_set(job) or _describe_sources(job.unpacked(), workers or joblib.cpu_count())
-    return ReportResult(job.out, write_report(index, source, job.out), index)
+        index = finished_set(job)
+        if index:
+            sources = read_source_table(job.out)
+        else:
+            index, sources = _describe_sources(job.unpacked(), workers or joblib.cpu_count())
+    return ReportResult(job.out, write_report(index, sources, source, job.out), index)
 
 
 @contextmanager
@@ -103,16 +108,17 @@ def _build(job: Job, workers: int) -> dict:
     check_space(job.out, replace(cost, rows=plan.rows))
     (job.out / INDEX).unlink(missing_ok=True)      # from here on the set is unfinished
     shards = draw_shards(plan, sources, Workplace(job.out, job.cache, block_size(len(job.source)), recipe), workers)
-    return publish_set(job, describe_set(job, assignment, shards))
+    return publish_set(job, describe_set(job, assignment, shards), assignment.survey)
 
 
-def _describe_sources(job: Job, workers: int) -> dict:
-    """The first two stages only; returns what dataset.json would say of the sources."""
+def _describe_sources(job: Job, workers: int) -> tuple[dict, SourceTable]:
+    """The first two stages only; returns what dataset.json and sources.h5 would say of the sources."""
     check_space(job.out, replace(estimate_cost(job.recipe, job.source, job.cache), rows=0))
     survey, fault = _survey(job, workers)
-    index = describe_set(job, assign_splits(job, survey))
+    assignment = assign_splits(job, survey)
+    index = describe_set(job, assignment)
     index["notes"] += [f"a build would stop: {fault}"] if fault else []
-    return index
+    return index, SourceTable.of(source_columns(assignment.survey))
 
 
 def _survey(job: Job, workers: int) -> tuple[Survey, SourceFault | None]:

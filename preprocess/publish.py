@@ -1,4 +1,4 @@
-"""Publish a set: dataset.json, which tells the trainer all that it needs to know, written last."""
+"""Publish a set: sources.h5 and dataset.json, which tell the trainer all that it needs to know, written last."""
 
 import shutil
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ import numpy as np
 from tenfold.data.errors import ShardFault
 from tenfold.data.identity import image_set
 from tenfold.data.recipe import digest_of, recipe_tables
-from tenfold.data.schema import SCHEMA, SPLITS
+from tenfold.data.schema import SET_SCHEMA, SOURCES, SPLITS
 from tenfold.data.shard import shard_names
 from tenfold.data.shardset import read_index, write_index
+from tenfold.data.source_table import write_source_table
 from tenfold.data.splits.assign import duplicates
 from tenfold.preprocess.draw_shards import DrawnShard
 from tenfold.preprocess.job import Job
@@ -20,15 +21,19 @@ from tenfold.preprocess.survey.fingerprint import HASH
 from tenfold.preprocess.survey.notes import survey_notes
 from tenfold.preprocess.survey.ranges import with_ranges
 from tenfold.preprocess.survey.splits import Assignment
-from tenfold.preprocess.survey.table import Survey, SurveyRow
+from tenfold.preprocess.survey.table import Survey
 
 _PACKAGES = ("numpy", "h5py", "pillow", "joblib", "opencv-python-headless")
 
 
-def publish_set(job: Job, index: dict) -> dict:
-    """Write dataset.json, the last file of a set; remove shards that are not planned any more, and the clean cache."""
+def publish_set(job: Job, index: dict, survey: Survey) -> dict:
+    """Write sources.h5 and dataset.json, the last files of a set; return dataset.json as a dictionary.
+
+    Shards that are not planned any more, and the clean cache, are removed.
+    """
     for stale in set(shard_names(job.out)) - {shard["name"] for shard in index["shards"]}:
         (job.out / stale).unlink()
+    index = index | {"sources": write_source_table(job.out, source_columns(survey))}
     write_index(job.out, index)
     shutil.rmtree(job.cache)
     return index
@@ -39,7 +44,8 @@ def finished_set(job: Job) -> dict | None:
     try:
         index = read_index(job.out)
         whole = index.get("stamp") == job.stamp and all(
-            (job.out / shard["name"]).stat().st_size == shard["bytes"] for shard in index["shards"])
+            (job.out / file["name"]).stat().st_size == file["bytes"]
+            for file in (*index["shards"], index["sources"] | {"name": SOURCES}))
     except (ShardFault, OSError, KeyError, TypeError):
         return None
     return index if whole else None
@@ -58,12 +64,12 @@ def update_set(job: Job, index: dict) -> dict:
 
 
 def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] = ()) -> dict:
-    """Return dataset.json as a dictionary; without shards, as a report wants it: what is known of the sources."""
+    """Return dataset.json as a dictionary, but for what it says of sources.h5; without shards, as a report wants it."""
     survey = assignment.survey
     recipe, decisions, sources = job.recipe, survey.decisions, survey.sources
     mean, std = _mean_std([shard for shard in shards if shard.split == "train"])
     return {
-        "schema": SCHEMA, "name": recipe.name, "classes": list(survey.classes),
+        "schema": SET_SCHEMA, "name": recipe.name, "classes": list(survey.classes),
         "rows": {split: sum(shard.rows for shard in shards if shard.split == split) for split in SPLITS},
         "class_counts": _class_counts(survey),
         "canvas": list(recipe.draw.canvas), "channels": recipe.clean.channels, "mean": mean, "std": std,
@@ -79,15 +85,19 @@ def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] 
         "duplicates": duplicates([row.label for row in sources], [row.facts.digest for row in sources],
                                  [row.split for row in sources], [row.path for row in sources]),
         "near_duplicates": assignment.near_duplicates,
-        "sources": [_source_facts(row) for row in sources],
     }
 
 
-def _source_facts(row: SurveyRow) -> dict:
-    """What dataset.json says of one source."""
-    facts = row.facts
-    return {"path": row.path, "label": row.label, "split": row.split, "digest": facts.digest, "size": list(facts.size),
-            "look": facts.fingerprint[:HASH], "spread": facts.spread} | facts.ink_facts()
+def source_columns(survey: Survey) -> dict[str, list]:
+    """Return the columns of sources.h5: a row for each image that can be used, by its number."""
+    columns: dict[str, list] = {name: [getattr(row, name) for row in survey.sources]
+                                for name in ("path", "label", "split")}
+    facts = [row.facts for row in survey.sources]
+    lost = [row.lost or (0, 0.0) for row in facts]
+    return columns | {name: [getattr(row, name) for row in facts]
+                      for name in ("digest", "size", "spread", "pen", "edges", "dark_ink")} | {
+        "fingerprint": [row.fingerprint[:HASH] for row in facts], "ink_share": [row.ink for row in facts],
+        "lost_parts": [count for count, _ in lost], "lost_share": [share for _, share in lost]}
 
 
 def _class_counts(survey: Survey) -> dict[str, list[int]]:

@@ -3,11 +3,13 @@
 import json
 import statistics
 import warnings
+from collections import Counter
 from pathlib import Path
 
 from tenfold.data.command import readable
 from tenfold.data.files import make_folder, publish
 from tenfold.data.schema import INDEX, SPLITS
+from tenfold.data.source_table import SourceTable
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.survey.suspects import SHEET, draw_suspects, suspects
 
@@ -29,11 +31,11 @@ def report_folder(out: Path, stamp: str) -> Path:
     return make_folder(out.with_name(f"{out.name}-report")) if other else out
 
 
-def write_report(index: dict, source: Source, out: Path | str) -> dict:
+def write_report(index: dict, sources: SourceTable, source: Source, out: Path | str) -> dict:
     """Write report.json, classes.png and, where ink is in doubt, suspects.png of a set, unless they are there.
 
-    index: dataset.json of the set, finished or only surveyed; out: the folder to write to. Returns what report.json
-    holds. No shard and no digest depends on them.
+    index and sources: dataset.json and sources.h5 of the set, finished or only surveyed; out: the folder to write to.
+    Returns what report.json holds. No shard and no digest depends on them.
     """
     out = Path(out)
     try:
@@ -42,20 +44,20 @@ def write_report(index: dict, source: Source, out: Path | str) -> dict:
             return found
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    facts = report_facts(index)
-    draw_classes(index, facts, out / PICTURE)
+    facts = report_facts(index, sources)
+    draw_classes(index, facts, sources, out / PICTURE)
     draw_suspects(index, facts["suspects"], source, out / SHEET)
     with publish(out / REPORT) as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return facts
 
 
-def report_facts(index: dict) -> dict:
-    """Return the counts, sizes, duplicates and suspects of a set, as plain values. index: as in `write_report`."""
-    sources, classes = index["sources"], index["classes"]
+def report_facts(index: dict, sources: SourceTable) -> dict:
+    """Return the counts, sizes, duplicates and suspects of a set, as plain values; arguments as in `write_report`."""
+    classes = index["classes"]
     counts = {name: {split: index["class_counts"][split][i] for split in SPLITS} for i, name in enumerate(classes)}
     totals = {name: sum(of.values()) for name, of in counts.items()}
-    sides = {side: [s["size"][axis] for s in sources] for axis, side in enumerate(("height", "width"))}
+    sides = {side: sources.column("size")[:, axis].tolist() for axis, side in enumerate(("height", "width"))}
     return {
         "stamp": index["stamp"], "images": len(sources), "classes": counts,
         "imbalance": round(max(totals.values()) / max(1, min(totals.values())), 3),
@@ -99,7 +101,7 @@ def _sizes(sizes: dict) -> str:
     return f"{wide} pixels wide, {high} high"
 
 
-def draw_classes(index: dict, facts: dict, path: Path) -> None:
+def draw_classes(index: dict, facts: dict, sources: SourceTable, path: Path) -> None:
     """Draw a bar a class, most images first, a colour a split; beside it the sizes of the images."""
     # imported here, for they take 0.4 s; without pyplot no display is asked for
     from matplotlib.figure import Figure
@@ -129,28 +131,25 @@ def draw_classes(index: dict, facts: dict, path: Path) -> None:
     bars.set_axisbelow(True)
     bars.set_ylim(0, 1.2 * max(bottom))          # the legend stands above the bars
     bars.legend(loc="upper center", ncols=3)
-    _draw_sizes(sizes, index, facts)
+    _draw_sizes(sizes, index["canvas"], facts, sources)
     with publish(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)         # a letter that the font lacks is drawn as a box
         figure.savefig(temporary, format="png", dpi=100)
 
 
-def _draw_sizes(axis, index: dict, facts: dict) -> None:
+def _draw_sizes(axis, canvas: list[int], facts: dict, sources: SourceTable) -> None:
     """A circle for each size that occurs, its area the number of images; suspects red; the canvas a cross."""
     doubted = {s["path"] for s in facts["suspects"]}
-    counts, odd = {}, set()
-    for s in index["sources"]:
-        size = s["size"][1], s["size"][0]
-        counts[size] = counts.get(size, 0) + 1
-        if s["path"] in doubted:
-            odd.add(size)
+    sizes = [(width, height) for height, width in sources.column("size").tolist()]
+    counts = Counter(sizes)
+    odd = {size for size, path in zip(sizes, sources.paths(), strict=True) if path in doubted} if doubted else set()
     most = max(20, *counts.values())             # a picture of its own size is a dot
     for found, colour, label in (([c for c in counts if c not in odd], "#4c72b0", "images"),
                                  (sorted(odd), "#c44e52", "suspects among them")):
         if found:
             axis.scatter(*zip(*found, strict=True), [12 + 250 * counts[c] / most for c in found], alpha=0.5,
                          color=colour, label=label)
-    height, width = index["canvas"]
+    height, width = canvas
     axis.plot(width, height, "kx", ms=9, label=f"canvas {width}×{height}")
     end = 1.08 * max(width, height, *map(max, counts))
     only = next(iter(counts))

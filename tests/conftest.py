@@ -93,7 +93,7 @@ def augment(capsys, recipe_file, tmp_path, monkeypatch):
     """Runs `tenfold augment` in this process: augment(data, "--set", …, out=…) -> Ran. The report's
     picture, which takes longer than a small build, is drawn in its own tests only."""
     from tenfold.preprocess.command import main
-    monkeypatch.setattr("tenfold.preprocess.report.draw_classes", lambda index, facts, path: path.touch())
+    monkeypatch.setattr("tenfold.preprocess.report.draw_classes", lambda index, facts, sources, path: path.touch())
 
     def call(data, *more, out=None, recipe=None, workers=1):
         out = out or tmp_path / "shards"
@@ -122,8 +122,15 @@ def leftovers(folder) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob(".part-*"))
 
 
+def sources_of(folder) -> list[dict]:
+    """All that a finished set says of each source image."""
+    from tenfold.data.source_table import read_source_table
+    table = read_source_table(folder)
+    return [table.row(row) for row in range(len(table))]
+
+
 def contents(folder) -> dict[str, bytes]:
-    """The bytes of every shard."""
+    """The bytes of every shard, and of sources.h5."""
     return {p.name: p.read_bytes() for p in sorted(folder.glob("[!.]*.h5"))}
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from tenfold.data.recipe import make_recipe, recipe_tables
 from tenfold.data.shard import write_shard
 from tenfold.data.shardset import write_index
+from tenfold.data.source_table import write_source_table
 
 ROWS, SHAPE = 70, (11, 13, 3)
 ATTRIBUTES = {"schema": 1, "split": "train", "recipe": "r" * 32, "plan": "p" * 32}
@@ -18,8 +19,8 @@ def write(folder, compression="none", name="train-00000.h5", **over):
 
 def index(folder, tables, facts):
     write_index(folder, {
-        "schema": 1, "classes": ["a", "b"], "rows": {"train": ROWS, "val": 0, "test": 0}, "canvas": list(SHAPE[:2]),
+        "schema": 2, "classes": ["a", "b"], "rows": {"train": ROWS, "val": 0, "test": 0}, "canvas": list(SHAPE[:2]),
         "channels": 3, "mean": [0.5] * 3, "std": [0.2] * 3, "digest": "d",
         "recipe": recipe_tables(make_recipe(tables())),
-        "sources": [{"path": str(i)} for i in range(5)],
+        "sources": write_source_table(folder, {"path": list("01234")}),
         "shards": [{"split": "train"} | {k: facts[k] for k in ("name", "rows", "bytes", "sha256")}]})

@@ -14,7 +14,7 @@ FORBIDDEN = {"data": {"tenfold.preprocess", "tenfold.train", "torch", "torchvisi
              "preprocess": {"tenfold.train", "torch", "torchvision", "sklearn"},
              "train": {"tenfold.preprocess", "cv2", "PIL", "joblib"}}
 TORCHVISION = "data/vision.py"       # imports it (and torch) when it is asked to
-H5PY = {"data/shard.py"}
+H5PY = {"data/shard.py", "data/source_table.py"}
 
 
 def package(module: str) -> str:

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from cases import each
-from conftest import PACKED, contents, leftovers, opened, page, save
+from conftest import PACKED, contents, leftovers, opened, page, save, sources_of
 
 from tenfold.data.recipe import make_recipe
 from tenfold.data.shardset import open_set
@@ -25,13 +25,13 @@ def told(ran) -> dict:
 
 
 def index(folder) -> dict:
-    return json.loads((folder / "dataset.json").read_text())
+    return json.loads((folder / "dataset.json").read_text()) | {"sources": sources_of(folder)}
 
 
 def rows(folder) -> dict[str, np.ndarray]:
     """Every row of every shard, with the split it lies in."""
     columns = {"split": [], "image": [], "label": [], "source": [], "copy": []}
-    for name in sorted(p.name for p in folder.glob("*.h5")):
+    for name in sorted(p.name for p in folder.glob("*-*.h5")):
         with opened(folder / name) as f:
             columns["split"] += [name.split("-")[0]] * len(f["label"])
             for key in list(columns)[1:]:
@@ -56,7 +56,7 @@ def test_the_set_is_what_the_design_says(folder, augment, tmp_path):
     shards = open_set(tmp_path / "shards")
     assert sum(s.rows for split in ("train", "val", "test") for s in shards.shards(split)) == 55
     assert sorted(p.name for p in (tmp_path / "shards").iterdir() if not p.name.startswith(".")) == [
-        "classes.png", "dataset.json", "report.json", "test-00000.h5", "train-00000.h5", "val-00000.h5"]
+        "classes.png", "dataset.json", "report.json", "sources.h5", "test-00000.h5", "train-00000.h5", "val-00000.h5"]
 
 
 def test_no_leak_between_the_splits(folder, augment, tmp_path):
@@ -156,7 +156,7 @@ def test_shards_that_are_planned_no_more_are_removed_and_nothing_else(folder, au
     (tmp_path / "shards" / "mine.h5").write_text("keep")
     assert told(augment(images, "--json", "--set", "draw.copies=10"))["shards"] == 3
     assert sorted(p.name for p in (tmp_path / "shards").glob("*.h5")) == [
-        "mine.h5", "test-00000.h5", "train-00000.h5", "val-00000.h5"]
+        "mine.h5", "sources.h5", "test-00000.h5", "train-00000.h5", "val-00000.h5"]
 
 
 def test_other_images_make_other_shards(folder, augment, tmp_path):
@@ -183,7 +183,7 @@ def test_other_labels_make_other_shards(augment, tmp_path):
     assert (found[0]["image"] == found[1]["image"]).all()
 
 
-@pytest.mark.parametrize("harm", ["truncate", "remove", "replace"])
+@pytest.mark.parametrize("harm", ["truncate", "remove", "replace", "sources"])
 def test_a_harmed_set_is_mended(folder, augment, tmp_path, harm):
     images, out = folder(a=30, b=30), tmp_path / "shards"
     one = told(augment(images, "--json", "--set", "draw.copies=20"))
@@ -193,6 +193,8 @@ def test_a_harmed_set_is_mended(folder, augment, tmp_path, harm):
         os.truncate(victim, 5000)
     elif harm == "remove":
         victim.unlink()
+    elif harm == "sources":
+        (out / "sources.h5").unlink()
     else:
         victim.write_bytes((out / "val-00000.h5").read_bytes())
     kept = (out / "train-00000.h5").stat().st_mtime_ns

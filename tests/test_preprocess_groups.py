@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import contents, page, save
+from conftest import contents, page, save, sources_of
 from test_preprocess_look import photo
 
 KEEP = ("--set", "clean.polarity=keep", "--set", "clean.threshold=0", "--set", "clean.roi=false", "--set",
@@ -14,7 +14,7 @@ KEEP = ("--set", "clean.polarity=keep", "--set", "clean.threshold=0", "--set", "
 def sides(out, group) -> dict:
     """{group(path): the splits that its images lie in}"""
     found = {}
-    for source in json.loads((out / "dataset.json").read_text())["sources"]:
+    for source in sources_of(out):
         found.setdefault(group(source["path"]), set()).add(source["split"])
     return found
 
@@ -123,4 +123,4 @@ def test_all_classes_without_a_usable_image_are_named_in_one_run(folder, refused
 def test_scoring_rows_need_no_groups_of_the_training_set(folder, augment, tmp_path):
     ran = augment(folder(a=2, b=1), "--plain", "--set", "split.groups=folder")
     assert ran.code == 0, ran
-    assert len(contents(tmp_path / "shards")) == 1
+    assert set(contents(tmp_path / "shards")) == {"sources.h5", "test-00000.h5"}

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import page
+from conftest import page, sources_of
 from picture_files import held, png, tiff
 from PIL import Image
 
@@ -29,7 +29,7 @@ def deep(tmp_path):
 
 
 def index(folder) -> dict:
-    return json.loads((folder / "dataset.json").read_text())
+    return json.loads((folder / "dataset.json").read_text()) | {"sources": sources_of(folder)}
 
 
 def digests(made) -> dict:

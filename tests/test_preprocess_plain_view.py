@@ -9,6 +9,7 @@ from PIL import Image
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.recipe import make_recipe
+from tenfold.data.source_table import read_source_table
 from tenfold.preprocess.plain_view import read_plain
 
 
@@ -16,8 +17,8 @@ def rows_held_out(folder) -> tuple[dict, list]:
     """(dataset.json, [(path, its row), …]) of a finished set's test rows."""
     index = json.loads((folder / "dataset.json").read_text())
     with opened(folder / "test-00000.h5") as f:
-        return index, [(index["sources"][source]["path"], image) for source, image in
-                       zip(f["source"][:], f["image"][:], strict=True)]
+        paths = read_source_table(folder).paths(f["source"][:])
+        return index, list(zip(paths, f["image"][:], strict=True))
 
 
 def deep(path, seed: int) -> None:

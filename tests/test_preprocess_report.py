@@ -79,7 +79,7 @@ def test_counts_are_those_of_the_set(planted, augment, tmp_path):
     assert list(found["classes"]) == index["classes"]
     for split in SPLITS:
         assert [of[split] for of in found["classes"].values()] == index["class_counts"][split]
-    assert found["images"] == len(index["sources"]) == sum(sum(of.values()) for of in found["classes"].values())
+    assert found["images"] == index["sources"]["rows"] == sum(sum(of.values()) for of in found["classes"].values())
     assert found["imbalance"] == round(15 / 5, 3)
     assert found["sizes"]["width"] == {"least": 9, "median": 80, "most": 300}
     with Image.open(tmp_path / "shards" / "classes.png") as picture:

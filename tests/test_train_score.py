@@ -11,6 +11,7 @@ import pytest
 import torch
 import train_helpers as t
 from cases import each
+from conftest import sources_of
 from PIL import Image
 from train_helpers import pictures, place  # noqa: F401  (every test here stands in a folder of its own)
 
@@ -157,7 +158,7 @@ def test_images_that_the_model_was_trained_on_are_counted_and_told(base, model, 
     ran = t.score(capfd, model, "--json")
     assert t.last_json(ran.out)["seen_in_training"] == 0
     assert "note: " not in ran.err
-    sources = open_set(base / "shards/stripes").index["sources"]
+    sources = sources_of(base / "shards/stripes")
     ran = t.score(capfd, model, "--data", base / "images", "--json")
     trained = sum(s["split"] == "train" for s in sources)
     assert t.last_json(ran.out)["seen_in_training"] == trained > 0

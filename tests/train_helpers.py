@@ -15,6 +15,7 @@ from tenfold.data.recipe import make_recipe, recipe_tables
 from tenfold.data.schema import SPLITS, shard_name
 from tenfold.data.shard import write_shard
 from tenfold.data.shardset import write_index
+from tenfold.data.source_table import write_source_table
 
 ROOT = Path(__file__).resolve().parents[1]
 CANVAS = (20, 28)
@@ -77,10 +78,10 @@ def written(out: Path, split_rows=None, compression="none", channels=1, classes=
     recipe = recipe_tables(make_recipe(tables(clean={"channels": channels}, **over)))
     paths = paths or [f"{i}.png" for i in range(max(map(max, filter(None, split_rows.values()))))]
     write_index(out, {
-        "schema": 1, "classes": list(classes), "rows": {s: sum(split_rows[s]) for s in SPLITS},
+        "schema": 2, "classes": list(classes), "rows": {s: sum(split_rows[s]) for s in SPLITS},
         "canvas": list(CANVAS), "channels": channels, "mean": [0.5] * channels, "std": [0.25] * channels,
         "digest": f"{compression}{channels}{split_rows}", "recipe": recipe,
-        "sources": [{"path": path} for path in paths], "shards": shards})
+        "sources": write_source_table(out, {"path": paths}), "shards": shards})
     return out
 
 

@@ -30,13 +30,6 @@ class SourceFacts:
     ink: float = 0.0                     # share of the picture that is ink
     two_tone: float = -1.0               # preprocess.clean.ground.two_tone; -1: not looked at
 
-    def ink_facts(self) -> dict[str, dict]:
-        """Return {"ink": …} for dataset.json, or {} where no ink was looked for."""
-        if not self.pen:
-            return {}
-        return {"ink": {"pen": self.pen, "lost_parts": self.lost[0], "lost_share": self.lost[1], "edges": self.edges,
-                        "share": self.ink, "dark_ink": self.dark_ink}}
-
 
 def examine_source(reader: Any, listed: int, path: str, recipe: Recipe,
                    ranges: tuple = ()) -> tuple[SourceFacts, np.ndarray | None]:

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tenfold.data.command import readable
 from tenfold.data.files import publish
 from tenfold.data.recipe import Recipe, make_recipe
+from tenfold.data.source_table import SourceTable
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.clean.polarity import CLEAR
 from tenfold.preprocess.clean.set_decisions import SetDecisions
@@ -28,28 +29,29 @@ DRAWN = 40                   # pictures on the sheet, at most
 _SIDE, _GAP, _TEXT, _HEAD = 180, 8, 44, 26
 
 
-def suspects(sources: list[dict], classes: list[str], polarity: str) -> list[dict]:
-    """Return [{"path", "class", "why"}, …] by the rows of dataset.json; the pictures are used all the same.
+def suspects(sources: SourceTable, classes: list[str], polarity: str) -> list[dict]:
+    """Return [{"path", "class", "why"}, …] by the rows of sources.h5; the pictures are used all the same.
 
     What holds for most pictures of the set (cut to their ink, mostly ink) makes none of them a suspect.
     """
-    side = statistics.median(min(s["size"]) for s in sources)
-    shape = statistics.median(s["size"][1] / s["size"][0] for s in sources)
-    reasons = [_ink_reasons(s.get("ink"), polarity) for s in sources]
+    sizes, spreads = sources.column("size").tolist(), sources.column("spread").tolist()
+    side = statistics.median(map(min, sizes))
+    shape = statistics.median(width / height for height, width in sizes)
+    reasons = [_ink_reasons(ink, polarity) for ink in sources.ink()]
     usual = {kind for kind in ("edges", "mostly", "polarity") if sum(kind in r for r in reasons) > MOST * len(sources)}
     found = []
-    for s, of_ink in zip(sources, reasons, strict=True):
-        height, width = s["size"]
+    for row, ((height, width), spread, of_ink) in enumerate(zip(sizes, spreads, reasons, strict=True)):
         why = []
-        if s.get("spread", BLANK) < BLANK:
-            why.append(f"nearly blank (its grey levels deviate by {s['spread']} of 255)")
+        if spread < BLANK:
+            why.append(f"nearly blank (its grey levels deviate by {spread} of 255)")
         if min(height, width) < max(8, side / TINY):
             why.append(f"tiny ({width}×{height})")
         if not shape / ODD <= width / height <= shape * ODD:
             why.append(f"of an odd shape ({width}×{height})")
         of_ink = [words for kind, words in of_ink.items() if kind not in usual]
         if why or of_ink:
-            found.append({"path": s["path"], "class": classes[s["label"]], "why": ", ".join(why + of_ink)}
+            found.append({"path": sources.path(row), "class": classes[sources.column("label")[row]],
+                          "why": ", ".join(why + of_ink)}
                          | ({"ink": True} if of_ink else {}))
     return found
 

@@ -74,11 +74,11 @@ class Score:
     def predictions(self) -> list[dict[str, Any]]:
         """A dictionary for each row: its path, true class, predicted class, and the probability of that."""
         classes, files = self.classes, self.shards.shards("test")
-        sources = np.concatenate([s.sources for s in files]).tolist()
-        columns = zip(sources, self.labels.tolist(), self.probabilities.argmax(1).tolist(),
+        paths = self.shards.sources.paths(np.concatenate([s.sources for s in files]))
+        columns = zip(paths, self.labels.tolist(), self.probabilities.argmax(1).tolist(),
                       self.probabilities.max(1).tolist(), strict=True)
-        return [{"path": self.shards.source_path(source), "true": classes[label], "predicted": classes[predicted],
-                 "probability": probability} for source, label, predicted, probability in columns]
+        return [{"path": path, "true": classes[label], "predicted": classes[predicted],
+                 "probability": probability} for path, label, predicted, probability in columns]
 
 
 def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: str | None = None,

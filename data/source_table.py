@@ -1,0 +1,177 @@
+"""sources.h5: what is known of each source image of a set, in columns that are read when they are first asked for.
+
+A set of a million sources opens in milliseconds: only headers are read then. `schema.SOURCE_COLUMNS` lists the columns.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from tenfold.data.errors import ShardFault
+from tenfold.data.files import publish
+from tenfold.data.schema import PATH_BYTES, SET_SCHEMA, SOURCE_COLUMNS, SOURCES, SPLITS
+from tenfold.data.shard import AGAIN, own_dataset
+
+_INK = {"pen": "pen", "lost_parts": "lost_parts", "lost_share": "lost_share", "edges": "edges", "share": "ink_share",
+        "dark_ink": "dark_ink"}                  # name in a row's "ink" -> column
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """One row for each source image, as columns; `column(name)` reads one."""
+    rows: int
+    _load: Callable[[str], np.ndarray]
+    _known: dict[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, columns: Mapping) -> "SourceTable":
+        """A table in memory. columns: "path" (n strings) and, where they are known, "label", "split" (names of splits,
+        "" in none), "digest" and "fingerprint" (hexadecimal, "" unknown) and the other names of SOURCE_COLUMNS."""
+        encoded = _encoded(columns)
+        return cls(len(columns["path"]), encoded.__getitem__)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def column(self, name: str) -> np.ndarray:
+        """A column as SOURCE_COLUMNS describes it, or `path_bytes`. ShardFault: it is damaged."""
+        if name not in self._known:
+            self._known[name] = self._load(name)
+        return self._known[name]
+
+    def path(self, row: int) -> str:
+        """The path of a source image, relative to the folder of the images; "x[12]" in an arrays file."""
+        return self.paths([row])[0]
+
+    def paths(self, rows: Iterable[int] | None = None) -> list[str]:
+        """The paths of some rows, or of all."""
+        ends, text = self.column("path_end"), memoryview(self.column(PATH_BYTES)).cast("B")
+        numbers = range(self.rows) if rows is None else [int(row) for row in rows]
+        return [str(text[ends[row - 1] if row else 0:ends[row]], "utf-8", "surrogateescape") for row in numbers]
+
+    def split_names(self) -> list[str]:
+        """The split of each source: "train", "val", "test"; "" in none."""
+        names = (*SPLITS, "")                    # -1 is the last one
+        return [names[number] for number in self.column("split").tolist()]
+
+    def in_split(self, split: str) -> np.ndarray:
+        """bool (rows,): which sources lie in a split."""
+        return self.column("split") == SPLITS.index(split)
+
+    def ink(self) -> Iterator[dict | None]:
+        """What is known of the ink of each source, one after the other; None: no ink was looked for."""
+        columns = [self.column(name).tolist() for name in _INK.values()]
+        for pen, *more in zip(*columns, strict=True):
+            yield dict(zip(_INK, (pen, *more), strict=True)) if pen else None
+
+    def row(self, number: int) -> dict:
+        """All that is known of one source, as plain values; "ink" only where ink was looked for."""
+        def value(name):
+            return self.column(name)[number].tolist()
+
+        def digits(name):
+            data = self.column(name)[number].tobytes()
+            return data.hex() if any(data) else ""
+        found = {"path": self.path(number), "label": value("label"), "split": (*SPLITS, "")[value("split")],
+                 "digest": digits("digest"), "size": value("size"), "fingerprint": digits("fingerprint"),
+                 "spread": value("spread")}
+        return found | ({"ink": {key: value(name) for key, name in _INK.items()}} if value("pen") else {})
+
+
+def write_source_table(folder: Path, columns: Mapping) -> dict:
+    """Write sources.h5 whole or not at all; columns as `SourceTable.of` takes them.
+
+    Returns {"rows", "bytes", "sha256"}, which dataset.json keeps. Raises MachineFault: disk full, no permission.
+    """
+    held = io.BytesIO()                          # as in `write_shard`: a full disk must not meet HDF5
+    with h5py.File(held, "w") as f:
+        f.attrs["schema"] = SET_SCHEMA
+        for name, column in _encoded(columns).items():
+            f.create_dataset(name, data=column)
+    data = held.getbuffer()
+    with publish(Path(folder) / SOURCES) as temporary:
+        temporary.write_bytes(data)
+    return {"rows": len(columns["path"]), "bytes": data.nbytes, "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def read_source_table(folder: Path) -> SourceTable:
+    """Open sources.h5 in `folder`; only its headers are read. ShardFault: missing, damaged or foreign."""
+    path = Path(folder) / SOURCES
+    try:
+        with h5py.File(path, "r") as f:
+            if f.attrs.get("schema") != SET_SCHEMA:
+                raise _refused(path, f"has schema {f.attrs.get('schema')}, this code reads {SET_SCHEMA}")
+            rows = own_dataset(f, "label", lambda fact: _refused(path, fact)).shape[0]
+            shapes = {name: (dtype, (rows, *shape)) for name, (dtype, shape, _) in SOURCE_COLUMNS.items()}
+            text = own_dataset(f, PATH_BYTES, lambda fact: _refused(path, fact)).size
+            places = {name: _place(f, path, name, dtype, shape)
+                      for name, (dtype, shape) in (shapes | {PATH_BYTES: ("|u1", (text,))}).items()}
+    except FileNotFoundError:
+        raise ShardFault(path, "is missing", AGAIN) from None
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise _refused(path, f"cannot be read ({error})") from None
+    return SourceTable(rows, lambda name: _read(path, name, places))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a column lies in the file."""
+    offset: int
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+
+def _place(f: h5py.File, path: Path, name: str, dtype: str, shape: tuple[int, ...]) -> _Place:
+    """Where a column lies. ShardFault: it is of another kind, or the file is too short to hold it."""
+    column = own_dataset(f, name, lambda fact: _refused(path, fact))
+    if column.dtype != np.dtype(dtype) or column.shape != shape or column.chunks is not None:
+        raise _refused(path, f"holds {name} {column.dtype} {column.shape}, not {np.dtype(dtype)} {shape}")
+    offset = column.id.get_offset() or 0
+    if column.size and not 0 < offset <= path.stat().st_size - column.nbytes:
+        raise _refused(path, f"is too short to hold its {name}")
+    return _Place(offset, column.dtype, shape)
+
+
+def _read(path: Path, name: str, places: dict[str, _Place]) -> np.ndarray:
+    """A column from the file. ShardFault: it has changed since it was opened, or its values make no sense."""
+    place = places[name]
+    try:
+        values = np.fromfile(path, place.dtype, int(np.prod(place.shape)), offset=place.offset).reshape(place.shape)
+    except (OSError, ValueError) as error:
+        raise _refused(path, f"cannot be read ({error})") from None
+    wrong = {"split": lambda: ((values < -1) | (values >= len(SPLITS))).any(), "label": lambda: (values < 0).any(),
+             "path_end": lambda: (np.diff(values, prepend=0) < 0).any()
+             or (values[-1:] != places[PATH_BYTES].shape[0]).any()}.get(name)
+    if wrong and wrong():
+        raise _refused(path, f"holds a {name} that makes no sense")
+    return values
+
+
+def _refused(path: Path, fact: str) -> ShardFault:
+    return ShardFault(path, fact, f"it is damaged or foreign: {AGAIN}")
+
+
+def _encoded(columns: Mapping) -> dict[str, np.ndarray]:
+    """All columns as they lie in the file; those that are not known hold the value that says so."""
+    unknown = set(columns) - set(SOURCE_COLUMNS) - {"path"}
+    assert not unknown, f"sources.h5 has no column {unknown}"
+    paths = [path.encode("utf-8", "surrogateescape") for path in columns["path"]]
+    given = {**columns, "path_end": np.cumsum([len(path) for path in paths], dtype=np.int64)}
+    if "split" in given:
+        number = {split: i for i, split in enumerate(SPLITS)} | {"": -1}
+        given["split"] = [number[str(split)] for split in given["split"]]
+    for name in {"digest", "fingerprint"} & set(given):
+        width, = SOURCE_COLUMNS[name][1]
+        text = "".join(digits or "00" * width for digits in given[name])
+        given[name] = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, width)
+    encoded = {name: np.full((len(paths), *shape), unknown_value, dtype)
+               for name, (dtype, shape, unknown_value) in SOURCE_COLUMNS.items()}
+    for name in set(given) - {"path"}:
+        encoded[name][:] = np.asarray(given[name]).reshape(encoded[name].shape)
+    encoded[PATH_BYTES] = np.frombuffer(b"".join(paths), np.uint8)
+    return encoded
