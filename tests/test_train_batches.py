@@ -13,7 +13,7 @@ from conftest import PACKED
 from tenfold.data.errors import ShardFault
 from tenfold.data.shardset import open_set
 from tenfold.data.tables import Train
-from tenfold.train import batches as batches_room
+from tenfold.train import batches as batches_package
 from tenfold.train.batches import memory, open_batches, order, reading, slots
 from tenfold.train.batches.reading import Reader
 
@@ -35,7 +35,7 @@ def tiny_windows(monkeypatch):
     def engine(shards, split="train", rows=40, shuffle=True, **how):
         how = {"workers": 0 if how["engine"] == "dataloader" else 2} | how     # processes take long to start
         with monkeypatch.context() as patch:
-            patch.setattr(batches_room, "Order", lambda files, row_bytes, window, *rest: order.Order(
+            patch.setattr(batches_package, "Order", lambda files, row_bytes, window, *rest: order.Order(
                 files, row_bytes, rows * row_bytes, *rest))
             return open_batches(shards, split, Train(**how), 3, CPU, shuffle)
     return engine
@@ -185,7 +185,7 @@ def test_batches_are_bytes_and_class_numbers(shards):
 
 def test_auto_streams_what_does_not_fit(shards, monkeypatch):
     assert open_batches(shards, "train", Train(), 0, CPU, True).name == "memory"
-    monkeypatch.setattr(batches_room, "_room", lambda device: 1000)
+    monkeypatch.setattr(batches_package, "_memory_for_a_set", lambda device: 1000)
     assert open_batches(shards, "train", Train(), 0, CPU, True).name == "threads"
 
 

@@ -7,7 +7,7 @@ from cases import each
 
 from tenfold.data.shardset import open_set
 from tenfold.data.tables import Train
-from tenfold.train import batches as batches_room
+from tenfold.train import batches as batches_package
 from tenfold.train.batches import open_batches, order, reading
 from tenfold.train.batches.order import Order
 from tenfold.train.batches.reading import Reader
@@ -105,7 +105,7 @@ def test_epochs_and_seeds_differ():
 def test_all_engines_hand_out_the_same_batches(tmp_path, monkeypatch, compression, rows, sampling):
     shards = open_set(t.written(tmp_path / "set", compression=compression))
     monkeypatch.setattr(order, "CHUNK_BYTES", 7 * 20 * 28)
-    monkeypatch.setattr(batches_room, "Order", lambda files, row_bytes, window, *rest: order.Order(
+    monkeypatch.setattr(batches_package, "Order", lambda files, row_bytes, window, *rest: order.Order(
         files, row_bytes, rows * row_bytes, *rest))
     image, label = t.pixels(shards.folder, "train")
     known = {i.tobytes(): k for i, k in zip(image, label, strict=True)}

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from tenfold.data.errors import RecipeFault
+from tenfold.data.random_streams import AUGMENT
 from tenfold.data.tables import Augment as Settings
 from tenfold.train.augment.ops import BLUR, affine, blur, crop, outside
 
-_STREAM = 5                  # keeps these generators apart from those of split, plan, order and sampling (1 … 4)
 _COLUMNS = ("shift_y", "shift_x", "flip", "angle", "move_y", "move_x", "scale", "blur", "sigma", "brightness",
             "contrast", "erase", "erase_area", "erase_aspect", "erase_y", "erase_x",
             "mix", "share", "mix_y", "mix_x", "partner")
@@ -49,7 +49,7 @@ class Augment:
 
     def draw(self, epoch: int, batch: int, rows: int) -> torch.Tensor:
         """float32 (rows, columns), uniform in 0 … 1: all the chance of one batch."""
-        key = np.random.SeedSequence([self.seed, _STREAM, epoch, batch]).generate_state(1, np.uint64)[0]
+        key = np.random.SeedSequence([self.seed, AUGMENT, epoch, batch]).generate_state(1, np.uint64)[0]
         self._generator.manual_seed(int(key >> np.uint64(1)))
         return torch.rand(rows, len(_COLUMNS), generator=self._generator, device=self.device)
 

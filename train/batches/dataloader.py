@@ -6,6 +6,7 @@ crosses a process boundary in a new shared-memory segment; its page faults are t
 
 import warnings
 from collections import OrderedDict
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -16,24 +17,27 @@ from tenfold.data.shard import Shard
 from tenfold.data.tables import Train
 from tenfold.train.batches.order import Order
 from tenfold.train.batches.reading import Reader
+from tenfold.train.device import is_cuda
 
 
 class Loader:
-    """See `open_batches`."""
+    """PyTorch's DataLoader as an engine; see `open_batches`."""
 
     name = "dataloader"
 
-    def __init__(self, files: list[Shard], order: Order, row_shape, how: Train, device: torch.device):
+    def __init__(self, files: list[Shard], order: Order, row_shape: tuple[int, ...], config: Train,
+                 device: torch.device):
         self.order, self._device = order, device
         self._batches = _Batches(order)
         with warnings.catch_warnings():          # of more workers than cores: `train.bench` tells what pays
             warnings.simplefilter("ignore")
             self._loader = DataLoader(
                 _Rows(files, order, row_shape), batch_sampler=self._batches, collate_fn=_as_it_is,
-                num_workers=how.workers, persistent_workers=how.workers > 0,
-                pin_memory=how.pin_memory and device.type == "cuda")
+                num_workers=config.workers, persistent_workers=config.workers > 0,
+                pin_memory=config.pin_memory and is_cuda(device))
 
-    def epoch(self, number: int, first: int = 0):
+    def epoch(self, number: int, first: int = 0) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Yield the batches of an epoch from `first` on."""
         if not self.order.sizes[first:]:
             return
         self._batches.epoch, self._batches.first = number, first
@@ -58,7 +62,8 @@ class Loader:
             raise MachineFault("a worker process", "died, most often for want of shared memory",
                                "choose --set train.workers=0 or --set train.engine=threads") from None
 
-    def close(self):
+    def close(self) -> None:
+        """Let go of the worker processes."""
         self._loader = None                      # its workers end with it
 
 
@@ -113,7 +118,7 @@ class _Rows(Dataset):
 
     def _from_chunks(self, shards, places, image) -> None:
         """Each chunk is decompressed once and kept as long as a window's worth of others."""
-        size, room = self._order.chunk, 2 + self._order.window_bytes // (self._order.chunk * self._order.row_bytes)
+        size, most = self._order.chunk, 2 + self._order.window_bytes // (self._order.chunk * self._order.row_bytes)
         keys = np.stack([shards, places // size], 1)
         for shard, number in np.unique(keys, axis=0).tolist():
             chunk = self._chunks.pop((shard, number), None)
@@ -122,7 +127,7 @@ class _Rows(Dataset):
                 chunk = np.empty((rows, *self._row_shape), np.uint8)
                 self._reader.read(shard, number * size, chunk)
             self._chunks[shard, number] = chunk  # the last of them is the latest used
-            if len(self._chunks) > room:
+            if len(self._chunks) > most:
                 self._chunks.popitem(last=False)
             here = np.flatnonzero((keys == (shard, number)).all(1))
             image[here] = chunk[places[here] - number * size]

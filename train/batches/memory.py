@@ -3,6 +3,7 @@
 In memory, threads gather ahead into reused buffers; on a device, its own kernels gather.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -14,23 +15,25 @@ from tenfold.data.tables import Train
 from tenfold.train.batches.order import Order
 from tenfold.train.batches.reading import Reader
 from tenfold.train.batches.slots import Slot, in_turn, make_slots
+from tenfold.train.device import is_host
 
 _UPLOADED = 64               # batches whose row numbers go to the device at once: each upload may wait for it
 
 
 class Memory:
-    """See `open_batches`."""
+    """The engine that keeps the whole split; see `open_batches`."""
 
     name = "memory"
 
-    def __init__(self, files: list[Shard], order: Order, row_shape, how: Train, device: torch.device):
+    def __init__(self, files: list[Shard], order: Order, row_shape: tuple[int, ...], config: Train,
+                 device: torch.device):
         self.order = order
         self._image = np.empty((order.starts[-1], *row_shape), np.uint8)
         self._label = np.concatenate([np.empty(0, np.int64), *(s.labels for s in files)])
-        self._pool = ThreadPoolExecutor(max(1, how.workers), "memory")
+        self._pool = ThreadPoolExecutor(max(1, config.workers), "memory")
         self._read(Reader(files))
         self._on_device = None
-        if device.type == "cpu":
+        if is_host(device):
             batch = max(order.sizes, default=0)
             self._group, self._slots = make_slots(batch, order.row_bytes, row_shape)
         else:
@@ -54,7 +57,8 @@ class Memory:
         finally:
             reader.close()
 
-    def epoch(self, number: int, first: int = 0):
+    def epoch(self, number: int, first: int = 0) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Yield the batches of an epoch from `first` on."""
         if self._on_device is None:
             yield from in_turn(self._slots, self._groups(number, first))
             return
@@ -76,5 +80,6 @@ class Memory:
         np.take(self._image, rows, axis=0, out=slot.image_view[:len(rows)], mode="clip")
         np.take(self._label, rows, out=slot.label_view[:len(rows)], mode="clip")
 
-    def close(self):
+    def close(self) -> None:
+        """Let go of the threads."""
         self._pool.shutdown(cancel_futures=True)

@@ -12,10 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
+from tenfold.data.random_streams import ORDER
 from tenfold.data.schema import CHUNK_BYTES
 from tenfold.train.batches.sampling import Sampling
 
-_STREAM = 3                  # keeps these generators apart from those of split (1) and plan (2)
+Run = tuple[int, int, int]   # (shard, first row, end)
 
 
 @dataclass(frozen=True)
@@ -23,23 +24,24 @@ class Window:
     """Rows that are in memory together: whole batches, the last of an epoch perhaps short."""
     first: int                                   # number of its first batch in the epoch
     sizes: tuple[int, ...]                       # rows of each of its batches
-    runs: tuple[tuple[int, int, int], ...]       # (shard, first row, end), as they are read
+    runs: tuple[Run, ...]                        # as they are read
     key: tuple[int, ...] | None                  # of its generator; None: as read
     repeats: tuple[np.ndarray, ...] | None = None    # of each run, int64 (end - first row,): how often each of
                                                  # its rows comes; None: once
 
     @property
     def rows(self) -> int:
+        """Rows in the window."""
         return sum(self.sizes)
 
     def places(self) -> np.ndarray:
-        """int64 (rows,): where each row comes, in the order in which they are read."""
+        """Return int64 (rows,): where each row comes, in the order in which they are read."""
         if self.key is None:
             return np.arange(self.rows)
         return np.random.default_rng(self.key).permutation(self.rows)
 
     def reads(self) -> Iterator[tuple[int, int, int, np.ndarray, np.ndarray | None]]:
-        """(shard, first row, end, places of its rows, how often each has one) of each run."""
+        """Yield (shard, first row, end, places of its rows, how often each has one) of each run."""
         places, at = self.places(), 0
         for run, repeats in zip(self.runs, self.repeats or [None] * len(self.runs), strict=True):
             rows = run[2] - run[1] if repeats is None else int(repeats.sum())
@@ -86,28 +88,39 @@ class Order:
         return -(-len(self.sizes) // max(1, windows))
 
     def windows(self, epoch: int, first: int = 0) -> Iterator[Window]:
-        """Those that hold the batches from `first` on. No row is in two of them unless it comes more than
-        once; a chunk may be, cut in two."""
-        step = self.chunk
-        chunks = [(shard, start, min(start + step, rows))
-                  for shard, rows in enumerate(self.shard_rows) for start in range(0, rows, step)]
-        if self.shuffle:
-            by_chance = np.random.default_rng([self.seed, _STREAM, epoch]).permutation(len(chunks))
-            chunks = [chunks[i] for i in by_chance]
-        chunks.reverse()                         # so that the next one is taken from the end
-        left = self.sampling.repeats(sum(self.sizes), self.seed, epoch) if self.sampling else None
-        for number, at in enumerate(range(0, len(self.sizes), self.window_batches or 1)):
-            sizes = tuple(self.sizes[at:at + self.window_batches])
-            if left is None:
-                runs, repeats = tuple(_taken(chunks, sum(sizes))), None
-            else:
-                runs, repeats = zip(*_repeated(chunks, sum(sizes), left, self.starts), strict=True)
-            if at + len(sizes) > first:          # a window before the first batch is never read
-                key = (self.seed, _STREAM, epoch, number) if self.shuffle else None
-                yield Window(at, sizes, runs, key, repeats)
+        """Yield the windows that hold the batches from `first` on; those before are never read.
+
+        No row is in two of them unless it comes more than once; a chunk may be, cut in two.
+        """
+        chunks, places = self._chunks(epoch), self._places(epoch)
+        ends = np.cumsum([_count(chunk, places, self.starts) for chunk in chunks], dtype=np.int64)
+        begin = 0
+        for number, batch in enumerate(range(0, len(self.sizes), self.window_batches or 1)):
+            sizes = tuple(self.sizes[batch:batch + self.window_batches])
+            end = begin + sum(sizes)
+            if batch + len(sizes) > first:
+                cuts = [_cut(chunks[i], low, high, places, self.starts) for i, low, high in _between(ends, begin, end)]
+                yield Window(batch, sizes, tuple(run for run, _ in cuts),
+                             (self.seed, ORDER, epoch, number) if self.shuffle else None,
+                             None if places is None else tuple(repeats for _, repeats in cuts))
+            begin = end
+
+    def _places(self, epoch: int) -> np.ndarray | None:
+        """int64 (rows + 1,): how many places in the epoch the rows before each row have; None: one each."""
+        if not self.sampling:
+            return None
+        return np.concatenate([[0], np.cumsum(self.sampling.repeats(sum(self.sizes), self.seed, epoch))])
+
+    def _chunks(self, epoch: int) -> list[Run]:
+        """The chunks of all shards, in the order in which they are read."""
+        chunks = [(shard, start, min(start + self.chunk, rows))
+                  for shard, rows in enumerate(self.shard_rows) for start in range(0, rows, self.chunk)]
+        if not self.shuffle:
+            return chunks
+        return [chunks[i] for i in np.random.default_rng([self.seed, ORDER, epoch]).permutation(len(chunks))]
 
     def rows(self, epoch: int, first: int = 0) -> Iterator[np.ndarray]:
-        """int64 (rows,) of each batch from `first` on: its rows, numbered through all shards of the split."""
+        """Yield int64 (rows,) of each batch from `first` on: its rows, numbered through all shards of the split."""
         for window in self.windows(epoch, first):
             rows, at = np.empty(window.rows, np.int64), 0
             for shard, start, end, places, repeats in window.reads():
@@ -119,32 +132,30 @@ class Order:
                 at += size
 
 
-def _taken(chunks: list, rows: int) -> Iterator[tuple[int, int, int]]:
-    """So many rows off the end of the list; what is left of the last chunk stays there."""
-    while rows:
-        shard, start, end = chunks.pop()
-        if end - start > rows:
-            chunks.append((shard, start + rows, end))
-            end = start + rows
-        yield shard, start, end
-        rows -= end - start
+def _count(run: Run, places: np.ndarray | None, starts: np.ndarray) -> int:
+    """How many places in the epoch the rows of a run have."""
+    shard, start, end = run
+    return end - start if places is None else places[starts[shard] + end] - places[starts[shard] + start]
 
 
-def _repeated(chunks: list, rows: int, left: np.ndarray, starts: np.ndarray) -> Iterator[tuple[tuple, np.ndarray]]:
-    """The same where each row comes as often as `left` says: (run, how often each of its rows comes). What is
-    cut off, of a row too, stays in the list and in `left`."""
-    while rows:
-        shard, start, end = chunks.pop()
-        repeats = left[starts[shard] + start:starts[shard] + end]
-        upto = np.cumsum(repeats)
-        if upto[-1] > rows:
-            last = int(np.searchsorted(upto, rows))          # the first row with which there are enough
-            chunks.append((shard, start + last, end))
-            end = start + last + 1
-            here = repeats[:last + 1].copy()
-            here[last] -= upto[last] - rows
-            repeats[:last + 1] -= here
-            repeats, upto = here, np.cumsum(here)
-        if upto[-1]:                             # else none of the chunk's rows comes, and it is not read
-            yield (shard, start, end), repeats
-        rows -= int(upto[-1])
+def _between(ends: np.ndarray, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (chunk, first of its places, end) for the chunks that share the places begin … end of an epoch.
+
+    ends: int64 (chunks,): the epoch's place after the last of each chunk.
+    """
+    for chunk in range(int(np.searchsorted(ends, begin, "right")), int(np.searchsorted(ends, end)) + 1):
+        before = int(ends[chunk - 1]) if chunk else 0
+        low, high = max(begin - before, 0), min(end, int(ends[chunk])) - before
+        if low < high:                           # else none of the chunk's rows comes, and it is not read
+            yield chunk, low, high
+
+
+def _cut(run: Run, low: int, high: int, places: np.ndarray | None,
+         starts: np.ndarray) -> tuple[Run, np.ndarray | None]:
+    """Return the rows of a run that have its places low … high, and how often each comes there; None: once."""
+    shard, start, end = run
+    if places is None:
+        return (shard, start + low, start + high), None
+    upto = places[starts[shard] + start:starts[shard] + end + 1] - places[starts[shard] + start]
+    first, last = int(np.searchsorted(upto, low, "right")) - 1, int(np.searchsorted(upto, high))
+    return (shard, start + first, start + last), np.diff(upto[first:last + 1].clip(low, high))

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-_STREAM = 4                  # keeps these generators apart from those of split (1), plan (2) and order (3)
+from tenfold.data.random_streams import SAMPLING
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Sampling:
 
     def repeats(self, total: int, seed: int, epoch: int) -> np.ndarray:
         """int64 (rows,): how often each row comes; their sum is `total`, whatever the chance."""
-        rng = np.random.default_rng([seed, _STREAM, epoch])
+        rng = np.random.default_rng([seed, SAMPLING, epoch])
         sizes = np.array([len(rows) for rows in self._members], float)
         ends = np.cumsum(sizes ** (1 - self.power))
         # cut where the shares end, all shifted by one chance: each class gets its share rounded up or down,

@@ -18,27 +18,30 @@ import torch
 
 from tenfold.data.shard import Shard
 from tenfold.data.tables import Train
+from tenfold.train.batches.copying import Buffer, Copier
 from tenfold.train.batches.order import Order, Window
 from tenfold.train.batches.reading import Reader
+from tenfold.train.device import is_cuda
 
 
 class Threads:
-    """See `open_batches`."""
+    """The engine that streams from disk; see `open_batches`."""
 
     name = "threads"
 
-    def __init__(self, files: list[Shard], order: Order, row_shape, how: Train, device: torch.device):
-        self.order, self._files, self._device = order, files, device
-        pinned = how.pin_memory and device.type == "cuda"
+    def __init__(self, files: list[Shard], order: Order, row_shape: tuple[int, ...], config: Train,
+                 device: torch.device):
+        self.order, self._files, self._copier = order, files, Copier(device)
+        pinned = config.pin_memory and is_cuda(device)
         rows = sum(order.sizes[:order.window_batches])
         count = min(2, -(-len(order.sizes) // (order.window_batches or 1)))
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None      # of copies to the device
-        self._buffers = [_Buffer(rows, row_shape, pinned, self._stream) for _ in range(count)]
-        self._reader, self._workers = Reader(files), max(1, how.workers)
+        self._buffers = [Buffer(rows, row_shape, pinned) for _ in range(count)]
+        self._reader, self._workers = Reader(files), max(1, config.workers)
         self._pool = ThreadPoolExecutor(self._workers, "reader")
         self._stop = Event()
 
-    def epoch(self, number: int, first: int = 0):
+    def epoch(self, number: int, first: int = 0) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Yield the batches of an epoch from `first` on."""
         windows, free, filling = self.order.windows(number, first), deque(self._buffers), deque()
         stop = self._stop = Event()
         try:
@@ -51,17 +54,17 @@ class Threads:
                 for future in futures:
                     future.result()
                 yield from self._batches(window, buffer, max(0, first - window.first))
-                buffer.used()
+                buffer.used(self._copier.all_done())
                 free.append(buffer)
                 filling.popleft()
         finally:                                 # also when the caller stops in the middle
             stop.set()
             for _, buffer, futures in filling:
-                buffer.used()
+                buffer.used(self._copier.all_done())
                 wait([f for f in futures if not f.cancel()])     # a cancelled one would be waited for without end
 
-    def _fill(self, window: Window, buffer: "_Buffer", stop: Event) -> list[Future]:
-        """A future for each thread: all take their next run from one list."""
+    def _fill(self, window: Window, buffer: Buffer, stop: Event) -> list[Future]:
+        """Return a future for each thread; all take their next run from one list."""
         runs = list(window.reads())
         left = iter(runs)                        # `next` of a list's iterator is one step for the interpreter
 
@@ -75,46 +78,13 @@ class Threads:
                 buffer.label_view[where] = label if repeats is None else np.repeat(label, repeats)
         return [self._pool.submit(work) for _ in range(self._workers)]
 
-    def _batches(self, window: Window, buffer: "_Buffer", skip: int) -> Iterator[tuple]:
-        at, sizes = sum(window.sizes[:skip]), window.sizes[skip:]
-        for pair in zip(*(t[at:window.rows].split(sizes) for t in (buffer.image, buffer.label)), strict=True):
-            yield pair if self._device.type == "cpu" else self._on_device(pair)
+    def _batches(self, window: Window, buffer: Buffer, skip: int) -> Iterator[tuple[torch.Tensor, ...]]:
+        start, sizes = sum(window.sizes[:skip]), window.sizes[skip:]
+        for pair in zip(*(t[start:window.rows].split(sizes) for t in (buffer.image, buffer.label)), strict=True):
+            yield self._copier.copy(pair)
 
-    def _on_device(self, pair) -> tuple:
-        """Copied there while the device computes."""
-        with torch.cuda.stream(self._stream):    # None: no other than ever
-            there = tuple(t.to(self._device, non_blocking=True) for t in pair)
-        if self._stream:
-            computing = torch.cuda.current_stream(self._device)
-            computing.wait_stream(self._stream)
-            for t in there:
-                t.record_stream(computing)       # its memory is used again only when the step is done with it
-        elif self._device.type == "mps":
-            torch.mps.synchronize()              # there are no events on copies to wait for
-        return there
-
-    def close(self):
+    def close(self) -> None:
+        """Let go of files and threads."""
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
         self._reader.close()
-
-
-class _Buffer:
-    """A window's rows in the order of their batches: filled by threads, read by the device, used again."""
-
-    def __init__(self, rows: int, row_shape, pinned: bool, stream):
-        self.image = torch.empty((rows, *row_shape), dtype=torch.uint8, pin_memory=pinned)
-        self.label = torch.empty(rows, dtype=torch.int64, pin_memory=pinned)
-        self.image_view, self.label_view = self.image.numpy(), self.label.numpy()
-        self._stream = stream
-        self._copied = torch.cuda.Event() if stream else None
-
-    def used(self) -> None:
-        """The last copy from it to the device has been asked for."""
-        if self._copied:
-            self._copied.record(self._stream)
-
-    def wait_until_free(self) -> None:
-        """That copy is done; called by the threads, so that the loop need not wait for the device."""
-        if self._copied:
-            self._copied.synchronize()
