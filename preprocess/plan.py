@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tenfold.data.random_streams import PLAN
 from tenfold.data.recipe import Recipe, digest_of, pixels_digest
 from tenfold.data.schema import SCHEMA, SPLITS, shard_name
 from tenfold.preprocess.survey.table import SurveyRow
@@ -62,7 +63,7 @@ def plan_shards(sources: Sequence[SurveyRow], recipe: Recipe) -> Plan:
     for stream, split in enumerate(SPLITS):
         members = np.flatnonzero(splits == split)
         copies = recipe.draw.copies if split == "train" else 1
-        order = np.random.default_rng([recipe.seed, 2, stream]).permutation(len(members) * copies)
+        order = np.random.default_rng([recipe.seed, PLAN, stream]).permutation(len(members) * copies)
         size = rows_per_shard(len(order), row_bytes, recipe.shards.megabytes)
         for k, start in enumerate(range(0, len(order), size)):
             rows = order[start:start + size]

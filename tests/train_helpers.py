@@ -116,7 +116,7 @@ def undisturbed(shards, folder: Path, *more) -> Path:
     handler = signal.getsignal(signal.SIGTERM)
     try:
         with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tenfold.train.figures.draw_curves", lambda path, history: None)
+            patch.setattr("tenfold.train.run.figures.draw_curves", lambda path, history: None)
             assert main(["--shards", str(shards), "--out", "runs/x", "--device", "cpu", *map(str, more)]) == 0
     finally:
         signal.signal(signal.SIGTERM, handler)

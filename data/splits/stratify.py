@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tenfold.data.random_streams import SPLIT
+
 _WINDOW = 256                # units compared at once
 
 
@@ -38,7 +40,7 @@ class Cut:
 
     def shuffled(self, units: list[int]) -> list[int]:
         """In an order that depends on their content and the seed, not on any name."""
-        return [units[i] for i in np.random.default_rng([self.seed, 1]).permutation(len(units))]
+        return [units[i] for i in np.random.default_rng([self.seed, SPLIT]).permutation(len(units))]
 
 
 def units_of_classes(labels, units, classes: int) -> list[list[int]]:
