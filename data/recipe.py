@@ -9,6 +9,7 @@ import json
 import math
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 
 from tenfold.data.errors import RecipeFault
@@ -142,6 +143,14 @@ def _check_together(recipe: Recipe, where: str) -> None:
 def recipe_tables(recipe: Recipe) -> dict:
     """The recipe as nested plain values, for dataset.json and checkpoints; `make_recipe` undoes it."""
     return json.loads(json.dumps(asdict(recipe)))
+
+
+def change_recipe(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
+    """Lay `--set`s such as "train.lr=0.002" over a recipe. RecipeFault: no such key, or a value out of bounds."""
+    tables = recipe_tables(recipe)
+    model = dict(tables["model"])
+    tables["model"] = {**model.pop("args"), **model}     # as in a recipe file, so that model.widths=… is found
+    return make_recipe(override(tables, assignments), "recipe", recipe.name)
 
 
 def pixels_digest(recipe: Recipe) -> str:

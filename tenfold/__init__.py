@@ -1,1 +1,177 @@
-"""Multiply a folder of labelled images into augmented shards, and train a classifier on them inside ten minutes."""
+"""Multiply a folder of labelled images into augmented shards, and train a classifier on them inside ten minutes.
+
+    import tenfold
+    shards = tenfold.augment("my_images", recipe="photos")
+    run    = tenfold.train(shards, budget="10m")
+    score  = tenfold.score(run.best, tta=8)
+    model  = tenfold.load(run.best)
+    model.predict(["a.jpg", array, pil_image])
+
+These are the functions that the commands call. What is wrong with what was given is raised as a `UserFault`; nothing
+of the caller's process is changed. Importing this package loads neither numpy nor torch: each function does, when it
+is called.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tenfold.data.errors import (
+    CheckpointFault,
+    MachineFault,
+    RecipeFault,
+    ShardFault,
+    SourceFault,
+    TrainingFault,
+    UserFault,
+)
+
+if TYPE_CHECKING:
+    from tenfold.batches import Batches
+    from tenfold.data.recipe import Recipe
+    from tenfold.data.shardset import ShardSet
+    from tenfold.prediction import Model, Prediction
+    from tenfold.train.run.training import Run
+    from tenfold.train.score.scoring import Score
+
+__all__ = ["Batches", "CheckpointFault", "MachineFault", "Model", "Prediction", "Recipe", "RecipeFault", "Run", "Score",
+           "ShardFault", "ShardSet", "SourceFault", "TrainingFault", "UserFault", "augment", "load", "open_batches",
+           "open_shards", "read_recipe", "score", "train"]
+
+PathLike: TypeAlias = "str | os.PathLike[str]"
+_CLASSES = {"Batches": "tenfold.batches", "Recipe": "tenfold.data.recipe", "ShardSet": "tenfold.data.shardset",
+            "Model": "tenfold.prediction", "Prediction": "tenfold.prediction", "Run": "tenfold.train.run.training",
+            "Score": "tenfold.train.score.scoring"}          # imported when they are first asked for
+
+
+def read_recipe(name: PathLike | Recipe, *settings: str) -> Recipe:
+    """The recipe in a TOML file, or of that name ("photos"), with `settings` such as "train.lr=0.002" laid over it.
+
+    RecipeFault: no such recipe, no such key, or a value out of bounds.
+    """
+    from tenfold.data import recipe as recipes
+    if isinstance(name, recipes.Recipe):
+        return recipes.change_recipe(name, settings) if settings else name
+    return recipes.read_recipe(name, settings)
+
+
+def open_shards(shards: PathLike | ShardSet) -> ShardSet:
+    """A set that `augment` made, by its folder. ShardFault: missing, unfinished or damaged."""
+    from tenfold.data.shardset import ShardSet, open_set
+    return shards if isinstance(shards, ShardSet) else open_set(shards)
+
+
+def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Sequence[str] = (), out: PathLike | None = None,
+            workers: int = 0, plain: bool = False) -> ShardSet:
+    """Turn labelled images, a folder of class folders or an .npz, into shards of augmented copies.
+
+    recipe: a file, a recipe's name ("photos") or a Recipe; `settings` such as "draw.copies=20" are laid over it.
+    out: the folder for the shards (default: shards/<recipe name>). workers: processes (0: one for each core).
+    plain: every image becomes one row of the test split, as for scoring.
+    """
+    from pathlib import Path
+
+    from tenfold.data.sources import open_source
+    from tenfold.preprocess import pipeline
+    asked = read_recipe(recipe, *settings)
+    source = open_source(data, training=not plain)
+    built = pipeline.augment(asked, source, Path(out or f"shards/{asked.name}"), workers, plain)
+    return open_shards(built.folder)
+
+
+def train(shards: PathLike | ShardSet, recipe: PathLike | Recipe | None = None, *, settings: Sequence[str] = (),
+          budget: str | float | None = None, out: PathLike | None = None, device: str | None = None,
+          resume: bool = False) -> Run:
+    """Train a classifier on shards within a budget, "45s", "10m" or seconds, that counts everything from this call on.
+
+    recipe: how to train (default: the recipe that the shards carry); `settings` such as "train.lr=0.002" are laid
+    over it. out: the folder of the run (default: runs/<recipe name>). device: cpu, cuda or mps (default: the best
+    there is). resume: go on with the run in `out` that was stopped.
+    """
+    import time
+    from pathlib import Path
+
+    started = time.monotonic()
+    from tenfold.data.recipe import parse_duration
+    from tenfold.train.run import training
+    opened = open_shards(shards)
+    asked = read_recipe(opened.recipe if recipe is None else recipe, *settings)
+    seconds = parse_duration(asked.train.budget if budget is None else budget, "budget")
+    return training.train(opened, asked, Path(out or f"runs/{asked.name}"), budget=seconds, device=device,
+                          resume=resume, started=started)
+
+
+def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = None, *, data: PathLike | None = None,
+          tta: int = 1, device: str | None = None, out: PathLike | None = None) -> Score:
+    """Score a model on the test rows of shards it was not trained on, averaged over `tta` views of each.
+
+    model: best.pth, a loaded model or a run. shards: default shards/<name of the model's recipe>. data: score a
+    labelled folder or .npz instead, through the plain view of the model's recipe. out: a folder for score.json,
+    predictions.csv and the pictures (default: no files are written).
+    """
+    from tenfold.train.score import scoring
+    opened = _opened(model, device)
+    if data is not None and shards is not None:
+        raise UserFault("shards and data", "are both given", "choose one")
+    if data is not None:
+        scored = augment(data, opened.recipe, out=f"shards/{opened.recipe.name}-scored", plain=True)
+    else:
+        scored = open_shards(f"shards/{opened.recipe.name}" if shards is None else shards)
+    return scoring.score(opened, scored, tta=tta, device=device, out=None if out is None else os.fspath(out))
+
+
+def load(model: PathLike, device: str | None = None) -> Model:
+    """Open a trained model, such as best.pth. CheckpointFault: missing, damaged or foreign."""
+    from tenfold.prediction import load
+    return load(model, device)
+
+
+def open_batches(shards: PathLike | ShardSet, split: str = "train", *, batch: int = 256, shuffle: bool | None = None,
+                 seed: int = 0, device: str = "cpu", engine: str = "auto", workers: int = 2) -> Batches:
+    """Open one split for a training loop of your own: `for images, labels in batches` is an epoch.
+
+    images: uint8 (B, H, W, C) tensors on `device`, labels: int64 (B,). shuffle: a new order in every epoch, and whole
+    batches only (default: for the train split). engine: "memory", "threads" (streams from disk) or "auto". workers:
+    reading threads.
+    """
+    from tenfold.batches import Batches
+    shuffled = split == "train" if shuffle is None else shuffle
+    return Batches.open(open_shards(shards), split, batch=batch, shuffle=shuffled, seed=seed, device=device,
+                        engine=engine, workers=workers)
+
+
+def _opened(model: PathLike | Model | Run, device: str | None) -> Model:
+    """The model that is meant, opened."""
+    from tenfold.prediction import Model
+    best = model if isinstance(model, Model) else getattr(model, "best", model)
+    return best if isinstance(best, Model) else load(best, device)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _CLASSES:
+        return getattr(importlib.import_module(_CLASSES[name]), name)
+    raise AttributeError(f"module 'tenfold' has no attribute {name!r}")
+
+
+def __dir__() -> Sequence[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _CallablePackage(ModuleType):
+    """A package that is a function as well."""
+
+    __call__ = __wrapped__ = staticmethod(train)             # inspect takes the signature from __wrapped__
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return importlib.import_module, (self.__name__,)     # as a function is pickled, by its name
+
+
+# `tenfold.train` is a function, above, and a package, in which the trainer lies. Python binds the name to the package
+# as soon as anything in it is imported, and that must stay so: `import tenfold.train.run` and whatever looks a module
+# up by its name follow that attribute. So there is one object under the name, always: the package, which is
+# imported here (it holds no more than a docstring) and can be called. Type checkers and editors see the function.
+importlib.import_module("tenfold.train").__class__ = _CallablePackage

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +52,10 @@ class Model(model_file.Model):
         views of each. workers: processes that read the pictures (0: one for each core where there are many).
         SourceFault: a picture cannot be read.
         """
-        if isinstance(pictures, (str, bytes, os.PathLike, np.ndarray)) or hasattr(pictures, "getpixel"):
-            pictures = [pictures]
+        single = isinstance(pictures, (str, bytes, os.PathLike, np.ndarray)) or hasattr(pictures, "getpixel")
+        several = cast("Sequence[Picture]", [pictures] if single else pictures)
         found = Predictions()
-        for plain, probabilities in self.classify(plain_views(pictures, self.recipe, self.content, workers), tta):
+        for plain, probabilities in self.classify(plain_views(several, self.recipe, self.content, workers), tta):
             if probabilities is None:
                 assert plain.fault is not None
                 raise plain.fault

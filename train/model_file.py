@@ -76,9 +76,8 @@ class Model:
         found = [torch.zeros(0, len(self.classes))]
         with torch.no_grad():
             # a copy, so that an array that may not be written to is taken without a warning
-            for batch in torch.from_numpy(images.copy()).split(self.recipe.train.batch):
-                image = batch.to(self.device)
-                found.append(forward(network, image, self.normalise, self.device, precision).cpu())
+            for batch in torch.from_numpy(images.copy()).split(self.recipe.train.batch):     # type: ignore[no-untyped-call]
+                found.append(forward(network, batch.to(self.device), self.normalise, self.device, precision).cpu())
         return self.shares(torch.cat(found))
 
     def shares(self, logits: torch.Tensor) -> NDArray[np.float32]:

@@ -1,12 +1,16 @@
 """Metrics of a score: pure functions of probabilities and labels, from scikit-learn where it has them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 _BINS = 15                   # of confidence, as in the paper
 
 
-def measure(probabilities, labels, classes) -> dict:
-    """probabilities float (n, k), labels int (n,) -> the facts of score.json; shares 0..1.
+def measure(probabilities: NDArray[Any], labels: NDArray[Any], classes: Sequence[str]) -> dict[str, Any]:
+    """Compute the facts of score.json from probabilities float (n, k) and labels int (n,); shares are 0..1.
 
     Averages over classes leave out those without an image. top5 is there for more than five classes.
     """
@@ -28,7 +32,7 @@ def measure(probabilities, labels, classes) -> dict:
         "confusion": confusion_matrix(labels, predicted, labels=every).tolist(), "classes": list(classes)}
 
 
-def calibration_error(confidence, right) -> float:
+def calibration_error(confidence: NDArray[Any], right: NDArray[Any]) -> float:
     """How far the model's confidence float (n,) is from the share of images bool (n,) that it gets right, the
     mean over images in bins of equal width (Guo et al., "On Calibration of Modern Neural Networks", 2017)."""
     which = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
@@ -36,7 +40,7 @@ def calibration_error(confidence, right) -> float:
     return float(np.abs(gaps).sum() / len(right))
 
 
-def f1_against_size(per_class: dict, sizes: dict) -> float | None:
+def f1_against_size(per_class: dict[str, Any], sizes: dict[str, int]) -> float | None:
     """Pearson's r between the classes' F1 and how many source images each was trained on; None where
     it has no meaning: fewer than three classes with test images, or either the same for all."""
     rows = [(sizes[name], row["f1"]) for name, row in per_class.items() if row["support"] and name in sizes]
@@ -45,14 +49,15 @@ def f1_against_size(per_class: dict, sizes: dict) -> float | None:
     return float(np.corrcoef(np.array(rows, float).T)[0, 1])
 
 
-def worst_confusions(confusion, classes) -> list[tuple[int, str, str]]:
-    """(images, true class, predicted class), most first."""
+def worst_confusions(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> list[tuple[int, str, str]]:
+    """List the confusions as (images, true class, predicted class), most first."""
     wrong = [(n, classes[i], classes[j]) for i, row in enumerate(confusion) for j, n in enumerate(row) if n and i != j]
     return sorted(wrong, key=lambda w: (-w[0], w[1:]))
 
 
-def worst_classes(per_class: dict, probabilities, labels, most: int, images: int) -> list[tuple[str, list[int]]]:
-    """[(class, rows of wrongly classified images), …]: the lowest F1 first, at most `most` classes with at most
+def worst_classes(per_class: dict[str, Any], probabilities: NDArray[Any], labels: NDArray[Any], most: int,
+                  images: int) -> list[tuple[str, list[int]]]:
+    """List [(class, rows of wrongly classified images), …]: the lowest F1 first, at most `most` classes with at most
     `images` rows each; images of the class first, then those taken for it, the surest mistakes first."""
     predicted, sure = probabilities.argmax(1), probabilities.max(1)
     wrong = np.flatnonzero(predicted != labels)

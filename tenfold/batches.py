@@ -1,0 +1,74 @@
+"""Shards as batches for anyone's own training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+
+from tenfold.data.errors import ShardFault
+from tenfold.data.schema import SPLITS
+from tenfold.data.settings import nearest
+from tenfold.data.shardset import ShardSet
+from tenfold.train import batches as engines
+from tenfold.train.device import choose_device
+
+if TYPE_CHECKING:
+    Pair = tuple[torch.Tensor, torch.Tensor]
+
+
+class Batches:
+    """One split of a set. Iterating over it is an epoch of (images uint8 (B, H, W, C), labels int64 (B,)) on a device.
+
+        with tenfold.open_batches("shards/photos", batch=128) as batches:
+            for epoch in range(10):
+                for images, labels in batches:
+                    x = images.permute(0, 3, 1, 2).float() / 255         # (B, C, H, W)
+
+    Each pass is the next epoch, in a new order where it is shuffled; `epoch(n)` gives a certain one again. The tensors
+    of a batch are the caller's own: they stay as they are while the next ones are read into other memory.
+    """
+
+    def __init__(self, engine: Any, shards: ShardSet, split: str):
+        self._engine = engine
+        self.shards, self.split = shards, split
+        self.classes = shards.classes            # label 0, 1, … in words
+        self._next = 0
+
+    @classmethod
+    def open(cls, shards: ShardSet, split: str, *, batch: int, shuffle: bool, seed: int, device: str, engine: str,
+             workers: int) -> Self:
+        """See `tenfold.open_batches`. ShardFault: no such split, or no rows in it."""
+        if split not in SPLITS:
+            raise ShardFault(f"split '{split}'", "is not one", nearest(split, SPLITS))
+        if not shards.rows(split):
+            raise ShardFault(shards.folder, f"has no {split} rows", f"give a recipe with split.{split}")
+        how = replace(shards.recipe.train, batch=batch, engine=engine, workers=workers, sampling=0.0)
+        return cls(engines.open_batches(shards, split, how, seed, choose_device(device), shuffle), shards, split)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return len(self._engine.order.sizes)
+
+    def __iter__(self) -> Iterator[Pair]:
+        self._next += 1
+        return self.epoch(self._next - 1)
+
+    def epoch(self, number: int, first: int = 0) -> Iterator[Pair]:
+        """The batches of epoch `number`, from batch `first` on: the same ones whenever they are asked for."""
+        for images, labels in self._engine.epoch(number, first):
+            yield images.clone(), labels.clone()         # the engine reuses its buffers
+
+    def close(self) -> None:
+        """Let go of files and threads."""
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 where: TracebackType | None) -> None:
+        self.close()
