@@ -75,7 +75,7 @@ def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Sequence[str
     """
     from pathlib import Path
 
-    from tenfold.data.sources import open_source
+    from tenfold.data.sources.opening import open_source
     from tenfold.preprocess import pipeline
     asked = read_recipe(recipe, *settings)
     source = open_source(data, training=not plain)

@@ -60,10 +60,11 @@ def test_one_file_knows_torchvision_and_one_hdf5():
 
 
 def loaded(*modules, more="") -> set[str]:
-    """What a fresh interpreter has loaded after importing `modules`."""
+    """What a fresh interpreter has loaded after importing `modules`; of tenfold.train more than its docstring,
+    which `import tenfold` makes a function as well."""
     code = f"import sys, json\nimport {', '.join(modules)}\n{more}\nprint(json.dumps(sorted(sys.modules)))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    return {package(name) for name in json.loads(ran.stdout.splitlines()[-1])}
+    return {package(name) for name in json.loads(ran.stdout.splitlines()[-1]) if name != "tenfold.train"}
 
 
 def modules(name) -> list[str]:
@@ -80,3 +81,10 @@ def test_help_costs_no_heavy_import():
     ask = "try:\n    tenfold.preprocess.command.main(['--help'])\nexcept SystemExit:\n    pass"
     found = loaded("tenfold.preprocess.command", more=ask)
     assert not found & {"cv2", "h5py", "joblib", "numpy", "PIL", "torch"}
+
+
+def test_importing_tenfold_is_light():
+    """Its functions import what they need when they are called."""
+    heavy = {"cv2", "h5py", "joblib", "matplotlib", "numpy", "PIL", "sklearn", "torch", "torchvision", "tqdm"}
+    assert not loaded("tenfold") & heavy
+    assert not loaded("tenfold.predict", "tenfold.train.score.command") & heavy

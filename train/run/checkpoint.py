@@ -111,8 +111,9 @@ def restore(path):
     recipe = make_recipe(content["recipe"], f"{path} recipe")
     size = seen_size(content["canvas"], recipe.model.size)
     try:
-        model = build_model(content["model"], content["arguments"], content["channels"], len(content["classes"]),
-                            size, check=False)
+        with torch.random.fork_rng(devices=[]):  # its first weights are random, and are replaced
+            model = build_model(content["model"], content["arguments"], content["channels"], len(content["classes"]),
+                                size, check=False)
         model.load_state_dict(content["weights"])
         with torch.no_grad():                    # what would only fail with the first picture fails here
             model.eval()(torch.zeros(1, content["channels"], *size))

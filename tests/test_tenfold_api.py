@@ -1,0 +1,206 @@
+"""Tenfold from Python: the functions that the commands call, in a process that they leave as it was."""
+
+import importlib
+import inspect
+import json
+import os
+import pickle
+import random
+import signal
+import socket
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import train_helpers as t
+from PIL import Image
+
+import tenfold
+from tenfold.data.recipe import make_recipe
+
+ORDERS = (
+    "import tenfold; f = tenfold.train; import tenfold.train.run.clock",
+    "import tenfold.train.run.clock; import tenfold; f = tenfold.train",
+    "from tenfold import train as f; import tenfold.train.run.clock",
+    "from tenfold.train.run import clock; from tenfold import train as f; import tenfold",
+    "import importlib; f = importlib.import_module('tenfold.train'); import tenfold, tenfold.train.run.clock",
+    "import tenfold.train as f; import tenfold.train.run.clock",
+)
+HOLDS = """
+import pickle, sys
+assert f is tenfold.train is sys.modules["tenfold.train"], "one object under the name"
+assert callable(f) and tenfold.train.run.clock is sys.modules["tenfold.train.run.clock"]
+assert pickle.loads(pickle.dumps(f)) is f
+assert "torch" not in sys.modules and "numpy" not in sys.modules
+"""
+
+
+def test_train_is_a_function_and_a_package_in_any_order_of_imports():
+    for order in ORDERS:
+        ran = subprocess.run([sys.executable, "-c", f"{order}{HOLDS}"], capture_output=True, text=True, cwd=t.ROOT)
+        assert ran.returncode == 0, f"{order}\n{ran.stderr}"
+    assert {"shards", "recipe", "budget", "resume"} <= set(inspect.signature(tenfold.train).parameters)
+
+
+def test_every_public_name_is_there_and_documented():
+    assert set(tenfold.__all__) <= set(dir(tenfold))
+    for name in tenfold.__all__:
+        assert (getattr(tenfold, name).__doc__ or "").strip(), name
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        tenfold.trian  # noqa: B018
+
+
+def state() -> dict:
+    """What belongs to the process, and not to a library in it."""
+    return {
+        "signals": {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)},
+        "mask": signal.pthread_sigmask(signal.SIG_BLOCK, ()), "opencv threads": cv2.getNumThreads(),
+        "largest image": Image.MAX_IMAGE_PIXELS, "socket time limit": socket.getdefaulttimeout(),
+        "warnings": list(warnings.filters), "warn options": list(sys.warnoptions), "folder": os.getcwd(),
+        "environment": dict(os.environ), "torch threads": torch.get_num_threads(),
+        "torch random": torch.get_rng_state().tolist(), "numpy random": np.random.get_state()[1].tolist(),  # noqa: NPY002
+        "random": random.getstate(), "float": torch.get_default_dtype(), "out": sys.stdout,
+        "excepthook": sys.excepthook,
+        "backend": sys.modules["matplotlib"].rcParams._get("backend") if "matplotlib" in sys.modules else None}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(folder with images, shards, run) made by the functions, and what changed in the process meanwhile."""
+    base, here, patch = tmp_path_factory.mktemp("api"), os.getcwd(), pytest.MonkeyPatch()
+    images = t.folder(base / "images")
+    os.chdir(base)
+    torch.set_num_threads(1)
+    for package in ("matplotlib.figure", "sklearn.metrics", "joblib", "torch._dynamo", "torch._inductor.config"):
+        importlib.import_module(package)         # what these do to the process when they are imported is theirs
+    patch.setattr("tenfold.train.device.keep_freed_memory", lambda: pytest.fail("malloc is the caller's"))
+    try:
+        before = state()
+        shards = tenfold.augment(images, make_recipe(t.tables()), workers=1)
+        run = tenfold.train(shards, budget="10m", device="cpu", settings=["train.epochs=4"])
+        score = tenfold.score(run.best, device="cpu", out=base / "scored")
+        tenfold.load(run.best, "cpu").predict(sorted((images / "down").iterdir())[:3])
+        yield base, shards, run, score, (before, state())
+    finally:
+        os.chdir(here)
+        patch.undo()
+
+
+def test_the_process_is_left_as_it_was(made):
+    before, after = made[4]
+    assert {key: (before[key], after[key]) for key in before if before[key] != after[key]} == {}
+
+
+def test_the_whole_way(made):
+    base, shards, run, score, _ = made
+    assert isinstance(shards, tenfold.ShardSet)
+    assert isinstance(run, tenfold.Run)
+    assert shards.folder == Path("shards/stripes")
+    assert run.best == Path("runs/stripes/best.pth")
+    assert len(run.history) == 4
+    assert run.val_top1 > 0.9
+    assert not (base / "best.pth").exists()      # a copy where the user stands is the command's
+    assert isinstance(score, tenfold.Score)
+    assert score.top1 > 0.9
+    assert score.confusion.sum() == score.images == len(score.predictions) == 24
+    assert score.per_class.keys() == set(t.CLASSES)
+    assert json.loads((base / "scored/score.json").read_text()) == score.facts
+    assert "24" in repr(score)
+    for shown in (run, score, tenfold.load(base / run.best, "cpu").predict(t.stripe(0, np.random.default_rng(1)))):
+        assert "<" in shown._repr_html_()
+
+
+def test_predict_says_what_the_score_says_of_the_same_files(made, monkeypatch):
+    """To 1e-6, for paths, arrays and PIL images alike, with several views too."""
+    base, shards, run, _, _ = made
+    monkeypatch.chdir(base)
+    model = tenfold.load(run.best, "cpu")
+    assert model.classes == t.CLASSES
+    assert model.recipe.name == "stripes"
+    for tta in (1, 3):
+        score = tenfold.score(model, shards, tta=tta)
+        paths = [base / "images" / row["path"] for row in score.predictions]
+        pictures = [Image.open(path) for path in paths]
+        for kind in (paths, pictures, [np.asarray(picture) for picture in pictures]):
+            found = model.predict(kind, tta=tta)
+            assert [p.label for p in found] == [row["predicted"] for row in score.predictions]
+            mine = np.array([list(p.probabilities.values()) for p in found])
+            np.testing.assert_allclose(mine, score.probabilities, rtol=0, atol=1e-6)
+    one = model.predict(paths[0])[0]
+    assert one.top(2)[0] == (one.label, one.probability)
+
+
+def test_rows_as_they_lie_in_shards_are_taken_as_they_are(made, monkeypatch):
+    base, shards, run, score, _ = made
+    monkeypatch.chdir(base)
+    rows, _ = t.pixels(shards.folder, "test")
+    model = tenfold.load(run.best, "cpu")
+    np.testing.assert_allclose(model.probabilities(rows), score.probabilities, rtol=0, atol=1e-6)
+    assert model.probabilities(rows[:0]).shape == (0, 3)
+    for bad in (rows.astype(float), rows[..., 0], rows[:, :-1]):
+        with pytest.raises(tenfold.SourceFault, match="takes uint8"):
+            model.probabilities(bad)
+
+
+def test_a_folder_is_scored_through_the_plain_view(made, monkeypatch):
+    base, _, run, _, _ = made
+    monkeypatch.chdir(base)
+    score = tenfold.score(run, data="images", device="cpu")
+    assert score.images == 75
+    assert any("was trained on" in note for note in score.notes)
+
+
+def test_batches_for_a_loop_of_ones_own(made, monkeypatch):
+    base, shards, _, _, _ = made
+    monkeypatch.chdir(base)
+    with tenfold.open_batches(shards, "train", batch=32, seed=7) as batches:
+        first, second = list(batches), list(batches)
+        assert len(first) == len(batches) == shards.rows("train") // 32
+        assert all(x.dtype == torch.uint8 and x.shape == (32, 20, 28, 1) and y.dtype == torch.int64 for x, y in first)
+        assert not all(torch.equal(a, b) for (a, _), (b, _) in zip(first, second, strict=True))
+        assert all(torch.equal(a, b) for (a, _), (b, _) in zip(first, batches.epoch(0), strict=True))
+    for engine in ("memory", "threads"):
+        with tenfold.open_batches("shards/stripes", "test", batch=10, engine=engine) as batches:
+            image, label = (torch.cat(column).numpy() for column in zip(*batches, strict=True))
+            for mine, theirs in zip((image, label), t.pixels(shards.folder, "test"), strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+
+
+def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch, tmp_path):
+    base, shards, run, _, _ = made
+    monkeypatch.chdir(base)
+    (base / "images/down/no.txt").write_text("no picture")
+    model = tenfold.load(run.best, "cpu")
+    for call, kind, words in (
+            (lambda: tenfold.augment("nowhere", make_recipe(t.tables())), tenfold.SourceFault, "does not exist"),
+            (lambda: tenfold.augment("images", "no such recipe"), tenfold.RecipeFault, "no such recipe"),
+            (lambda: tenfold.read_recipe(shards.recipe, "train.lrr=1"), tenfold.RecipeFault, "lr"),
+            (lambda: tenfold.train("nowhere"), tenfold.ShardFault, "does not exist"),
+            (lambda: tenfold.train(shards, budget="soon"), tenfold.RecipeFault, "soon"),
+            (lambda: tenfold.train(shards, device="cuda:99"), tenfold.MachineFault, "cuda:99"),
+            (lambda: tenfold.score("nowhere.pth"), tenfold.CheckpointFault, "does not exist"),
+            (lambda: tenfold.score(run, tta=0), tenfold.UserFault, "--tta 0"),
+            (lambda: tenfold.score(run, "nowhere"), tenfold.ShardFault, "does not exist"),
+            (lambda: tenfold.score(run, shards, data="images"), tenfold.UserFault, "both"),
+            (lambda: tenfold.load("images"), tenfold.CheckpointFault, "images"),
+            (lambda: model.predict("images/down/no.txt"), tenfold.SourceFault, "not a picture"),
+            (lambda: model.predict([3]), tenfold.SourceFault, "not a picture"),
+            (lambda: tenfold.open_batches(shards, "tset"), tenfold.ShardFault, "test"),
+            (lambda: tenfold.open_batches("nowhere"), tenfold.ShardFault, "does not exist")):
+        with pytest.raises(kind, match=words) as fault:
+            call()
+        assert len(str(fault.value).splitlines()) == 1
+        assert str(pickle.loads(pickle.dumps(fault.value))) == str(fault.value)
+
+
+def test_a_recipe_by_name_file_or_value(tmp_path):
+    sample = tenfold.read_recipe("sample")
+    assert sample.name == "sample"
+    changed = tenfold.read_recipe(sample, "train.epochs=2", "model.widths=[8, 16]")
+    assert (changed.train.epochs, changed.model.args["widths"]) == (2, [8, 16])
+    assert tenfold.read_recipe(sample) is sample

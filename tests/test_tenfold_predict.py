@@ -1,0 +1,200 @@
+"""tenfold predict: pictures without labels, through the plain view of the model's own recipe."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import train_helpers as t
+from PIL import Image
+from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
+
+from tenfold.data.recipe import make_recipe
+from tenfold.data.shardset import open_set
+from tenfold.predict import main
+from tenfold.predict_pictures import FEW, find_pictures
+from tenfold.train.models import build_model
+from tenfold.train.run.checkpoint import describe, save
+
+INK = {"clean": {"polarity": "auto", "threshold": 0.9, "roi": True}, "draw": {"scale": [0.6, 0.9]}}
+
+
+def model_of(shards, path: Path) -> Path:
+    """A checkpoint of a network that guesses, fit for a set."""
+    torch.manual_seed(3)
+    recipe = shards.recipe
+    net = build_model(recipe.model.name, recipe.model.args, shards.row_shape[2], len(shards.classes),
+                      shards.row_shape[:2])
+    save(path, describe(shards, recipe) | {"weights": net.state_dict(), "metrics": {}})
+    return path
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """images/, shards/stripes and best.pth."""
+    base = tmp_path_factory.mktemp("predict")
+    model_of(open_set(t.built(base)), base / "best.pth")
+    return base
+
+
+@pytest.fixture
+def here(base, tmp_path):
+    """best.pth and a folder of unlabelled pictures where the test stands."""
+    shutil.copy(base / "best.pth", tmp_path)
+    (tmp_path / "new/deep er").mkdir(parents=True)
+    for i, path in enumerate(sorted((base / "images/down").iterdir())[:5]):
+        shutil.copy(path, tmp_path / ("new/deep er" if i % 2 else "new") / f"{i}.png")
+    return tmp_path
+
+
+def predict(capsys, *words) -> t.Ran:
+    capsys.readouterr()
+    try:
+        code = main([*map(str, words), "--device", "cpu"])
+    except SystemExit as end:
+        code = end.code
+    return t.Ran(code, *capsys.readouterr())
+
+
+def rows(path="runs/stripes-predictions/predictions.csv") -> list[dict]:
+    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as f:
+        return list(csv.DictReader(f))
+
+
+def test_one_picture_is_answered_on_the_screen(here, capsys):
+    ran = predict(capsys, "best.pth", "new/0.png")
+    assert ran.code == 0, ran.err
+    row = rows()[0]
+    assert list(row) == ["path", "label", "probability", "label_2", "probability_2", "label_3", "probability_3"]
+    assert ran.out.startswith(f"new/0.png: {row['label']} {float(row['probability']):.4f} (")
+    assert {row["label"], row["label_2"], row["label_3"]} == set(t.CLASSES)
+    assert sum(float(row[k]) for k in row if k.startswith("prob")) == pytest.approx(1, abs=1e-5)
+    with Image.open("runs/stripes-predictions/predictions.png") as sheet:
+        assert min(sheet.size) > 100
+
+
+def test_files_folders_and_patterns_are_found(here, capsys):
+    every = ["new/0.png", "new/2.png", "new/4.png", "new/deep er/1.png", "new/deep er/3.png"]
+    Path("new/notes.txt").write_text("no picture")
+    Path("new/.hidden.png").write_bytes(b"")
+    for asked, found in ((["new"], every), (["new/*.png"], every[:3]), (["new/**/[13].png"], every[3:]),
+                         (["new/4.png", "new", "new/4.png"], ["new/4.png", *every[:2], *every[3:]]),
+                         (["new/deep er"], every[3:])):
+        assert find_pictures(asked) == found, asked
+    Path("new/[1].png").write_bytes(Path("new/0.png").read_bytes())
+    assert find_pictures(["new/[1].png"]) == ["new/[1].png"]       # a name is a name before it is a pattern
+    ran = predict(capsys, "best.pth", "new", "--json")
+    assert len(ran.out.splitlines()) == 1
+    facts = json.loads(ran.out)
+    assert [row["path"] for row in facts["predictions"]] == sorted([*every, "new/[1].png"]) == \
+        [row["path"] for row in rows()]
+    assert facts["unreadable"] == []
+    assert Path(facts["csv"]).exists()
+    assert Path(facts["sheet"]).exists()
+
+
+def test_every_class_has_a_column_when_asked(here, capsys):
+    assert predict(capsys, "best.pth", "new", "--all", "--tta", "3").code == 0
+    for row in rows():
+        shares = {name: float(row[f"p({name})"]) for name in t.CLASSES}
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
+        assert max(shares, key=shares.get) == row["label"]
+
+
+def test_unreadable_pictures_are_named_at_the_end(here, capsys):
+    Path("new/broken.png").write_bytes(Path("new/0.png").read_bytes()[:60])
+    Path("new/blank.png").write_bytes(b"")
+    Image.new("L", (9, 9), 80).save("new/one tone.png")
+    ran = predict(capsys, "best.pth", "new")
+    assert ran.code == 0
+    assert ran.out.splitlines()[-1] == "3 of 8 pictures could not be read"
+    assert len([line for line in ran.out.splitlines() if line.startswith("not read: ")]) == 3
+    assert {row["path"] for row in rows("runs/stripes-predictions/unreadable.csv")} == {
+        "new/broken.png", "new/blank.png", "new/one tone.png"}
+    assert len(rows()) == 5
+    line = t.one_line(predict(capsys, "best.pth", "new/broken.png", "new/blank.png"))
+    assert "nor can any other of the 2 pictures" in line
+    assert len(rows()) == 5                      # those of the call before are kept
+    assert predict(capsys, "best.pth", "new/0.png").code == 0
+    assert not Path("runs/stripes-predictions/unreadable.csv").exists()
+
+
+def test_what_cannot_be_asked_is_one_line_before_torch_is_imported(here):
+    code = "import sys\nfrom tenfold.predict import main\ncode = main(sys.argv[1:])\n" \
+           "assert not {'torch', 'cv2', 'numpy', 'h5py'} & set(sys.modules)\nsys.exit(code)"
+    Path("empty").mkdir()
+    for words, fact in ((("no.pth", "new"), "does not exist"), (("best.pth", "nowhere.png"), "does not exist"),
+                        (("best.pth", "new/*.jpg"), "matches no file"), (("best.pth", "empty"), "holds no picture"),
+                        (("best.pth", "new", "--set", "draw.copies=1"), "changes nothing")):
+        ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+        assert fact in t.one_line(t.Ran(ran.returncode, ran.stdout, ran.stderr))
+
+
+def test_what_a_score_wrote_is_never_overwritten(base, here, capsys):
+    (here / "shards").symlink_to(base / "shards")
+    assert t.score(capsys, "best.pth").code == 0
+    before = {path.name: path.read_bytes() for path in here.iterdir() if path.is_file()}
+    assert "written by a score" in t.one_line(predict(capsys, "best.pth", "new", "--out", "."))
+    assert predict(capsys, "best.pth", "new").code == 0
+    assert {path.name: path.read_bytes() for path in here.iterdir() if path.is_file()} == before
+
+
+def test_models_that_cannot_be_asked_are_refused(here, capsys):
+    content = torch.load("best.pth", weights_only=True)
+    broken = {"nan": {"weights": {k: v * float("nan") for k, v in content["weights"].items()}},
+              "decisions": {"common": {"polarity": 7}}, "more decisions": {"common": [1, 2]}}
+    for name, change in broken.items():
+        torch.save(content | change, "bad.pth")
+        assert "bad.pth" in t.one_line(predict(capsys, "bad.pth", "new")), name
+    for words in (("--tta", "0"), ("--tta", "99"), ("--device", "cuda:99"), ("--out", "best.pth"), ("--workers", "-1")):
+        t.one_line(predict(capsys, "best.pth", "new", *words))
+
+
+def test_many_pictures_are_read_by_workers_and_answered_alike(here, capsys, base):
+    for i in range(FEW + 10):
+        os.link(base / "images/across" / f"{i % 24:02d}.png", here / f"new/{i:03d}.png")
+    (here / "new/007.png").unlink()
+    (here / "new/007.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    ran = predict(capsys, "best.pth", "new", "--workers", "2", "--out", "two")
+    assert ran.code == 0, ran.err
+    assert predict(capsys, "best.pth", "new", "--workers", "1", "--out", "one").code == 0
+    two, one = rows("two/predictions.csv"), rows("one/predictions.csv")
+    assert two == one
+    assert len(two) == FEW + 14
+    assert rows("two/unreadable.csv")[0]["path"] == "new/007.png"
+    assert f"{FEW + 14} pictures labelled" in ran.out
+
+
+def test_a_picture_follows_what_its_models_set_decided(tmp_path, capsys):
+    """Light ink on dark in a set of dark ink: alone, it would be taken for what it is not."""
+    from conftest import page
+    from conftest import save as save_picture
+    for label in ("a", "b"):
+        for i in range(8):
+            save_picture(tmp_path / "images" / label / f"{i}.png", page(10 * i + (label == "b")))
+    import tenfold
+    shards = tenfold.augment(tmp_path / "images", make_recipe(t.tables(split={"val": 1, "test": 2}, **INK)), workers=1)
+    assert shards.index["common"]["polarity"] == "dark"
+    model = tenfold.load(model_of(shards, tmp_path / "ink.pth"), "cpu")
+    score = tenfold.score(model, shards)
+    paths = [tmp_path / "images" / row["path"] for row in score.predictions]
+    mine = np.array([list(p.probabilities.values()) for p in model.predict(paths)])
+    np.testing.assert_allclose(mine, score.probabilities, rtol=0, atol=1e-6)
+    alone = [list(p.probabilities.values()) for p in tenfold.Model.open(model_of_light(shards, tmp_path), "cpu")
+             .predict(paths)]
+    assert np.abs(np.array(alone) - score.probabilities).max() > 1e-3
+
+
+def model_of_light(shards, folder: Path) -> Path:
+    """The same network, of a set that decided otherwise."""
+    path = model_of(shards, folder / "light.pth")
+    content = torch.load(path, weights_only=True)
+    content["common"] = {**content["common"], "polarity": "light"}
+    torch.save(content, path)
+    return path
