@@ -23,16 +23,16 @@ CONFUSIONS = 8               # that are printed
 
 def arguments() -> argparse.ArgumentParser:
     """The parser of this command's options."""
-    options = make_parser("tenfold score", "Score a model on its test shards, or on a labelled folder.")
-    options.add_argument("model", metavar="MODEL", help="best.pth")
-    options.add_argument("--shards", help="folder of shards (default: shards/<name of the model's recipe>)")
-    options.add_argument("--data", help="labelled folder or .npz; passes through the plain view first")
-    options.add_argument("--out", help=f"folder for {', '.join(FILES)} (default: the model's; for ./best.pth the "
-                                       "folder of the run that it came from, too)")
-    options.add_argument("--tta", type=int, default=1, metavar="N",
-                         help="average over N views of each image: mirrored, turned, shifted, as the recipe draws them")
-    options.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
-    return options
+    parser = make_parser("tenfold score", "Score a model on its test shards, or on a labelled folder.")
+    parser.add_argument("model", metavar="MODEL", help="best.pth")
+    parser.add_argument("--shards", help="folder of shards (default: shards/<name of the model's recipe>)")
+    parser.add_argument("--data", help="labelled folder or .npz; passes through the plain view first")
+    parser.add_argument("--out", help=f"folder for {', '.join(FILES)} (default: the model's; for ./best.pth the "
+                                      "folder of the run that it came from, too)")
+    parser.add_argument("--tta", type=int, default=1, metavar="N",
+                        help="average over N views of each image: mirrored, turned, shifted, as the recipe draws them")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    return parser
 
 
 def main(argv: list[str] | None = None) -> int:
