@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from tenfold.data.errors import MachineFault, machine_fault
@@ -46,6 +47,33 @@ def make_folder(path) -> Path:
         raise machine_fault(error, path) or MachineFault(
             path, error.strerror or "cannot be made", "choose another folder") from None
     return path
+
+
+def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], signs: Iterable[str]) -> str | None:
+    """Move the files of an earlier run from `folder` to <folder>.previous; the line to print, or None: there is none.
+
+    names: the files that a run writes; what else lies in the folder stays. There is an earlier run where one of
+    `signs` exists. The run that was set aside before is removed. The caller holds the folder (`only_one`).
+    """
+    folder, signs = Path(folder), list(signs)
+    names = [*(name for name in names if name not in signs), *signs]     # signs last: a second call ends a killed one
+    if not any((folder / sign).exists() for sign in signs):
+        return None
+    whole = folder.resolve()                     # "." has no name of its own
+    previous = whole.with_name(f"{whole.name}.previous")
+    shown = previous if folder.name in ("", "..") else folder.with_name(previous.name)
+    older = any((previous / sign).exists() for sign in signs)
+    try:
+        previous.mkdir(exist_ok=True)
+        for name in names if older else ():
+            (previous / name).unlink(missing_ok=True)
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(whole / name, previous / name)
+    except OSError as error:
+        raise machine_fault(error, previous) or MachineFault(
+            previous, error.strerror or "cannot be made", "move it away, or choose another --out") from None
+    return f"{folder}: the run that was there is now in {shown}" + (", in place of an older one" if older else "")
 
 
 def sweep(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """A file appears whole or not at all; a folder has one builder at a time."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,7 @@ from cases import each
 from conftest import leftovers
 
 from tenfold.data.errors import MachineFault
-from tenfold.data.files import make_folder, only_one, publish, sweep, swept
+from tenfold.data.files import make_folder, only_one, publish, set_aside_previous, sweep, swept
 
 
 def test_publish_replaces_whole(tmp_path):
@@ -113,3 +114,28 @@ def test_a_folder_has_one_builder_at_a_time(tmp_path):
         pass
     with only_one(tmp_path):
         pass
+
+
+def test_an_earlier_run_is_set_aside_and_nothing_else(tmp_path, monkeypatch):
+    names = ("last.pth", "score.json", "curves.png")
+    run = tmp_path / "runs/x"
+    run.mkdir(parents=True)
+    (run / "score.json").write_text("0")
+    assert set_aside_previous(run, names, ["last.pth", "best.pth"]) is None        # no run: it was stopped before it wrote one
+    assert (run / "score.json").exists()
+    for number in (1, 2):
+        for name in ("last.pth", "mine.txt", *(["score.json"] if number == 1 else [])):
+            (run / name).write_text(str(number))
+        monkeypatch.chdir(tmp_path if number == 1 else run)          # a folder may be named from within
+        line = set_aside_previous("runs/x" if number == 1 else ".", names, ["last.pth", "best.pth"])
+        assert ("in place of an older one" in line) == (number == 2)
+        assert ("runs/x.previous" in line)
+        assert [path.name for path in run.iterdir()] == ["mine.txt"]
+        assert (tmp_path / "runs/x.previous/last.pth").read_text() == str(number)
+    assert sorted(path.name for path in (tmp_path / "runs/x.previous").iterdir()) == ["last.pth"]
+    (run / "last.pth").touch()
+    shutil.rmtree(tmp_path / "runs/x.previous")
+    (tmp_path / "runs/x.previous").touch()                           # a file of the user's, not a folder
+    with pytest.raises(MachineFault, match=r"x\.previous"):
+        set_aside_previous(run, names, ["last.pth", "best.pth"])
+    assert (run / "last.pth").exists()
