@@ -44,8 +44,8 @@ bundle: ## recipes and their shards as one file of 60 MB at most: BUNDLE=shards.
 bench-gpu: ## train a bundle and time loop, loaders and start in under ten minutes: BUNDLE=shards.tar [BUDGET= DEVICE=]
 bench-cold: ## an epoch read from a cold disk beside the disk's own rate (Linux, 4 GB of room)
 plots: ## docs/*.png out of benchmarks/results.tsv
-folds: ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= TTA= RESUME=1 SET=]
-compare: ## recipes side by side on the same images, same budget: RECIPES="a b 'my c'" DATA= [BUDGET= TTA= RESUME=1 SET=]
+folds: ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= TTA= OUT= RESUME=1 SET=]
+compare: ## recipes side by side on the same images, same budget: RECIPES="a b 'my c'" DATA= [BUDGET= TTA= OUT= RESUME=1 SET=]
 models: ## the networks, with parameters and multiply-adds: [RECIPE= ALL=1 SET=]
 recipes: ## the recipes that a name finds, each in a sentence; or one of them, to copy: [NAME=photos]
 

@@ -14,6 +14,8 @@ from tenfold.data.errors import UserFault
 # that is not given has its default (data/make.py) or is left out; with "!" it is left out.
 _ROW = "--recipe=RECIPE --out=SHARDS --data=DATA --workers=WORKERS --preview=PREVIEW"
 _SETS = "--set=SET --json=JSON"
+_SEVERAL = ("--out=OUT! --budget=BUDGET --tta=TTA --workers=WORKERS --device=DEVICE --resume=RESUME --record=RECORD "
+            f"{_SETS}")
 TARGETS = {
     "data": ("data.fetch", "NAME --json=JSON"),
     "augment": ("preprocess", f"{_ROW} {_SETS}"),
@@ -26,9 +28,8 @@ TARGETS = {
     "sweep": ("train.sweep", "--recipe=RECIPE --shards=SHARDS --out=OUT --grid=GRID --search=SEARCH --trials=TRIALS "
                              f"--pruner=PRUNER --budget=BUDGET --data=DATA --device=DEVICE {_SETS}"),
     "models": ("train.models", f"--recipe=RECIPE! --all=ALL {_SETS}"),
-    "folds": ("tenfold.folds", "--recipe=RECIPE --data=DATA --folds=FOLDS --budget=BUDGET --tta=TTA "
-                               f"--resume=RESUME {_SETS}"),
-    "compare": ("tenfold.compare", f"RECIPES --data=DATA --budget=BUDGET --tta=TTA --resume=RESUME {_SETS}"),
+    "folds": ("tenfold.folds", f"--recipe=RECIPE --data=DATA --folds=FOLDS {_SEVERAL}"),
+    "compare": ("tenfold.compare", f"RECIPES --data=DATA {_SEVERAL}"),
     "recipes": ("tenfold.recipe_files", "NAME --json=JSON"),
     "bundle": ("benchmarks.bundle", "BUNDLE RECIPES --set=SET"),
     "bench-augment": ("benchmarks.augmenting", f"--data=DATA {_SETS}"),
@@ -42,7 +43,7 @@ TARGETS = {
     "plots": ("benchmarks.plots", ""),
 }
 PATHS = {"DATA", "RECIPE", "SHARDS", "OUT", "MODEL", "PREVIEW", "BUNDLE", "WEIGHTS", "IMAGES"}  # a ~ is expanded
-FLAGS = {"RESUME", "JSON", "ALL"}                        # given: yes
+FLAGS = {"RESUME", "JSON", "ALL", "RECORD"}              # given: yes
 LISTS = {"SET", "GRID", "SEARCH"}                        # several, split at blanks
 
 VERBS = {"fetch" if target == "data" else target: target for target, (module, _) in TARGETS.items()

@@ -1,84 +1,84 @@
-"""tenfold compare recipes/a.toml recipes/b.toml …: recipes side by side, on the same images under the
-same budget, through the three commands. Each recipe's shards, run and score lie in shards/<name>, runs/<name>.
+"""tenfold compare a.toml b.toml …: train and score recipes on the same images, each within its budget.
+
+Everything comes to lie in one folder, runs/<a>-<b>-compare: a folder for each recipe with its shards, its run and its
+score, and compare.csv with a row for each. Nothing is written outside it.
 """
 
-import csv
-import json
-import subprocess
+import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from benchmarks.rows import append
-from tenfold.data.command import make_parser, module_command, run
-from tenfold.data.recipe import read_recipe
+from tenfold.data.command import make_parser, run
+from tenfold.data.errors import RecipeFault
+from tenfold.data.files import make_folder, only_one
+from tenfold.data.recipe import Recipe, read_recipe
+from tenfold.experiment import (
+    Result,
+    add_options,
+    check_recipe,
+    describe_setting,
+    rate,
+    record,
+    run_recipe,
+    write_table,
+)
 
-
-def command(module: str, *arguments) -> dict:
-    """Run one of our commands with --json and return what it says; its own fault ends us too."""
-    done = subprocess.run(**module_command(module, *arguments, "--json"), stdout=subprocess.PIPE, text=True,
-                          check=False)
-    if done.returncode:
-        raise SystemExit(done.returncode)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def road(args, recipe: str, shards: str, out: str, *more: str) -> tuple[dict, dict[int, dict]]:
-    """Augment, train and score with args.data, .set, .budget, .resume, .tta, and `more` settings: what training
-    said, and what the score said by the number of views, one and args.tta. More views than the recipe has are refused
-    before the training, not after it."""
-    from tenfold.train.score.tta import choose_views
-    asked = read_recipe(recipe, (*args.set, *more))
-    choose_views(args.tta, asked.draw, asked.augment)
-    sets = [word for setting in (*args.set, *more) for word in ("--set", setting)]
-    command("preprocess", "--recipe", recipe, "--out", shards, *sets, *(["--data", args.data] if args.data else []))
-    trained = command("train", "--recipe", recipe, "--shards", shards, "--out", out, *sets,
-                      *(["--budget", args.budget] if args.budget else []), *(["--resume"] if args.resume else []))
-    return trained, {views: command("train.score", trained["best"], "--shards", shards, "--tta", views)
-                     for views in sorted({1, args.tta})}
+LONGEST_NAME = 100           # characters of the folder's name that come from those of the recipes
 
 
-def told(setting: str) -> str:
-    """A --set for a row: a file by its name alone, wherever it lies on this machine."""
-    key, _, value = setting.partition("=")
-    return f"{key}={Path(value).name}" if Path(value).is_file() else setting
-
-
-def rate(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"
-
-
-def add_options(made) -> None:
-    """What `road` reads."""
-    made.add_argument("--data", help="folder or .npz (default: the recipe's)")
-    made.add_argument("--tta", type=int, default=1, help="also average over so many views of each test image")
-    made.add_argument("--resume", action="store_true", help="go on with runs that were stopped, take finished ones")
-    made.add_argument("--budget", help="for each training (default: the recipe's)")
-
-
-def compare(args) -> dict:
-    recipes, facts = [read_recipe(path, args.set) for path in args.recipes], {}
-    for path, recipe in zip(args.recipes, recipes, strict=True):
-        out = Path("runs") / recipe.name
-        trained, scores = road(args, path, f"shards/{recipe.name}", str(out))
-        with open(out / "metrics.csv", newline="") as f:
-            train_top1 = float(list(csv.DictReader(f))[-1]["train_top1"])
-        fact = facts[recipe.name] = {
-            "top1": scores[1]["top1"], **{f"top1_{n}_views": score["top1"] for n, score in scores.items() if n > 1},
-            "macro_f1": scores[1]["macro_f1"], "train_top1": train_top1,
-            **{key: trained[key] for key in ("val_top1", "epochs", "seconds", "budget_seconds")}}
-        said = (f"{' '.join([recipe.name, *map(told, args.set)])}, {Path(args.data or recipe.source.data).name}: "
-                f"{fact['epochs']} epochs in {fact['seconds']:.0f} of {fact['budget_seconds']:.0f} s, training top-1 "
-                f"{train_top1:.4f}, best val {rate(fact['val_top1'])}, test macro-F1 {fact['macro_f1']:.4f}")
-        for views, score in scores.items():
-            views = f", {views} views" if views > 1 else ""
-            append("test top-1", said + views, [score["top1"]])
-            print(f"{said}{views}: test top-1 {score['top1']:.4f}", flush=True)
+def compare(args: argparse.Namespace) -> dict[str, Any]:
+    """Run each recipe, print and write a row for each; returns {recipe's name: its figures}."""
+    recipes: dict[str, Recipe] = {}
+    for path in args.recipes:
+        recipe = read_recipe(path, args.set)
+        if recipe.name in recipes:
+            raise RecipeFault(path, f"is a second recipe of the name '{recipe.name}'", "rename one")
+        check_recipe(recipe, args)
+        recipes[recipe.name] = recipe
+    out = make_folder(args.out or Path("runs") / folder_name(list(recipes)))
+    facts: dict[str, dict[str, Any]] = {}
+    with only_one(out):
+        for name, recipe in recipes.items():
+            result = run_recipe(recipe, out / name, args)
+            facts[name] = result.facts
+            write_table(out / "compare.csv", [{"recipe": each, **row} for each, row in facts.items()])
+            _print_result(result, args)
+    best = max(facts, key=lambda name: facts[name]["top1"])
+    print(f"best: {best}, test top-1 {facts[best]['top1']:.4f}; see {out / 'compare.csv'}")
     return facts
 
 
-def main(argv=None) -> int:
-    parser = make_parser("tenfold compare", "Recipes side by side on the same images under the same budget.")
+def folder_name(names: Sequence[str]) -> str:
+    """"a-b-compare"; with many or long names the first ones and a count."""
+    joined = "-".join(names)
+    kept = list(names)
+    while len(joined) > LONGEST_NAME and len(kept) > 1:
+        kept.pop()
+        joined = "-".join([*kept, f"and-{len(names) - len(kept)}-more"])
+    return f"{joined[:2 * LONGEST_NAME]}-compare"
+
+
+def _print_result(result: Result, args: argparse.Namespace) -> None:
+    """Print a line for each number of views, and record it if that is asked for."""
+    facts, recipe = result.facts, result.recipe
+    about = (f"{' '.join([recipe.name, *map(describe_setting, args.set)])}, "
+             f"{Path(args.data or recipe.source.data).name}: {facts['epochs']} epochs in {facts['seconds']:.0f} of "
+             f"{facts['budget_seconds']:.0f} s, training top-1 {rate(facts['train_top1'])}, "
+             f"best val {rate(facts['val_top1'])}, test macro-F1 {facts['macro_f1']:.4f}")
+    for views, score in result.scores.items():
+        line = about + (f", {views} views" if views > 1 else "")
+        print(f"{line}: test top-1 {score.top1:.4f}", flush=True)
+        if args.record:
+            record("test top-1", line, [score.top1])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `tenfold compare`."""
+    parser = make_parser("tenfold compare", "Train and score recipes on the same images, each within its budget.")
     parser.add_argument("recipes", nargs="+", metavar="recipe.toml")
+    parser.add_argument("--out", help="folder for all of it (default: runs/<names of the recipes>-compare)")
     add_options(parser)
     return run(compare, parser.parse_args(argv))
 

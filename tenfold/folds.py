@@ -1,44 +1,58 @@
-"""tenfold folds: k-fold cross-validation by source image, through the three commands.
+"""tenfold folds: cross-validate a recipe by source image: each image is in the test split of one fold.
 
-Each fold's shards, run and score lie in shards/<name>-fold<i>, runs/<name>-fold<i>. A fold by hand:
-    make augment RECIPE=… DATA=… SHARDS=shards/x-fold0 SET="split.folds=5 split.fold=0"
-What lies in ./best.pth afterwards is the last fold's.
+Everything comes to lie in runs/<recipe>-folds: a folder for each fold with its shards, its run and its score, and
+folds.csv with a row for each. One fold by hand: tenfold augment --recipe … --set split.folds=5 --set split.fold=0
 """
 
+import argparse
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from benchmarks.rows import append
-from tenfold.compare import add_options, rate, road
 from tenfold.data.command import make_parser, run
+from tenfold.data.files import make_folder, only_one
 from tenfold.data.recipe import read_recipe
+from tenfold.experiment import add_options, check_recipe, describe_setting, rate, record, run_recipe, write_table
 
 
-def cross_validate(args) -> dict:
-    recipe, top1 = read_recipe(args.recipe, args.set), {}
-    for fold in range(args.folds):
-        trained, scores = road(args, args.recipe, f"shards/{recipe.name}-fold{fold}", f"runs/{recipe.name}-fold{fold}",
-                               f"split.folds={args.folds}", f"split.fold={fold}")
-        for views, score in scores.items():
-            top1.setdefault(views, []).append(score["top1"])
-            print(f"fold {fold}{_over(views)}: val top-1 {rate(trained['val_top1'])}, test top-1 {score['top1']:.4f}, "
-                  f"trained in {trained['seconds']:.0f} s", flush=True)
+def cross_validate(args: argparse.Namespace) -> dict[str, Any]:
+    """Run each fold, print and write a row for each, then their mean; returns {"mean_top1", "top1" of each fold}."""
+    folds = [read_recipe(args.recipe, [*args.set, f"split.folds={args.folds}", f"split.fold={fold}"])
+             for fold in range(max(1, args.folds))]
+    name = folds[0].name
+    check_recipe(folds[0], args)
+    out, rows = make_folder(args.out or f"runs/{name}-folds"), []
+    top1: dict[int, list[float]] = {}
+    with only_one(out):
+        for fold, recipe in enumerate(folds):
+            result = run_recipe(recipe, out / f"fold-{fold}", args)
+            rows.append({"fold": fold, **result.facts})
+            write_table(Path(out) / "folds.csv", rows)
+            for views, score in result.scores.items():
+                top1.setdefault(views, []).append(score.top1)
+                print(f"fold {fold}{_views(views)}: val top-1 {rate(result.run.val_top1)}, test top-1 "
+                      f"{score.top1:.4f}, trained in {result.facts['seconds']:.0f} s", flush=True)
     means = {views: sum(found) / len(found) for views, found in top1.items()}
     for views, found in top1.items():
-        append(f"{args.folds}-fold test top-1",
-               " ".join([recipe.name, *args.set]) + f"{_over(views)}, mean {means[views]:.4f}", found)
-        print(f"{recipe.name}{_over(views)}: mean test top-1 of {args.folds} folds {means[views]:.4f} "
-              f"(from {min(found):.4f} to {max(found):.4f})")
+        print(f"{name}{_views(views)}: mean test top-1 of {len(folds)} folds {means[views]:.4f} "
+              f"(from {min(found):.4f} to {max(found):.4f}); see {out / 'folds.csv'}")
+        if args.record:
+            about = " ".join([name, *map(describe_setting, args.set)])
+            record(f"{len(folds)}-fold test top-1", f"{about}{_views(views)}, mean {means[views]:.4f}", found)
     return {"mean_top1": means[args.tta], "top1": top1[args.tta]}
 
 
-def _over(views: int) -> str:
-    return f", {views} views" if views > 1 else ""
+def _views(count: int) -> str:
+    return f", {count} views" if count > 1 else ""
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `tenfold folds`."""
     parser = make_parser("tenfold folds", "Cross-validate a recipe by source image.")
-    parser.add_argument("--recipe", required=True)
-    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--recipe", required=True, help="TOML file, or the name of a recipe")
+    parser.add_argument("--folds", type=int, default=5, help="how many (default: %(default)s)")
+    parser.add_argument("--out", help="folder for all of it (default: runs/<recipe name>-folds)")
     add_options(parser)
     return run(cross_validate, parser.parse_args(argv))
 

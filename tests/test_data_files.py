@@ -121,7 +121,7 @@ def test_an_earlier_run_is_set_aside_and_nothing_else(tmp_path, monkeypatch):
     run = tmp_path / "runs/x"
     run.mkdir(parents=True)
     (run / "score.json").write_text("0")
-    assert set_aside_previous(run, names, ["last.pth", "best.pth"]) is None        # no run: it was stopped before it wrote one
+    assert set_aside_previous(run, names, ["last.pth", "best.pth"]) is None        # no model, no run
     assert (run / "score.json").exists()
     for number in (1, 2):
         for name in ("last.pth", "mine.txt", *(["score.json"] if number == 1 else [])):

@@ -1,0 +1,104 @@
+"""Augment, train and score one recipe in a folder of its own, as `tenfold compare` and `tenfold folds` do."""
+
+import argparse
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tenfold.data.command import Parser
+from tenfold.data.errors import MachineFault, SourceFault
+from tenfold.data.files import publish
+from tenfold.data.recipe import Recipe, parse_duration
+
+if TYPE_CHECKING:
+    from tenfold.train.run.training import Run
+    from tenfold.train.score.scoring import Score
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one recipe came to: its training, and its scores by the number of views of each image."""
+
+    recipe: Recipe
+    run: "Run"
+    scores: "dict[int, Score]"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The figures of a row in the table."""
+        more = {f"top1_{views}_views": score.top1 for views, score in self.scores.items() if views > 1}
+        return {"top1": self.scores[1].top1, **more, "macro_f1": self.scores[1].macro_f1,
+                "train_top1": self.run.history[-1]["train_top1"] if self.run.history else None,
+                **{key: self.run.facts[key] for key in ("val_top1", "epochs", "seconds", "budget_seconds")}}
+
+
+def add_options(parser: Parser) -> None:
+    """Add the options that `run_recipe` reads, and those of the results."""
+    parser.add_argument("--data", help="folder or .npz (default: the recipe's)")
+    parser.add_argument("--budget", help="for each training (default: the recipe's)")
+    parser.add_argument("--tta", type=int, default=1, metavar="N", help="also average over N views of each test image")
+    parser.add_argument("--workers", type=int, default=0, help="processes that draw (default: 0, one for each core)")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_argument("--resume", action="store_true", help="go on with runs that were stopped, take finished ones")
+    parser.add_argument("--record", action="store_true",
+                        help="also add rows to benchmarks/results.tsv of the checkout (for developers)")
+
+
+def check_recipe(recipe: Recipe, args: argparse.Namespace) -> None:
+    """Refuse a recipe without images, or more views than it has, before anything is trained."""
+    if not (args.data or recipe.source.data):
+        raise SourceFault(recipe.name, "names no images", "give --data=folder")
+    from tenfold.train.score.tta import choose_views
+    choose_views(args.tta, recipe.draw, recipe.augment)
+
+
+def run_recipe(recipe: Recipe, folder: Path, args: argparse.Namespace) -> Result:
+    """Augment, train and score a recipe; its shards come to lie in folder/shards, its run and its score in `folder`.
+
+    args: those of `add_options`. The score over several views goes to folder/tta-<views>.
+    """
+    from tenfold.data.shardset import open_set
+    from tenfold.data.sources.opening import open_source
+    from tenfold.preprocess.pipeline import augment
+    from tenfold.train.device import keep_freed_memory
+    from tenfold.train.run.training import train
+    from tenfold.train.score.scoring import score
+    augment(recipe, open_source(args.data or recipe.source.data), folder / "shards", args.workers)
+    shards = open_set(folder / "shards")
+    keep_freed_memory()
+    trained = train(shards, recipe, folder, budget=parse_duration(args.budget or recipe.train.budget),
+                    device=args.device, resume=args.resume)
+    return Result(recipe, trained, {
+        views: score(trained.best, shards, tta=views, device=args.device,
+                     out=folder if views == 1 else folder / f"tta-{views}") for views in sorted({1, args.tta})})
+
+
+def write_table(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows of the same keys as a CSV file."""
+    rows = list(rows)
+    with publish(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as f:
+        writer = csv.DictWriter(f, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def record(question: str, setting: str, values: list[float]) -> None:
+    """Add a row to benchmarks/results.tsv, which lies in a checkout only."""
+    try:
+        from benchmarks.rows import append
+    except ImportError:
+        raise MachineFault("--record", "finds no benchmarks/ here", "stand in a checkout of Tenfold") from None
+    append(question, setting, values)
+
+
+def describe_setting(setting: str) -> str:
+    """A --set as a row names it: a file by its name alone, wherever it lies on this machine."""
+    key, _, value = setting.partition("=")
+    return f"{key}={Path(value).name}" if Path(value).is_file() else setting
+
+
+def rate(value: float | None) -> str:
+    """A share with four digits, or "none"."""
+    return "none" if value is None else f"{value:.4f}"
