@@ -48,7 +48,7 @@ def score_command(args: argparse.Namespace) -> dict[str, Any]:
     if args.set and not args.data:
         raise UserFault("--set", "changes nothing here without --data", "leave it out")
     if not Path(args.model).exists():            # before torch is imported
-        raise CheckpointFault(args.model, "does not exist", "run `python -m train` first, or name another model")
+        raise CheckpointFault(args.model, "does not exist", "run `tenfold train` first, or name another model")
     from tenfold.data.shardset import open_set
     from tenfold.train.model_file import load
     from tenfold.train.score.scoring import check_fit, score
