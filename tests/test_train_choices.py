@@ -41,8 +41,9 @@ def test_everything_is_really_on():
     assert {"sampling", "class_weights", "clip", "patience", "backbone_lr"} < set(Train.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("step", [1, 6, 8])
-@pytest.mark.parametrize("engine", ["memory", "threads"])
+@pytest.mark.parametrize(("step", "engine"), [
+    (1, "memory"), (6, "threads"), (8, "memory"),
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in ((1, "threads"), (6, "memory"), (8, "threads")))])
 def test_with_everything_on_a_run_resumes_to_the_bit(shards, alone, capsys, monkeypatch, step, engine):
     how = (*SETS, "--set", f"train.engine={engine}", "--set", "train.workers=4")
     with monkeypatch.context() as patch:

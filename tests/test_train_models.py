@@ -97,14 +97,19 @@ def test_an_unknown_argument_is_refused_with_the_nearest_name(name):
         build_model(name, {"classes": 4}, 1, 3, (20, 28))
 
 
-@each(("name", "arguments", "canvas", "side"), [
-    ("convnet", {"widths": [4] * 6}, (20, 28), 64), ("cnn6", {}, (444, 63), 64),
-    ("alexnet", {}, (62, 63), 63), ("vgg11", {}, (31, 31), 32), ("densenet121", {}, (28, 90), 29),
-    ("squeezenet1_0", {}, (8, 8), 21), ("googlenet", {}, (14, 14), 15)])      # as torchvision says: min_size
-def test_a_canvas_too_small_is_refused_with_the_smallest_that_fits(name, arguments, canvas, side):
+def is_refused_with_the_smallest_that_fits(name, arguments, canvas, side):
     with pytest.raises(RecipeFault, match=f"pictures of {canvas[0]}×{canvas[1]} .* {side}×{side} at the least"):
         build_model(name, arguments, 1, 3, canvas)
     assert parameters(name, arguments, 1, 3, (side, side))
+
+
+TOO_SMALL = "name", "arguments", "canvas", "side"
+test_a_canvas_too_small_is_refused_with_the_smallest_that_fits = each(TOO_SMALL, [
+    ("convnet", {"widths": [4] * 6}, (20, 28), 64), ("cnn6", {}, (444, 63), 64), ("alexnet", {}, (62, 63), 63),
+    ("squeezenet1_0", {}, (8, 8), 21)])(is_refused_with_the_smallest_that_fits)
+test_so_it_is_for_networks_that_take_long = pytest.mark.slow(each(TOO_SMALL, [
+    ("vgg11", {}, (31, 31), 32), ("densenet121", {}, (28, 90), 29),
+    ("googlenet", {}, (14, 14), 15)])(is_refused_with_the_smallest_that_fits))          # as torchvision says: min_size
 
 
 def test_whole_patches_are_asked_for():

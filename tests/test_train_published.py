@@ -17,32 +17,23 @@ from tenfold.train.models.command import cost, main
 from tenfold.train.models.published import layers, names, usual_normalisation
 
 CPU = torch.device("cpu")
-FAMILIES = ["resnet18", "resnext50_32x4d", "densenet121", "squeezenet1_1", "mobilenet_v3_small", "efficientnet_b0",
-            "convnext_tiny", "regnet_y_400mf", "shufflenet_v2_x0_5", "vgg11", "alexnet", "googlenet", "vit_b_32",
-            "mnasnet0_5", "swin_t"]
-OTHERS = [name for name in names() if name not in FAMILIES]
+QUICK = ["resnet18", "squeezenet1_1", "mobilenet_v3_small", "alexnet", "vit_b_32", "swin_t", "googlenet"]
+OTHERS = [name for name in names() if name not in QUICK]
 
 
 def rehearsed(name, arguments, channels, classes, canvas):
     return rehearse(partial(maker(name, arguments), channels=channels, classes=classes), channels, canvas)
 
 
-def takes_grey_and_a_deeper_head(name):
+def takes_grey_pictures_and_a_deeper_head(name):
     model, image = rehearsed(name, {"head_widths": [11], "dropout": 0.2}, 1, 7, (224, 224))
     assert model(image).shape == (1, 7)
     assert layers(model)[0][1].in_channels == 1
     assert [m.weight.shape[0] for _, m in layers(model)[-2:]] == [11, 7]
 
 
-@each("name", FAMILIES)
-def test_one_of_each_family_takes_grey_pictures_and_a_deeper_head(name):
-    takes_grey_and_a_deeper_head(name)
-
-
-@pytest.mark.slow
-@each("name", OTHERS)
-def test_any_of_them_takes_grey_pictures_and_a_deeper_head(name):
-    takes_grey_and_a_deeper_head(name)
+test_some_take_grey_pictures_and_a_deeper_head = each("name", QUICK)(takes_grey_pictures_and_a_deeper_head)
+test_all_others_do_too = pytest.mark.slow(each("name", OTHERS)(takes_grey_pictures_and_a_deeper_head))
 
 
 def agrees_with_torchvision(name):
@@ -58,20 +49,11 @@ def agrees_with_torchvision(name):
         assert found["multiply_adds"] / 1e9 == pytest.approx(said[1], rel=0.02, abs=0.002)
 
 
-@each("name", FAMILIES)
-def test_counts_of_each_family_agree_with_torchvisions_own(name):
-    agrees_with_torchvision(name)
+test_some_counts_agree_with_torchvisions_own = each("name", QUICK)(agrees_with_torchvision)
+test_all_other_counts_agree_too = pytest.mark.slow(each("name", OTHERS)(agrees_with_torchvision))
 
 
-@pytest.mark.slow
-@each("name", OTHERS)
-def test_all_counts_agree_with_torchvisions_own(name):
-    agrees_with_torchvision(name)
-
-
-@each("name", ["resnet18", "densenet121", "squeezenet1_0", "mobilenet_v3_small", "efficientnet_b0",
-               "shufflenet_v2_x0_5", "googlenet"])
-def test_a_small_stem_keeps_the_size_of_a_small_picture(name):
+def keeps_the_size_of_a_small_picture(name):
     seen = {}
     for stem in ("published", "small"):
         model, image = rehearsed(name, {"stem": stem}, 3, 7, (64, 64))
@@ -80,6 +62,13 @@ def test_a_small_stem_keeps_the_size_of_a_small_picture(name):
         model(image)
     assert seen["small"] == (64, 64)
     assert max(seen["published"]) <= 32
+
+
+test_a_small_stem_keeps_the_size_of_a_small_picture = each("name", ["resnet18", "squeezenet1_0", "mobilenet_v3_small"])(
+    keeps_the_size_of_a_small_picture)
+test_small_stems_of_all_families_do = pytest.mark.slow(
+    each("name", ["densenet121", "efficientnet_b0", "shufflenet_v2_x0_5", "googlenet"])(
+        keeps_the_size_of_a_small_picture))
 
 
 @each("name", ["vgg11", "alexnet", "vit_b_16", "convnext_tiny"])
@@ -158,6 +147,7 @@ def test_shrinking_does_not_alias():
     assert x[..., 2:-2, 2:-2].std() < 0.05       # without prefilter: 0.5 and more
 
 
+@pytest.mark.slow
 def test_the_list_has_every_network_of_ours_and_with_all_of_torchvisions(capsys):
     assert main(["--json", "--set", "draw.canvas=[32,40]", "--classes", "7"]) == 0
     facts = t.last_json(capsys.readouterr().out)

@@ -54,7 +54,7 @@ def test_engine_and_threads_change_nothing_that_is_learned(shards, alone, capsys
     assert t.same_weights("runs/x/last.pth", alone / "last.pth")
 
 
-@pytest.mark.parametrize("step", [1, 3, 4, 5, 8, 11, 12])
+@pytest.mark.parametrize("step", [1, 4, 5, 12, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 8, 11))])
 def test_a_run_killed_at_any_step_and_resumed_ends_alike(shards, alone, capsys, monkeypatch, step):
     with monkeypatch.context() as patch:
         t.at_step(patch, step, t.die)
