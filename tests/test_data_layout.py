@@ -1,5 +1,6 @@
 """How a folder is understood: which folders are parts, which are classes, and what is said of everything else."""
 
+import itertools
 import os
 import unicodedata
 
@@ -20,17 +21,20 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 def tree(tmp_path):
     """Makes files below a folder: tree("train/cat*3", "test/cat*2", "notes.txt") -> its path. "train/cat*3" is three
     pictures in train/cat, a name that ends in "/" is an empty folder, any other is a file of text."""
+    numbers = itertools.count()
+
     def make(*names, root="images"):
+        above = tmp_path / f"tree{next(numbers)}"
         for name in names:
             path, _, count = name.partition("*")
-            (tmp_path / root / path).parent.mkdir(parents=True, exist_ok=True)
+            (above / root / path).parent.mkdir(parents=True, exist_ok=True)
             if count or name.endswith("/"):
-                (tmp_path / root / path).mkdir(exist_ok=True)
+                (above / root / path).mkdir(exist_ok=True)
                 for i in range(int(count or 0)):
-                    (tmp_path / root / path / f"{i}.png").write_bytes(PNG)
+                    (above / root / path / f"{i}.png").write_bytes(PNG)
             else:
-                (tmp_path / root / path).write_bytes(b"some words\n")
-        return tmp_path / root
+                (above / root / path).write_bytes(b"some words\n")
+        return above / root
     return make
 
 
