@@ -1,6 +1,7 @@
 """A copy holds the whole character at any angle, size and place, and depends on nothing but its number."""
 
 import dataclasses
+import itertools
 
 import cv2
 import numpy as np
@@ -43,12 +44,7 @@ def placed(one, view, how):
     return matrix[0], float(scale[0])
 
 
-@each("size", SIZES, ids=str)
-@each("canvas", CANVASES, ids=str)
-@each("roi", [True, False], ids=["region", "page"])
-@each("more", [{}, {"shear": 20.0, "aspect": 1.4}, {"broaden": 0.1}],
-      ids=["as it is", "slanted", "broader"])
-def test_nothing_of_a_character_is_cut_off(size, canvas, roi, more):
+def nothing_is_cut_off(size, canvas, roi, more):
     how = Draw(canvas=canvas, copies=1, rotation=180, scale=(0.3, 1.0), flip=0.5, **more)
     image = glyph(*size)
     cleaned = cut_out(image, (image[..., 0] > 0).astype(np.uint8) * 255, dataclasses.replace(INK, roi=roi), how)
@@ -72,6 +68,15 @@ def test_nothing_of_a_character_is_cut_off(size, canvas, roi, more):
         assert wall.sum() / 255 <= 0.18 * got + 0.1
         # nothing fell between the canvas's pixels (Lanczos adds to small ink: it is cut off below 0)
         assert got >= 0.75 * cleaned.pixels.sum() / 255 * scale**2 - 0.5, view
+
+
+MORE = [{}, {"shear": 20.0, "aspect": 1.4}, {"broaden": 0.1}]
+SOME = [(size, CANVASES[(i + 2 * k) % 4], (i // 3 + k) % 2 > 0, MORE[(i + k) % 3])
+        for i, size in enumerate(SIZES) for k in (0, 1)]
+CUT_OFF = "size", "canvas", "roi", "more"
+test_nothing_of_a_character_is_cut_off = each(CUT_OFF, SOME)(nothing_is_cut_off)
+test_nothing_is_cut_off_in_any_combination = pytest.mark.slow(
+    each(CUT_OFF, itertools.product(SIZES, CANVASES, (True, False), MORE))(nothing_is_cut_off))
 
 
 def test_broader_pens_are_the_same_strokes_and_broader():
