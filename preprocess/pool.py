@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import cv2
 import joblib
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
@@ -93,10 +93,14 @@ AHEAD = 3                    # tasks for each worker that `stream` has under way
 
 
 def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers: int) -> Iterator[T]:
-    """Yield function(*task) of each task in their order, computed ahead by worker processes, and few at a time:
-    memory does not grow with the number of tasks. MachineFault: the system ended a worker."""
-    pool = get_reusable_executor(max_workers=workers, initializer=cv2.setNumThreads, initargs=(1,))
-    under_way = deque()
+    """Yield function(*task) of each task in their order, computed ahead by worker processes.
+
+    A few tasks are under way at a time, so that memory does not grow with their number. MachineFault: the system
+    ended a worker.
+    """
+    # workers of its own: joblib.Parallel, which may be called next, can reuse none but joblib's
+    pool = ProcessPoolExecutor(max_workers=workers, initializer=cv2.setNumThreads, initargs=(1,))
+    under_way: deque[Any] = deque()
     try:
         for task in tasks:
             under_way.append(_submit(pool, function, task))
@@ -104,6 +108,7 @@ def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
+        pool.shutdown(wait=True)
     except TerminatedWorkerError:
         raise MachineFault("reading", "the system ended a worker, most likely for lack of memory",
                            "ask for fewer --workers") from None
@@ -112,7 +117,7 @@ def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers
         raise
 
 
-def _submit(pool, function, task):
+def _submit(pool: ProcessPoolExecutor, function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
     """Submit a task; a worker that is started for it never hears ctrl-C, see `_without_interrupts`."""
     _start_trackers()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

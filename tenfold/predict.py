@@ -59,6 +59,8 @@ def predict_command(args: argparse.Namespace) -> dict[str, Any]:
     model = load(args.model, args.device)
     out = Path(args.out or f"runs/{model.recipe.name}-predictions")
     found = label_files(model, paths, out, tta=args.tta, every_class=args.all, workers=args.workers)
+    for note in model.notes:
+        print(note)
     _print_labels(found, out)
     return {"predictions": [{"path": row.path, "label": row.label, "probability": row.probability}
                             for row in found.rows],

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.errors import CheckpointFault
 from tenfold.data.html import table
 from tenfold.predict_pictures import Plain, plain_views
+from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.train import model_file
 
 if TYPE_CHECKING:
@@ -44,6 +47,22 @@ class Predictions(list[Prediction]):
 
 class Model(model_file.Model):
     """A trained model that can be asked about pictures of any size and kind."""
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], device: str | None = None) -> Self:
+        """Open a checkpoint; see `load`."""
+        model = super().open(os.fspath(path), device)
+        if not _is_sound(model.content.get("common")):
+            raise CheckpointFault(path, "is damaged (what its training set decided makes no sense)", "train it again")
+        return model
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For people: what is to be known before its answers are believed."""
+        if self.content.get("common") is None and self.recipe.clean.polarity == "auto":
+            return (f"note: {self.path} does not say which polarity its training set has; each picture is judged by "
+                    "itself",)
+        return ()
 
     def predict(self, pictures: Picture | Sequence[Picture], *, tta: int = 1, workers: int = 0) -> Predictions:
         """Classify pictures: paths, bytes of picture files, uint8 arrays (H, W) or (H, W, C) in RGB, PIL images.
@@ -82,4 +101,17 @@ class Model(model_file.Model):
 
 def load(path: str | os.PathLike[str], device: str | None = None) -> Model:
     """Open a trained model, such as best.pth. CheckpointFault: missing, damaged or foreign."""
-    return Model.open(os.fspath(path), device)
+    return Model.open(path, device)
+
+
+def _is_sound(decisions: Any) -> bool:
+    """Whether these can be the decisions of a set, since any file can be given. None: there are none."""
+    if decisions is None:
+        return True
+    try:
+        found = SetDecisions.of(decisions)
+        return (found.polarity in ("keep", "dark", "light", "each") and type(found.paper) is int
+                and all(isinstance(kind, str) and math.isfinite(low) and low < high < math.inf
+                        for kind, low, high in found.ranges))
+    except (TypeError, KeyError, ValueError):
+        return False

@@ -56,7 +56,7 @@ def here(base, tmp_path):
 def predict(capsys, *words) -> t.Ran:
     capsys.readouterr()
     try:
-        code = main([*map(str, words), "--device", "cpu"])
+        code = main(["--device=cpu", *map(str, words)])
     except SystemExit as end:
         code = end.code
     return t.Ran(code, *capsys.readouterr())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -30,7 +31,7 @@ class Model:
     device: torch.device
 
     @classmethod
-    def open(cls, path: str | Path, device: str | None = None) -> Self:
+    def open(cls, path: str | os.PathLike[str], device: str | None = None) -> Self:
         """Open a checkpoint; see `load`."""
         network, recipe, content = restore(path)
         where = choose_device(device)
@@ -89,6 +90,6 @@ class Model:
         return found
 
 
-def load(path: str | Path, device: str | None = None) -> Model:
+def load(path: str | os.PathLike[str], device: str | None = None) -> Model:
     """Open best.pth on `device` (default: the best there is). CheckpointFault: missing, damaged or foreign."""
     return Model.open(path, device)
