@@ -86,9 +86,12 @@ def test_lost_parts_are_named_and_drawn(ink, augment, tmp_path):
 
 
 def test_a_recipe_for_other_pictures_is_remarked_on(ink, augment, tmp_path):
-    ran = augment(ink(6, 0), *DUST, "--set", "clean.polarity=keep", "--set", "clean.threshold=0", "--set",
-                  "clean.roi=false", "--set", "draw.fit=cover", "--set", "draw.flip=0.5")
+    photos = (*DUST, "--set", "clean.polarity=keep", "--set", "clean.threshold=0", "--set", "clean.roi=false", "--set",
+              "draw.fit=cover", "--set", "draw.flip=0.5")
+    ran = augment(ink(6, 0), *photos)
     assert "12 of 12 images looked at are ink on a plain ground, and this recipe crops and mirrors them" in ran.out
+    ran = augment(tmp_path / "ink", *photos, "--plain", out=tmp_path / "scored")       # a model has its recipe already
+    assert "looked at" not in ran.out
     y, x = np.mgrid[0:60, 0:50]
     for label, slope in (("a", 1), ("b", 3)):
         for number in range(6):

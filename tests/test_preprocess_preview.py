@@ -23,6 +23,17 @@ def test_a_sheet_has_a_row_a_class_and_makes_no_shards(folder, augment, tmp_path
     assert sheet.read_bytes() == again
 
 
+def test_a_sheet_is_of_the_format_that_its_name_says(folder, augment, refused, tmp_path):
+    images = folder(a=2, b=2)
+    for name, kind in (("s.jpg", "JPEG"), ("s.JPEG", "JPEG"), ("s.PNG", "PNG")):
+        assert augment(images, "--preview", tmp_path / name).code == 0
+        with Image.open(tmp_path / name) as picture:
+            assert picture.format == kind
+    for name in ("s.gif", "s", "s.png.txt"):
+        assert "let it end in .png, .jpg, .jpeg" in refused(images, "--preview", tmp_path / name)
+        assert not (tmp_path / name).exists()
+
+
 def test_a_sheet_of_odd_classes(tmp_path, augment):
     for name in ("日本", "new\nline", "x" * 150, "\udcff\udcfe"):
         save(tmp_path / "images" / name / "1.png", page(1))
@@ -42,8 +53,8 @@ def test_a_sheet_of_arrays(tmp_path, augment, write):
 
 def test_a_sheet_that_cannot_be_is_one_line(folder, refused, tmp_path):
     images = folder(a=2, b=2)
-    (tmp_path / "taken").mkdir()
-    refused(images, "--preview", tmp_path / "taken")
+    (tmp_path / "taken.png").mkdir()
+    assert "is a folder" in refused(images, "--preview", tmp_path / "taken.png")
     (tmp_path / "file").touch()
     refused(images, "--preview", tmp_path / "file" / "s.png")
     for label in "ab":

@@ -73,6 +73,24 @@ def test_a_report_makes_no_shard_and_a_build_goes_on_from_it(planted, augment, t
     assert read(tmp_path / "shards") == before
 
 
+def test_a_report_on_other_images_leaves_a_finished_set_its_own(planted, augment, tmp_path):
+    out = tmp_path / "shards"
+    assert augment(planted, *KEEP).code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    assert "shards-report" not in augment(planted, "--report", *KEEP).out                # on the same set: its own
+    for i in range(6):
+        for label in "ab":
+            save(tmp_path / "other" / label / f"{i}.png", photo(50 * i + ord(label), 30, 20 + i))
+    ran = augment(tmp_path / "other", "--report", "--json", *KEEP)
+    assert ran.code == 0, ran
+    assert f"{out} holds another finished set, so this report is in {out}-report" in ran.err
+    assert "20 to 25 pixels wide, 30 high" in ran.err
+    assert json.loads(ran.out)["out"] == f"{out}-report"
+    assert read(tmp_path / "shards-report")["images"] == 12
+    assert (tmp_path / "shards-report" / "classes.png").exists()
+    assert before == {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+
+
 def test_counts_are_those_of_the_set(planted, augment, tmp_path):
     assert augment(planted, *KEEP).code == 0
     index, found = json.loads((tmp_path / "shards" / "dataset.json").read_text()), read(tmp_path / "shards")

@@ -1,0 +1,78 @@
+"""The build as Python calls it: stages whose values can be printed, one numbering of sources, a process left alone."""
+
+import json
+import logging
+import signal
+import warnings
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from tenfold.data.recipe import make_recipe
+from tenfold.data.shardset import open_set
+from tenfold.data.sources.opening import open_source
+from tenfold.preprocess.job import check_job
+from tenfold.preprocess.pipeline import augment, report
+from tenfold.preprocess.plan import plan_shards
+from tenfold.preprocess.survey.splits import assign_splits
+from tenfold.preprocess.survey.survey import survey_sources
+
+
+def process_state() -> tuple:
+    """What a library must leave as the caller has it."""
+    return (cv2.getNumThreads(), Image.MAX_IMAGE_PIXELS, list(warnings.filters), logging.getLogger("PIL").handlers[:],
+            signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def test_the_stages_of_a_build_can_be_printed(folder, tables, tmp_path):
+    images = folder(a=6, b=6)
+    (images / "a" / "bad.png").write_bytes(b"no picture")
+    recipe = make_recipe(tables())
+    job = check_job(recipe, open_source(images), tmp_path / "shards").unpacked()
+    assert "a set in" in str(job)
+    survey = survey_sources(recipe, job.source, job.cache, workers=1)
+    assert "13 images in 2 classes, 1 set aside" in str(survey)
+    assert "a/bad.png (not a picture: text)" in str(survey)
+    assignment = assign_splits(job, survey)
+    assert "8 train, 2 val, 2 test, 0 in no split" in str(assignment)
+    plan = plan_shards(assignment.survey.sources, recipe)
+    assert str(plan).splitlines() == [
+        "28 rows in 3 shards", "train-00000.h5  24 rows of 8 sources", "val-00000.h5  2 rows of 2 sources",
+        "test-00000.h5  2 rows of 2 sources"]
+
+
+def test_sources_have_one_number_everywhere(folder, tables, tmp_path):
+    images = folder(a=6, b=6)
+    (images / "a" / "000a.png").write_bytes(b"no picture")           # all behind it are numbered one less than listed
+    recipe = make_recipe(tables(source={"max_bad": 0.5}))
+    source = open_source(images)
+    job = check_job(recipe, source, tmp_path / "survey").unpacked()
+    survey = survey_sources(recipe, source, job.cache, workers=1)
+    assert [row.number for row in survey.sources] == list(range(12))
+    assert [row.path for row in survey.rows] == source.paths
+    augment(recipe, source, tmp_path / "shards", workers=1)
+    shards = open_set(tmp_path / "shards")
+    assert [row.path for row in survey.sources] == [shards.source_path(n) for n in range(12)]
+    for split in ("train", "val", "test"):
+        for shard in shards.shards(split):
+            assert (shard.labels == [survey.sources[n].label for n in shard.sources]).all()
+
+
+def test_a_build_and_a_report_leave_the_process_as_it_was(folder, tables, tmp_path):
+    images, recipe = folder(a=6, b=6), make_recipe(tables())
+    (images / "a" / "bad.png").write_bytes(b"no picture")
+    before = process_state()
+    cv2.setNumThreads(3)
+    try:
+        changed = process_state()
+        result = augment(recipe, open_source(images), tmp_path / "shards", workers=1)
+        report(recipe, open_source(images), tmp_path / "seen", workers=1)
+        assert process_state() == changed
+    finally:
+        cv2.setNumThreads(before[0])
+    assert (result.rows, result.shards, result.skipped) == ({"train": 24, "val": 2, "test": 2}, 3, 1)
+    assert result.folder == tmp_path / "shards"
+    assert result.digest == json.loads((result.folder / "dataset.json").read_text())["digest"]
+    assert result.images_per_second == 28 / result.seconds
+    assert np.isfinite(result.seconds)
