@@ -11,7 +11,7 @@ from tenfold.data.sources.opening import Source, open_source
 def image_set(source: Source) -> dict:
     """{"count", "digest"} for dataset.json: alike for a copy of the images anywhere else.
 
-    The digest is over each image's relative path, class, official part and length in bytes; of an arrays file
+    The digest is over each image's relative path, class, official split and length in bytes; of an arrays file
     over the checksums that it carries of its members. No image is read.
     """
     if source.arrays:

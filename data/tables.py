@@ -10,7 +10,7 @@ from tenfold.data.settings import setting
 
 @dataclass(frozen=True)
 class Source:
-    """Where the images come from and how many bad ones are borne."""
+    """Where the images come from and how many bad ones are tolerated."""
     data: str = ""                                          # folder or .npz; --data goes before it
     max_bad: float = setting(0.1, low=0, high=1)            # share set aside that stops the build
     max_opposite: float = setting(0.2, low=0, high=1)       # share that clearly looks like the other polarity than
@@ -26,10 +26,10 @@ class Source:
 @dataclass(frozen=True)
 class Split:
     """Which source images are held out. A whole number counts images a class, a fraction is a share; where the
-    source has an official test part, that is the test part. Exact copies of an image always stay together."""
+    source has an official test split, that is the test split. Exact copies of an image always stay together."""
     val: int | float = setting(0.1, low=0)                  # chooses the best epoch; 0: the last one is kept
     test: int | float = setting(0.1, low=0)                 # only the score sees it
-    folds: int = setting(0, low=0)                          # 0: none; k: the test part is one of k
+    folds: int = setting(0, low=0)                          # 0: none; k: the test split is one of k
     fold: int = setting(0, low=0)                           # which one, 0 … folds - 1
     groups: str = ""                                        # images of one group (writer, page, patient, video) lie on
                                                             # one side, of whatever classes they are. "folder": the

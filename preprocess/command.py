@@ -44,8 +44,8 @@ def augment(args: argparse.Namespace) -> dict:
     data = args.data or recipe.source.data
     if not data:
         raise SourceFault(args.recipe, "names no images", "give --data=folder")
-    source = open_source(data, training=not args.plain)
-    print("\n".join(source.remarks))
+    source = open_source(data, training=not args.plain, groups=recipe.split.groups)
+    print("\n".join(source.notes))
     if args.preview:
         from tenfold.preprocess.preview import contact_sheet
         contact_sheet(recipe, source, args.preview)

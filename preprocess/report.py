@@ -11,9 +11,11 @@ from tenfold.data.files import make_folder, publish
 from tenfold.data.schema import INDEX, SPLITS
 from tenfold.data.source_table import SourceTable
 from tenfold.data.sources.opening import Source
+from tenfold.data.wording import counted, some
 from tenfold.preprocess.survey.suspects import SHEET, draw_suspects, suspects
 
 REPORT, PICTURE = "report.json", "classes.png"
+_APART = ("two_labels", "under two labels"), ("two_splits", "in two splits")
 _NAMED = 140                 # classes whose names fit under their bars
 _COLOURS = {"train": "#4c72b0", "val": "#dd8452", "test": "#55a868"}
 
@@ -69,8 +71,6 @@ def report_facts(index: dict, sources: SourceTable) -> dict:
 
 def print_report(facts: dict, out: Path | str) -> None:
     """Print a report for people, a line for each finding. out: the folder that it lies in."""
-    def some(paths, n=4):
-        return ", ".join(paths[:n]) + (f" and {len(paths) - n} more" if len(paths) > n else "")
     counts = {name: sum(of.values()) for name, of in facts["classes"].items()}
     few, many = min(counts, key=counts.get), max(counts, key=counts.get)
     each = f"{counts[few]}" if counts[few] == counts[many] else \
@@ -78,12 +78,12 @@ def print_report(facts: dict, out: Path | str) -> None:
     print(f"{facts['images']} images in {len(counts)} classes, {each} in a class; "
           f"{_sizes(facts['sizes'])}")
     near = facts["near_duplicates"]
-    for kind, words in (("two_labels", "under two labels"), ("two_splits", "in two splits")):
+    for kind, words in _APART:
         for paths in near[kind][:3]:
-            print(f"nearly the same picture {words}: {some(paths)}")
-    if near["same"]:
-        print(f"{len(near['same'])} groups of near-duplicates, {len(near['two_labels'])} under two labels, "
-              f"{len(near['two_splits'])} in two splits")
+            print(f"nearly the same picture {words}: {some(paths, 4)}")
+    apart = [f"{len(near[kind])} {words}" for kind, words in _APART if near[kind]]
+    if apart:                                    # how many are held together is among the notes
+        print(f"{counted(len(near['same']), 'group')} of near-duplicates: {', '.join(apart)}")
     for suspect in facts["suspects"][:10]:
         print(f"suspect: {suspect['path']} is {suspect['why']}")
     if len(facts["suspects"]) > 10:

@@ -172,7 +172,7 @@ def test_known_names_go_before_others_that_could_be_meant(tmp_path):
     source = saved(tmp_path, data=X[:2], x=X, labels=Y[::-1], y=Y, extra=np.zeros(3))
     assert source.paths[0] == "x[0]"
     assert source.labels.tolist() == Y.tolist()
-    line, = source.remarks[1:]
+    line, = source.notes[1:]
     assert all(name in line for name in ("not read", "data uint8 (2, 5, 7, 3)", "labels", "extra float64 (3,)"))
 
 
@@ -197,7 +197,7 @@ def test_official_parts_may_be_arrays_of_their_own(tmp_path, write, name):
 def test_a_part_without_labels_is_told_and_train_needs_them(tmp_path):
     source = saved(tmp_path, x_train=X, y_train=Y, x_test=X[:4])
     assert source.official == ["train"] * 6
-    assert any(line.endswith("x_test: 4 images without labels are not used") for line in source.remarks)
+    assert any(line.endswith("x_test: 4 images without labels are not used") for line in source.notes)
     source = saved(tmp_path, x=X, y=Y, x_test=X[:2], y_test=Y[:2])
     assert source.official == ["train"] * 6 + ["test"] * 2
     with pytest.raises(SourceFault, match=r"no labels for x_train.*y_test uint16 \(6,\)"):
@@ -215,7 +215,7 @@ def test_labels_from_1_are_read_so_where_that_is_certain_and_told(tmp_path, y):
         source = saved(tmp_path, x=X, y=y, **({"classes": names} if names else {}))
         assert source.classes == classes
         assert source.labels.tolist() == Y.tolist()
-        assert sum("y begins at 1" in line for line in source.remarks) == 1
+        assert sum("y begins at 1" in line for line in source.notes) == 1
     assert saved(tmp_path, x=X, y=y, classes=["a", "b", "c"]).labels.tolist() == (Y + 1).tolist()     # from 0 as well
 
 

@@ -9,7 +9,7 @@ from cases import each
 from tenfold.data.errors import RecipeFault, SourceFault
 from tenfold.data.splits.assign import Images, split_sources
 from tenfold.data.splits.groups import check_groups, near_to_hold, source_groups
-from tenfold.data.splits.notes import remarks_on_split
+from tenfold.data.splits.notes import split_notes
 from tenfold.data.tables import Split
 
 PATHS = ["a/writer1/x.png", "a/writer1/deep/y.png", "a/z.png", "b/writer1/x.png", "b/w2/a_7.png"]
@@ -30,7 +30,7 @@ def test_by_folder_below_the_class():
     names, lines = groups("folder", PATHS)
     assert names == ["writer1", "writer1/deep", None, "writer1", "w2"]
     assert "3 groups of 4 images" in lines[0]
-    assert "1 images are in none" in lines[0]
+    assert "1 image is in no group" in lines[0]
     assert groups("folder", ["train/a/w/1.png", "test/b/w/2.png"], official=["train", "test"])[0] == ["w", "w"]
 
 
@@ -43,7 +43,7 @@ def test_by_folder_below_the_class():
 def test_by_a_pattern_on_the_path(pattern, names):
     found, lines = groups("path:" + pattern, PATHS)
     assert found == names
-    assert f"{names.count(None)} images are in none" in lines[0]
+    assert f"; {names.count(None)} image" in lines[0]
 
 
 def test_by_a_pattern_that_may_match_nothing_at_all():
@@ -72,8 +72,8 @@ def test_by_a_table(tmp_path, text):
     (tmp_path / "g.csv").write_bytes(text.encode())
     names, lines = groups(str(tmp_path / "g.csv"), PATHS, tmp_path)
     assert names == ["p", None, None, None, "p"]
-    assert "1 groups of 2 images" in lines[-1]
-    assert "3 images are in none" in lines[-1]
+    assert "1 group of 2 images" in lines[-1]
+    assert "3 images are in no group" in lines[-1]
     assert len(lines) == 1
 
 
@@ -132,8 +132,8 @@ def test_a_class_of_pictures_that_all_look_alike_is_cut_all_the_same_and_told():
 def test_remarks_name_groups_across_official_parts_and_shares_that_groups_push_away():
     one = images([None] * 40, groups=[f"w{i % 3}" for i in range(40)])
     splits = split_sources(one, ("a", "b"), Split(), 0)
-    assert any("'a'" in line and "kept whole" in line for line in remarks_on_split(one, splits, ("a", "b"), Split()))
+    assert any("'a'" in line and "kept whole" in line for line in split_notes(one, splits, ("a", "b"), Split()))
     official = ["train", "test"] * 20
     two = images([None] * 40, groups=["w"] * 3 + [None] * 37, official=official)
     splits = split_sources(two, ("a", "b"), Split(), 0)
-    assert "'w' (test and train)" in remarks_on_split(two, splits, ("a", "b"), Split())[0]
+    assert "'w' (test and train)" in split_notes(two, splits, ("a", "b"), Split())[0]

@@ -12,7 +12,7 @@ from tenfold.data.sources.formats import identify
 from tenfold.data.sources.layout import understand
 from tenfold.data.sources.listing import SYSTEM, Folder
 from tenfold.data.sources.opening import open_source
-from tenfold.data.sources.split_names import part_of
+from tenfold.data.sources.split_names import parse_split_name
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
@@ -53,16 +53,16 @@ def counts(source) -> dict:
     *((name, "val") for name in ("val", "Valid", "validation", "dev", "val_set", "Validation Images")),
     *((name, "test") for name in ("test", "Testing", "test-set", "eval", "Evaluation", "tst", "test1"))])
 def test_a_part_has_every_usual_name(tree, name, split):
-    assert part_of(name).split == split
+    assert parse_split_name(name).split == split
     names = {"train": "train", "test": "test"} | {split: name}
     source = open_source(tree(*(f"{folder}/{c}*2" for folder in names.values() for c in ("cat", "dog"))))
     assert counts(source) == {(part, c): 2 for part in names for c in ("cat", "dog")}
-    assert source.layout.parts == {part: [names[part]] for part in source.layout.parts}
+    assert source.layout.splits == {part: [names[part]] for part in source.layout.splits}
 
 
 @each("name", ["latest", "my test tube", "contest", "constrain", "validity", "device", "train_test"])
 def test_other_words_are_no_part(name):
-    assert part_of(name) is None
+    assert parse_split_name(name) is None
 
 
 CLASSES = ("cat*3", "dog*2")
@@ -114,16 +114,16 @@ def test_loose_pictures_are_told_by_the_beginnings_of_their_names(tree):
 @each(("more", "line"), [
     ("test*4", "test/: 4 images without class folders are not used"),
     ("test/unknown*4", "test/: 4 images without class folders are not used"),
-    ("extra/cat*4", "extra/: 4 images are not used: it is no train, val or test part"),
-    ("cat*4", "cat/: 4 images are not used: it is no train, val or test part"),
-    ("train_small/cat*4", "train_small/: 4 images are not used: it is no train, val or test part"),
-    ("train2/cat*4", "train2/: 4 images are not used: train/ is the train part"),
-    ("Training/cat*3", "Training/ and train/ are all read as the train part"),
+    ("extra/cat*4", "extra/: 4 images are not used: it is no train, val or test split"),
+    ("cat*4", "cat/: 4 images are not used: it is no train, val or test split"),
+    ("train_small/cat*4", "train_small/: 4 images are not used: it is no train, val or test split"),
+    ("train2/cat*4", "train2/: 4 images are not used: train/ is the train split"),
+    ("Training/cat*3", "Training/ and train/ are all read as the train split"),
 ])
 def test_what_is_not_used_is_said_with_its_number(tree, more, line):
     root = tree("train/cat*1", "train/dog*1", "val/cat*1", "val/dog*1", more)
     source = open_source(root)
-    assert source.remarks[1:] == [f"{root}: {line}"]
+    assert source.notes[1:] == [f"{root}: {line}"]
     if "not used" in line:
         assert len(source) == 4
         assert list(source.layout.unused.values()) == [4]
@@ -134,7 +134,7 @@ def test_a_wrapper_is_looked_through_and_said(tree, above):
     source = open_source(tree(f"{above}/cat*2", f"{above}/dog*2", "README.txt", "__MACOSX/cat*3", f"{above}/.git/x*1"))
     assert counts(source) == {(None, "cat"): 2, (None, "dog"): 2}
     assert source.paths[0] == f"{above}/cat/0.png"
-    assert sum(f"only {above}/ holds images" in line for line in source.remarks) == 1
+    assert sum(f"only {above}/ holds images" in line for line in source.notes) == 1
 
 
 @pytest.mark.parametrize(("more", "why"), [("images/cat*4", "the class folders beside it lie in it again"),
@@ -144,7 +144,7 @@ def test_a_second_copy_and_masks_are_no_classes(tree, more, why):
     root = tree(f"{inside}cat*2", f"{inside}dog*2", more, more.replace("cat", "dog"))
     source = open_source(root)
     assert counts(source) == {(None, "cat"): 2, (None, "dog"): 2}
-    assert source.remarks[-1] == f"{root}: {more.partition('/')[0]}/: 8 images are not used: {why}"
+    assert source.notes[-1] == f"{root}: {more.partition('/')[0]}/: 8 images are not used: {why}"
 
 
 def test_classes_may_hold_folders_that_are_called_like_classes(tree):
@@ -170,15 +170,15 @@ def test_what_is_passed_over_is_counted_by_kind(tree):
     assert source.layout.passed_over == {".docx": 2, ".txt": 1, "without suffix (text)": 1, "loose image": 1,
                                          "linked folder": 1, "special file": 1, "broken link": 1}
     assert len(source) == 4
-    assert "2 .docx" in source.remarks[0]
-    assert len(source.remarks) == 1
+    assert "2 .docx" in source.notes[0]
+    assert len(source.notes) == 1
 
 
 def test_the_line_stays_short(tree):
     source = open_source(tree(*(f"class {i:02}*1" for i in range(40)), *(f"class 00/x.k{i}" for i in range(40))))
-    assert len(source.remarks[0]) < 400
-    assert "40 classes" in source.remarks[0]
-    assert "others" in source.remarks[0]
+    assert len(source.notes[0]) < 400
+    assert "40 classes" in source.notes[0]
+    assert "others" in source.notes[0]
     assert sum(source.layout.passed_over.values()) == 40
 
 
@@ -215,14 +215,14 @@ def test_composed_and_decomposed_names_are_one_class(tree):
     root = tree(f"train/{nfd}*2", f"test/{nfc}*1", "train/tea*1", "test/tea*1")
     source = open_source(root)
     assert source.classes == (nfc, "tea")
-    assert sum("NFC" in line for line in source.remarks) == 1
+    assert sum("NFC" in line for line in source.notes) == 1
     assert (root / source.paths[-1]).exists()
 
 
 def test_names_that_look_alike_are_named_in_one_line(tree):
     source = open_source(tree("dog*1", "Dog*1", "dog *1", "hot dog*1", "hot\u00a0dog*1", "cat*1"))
     assert len(source.classes) == 6
-    line, = (line for line in source.remarks if "look alike" in line)
+    line, = (line for line in source.notes if "look alike" in line)
     assert "'Dog' and 'dog' and 'dog '" in line
     assert "'hot dog' and 'hot\\u00a0dog'" in line
 
@@ -233,31 +233,31 @@ def test_names_that_look_alike_are_named_in_one_line(tree):
     (("train/cat*1", "train/dog*1", "test/bird*1", "val/fish*1", "test/fish*1"),
      ["'bird' (only in test)", "'fish' (only in val and test)"]),
     (("train/cat*1", "train/dog*1", "train/bird/", "test/bird*1", "test/cat*1"), ["'bird' (only in test)"]),
-    (("test/cat*1", "test/dog*1", "val/cat*1"), ["no train part"]),
+    (("test/cat*1", "test/dog*1", "val/cat*1"), ["no train split"]),
 ])
 def test_a_class_that_cannot_be_learnt_is_refused_with_the_reason(tree, names, words):
     root = tree(*names)
     with pytest.raises(SourceFault) as caught:
         open_source(root)
     assert all(word in str(caught.value) for word in words), caught.value
-    assert open_source(root, training=False).layout.kind == "official parts"      # it can be scored
+    assert open_source(root, training=False).layout.kind == "official splits"      # it can be scored
 
 
 def test_a_class_that_only_train_has_is_told(tree):
     source = open_source(tree("train/cat*1", "train/dog*1", "train/bird*1", "test/cat*1", "test/dog*1"))
-    assert any("the test part has no image of class bird" in line for line in source.remarks)
+    assert any("the test split has no image of class bird" in line for line in source.notes)
 
 
 def test_the_facts_are_plain_values(tree):
     import json
     source = open_source(tree("train/cat*1", "train/dog*1", "test/cat*1", "test/dog*1", "extra/cat*1"))
     assert json.loads(json.dumps(source.facts())) == source.facts()
-    assert source.facts()["remarks"] == source.remarks
+    assert source.facts()["remarks"] == source.notes
     assert [home for home in source.homes if home.startswith("train")] == ["train/cat", "train/dog"]
 
 
 def test_understanding_says_which_folder_is_which_class_of_which_part(tree):
     found = understand(Folder(str(tree("train/cat*2", "train/dog*2", "test/cat*1", "test/dog/"))))
-    assert [(b.split, b.name, b.folder.below) for b in found.branches] == [
+    assert [(b.split, b.name, b.folder.below) for b in found.class_folders] == [
         ("train", "cat", "train/cat"), ("train", "dog", "train/dog"), ("test", "cat", "test/cat"),
         ("test", "dog", "test/dog")]

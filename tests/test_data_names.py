@@ -4,7 +4,8 @@ import unicodedata
 
 from cases import each
 
-from tenfold.data.sources.names import class_differences, look_alikes, one_spelling, quoted, some
+from tenfold.data.sources.names import class_differences, look_alikes, one_spelling
+from tenfold.data.wording import quoted, some
 
 
 @each("name", ["café", "가나", "Å", "ẛ̣", "plain", "\udcff"])

@@ -121,7 +121,7 @@ def test_as_few_groups_as_parts_are_enough():
 def test_classes_with_too_few_groups_are_named_together_with_their_number():
     labels = np.repeat(np.arange(14), 20)
     groups = [f"{label}/{i % (2 if label < 12 else 9)}" for i, label in enumerate(labels)]
-    with pytest.raises(SourceFault, match=r"12 classes .*'c0' \(20 usable images in 2 groups\), .* and 2 more;") as one:
+    with pytest.raises(SourceFault, match=r"12 classes .*'c0' \(20 usable images in 2 groups\).* and 2 others;") as one:
         cut(labels, [f"{i:03d}" for i in range(280)], groups)
     assert "c12" not in str(one.value)
 

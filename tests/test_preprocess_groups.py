@@ -105,7 +105,7 @@ def test_groups_that_cannot_be_are_refused_before_any_work(writers, refused, tmp
 def test_all_small_classes_are_named_in_one_run(folder, refused):
     line = refused(folder(a=12, b=2, c=12, d=1, e=2))
     assert "3 classes" in line
-    for words in ("'b' (2 usable images)", "'d' (1 usable images)", "'e' (2 usable images)"):
+    for words in ("'b' (2 usable images)", "'d' (1 usable image)", "'e' (2 usable images)"):
         assert words in line
 
 

@@ -17,8 +17,8 @@ def parts(root):
 
 def test_the_lines_are_printed_by_every_command_and_kept_in_the_set(tmp_path, augment):
     root, out = parts(tmp_path / "images"), tmp_path / "shards"
-    lines = [f"{root}: 2 classes (a, b) in Training/ (train) and dev/ (val) (official parts); 12 images; "
-             "passed over: 1 .txt", f"{root}: extra/: 3 images are not used: it is no train, val or test part"]
+    lines = [f"{root}: 2 classes (a, b) in Training/ (train) and dev/ (val) (official splits); 12 images; "
+             "passed over: 1 .txt", f"{root}: extra/: 3 images are not used: it is no train, val or test split"]
     for more in (["--report"], ["--preview", tmp_path / "sheet.png"], ["--set", "split.test=0"]):
         ran = augment(root, *more, out=out)
         assert ran.code == 0, ran.err

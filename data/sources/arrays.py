@@ -1,8 +1,8 @@
-"""An .npz of pictures and labels -> a Source.
+"""Open an .npz file of pictures and labels as a Source.
 
 Pictures are uint8 (n, H, W) or (n, H, W, C); labels are whole numbers (n,) or (n, 1), one-hot rows (n, k), or class
-names. Their names: `x` and `y`, `images` and `labels`, `data` and `targets`, …; by official parts `x_train`, `y_train`,
-`x_test`, `test_images`, …. Optional: `classes` (k,) names, `split` (n,) words, `groups` (n,).
+names. Their names: `x` and `y`, `images` and `labels`, `data` and `targets`, …; by official splits `x_train`,
+`y_train`, `x_test`, `test_images`, …. Optional: `classes` (k,) names, `split` (n,) words, `groups` (n,).
 """
 
 import re
@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.command import readable
-from tenfold.data.sources.labels import read_labels, text
-from tenfold.data.sources.names import counted, some
+from tenfold.data.sources.array_labels import read_labels, text
 from tenfold.data.sources.npz import SAVE, Arrays, Members, Npz
 from tenfold.data.sources.source import Layout, Source
-from tenfold.data.sources.split_names import FILLERS, SPLIT_WORDS, split_named, words_of
+from tenfold.data.sources.split_names import FILLERS, SPLIT_WORDS, bare_split, words_of
+from tenfold.data.wording import counted, some
 
 # role -> names of it, the first before the next where a file holds several
 _ROLES = {
@@ -38,8 +38,8 @@ _CURES = {                   # of pixels that are no uint8, by the kind of their
 
 @dataclass(frozen=True)
 class Pair:
-    """The pictures and the labels of one part."""
-    part: str | None               # "train", "val", "test"; None: the whole set
+    """The pictures and the labels of one split."""
+    split: str | None              # "train", "val", "test"; None: the whole set
     pixels: Arrays
     labels: str                    # the array that holds them
 
@@ -52,48 +52,48 @@ def open_arrays(path: Path) -> Source:
     held = Npz(path)
     roles = _roles(held)
     named, unused = _pairs(held, roles)
-    pairs = [Pair(part, _pixels(held, x), y) for part, (x, y) in named.items()]
+    pairs = [Pair(split, _pixels(held, x), y) for split, (x, y) in named.items()]
     total = sum(map(len, pairs))
     if not total:
         raise held.fault("holds no image", "give at least two classes of them")
     classes, labels, notes = read_labels(held, [(pair.labels, len(pair)) for pair in pairs],
                                          roles.get(("classes", None)))
-    official = [pair.part for pair in pairs for _ in range(len(pair))]
-    parts = {pair.part: [pair.pixels.key] for pair in pairs if pair.part}
-    split = None if parts else roles.get(("split", None))
-    if split:
-        official = _split(held, split, total)
-        parts = {part: [split] for part in SPLIT_WORDS if part in official}
+    official = [pair.split for pair in pairs for _ in range(len(pair))]
+    splits = {pair.split: [pair.pixels.key] for pair in pairs if pair.split}
+    split_key = None if splits else roles.get(("split", None))
+    if split_key:
+        official = _official(held, split_key, total)
+        splits = {split: [split_key] for split in SPLIT_WORDS if split in official}
     groups = _groups(held, roles, pairs)
-    layout = Layout("arrays", parts, total, unused=unused)
-    used = {split, *unused, *(key for (role, _), key in roles.items() if role in ("classes", "groups"))} | {
+    layout = Layout("arrays", splits, total, unused=unused)
+    used = {split_key, *unused, *(key for (role, _), key in roles.items() if role in ("classes", "groups"))} | {
         key for pair in pairs for key in (pair.pixels.key, pair.labels)}
     facts = path.stat()
     return Source(path, classes, [f"{pair.pixels.key}[{i}]" for pair in pairs for i in range(len(pair))], labels,
                   official, [(facts.st_size, facts.st_mtime_ns)] * total, layout,
-                  _remarks(held, pairs, classes, layout, [*notes, *_left_out(held, used)]),
+                  _notes(held, pairs, classes, layout, [*notes, *_left_out(held, used)]),
                   pairs[0].pixels if len(pairs) == 1 else Members(tuple(pair.pixels for pair in pairs)), groups)
 
 
 def _role(key: str) -> tuple[str, str | None] | None:
-    """(role, part or None) that an array's name tells: "X_train" -> ("pixels", "train"); None: no such role."""
+    """(role, split or None) that an array's name tells: "X_train" -> ("pixels", "train"); None: no such role."""
     words = words_of(key)
     if "_".join(words) in _ROLE:
         return _ROLE["_".join(words)], None
     if len(words) == 1:                                            # xtrain, testy
         glued = re.fullmatch(r"([xy])(.+)|(.+)([xy])", words[0])
         words = [word for word in glued.groups() if word] if glued else words
-    parts = [split for word in words if (split := _SHORT.get(word) or split_named(word))]
-    named = [word for word in words if word not in _SHORT and not split_named(word)]
+    splits = [split for word in words if (split := _SHORT.get(word) or bare_split(word))]
+    named = [word for word in words if word not in _SHORT and not bare_split(word)]
     telling = [word for word in named if word not in FILLERS] or [word for word in named if word in _ROLE][:1]
     roles = {_ROLE.get(word) for word in telling}                  # one of "y_train_labels", though of two words
-    if len(roles) != 1 or None in roles or len(parts) > 1:
+    if len(roles) != 1 or None in roles or len(splits) > 1:
         return None
-    return roles.pop(), parts[0] if parts else None
+    return roles.pop(), splits[0] if splits else None
 
 
 def _roles(held: Npz) -> dict[tuple[str, str | None], str]:
-    """{(role, part or None): the array that has it}; the first of `_ROLES` where several could."""
+    """{(role, split or None): the array that has it}; the first of `_ROLES` where several could."""
     found = {}
     for key in held.members:
         role = _role(key)
@@ -108,17 +108,17 @@ def _roles(held: Npz) -> dict[tuple[str, str | None], str]:
 
 
 def _pairs(held: Npz, roles: dict) -> tuple[dict[str | None, tuple[str, str]], dict[str, int]]:
-    """({part or None: (its pictures, its labels)}, {pictures without labels: how many})."""
-    pictures = {part: key for (role, part), key in roles.items() if role == "pixels"}
-    labels = {part: key for (role, part), key in roles.items() if role == "labels"}
+    """({split or None: (its pictures, its labels)}, {pictures without labels: how many})."""
+    pictures = {split: key for (role, split), key in roles.items() if role == "pixels"}
+    labels = {split: key for (role, split), key in roles.items() if role == "labels"}
     if None in pictures and len(pictures) > 1 and "train" not in pictures:       # x, y, x_test, y_test
         pictures["train"], labels["train"] = pictures.pop(None), labels.pop(None, None) or labels.get("train")
     elif None in pictures and len(pictures) > 1:
         pictures.pop(None)
     if not pictures:
         raise held.fault("names no array of images: x or images, or x_train, x_test", SAVE)
-    pairs = {part: (pictures[part], labels[part]) for part in (None, "train", "val", "test")
-             if part in pictures and labels.get(part)}
+    pairs = {split: (pictures[split], labels[split]) for split in (None, "train", "val", "test")
+             if split in pictures and labels.get(split)}
     if not pairs or ("train" in pictures and "train" not in pairs):
         lacking = pictures.get("train") or next(iter(pictures.values()))
         raise held.fault(f"names no labels for {lacking}: y or labels, or y_train, y_test", SAVE)
@@ -150,25 +150,25 @@ def _pixels(held: Npz, key: str) -> Arrays:
     return held.pixels(key)
 
 
-def _split(held: Npz, key: str, n: int) -> list[str]:
-    """The part of each picture, from the words in `key`."""
+def _official(held: Npz, key: str, n: int) -> list[str]:
+    """The split of each picture, from the words in `key`."""
     words = text(held.read(key)).tolist()
     if len(words) != n:
         raise held.fault(f"there are {n} images, {key} has {len(words)}", "give train, val or test for each")
-    parts = {word: split_named(word) for word in set(words)}
-    strange = sorted(word for word, part in parts.items() if not part)
+    splits = {word: bare_split(word) for word in set(words)}
+    strange = sorted(word for word, split in splits.items() if not split)
     if strange:
         raise held.fault(f"{key} holds {strange[0][:40]!r}", "write train, val or test")
-    return [parts[word] for word in words]
+    return [splits[word] for word in words]
 
 
 def _groups(held: Npz, roles: dict, pairs: list[Pair]) -> list[str] | None:
     """The group of each picture, where the file names them."""
-    if not any(("groups", pair.part) in roles for pair in pairs):
+    if not any(("groups", pair.split) in roles for pair in pairs):
         return None
     groups = []
     for pair in pairs:
-        key = roles.get(("groups", pair.part))
+        key = roles.get(("groups", pair.split))
         found = text(held.read(key)).tolist() if key else []
         if len(found) != len(pair):
             raise held.fault(f"{pair.pixels.key} has {len(pair)} images, and {len(found)} groups of them",
@@ -184,11 +184,11 @@ def _left_out(held: Npz, used: set[str]) -> list[str]:
     return [f"not read: {some(left)}"] if left else []
 
 
-def _remarks(held: Npz, pairs: list[Pair], classes, layout: Layout, notes: list[str]) -> list[str]:
+def _notes(held: Npz, pairs: list[Pair], classes, layout: Layout, notes: list[str]) -> list[str]:
     """The line that says how the file was understood, then a line for each thing to know."""
-    named = [f"{pair.pixels.key} and {pair.labels}" + (f" ({pair.part})" if pair.part else "") for pair in pairs]
-    official = "" if not layout.parts else f", parts by {next(iter(layout.parts.values()))[0]}" \
-        if pairs[0].part is None else f", official part{'s' if len(pairs) > 1 else ''}"
+    named = [f"{pair.pixels.key} and {pair.labels}" + (f" ({pair.split})" if pair.split else "") for pair in pairs]
+    official = "" if not layout.splits else f", splits by {next(iter(layout.splits.values()))[0]}" \
+        if pairs[0].split is None else f", official split{'s' if len(pairs) > 1 else ''}"
     line = f"{len(classes)} classes ({some(map(readable, classes))}) in {some(named, last=', ')}{official}; " \
            f"{counted(layout.images, 'image')}"
     notes = [*notes, *(f"{x}: {counted(n, 'image')} without labels are not used" for x, n in layout.unused.items())]

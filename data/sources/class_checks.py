@@ -1,63 +1,72 @@
-"""What must hold of the classes of a source before anything is learnt of them, and what is odd about them."""
+"""Check the classes of a source before anything is learnt of them; notes on what is odd about them."""
 
 import numpy as np
 
 from tenfold.data.command import readable
 from tenfold.data.errors import SourceFault
-from tenfold.data.sources.names import appearance, look_alikes, quoted, some
+from tenfold.data.sources.names import appearance, look_alikes
 from tenfold.data.sources.source import Source
+from tenfold.data.wording import quoted, some
 
 _NAMED = 8                   # classes in one line
 _HELD_OUT = ("val", "test")
 
 
 def check_learnable(source: Source) -> None:
-    """SourceFault: classes without an image, or without one to train on; the line names all of them."""
+    """Raise SourceFault where there are classes without an image, or without one to train on; its line names them."""
     counts = _counts(source)
     total = sum(counts.values())
     empty = [name for name, n in zip(source.classes, total, strict=True) if not n]
     if empty:
-        raise SourceFault(source.root, f"class {quoted(empty[0])} has no usable image" if len(empty) == 1 else
-                          f"{len(empty)} classes have no usable image: {some(map(quoted, empty), _NAMED)}",
-                          "number the labels from 0 without gaps, or remove what has no image from classes"
-                          if source.arrays else "add images to each or remove it" + (
-                              f" (passed over: {some(f'{n} {kind}' for kind, n in source.layout.passed_over.items())})"
-                              if source.layout.passed_over else ""))
+        raise no_usable_image(source, list(map(quoted, empty)), _cure_of_empty(source))
     if set(counts) == {None}:
         return
     given = [split for split in _HELD_OUT if split in counts]
     if "train" not in counts and None not in counts:
-        raise SourceFault(source.root, f"has a {' and a '.join(given)} part but no train part",
-                          "give --data=… that holds a train part too, or one part alone")
+        raise SourceFault(source.root, f"has a {' and a '.join(given)} split but no train split",
+                          "give --data=… that holds a train split too, or one split alone")
     learnt = counts.get("train", 0) + counts.get(None, 0)
     lacking = [i for i, n in enumerate(learnt) if not n]
     if lacking:
         raise SourceFault(source.root, _lacks(source, counts, lacking, learnt), _cure(source, lacking, learnt))
 
 
-def remarks_on_classes(source: Source) -> list[str]:
-    """Lines about names that look alike, and classes that an official part lacks."""
-    lines = []
+def class_notes(source: Source) -> list[str]:
+    """Return notes on class names that look alike, and on classes that an official split lacks; a line each."""
+    notes = []
     alike = look_alikes(source.classes)
     if alike:
         pairs = [" and ".join(map(quoted, group)) for group in alike]
-        lines.append(f"class names that look alike are classes of their own: {some(pairs, _NAMED)}; "
+        notes.append(f"class names that look alike are classes of their own: {some(pairs, _NAMED)}; "
                      "rename those that are one class")
     counts = _counts(source)
     for split in _HELD_OUT:
         lacking = [name for name, n in zip(source.classes, counts[split], strict=True) if not n] \
             if split in counts else []
         if lacking:
-            lines.append(f"the {split} part has no image of {_kinds(lacking)} "
+            notes.append(f"the {split} split has no image of {_kinds(lacking)} "
                          f"{some(map(readable, lacking), _NAMED)}")
-    return [f"{source.root}: {line}" for line in lines]
+    return [f"{source.root}: {note}" for note in notes]
+
+
+def no_usable_image(source: Source, classes: list[str], cure: str) -> SourceFault:
+    """Return the fault of classes without a usable image. classes: as the line names them, perhaps with a reason."""
+    return SourceFault(source.root, f"class {classes[0]} has no usable image" if len(classes) == 1 else
+                       f"{len(classes)} classes have no usable image: {some(classes, _NAMED)}", cure)
+
+
+def _cure_of_empty(source: Source) -> str:
+    if source.arrays:
+        return "number the labels from 0 without gaps, or remove what has no image from classes"
+    passed = some(f"{n} {kind}" for kind, n in source.layout.passed_over.items())
+    return "add images to each or remove it" + (f" (passed over: {passed})" if passed else "")
 
 
 def _counts(source: Source) -> dict:
-    """{"train": int64 (classes,), None: …}: images of each class, by official part."""
-    official = np.array([part or "" for part in source.official])
-    return {part or None: np.bincount(source.labels[official == part], minlength=len(source.classes))
-            for part in sorted(set(official.tolist()))}
+    """{"train": int64 (classes,), None: …}: images of each class, by official split."""
+    official = np.array([split or "" for split in source.official])
+    return {split or None: np.bincount(source.labels[official == split], minlength=len(source.classes))
+            for split in sorted(set(official.tolist()))}
 
 
 def _kinds(names: list) -> str:
@@ -83,5 +92,5 @@ def _twin(source: Source, label: int, learnt) -> str | None:
 
 def _cure(source: Source, lacking: list[int], learnt) -> str:
     if all(_twin(source, i, learnt) for i in lacking):
-        return "give the folders of one class the same name, to the letter, in every part"
-    return "add training images of each, or remove it from the other parts"
+        return "give the folders of one class the same name, to the letter, in every split"
+    return "add training images of each, or remove it from the other splits"

@@ -1,4 +1,4 @@
-"""A folder of class folders -> a Source: its rows, and the line that says how it was understood."""
+"""Open a folder of class folders as a Source, with a line that says how it was understood."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,12 +7,13 @@ import numpy as np
 
 from tenfold.data.command import readable
 from tenfold.data.errors import SourceFault
+from tenfold.data.sources.class_folders import CURE
 from tenfold.data.sources.formats import SUFFIXES
-from tenfold.data.sources.layout import UNLABELLED, Understood, understand
+from tenfold.data.sources.layout import UNLABELLED, FolderLayout, understand
 from tenfold.data.sources.listing import BROKEN, LINKED, SPECIAL, UNREADABLE, Folder
-from tenfold.data.sources.names import counted, folder_name, one_spelling, some
+from tenfold.data.sources.names import one_spelling
 from tenfold.data.sources.source import Layout, Source
-from tenfold.data.sources.unlabelled import CURE
+from tenfold.data.wording import counted, folder_name, some
 
 HIDDEN, LOOSE = "hidden or system", "loose image"
 _NOUNS = (LOOSE, LINKED, SPECIAL, BROKEN, UNREADABLE)      # kinds that are nouns: "2 linked folders"
@@ -20,37 +21,37 @@ _KINDS = 6                   # that the line names
 _FOLDERS = 5                 # not used, with a line each
 
 
-def open_folder(root: Path) -> Source:
-    """The pictures of each class folder. SourceFault: there is none."""
+def open_folder(root: Path, grouped: bool = False) -> Source:
+    """Open a folder of class folders; grouped: as for `understand`. SourceFault: no picture lies in a class folder."""
     top = Folder(str(root))
-    found = understand(top)
-    if not found.branches:
+    found = understand(top, grouped)
+    if not found.class_folders:
         raise SourceFault(root, "has no sub-folders", CURE)
     rows = _rows(found)
     if not rows:
         raise SourceFault(root, "has no image below its class folders",
                           "give " + ", ".join(sorted(s[1:] for s in SUFFIXES)) + " files")
-    classes = tuple(sorted({branch.name for branch in found.branches}))
+    classes = tuple(sorted({branch.name for branch in found.class_folders}))
     number = {name: i for i, name in enumerate(classes)}
     layout, hidden = _layout(top, found, len(rows))
     return Source(root, classes, [path for path, _, _ in rows],
                   np.array([number[branch.name] for _, _, branch in rows], np.int64),
                   [branch.split for _, _, branch in rows], [stamp for _, stamp, _ in rows],
-                  layout, _remarks(root, found, classes, layout, hidden),
+                  layout, _notes(root, found, classes, layout, hidden),
                   homes=[branch.folder.below for _, _, branch in rows])
 
 
-def _rows(found: Understood) -> list[tuple]:
+def _rows(found: FolderLayout) -> list[tuple]:
     """(path relative to the root, stamp, branch) of each picture, sorted by path."""
-    rows = [(f"{folder.below}/{name}", stamp, branch) for branch in found.branches
+    rows = [(f"{folder.below}/{name}", stamp, branch) for branch in found.class_folders
             for folder in branch.folder.walk() for name, stamp in folder.pictures]
     return sorted(rows, key=lambda row: row[0])
 
 
-def _layout(top: Folder, found: Understood, images: int) -> tuple[Layout, list[str]]:
+def _layout(top: Folder, found: FolderLayout, images: int) -> tuple[Layout, list[str]]:
     """What was taken and what was passed over, and the names of what was hidden."""
     passed, by_content, hidden = Counter(), Counter(), []
-    linked = [folder for folder in [*found.above, *(b.folder for b in found.branches)] if folder.linked]
+    linked = [folder for folder in [*found.above, *(b.folder for b in found.class_folders)] if folder.linked]
     for folder in (inner for start in (top, *linked) for inner in start.walk()):
         passed += folder.passed
         passed[HIDDEN] += len(folder.hidden)
@@ -59,23 +60,23 @@ def _layout(top: Folder, found: Understood, images: int) -> tuple[Layout, list[s
     passed[LINKED] += sum(inner.linked and inner.below not in reached for start in (top, *linked)
                           for folder in start.walk() for inner in folder.folders.values())
     passed[LOOSE] += sum(len(folder.pictures) for folder in found.above)
-    for branch in found.branches:
+    for branch in found.class_folders:
         for folder in branch.folder.walk():
             by_content += folder.by_content
     unused = {folder.below: folder.count() for folder, _ in found.unused()}
-    kind = "official parts" if found.parts else "class folders"
-    return Layout(kind, found.parts, images, dict((+passed).most_common()), unused,
+    kind = "official splits" if found.splits else "class folders"
+    return Layout(kind, found.splits, images, dict((+passed).most_common()), unused,
                   dict(by_content.most_common())), hidden
 
 
-def _remarks(root: Path, found: Understood, classes, layout: Layout, hidden: list[str]) -> list[str]:
+def _notes(root: Path, found: FolderLayout, classes, layout: Layout, hidden: list[str]) -> list[str]:
     """The line that says how the folder was understood, then a line for each thing to know."""
     line = f"{len(classes)} classes ({some(map(readable, classes))}) "
-    folders = _part_folders(layout.parts, found.base)
+    folders = _split_folders(layout.splits, found.base)
     if folders and len(folders) <= 6:
-        line += f"in {some(folders, last=' and ')} (official part{'s' if len(folders) > 1 else ''})"
+        line += f"in {some(folders, last=' and ')} (official split{'s' if len(folders) > 1 else ''})"
     else:
-        line += "with official parts inside each" if folders else "in a folder each"
+        line += "with official splits inside each" if folders else "in a folder each"
     line += f"; {counted(layout.images, 'image')}"
     if layout.by_content:
         line += f", known by content: {some(_counts(layout.by_content), 4)}"
@@ -84,7 +85,7 @@ def _remarks(root: Path, found: Understood, classes, layout: Layout, hidden: lis
     return [f"{root}: {text}" for text in (line, *found.notes, *_double_spellings(found), *_unused(found))]
 
 
-def _unused(found: Understood) -> list[str]:
+def _unused(found: FolderLayout) -> list[str]:
     """A line for each folder whose images are not used."""
     lines = []
     for folder, why in found.unused():
@@ -96,10 +97,10 @@ def _unused(found: Understood) -> list[str]:
     return lines
 
 
-def _double_spellings(found: Understood) -> list[str]:
+def _double_spellings(found: FolderLayout) -> list[str]:
     """The line that names classes whose folders are written in two forms of Unicode."""
     spelt = {}
-    for branch in found.branches:
+    for branch in found.class_folders:
         name = branch.folder.below.rpartition("/")[2]
         if one_spelling(name) == branch.name:
             spelt.setdefault(branch.name, set()).add(name)
@@ -107,11 +108,11 @@ def _double_spellings(found: Understood) -> list[str]:
     return [f"{some(double)}: written in two ways (NFC and NFD), read as one class"] if double else []
 
 
-def _part_folders(parts: dict[str, list[str]], base: str) -> list[str]:
+def _split_folders(splits: dict[str, list[str]], base: str) -> list[str]:
     """["train/", "dev/ (val)"], relative to `base`."""
-    inside = {name: name.removeprefix(base + "/") for names in parts.values() for name in names}
+    inside = {name: name.removeprefix(base + "/") for names in splits.values() for name in names}
     return [folder_name(inside[name]) + ("" if inside[name].lower() == split else f" ({split})")
-            for split, names in parts.items() for name in names]
+            for split, names in splits.items() for name in names]
 
 
 def _counts(kinds: dict[str, int], hidden: list[str] = ()) -> list[str]:

@@ -1,16 +1,16 @@
-"""How a folder is understood: where its classes lie, which folders are its train, val and test parts.
+"""Find out where the classes of a folder lie, and which folders are its train, val and test splits.
 
 Only folders that hold pictures at some depth count. The rules, in this order:
 
-1. Split names. Folders that name a train part and a val or test part are those parts where train holds class
+1. Split names. Folders that name a train split and a val or test split are those splits where train holds class
    folders of its own ("train", "Training", "train_set", "train2017"; "mnist_train" only beside "mnist_test", with
-   the same other words). Without a val or test part, "train" is the train part where all that lies beside it is a
+   the same other words). Without a val or test split, "train" is the train split where all that lies beside it is a
    split too, is a folder such as "extra", or holds classes of train's. So a class "train" (railway) beside "bus",
    or "test tube" beside "flask", stays a class.
-2. Folders "train_cat", "train_dog", "test_cat", …: parts and classes in one name.
+2. Folders "train_cat", "train_dog", "test_cat", …: splits and classes in one name.
 3. One folder only, which holds folders: it is looked through, and the rules are asked again inside it. Within a
-   part too: training_set/training_set/cat.
-4. Otherwise each folder is a class. Where each class holds "train" and "test" folders, those are the parts.
+   split too: training_set/training_set/cat.
+4. Otherwise each folder is a class. Where each class holds "train" and "test" folders, those are the splits.
 
 A root whose folders are all split names is never taken for classes. Links to folders are followed down to the class
 folders, not below.
@@ -19,30 +19,32 @@ folders, not below.
 import os
 from dataclasses import dataclass, field
 
+from tenfold.data.sources.class_folders import check_class_folders, holds_annotations, is_generic
 from tenfold.data.sources.listing import Folder
-from tenfold.data.sources.names import appearance, folder_name, one_spelling, some
-from tenfold.data.sources.split_names import SPLIT_WORDS, Part, is_beside, part_of
-from tenfold.data.sources.splits_in_classes import named_by_both, parts_below_classes
-from tenfold.data.sources.unlabelled import check_classes, holds_classes, is_noted, no_classes, says_nothing
+from tenfold.data.sources.names import appearance, one_spelling
+from tenfold.data.sources.split_folders import classes_in_common, find_split_folders
+from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName, bare_split, parse_split_name
+from tenfold.data.sources.splits_in_classes import folders_of_split_and_class, splits_below_classes
+from tenfold.data.wording import folder_name, some
 
 UNLABELLED = "without class folders"
 _ORDER = tuple(SPLIT_WORDS)
 
 
 @dataclass(frozen=True)
-class Branch:
+class ClassFolder:
     """A folder whose pictures, at any depth, are of one class."""
     folder: Folder
     name: str
-    split: str | None        # "train", "val", "test"; None: no official parts
+    split: str | None        # "train", "val", "test"; None: no official splits
 
 
 @dataclass
-class Understood:
+class FolderLayout:
     """A folder as it was understood."""
-    branches: list[Branch] = field(default_factory=list)
-    above: list[Folder] = field(default_factory=list)              # root, wrappers, parts: they hold folders
-    parts: dict[str, list[str]] = field(default_factory=dict)      # the folders of each split, relative to the root
+    class_folders: list[ClassFolder] = field(default_factory=list)
+    above: list[Folder] = field(default_factory=list)              # root, wrappers, splits: they hold folders
+    splits: dict[str, list[str]] = field(default_factory=dict)      # the folders of each split, relative to the root
     base: str = ""                                                 # the folder that holds them, "" or a wrapper
     why: dict[str, str] = field(default_factory=dict)              # why a folder's images are not used
     notes: list[str] = field(default_factory=list)                 # what else is to be said
@@ -50,31 +52,34 @@ class Understood:
     def add_classes(self, folder: Folder, split: str | None) -> None:
         """Take each folder in `folder` for a class."""
         for name, inner in folder.folders.items():
-            if name == os.path.basename(folder.path) and _classes_in_common(folder, inner):      # packed twice
+            if name == os.path.basename(folder.path) and classes_in_common(folder, inner):      # packed twice
                 self.why[inner.below] = "the class folders beside it lie in it again"
             else:
-                self.branches.append(Branch(inner, one_spelling(name), split))
+                self.class_folders.append(ClassFolder(inner, one_spelling(name), split))
 
     def unused(self) -> list[tuple[Folder, str]]:
-        """(folder, why) of the folders that hold pictures and are no class, part or wrapper."""
-        used = {branch.folder.below for branch in self.branches} | {folder.below for folder in self.above}
-        other = "it is no train, val or test part" if self.parts else "it lies beside the folder that is read"
+        """(folder, why) of the folders that hold pictures and are no class, split or wrapper."""
+        used = {branch.folder.below for branch in self.class_folders} | {folder.below for folder in self.above}
+        other = "it is no train, val or test split" if self.splits else "it lies beside the folder that is read"
         return [(inner, self.why.get(inner.below, other))
-                for folder in self.above for inner in folder.bearers.values() if inner.below not in used]
+                for folder in self.above for inner in folder.picture_folders.values() if inner.below not in used]
 
 
-def understand(root: Folder) -> Understood:
-    """Find the parts and class folders. SourceFault: pictures without class folders."""
-    found, here = Understood(above=[root]), root
+def understand(root: Folder, grouped: bool = False) -> FolderLayout:
+    """Find the splits and class folders. grouped: folders inside class folders are known to be groups of images.
+
+    SourceFault: pictures without class folders.
+    """
+    found, here = FolderLayout(above=[root]), root
     while True:
         found.base = here.below
-        group = _split_group(root, here)
+        group = find_split_folders(root, here)
         if group:
-            _take_parts(found, here, group)
+            _take_splits(found, here, group)
             return found
-        named = named_by_both(here)
+        named = folders_of_split_and_class(here)
         if named:
-            _take_branches(found, named)
+            _take_class_folders(found, named)
             return found
         inner = _only_folder(here)
         if not inner:
@@ -82,127 +87,94 @@ def understand(root: Folder) -> Understood:
         found.notes = [f"only {folder_name(inner.below)} holds images: its folders are read"]
         found.above.append(inner)
         here = inner
-    inside = parts_below_classes(here)
+    inside = splits_below_classes(here)
     if inside:
-        found.above += here.bearers.values()
-        _take_branches(found, inside)
+        found.above += here.picture_folders.values()
+        _take_class_folders(found, inside)
     else:
-        check_classes(root, here)
+        check_class_folders(root, here)
         found.add_classes(here, None)
-        _doubt(found, here)
+        doubtful = _doubtful(found, here, grouped)
+        found.notes += [doubtful] if doubtful else []
     return found
 
 
-def _split_group(root: Folder, here: Folder) -> dict[str, Part] | None:
-    """{folder: the part that it names}, of folders in `here` which name parts of one set; None: there are none."""
-    bearers = here.bearers
-    groups = {}
-    for name in bearers:
-        part = part_of(name)
-        if part:
-            groups.setdefault(part.rest, {})[name] = part
-    for rest in sorted(groups):                                    # () first: names without other words
-        group = groups[rest]
-        beside = [name for name in bearers if name not in group and not is_beside(name)]
-        splits = {part.split for part in group.values()}
-        train = [name for name, part in group.items() if part.split == "train" and holds_classes(bearers[name])]
-        held_out = [name for name, part in group.items() if part.split != "train"]
-        labelled = any(holds_classes(bearers[name]) for name in held_out)
-        if train and held_out:
-            certain = labelled or not beside or not rest
-        elif train:
-            alone = len(bearers) == 1                              # a wrapper, whatever it is called
-            certain = (not alone and not (beside or (rest and len(group) < len(bearers)))) or any(
-                _classes_in_common(bearers[one], bearers[other]) for one in train for other in beside)
-        else:
-            certain = not beside and len(splits) > 1               # every folder is a part, none is a class
-            if certain and (not labelled or "train" in splits):
-                loose = [bearers[name] for name, part in group.items() if part.split == "train"]
-                raise no_classes(root, loose or [bearers[name] for name in group])
-        if certain:
-            return group
-    return None
-
-
-def _classes_in_common(one: Folder, two: Folder) -> bool:
-    """Whether the folders in both bear the same names, two at least."""
-    return len({*map(appearance, one.bearers)} & {*map(appearance, two.bearers)}) > 1
-
-
-def _take_parts(found: Understood, here: Folder, group: dict[str, Part]) -> None:
-    """Read the folders of `group` as parts; train first, for the others are judged by its classes."""
+def _take_splits(found: FolderLayout, here: Folder, group: dict[str, SplitName]) -> None:
+    """Read the folders of `group` as splits; train first, for the others are judged by its classes."""
     known = set()
     for split in _ORDER:
-        taken = {}                                                 # folder of class folders -> rank of its part's name
+        taken = {}                                                 # folder of class folders -> rank of its split's name
         for name in sorted((name for name in group if group[name].split == split), key=lambda name: group[name].rank):
             outer, rank = here.folders[name], group[name].rank
             inner, through = _look_through(outer, known)
-            if not inner.bearers or _stands_for_none(inner, outer, known):
+            if not inner.picture_folders or _stands_for_none(inner, outer, known):
                 found.why[outer.below] = UNLABELLED
             elif taken and rank > min(taken.values()):             # "train_small" beside "train"
-                found.why[outer.below] = f"{folder_name(next(iter(taken)))} is the {split} part"
+                found.why[outer.below] = f"{folder_name(next(iter(taken)))} is the {split} split"
             else:
                 found.above += [outer, *through]
                 found.add_classes(inner, split)
                 taken[inner.below] = rank
         if taken:
-            found.parts[split] = list(taken)
+            found.splits[split] = list(taken)
         if len(taken) > 1:
-            found.notes.append(f"{some(map(folder_name, taken), last=' and ')} are all read as the {split} part")
+            found.notes.append(f"{some(map(folder_name, taken), last=' and ')} are all read as the {split} split")
         if split == "train":
-            known = {appearance(branch.name) for branch in found.branches}
+            known = {appearance(branch.name) for branch in found.class_folders}
 
 
-def _look_through(part: Folder, known: set[str]) -> tuple[Folder, list[Folder]]:
-    """(the folder that holds a part's class folders, those above it in the part). known: classes of train."""
+def _look_through(folder: Folder, known: set[str]) -> tuple[Folder, list[Folder]]:
+    """(the folder that holds a split's class folders, those above it in the split). known: classes of train."""
     through = []
-    while (inner := _only_folder(part)) and appearance(inner.below.rpartition("/")[2]) not in known:
+    while (inner := _only_folder(folder)) and appearance(inner.below.rpartition("/")[2]) not in known:
         through.append(inner)
-        part = inner
-    return part, through
+        folder = inner
+    return folder, through
 
 
-def _stands_for_none(part: Folder, outer: Folder, known: set[str]) -> bool:
-    """Whether a part's one folder is no class: test/images/, test/unknown/, test/test/."""
-    if len(part.bearers) != 1 or not known:
+def _stands_for_none(folder: Folder, outer: Folder, known: set[str]) -> bool:
+    """Whether a split's one folder is no class: test/images/, test/unknown/, test/test/."""
+    if len(folder.picture_folders) != 1 or not known:
         return False
-    name, = part.bearers
+    name, = folder.picture_folders
     same = appearance(name) == appearance(outer.below.rpartition("/")[2])
-    return appearance(name) not in known and (same or says_nothing(name))
+    return appearance(name) not in known and (same or is_generic(name))
 
 
 def _only_folder(here: Folder) -> Folder | None:
     """The one folder in `here` that holds pictures (masks of them apart), where it holds folders of them."""
-    bearers = [folder for name, folder in here.bearers.items() if not is_noted(name)]
-    if len(bearers) != 1:
+    candidates = [folder for name, folder in here.picture_folders.items() if not holds_annotations(name)]
+    if len(candidates) != 1:
         return None
-    inner, = bearers
-    empty = [folder for name, folder in here.folders.items() if folder is not inner and not part_of(name)
+    inner, = candidates
+    empty = [folder for name, folder in here.folders.items() if folder is not inner and not parse_split_name(name)
              and not (folder.folders or folder.passed or folder.hidden)]
-    deeper = len(inner.bearers)
+    deeper = len(inner.picture_folders)
     return inner if not empty and (deeper > 1 or (deeper and not inner.pictures)) else None
 
 
-def _take_branches(found: Understood, branches: list[tuple[Folder, str, str]]) -> None:
-    """Read class folders whose parts are known by each one's own name: (folder, class, part)."""
-    found.branches += [Branch(folder, one_spelling(name), split) for folder, name, split in branches]
+def _take_class_folders(found: FolderLayout, branches: list[tuple[Folder, str, str]]) -> None:
+    """Read class folders whose splits are known by each one's own name: (folder, class, split)."""
+    found.class_folders += [ClassFolder(folder, one_spelling(name), split) for folder, name, split in branches]
     for split in _ORDER:
-        taken = [folder.below for folder, _, part in branches if part == split]
+        taken = [folder.below for folder, _, theirs in branches if theirs == split]
         if taken:
-            found.parts[split] = taken
+            found.splits[split] = taken
 
 
-def _doubt(found: Understood, here: Folder) -> None:
-    """Say where class folders could be meant as something else."""
-    classes = {name: folder for name, folder in here.bearers.items() if folder.below not in found.why}
-    deep = [name for name, folder in classes.items() if any(not inner.linked for inner in folder.bearers.values())]
-    same = set(deep and classes[deep[0]].bearers).intersection(*(folder.bearers for folder in classes.values()))
-    parts = [name for name in classes if (part := part_of(name)) and part.rank < 2]
-    if parts and set(parts) & set(deep):
-        found.notes.append(f"{some(map(folder_name, parts), last=' and ')}: read as a class like the folders beside; "
-                           "give --data=… that folder if it is a part of a set")
-    elif len(same) > 1:
-        found.notes.append(f"each class folder holds {some(map(folder_name, sorted(same)), last=' and ')}: if those "
-                           "are the classes, put the images of each into one folder")
-    elif deep:
-        found.notes.append(f"folders inside {some(map(folder_name, deep), 3, ' and ')} are read as one class each")
+def _doubtful(found: FolderLayout, here: Folder, grouped: bool) -> str:
+    """A note where class folders could be meant as something else; "" else."""
+    classes = {name: folder for name, folder in here.picture_folders.items() if folder.below not in found.why}
+    inside = {name: folder.picture_folders for name, folder in classes.items()}
+    deep = [name for name, folders in inside.items() if any(not inner.linked for inner in folders.values())]
+    splits = [name for name in classes if bare_split(name)]
+    if set(splits) & set(deep):
+        return f"{some(map(folder_name, splits), last=' and ')}: read as a class like the folders beside; " \
+            "give --data=… that folder if it is a split of a set"
+    if grouped or not deep:
+        return ""
+    same = set(inside[deep[0]]).intersection(*inside.values())
+    if len(same) > 1:
+        return f"each class folder holds {some(map(folder_name, sorted(same)), last=' and ')}: if those are the " \
+            "classes, put the images of each into one folder"
+    return f"folders inside {some(map(folder_name, deep), 3, ' and ')} are read as one class each"

@@ -100,14 +100,14 @@ class Folder:
             waiting += [inner for inner in folder.folders.values() if not inner.linked]
 
     @cached_property
-    def bearing(self) -> bool:
+    def has_pictures(self) -> bool:
         """Whether a picture lies in it, at any depth."""
         return any(folder.pictures for folder in self.walk())
 
     @property
-    def bearers(self) -> dict[str, "Folder"]:
+    def picture_folders(self) -> dict[str, "Folder"]:
         """Its sub-folders that hold pictures at any depth."""
-        return {name: folder for name, folder in self.folders.items() if folder.bearing}
+        return {name: folder for name, folder in self.folders.items() if folder.has_pictures}
 
     def count(self) -> int:
         """How many pictures lie in it, at any depth."""

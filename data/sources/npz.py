@@ -15,7 +15,7 @@ import numpy as np
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.files import publish
-from tenfold.data.sources.names import some
+from tenfold.data.wording import some
 
 _MEMBERS = 1000              # whose headers are read
 _AGAIN = "make or fetch it again"
@@ -55,17 +55,17 @@ class Arrays:
 @dataclass(frozen=True)
 class Members:
     """Several arrays of pictures, one behind the other."""
-    parts: tuple[Arrays, ...]
+    arrays: tuple[Arrays, ...]
 
     def mapped(self, scratch: Path) -> "Members":
-        return Members(tuple(part.mapped(scratch) for part in self.parts))
+        return Members(tuple(one.mapped(scratch) for one in self.arrays))
 
     def read(self, row: int, path: str) -> np.ndarray:
         """Picture `row` of all: uint8 (H, W, C), a copy."""
-        for part in self.parts:
-            if row < part.shape[0]:
-                return part.read(row, path)
-            row -= part.shape[0]
+        for one in self.arrays:
+            if row < one.shape[0]:
+                return one.read(row, path)
+            row -= one.shape[0]
         raise IndexError(path)
 
 

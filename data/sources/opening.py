@@ -1,4 +1,4 @@
-"""Labelled images: a folder of class folders, one with official parts above them, or an .npz.
+"""Open labelled images: a folder of class folders, perhaps with official splits above them, or an .npz file.
 
 A source lists what there is without decoding any picture; its reader hands out one at a time, so
 a set larger than memory works. Readers are small and picklable: worker processes get a copy.
@@ -10,7 +10,7 @@ from pathlib import Path
 from tenfold.data.errors import SourceFault
 from tenfold.data.public import SETS
 from tenfold.data.sources.arrays import open_arrays
-from tenfold.data.sources.class_checks import check_learnable, remarks_on_classes
+from tenfold.data.sources.class_checks import check_learnable, class_notes
 from tenfold.data.sources.folder import open_folder
 from tenfold.data.sources.formats import DECODED, HEAD, HEIC, identify
 from tenfold.data.sources.source import FolderReader, Source
@@ -31,15 +31,16 @@ _OTHERS = {"ZIP": ("a ZIP archive", _UNPACK), "gzip": ("a gzip archive", _UNPACK
            ".tsv": ("a table", f"{_FOLDER}: labels are read from folders, not from tables")}
 
 
-def open_source(path, training: bool = True) -> Source:
-    """A folder or an .npz file -> a Source.
+def open_source(path: str | Path, training: bool = True, groups: str = "") -> Source:
+    """Open a folder or an .npz file as a Source; no picture is read.
 
     training: every class folder must hold an image to learn from. (An arrays file may declare classes that it holds
-    no image of; a build asks `check_learnable` again.) SourceFault: missing, empty, unreadable, one class.
+    no image of; a build asks `check_learnable` again.) groups: the recipe's split.groups, for its notes.
+    SourceFault: missing, empty, unreadable, one class.
     """
     path = Path(path)
     if path.is_dir():
-        source = open_folder(path)
+        source = open_folder(path, grouped=groups == "folder")
     elif path.suffix.lower() == ".npz" and path.is_file():
         source = open_arrays(path)
     elif path.exists():
@@ -52,11 +53,11 @@ def open_source(path, training: bool = True) -> Source:
                           "a classifier needs two: " + ("two labels" if source.arrays else "one sub-folder for each"))
     if training and not source.arrays:
         check_learnable(source)
-    return replace(source, remarks=[*source.remarks, *remarks_on_classes(source)])
+    return replace(source, notes=[*source.notes, *class_notes(source)])
 
 
 def _no_source(path: Path) -> SourceFault:
-    """What the file at `path` is instead, and how its images come in."""
+    """The fault of a file that is no source: what it is instead, and how its images come in."""
     if not path.is_file():                       # a device, a pipe
         return SourceFault(path, "is neither a folder nor an .npz file", _FOLDER)
     try:

@@ -1,4 +1,4 @@
-"""What a source is, once opened: columns of equal length, and how it was understood."""
+"""Describe the labelled images that were found: a source, its columns, and how its layout was understood."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Layout:
     """How a folder or an arrays file was understood; stands in dataset.json."""
-    kind: str                                    # "class folders", "official parts" or "arrays"
-    parts: dict[str, list[str]]                  # folders or arrays of each official part
+    kind: str                                    # "class folders", "official splits" or "arrays"
+    splits: dict[str, list[str]]                 # folders or arrays of each official split
     images: int
     passed_over: dict[str, int] = field(default_factory=dict)      # files and folders, by kind
     unused: dict[str, int] = field(default_factory=dict)           # images in folders or arrays that are not used
@@ -23,15 +23,15 @@ class Layout:
 
 @dataclass(frozen=True)
 class Source:
-    """What there is: columns of equal length, in an order that depends on names alone."""
+    """Labelled images, not yet decoded: columns of equal length, in an order that depends on names alone."""
     root: Path
     classes: tuple[str, ...]
     paths: list[str]               # relative to root, or "x[12]" in an arrays file
     labels: np.ndarray             # int64, index into classes
-    official: list[str | None]     # "train", "val", "test", or None: no official split
+    official: list[str | None]     # "train", "val", "test", or None: in no official split
     stamps: list[tuple[int, int]]  # size in bytes and time of change in ns: has it changed since?
     layout: Layout
-    remarks: list[str]             # for people, a line each: how it was understood, what is odd or not used
+    notes: list[str]               # for people, a line each: how it was understood, what is odd or not used
     arrays: "Arrays | Members | None" = None
     groups: list[str] | None = None              # images of one group belong on one side of the split
     homes: list[str] | None = None               # the class folder of each image, relative to root: "train/cat"
@@ -40,18 +40,20 @@ class Source:
         return len(self.paths)
 
     def reader(self, scratch: Path) -> "FolderReader | Arrays | Members":
-        """What reads the pictures; a compressed arrays file is first unpacked into `scratch`."""
+        """Return what reads the pictures; a compressed arrays file is first unpacked into `scratch`."""
         return self.arrays.mapped(scratch) if self.arrays else FolderReader(self.root)
 
     def facts(self) -> dict:
-        """How it was understood, as plain values."""
-        return asdict(self.layout) | {"remarks": list(self.remarks)}
+        """How it was understood, as plain values for dataset.json."""
+        facts = asdict(self.layout)
+        return {"kind": facts.pop("kind"), "parts": facts.pop("splits"), **facts, "remarks": list(self.notes)}
 
 
 @dataclass(frozen=True)
 class FolderReader:
+    """Reads the picture files of a folder."""
     root: Path
 
     def read(self, row: int, path: str) -> bytes:
-        """The bytes of the picture file at `path`, not yet decoded."""
+        """Return the bytes of the picture file at `path`, not yet decoded."""
         return (self.root / path).read_bytes()

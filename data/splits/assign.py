@@ -1,9 +1,10 @@
-"""Train, val and test by source image, before any copy is made.
+"""Assign each source image to train, val or test, before any copy is made.
 
 What belongs together is one unit, which lies on one side whole: images with the same pixels, images of one
 group and, where that is asked for, near-duplicates.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from tenfold.data.errors import SourceFault
 from tenfold.data.splits.stratify import Cut, cut_units, units_of_classes
 from tenfold.data.tables import Split
+from tenfold.data.wording import counted, some
 
 HELD_OUT = ("test", "val")       # in the order in which they are filled
 _NAMED = 10                      # of many, in a message
@@ -21,36 +23,36 @@ class Images:
     """What a split is decided by: columns of equal length, a row for each usable image."""
     labels: np.ndarray                       # int64, index into the classes
     digests: list[str]                       # equal where the pixels are
-    official: list[str | None]               # "train", "val", "test", or None: in no official part
+    official: list[str | None]               # "train", "val", "test", or None: in no official split
     groups: list[str | None] | None = None   # images of one name belong together; None: alone
     near: list[int | None] | None = None     # the same number: the same picture saved twice
 
 
-def split_sources(images: Images, classes, asked: Split, seed: int) -> np.ndarray:
-    """Which split each image belongs to: n strings "train", "val", "test".
+def split_sources(images: Images, classes: Sequence[str], asked: Split, seed: int) -> np.ndarray:
+    """Assign each image to a split; returns n strings "train", "val", "test".
 
-    Official parts are kept. Without an official val (or test) part, one is cut, stratified by class, from what
-    is official train or in no official part. The cut depends on the digests, the groups and the seed, not on
-    file names or the order of the images. SourceFault: classes have fewer images or units than the parts need.
+    Official splits are kept. Without an official val (or test) split, one is cut, stratified by class, from what
+    is official train or in no official split. The cut depends on the digests, the groups and the seed, not on
+    file names or the order of the images. SourceFault: classes have fewer images or units than the splits need.
     """
     given = set(images.official)
     if asked.folds and "test" in given:
-        raise SourceFault("the images", "have an official test part, so there are no folds of it",
-                          "leave split.folds out, or give a folder without official parts")
-    out = np.array([part or "train" for part in images.official], dtype="<U5")
+        raise SourceFault("the images", "have an official test split, so there are no folds of it",
+                          "leave split.folds out, or give a folder without official splits")
+    out = np.array([split or "train" for split in images.official], dtype="<U5")
     rows = np.flatnonzero(out == "train")
     labels, units, copies = _units(images, rows)
     totals = np.bincount(labels, minlength=len(classes))
     if not totals.all():
         raise _nothing_left(images, classes, np.flatnonzero(totals == 0))
-    wants = {part: [_count(getattr(asked, part), int(total)) for total in totals]
-             for part in HELD_OUT if part not in given}
-    parts, small = cut_units(Cut(labels, units, wants, asked.folds, asked.fold, seed, copies), len(classes))
+    wants = {split: [_count(getattr(asked, split), int(total)) for total in totals]
+             for split in HELD_OUT if split not in given}
+    held_out, small = cut_units(Cut(labels, units, wants, asked.folds, asked.fold, seed, copies), len(classes))
     if small:
         number = [len(of) for of in units_of_classes(labels, units, len(classes))]
         raise _too_small([(classes[c], int(totals[c]), number[c]) for c in small], asked, wants)
-    for part, members in parts.items():
-        out[rows[members]] = part
+    for split, members in held_out.items():
+        out[rows[members]] = split
     return out
 
 
@@ -63,29 +65,26 @@ def _nothing_left(images: Images, classes, empty) -> SourceFault:
     """Classes without an image that may be trained on."""
     names = []
     for c in empty.tolist():
-        parts = sorted({images.official[i] or "train" for i in np.flatnonzero(images.labels == c)})
-        names.append(f"'{classes[c]}' (" + ("all of them are images of another class too" if "train" in parts else
-                     f"only in {' and '.join(parts)}" if parts else "none can be used") + ")")
+        splits = sorted({images.official[i] or "train" for i in np.flatnonzero(images.labels == c)})
+        names.append(f"'{classes[c]}' (" + ("all of them are images of another class too" if "train" in splits else
+                     f"only in {' and '.join(splits)}" if splits else "none can be used") + ")")
     return SourceFault("the images", ("class " if len(names) == 1 else f"{len(names)} classes ")
-                       + "without a training image: " + listed(names), "add images, or remove the class")
+                       + "without a training image: " + some(names, _NAMED), "add images, or remove the class")
 
 
 def _too_small(found, asked: Split, wants) -> SourceFault:
     """found: (class, images, units) of each class that cannot be cut."""
-    number = [f"{total} usable images" + (f" in {units} groups" if units < total else "") for _, total, units in found]
-    parts = [f"split.folds = {asked.folds}" if part == "test" and asked.folds else f"split.{part} = "
-             f"{getattr(asked, part)}" for part in wants if (part == "test" and asked.folds) or getattr(asked, part)]
-    need = f"too few for {' and '.join(parts)} with one over for training"
+    number = [counted(total, "usable image") + (f" in {counted(units, 'group')}" if units < total else "")
+              for _, total, units in found]
+    settings = [f"split.folds = {asked.folds}" if split == "test" and asked.folds else f"split.{split} = "
+                f"{getattr(asked, split)}" for split in wants
+                if (split == "test" and asked.folds) or getattr(asked, split)]
+    need = f"too few for {' and '.join(settings)} with one over for training"
     cure = "ask for less with --set split.val=… split.test=…, add images, or remove "
     if len(found) == 1:
         return SourceFault(f"class '{found[0][0]}'", f"has {number[0]}, {need}", cure + "it")
     names = [f"'{name}' ({what})" for (name, *_), what in zip(found, number, strict=True)]
-    return SourceFault("the images", f"{len(found)} classes have {need}: {listed(names)}", cure + "them")
-
-
-def listed(names: list[str], most: int = _NAMED) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return SourceFault("the images", f"{len(found)} classes have {need}: {some(names, _NAMED)}", cure + "them")
 
 
 def _units(images: Images, rows) -> tuple[np.ndarray, np.ndarray, bool]:
@@ -108,8 +107,8 @@ def _units(images: Images, rows) -> tuple[np.ndarray, np.ndarray, bool]:
     return np.array(labels, np.int64), np.array([number[unit] for unit in joined], np.int64), not several
 
 
-def join(columns) -> list[int]:
-    """A number for each row, the same for rows that are equal in one of the columns, and for chains of such.
+def join(columns: Sequence[Sequence]) -> list[int]:
+    """Return a number for each row, the same for rows that are equal in one of the columns, and for chains of such.
     None is equal to nothing."""
     parent = list(range(len(columns[0])))
 
@@ -125,8 +124,9 @@ def join(columns) -> list[int]:
     return [root(i) for i in range(len(parent))]
 
 
-def duplicates(labels, digests, splits, paths) -> dict[str, list[list[str]]]:
-    """Paths of images with the same pixels: under two labels, and on two sides of an official border."""
+def duplicates(labels: Sequence, digests: Sequence, splits: Sequence, paths: Sequence[str]
+               ) -> dict[str, list[list[str]]]:
+    """Find images with the same pixels; returns the paths of all, of those under two labels, of those in two splits."""
     groups = {}
     for i, digest in enumerate(digests):
         groups.setdefault(digest, []).append(i)

@@ -1,15 +1,18 @@
-"""Which images belong together: by folder, by a pattern on the path, by a table, or by what looks the same."""
+"""Find which images belong together: by folder, by a pattern on the path, by a table, or as they look the same."""
 
 import csv
 import re
-import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tenfold.data.errors import RecipeFault, SourceFault
-from tenfold.data.splits.assign import HELD_OUT, Images, join, listed
+from tenfold.data.sources.names import one_spelling
+from tenfold.data.sources.source import Source
+from tenfold.data.splits.assign import HELD_OUT, Images, join
 from tenfold.data.tables import Split
+from tenfold.data.wording import counted, some
 
 PATTERN = "path:"
 _MANY, _SHARE = 4, 4             # near-duplicates of one picture that are believed, or up to a quarter of a class
@@ -17,7 +20,7 @@ _CURE = "split.groups is \"\", \"folder\", \"path:REGEX\" or the name of a .csv 
 
 
 def check_groups(how: str, where: str = "split.groups") -> None:
-    """RecipeFault unless `how` is a way to name groups."""
+    """Check that `how` is a way to name groups, else raise RecipeFault."""
     if how.startswith(PATTERN):
         try:
             re.compile(how[len(PATTERN):])
@@ -30,8 +33,8 @@ def check_groups(how: str, where: str = "split.groups") -> None:
         raise RecipeFault(where, f"is {how!r}", _CURE)
 
 
-def source_groups(how: str, source) -> tuple[list[str | None] | None, list[str]]:
-    """(the group of each image of a data.source.Source, None: in no group; lines to tell).
+def source_groups(how: str, source: Source) -> tuple[list[str | None] | None, list[str]]:
+    """Return (the group of each image of a source, None: in no group; notes, a line each).
 
     None instead of the list: there are no groups. how: `split.groups`. RecipeFault, SourceFault.
     """
@@ -42,7 +45,7 @@ def source_groups(how: str, source) -> tuple[list[str | None] | None, list[str]]
         return (names, [_summary("the groups of the arrays file", names)]) if any(names) else (None, [])
     lines = []
     if how == "folder":
-        names = [_folder(path, source.classes[label], bool(part)) for path, label, part in
+        names = [_folder(path, source.classes[label], bool(split)) for path, label, split in
                  zip(source.paths, source.labels.tolist(), source.official, strict=True)]
     elif how.startswith(PATTERN):
         pattern = re.compile(how[len(PATTERN):])
@@ -51,14 +54,13 @@ def source_groups(how: str, source) -> tuple[list[str | None] | None, list[str]]
         names, lines = _table(Path(how), source)
     if not any(names):
         what = "no image lies in a folder below its class folder" if how == "folder" else \
-            f"none of {len(names)} paths matches, such as {source.paths[0]}" if how.startswith(PATTERN) else \
-            f"none of {len(names)} images is in it, such as {source.paths[0]}"
+            f"{'no path matches' if how.startswith(PATTERN) else 'no image is in it'}, such as {source.paths[0]}"
         raise SourceFault(f"split.groups = {how!r}", what, _CURE)
     return names, [*lines, _summary(f"split.groups = {how!r}", names)]
 
 
-def near_to_hold(images: Images, classes, asked: Split) -> tuple[list[int | None], list[str]]:
-    """(images.near without the groups that cannot be copies of one picture, lines to tell).
+def near_to_hold(images: Images, classes: Sequence[str], asked: Split) -> tuple[list[int | None], list[str]]:
+    """Return (images.near without the groups that cannot be copies of one picture; notes, a line each).
 
     A group that is large beside its class says that the pictures of the class look alike (one camera that does
     not move, patterns that differ by noise), and so does one that leaves the class too few units to be cut.
@@ -71,18 +73,18 @@ def near_to_hold(images: Images, classes, asked: Split) -> tuple[list[int | None
     held = {n for n, seen in pictures.items() if len(seen) > 1}
     crowds = {n for n in held if len(pictures[n]) > _MANY
               and any(_SHARE * count > total[label] for label, count in of[n].items())}
-    poor = _poor_classes(replace(images, near=_only(images.near, held - crowds)), asked)
-    crowds |= {n for n in held if not poor.isdisjoint(of[n])}
+    short = _short_classes(replace(images, near=_only(images.near, held - crowds)), asked)
+    crowds |= {n for n in held if not short.isdisjoint(of[n])}
     near = _only(images.near, held - crowds)
     lines = []
     if crowds:
         alike = sum((of[n] for n in crowds), Counter())
         names = [f"'{classes[label]}' ({count} of {total[label]})" for label, count in alike.most_common()]
-        lines.append("too many images look alike to keep them in one part of the split: "
-                     + listed(names) + "; split.groups can say which belong together")
+        lines.append("too many images look alike to keep them in one split: "
+                     + some(names, 10) + "; split.groups can say which belong together")
     count = sum(n is not None for n in near)
     if count:
-        lines.append(f"near-duplicates: {len(held - crowds)} groups of {count} images, each held together")
+        lines.append(f"near-duplicates: {_groups_of(len(held - crowds), count)}")
     return near, lines
 
 
@@ -90,26 +92,34 @@ def _only(near, kept: set) -> list[int | None]:
     return [number if number in kept else None for number in near]
 
 
-def _poor_classes(images: Images, asked: Split) -> set[int]:
-    """Classes that have fewer units than there are parts to fill."""
-    parts = [part for part in HELD_OUT if part not in images.official
-             and (getattr(asked, part) or (part == "test" and asked.folds))]
-    rows = [i for i, part in enumerate(images.official) if part in (None, "train")]
+def _short_classes(images: Images, asked: Split) -> set[int]:
+    """Classes that have fewer units than there are splits to fill."""
+    splits = [split for split in HELD_OUT if split not in images.official
+              and (getattr(asked, split) or (split == "test" and asked.folds))]
+    rows = [i for i, split in enumerate(images.official) if split in (None, "train")]
     units = join([[column[i] for i in rows] for column in (images.digests, images.groups, images.near) if column])
     number = Counter(label for label, _ in set(zip(images.labels[rows].tolist(), units, strict=True)))
-    return {label for label, count in number.items() if count < max(len(parts) + 1, asked.folds)}
+    return {label for label, count in number.items() if count < max(len(splits) + 1, asked.folds)}
 
 
 def _summary(how: str, names) -> str:
     alone = sum(not name for name in names)
-    return f"{how}: {len(set(filter(None, names)))} groups of {len(names) - alone} images, each held together" + (
-        f"; {alone} images are in none, each of them is a group of its own" if alone else "")
+    line = f"{how}: {_groups_of(len(set(filter(None, names))), len(names) - alone)}"
+    if alone:
+        line += f"; {counted(alone, 'image')} {'is' if alone == 1 else 'are'} in no group, so each can lie in any split"
+    return line
+
+
+def _groups_of(groups: int, images: int) -> str:
+    """"2 groups of 5 images, each held together"."""
+    return f"{counted(groups, 'group')} of {counted(images, 'image')}" + (
+        ", held together" if groups == 1 else ", each held together")
 
 
 def _folder(path: str, name: str, official: bool) -> str | None:
-    """The folders between the class folder, called `name`, and the file; `official`: the first is a part's."""
-    folders = [_same(part) for part in path.split("/")[int(official):-1]]
-    below = folders[folders.index(_same(name)) + 1:] if _same(name) in folders else []
+    """The folders between the class folder, called `name`, and the file; `official`: the first is a split's."""
+    folders = [one_spelling(folder) for folder in path.split("/")[int(official):-1]]
+    below = folders[folders.index(one_spelling(name)) + 1:] if one_spelling(name) in folders else []
     return "/".join(below) or None
 
 
@@ -120,18 +130,14 @@ def _matched(match) -> str | None:
     return next((found for found in match.groups() if found), None) if match.re.groups else match[0] or None
 
 
-def _same(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
 def _table(file: Path, source) -> tuple[list[str | None], list[str]]:
     """The groups that a .csv file of `path,group` gives; its paths are relative to the images' folder."""
     rows = _rows(file if file.exists() else source.root / file)
-    known = {_same(path): i for i, path in enumerate(source.paths)}
+    known = {one_spelling(path): i for i, path in enumerate(source.paths)}
     names: list[str | None] = [None] * len(known)
     strange = []
     for number, path, group in rows:
-        at = known.get(_same(path), known.get(_same(path.replace("\\", "/").removeprefix("./"))))
+        at = known.get(one_spelling(path), known.get(one_spelling(path.replace("\\", "/").removeprefix("./"))))
         if at is None:
             strange.append(path)
         elif names[at] and names[at] != group:
@@ -139,8 +145,10 @@ def _table(file: Path, source) -> tuple[list[str | None], list[str]]:
                               f"'{names[at]}'", "give each image one group")
         else:
             names[at] = group or None
-    return names, [f"{file}: {len(strange)} paths are no image of {source.root}, such as {strange[0]}"] \
-        if strange else []
+    if not strange:
+        return names, []
+    are = "is" if len(strange) == 1 else "are"
+    return names, [f"{file}: {counted(len(strange), 'path')} {are} no image of {source.root}, such as {strange[0]}"]
 
 
 def _rows(file: Path) -> list[tuple[int, str, str]]:

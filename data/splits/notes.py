@@ -1,39 +1,42 @@
-"""What is to be said of a split: groups that lie across official parts, parts that are far from what was asked for."""
+"""Notes for people on a split: groups that lie across official splits, splits far from the size that was asked for."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from tenfold.data.splits.assign import Images, listed
+from tenfold.data.splits.assign import Images
 from tenfold.data.tables import Split
+from tenfold.data.wording import counted, some
 
 
-def remarks_on_split(images: Images, splits, classes, asked: Split) -> list[str]:
-    """Lines for people. splits: as split_sources returns them."""
+def split_notes(images: Images, splits: np.ndarray, classes: Sequence[str], asked: Split) -> list[str]:
+    """Return the notes, a line each. splits: as split_sources returns them."""
     return _groups_across(images) + _shares_off(images, splits, classes, asked)
 
 
 def _groups_across(images: Images) -> list[str]:
-    """A line on groups that have images in several official parts."""
-    parts = {}
-    for group, part in zip(images.groups or (), images.official, strict=bool(images.groups)):
+    """A line on groups that have images in several official splits."""
+    found: dict[str, set[str]] = {}
+    for group, split in zip(images.groups or (), images.official, strict=bool(images.groups)):
         if group is not None:
-            parts.setdefault(group, set()).add(part or "train")
-    several = [f"'{group}' ({' and '.join(sorted(found))})" for group, found in parts.items() if len(found) > 1]
-    return [f"{len(several)} groups have images in several official parts, which are kept as they are: "
-            + listed(several, 3)] if several else []
+            found.setdefault(group, set()).add(split or "train")
+    several = [f"'{group}' ({' and '.join(sorted(splits))})" for group, splits in found.items() if len(splits) > 1]
+    return [f"{counted(len(several), 'group')} {'has' if len(several) == 1 else 'have'} images in several official "
+            f"splits, which are kept as they are: {some(several, 3)}"] if several else []
 
 
 def _shares_off(images: Images, splits, classes, asked: Split) -> list[str]:
-    """A line on classes of which a part that was cut holds less than half, or more than twice, what was asked for."""
-    rows = np.flatnonzero(np.array([part in (None, "train") for part in images.official]))
+    """A line on classes of which a split holds less than half, or more than twice, what was asked for."""
+    rows = np.flatnonzero(np.array([split in (None, "train") for split in images.official]))
     labels, cut = images.labels[rows], splits[rows]
     off = []
-    for part in {"test", "val"} - set(images.official):
-        want = 1 / asked.folds if part == "test" and asked.folds else getattr(asked, part)
+    for split in {"test", "val"} - set(images.official):
+        want = 1 / asked.folds if split == "test" and asked.folds else getattr(asked, split)
         for c, total in enumerate(np.bincount(labels, minlength=len(classes)).tolist()):
             count = want if isinstance(want, int) else want * total
-            held = int(np.sum(cut[labels == c] == part))
+            held = int(np.sum(cut[labels == c] == split))
             if count and not count / 2 <= held <= max(2 * count, 1):
-                off.append((abs(held - count) / count, f"{part} gets {held} of {total} images of '{classes[c]}' "
+                off.append((abs(held - count) / count, f"{split} gets {held} of {total} images of '{classes[c]}' "
                             f"instead of {round(count, 1)}"))
     worst = [words for _, words in sorted(off, key=lambda one: (-one[0], one[1]))]
-    return ["groups are kept whole, so " + listed(worst, 3)] if off else []
+    return ["groups are kept whole, so " + some(worst, 3)] if off else []

@@ -6,15 +6,14 @@ import numpy as np
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.recipe import Recipe
+from tenfold.data.sources.class_checks import no_usable_image
 from tenfold.data.sources.opening import Source
-from tenfold.data.splits.assign import listed
 from tenfold.preprocess.clean.polarity import CLEAR
 from tenfold.preprocess.survey.decisions import evidence, other_way
 from tenfold.preprocess.survey.facts import SourceFacts
 from tenfold.preprocess.survey.ranges import range_notes
 from tenfold.preprocess.survey.table import Survey
 
-NO_IMAGE = "no usable image"
 LOOKS = {"dark": "dark ink on light", "light": "light ink on dark"}
 OTHER = {"dark": "light", "light": "dark"}
 _ALL = 0.75                  # mean log-odds from which a set as a whole looks the other way
@@ -30,9 +29,7 @@ def check_usable(source: Source, survey: Survey, recipe: Recipe) -> None:
         row = next((row for row in bad if row.label == label), None)
         empty.append(f"'{survey.classes[label]}'" + (f" ({row.path}: {row.reason})" if row else ""))
     if empty:
-        raise SourceFault(source.root, f"class {empty[0]} has {NO_IMAGE}" if len(empty) == 1 else
-                          f"{len(empty)} classes have {NO_IMAGE}: {listed(empty)}",
-                          "add images to it or remove the class" + because)
+        raise no_usable_image(source, empty, "add images to it or remove the class" + because)
     if len(bad) > recipe.source.max_bad * len(survey.rows):
         raise SourceFault(
             source.root, f"{len(bad)} of {len(survey.rows)} images cannot be used, such as "

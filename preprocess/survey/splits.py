@@ -6,7 +6,7 @@ import numpy as np
 
 from tenfold.data.splits.assign import Images, duplicates, split_sources
 from tenfold.data.splits.groups import near_to_hold
-from tenfold.data.splits.notes import remarks_on_split
+from tenfold.data.splits.notes import split_notes
 from tenfold.preprocess.job import Job
 from tenfold.preprocess.survey.fingerprint import near_groups
 from tenfold.preprocess.survey.table import Survey
@@ -39,7 +39,7 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
         images = replace(images, near=held)
         notes += lines
     splits = split_sources(images, survey.classes, recipe.split, recipe.seed)
-    notes += remarks_on_split(images, splits, survey.classes, recipe.split)
+    notes += split_notes(images, splits, survey.classes, recipe.split)
     return Assignment(survey.with_splits(splits), _look_alikes(images, near, splits, [row.path for row in sources]),
                       notes)
 

@@ -1,9 +1,10 @@
-"""Labels of an arrays file, in every usual form -> class names and whole numbers from 0."""
+"""Read the labels of an arrays file, in every usual form, as class names and whole numbers from 0."""
 
 import numpy as np
 
-from tenfold.data.sources.names import one_spelling, some
+from tenfold.data.sources.names import one_spelling
 from tenfold.data.sources.npz import Npz
+from tenfold.data.wording import some
 
 _MOST = 2**53                # a float holds every whole number up to here
 _EACH = "give each label a name of its own in classes"
@@ -15,7 +16,7 @@ def text(array: np.ndarray) -> np.ndarray:
 
 
 def read_labels(held: Npz, keys: list[tuple[str, int]], classes_key: str | None):
-    """(class names, int64 labels of all parts, lines for people). keys: the labels of each part, with the number of
+    """(class names, int64 labels of all splits, notes). keys: the labels of each split, with the number of
     its images. SourceFault: labels that fit neither the images nor the names."""
     names = None if classes_key is None else [one_spelling(name) for name in text(held.read(classes_key)).tolist()]
     if names is not None and len(set(names)) != len(names):
@@ -25,7 +26,7 @@ def read_labels(held: Npz, keys: list[tuple[str, int]], classes_key: str | None)
     columns, wide = [column for column, _ in read], max(wide for _, wide in read)
     texts = {column.dtype.kind == "U" for column in columns}
     if len(texts) > 1:
-        raise held.fault(f"{' and '.join(key for key, _ in keys)} are numbers and names", "give one kind in all parts")
+        raise held.fault(f"{' and '.join(key for key, _ in keys)} are numbers and names", "give one kind in all splits")
     key, y = keys[0][0], np.concatenate(columns)
     if True in texts:
         return _named(held, key, y, names)

@@ -1,0 +1,67 @@
+"""Tell class folders from folders that only hold pictures; the fault where there is no class folder."""
+
+import re
+from collections import Counter
+
+from tenfold.data.errors import SourceFault
+from tenfold.data.sources.listing import Folder
+from tenfold.data.sources.split_names import BESIDE, FILLERS, bare_split, parse_split_name, words_of
+from tenfold.data.wording import counted, folder_name, some
+
+CURE = "put the images of each class into a folder of its own"
+# folders that lie beside the images where classes, boxes or masks are kept in files
+_ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trimaps", "segmentations", "bboxes"})
+_TABLES = {".csv", ".tsv", ".xlsx", ".json", ".mat"}
+
+
+def is_generic(name: str) -> bool:
+    """Whether a name is not the name of a class: "images", "all_data", "unknown", "labels", "test"."""
+    return bare_split(name) is not None or all(
+        word in FILLERS or word in BESIDE or word in _ANNOTATIONS or word == "classes" for word in words_of(name))
+
+
+def holds_classes(folder: Folder) -> bool:
+    """Whether folders of pictures lie in it, other than one called "images" or the like."""
+    candidates = folder.picture_folders
+    if any(inner.picture_folders or not is_generic(name) for name, inner in candidates.items()):
+        return True
+    return len(candidates) > 1 and not any(map(holds_annotations, candidates))
+
+
+def holds_annotations(name: str) -> bool:
+    """Whether a folder of this name usually holds boxes or masks of the images beside it."""
+    words = words_of(name)
+    return not _ANNOTATIONS.isdisjoint(words) and all(word in _ANNOTATIONS or word in FILLERS for word in words)
+
+
+def check_class_folders(root: Folder, here: Folder) -> None:
+    """Raise SourceFault where no folder in `here` that could be a class holds a picture."""
+    candidates = here.picture_folders
+    if not here.folders or (here.pictures and not candidates):
+        raise no_class_folders(root, [here])
+    if candidates and all(map(is_generic, candidates)) and (
+            len(candidates) == 1 or any(map(holds_annotations, candidates)) or all(map(parse_split_name, candidates))):
+        images = [folder for name, folder in candidates.items() if not holds_annotations(name)]
+        raise no_class_folders(root, images or list(candidates.values()))
+
+
+def no_class_folders(root: Folder, loose: list[Folder]) -> SourceFault:
+    """Return the fault of pictures that lie in the folders `loose` without a class: their names, and the cure."""
+    names = [name for folder in loose for inner in folder.walk() for name, _ in inner.pictures]
+    where = [folder_name(folder.below) for folder in loose if folder.below]
+    fact = f"{some(where, 3, ' and ')} {'have' if len(where) > 1 else 'has'} no sub-folders of classes" if where else \
+        "has no sub-folders"
+    fact += f", and {counted(len(names), 'image')} without a class" if names else ""
+    begins = _beginnings(names)
+    if begins:
+        fact += f" (their names begin with {some((f'{begin}: {n}' for begin, n in begins.items()), 4)})"
+    tables = sorted({kind for folder in [root, *loose] for kind in folder.passed} & _TABLES)
+    cure = CURE + (", for example by the beginnings of their names" if begins else "")
+    return SourceFault(root.path, fact, cure + (f" ({tables[0]} files beside them are not read)" if tables else ""))
+
+
+def _beginnings(names: list[str]) -> dict[str, int]:
+    """{"cat": 12, "dog": 12} of cat.1.jpg, dog_2.jpg, …; {} where names have no few beginnings in common."""
+    begins = [re.match(r"([^\W\d_][^\d]*?)[\W_]*\d", name) for name in names]
+    counts = Counter(begin[1] for begin in begins if begin)
+    return dict(counts.most_common()) if all(begins) and 1 < len(counts) <= len(names) / 2 else {}

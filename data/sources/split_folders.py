@@ -1,0 +1,45 @@
+"""Decide whether folders are the splits of a set or classes that happen to be called so ("train" beside "bus").
+
+`layout` states the rule.
+"""
+
+from tenfold.data.sources.class_folders import holds_classes, no_class_folders
+from tenfold.data.sources.listing import Folder
+from tenfold.data.sources.names import appearance
+from tenfold.data.sources.split_names import SplitName, is_beside, parse_split_name
+
+
+def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | None:
+    """Return {folder: the split that it names} of folders in `here` that name splits of one set; None: none do."""
+    candidates = here.picture_folders
+    groups = {}
+    for name in candidates:
+        split_name = parse_split_name(name)
+        if split_name:
+            groups.setdefault(split_name.rest, {})[name] = split_name
+    for rest in sorted(groups):                                    # () first: names without other words
+        group = groups[rest]
+        beside = [name for name in candidates if name not in group and not is_beside(name)]
+        splits = {found.split for found in group.values()}
+        train = [name for name, found in group.items() if found.split == "train" and holds_classes(candidates[name])]
+        held_out = [name for name, found in group.items() if found.split != "train"]
+        labelled = any(holds_classes(candidates[name]) for name in held_out)
+        if train and held_out:
+            certain = labelled or not beside or not rest
+        elif train:
+            alone = len(candidates) == 1                              # a wrapper, whatever it is called
+            certain = (not alone and not (beside or (rest and len(group) < len(candidates)))) or any(
+                classes_in_common(candidates[one], candidates[other]) for one in train for other in beside)
+        else:
+            certain = not beside and len(splits) > 1               # every folder is a split, none is a class
+            if certain and (not labelled or "train" in splits):
+                loose = [candidates[name] for name, found in group.items() if found.split == "train"]
+                raise no_class_folders(root, loose or [candidates[name] for name in group])
+        if certain:
+            return group
+    return None
+
+
+def classes_in_common(one: Folder, two: Folder) -> bool:
+    """Whether at least two folders in both have the same names."""
+    return len({*map(appearance, one.picture_folders)} & {*map(appearance, two.picture_folders)}) > 1
