@@ -1,12 +1,15 @@
-"""Ground floor: what both stages share. numpy and h5py (torchvision by one door); imports neither room above it.
+"""What preprocessing and training share: sources, splits, recipes and the shard format. Needs numpy and h5py only.
 
-Read in this order: `errors` (what can be wrong with what the user gave), `settings`, `tables` and `recipe`
-(a TOML file becomes frozen dataclasses), `source` (labelled images, one at a time; a folder by `parts`, `listing`,
-`layout` and `folder`, an .npz by `npz`, `labels` and `arrays`, the class names of both by `names` and `classes`),
-`split` (train / val / test by source image), `groups` (which images belong together), `stratify` (units of them cut
-into parts) and `remarks` (what to say of it), `schema` (the format on disk as values), `files` (a file
-appears whole or not at all), `shard` and `chunks` (write and open one file), `shardset` (open and verify
-all of them), `identity` (which images a set was made of), `public` and `fetch` (named sets → arrays files), `vision`
-(the one door to torchvision), `command` (what every command line does alike), `targets` and `make` (what each make
-target runs, from which variables).
+It imports neither `preprocess` nor `train`. Read in this order:
+
+1. Faults and words: `errors` (what can be wrong with what the user gave), `wording` (counts and lists in messages).
+2. Recipes: `settings` (TOML becomes frozen dataclasses), `tables` (every key with its unit and bounds), `networks`
+   (names and arguments of networks, without torch), `recipe_checks` (keys that must fit each other), `recipe`, `find`
+   (where recipes lie), `random_streams` (the numbers of the random streams).
+3. Images: `sources` (labelled images, listed without decoding them), `identity` (which images a set was made of),
+   `splits` (train, val and test by source image); named public sets: `set_names`, `public`, `fetch` and `vision` (the
+   only file that imports torchvision).
+4. Sets on disk: `schema` (the format as values), `files` (a file appears whole or not at all), `shard` and `chunks`
+   (write and open one file), `source_table` (a row for each source, in columns), `shardset` (open and verify a set).
+5. Commands: `command` (what all commands share), `targets` and `make` (what each make target runs), `html`.
 """

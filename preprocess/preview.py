@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from tenfold.data.errors import MachineFault, SourceFault
 from tenfold.data.files import make_folder, publish
 from tenfold.data.recipe import Recipe
+from tenfold.data.sources.class_checks import NO_IMAGE
 from tenfold.data.sources.formats import DECODED
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.clean.set_decisions import SetDecisions
@@ -16,7 +17,7 @@ from tenfold.preprocess.clean.steps import clean_page, cut_out
 from tenfold.preprocess.decode import BadPicture
 from tenfold.preprocess.draw.random_views import PLAIN, draw_view
 from tenfold.preprocess.draw.render import build_pyramid
-from tenfold.preprocess.survey.checks import NO_IMAGE, polarity_fault
+from tenfold.preprocess.survey.checks import polarity_fault
 from tenfold.preprocess.survey.decisions import decide
 from tenfold.preprocess.survey.facts import load_source
 from tenfold.preprocess.survey.ranges import range_notes

@@ -65,7 +65,8 @@ def run_recipe(recipe: Recipe, folder: Path, args: argparse.Namespace) -> Result
     from tenfold.train.device import keep_freed_memory
     from tenfold.train.run.training import train
     from tenfold.train.score.scoring import score
-    augment(recipe, open_source(args.data or recipe.source.data), folder / "shards", args.workers)
+    source = open_source(args.data or recipe.source.data, groups=recipe.split.groups)
+    augment(recipe, source, folder / "shards", args.workers)
     shards = open_set(folder / "shards")
     keep_freed_memory()
     trained = train(shards, recipe, folder, budget=parse_duration(args.budget or recipe.train.budget),

@@ -8,6 +8,7 @@ from tenfold.data.sources.names import appearance, look_alikes
 from tenfold.data.sources.source import Source
 from tenfold.data.wording import quoted, some
 
+NO_IMAGE = "no usable image"
 _NAMED = 8                   # classes in one line
 _HELD_OUT = ("val", "test")
 
@@ -51,8 +52,8 @@ def class_notes(source: Source) -> list[str]:
 
 def no_usable_image(source: Source, classes: list[str], cure: str) -> SourceFault:
     """Return the fault of classes without a usable image. classes: as the line names them, perhaps with a reason."""
-    return SourceFault(source.root, f"class {classes[0]} has no usable image" if len(classes) == 1 else
-                       f"{len(classes)} classes have no usable image: {some(classes, _NAMED)}", cure)
+    return SourceFault(source.root, f"class {classes[0]} has {NO_IMAGE}" if len(classes) == 1 else
+                       f"{len(classes)} classes have {NO_IMAGE}: {some(classes, _NAMED)}", cure)
 
 
 def _cure_of_empty(source: Source) -> str:

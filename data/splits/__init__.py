@@ -1,1 +1,5 @@
-"""Train, validation and test by source image, and which images must stay together."""
+"""Which source images are trained on, and which are held out.
+
+Read in this order: `assign` (each image to train, val or test), `groups` (which images belong together), `stratify`
+(units of them cut into splits) and `notes` (what people should know of the result).
+"""
