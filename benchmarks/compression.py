@@ -2,7 +2,7 @@
 
 One set is drawn, then packed each way. Shuffled batches from the threads engine (two threads): page
 cache warm, cold, and from disks of a given rate. Those are imitated: one read at a time, each as long
-as such a disk would take; lzf is left out there, as HDF5 itself reads it.
+as such a disk would take.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from benchmarks.rows import append
 from tenfold.data.command import make_parser, run
 from tenfold.data.recipe import read_recipe
 
-KINDS = ("none", "lz4", "bitshuffle-lz4", "gzip", "lzf")
+KINDS = ("none", "lz4", "gzip")
 DISKS = (100, 400, 1600)     # MB/s: a hard disk or network share, an old SSD, a newer one
 
 
@@ -83,14 +83,14 @@ def measure(args) -> dict:
             made[kind] = shards, open_batches(shards, "train", how, 0, torch.device("cpu"), shuffle=True)
         for repeat in range(args.repeats + 1):
             for kind, (shards, batches) in made.items():
-                for where, rate in timed(shards, batches, kind, repeat):
+                for where, rate in timed(shards, batches, repeat):
                     rates.setdefault((where, kind), []).extend([rate] if repeat else [])
         for _, batches in made.values():
             batches.close()
     return tell(recipe.name, facts, rates)
 
 
-def timed(shards, batches, kind: str, epoch: int):
+def timed(shards, batches, epoch: int):
     """(where from, MB of pixels a second) of one epoch each."""
     files = [shards.folder / s["name"] for s in shards.index["shards"] if s["split"] == "train"]
     megabytes = sum(batches.order.sizes) * batches.order.row_bytes / 1e6
@@ -101,7 +101,7 @@ def timed(shards, batches, kind: str, epoch: int):
     yield "warm", whole()
     drop(files)
     yield "cold", whole()
-    for rate in DISKS if kind != "lzf" else ():
+    for rate in DISKS:
         with disk_of(rate):
             yield f"{rate} MB/s imitated", whole()
 

@@ -14,10 +14,10 @@ import numpy as np
 from tenfold.data.errors import MachineFault
 
 DEFLATE, BLOSC = 1, 32001    # HDF5's numbers for the filters of gzip and of Blosc
-# What lies within Blosc's frame: codec, its level, whether bits are shuffled. Unpacking does not depend on the
-# level, and packing costs less than drawing: letters 4.3 times smaller at 270 MB/s, 3.4 times by the fast lz4
-BLOSC_KINDS = {"lz4": (b"lz4hc", 5, 0), "bitshuffle-lz4": (b"lz4", 9, 2)}
-_CODES = {b"lz4": 1, b"lz4hc": 2}                # Blosc's numbers for them
+# What lies within Blosc's frame: codec with Blosc's number for it, its level, whether bits are shuffled. Unpacking does
+# not depend on the level, and packing costs less than drawing: letters 4.3 times smaller at 270 MB/s, 3.4 times by the
+# fast lz4
+_CODEC, _CODE, _LEVEL, _SHUFFLE = b"lz4hc", 2, 5, 0
 _HEADER = struct.Struct("<4xIII")                # of a Blosc chunk: bytes unpacked, of a block, packed
 
 
@@ -103,26 +103,27 @@ def _unpack(raw: bytearray, out: np.ndarray) -> None:
 _DECODERS = {DEFLATE: _inflate, BLOSC: _unpack}
 
 
-def write_packed(f, name: str, image: np.ndarray, rows: int, compression: str) -> None:
-    """`image` uint8 (n, H, W, C) as a dataset of Blosc chunks of `rows` rows. They are packed here and handed to
-    HDF5 as they are: it need not know the filter."""
-    codec, level, shuffle = BLOSC_KINDS[compression]
+def write_lz4(f, name: str, image: np.ndarray, rows: int) -> None:
+    """Write `image` uint8 (n, H, W, C) as a dataset of Blosc chunks of `rows` rows.
+
+    They are packed here and handed to HDF5 as they are: it need not know the filter.
+    """
     row, chunk_bytes = image.shape[1:], rows * image[0].nbytes
     # what HDF5 keeps for those who open it: versions of filter and format, item bytes, chunk bytes, how it is packed
-    options = 2, 2, 1, chunk_bytes, level, shuffle, _CODES[codec]
+    options = 2, 2, 1, chunk_bytes, _LEVEL, _SHUFFLE, _CODE
     made = f.create_dataset(name, image.shape, np.uint8, chunks=(rows, *row), compression=BLOSC,
                             compression_opts=options, allow_unknown_filter=True)
     for start in range(0, len(image), rows):
         block = image[start:start + rows]
         if len(block) < rows:                    # HDF5 knows whole chunks only
             block = np.concatenate([block, np.zeros((rows - len(block), *row), np.uint8)])
-        packed = blosc().compress(block.reshape(-1), codec, level, shuffle)
+        packed = blosc().compress(block.reshape(-1), _CODEC, _LEVEL, _SHUFFLE)
         made.id.write_direct_chunk((start, 0, 0, 0), packed)
 
 
 def check_package(compression: str) -> None:
     """MachineFault if shards cannot be packed so here: to be asked before an hour's work, not after it."""
-    if compression in BLOSC_KINDS:
+    if compression == "lz4":
         blosc(f"shards.compression = {compression}")
 
 

@@ -37,6 +37,7 @@ class Recipe:
 
 _TABLES = {"source": Source, "split": Split, "clean": Clean, "draw": Draw, "shards": Shards,
            "model": Model, "train": Train, "augment": Augment}
+_SUCCESSORS = {"bitshuffle-lz4": "lz4", "lzf": "gzip"}      # compressions that are only read, no longer written
 _PIXEL_TABLES = ("split", "clean", "draw", "shards")        # what the bytes of a set depend on
 
 
@@ -87,6 +88,15 @@ def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Re
     recipe = Recipe(name=tables.get("name", name), seed=tables.get("seed", 0), **made)
     _check_together(recipe, where)
     return recipe
+
+
+def renewed(tables: dict) -> dict:
+    """Return the tables that a set or a checkpoint carries; what is no longer offered becomes its successor."""
+    shards = tables.get("shards") if isinstance(tables, dict) else None
+    kind = shards.get("compression") if isinstance(shards, dict) else None
+    if not isinstance(kind, str) or kind not in _SUCCESSORS:
+        return tables
+    return tables | {"shards": shards | {"compression": _SUCCESSORS[kind]}}
 
 
 def _check_together(recipe: Recipe, where: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from tenfold.data.chunks import BLOSC_KINDS, Chunks, known_chunks, read_chunks, write_packed
+from tenfold.data.chunks import Chunks, known_chunks, read_chunks, write_lz4
 from tenfold.data.errors import ShardFault
 from tenfold.data.files import publish
 from tenfold.data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, SHARD_NAME, chunk_rows
@@ -45,8 +45,8 @@ def _parts(image, columns, attributes, compression) -> list[memoryview]:
         for name, dtype in COLUMNS.items():
             f.create_dataset(name, data=np.asarray(columns[name], dtype))
         rows = chunk_rows(len(image), image[0].nbytes)
-        if compression in BLOSC_KINDS:
-            write_packed(f, IMAGE, image, rows, compression)
+        if compression == "lz4":
+            write_lz4(f, IMAGE, image, rows)
         elif compression != "none":
             f.create_dataset(IMAGE, data=image, chunks=(rows, *image.shape[1:]),
                              compression=compression, shuffle=False)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tenfold.data.errors import ShardFault, UserFault
 from tenfold.data.files import publish
-from tenfold.data.recipe import Recipe, make_recipe
+from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.schema import INDEX, SET_SCHEMA, SHARD_NAME, SOURCES, SPLITS
 from tenfold.data.shard import AGAIN, Shard, file_sha256, open_shard
 from tenfold.data.source_table import SourceTable, read_source_table
@@ -61,7 +61,7 @@ class ShardSet:
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe that the set was made by."""
-        return make_recipe(self.index["recipe"], str(self.folder / INDEX))
+        return make_recipe(renewed(self.index["recipe"]), str(self.folder / INDEX))
 
     def rows(self, split: str) -> int:
         """How many rows a split has."""

@@ -91,7 +91,7 @@ class Draw:
 @dataclass(frozen=True)
 class Shards:
     """How rows lie on disk."""
-    compression: str = setting("none", choices=("none", "lz4", "bitshuffle-lz4", "lzf", "gzip"))
+    compression: str = setting("none", choices=("none", "lz4", "gzip"))
     megabytes: int = setting(64, low=1, high=4096)          # pixels in a shard, at most
 
 

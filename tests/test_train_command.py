@@ -68,6 +68,22 @@ def test_a_set_without_training_rows(tmp_path, capsys):
     assert "training rows" in t.one_line(t.train(capsys, t.written(tmp_path / "none", {"train": ()})))
 
 
+@each("kind", ["lzf", "bitshuffle-lz4"])
+def test_a_compression_that_is_only_read(tmp_path, capsys, kind):
+    """Old sets and models still open; new ones are not written so."""
+    shards = t.written(tmp_path / kind, compression="lzf")       # h5py's own, and the name in dataset.json
+    index = json.loads((shards / "dataset.json").read_text())
+    index["recipe"]["shards"]["compression"] = kind
+    (shards / "dataset.json").write_text(json.dumps(index))
+    assert t.train(capsys, shards, *QUICK).code == 0
+    content = torch.load("best.pth", weights_only=True)
+    content["recipe"]["shards"]["compression"] = kind
+    torch.save(content, "best.pth")
+    assert t.score(capsys, "best.pth", "--shards", shards).code == 0
+    line = t.one_line(t.train(capsys, shards, *QUICK, "--set", f"shards.compression={kind}"))
+    assert "'none', 'lz4', 'gzip'" in line
+
+
 def test_colour(tmp_path, capsys):
     ran = t.train(capsys, t.written(tmp_path / "rgb", channels=3), "--set", "train.engine=threads", "--json")
     assert t.last_json(ran.out)["val_top1"] > 0.9

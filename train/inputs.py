@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from tenfold.data.errors import RecipeFault, ShardFault
-from tenfold.data.recipe import Recipe, make_recipe, pixel_differences, read_recipe, recipe_tables
+from tenfold.data.recipe import Recipe, make_recipe, pixel_differences, read_recipe, recipe_tables, renewed
 from tenfold.data.schema import INDEX
 from tenfold.data.settings import override
 
@@ -30,7 +30,7 @@ def named_recipe(args) -> tuple[Recipe, Path]:
         raise ShardFault(Path(args.shards) / INDEX, "carries no recipe", "run `tenfold augment` again")
     # as a recipe file has it, so that --set model.widths=… finds it
     carried = {**carried, "model": {**model.pop("args"), **model}}
-    return make_recipe(override(carried, args.set), f"{args.shards}/dataset.json"), Path(args.shards)
+    return make_recipe(override(renewed(carried), args.set), f"{args.shards}/dataset.json"), Path(args.shards)
 
 
 def with_pixels_of(shards, recipe: Recipe) -> Recipe:

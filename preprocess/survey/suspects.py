@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tenfold.data.command import readable
 from tenfold.data.files import publish
-from tenfold.data.recipe import Recipe, make_recipe
+from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.source_table import SourceTable
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.clean.polarity import CLEAR
@@ -81,7 +81,7 @@ def draw_suspects(index: dict, found: list[dict], source: Source, path: Path) ->
     path.unlink(missing_ok=True)
     if not doubted:
         return
-    recipe, decisions = make_recipe(index["recipe"]), SetDecisions.of(index["common"])
+    recipe, decisions = make_recipe(renewed(index["recipe"])), SetDecisions.of(index["common"])
     rows = {name: row for row, name in enumerate(source.paths)}
     columns = min(4, len(doubted))
     wide, high = 2 * _SIDE + 3 * _GAP, _SIDE + _TEXT + _GAP

@@ -14,7 +14,7 @@ import torch
 
 from tenfold.data.errors import CheckpointFault, RecipeFault, ShardFault
 from tenfold.data.files import publish
-from tenfold.data.recipe import make_recipe, recipe_tables
+from tenfold.data.recipe import make_recipe, recipe_tables, renewed
 from tenfold.data.schema import INDEX
 
 if TYPE_CHECKING:            # a checkpoint is opened without h5py
@@ -108,7 +108,7 @@ def restore(path):
     from tenfold.train.device import seen_size
     from tenfold.train.models import build_model
     content = load(path)
-    recipe = make_recipe(content["recipe"], f"{path} recipe")
+    recipe = make_recipe(renewed(content["recipe"]), f"{path} recipe")
     size = seen_size(content["canvas"], recipe.model.size)
     try:
         with torch.random.fork_rng(devices=[]):  # its first weights are random, and are replaced

@@ -12,7 +12,7 @@ import torch
 
 from tenfold.data.errors import CheckpointFault, ShardFault, UserFault
 from tenfold.data.files import make_folder, only_one
-from tenfold.data.recipe import Recipe, make_recipe
+from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.shardset import ShardSet
 from tenfold.train.device import choose_device, same_random_state
 from tenfold.train.inputs import fixed_settings, with_pixels_of
@@ -113,7 +113,7 @@ def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict | None:
         raise CheckpointFault(path, "cannot be resumed from (it holds no place in a run)", "train without --resume")
     if last["dataset"] != shards.index["digest"]:
         raise CheckpointFault(path, f"was trained on other shards than {shards.folder}", "train without --resume")
-    before, now = fixed_settings(make_recipe(last["recipe"], str(path))), fixed_settings(recipe)
+    before, now = fixed_settings(make_recipe(renewed(last["recipe"]), str(path))), fixed_settings(recipe)
     different = [name for table in ("model", "train", "augment", "seed") for name in now
                  if name.partition(".")[0] == table and before[name] != now[name]]
     if different:
