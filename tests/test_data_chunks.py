@@ -136,7 +136,7 @@ def no_numcodecs(monkeypatch):
 def test_writing_without_the_package_is_refused_before_any_work(folder, refused, no_numcodecs, tmp_path):
     line = refused(folder(a=6, b=6), "--set", "shards.compression=lz4")
     assert "numcodecs" in line
-    assert ".[lz4]" in line
+    assert "pip install numcodecs" in line
     assert not (tmp_path / "shards").exists()
 
 
@@ -149,7 +149,7 @@ def test_reading_without_the_package_is_refused_in_words(made, tables, no_numcod
                                  compression_opts=(2, 2, 1, IMAGE.nbytes, 5, 0, 1), allow_unknown_filter=True)
         image.id.write_direct_chunk((0, 0, 0, 0), b"packed")
     index(folder, tables, {"name": path.name, "rows": ROWS, "bytes": path.stat().st_size, "sha256": file_sha256(path)})
-    with pytest.raises(MachineFault, match=r"train-00000\.h5: needs the package numcodecs.*\.\[lz4\]"):
+    with pytest.raises(MachineFault, match=r"train-00000\.h5: needs the package numcodecs.*pip install numcodecs"):
         open_set(folder).shards("train")
 
 
