@@ -75,12 +75,12 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
         return EXIT_OK
     except Exception as error:
         where = getattr(error, "filename", None)
-        fault = machine_fault(error, where or "this machine")
-        if not fault and where and isinstance(error, OSError) and error.strerror:
+        refusal = machine_fault(error, where or "this machine")
+        if not refusal and where and isinstance(error, OSError) and error.strerror:
             # a folder in a file's place, a name too long, …
-            fault = MachineFault(os.fsdecode(where), error.strerror, "look at what lies there")
-        if fault:
-            print(_one_line(fault), file=sys.stderr)
+            refusal = MachineFault(os.fsdecode(where), error.strerror, "look at what lies there")
+        if refusal:
+            print(_one_line(refusal), file=sys.stderr)
             return EXIT_USER
         traceback.print_exc()
         print("this is a fault of Tenfold's, not yours", file=sys.stderr)

@@ -3,8 +3,9 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from tenfold.data.errors import MachineFault, machine_fault
 
@@ -12,8 +13,8 @@ TEMPORARY = ".part-"     # leftovers of a killed build; swept by the next one
 
 
 @contextlib.contextmanager
-def publish(path):
-    """Yields a temporary path beside `path`; on success it is fsynced and renamed, else removed.
+def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it is fsynced and renamed, else removed.
 
     Raises MachineFault where the disk is full or the folder may not be written.
     """
@@ -35,8 +36,8 @@ def publish(path):
         raise
 
 
-def make_folder(path) -> Path:
-    """The folder, made if need be, and known to be writable. Raises MachineFault."""
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Make the folder if need be, check that it can be written to, and return it. Raises MachineFault."""
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -83,7 +84,7 @@ def sweep(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def swept(*folders: Path):
+def swept(*folders: Path) -> Iterator[None]:
     """Sweep before, after a run that was killed, and behind: a worker that is stopped leaves halves too."""
     for folder in folders:
         sweep(folder)
@@ -95,7 +96,7 @@ def swept(*folders: Path):
 
 
 @contextlib.contextmanager
-def only_one(folder: Path):
+def only_one(folder: Path) -> Iterator[TextIO]:
     """Hold the folder: a second build into it is refused, and a killed one lets go by itself. Yields the file
     that is locked: a process that inherits it holds the folder too."""
     with open(folder / ".lock", "w") as f:

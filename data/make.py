@@ -4,12 +4,13 @@ make exports its variables as they were typed and no shell reads them, so a valu
 """
 
 import contextlib
+import io
 import os
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tenfold.data.command import TYPED
@@ -24,7 +25,8 @@ MADE = ("shards: shards/sample   run: runs/sample   model: best.pth   "
 
 
 def main(target: str) -> int:
-    sys.stdout.reconfigure(errors="backslashreplace")        # file names need not be valid in the terminal's code
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")    # file names need not be valid in the terminal's code
     given, goals = variables(os.environ), os.environ.get("TENFOLD_GOALS", "").split()
     before = set(goals[:goals.index(target)]) if target in goals else set()
     flags = _flags(os.environ.get("MAKEFLAGS", ""))
@@ -44,7 +46,7 @@ def main(target: str) -> int:
     return 0
 
 
-def variables(environment) -> dict[str, str]:
+def variables(environment: Mapping[str, str]) -> dict[str, str]:
     """{variable: value} of those that are given: a path with its leading ~ expanded, RECIPE as the file it names."""
     given = {name: environment[name] for name in VARIABLES if environment.get(name)}
     given |= {name: os.path.expanduser(given[name]) for name in PATHS & set(given)}
@@ -53,7 +55,7 @@ def variables(environment) -> dict[str, str]:
     return given
 
 
-def steps(target: str, given: dict, before: set) -> Iterator[tuple[str, str, list[str]]]:
+def steps(target: str, given: dict[str, str], before: set[str]) -> Iterator[tuple[str, str, list[str]]]:
     """(target, module, arguments) of each command in turn: those that make what is missing, then the target's own.
 
     before: the targets of the same call of make that came first.
@@ -79,11 +81,11 @@ def steps(target: str, given: dict, before: set) -> Iterator[tuple[str, str, lis
     yield target, TARGETS[target][0], arguments(target, given)
 
 
-def _without(name: str, given: dict) -> dict:
+def _without(name: str, given: dict[str, str]) -> dict[str, str]:
     return {k: v for k, v in given.items() if k != name}
 
 
-def with_defaults(given: dict) -> dict:
+def with_defaults(given: dict[str, str]) -> dict[str, str]:
     """What is given, over what a target takes where it is not."""
     recipe = given.get("RECIPE", "recipes/sample.toml")
     name = Path(recipe).stem
@@ -91,7 +93,7 @@ def with_defaults(given: dict) -> dict:
             "BUNDLE": "shards.tar", "RECIPES": shlex.quote(recipe)} | given
 
 
-def arguments(target: str, given: dict) -> list[str]:
+def arguments(target: str, given: dict[str, str]) -> list[str]:
     """The words behind `python -m module`. RecipeFault-like: quotes in RECIPES that do not match."""
     values, found = with_defaults(given), []
     for option, name in words(target):
@@ -139,7 +141,7 @@ def _file_of(recipe: str) -> str:
     return recipe if found == Path(recipe) else str(found)
 
 
-def _wants_sample(values: dict) -> bool:
+def _wants_sample(values: dict[str, str]) -> bool:
     """Whether the recipe's images are the embedded sample, which is not there yet."""
     if values.get("DATA") or Path(SAMPLE).exists():
         return False
@@ -149,7 +151,7 @@ def _wants_sample(values: dict) -> bool:
     return False
 
 
-def _check_begun(shards: Path, given: dict) -> None:
+def _check_begun(shards: Path, given: dict[str, str]) -> None:
     """ShardFault: a build was begun there and did not end, which is not to be done in passing."""
     begun = (shards / ".clean").exists() and not (shards / "report.json").exists()      # not a report's cleaned images
     if begun or any(shards.glob("*.h5")):

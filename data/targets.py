@@ -101,7 +101,7 @@ def as_typed(text: str, typed: str) -> str:
     return _options(_COMMAND.sub(lambda found: _command(found, verb), text), verb)
 
 
-def _command(found: re.Match, target: str) -> str:
+def _command(found: re.Match[str], target: str) -> str:
     """A whole command of a message as a make target with its variables."""
     verb, module, rest = found.groups()
     under = next(t for t, row in TARGETS.items() if row[0] == module) if module else _same_command(VERBS[verb], target)
@@ -120,7 +120,7 @@ def _same_command(verb: str, typed: str) -> str:
 def _options(text: str, target: str) -> str:
     known = {option: variable.rstrip("!") for option, variable in words(target) if option and variable}
 
-    def typed(found) -> str:
+    def typed(found: re.Match[str]) -> str:
         variable, joint = known.get(found[1]), found[2] or ""
         return found[0] if not variable else f"{variable}=1{joint}" if variable in FLAGS else f"{variable}="
     if "--set" in known:

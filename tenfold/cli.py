@@ -10,7 +10,7 @@ STARTED = time.monotonic()   # before the heavy imports: they count against the 
 import difflib  # noqa: E402
 import importlib  # noqa: E402
 import sys  # noqa: E402
-from collections.abc import Sequence  # noqa: E402
+from collections.abc import Callable, Sequence  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 
 from tenfold.data.command import typed_as, typed_command  # noqa: E402
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if verb not in VERBS:
         print(f"{front}: {_unknown(verb)} (all of them: {front} --help)", file=sys.stderr)
         return EXIT_USER
-    command = importlib.import_module(VERBS[verb].module).main
+    command: Callable[..., int] = importlib.import_module(VERBS[verb].module).main
     more = {"started": started} if verb == "train" else {}
     with typed_as(f"{front} {verb}"):
         return command([*VERBS[verb].arguments, *rest], **more)
