@@ -139,15 +139,17 @@ def test_the_trainers_keys_leave_the_shards_and_are_noted(folder, augment, tmp_p
     assert index(tmp_path / "shards")["recipe"]["train"]["lr"] == 0.5
 
 
-@pytest.mark.parametrize("change", ["draw.rotation=10", "draw.copies=4", "clean.offset=20", "split.val=1", "seed=4",
-                                    "shards.compression=gzip"])
-def test_what_the_pixels_depend_on_makes_other_shards(folder, augment, tmp_path, change):
+def test_what_the_pixels_depend_on_makes_other_shards(folder, augment, tmp_path):
+    """In a folder that holds the shards of the case before, as in a new one."""
     images = folder(a=8, b=8)
-    one = told(augment(images, "--json"))
-    two = told(augment(images, "--json", "--set", change))
-    assert one["digest"] != two["digest"]
-    assert told(augment(images, "--json", "--set", change, out=tmp_path / "new"))["digest"] == two["digest"]
-    assert contents(tmp_path / "new") == contents(tmp_path / "shards")
+    digests = {told(augment(images, "--json"))["digest"]}
+    for change in ("draw.rotation=10", "draw.copies=4", "clean.offset=20", "split.val=1", "seed=4",
+                   "shards.compression=gzip"):
+        made, new = told(augment(images, "--json", "--set", change)), tmp_path / change
+        assert made["digest"] not in digests, change
+        digests.add(made["digest"])
+        assert told(augment(images, "--json", "--set", change, out=new))["digest"] == made["digest"], change
+        assert contents(new) == contents(tmp_path / "shards"), change
 
 
 def test_shards_that_are_planned_no_more_are_removed_and_nothing_else(folder, augment, tmp_path):
@@ -183,33 +185,28 @@ def test_other_labels_make_other_shards(augment, tmp_path):
     assert (found[0]["image"] == found[1]["image"]).all()
 
 
-@pytest.mark.parametrize("harm", ["truncate", "remove", "replace", "sources"])
-def test_a_harmed_set_is_mended(folder, augment, tmp_path, harm):
+def test_a_harmed_set_is_mended(folder, augment, tmp_path):
     images, out = folder(a=30, b=30), tmp_path / "shards"
     one = told(augment(images, "--json", "--set", "draw.copies=20"))
     whole = contents(out)
     victim = out / "train-00001.h5"
-    if harm == "truncate":
-        os.truncate(victim, 5000)
-    elif harm == "remove":
-        victim.unlink()
-    elif harm == "sources":
-        (out / "sources.h5").unlink()
-    else:
-        victim.write_bytes((out / "val-00000.h5").read_bytes())
     kept = (out / "train-00000.h5").stat().st_mtime_ns
-    assert told(augment(images, "--json", "--set", "draw.copies=20"))["digest"] == one["digest"]
-    assert contents(out) == whole
-    assert (out / "train-00000.h5").stat().st_mtime_ns == kept
+    for name, harm in (("truncated", lambda: os.truncate(victim, 5000)), ("removed", victim.unlink),
+                       ("no sources", (out / "sources.h5").unlink),
+                       ("replaced", lambda: victim.write_bytes((out / "val-00000.h5").read_bytes()))):
+        harm()
+        assert told(augment(images, "--json", "--set", "draw.copies=20"))["digest"] == one["digest"], name
+        assert contents(out) == whole, name
+        assert (out / "train-00000.h5").stat().st_mtime_ns == kept, name
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}', '{"schema": 9}'])
-def test_a_damaged_index_is_made_again(folder, augment, tmp_path, text):
+def test_a_damaged_index_is_made_again(folder, augment, tmp_path):
     images = folder(a=6, b=6)
     one = told(augment(images, "--json"))
-    (tmp_path / "shards" / "dataset.json").write_text(text)
-    assert told(augment(images, "--json"))["digest"] == one["digest"]
-    assert open_set(tmp_path / "shards").rows("val") == 2
+    for text in ("", "{", "[]", '{"schema": 1}', '{"schema": 9}'):
+        (tmp_path / "shards" / "dataset.json").write_text(text)
+        assert told(augment(images, "--json"))["digest"] == one["digest"], text
+        assert open_set(tmp_path / "shards").rows("val") == 2, text
 
 
 def test_official_parts_are_kept_and_twins_across_them_reported(tmp_path, augment):

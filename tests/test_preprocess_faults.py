@@ -1,6 +1,7 @@
 """Whatever the user gives: bad pictures are set aside by name; the rest is one line and exit code 2."""
 
 import fcntl
+import functools
 import json
 import os
 import subprocess
@@ -34,27 +35,27 @@ def put(images, name, data):
     (images / "a" / name).write_bytes(data)
 
 
-@pytest.mark.parametrize("name", [*BAD, "white.png", "black.gif", "gone.png", "grain.png"])
-def test_a_bad_picture_is_set_aside_named_and_counted(folder, augment, tmp_path, name):
-    images = folder(a=10, b=10)
-    if name in BAD:
-        put(images, name, BAD[name]())
-    elif name == "gone.png":
-        (images / "a" / name).symlink_to("nowhere")
-    else:
-        low, high = {"white.png": (255, 256), "black.gif": (0, 1), "grain.png": (236, 242)}[name]
-        save(images / "a" / name, np.random.default_rng(0).integers(low, high, (37, 53, 1), np.uint8))
-    ran = augment(images, "--json", "--set", "source.max_pixels=1000000")
-    assert ran.code == 0
-    assert json.loads(ran.out)["skipped"] == 1
-    assert f"set aside: a/{name} (" in ran.err
-    assert "1 images set aside" in ran.err
-    assert "Traceback" not in ran.err
-    assert "Warning" not in ran.err
-    [bad] = json.loads((tmp_path / "shards" / "dataset.json").read_text())["set_aside"]
-    assert bad["path"] == f"a/{name}"
-    assert bad["reason"].split(":")[0] in ("damaged", "empty file", "not a picture", "blank", "enormous",
-                                           "cannot be read")
+def test_bad_pictures_are_set_aside_named_and_counted(folder, augment, tmp_path):
+    kinds = {name: functools.partial(put, name=name, data=data()) for name, data in BAD.items()}
+    kinds["gone.png"] = lambda images: (images / "a" / "gone.png").symlink_to("nowhere")
+    for name, low, high in (("white.png", 255, 256), ("black.gif", 0, 1), ("grain.png", 236, 242)):
+        grain = np.random.default_rng(0).integers(low, high, (37, 53, 1), np.uint8)
+        kinds[name] = lambda images, name=name, grain=grain: save(images / "a" / name, grain)
+    for number, names in enumerate((list(kinds)[:8], list(kinds)[8:])):         # the screen names ten at most
+        images, out = folder(f"images{number}", a=10, b=10), tmp_path / f"shards{number}"
+        for name in names:
+            kinds[name](images)
+        ran = augment(images, "--json", "--set", "source.max_pixels=1000000", "--set", "source.max_bad=0.5", out=out)
+        assert ran.code == 0
+        assert json.loads(ran.out)["skipped"] == len(names)
+        assert [name for name in names if f"set aside: a/{name} (" not in ran.err] == []
+        assert f"{len(names)} images set aside" in ran.err
+        assert "Traceback" not in ran.err
+        assert "Warning" not in ran.err
+        bad = json.loads((out / "dataset.json").read_text())["set_aside"]
+        assert {one["path"] for one in bad} == {f"a/{name}" for name in names}
+        assert {one["reason"].split(":")[0] for one in bad} <= {"damaged", "empty file", "not a picture", "blank",
+                                                                "enormous", "cannot be read"}
 
 
 def test_past_the_stated_share_the_build_stops_and_can_be_allowed(folder, augment, refused, tmp_path):

@@ -53,6 +53,7 @@ def group_is_gone(process) -> bool:
     return False
 
 
+@pytest.mark.slow                                # a set whose shard is gone is mended in the quick tests of the build
 def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(start, tmp_path):
     out = tmp_path / "killed"
     process = start(out, 1)
