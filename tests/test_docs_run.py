@@ -45,13 +45,13 @@ def run_python(page: Path, place: Path) -> None:
 def reader(tmp_path_factory):
     """The folder of a reader who has run the README's Python."""
     place, rng = tmp_path_factory.mktemp("reader"), np.random.default_rng(0)
-    for number in range(33):
+    for number in range(19):
         kind = number % 2                                  # two kinds of coloured stripes
         y, x = np.mgrid[:40, :48]
         wave = 128 + 90 * np.sin((y if kind else x) / 3 + rng.uniform(0, 6))
         pixels = (wave[..., None] + rng.normal(0, 12, (40, 48, 3))).clip(0, 255).astype(np.uint8)
-        file = place / (f"my_images/{('cat', 'dog')[kind]}/{number}.png" if number < 30 else
-                        f"new_pictures/{number - 29}.jpg")
+        file = place / (f"my_images/{('cat', 'dog')[kind]}/{number}.png" if number < 16 else
+                        f"new_pictures/{number - 15}.jpg")
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(file)
     run_python(ROOT / "README.md", place)
