@@ -95,7 +95,7 @@ def from_array(pixels: np.ndarray, channels: int) -> np.ndarray:
 
 def _first_shown(opened: Opened, ranges: dict) -> tuple[np.ndarray, Levels | None]:
     """The first frame with anything on it, else the first whose colours lie hidden, else the first."""
-    kept = {}
+    kept: dict[str, tuple[np.ndarray, Levels | None, str]] = {}
     for frame in opened.frames:
         levels = levels_of(frame) if isinstance(frame, Deep) else None
         pixels, reason, hidden = _on_paper(to_bytes(frame, ranges) if isinstance(frame, Deep) else frame)
@@ -119,8 +119,8 @@ def _on_paper(frame: Frame) -> tuple[np.ndarray, str, bool]:
     if alpha.max() < 4:                      # nobody's ink: a channel that some program left empty
         return colour, "wholly transparent" if (colour == colour[:1, :1]).all() else "", True
     picture = Image.fromarray(np.dstack([_in_channels(colour, 3), alpha]))
-    picture = np.asarray(Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture))[:, :, :3]
-    return picture, "white on white (light ink on a transparent ground)" if picture.min() >= WHITE else "", False
+    pixels = np.asarray(Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture))[:, :, :3]
+    return pixels, "white on white (light ink on a transparent ground)" if pixels.min() >= WHITE else "", False
 
 
 def _in_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

@@ -35,7 +35,9 @@ def parsed(data: bytes) -> Png:
     chunks, whole = _chunks(data)
     if chunks and chunks[0][0] == b"CgBI":
         raise BadPicture("PNG packed for an iPhone app (CgBI), which is not read")
-    kept, held, orientation = [], {}, 1
+    kept: list[tuple[bytes, bytes, bool]] = []
+    held: dict[bytes, bytes] = {}
+    orientation = 1
     for kind, content, sound in chunks:
         if kind in (b"IHDR", b"PLTE", b"tRNS", b"sBIT"):
             if not sound and kind in (b"IHDR", b"PLTE"):
@@ -81,7 +83,8 @@ def _transparent(chunk: bytes, colour: int, depth: int) -> tuple[tuple, bytes]:
 
 def _chunks(data: bytes) -> tuple[list[tuple[bytes, bytes, bool]], bool]:
     """([(kind, content, whether its checksum is right), …], whether the file goes on to its end)."""
-    found, at = [], len(_PNG)
+    found: list[tuple[bytes, bytes, bool]] = []
+    at = len(_PNG)
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         content = data[at + 8:at + 8 + length]
@@ -136,7 +139,7 @@ def deep_pixels(png: Png, max_pixels: int) -> Deep:
     halves = []
     for mode in modes:
         with opened(png.still, ("PNG",), max_pixels) as picture:
-            picture.tile = [tile._replace(args=mode) for tile in picture.tile]
+            picture.tile = [tile._replace(args=mode) for tile in picture.tile]  # type: ignore[attr-defined]
             halves.append(np.asarray(picture))
     if png.colour == 0:
         pixels = halves[0].astype(np.uint16)[:, :, None]

@@ -56,7 +56,8 @@ class Picture:
         return next((level for level in reversed(self.levels) if max(level.shape) >= need), self.levels[0])
 
 
-def draw_copies(pictures: list[Picture], views: RandomView, config: Draw, out: Sequence[np.ndarray]) -> None:
+def draw_copies(pictures: list[Picture], views: RandomView, config: Draw,
+                out: Sequence[np.ndarray] | np.ndarray) -> None:
     """Render n augmented copies into `out`: pictures[k] as views[k] has it into out[k], uint8 (H, W, C).
 
     A copy is the same whichever others are drawn with it.
@@ -151,4 +152,4 @@ def _with_room(cleaned: Cleaned, side: int) -> tuple[np.ndarray, np.ndarray]:
     if (height + 2 * y) * (width + 2 * x) > _LARGEST:
         raise BadPicture(f"too long and narrow: {width}×{height} pixels")
     roomy = cv2.copyMakeBorder(cleaned.pixels, y, y, x, x, cv2.BORDER_CONSTANT, value=cleaned.background)
-    return roomy.reshape(height + 2 * y, width + 2 * x, channels), cleaned.hull + np.float32([x, y])
+    return roomy.reshape(height + 2 * y, width + 2 * x, channels), cleaned.hull + np.array([x, y], np.float32)

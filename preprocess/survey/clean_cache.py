@@ -54,7 +54,7 @@ def write_block(folder: Path, number: int, key: str, facts: list[SourceFacts], p
     with publish(pixels) as temporary, open(temporary, "wb") as f:
         for slot, picture in good:
             for level in picture.levels:
-                f.write(np.ascontiguousarray(level))
+                f.write(np.ascontiguousarray(level).data)
                 levels.append((slot, offset, *level.shape))
                 offset += level.nbytes
     with publish(tables) as temporary, open(temporary, "wb") as f:

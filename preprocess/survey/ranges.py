@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from tenfold.data.recipe import Recipe
 from tenfold.preprocess.decode import Levels, usual_range
@@ -26,12 +27,13 @@ def declared_ranges(recipe: Recipe) -> dict[str, tuple]:
 
 def with_ranges(recipe: Recipe, ranges: tuple) -> Recipe:
     """Return the recipe as dataset.json carries it: later pictures of the same source are then read alike."""
-    return replace(recipe, source=replace(recipe.source, **{
-        _KEYS[kind]: int(high) if kind == "unsigned" else (low, high) for kind, low, high in ranges}))
+    carried: dict[str, Any] = {_KEYS[kind]: int(high) if kind == "unsigned" else (low, high)
+                               for kind, low, high in ranges}
+    return replace(recipe, source=replace(recipe.source, **carried))
 
 
-def _by_kind(facts) -> dict[str, list[Levels]]:
-    found = {}
+def _by_kind(facts: Iterable[SourceFacts]) -> dict[str, list[Levels]]:
+    found: dict[str, list[Levels]] = {}
     for row in facts:
         if row.levels:
             found.setdefault(row.levels[0], []).append(Levels(*row.levels))
