@@ -99,6 +99,10 @@ def test_the_files_that_contributors_are_sent_to_are_there():
     assert len(files) > 40
     places = [file for file in files if file not in ("my_images/", "new_pictures/")]
     assert [file for file in places if not (ROOT / file).exists()] == []
+    code = "".join(file.read_text(encoding="utf-8") for of in ("data", "preprocess", "train", "tenfold")
+                   for file in ROOT.glob(f"{of}/**/*.py"))
+    names = {name for name in re.findall(r"`(\w+)`", text) if name.isupper() or "_" in name}
+    assert {name for name in names if not re.search(rf"\b{name}\b", code)} == set()
 
 
 def test_the_readme_is_a_page_and_each_page_says_its_purpose_first():
