@@ -1,4 +1,4 @@
-"""The tree of user faults: everything that is wrong with what was given, not with this program.
+"""The exceptions for what is wrong with what the user gave, not with this program.
 
     UserFault                 exit code 2, one line: where, fact, cure
     ├── RecipeFault           a recipe file or a --set
@@ -13,16 +13,16 @@ import errno
 
 EXIT_OK, EXIT_OURS, EXIT_USER, EXIT_INTERRUPTED = 0, 1, 2, 130
 
-_NO_ROOM = {errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota is used up",
+_NO_SPACE = {errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota is used up",
             errno.EFBIG: "the file is larger than this system allows"}
-_NO_WAY = {errno.EACCES: "permission denied", errno.EPERM: "operation not permitted",
+_NO_PERMISSION = {errno.EACCES: "permission denied", errno.EPERM: "operation not permitted",
            errno.EROFS: "the file system is read-only"}
 
 
 class UserFault(Exception):
     """A fault in what the user gave. `str()` is the one line that is shown."""
 
-    def __init__(self, where, fact: str, cure: str = ""):
+    def __init__(self, where: object, fact: str, cure: str = ""):
         self.where, self.fact, self.cure = str(where), fact, cure
         super().__init__(f"{self.where}: {fact}" + (f"; {cure}" if cure else ""))
 
@@ -51,21 +51,21 @@ class TrainingFault(UserFault):
 
 
 class MachineFault(UserFault):
-    """What the machine refuses: room, permission, a device, a package."""
+    """What the machine refuses: space, permission, a device, a package."""
 
 
-def machine_fault(error: BaseException, where) -> MachineFault | None:
-    """The MachineFault behind an OSError, or behind HDF5's wrapping of one; None if there is none.
+def machine_fault(error: BaseException, where: object) -> MachineFault | None:
+    """Return the MachineFault behind an OSError, or behind HDF5's wrapping of one; None if there is none.
 
     HDF5 reports a full disk as an OSError or a RuntimeError whose text, not whose errno,
     says so.
     """
     code = getattr(error, "errno", None)
     text = str(error)
-    for number, fact in _NO_ROOM.items():
+    for number, fact in _NO_SPACE.items():
         if code == number or f"errno = {number}," in text:
-            return MachineFault(where, fact, "free some room, or choose another --out")
-    for number, fact in _NO_WAY.items():
+            return MachineFault(where, fact, "free some space, or choose another --out")
+    for number, fact in _NO_PERMISSION.items():
         if code == number or f"errno = {number}," in text:
             return MachineFault(where, fact, "choose a place where you may write")
     return None

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from tenfold.data.errors import RecipeFault
 from tenfold.data.find import RECIPES, candidates, find_recipe, recipe_names
 from tenfold.data.networks import check_network
+from tenfold.data.recipe_checks import check_recipe
 from tenfold.data.settings import fill, nearest, override
 from tenfold.data.tables import Augment, Clean, Draw, Model, Shards, Source, Split, Train
 
@@ -23,6 +24,7 @@ PIXELS_VERSION = 5   # raised when the same recipe comes to draw other pixels: o
 
 @dataclass(frozen=True)
 class Recipe:
+    """What a recipe file says: a table for each stage."""
     name: str
     seed: int
     source: Source
@@ -86,7 +88,8 @@ def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Re
     made = {key: fill(cls, model if key == "model" else tables.get(key, {}), f"{where} [{key}]")
             for key, cls in _TABLES.items()}
     recipe = Recipe(name=tables.get("name", name), seed=tables.get("seed", 0), **made)
-    _check_together(recipe, where)
+    check_recipe(recipe, where)
+    parse_duration(recipe.train.budget, f"{where} [train] budget")
     return recipe
 
 
@@ -97,57 +100,6 @@ def renewed(tables: dict) -> dict:
     if not isinstance(kind, str) or kind not in _SUCCESSORS:
         return tables
     return tables | {"shards": shards | {"compression": _SUCCESSORS[kind]}}
-
-
-def _check_together(recipe: Recipe, where: str) -> None:
-    """What no single key can know."""
-    if type(recipe.seed) is not int or not 0 <= recipe.seed < 2**63:
-        raise RecipeFault(f"{where} seed", f"is {recipe.seed!r}", "give a whole number from 0")
-    if not isinstance(recipe.name, str) or not re.fullmatch(r"[^/\\\0]{1,200}", recipe.name) \
-            or recipe.name.startswith("."):
-        raise RecipeFault(f"{where} name", f"is {recipe.name!r}", "give a name fit for a folder")
-    for table, key in (("draw", "scale"), ("draw", "contrast"), ("augment", "scale"), ("augment", "blur_sigma"),
-                       ("augment", "erase_area")):
-        low, high = getattr(getattr(recipe, table), key)
-        if low > high:
-            raise RecipeFault(f"{where} [{table}] {key}", f"is [{low}, {high}]",
-                              "the lower bound comes first")
-    for key in ("levels_signed", "levels_float"):
-        low, high = getattr(recipe.source, key)
-        if low >= high and (low, high) != (0, 0):
-            raise RecipeFault(f"{where} [source] {key}", f"is [{low}, {high}]", "the lowest level comes first")
-    split = recipe.split
-    for key in ("val", "test"):
-        value = getattr(split, key)
-        if isinstance(value, float) and value >= 1:
-            raise RecipeFault(f"{where} [split] {key}", f"is {value}",
-                              "give a fraction below 1, or a whole number of images a class")
-    if split.folds == 1 or (split.fold and split.fold >= split.folds):
-        raise RecipeFault(f"{where} [split] folds", f"is {split.folds} with fold {split.fold}",
-                          "give folds of 2 or more, and a fold from 0 to folds - 1")
-    from tenfold.data.splits.groups import check_groups  # and with it numpy, which --help need not wait for
-    check_groups(split.groups, f"{where} [split] groups")
-    for key, used in (("roi", recipe.clean.roi), ("threshold", recipe.clean.threshold),
-                      ("broaden", recipe.draw.broaden)):
-        if used and recipe.clean.polarity == "keep":
-            raise RecipeFault(f"{where} [clean] polarity", f"is 'keep', but {key} must know what is ink",
-                              "give 'auto', 'dark' (ink on light paper) or 'light'")
-    if 0 < recipe.clean.specks < 0.05:
-        raise RecipeFault(f"{where} [clean] specks", f"is {recipe.clean.specks}, once a share of the picture",
-                          "it is a share of the pen's width now: give 0.5, or 0 to keep every spot")
-    marks = [at for at, _ in recipe.train.steps]
-    if marks != sorted(marks) or not all(0 <= at <= 1 and 0 <= factor < math.inf for at, factor in recipe.train.steps):
-        raise RecipeFault(f"{where} [train] steps", f"is {[list(pair) for pair in recipe.train.steps]}",
-                          "give [share of the run, factor] pairs in order, such as [[0.5, 0.1], [0.75, 0.1]]")
-    if recipe.augment.cutmix + recipe.augment.mixup > 1:
-        raise RecipeFault(f"{where} [augment] cutmix", f"and mixup have chances of {recipe.augment.cutmix} and "
-                          f"{recipe.augment.mixup}, and an image takes one of them", "let their sum be 1 at most")
-    try:
-        json.dumps(recipe.model.args, allow_nan=False)
-    except (ValueError, TypeError) as error:
-        raise RecipeFault(f"{where} [model]", f"holds a value that no network takes ({error})",
-                          "give finite numbers, strings, true or false, or lists of them") from None
-    parse_duration(recipe.train.budget, f"{where} [train] budget")
 
 
 def recipe_tables(recipe: Recipe) -> dict:

@@ -7,33 +7,41 @@ A setting is a dataclass field made with `setting`, which also says what values 
         lr: float = setting(0.002, above=0)          # peak learning rate
 
 Types that a field may have: bool, int, float, str, `int | float`, `tuple[float, float]`,
-`tuple[int, int]`, `tuple[str, ...]`, tuples of such tuples, and `dict` for arguments that another room checks.
+`tuple[int, int]`, `tuple[str, ...]`, tuples of such tuples, and `dict` for arguments that another package checks.
 """
 
 import difflib
 import math
 import tomllib
+from collections.abc import Iterable
 from dataclasses import MISSING, field, fields
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 from tenfold.data.errors import RecipeFault
 
-
-def setting(default=MISSING, *, low=None, high=None, above=None, below=None, choices=None):
-    """A dataclass field that knows its bounds. No default: the recipe must name it."""
-    bounds = {"low": low, "high": high, "above": above, "below": below, "choices": choices}
-    return field(default=default, metadata={k: v for k, v in bounds.items() if v is not None})
+T = TypeVar("T")
+_BOUNDS = {"low", "high", "above", "below", "choices"}
 
 
-def nearest(name: str, names) -> str:
-    """", did you mean 'x'?" or an empty string."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+def setting(default: Any = MISSING, **bounds: Any) -> Any:
+    """Make a dataclass field that knows its bounds. No default: the recipe must name it.
+
+    bounds: `low`, `high` (inclusive), `above`, `below` (exclusive), `choices`.
+    """
+    assert bounds.keys() <= _BOUNDS, bounds
+    return field(default=default, metadata=bounds)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return "did you mean 'x'?", or the names that are known where none is near."""
+    names = list(names)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(sorted(names))}"
 
 
-def fill(cls, table: dict, where: str):
-    """table {key: TOML value} -> an instance of the dataclass `cls`; RecipeFault names what is off.
+def fill(cls: type[T], table: dict, where: str) -> T:
+    """Make an instance of the dataclass `cls` of a table {key: TOML value}. RecipeFault names what is wrong.
 
     `where` is "file: [table]" as the message shall say it.
     """
@@ -44,17 +52,17 @@ def fill(cls, table: dict, where: str):
         if name not in known:
             raise RecipeFault(where, f"unknown key '{name}'", nearest(name, known))
     values = {}
-    for name, one in known.items():
+    for name, key in known.items():
         if name in table:
-            values[name] = _checked(converted(table[name], one.type, f"{where} {name}"),
-                                    one.metadata, f"{where} {name}")
-        elif one.default is MISSING and one.default_factory is MISSING:
+            values[name] = _checked(converted(table[name], key.type, f"{where} {name}"),
+                                    key.metadata, f"{where} {name}")
+        elif key.default is MISSING and key.default_factory is MISSING:
             raise RecipeFault(where, f"the key '{name}' is missing", f"add a line '{name} = …'")
     return cls(**values)
 
 
-def converted(value, kind, where):
-    """A TOML value as the field's type; an int is welcome where a float is wanted, never a bool."""
+def converted(value: Any, kind: Any, where: str) -> Any:
+    """Return a TOML value as the field's type; an int is welcome where a float is wanted, never a bool."""
     if isinstance(kind, UnionType):
         for option in get_args(kind):
             if type(value) is option:
@@ -106,8 +114,8 @@ def _checked(value, bounds, where):
     return value
 
 
-def override(tables: dict, assignments) -> dict:
-    """`--set table.key=value` laid over the tables; values are read as TOML, else as a string."""
+def override(tables: dict, assignments: Iterable[str]) -> dict:
+    """Lay `--set table.key=value` over the tables; values are read as TOML, else as a string."""
     tables = {k: dict(v) if isinstance(v, dict) else v for k, v in tables.items()}
     for text in assignments:
         path, equals, raw = text.partition("=")
