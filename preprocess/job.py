@@ -33,7 +33,7 @@ class Job:
         """Make the cache; where the images are a compressed arrays file, unpack them into it once."""
         make_folder(self.cache)
         source = self.source
-        return replace(self, source=replace(source, arrays=source.reader(self.cache))) if source.arrays else self
+        return replace(self, source=replace(source, arrays=source.arrays.mapped(self.cache))) if source.arrays else self
 
     def __str__(self) -> str:
         kind = "plain rows" if self.plain else "a set"

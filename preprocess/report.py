@@ -72,7 +72,7 @@ def report_facts(index: dict, sources: SourceTable) -> dict:
 def print_report(facts: dict, out: Path | str) -> None:
     """Print a report for people, a line for each finding. out: the folder that it lies in."""
     counts = {name: sum(of.values()) for name, of in facts["classes"].items()}
-    few, many = min(counts, key=counts.get), max(counts, key=counts.get)
+    few, many = min(counts, key=lambda name: counts[name]), max(counts, key=lambda name: counts[name])
     each = f"{counts[few]}" if counts[few] == counts[many] else \
         f"from {counts[few]} ({readable(few)}) to {counts[many]} ({readable(many)})"
     print(f"{facts['images']} images in {len(counts)} classes, {each} in a class; "
@@ -97,8 +97,8 @@ def _sizes(sizes: dict) -> str:
     wide, high = ((sizes[side]["least"], sizes[side]["most"]) for side in ("width", "height"))
     if wide[0] == wide[1] and high[0] == high[1]:
         return f"{wide[0]}×{high[0]} pixels"
-    wide, high = (str(a) if a == b else f"{a} to {b}" for a, b in (wide, high))
-    return f"{wide} pixels wide, {high} high"
+    across, down = (str(least) if least == most else f"{least} to {most}" for least, most in (wide, high))
+    return f"{across} pixels wide, {down} high"
 
 
 def draw_classes(index: dict, facts: dict, sources: SourceTable, path: Path) -> None:

@@ -88,7 +88,8 @@ def _is_flat(plane: np.ndarray, tone: float, highest: int) -> bool:
     cells = cv2.resize(plane, tuple(min(32, side) for side in plane.shape[::-1]), interpolation=cv2.INTER_AREA)
     between = cv2.erode(cells, np.ones((5, 5), np.uint8))
     between = between[between <= highest]
-    return between.size > 0 and np.count_nonzero(np.abs(between - np.float32(tone)) > _NEAR) < _UNEVEN * between.size
+    apart = np.count_nonzero(np.abs(between - np.float32(tone)) > _NEAR)
+    return between.size > 0 and bool(apart < _UNEVEN * between.size)
 
 
 def _modes(plane: np.ndarray) -> tuple[float, float | None, int]:

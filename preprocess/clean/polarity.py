@@ -41,13 +41,13 @@ def dark_ink_log_odds(image: np.ndarray) -> tuple[float, int, int]:
     dark = 1 - light
     if not light.any() or not dark.any():
         return 0.0, int(grey.min()), int(grey.max())
-    tones = (round(cv2.mean(grey, mask)[0]) for mask in (dark, light))
+    dark_tone, light_tone = (round(cv2.mean(grey, mask)[0]) for mask in (dark, light))
     b = 2 * float(np.concatenate([light[0], light[-1], light[1:-1, 0], light[1:-1, -1]]).mean()) - 1
     light_count, dark_count = _components(light), _components(dark)
     p = (light_count - dark_count) / max(1, light_count + dark_count)
     edges = np.array([light[0].mean(), light[-1].mean(), light[:, 0].mean(), light[:, -1].mean()])
     k = sum(sign * ((share > _TOUCHED).sum() in (0, 4)) for sign, share in ((1, 1 - edges), (-1, edges)))
-    return round(_BORDER * b + _BORDER_5 * b**5 + _COMPONENTS * p + _EDGES * int(k), 3), *tones
+    return round(_BORDER * b + _BORDER_5 * b**5 + _COMPONENTS * p + _EDGES * int(k), 3), dark_tone, light_tone
 
 
 def _components(mask: np.ndarray) -> int:

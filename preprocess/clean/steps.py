@@ -73,6 +73,7 @@ def cut_out(page: np.ndarray, mask: np.ndarray | None, config: Clean, draw: Draw
     """Cut out the region of interest, and find what drawing must know about it."""
     hull, bare = None, draw.fit == "inside" and bool(config.threshold or not config.roi)
     if config.roi:
+        assert mask is not None                # a recipe that cuts out a region looks for ink
         page, mask = rim(page), rim(mask)      # ink at the very edge fades outside the picture
         box = bounding_box(mask, config.padding)
         page, hull = page[box].copy(), hull_of(mask[box])

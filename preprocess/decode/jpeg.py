@@ -3,6 +3,7 @@
 import re
 import struct
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def pixels(jpeg: Jpeg, max_pixels: int) -> Frame:
     end = jpeg.data.find(b"\xff\xd9", jpeg.scan)
     try:
         with opened(jpeg.data, ("JPEG",), max_pixels) as picture:
-            frame = frame_of(picture)
+            frame = cast(Frame, frame_of(picture))           # a JPEG is never deep
         if jpeg.progressive and not _has_all_scans(jpeg.data):
             raise BadPicture(TRUNCATED)
         if (abs(frame.colour[-1, -1].astype(int) - 128) > 2).any() or end < 0:      # where pixels are missing,
@@ -106,7 +107,7 @@ def _all_there(data: bytes, max_pixels: int) -> Frame:
     noise = np.random.default_rng(0).integers(0, 255, (2, len(data) + 4096), np.uint8)      # 255 would be a marker
     for filler in (*map(bytes, noise), b""):
         with opened(data + filler + b"\xff\xd9", ("JPEG",), max_pixels) as picture:
-            ends.append(frame_of(picture))
+            ends.append(cast(Frame, frame_of(picture)))
     differ = (ends[0].colour != ends[1].colour).any(axis=2).sum()
     pixels = ends[0].colour[:, :, 0].size
     if not _has_all_scans(data) or differ > min(max(600, 0.02 * pixels), 0.1 * pixels):

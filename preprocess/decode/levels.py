@@ -24,7 +24,7 @@ TRUNCATED, BROKEN, HEADER = ("damaged: the image data is truncated", "damaged: t
 
 class BadPicture(Exception):
     """A picture to set aside; `str()` is the reason that dataset.json records."""
-    levels = None            # of a deep picture of which nothing is to be seen under the range of the set
+    levels: "Levels | None" = None       # of a deep picture of which nothing is to be seen under the range of the set
 
 
 def check_size(height: int, width: int, max_pixels: int) -> None:
@@ -119,10 +119,10 @@ def to_bytes(deep: Deep, ranges: dict) -> Frame:
     ranges: {kind: (lowest, highest)} of the set; a kind that is missing goes by this picture alone.
     """
     found = levels_of(deep)
-    low, high = deep.declared or ranges.get(found.kind) or usual_range([found])
+    low, high = ranges.get(found.kind) or usual_range([found]) if found else deep.declared or ()
     alpha = None
     if deep.alpha is not None:
-        alpha = _scaled(deep.alpha, 0, _whole_alpha(deep, high))
+        alpha = _scaled(deep.alpha, 0, _whole_alpha(deep.alpha, deep.bits, high))
     colour = _scaled(deep.colour, low, high)
     if deep.associated and alpha is not None:
         share = np.maximum(alpha, 1)[:, :, None] / 255
@@ -130,14 +130,14 @@ def to_bytes(deep: Deep, ranges: dict) -> Frame:
     return Frame(255 - colour if deep.inverted else colour, alpha)
 
 
-def _whole_alpha(deep: Deep, high):
+def _whole_alpha(alpha: np.ndarray, bits: int, high):
     """The level of alpha that hides all: that of white, unless alpha goes beyond it or is a mask of 0 and 1."""
-    most = deep.alpha.max()
+    most = alpha.max()
     if most == 1:
         return 1
     if 0 < most <= high:
         return high
-    return 1 if deep.alpha.dtype.kind == "f" else 2**(deep.bits - (deep.alpha.dtype.kind == "i")) - 1
+    return 1 if alpha.dtype.kind == "f" else 2**(bits - (alpha.dtype.kind == "i")) - 1
 
 
 def _scaled(pixels: np.ndarray, low, high) -> np.ndarray:

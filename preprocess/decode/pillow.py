@@ -5,7 +5,7 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
@@ -64,7 +64,7 @@ def _libtiff():
     return found
 
 
-def opened(data: bytes, formats: Sequence[str], max_pixels: int) -> Image.Image:
+def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Image.Image:
     """Open a file without decoding it. BadPicture: too large, or its header is broken."""
     if formats == ("AVIF",):
         from PIL import AvifImagePlugin

@@ -33,7 +33,8 @@ def directories(data: bytes) -> list[dict[int, tuple]]:
         return []
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
     number, entry = ("Q", "HHQ") if big else ("I", "HHI")
-    pages, visited = [], set()
+    pages: list[dict[int, tuple]] = []
+    visited: set[int] = set()
     try:
         at = struct.unpack_from(order + number, data, 8 if big else 4)[0]
         while at and at not in visited and len(pages) < MOST_PAGES:

@@ -12,21 +12,23 @@ import numpy as np
 
 from tenfold.data.tables import Draw
 
+Value = float | bool | np.ndarray        # of one copy, or of n copies
+
 
 @dataclass(frozen=True)
 class RandomView:
     """What is random about one copy, or about n copies in arrays (n,); in 0..1 where nothing else is said."""
-    turn: float              # -1..1, times the recipe's rotation
-    size: float              # between the two bounds of scale
-    across: float            # left to right
-    down: float              # top to bottom
-    tone: float              # between the two bounds of contrast; below 0: as it is
-    mirror: bool = False
-    slant: float = 0.0       # -1..1, times the recipe's shear
-    aspect: float = 0.0      # -1..1, the power of the recipe's aspect
-    pen: float = 0.0         # 0: as it is; below 1: one of the broader pens
+    turn: Value              # -1..1, times the recipe's rotation
+    size: Value              # between the two bounds of scale
+    across: Value            # left to right
+    down: Value              # top to bottom
+    tone: Value              # between the two bounds of contrast; below 0: as it is
+    mirror: Value = False
+    slant: Value = 0.0       # -1..1, times the recipe's shear
+    aspect: Value = 0.0      # -1..1, the power of the recipe's aspect
+    pen: Value = 0.0         # 0: as it is; below 1: one of the broader pens
 
-    def __getitem__(self, which) -> "RandomView":
+    def __getitem__(self, which: int | np.ndarray) -> "RandomView":
         """Return the views of some of the n copies, or of one of them."""
         return RandomView(*(getattr(self, f.name)[which] for f in fields(self)))
 

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,10 +74,15 @@ def read_facts(folder: Path, number: int, key: str) -> list[SourceFacts] | None:
         with open(tables, "rb") as f, np.load(f) as z:      # numpy leaves a damaged file open
             if str(z["key"]) != key or pixels.stat().st_size != z["levels"][:, 2:].prod(axis=1).sum():
                 return None
-            return [SourceFacts(**{name: tuple(value) if isinstance(value, list) else value
-                                   for name, value in row.items()}) for row in json.loads(str(z["facts"]))]
+            return [_as_facts(row) for row in json.loads(str(z["facts"]))]
     except Exception:                   # none there, or damaged in one of zipfile's and numpy's many ways
         return None
+
+
+def _as_facts(row: dict[str, Any]) -> SourceFacts:
+    """Undo dataclasses.asdict and JSON."""
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    return SourceFacts(**values)
 
 
 def count_blocks(folder: Path) -> int:

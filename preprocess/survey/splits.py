@@ -35,7 +35,7 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
         return Assignment(survey.with_splits(_all_test(images.official)), duplicates([], [], [], []))
     near, notes = near_groups([row.facts.fingerprint for row in sources]), list(job.group_notes)
     if recipe.split.near_duplicates == "together":
-        held, lines = near_to_hold(replace(images, near=near), survey.classes, recipe.split)
+        held, lines = near_to_hold(replace(images, near=[*near]), survey.classes, recipe.split)
         images = replace(images, near=held)
         notes += lines
     splits = split_sources(images, survey.classes, recipe.split, recipe.seed)
@@ -56,4 +56,4 @@ def _look_alikes(images: Images, near: list[int], splits: np.ndarray, paths: lis
     for number, digest in zip(near, images.digests, strict=True):
         digests.setdefault(number, set()).add(digest)
     keys = [number if len(digests[number]) > 1 else f"alone {i}" for i, number in enumerate(near)]
-    return duplicates(images.labels, keys, splits, paths)
+    return duplicates(images.labels.tolist(), keys, splits.tolist(), paths)

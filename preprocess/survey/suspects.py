@@ -48,11 +48,11 @@ def suspects(sources: SourceTable, classes: list[str], polarity: str) -> list[di
             why.append(f"tiny ({width}×{height})")
         if not shape / ODD <= width / height <= shape * ODD:
             why.append(f"of an odd shape ({width}×{height})")
-        of_ink = [words for kind, words in of_ink.items() if kind not in usual]
-        if why or of_ink:
+        unusual = [words for kind, words in of_ink.items() if kind not in usual]
+        if why or unusual:
             found.append({"path": sources.path(row), "class": classes[sources.column("label")[row]],
-                          "why": ", ".join(why + of_ink)}
-                         | ({"ink": True} if of_ink else {}))
+                          "why": ", ".join(why + unusual)}
+                         | ({"ink": True} if unusual else {}))
     return found
 
 
@@ -112,6 +112,8 @@ def _views(reader, row: int, path: str, recipe: Recipe, decisions: SetDecisions)
         image = load_source(reader, row, path, recipe, decisions.ranges).pixels
         _, ink = clean_page(image, recipe.clean, decisions)
     except BadPicture:
+        return []
+    if ink is None:
         return []
     page = image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
     view = np.repeat(ink.mask[:, :, None], 3, axis=2)
