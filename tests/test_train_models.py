@@ -146,10 +146,10 @@ def test_so_it_is_for_published_networks(arguments):
 
 
 def test_squeeze_and_excitation_weighs_channels():
-    from tenfold.train.models.blocks import Squeeze
+    from tenfold.train.models.blocks import SqueezeExcitation
     torch.manual_seed(0)
     x = torch.randn(2, 8, 5, 7)
-    ratio = Squeeze(8)(x) / x
+    ratio = SqueezeExcitation(8)(x) / x
     assert ((ratio > 0) & (ratio < 1)).all()
     torch.testing.assert_close(ratio, ratio[:, :, :1, :1].expand_as(ratio))
 

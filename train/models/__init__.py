@@ -1,7 +1,7 @@
 """Networks by name. A network takes (B, C, H, W) normalised floats and gives (B, classes) logits.
 
 Read in this order: `blocks`, `resnet` and `convnet` (our own), `published` (torchvision's), `build` (by name),
-`pretrained` (weights from elsewhere, and freezing), `__main__` (the list of them all).
+`pretrained` (weights from elsewhere, and freezing), `command` (the list of them all).
 """
 
 

@@ -1,25 +1,33 @@
-"""What our own networks are made of."""
+"""The blocks of our own networks: residual blocks, heads, first weights.
 
+Shapes: (B, C, H, W) are batch, channels, height, width; H/s is rounded up.
+"""
+
+from collections.abc import Sequence
+
+import torch
 from torch import nn
 from torch.nn import functional as F
 
 
-class Squeeze(nn.Module):
-    """Squeeze-and-excitation (Hu et al., 2018, arXiv:1709.01507): each channel is weighted, 0 … 1, by what the
-    mean of all channels over the whole picture says. (B, C, H, W) -> the same."""
+class SqueezeExcitation(nn.Module):
+    """Squeeze-and-excitation (Hu et al., 2018, arXiv:1709.01507), (B, C, H, W) -> the same.
+
+    Each channel is weighted, 0 … 1, by two linear layers over the means of all channels.
+    """
 
     def __init__(self, channels: int, reduction: int = 16):
         super().__init__()
         narrow = max(channels // reduction, 4)
         self.down, self.up = nn.Linear(channels, narrow), nn.Linear(narrow, channels)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         weight = self.up(F.relu(self.down(x.mean((2, 3))))).sigmoid()
         return x * weight[:, :, None, None]
 
 
 class Projection(nn.Conv2d):
-    """A shortcut's 1×1 convolution, (B, cin, H, W) -> (B, cout, H/s, W/s).
+    """The 1×1 convolution of a shortcut, (B, cin, H, W) -> (B, cout, H/s, W/s).
 
     oneDNN under torch 2.13 writes beyond its memory in the backward pass of one with a stride and fewer than 8
     channels, channels last, on CPUs with AVX2 and no AVX-512 ("free(): invalid pointer", or worse, nothing):
@@ -29,16 +37,18 @@ class Projection(nn.Conv2d):
     def __init__(self, cin: int, cout: int, stride: int):
         super().__init__(cin, cout, 1, stride, bias=False)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.in_channels >= 8:
             return super().forward(x)
         step = self.stride[0]
         return F.conv2d(x[:, :, ::step, ::step], self.weight)
 
 
-class Step(nn.Module):
-    """The basic block (He et al., 2015, arXiv:1512.03385): two 3×3 convolutions beside a shortcut,
-    (B, cin, H, W) -> (B, cout, H/s, W/s)."""
+class BasicBlock(nn.Module):
+    """The basic residual block (He et al., 2015, arXiv:1512.03385), (B, cin, H, W) -> (B, cout, H/s, W/s).
+
+    Two 3×3 convolutions, each with batch normalisation, beside a shortcut. `se`: squeeze-and-excitation before the sum.
+    """
 
     def __init__(self, cin: int, cout: int, stride: int, se: bool = False):
         super().__init__()
@@ -46,19 +56,22 @@ class Step(nn.Module):
         self.norm1 = nn.BatchNorm2d(cout)
         self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(cout)
-        self.squeeze = Squeeze(cout) if se else nn.Identity()
+        self.squeeze = SqueezeExcitation(cout) if se else nn.Identity()
         self.shortcut = nn.Identity() if stride == 1 and cin == cout else nn.Sequential(
             Projection(cin, cout, stride), nn.BatchNorm2d(cout))
         nn.init.zeros_(self.norm2.weight)        # starts as its shortcut (Goyal et al., 2017)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = F.relu(self.norm1(self.conv1(x)))
         return F.relu(self.squeeze(self.norm2(self.conv2(y))) + self.shortcut(x))
 
 
-class EarlyStep(nn.Module):
-    """The same with normalisation and ReLU before each convolution (He et al., 2016, arXiv:1603.05027), and
-    dropout between the two (Zagoruyko and Komodakis, 2016, arXiv:1605.07146)."""
+class PreActBlock(nn.Module):
+    """The pre-activation residual block (He et al., 2016, arXiv:1603.05027), (B, cin, H, W) -> (B, cout, H/s, W/s).
+
+    Batch normalisation and ReLU come before each of its two 3×3 convolutions, dropout between them (Zagoruyko and
+    Komodakis, 2016, arXiv:1605.07146). `se`: squeeze-and-excitation before the sum.
+    """
 
     def __init__(self, cin: int, cout: int, stride: int, dropout: float, se: bool = False):
         super().__init__()
@@ -67,10 +80,10 @@ class EarlyStep(nn.Module):
         self.norm2 = nn.BatchNorm2d(cout)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False)
-        self.squeeze = Squeeze(cout) if se else nn.Identity()
+        self.squeeze = SqueezeExcitation(cout) if se else nn.Identity()
         self.shortcut = None if stride == 1 and cin == cout else Projection(cin, cout, stride)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = F.relu(self.norm1(x))
         x = x if self.shortcut is None else self.shortcut(y)
         y = self.dropout(F.relu(self.norm2(self.conv1(y))))
@@ -78,31 +91,34 @@ class EarlyStep(nn.Module):
 
 
 def conv(cin: int, cout: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
-    """Convolution, BatchNorm, ReLU; (B, cin, H, W) -> (B, cout, H/s, W/s), rounded up."""
+    """Return convolution, batch normalisation and ReLU: (B, cin, H, W) -> (B, cout, H/s, W/s)."""
     return [nn.Conv2d(cin, cout, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(cout), nn.ReLU()]
 
 
-def head(features: int, classes: int, widths=(), dropout: float = 0.0, layer=nn.Linear) -> list[nn.Module]:
-    """Fully connected layers, (B, features) -> (B, classes) logits: one, or through `widths`; dropout before
-    each. With nn.Conv2d they are 1×1 convolutions, (B, features, H, W) -> (B, classes, H, W)."""
-    size, made = (1,) if layer is nn.Conv2d else (), []
+def head(features: int, classes: int, widths: Sequence[int] = (), dropout: float = 0.0,
+         layer: type[nn.Module] = nn.Linear) -> list[nn.Module]:
+    """Return fully connected layers, (B, features) -> (B, classes) logits: one, or through `widths`.
+
+    Dropout comes before each. With nn.Conv2d they are 1×1 convolutions, (B, features, H, W) -> (B, classes, H, W).
+    """
+    kernel, layers = (1,) if layer is nn.Conv2d else (), []
     for width in widths:
         positive(head_widths=width)
-        made += [nn.Dropout(dropout), layer(features, width, *size), nn.ReLU()]
+        layers += [nn.Dropout(dropout), layer(features, width, *kernel), nn.ReLU()]
         features = width
-    return [*made, nn.Dropout(dropout), layer(features, classes, *size)]
+    return [*layers, nn.Dropout(dropout), layer(features, classes, *kernel)]
 
 
-def halved(canvas, times: int, up: bool = False) -> int:
-    """Places that are left of a canvas once it was halved so many times, rounded up or down."""
+def halved(canvas: Sequence[int], times: int, up: bool = False) -> int:
+    """Return the pixels that are left of a canvas halved so many times; each side is rounded down, or `up`."""
     height, width = (-(-side >> times) if up else side >> times for side in canvas)
     if not height * width:
         raise ValueError(f"nothing is left of the picture when it is halved {times} times")
     return height * width
 
 
-def positive(widths=(1,), **numbers) -> None:
-    """ValueError unless there are widths, and they and every number are 1 at least."""
+def positive(widths: Sequence[int] = (1,), **numbers: int) -> None:
+    """Raise ValueError unless there are widths, and they and every number are 1 at least."""
     if not widths:
         raise ValueError("widths must not be empty")
     for name, value in (*(("widths", width) for width in widths), *numbers.items()):
@@ -110,8 +126,8 @@ def positive(widths=(1,), **numbers) -> None:
             raise ValueError(f"{name} must be 1 at least")
 
 
-def fan_out(net: nn.Module) -> nn.Module:
-    """The net itself, its convolutions begun so that gradients keep their size (He et al., arXiv:1502.01852)."""
+def kaiming_init(net: nn.Module) -> nn.Module:
+    """Give all convolutions their first weights by He et al. (2015, arXiv:1502.01852, fan out); return the net."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

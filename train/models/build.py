@@ -1,4 +1,4 @@
-"""A network by name, or a clear word about what it cannot take."""
+"""Build a network by name, or say what it cannot take."""
 
 import copy
 from functools import partial
@@ -21,7 +21,7 @@ _LARGE = (32, 64, 128, 224, 448, 896, 2048)     # sides at which every network i
 
 def build_model(name: str, arguments: dict, channels: int, classes: int, canvas: tuple[int, int],
                 check: bool = True) -> nn.Module:
-    """The network `name` with the recipe's arguments, for pictures of `canvas` (height, width).
+    """Build the network `name` with the recipe's arguments, for pictures of `canvas` (height, width).
 
     check: let a network without memory see such a picture first. That imports torch._dynamo and sympy, four
     seconds of a core, which a training needs anyway.
@@ -44,7 +44,10 @@ def build_model(name: str, arguments: dict, channels: int, classes: int, canvas:
 
 
 def maker(name: str, arguments: dict):
-    """A function of channels, classes and canvas. RecipeFault: no such network, no such argument, another kind."""
+    """Return a function of channels, classes and canvas that builds a network.
+
+    RecipeFault: no such network, no such argument, a value of another kind.
+    """
     check_network(name, arguments)
     return partial(MODELS.get(name) or partial(published.published, name), **arguments)
 

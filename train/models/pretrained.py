@@ -3,6 +3,7 @@
 import re
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import MethodType
 from urllib.parse import urlparse
@@ -24,16 +25,16 @@ PATIENCE = 30                # seconds without an answer from where weights are 
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")    # classifiers that only help GoogLeNet and Inception to train
 
 
-def load_weights(model: nn.Module, how: Model) -> None:
+def load_weights(model: nn.Module, config: Model) -> None:
     """Lay the recipe's `weights` over the model's own; nothing is done where there are none.
 
     A head of another shape keeps its first weights; a first layer for grey takes the sum over red, green and
     blue, and one of another kernel keeps its own. All else must fit. Raises RecipeFault: no such weights;
     MachineFault: they cannot be downloaded; CheckpointFault: the file is missing, damaged, of another network.
     """
-    if not how.weights:
+    if not config.weights:
         return
-    path, found = _published(how) if _is_name(how.weights) else _local(how.weights)
+    path, found = _published(config) if _is_name(config.weights) else _local(config.weights)
     found = {_DENSE.sub(r"\1\2", k): v for k, v in found.items() if not k.startswith(_AUXILIARY)}
     model_state, head, first = model.state_dict(), head_name(model) + ".", layers(model)[0][0] + ".weight"
     same_head = all(k in found and found[k].shape == v.shape for k, v in model_state.items() if k.startswith(head))
@@ -56,12 +57,12 @@ def load_weights(model: nn.Module, how: Model) -> None:
                 wrong.append(f"{name} is {list(theirs.shape)}, not {list(mine.shape)}")
     wrong += [f"it has {name} besides" for name in found if not name.startswith(head)]
     if wrong:
-        raise CheckpointFault(path, f"does not fit '{how.name}' as the recipe has it ({'; '.join(wrong[:3])}"
+        raise CheckpointFault(path, f"does not fit '{config.name}' as the recipe has it ({'; '.join(wrong[:3])}"
                               f"{'; …' if len(wrong) > 3 else ''})", "give the weights of this very network")
     print(f"weights from {path}" + (f"; new: {', '.join(new)}" if new else ""))
 
 
-def freeze(model: nn.Module, prefixes) -> None:
+def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
     """Keep the modules with these names, or whose names begin so, as they are: no gradients, and no training
     mode, so that the statistics of batch normalisation stand still and dropout is off.
 
@@ -103,17 +104,17 @@ def _is_name(weights: str) -> bool:
     return weights.isidentifier() and not Path(weights).is_file()
 
 
-def _published(how: Model):
+def _published(config: Model):
     """(file name, weights) by torchvision, which downloads them once and keeps them."""
-    if how.name not in names():
-        raise RecipeFault("[model] weights", f"'{how.weights}' are published for torchvision's networks, and "
-                          f"'{how.name}' is none", "give a .pth file, or leave it out")
-    known = {w.name.lower(): w for w in torchvision().models.get_model_weights(how.name)}
-    known["imagenet"] = torchvision().models.get_model_weights(how.name).DEFAULT
-    chosen = known.get(how.weights.lower())
+    if config.name not in names():
+        raise RecipeFault("[model] weights", f"'{config.weights}' are published for torchvision's networks, and "
+                          f"'{config.name}' is none", "give a .pth file, or leave it out")
+    known = {w.name.lower(): w for w in torchvision().models.get_model_weights(config.name)}
+    known["imagenet"] = torchvision().models.get_model_weights(config.name).DEFAULT
+    chosen = known.get(config.weights.lower())
     if chosen is None:
-        raise RecipeFault("[model] weights", f"'{how.weights}' are not weights of '{how.name}'",
-                          nearest(how.weights, known))
+        raise RecipeFault("[model] weights", f"'{config.weights}' are not weights of '{config.name}'",
+                          nearest(config.weights, known))
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = Path(urlparse(chosen.url).path).name
     before = socket.getdefaulttimeout()

@@ -1,11 +1,12 @@
 """torchvision's classification networks by their names there, fitted to channels, classes and size."""
 
 import functools
+from collections.abc import Sequence
 
 from torch import nn
 
 from tenfold.data.vision import torchvision
-from tenfold.train.models.blocks import fan_out, head
+from tenfold.train.models.blocks import head, kaiming_init
 
 # arguments of torchvision's own: no auxiliary classifiers, and Inception's own first weights
 _THEIRS = {"googlenet": {"aux_logits": False, "init_weights": True},
@@ -19,9 +20,9 @@ class Uneven(ValueError):
     """A canvas that does not fall into whole patches; a larger one need not either."""
 
 
-def published(name: str, channels: int, classes: int, canvas, *, stem: str = "published", init: str = "published",
-              head_widths=(), dropout: float = 0.0) -> nn.Module:
-    """The network `name`, its first layer for `channels` and its head for `classes`.
+def published(name: str, channels: int, classes: int, canvas: Sequence[int], *, stem: str = "published",
+              init: str = "published", head_widths: Sequence[int] = (), dropout: float = 0.0) -> nn.Module:
+    """Build torchvision's network `name`, its first layer for `channels` and its head for `classes`.
 
     stem "small" keeps the size of small pictures: stride 1, 3×3 where it was larger, no pooling right after
     it. init "kaiming" begins convolutions by He et al. (arXiv:1502.01852). The head is one layer, or goes
@@ -46,7 +47,7 @@ def published(name: str, channels: int, classes: int, canvas, *, stem: str = "pu
     if channels != 3:
         _sum_colours(net, channels)
     if init == "kaiming":
-        fan_out(net)
+        kaiming_init(net)
     if head_widths or dropout:
         _deepen(net, classes, head_widths, dropout)
     return net
@@ -54,24 +55,27 @@ def published(name: str, channels: int, classes: int, canvas, *, stem: str = "pu
 
 @functools.cache
 def names() -> tuple[str, ...]:
-    """Every classification network that the installed torchvision has, sorted."""
+    """Return the names of every classification network that the installed torchvision has, sorted."""
     models = torchvision().models
     return tuple(models.list_models(module=models))
 
 
 def usual_normalisation(name: str, channels: int) -> tuple[list[float], list[float]]:
-    """(mean, std) per channel, 0 … 1, of the pixels that published weights were trained on; grey: the mean of RGB's."""
+    """Return (mean, std) per channel, 0 … 1, of the pixels that published weights were trained on.
+
+    Grey: the mean of RGB's.
+    """
     mean, std = ([0.5] * 3, [0.5] * 3) if name in _HALVES else ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     return (mean, std) if channels == 3 else ([sum(mean) / 3] * channels, [sum(std) / 3] * channels)
 
 
 def layers(net: nn.Module) -> list[tuple[str, nn.Module]]:
-    """(name, module) of each convolution and linear layer; the first is the first layer, the last the head."""
+    """Return (name, module) of each convolution and linear layer; the first is the first layer, the last the head."""
     return [(name, m) for name, m in net.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
 
 
 def head_name(net: nn.Module) -> str:
-    """The name of the module that makes logits: the last layer, or the deeper head that stands in its place."""
+    """Return the name of the module that makes logits: the last layer, or the deeper head that stands in its place."""
     deep = [name for name, m in net.named_modules() if getattr(m, "is_head", False)]
     return deep[0] if deep else layers(net)[-1][0]
 
@@ -87,9 +91,9 @@ def _whole_patches(canvas, patch: int) -> None:
 
 
 def _like(old: nn.Conv2d, **changes) -> nn.Conv2d:
-    how = {key: getattr(old, key) for key in ("in_channels", "out_channels", "kernel_size", "stride", "padding",
-                                              "dilation", "groups")}
-    return nn.Conv2d(**how | changes, bias=old.bias is not None)
+    settings = {key: getattr(old, key) for key in ("in_channels", "out_channels", "kernel_size", "stride", "padding",
+                                                   "dilation", "groups")}
+    return nn.Conv2d(**settings | changes, bias=old.bias is not None)
 
 
 def _make_stem_small(net, name) -> None:
@@ -100,7 +104,7 @@ def _make_stem_small(net, name) -> None:
     if small.kernel_size == first.kernel_size:
         small.weight = first.weight              # their first values, and published ones fit
     else:
-        fan_out(small)
+        kaiming_init(small)
     net.set_submodule(at, small)
     for at, module in list(net.named_modules()):
         if module is second:
@@ -120,9 +124,11 @@ def _sum_colours(net, channels: int) -> None:
 
 
 def _let_logits_fall(net) -> None:
-    """A SqueezeNet without the ReLU behind its head, which ImageNet's thousand classes bear and a new head does not:
-    a class whose logits fall below zero everywhere has no gradient and is never named again. CIFAR-10, the head
-    alone, SGD of 0.0001 to 0.01: 80 to 82% without it, 20 to 78% with it by rate and seed (benchmarks/log.md)."""
+    """Remove the ReLU behind a SqueezeNet's head: harmless for ImageNet's thousand classes, harmful for a new head.
+
+    A class whose logits fall below zero everywhere has no gradient and is never named again. CIFAR-10, the head alone,
+    SGD of 0.0001 to 0.01: 80 to 82% without it, 20 to 78% with it by rate and seed (benchmarks/log.md).
+    """
     at = next(name for name, m in net.classifier.named_children() if isinstance(m, nn.ReLU))
     net.classifier.set_submodule(at, nn.Identity())
 
