@@ -6,7 +6,7 @@ from cases import each
 
 from tenfold.data.errors import RecipeFault
 from tenfold.data.recipe import make_recipe
-from tenfold.train.sweep.space import Key, check, grid, parse_space, said, with_settings
+from tenfold.train.sweep.space import Key, as_set, check, grid, parse_space, with_settings
 
 
 @each(("text", "choices"), [
@@ -51,7 +51,7 @@ def test_settings_are_laid_over_the_recipe_as_a_recipe_file_would_have_them():
     assert (found.train.lr, found.model.name, found.seed, found.draw.canvas) == (1.0, "resnet", 9, (8, 9))
     assert found.model.args == {"widths": [4]}
     assert with_settings(recipe, {}) == recipe
-    assert said({"train.lr": 0.00123456, "model.widths": [4, 8], "model.name": "light"}) == \
+    assert as_set({"train.lr": 0.00123456, "model.widths": [4, 8], "model.name": "light"}) == \
         "train.lr=0.001235 model.widths=[4,8] model.name=light"
 
 

@@ -17,8 +17,7 @@ import train_helpers as t
 from cases import each
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from tenfold.train.sweep import command as sweep_module
-from tenfold.train.sweep import trial
+from tenfold.train.sweep import preparation, trial
 from tenfold.train.sweep.command import main
 from tenfold.train.sweep.figures import smoothed
 
@@ -60,7 +59,7 @@ class Fake:
 @pytest.fixture
 def fake(monkeypatch):
     made = Fake()
-    for module in (trial, sweep_module):
+    for module in (trial, preparation):
         monkeypatch.setattr(module, "run_process", made)
     monkeypatch.setattr("tenfold.train.sweep.figures.draw_sweep", lambda path, runs: path.write_text(str(len(runs))))
     return made

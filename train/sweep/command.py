@@ -10,33 +10,27 @@ by the preprocessing command, and the trials that agree in them share them.
 """
 
 import argparse
-import contextlib
-import json
 import os
-import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
-from tenfold.data.command import make_parser, run
+from tenfold.data.command import Parser, make_parser, run
 from tenfold.data.errors import RecipeFault, ShardFault, TrainingFault
-from tenfold.data.files import make_folder, only_one, publish
+from tenfold.data.files import make_folder, only_one
 from tenfold.data.networks import check_network
-from tenfold.data.recipe import digest_of, parse_duration, pixels_digest, recipe_tables
-from tenfold.data.schema import INDEX
+from tenfold.data.recipe import Recipe, parse_duration
 from tenfold.train.inputs import named_recipe
-from tenfold.train.sweep.leaderboard import keep_best, line, row, write_standings
+from tenfold.train.sweep.book import Book, open_book
+from tenfold.train.sweep.leaderboard import line, row
+from tenfold.train.sweep.preparation import Preparation, changes_pixels
 from tenfold.train.sweep.search import PRUNERS, Grid, Search
-from tenfold.train.sweep.space import check, parse_space, said, with_settings
-from tenfold.train.sweep.trial import new_trial, open_book, read_trials, run_process, run_trial, why
-
-CLOSING = 4.0                # seconds for the table and the picture, of the budget
-AROUND = 1.0                 # seconds that a trial takes beyond its own budget: its process, and ours
-WORTH = 0.9                  # of its share: a trial that has less left is not begun
-PIXELS = ("source", "split", "clean", "draw", "shards")
+from tenfold.train.sweep.space import Key, as_set, check, parse_space
+from tenfold.train.sweep.trial import Trial, read_trials
 
 
-def arguments():
+def arguments() -> Parser:
+    """Return the parser of the command line."""
     parser = make_parser("tenfold sweep", "Try settings of a recipe, within one budget for all of them.")
     parser.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
     parser.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
@@ -61,11 +55,36 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def main(argv=None) -> int:
-    return run(sweep, arguments().parse_args(argv))
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    return run(_sweep, arguments().parse_args(argv))
 
 
-def sweep(args) -> dict:
+def _sweep(args) -> dict:
+    from tenfold.train.sweep.session import Session
+    recipe, shards, keys = _asked(args)
+    names = [key.name for key in keys]
+    out = make_folder(args.out or f"runs/{recipe.name}-sweep")
+    with only_one(out) as lock:
+        own_shards = changes_pixels(names)
+        if not own_shards:
+            _check_set(shards, args)
+        trials = read_trials(out)
+        # before the study, which another search's keys would spoil
+        book = open_book(out, recipe, sorted(names) if args.grid else sorted(args.search))
+        plan = Grid(keys) if args.grid else Search(
+            keys, out, trials, args.trials, args.pruner, recipe.seed, recipe.train.epochs)
+        book.share_out(parse_duration(recipe.train.budget), plan.planned,
+                       parse_duration(args.budget) if args.budget else None)
+        done = sum(t.ended() for t in trials)
+        print(f"{recipe.name}: {plan.planned} trials over {', '.join(names)}; up to {book.share:.0f} s each, "
+              f"{book.budget:.0f} s in all" + (f"; {done} are done" if done else ""))
+        rows = Session(out, lock, plan, trials, book).run(Preparation(recipe, shards, own_shards), args.device)
+        return _report(rows, out, plan.planned, book)
+
+
+def _asked(args) -> tuple[Recipe, Path, list[Key]]:
+    """(the recipe, the folder of its shards, what varies). RecipeFault: a key or a value that is not allowed."""
     if bool(args.grid) == bool(args.search):
         raise RecipeFault("--grid and --search", "are both given" if args.grid else "are both missing",
                           "give one of them, such as --grid train.lr=0.001,0.002")
@@ -74,144 +93,36 @@ def sweep(args) -> dict:
     check(recipe, keys)
     in_model = [key for key in keys if key.name.startswith("model.")]
     if in_model:
-        check(recipe, in_model, lambda made: check_network(made.model.name, made.model.args))
+        check(recipe, in_model, lambda other: check_network(other.model.name, other.model.args))
     if args.data:
         recipe = replace(recipe, source=replace(recipe.source, data=args.data))
-    out = make_folder(args.out or f"runs/{recipe.name}-sweep")
-    with only_one(out) as lock:
-        return Sweep(args, recipe, shards, keys, out, lock).run()
+    return recipe, shards, keys
 
 
-class Sweep:
-    """One session of a sweep. sweep.json holds what all its sessions share, each trial's folder the rest."""
-
-    def __init__(self, args, recipe, shards: Path, keys: list, out: Path, lock):
-        self.args, self.recipe, self.shards, self.out, self.lock = args, recipe, shards, out, lock
-        self.start, self.names = time.monotonic(), [key.name for key in keys]
-        self.draws = any(name.partition(".")[0] in PIXELS for name in self.names)
-        if not self.draws:
-            _check_set(shards, args)
-        self.trials = read_trials(out)
-        # before the study, which another search's keys would spoil
-        self.book = open_book(out, recipe, sorted(self.names) if args.grid else sorted(args.search))
-        self.plan = Grid(keys) if args.grid else Search(
-            keys, out, self.trials, args.trials, args.pruner, recipe.seed, recipe.train.epochs)
-        self.budget, self.share = self._budgets()
-        self.spent, self.late = self.book.get("spent", 0.0), 0.0     # late: seconds a trial took beyond its limit
-        self._keep_book()
-
-    def _budgets(self) -> tuple[float, float]:
-        """(seconds for the whole sweep, those of each trial): a share, once given, stays, so that trials compare."""
-        one, trials = self.book.get("share", parse_duration(self.recipe.train.budget)), self.plan.planned
-        if not self.args.budget:
-            return trials * (one + AROUND) + CLOSING, one
-        budget = parse_duration(self.args.budget)
-        share = self.book.get("share", min(one, (budget - CLOSING) / trials - AROUND))
-        if share < 1:
-            raise TrainingFault("--budget", f"of {budget:g} s leaves {max(share, 0):.1f} s for each of {trials} trials",
-                                "give more, or fewer trials")
-        return budget, share
-
-    def elapsed(self) -> float:
-        """Seconds, those of earlier sessions included."""
-        return self.spent + time.monotonic() - self.start
-
-    def run(self) -> dict:
-        from tqdm import tqdm
-        done = sum(t.ended() for t in self.trials)
-        print(f"{self.recipe.name}: {self.plan.planned} trials over {', '.join(self.names)}; up to {self.share:.0f} s "
-              f"each, {self.budget:.0f} s in all" + (f"; {done} are done" if done else ""))
-        try:
-            with tqdm(total=self.plan.planned, desc="sweep", unit="trial", disable=None) as bar:
-                while (settings := self.plan.next()) is not None and self._try(settings, bar):
-                    bar.update()
-        except KeyboardInterrupt:
-            kept = sum(t.ended() for t in self._close())
-            raise KeyboardInterrupt(f"{kept} trials are kept in {self.out}; the same command goes on") from None
-        return self._tell(self._close())
-
-    def _try(self, settings: dict, bar) -> bool:
-        """Run a trial unless it was run before. False: the budget leaves it no fair share."""
-        trial = next((t for t in self.trials if t.settings == settings), None) or \
-            new_trial(self.out, self.trials, settings)
-        if not trial.ended():
-            bar.set_postfix_str(said(settings))
-            fault = self._prepare(trial)
-            before = trial.spent() if (trial.folder / "last.pth").exists() else 0.0
-            limit = min(self.share, before + self.budget - CLOSING / 2 - self.late - self.elapsed())
-            if limit < WORTH * self.share:
-                return False
-            trial.seconds = before
-            if fault:
-                trial.state, trial.reason = "failed", fault
-                trial.keep()
-            else:
-                run_trial(trial, limit, self.args.device, self.lock, self.plan.hopeless)
-                self.late = max(self.late, trial.seconds - limit)
-            keep_best(self.out, self.trials)
-            with contextlib.suppress(BrokenPipeError):
-                bar.write(line(trial))
-        self.plan.tell(trial)
-        self._keep_book()
-        return True
-
-    def _prepare(self, trial) -> str:
-        """The trial's recipe.json, and its shards if they are not the recipe's own. Why not, where it cannot be."""
-        try:
-            recipe = with_settings(self.recipe, trial.settings)
-        except RecipeFault as fault:             # each value is allowed, but not all of them together
-            return str(fault)
-        weights = Path(recipe.model.weights)
-        if weights.is_file():                    # the trial's process stands in the trial's folder
-            recipe = replace(recipe, model=replace(recipe.model, weights=str(weights.resolve())))
-        with publish(trial.folder / "recipe.json") as temporary:
-            temporary.write_text(json.dumps(recipe_tables(recipe), indent=1) + "\n")
-        folder = self.shards
-        if self.draws:                           # of the sweep's seed: a trial's is its training's alone
-            drawn = replace(recipe, seed=self.recipe.seed)
-            folder = Path(f"shards/{recipe.name}-{digest_of([pixels_digest(drawn), asdict(recipe.source)])[:12]}")
-        trial.shards = str(folder.resolve())
-        trial.keep()
-        if not self.draws or (folder / INDEX).exists():
-            return ""
-        log = trial.folder / "augment.log"
-        code = run_process(["preprocess", "--recipe", trial.folder / "recipe.json", "--out", folder, "--set",
-                            f"seed={self.recipe.seed}"], ".", log, self.lock, lambda: self.elapsed() > self.budget)
-        return why(code, log) if code else ""
-
-    def _keep_book(self) -> None:
-        book = self.book | {"share": self.share, "spent": self.elapsed()}
-        with publish(self.out / "sweep.json") as temporary:
-            temporary.write_text(json.dumps(book, indent=1) + "\n")
-
-    def _close(self) -> list:
-        keep_best(self.out, self.trials)         # of a session that was killed before it came to it
-        self._keep_book()
-        return write_standings(self.out, self.trials)
-
-    def _tell(self, rows: list) -> dict:
-        """The table, the last lines, and the facts for scripts."""
-        print("best first:")
-        for trial in rows:
-            print(line(trial))
-        tried = sum(t.state != "begun" for t in rows)
-        if tried < self.plan.planned:
-            print(f"note: the budget is spent after {tried} of {self.plan.planned} trials; "
-                  "the same command with a larger --budget goes on")
-        best = rows[0] if rows and rows[0].state == "finished" else None
-        if not best:
-            raise TrainingFault(self.out, f"none of {tried} trials finished",
-                                next((t.reason for t in rows if t.reason), "give more --budget"))
-        table, picture, model = (self.out / name for name in ("sweep.csv", "sweep.png", "best.pth"))
-        print(f"best: trial {best.number}, val top-1 {best.val_top1:.4f}, {said(best.settings)}; "
-              f"{self.elapsed():.0f} s in all; see {table} and {picture}")
-        print(f"score it: tenfold score {quote(str(model))} --shards={quote(os.path.relpath(best.shards))}")
-        return {"rows": [row(t) for t in rows], "best": row(best), "csv": str(table), "picture": str(picture),
-                "model": str(model), "seconds": round(self.elapsed(), 3), "budget_seconds": self.budget,
-                "share_seconds": round(self.share, 3)}
+def _report(rows: list[Trial], out: Path, planned: int, book: Book) -> dict:
+    """Print the table and what to do next; return the facts for scripts. TrainingFault: no trial finished."""
+    print("best first:")
+    for trial in rows:
+        print(line(trial))
+    tried = sum(t.state != "begun" for t in rows)
+    if tried < planned:
+        print(f"note: the budget is spent after {tried} of {planned} trials; "
+              "the same command with a larger --budget goes on")
+    best = rows[0] if rows and rows[0].state == "finished" else None
+    if not best:
+        raise TrainingFault(out, f"none of {tried} trials finished",
+                            next((t.reason for t in rows if t.reason), "give more --budget"))
+    table, picture, model = (out / name for name in ("sweep.csv", "sweep.png", "best.pth"))
+    print(f"best: trial {best.number}, val top-1 {best.val_top1:.4f}, {as_set(best.settings)}; "
+          f"{book.elapsed():.0f} s in all; see {table} and {picture}")
+    print(f"score it: tenfold score {quote(str(model))} --shards={quote(os.path.relpath(best.shards))}")
+    return {"rows": [row(t) for t in rows], "best": row(best), "csv": str(table), "picture": str(picture),
+            "model": str(model), "seconds": round(book.elapsed(), 3), "budget_seconds": book.budget,
+            "share_seconds": round(book.share, 3)}
 
 
 def _check_set(shards: Path, args) -> None:
+    """ShardFault: they are of other images than --data, or lack train or val rows."""
     from tenfold.data.identity import check_images
     from tenfold.data.shardset import read_index
     index = read_index(shards)

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from tenfold.train.sweep.space import said
+from tenfold.train.sweep.space import as_set
 from tenfold.train.sweep.trial import Trial
 
 
@@ -24,7 +24,7 @@ def row(trial: Trial) -> dict:
 def line(trial: Trial) -> str:
     value = "  –   " if trial.val_top1 is None else f"{trial.val_top1:.4f}"
     return (f"trial {trial.number:3d}  val top-1 {value}  {trial.epochs:3d} epochs  {trial.seconds:6.1f} s  "
-            f"{trial.state:8}  {said(trial.settings)}" + (f"  ({trial.reason})" if trial.reason else ""))
+            f"{trial.state:8}  {as_set(trial.settings)}" + (f"  ({trial.reason})" if trial.reason else ""))
 
 
 def keep_best(out: Path, trials: list[Trial]) -> None:
@@ -37,7 +37,7 @@ def keep_best(out: Path, trials: list[Trial]) -> None:
                 (trial.folder / name).unlink(missing_ok=True)
 
 
-def write_standings(out: Path, trials: list[Trial]) -> list[Trial]:
+def write_leaderboard(out: Path, trials: list[Trial]) -> list[Trial]:
     """sweep.csv and sweep.png of what was tried; -> the trials, best first."""
     from tenfold.train.csv_file import write_csv
     from tenfold.train.sweep.figures import draw_sweep
@@ -45,7 +45,7 @@ def write_standings(out: Path, trials: list[Trial]) -> list[Trial]:
     if rows:
         write_csv(out / "sweep.csv", [{k: json.dumps(v) if isinstance(v, list) else v for k, v in row(t).items()}
                                       for t in rows])
-    curves = [(f"{t.number}: {said(t.settings)}", t.history()) for t in rows if t.ended()]
+    curves = [(f"{t.number}: {as_set(t.settings)}", t.history()) for t in rows if t.ended()]
     if curves:
         draw_sweep(out / "sweep.png", curves)
     return rows

@@ -121,7 +121,7 @@ def with_settings(recipe: Recipe, settings: dict) -> Recipe:
     return make_recipe(tables, "sweep")
 
 
-def said(settings: dict) -> str:
+def as_set(settings: dict) -> str:
     """For people, and as it would be given to --set."""
     return " ".join(f"{name}={as_text(value)}" for name, value in settings.items())
 

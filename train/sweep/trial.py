@@ -1,4 +1,4 @@
-"""One trial of a sweep: `tenfold train` in a process and a folder of its own; and the sweep's book of all.
+"""One trial of a sweep: `tenfold train` in a process and a folder of its own.
 
 A process, because a trial that runs out of memory, or crashes, or holds the device's memory must not
 end the sweep; it costs the start of an interpreter, about three seconds, which counts in its budget.
@@ -14,15 +14,13 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 from tenfold.data.command import module_command
-from tenfold.data.errors import CheckpointFault
 from tenfold.data.files import make_folder, publish
-from tenfold.data.recipe import Recipe
-from tenfold.train.inputs import fixed_settings
 
-GLANCE = 0.2                 # seconds between two looks at a process
-PATIENCE = 60.0              # seconds that a stopped one is given to write its checkpoint
+POLL = 0.2                   # seconds between two looks at a process
+STOPPING = 60.0              # seconds that a stopped one is given to write its checkpoint
 LATE = 15.0                  # seconds beyond its budget after which a trial is stopped
 
 
@@ -40,22 +38,24 @@ class Trial:
 
     @property
     def number(self) -> int:
+        """The trial's number, from 0, as its folder is named."""
         return int(self.folder.name)
 
     def ended(self) -> bool:
-        """Never to be run again; a failed one is, when its sweep goes on."""
+        """Whether it is never run again; a failed one is, when its sweep goes on."""
         return self.state in ("finished", "pruned")
 
     def keep(self) -> None:
+        """Write trial.json."""
         with publish(self.folder / "trial.json") as temporary:
             temporary.write_text(json.dumps({k: v for k, v in asdict(self).items() if k != "folder"}, indent=1) + "\n")
 
     def spent(self) -> float:
-        """Seconds of training, those of a session that was killed before it could keep them included."""
+        """Return the seconds of training, those of a session that was killed before it could keep them included."""
         return max([self.seconds, *(row["seconds"] for row in self.history())])
 
     def history(self) -> list[dict]:
-        """The rows of metrics.csv so far, as numbers."""
+        """Return the rows of metrics.csv so far, as numbers."""
         try:
             with open(self.folder / "metrics.csv", newline="") as f:
                 return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(f)]
@@ -63,37 +63,21 @@ class Trial:
             return []
 
 
-def open_book(out: Path, recipe: Recipe, space: list[str]) -> dict:
-    """sweep.json of the sweep that goes on in `out`, or a new one. CheckpointFault: it is another sweep."""
-    asked = {"recipe": fixed_settings(recipe), "space": space}
-    try:
-        book = json.loads((out / "sweep.json").read_text())
-        before = {name.rstrip("."): value for name, value in book["recipe"].items()}
-        different = [name for name in before | asked["recipe"] if before.get(name) != asked["recipe"].get(name)]
-        different += ["what it varies"] if book["space"] != space else []
-    except FileNotFoundError:
-        return asked
-    except (ValueError, LookupError, TypeError) as error:
-        raise CheckpointFault(out / "sweep.json", f"is not a sweep's ({error})", "give another --out") from None
-    if different:
-        raise CheckpointFault(out, f"holds a sweep with other settings ({', '.join(different[:5])})",
-                              "give those again, or another --out, or remove the folder")
-    return book
-
-
 def read_trials(out: Path) -> list[Trial]:
-    """All that were begun below `out`, in that order."""
+    """Return all trials that were begun below `out`, in that order."""
     return [Trial(path.parent, **json.loads(path.read_text())) for path in sorted(out.glob("trials/*/trial.json"))]
 
 
 def new_trial(out: Path, trials: list[Trial], settings: dict) -> Trial:
+    """Begin a trial in a folder of its own, and add it to `trials`."""
     number = max((t.number for t in trials), default=-1) + 1
     trials.append(Trial(make_folder(out / "trials" / f"{number:04d}"), settings))
     trials[-1].keep()
     return trials[-1]
 
 
-def run_trial(trial: Trial, budget: float, device: str | None, lock, hopeless: Callable[[list[float]], bool]) -> None:
+def run_trial(trial: Trial, budget: float, device: str | None, lock: TextIO,
+              hopeless: Callable[[list[float]], bool]) -> None:
     """Train with the recipe.json in the trial's folder, from its last.pth if there is one, and keep what came of it.
 
     `hopeless` is asked after every epoch, with validation top-1 of each so far. KeyboardInterrupt: the
@@ -125,19 +109,19 @@ def run_trial(trial: Trial, budget: float, device: str | None, lock, hopeless: C
         trial.keep()
 
 
-def run_process(command: list, place, log: Path, lock, enough: Callable[[], bool]) -> int:
-    """`python -m command` in the folder `place`; its exit code. `enough` is asked all the while, and stops it.
+def run_process(command: list, folder: str | Path, log: Path, lock: TextIO, enough: Callable[[], bool]) -> int:
+    """Run `python -m command` in a folder and return its exit code. `enough` is asked all the while, and stops it.
 
     Ctrl-C reaches this process only (the other is in a session of its own), which then stops the other
     and waits. Killed without a word, it leaves the other to end by its budget, and with it the sweep's `lock`.
     """
     with open(log, "ab") as f:
-        process = subprocess.Popen(**module_command(*command), cwd=place, stdin=subprocess.DEVNULL, stdout=f,
+        process = subprocess.Popen(**module_command(*command), cwd=folder, stdin=subprocess.DEVNULL, stdout=f,
                                    stderr=f, start_new_session=True, pass_fds=(lock.fileno(),))
     try:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.wait(GLANCE)
+                return process.wait(POLL)
             if enough():
                 return _stopped(process)
     except BaseException:
@@ -149,7 +133,7 @@ def _stopped(process) -> int:
     """Ask it to end, which it does with a checkpoint, and see to it that it did."""
     process.terminate()
     try:
-        return process.wait(PATIENCE)
+        return process.wait(STOPPING)
     except subprocess.TimeoutExpired:
         pass
     finally:                                     # a second ctrl-C too
@@ -158,7 +142,7 @@ def _stopped(process) -> int:
 
 
 def why(code: int, log: Path) -> str:
-    """One line: the command's own for a fault of the user's, else where to look."""
+    """Return one line: the command's own for a fault of the user's, else where to look."""
     lines = log.read_text(errors="replace").strip().splitlines()
     if code == 2 and lines:
         return lines[-1]

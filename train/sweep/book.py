@@ -1,0 +1,82 @@
+"""sweep.json: what all sessions of a sweep share, and how its budget is shared out."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenfold.data.errors import CheckpointFault, TrainingFault
+from tenfold.data.files import publish
+from tenfold.data.recipe import Recipe
+from tenfold.train.inputs import fixed_settings
+
+CLOSING = 4.0                # seconds for the table and the picture, of the budget
+PROCESS = 1.0                # seconds that a trial takes beyond its own budget: its process, and ours
+FAIR = 0.9                   # of its share: a trial that has less left is not begun
+
+
+class Book:
+    """A sweep's recipe, what it varies, the share of each trial, and the seconds that its sessions took."""
+
+    def __init__(self, path: Path, recipe: dict, space: list[str], share: float | None = None, spent: float = 0.0):
+        self.path, self.recipe, self.space, self.share = path, recipe, space, share
+        self.budget = 0.0                        # seconds for the whole sweep
+        self._spent, self._start = spent, time.monotonic()
+
+    def elapsed(self) -> float:
+        """Return the seconds of the sweep, those of earlier sessions included."""
+        return self._spent + time.monotonic() - self._start
+
+    def share_out(self, usual: float, trials: int, budget: float | None) -> None:
+        """Give each trial its share: `usual`, or less where `budget` is for all; once given, it stays.
+
+        So trials of all sessions compare. TrainingFault: less than a second each.
+        """
+        usual = usual if self.share is None else self.share
+        if budget is None:
+            self.budget, self.share = trials * (usual + PROCESS) + CLOSING, usual
+            return
+        share = min(usual, (budget - CLOSING) / trials - PROCESS) if self.share is None else self.share
+        if share < 1:
+            raise TrainingFault("--budget", f"of {budget:g} s leaves {max(share, 0):.1f} s for each of {trials} trials",
+                                "give more, or fewer trials")
+        self.budget, self.share = budget, share
+
+    def keep(self) -> None:
+        """Write sweep.json."""
+        content = {"recipe": self.recipe, "space": self.space, "share": self.share, "spent": self.elapsed()}
+        with publish(self.path) as temporary:
+            temporary.write_text(json.dumps(content, indent=1) + "\n")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The seconds that a trial may take, and whether they are a fair share."""
+    seconds: float
+    fair: bool
+
+
+def limit(book: Book, before: float, late: float) -> Limit:
+    """Return what a trial may take, `before` of it spent already; `late`: seconds that trials end too late."""
+    share = book.share or 0.0
+    seconds = min(share, before + book.budget - CLOSING / 2 - late - book.elapsed())
+    return Limit(seconds, seconds >= FAIR * share)
+
+
+def open_book(out: Path, recipe: Recipe, space: list[str]) -> Book:
+    """Return the book of the sweep that goes on in `out`, or a new one. CheckpointFault: it is another sweep."""
+    path, now = out / "sweep.json", fixed_settings(recipe)
+    try:
+        content = json.loads(path.read_text())
+        before = {name.rstrip("."): value for name, value in content["recipe"].items()}
+        different = [name for name in before | now if before.get(name) != now.get(name)]
+        different += ["what it varies"] if content["space"] != space else []
+        share, spent = content.get("share"), content.get("spent", 0.0)
+    except FileNotFoundError:
+        return Book(path, now, space)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise CheckpointFault(path, f"is not a sweep's ({error})", "give another --out") from None
+    if different:
+        raise CheckpointFault(out, f"holds a sweep with other settings ({', '.join(different[:5])})",
+                              "give those again, or another --out, or remove the folder")
+    return Book(path, now, space, share, spent)

@@ -1,0 +1,57 @@
+"""What a trial needs before it is trained: its recipe.json, and shards of its own where settings change the pixels."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+from tenfold.data.errors import RecipeFault
+from tenfold.data.files import publish
+from tenfold.data.recipe import Recipe, digest_of, pixels_digest, recipe_tables
+from tenfold.data.schema import INDEX
+from tenfold.train.sweep.space import with_settings
+from tenfold.train.sweep.trial import Trial, run_process, why
+
+PIXELS = ("source", "split", "clean", "draw", "shards")
+
+
+def changes_pixels(names: Iterable[str]) -> bool:
+    """Whether any of the keys "table.key" decides the bytes of shards."""
+    return any(name.partition(".")[0] in PIXELS for name in names)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The recipe and the shards that all trials of a sweep start from."""
+    recipe: Recipe
+    shards: Path             # of the recipe
+    own_shards: bool         # trials have shards of their own
+
+    def prepare(self, trial: Trial, lock: TextIO, enough: Callable[[], bool]) -> str:
+        """Write the trial's recipe.json and make its shards; return why not, where it cannot be, else ""."""
+        try:
+            recipe = with_settings(self.recipe, trial.settings)
+        except RecipeFault as fault:             # each value is allowed, but not all of them together
+            return str(fault)
+        weights = Path(recipe.model.weights)
+        if weights.is_file():                    # the trial's process stands in the trial's folder
+            recipe = replace(recipe, model=replace(recipe.model, weights=str(weights.resolve())))
+        with publish(trial.folder / "recipe.json") as temporary:
+            temporary.write_text(json.dumps(recipe_tables(recipe), indent=1) + "\n")
+        folder = self._shards_of(recipe)
+        trial.shards = str(folder.resolve())
+        trial.keep()
+        if not self.own_shards or (folder / INDEX).exists():
+            return ""
+        log = trial.folder / "augment.log"
+        code = run_process(["preprocess", "--recipe", trial.folder / "recipe.json", "--out", folder, "--set",
+                            f"seed={self.recipe.seed}"], ".", log, lock, enough)
+        return why(code, log) if code else ""
+
+    def _shards_of(self, recipe: Recipe) -> Path:
+        """Drawn by the sweep's seed: a trial's is its training's alone."""
+        if not self.own_shards:
+            return self.shards
+        drawn = replace(recipe, seed=self.recipe.seed)
+        return Path(f"shards/{recipe.name}-{digest_of([pixels_digest(drawn), asdict(recipe.source)])[:12]}")

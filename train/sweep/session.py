@@ -1,0 +1,70 @@
+"""One session of a sweep: trial after trial until the plan or the budget ends."""
+
+import contextlib
+from pathlib import Path
+from typing import TextIO
+
+from tqdm.auto import tqdm
+
+from tenfold.train.sweep.book import Book, limit
+from tenfold.train.sweep.leaderboard import keep_best, line, write_leaderboard
+from tenfold.train.sweep.preparation import Preparation
+from tenfold.train.sweep.search import Grid, Search
+from tenfold.train.sweep.space import as_set
+from tenfold.train.sweep.trial import Trial, new_trial, run_trial
+
+
+class Session:
+    """Runs the trials of a plan in the folder `out`; what all sessions share is in the book and the trials' folders.
+
+    trials: those of earlier sessions, to which new ones are added. lock: the open file that holds the folder.
+    """
+
+    def __init__(self, out: Path, lock: TextIO, plan: Grid | Search, trials: list[Trial], book: Book):
+        self.out, self.plan, self.trials, self.book = out, plan, trials, book
+        self._lock, self._late = lock, 0.0       # late: seconds that a trial took beyond its limit
+        book.keep()
+
+    def run(self, preparation: Preparation, device: str | None) -> list[Trial]:
+        """Run the trials and write the tables; return what was tried, best first.
+
+        KeyboardInterrupt: what was finished is kept, and the same command goes on.
+        """
+        try:
+            with tqdm(total=self.plan.planned, desc="sweep", unit="trial", disable=None) as bar:
+                while (settings := self.plan.next()) is not None and self._try(settings, preparation, device, bar):
+                    bar.update()
+        except KeyboardInterrupt:
+            kept = sum(t.ended() for t in self._close())
+            raise KeyboardInterrupt(f"{kept} trials are kept in {self.out}; the same command goes on") from None
+        return self._close()
+
+    def _try(self, settings: dict, preparation: Preparation, device: str | None, bar: tqdm) -> bool:
+        """Run a trial unless it was run before. False: the budget leaves it no fair share."""
+        trial = next((t for t in self.trials if t.settings == settings), None) or \
+            new_trial(self.out, self.trials, settings)
+        if not trial.ended():
+            bar.set_postfix_str(as_set(settings))
+            fault = preparation.prepare(trial, self._lock, lambda: self.book.elapsed() > self.book.budget)
+            before = trial.spent() if (trial.folder / "last.pth").exists() else 0.0
+            allowed = limit(self.book, before, self._late)
+            if not allowed.fair:
+                return False
+            trial.seconds = before
+            if fault:
+                trial.state, trial.reason = "failed", fault
+                trial.keep()
+            else:
+                run_trial(trial, allowed.seconds, device, self._lock, self.plan.hopeless)
+                self._late = max(self._late, trial.seconds - allowed.seconds)
+            keep_best(self.out, self.trials)
+            with contextlib.suppress(BrokenPipeError):
+                bar.write(line(trial))
+        self.plan.tell(trial)
+        self.book.keep()
+        return True
+
+    def _close(self) -> list[Trial]:
+        keep_best(self.out, self.trials)         # of a session that was killed before it came to it
+        self.book.keep()
+        return write_leaderboard(self.out, self.trials)
