@@ -1,13 +1,10 @@
 """Shards in, a model out: torch; never cv2, Pillow or joblib, and nothing of preprocess.
 
-Read in this order: `batches/` (shards → uint8 batches on the device), `models/` (networks by name),
-`augment` (chance on the device) and `warp` (what it does), `objective` (what a step descends),
-`optimizer` and `muon`, `clock` and `schedule` (the budget and the learning rate), `average` (of the
-weights), `checkpoint` (what a run leaves behind), `position` (where a run is), `evaluate`, `loop` (the
-run itself), `report` (tables and pictures), `measure`, `views` and `score`, `timing` and `bench` (loader
-settings), `space`, `search`, `trial`, `standings` and `sweep` (many runs, to choose settings by),
-`__main__` (the command).
+Read in this order: `batches/` (shards → uint8 batches on the device), `models/` (networks by name), `augment/` (random
+augmentation on the device), `learn/` (loss, optimizer, learning rate: one step), `run/` (the loop inside its budget,
+its state and its checkpoints; `run/training.py` holds train()), `score/` (a model on its test rows), `model_file`
+(best.pth opened for use), `bench/` (loader settings, timed), `sweep/` (many runs, to choose settings by). Shared by
+them: `device` (where to compute), `inputs` (the recipe and shards that a command names), `figures`, `csv_file`.
 
-Importing this package costs nothing: torch is imported by the files that need it, after the
-command line has been read.
+Importing this package costs nothing: torch is imported by the files that need it, after the command line was read.
 """

@@ -1,4 +1,4 @@
-"""`python -m train`: train a classifier on shards, inside a budget."""
+"""`python -m train`: the same as `tenfold train`, in a checkout."""
 
 import time
 

@@ -1,9 +1,12 @@
-"""Chance on the device while training: each image of a batch has its own.
+"""Random augmentation on the device while training: each image of a batch has random numbers of its own.
 
 Draw, then apply. `draw` makes one table of uniform numbers a batch, from a generator on the device that seed,
 epoch and batch decide: nothing waits, and a run that is resumed draws what it would have drawn. `__call__` is
 a pure function of images, labels and that table, so it can be compiled together with the model.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,85 +23,89 @@ _ASPECT = 3.3                # erased boxes are up to so many times wider or hig
 _QUANTILES = 4096
 
 
-def make_augment(how: Settings, shape, device: torch.device, seed: int) -> "Augment | None":
-    """None: nothing is asked for, and nothing is done. `shape` (H, W) of the images, as the network sees them.
+def make_augment(config: Settings, shape: Sequence[int], device: torch.device, seed: int) -> "Augment | None":
+    """Return the augmentation that the recipe asks for; None: it asks for none.
 
-    RecipeFault: a crop, or a blur, that mirrors more than the image holds.
+    shape: (H, W) of the images, as the network sees them. RecipeFault: a crop, or a blur, that mirrors more
+    than the image holds.
     """
-    if how.border == "reflect" and how.crop >= min(shape):
-        raise RecipeFault("[augment] crop", f"of {how.crop} pixels mirrors more than an image of {shape[0]}×{shape[1]}",
-                          f"give {min(shape) - 1} at most, or border = \"zero\"")
-    if how.blur and min(shape) <= BLUR // 2:
+    if config.border == "reflect" and config.crop >= min(shape):
+        raise RecipeFault("[augment] crop", f"of {config.crop} pixels mirrors more than an image of {shape[0]}×"
+                          f"{shape[1]}", f"give {min(shape) - 1} at most, or border = \"zero\"")
+    if config.blur and min(shape) <= BLUR // 2:
         raise RecipeFault("[augment] blur", f"takes {BLUR}×{BLUR} pixels of an image of {shape[0]}×{shape[1]}",
                           "leave it out, or raise model.size")
-    if not any((how.crop, how.flip, how.rotation, how.translate, how.scale != (1.0, 1.0), how.blur, how.brightness,
-                how.contrast, how.erase, how.cutmix, how.mixup)):
+    if not any((config.crop, config.flip, config.rotation, config.translate, config.scale != (1.0, 1.0), config.blur,
+                config.brightness, config.contrast, config.erase, config.cutmix, config.mixup)):
         return None
-    return Augment(how, device, seed)
+    return Augment(config, device, seed)
 
 
 class Augment:
-    """`draw` chooses, `__call__` does: (B, C, H, W) and (B,) -> (B, C, H, W) and what `train.objective` takes."""
+    """Draw random numbers for a batch, then augment it: (B, C, H, W), (B,) -> (B, C, H, W), what the loss takes."""
 
-    def __init__(self, how: Settings, device: torch.device, seed: int):
-        self.how, self.device, self.seed = how, device, seed
+    def __init__(self, config: Settings, device: torch.device, seed: int):
+        self.config, self.device, self.seed = config, device, seed
         self._generator = torch.Generator(device)
         self._quantiles = {name: torch.tensor(_quantiles(alpha), dtype=torch.float32, device=device)
-                           for name, alpha, chance in (("cutmix", how.cutmix_alpha, how.cutmix),
-                                                       ("mixup", how.mixup_alpha, how.mixup)) if chance}
+                           for name, alpha, share in (("cutmix", config.cutmix_alpha, config.cutmix),
+                                                       ("mixup", config.mixup_alpha, config.mixup)) if share}
 
     def draw(self, epoch: int, batch: int, rows: int) -> torch.Tensor:
-        """float32 (rows, columns), uniform in 0 … 1: all the chance of one batch."""
+        """Return float32 (rows, columns), uniform in 0 … 1: all random numbers of one batch."""
         key = np.random.SeedSequence([self.seed, AUGMENT, epoch, batch]).generate_state(1, np.uint64)[0]
         self._generator.manual_seed(int(key >> np.uint64(1)))
         return torch.rand(rows, len(_COLUMNS), generator=self._generator, device=self.device)
 
-    def __call__(self, image: torch.Tensor, label: torch.Tensor, chance: torch.Tensor):
-        """Normalised float (B, C, H, W) and int64 (B,) -> the images, and (B,) or, where images are mixed,
-        (label, label of the other, share of the first float (B,))."""
-        u = dict(zip(_COLUMNS, chance.unbind(1), strict=True))
+    def __call__(self, image: torch.Tensor, label: torch.Tensor, numbers: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        """Augment normalised float (B, C, H, W) with labels int64 (B,).
+
+        Returns the images, and (B,) or, where images are mixed, (label, label of the other, share of the first
+        float (B,)).
+        """
+        u = dict(zip(_COLUMNS, numbers.unbind(1), strict=True))
         image = self._tone(self._blur(self._move(image, u), u), u)
-        if self.how.erase:
+        if self.config.erase:
             image = self._erase(image, u)
-        if self.how.cutmix or self.how.mixup:
+        if self.config.cutmix or self.config.mixup:
             return self._mix(image, label, u)
         return image, label
 
     def _move(self, image, u):
         """Whole pixels and mirrors are gathered; anything else is one resampling that does those too."""
-        how, (height, width) = self.how, image.shape[2:]
-        steps = 2 * how.crop + 1
+        config, (height, width) = self.config, image.shape[2:]
+        steps = 2 * config.crop + 1
         dy, dx = ((u[name] * steps).long().clamp_max(steps - 1) for name in ("shift_y", "shift_x"))     # 0 … 2 crop
-        flip = u["flip"] < how.flip
-        if not (how.rotation or how.translate or how.scale != (1.0, 1.0)):
-            if how.flip:
+        flip = u["flip"] < config.flip
+        if not (config.rotation or config.translate or config.scale != (1.0, 1.0)):
+            if config.flip:
                 image = torch.where(flip[:, None, None, None], image.flip(3), image)
-            return crop(image, dy, dx, how.crop, how.border) if how.crop else image
-        low, high = how.scale
-        move = [_around(u[f"move_{a}"], how.translate * side) + how.crop - d
+            return crop(image, dy, dx, config.crop, config.border) if config.crop else image
+        low, high = config.scale
+        move = [_around(u[f"move_{a}"], config.translate * side) + config.crop - d
                 for a, side, d in (("y", height, dy), ("x", width, dx))]
-        return affine(image, torch.deg2rad(_around(u["angle"], how.rotation)), low + (high - low) * u["scale"],
-                      *move, flip, how.border)
+        return affine(image, torch.deg2rad(_around(u["angle"], config.rotation)), low + (high - low) * u["scale"],
+                      *move, flip, config.border)
 
     def _blur(self, image, u):
-        if not self.how.blur:
+        if not self.config.blur:
             return image
-        low, high = self.how.blur_sigma
-        return blur(image, torch.where(u["blur"] < self.how.blur, low + (high - low) * u["sigma"], 0.0))
+        low, high = self.config.blur_sigma
+        return blur(image, torch.where(u["blur"] < self.config.blur, low + (high - low) * u["sigma"], 0.0))
 
     def _tone(self, image, u):
-        if self.how.contrast:
+        if self.config.contrast:
             mean = image.mean((1, 2, 3), keepdim=True)
-            image = mean + (image - mean) * (1 + _around(u["contrast"], self.how.contrast)).view(-1, 1, 1, 1)
-        if self.how.brightness:
-            image = image + _around(u["brightness"], self.how.brightness).view(-1, 1, 1, 1)
+            image = mean + (image - mean) * (1 + _around(u["contrast"], self.config.contrast)).view(-1, 1, 1, 1)
+        if self.config.brightness:
+            image = image + _around(u["brightness"], self.config.brightness).view(-1, 1, 1, 1)
         return image
 
     def _erase(self, image, u):
         """Random erasing (Zhong et al., 2017, arXiv:1708.04896), with the training mean. With one area it is
         nearly Cutout (arXiv:1708.04552)."""
-        low, high = self.how.erase_area
-        area = torch.where(u["erase"] < self.how.erase, low + (high - low) * u["erase_area"], 0.0)
+        low, high = self.config.erase_area
+        area = torch.where(u["erase"] < self.config.erase, low + (high - low) * u["erase_area"], 0.0)
         aspect = _ASPECT ** _around(u["erase_aspect"], 1.0)
         kept = outside(image.shape[2:], u["erase_y"], u["erase_x"], (area * aspect).sqrt(),
                        (area / aspect).sqrt(), keep_whole=True)
@@ -109,12 +116,12 @@ class Augment:
         with a share and a partner of its own."""
         other = u["partner"].argsort()           # a permutation
         theirs = image[other]
-        cut, blend = u["mix"] < self.how.cutmix, (u["mix"] >= 1 - self.how.mixup)
+        cut, blend = u["mix"] < self.config.cutmix, (u["mix"] >= 1 - self.config.mixup)
         share = torch.ones_like(u["mix"])        # of the image itself
-        if self.how.mixup:
+        if self.config.mixup:
             share = torch.where(blend, self._beta("mixup", u["share"]), share)
             image = torch.lerp(theirs, image, share.view(-1, 1, 1, 1))
-        if self.how.cutmix:
+        if self.config.cutmix:
             side = torch.where(cut, 1 - self._beta("cutmix", u["share"]), 0.0).sqrt()
             mine = outside(image.shape[2:], u["mix_y"], u["mix_x"], side, side)
             image = torch.where(mine, image, theirs)
@@ -123,9 +130,9 @@ class Augment:
 
     def _beta(self, name: str, u: torch.Tensor) -> torch.Tensor:
         """Beta(alpha, alpha) numbers out of uniform ones, by its quantiles."""
-        table, at = self._quantiles[name], u * _QUANTILES
-        below = at.long().clamp_max(_QUANTILES - 1)
-        return torch.lerp(table[below], table[below + 1], at - below)
+        table, position = self._quantiles[name], u * _QUANTILES
+        below = position.long().clamp_max(_QUANTILES - 1)
+        return torch.lerp(table[below], table[below + 1], position - below)
 
 
 def _quantiles(alpha: float) -> np.ndarray:

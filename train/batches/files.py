@@ -29,7 +29,7 @@ class Files:
 
     @contextmanager
     def lent(self, number: int) -> Iterator[int]:
-        """The file's descriptor. ShardFault: it is no longer the file that it was."""
+        """Lend the file's descriptor. ShardFault: it is no longer the file that it was."""
         with self._lock:
             one = self._open.get(number) or self._opened(number)
             self._open.move_to_end(number)
@@ -53,6 +53,7 @@ class Files:
         return self._open[number]
 
     def close(self) -> None:
+        """Close all files."""
         while self._open:
             os.close(self._open.popitem()[1].file)
 

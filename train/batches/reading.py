@@ -24,7 +24,7 @@ MOST = 1000                  # buffers in one such read; Linux and macOS take 1,
 
 
 class Reader:
-    """Opens the files in the process that reads them; `read` may be called from several threads."""
+    """Reads rows; opens the files in the process that reads them; `read` may be called from several threads."""
 
     def __init__(self, shards: list[Shard]):
         self.shards, self._files = shards, Files([s.path for s in shards])
@@ -40,7 +40,7 @@ class Reader:
                              "run `tenfold augment` again") from None
 
     def read(self, shard: int, start: int, out: np.ndarray) -> None:
-        """Rows start … start + len(out) of a shard into `out`, uint8 (n, H, W, C), contiguous."""
+        """Read rows start … start + len(out) of a shard into `out`, uint8 (n, H, W, C), contiguous."""
         one = self.shards[shard]
         with self._file(shard) as file:
             if one.offset is not None:
@@ -51,7 +51,7 @@ class Reader:
                 read_compressed(one, start, out)
 
     def scatter(self, shard: int, start: int, places: np.ndarray, out: np.ndarray, repeats=None) -> None:
-        """Row start + i of a shard into out[places[i]], i over all of `places` int64 (n,).
+        """Read row start + i of a shard into out[places[i]], i over all of `places` int64 (n,).
 
         With `repeats` int64 (rows,), row start + i into as many of the places, one row after the other.
         """
@@ -82,7 +82,8 @@ class Reader:
             for i in range(whole, len(rows)):    # cut short, by a signal or by the file's end
                 self.read(shard, start + at + i, rows[i][None])
 
-    def close(self):
+    def close(self) -> None:
+        """Close the files."""
         self._files.close()
 
 

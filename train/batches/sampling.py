@@ -13,7 +13,7 @@ class Sampling:
     """Rows drawn with weights (rows of their class)^-power: 0 as they are, 1 all classes alike.
 
     Counts, not draws with replacement: within a class every row comes equally often, but for one, and who
-    comes once more is chance. So no row is left out by bad luck while another comes five times.
+    comes once more is random. So no row is left out by bad luck while another comes five times.
     """
     labels: np.ndarray                           # int64 (rows,): of all shards of the split
     power: float                                 # 0 … 1
@@ -25,15 +25,15 @@ class Sampling:
         return [rows for rows in np.split(by_class, np.cumsum(np.bincount(self.labels))) if len(rows)]
 
     def repeats(self, total: int, seed: int, epoch: int) -> np.ndarray:
-        """int64 (rows,): how often each row comes; their sum is `total`, whatever the chance."""
+        """Return int64 (rows,): how often each row comes; their sum is `total`."""
         rng = np.random.default_rng([seed, SAMPLING, epoch])
         sizes = np.array([len(rows) for rows in self._members], float)
         ends = np.cumsum(sizes ** (1 - self.power))
-        # cut where the shares end, all shifted by one chance: each class gets its share rounded up or down,
+        # cut where the shares end, all shifted by one random number: each class gets its share rounded up or down,
         # in the mean the share itself
         ends = np.floor(np.array([0, *ends / ends[-1]]) * total + rng.random()).astype(np.int64)
-        made = np.empty(len(self.labels), np.int64)
+        counts = np.empty(len(self.labels), np.int64)
         for rows, wanted in zip(self._members, np.diff(ends), strict=True):
-            made[rows], more = divmod(wanted, len(rows))
-            made[rng.permutation(rows)[:more]] += 1
-        return made
+            counts[rows], more = divmod(wanted, len(rows))
+            counts[rng.permutation(rows)[:more]] += 1
+        return counts

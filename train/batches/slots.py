@@ -14,21 +14,24 @@ GROUP_BYTES = 2 << 20        # small batches are gathered several at once: handi
 class Slot:
     """A group's buffers: filled by a thread, read by the loop, used again."""
 
-    def __init__(self, rows: int, row_shape):
+    def __init__(self, rows: int, row_shape: tuple[int, ...]):
         self.image = torch.empty((rows, *row_shape), dtype=torch.uint8)
         self.label = torch.empty(rows, dtype=torch.int64)
         self.image_view, self.label_view = self.image.numpy(), self.label.numpy()
 
 
-def make_slots(batch: int, row_bytes: int, row_shape) -> tuple[int, deque]:
-    """(batches in a group, slots for as many groups as are ever under way)."""
+def make_slots(batch: int, row_bytes: int, row_shape: tuple[int, ...]) -> tuple[int, deque]:
+    """Return (batches in a group, slots for as many groups as are ever under way)."""
     group = max(1, GROUP_BYTES // max(1, batch * row_bytes))
     return group, deque(Slot(group * batch, row_shape) for _ in range(AHEAD + 2))
 
 
 def in_turn(slots: deque, jobs: Iterable[tuple[list[int], Callable[[Slot], Future]]]) -> Iterator[tuple]:
-    """The batches of each group in order, AHEAD groups under way; a group is (sizes, begin), and
-    `begin(slot)` has a thread fill the slot. All slots are back when this ends, wherever it stops."""
+    """Yield the batches of each group in order, AHEAD groups under way.
+
+    A group is (sizes, begin), and `begin(slot)` has a thread fill the slot. All slots are back when this ends, wherever
+    it stops.
+    """
     pending = deque()                            # (slot, sizes, future)
     lent = deque()                               # the slot whose batches the caller is using
     try:

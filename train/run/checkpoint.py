@@ -1,4 +1,4 @@
-"""best.pth and last.pth: plain values and tensors that torch.load(weights_only=True) accepts."""
+"""The files of a run, best.pth and last.pth: plain values and tensors that torch.load(weights_only=True) accepts."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import math
 import pickle
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from tenfold.data.errors import CheckpointFault, RecipeFault, ShardFault
 from tenfold.data.files import publish
-from tenfold.data.recipe import make_recipe, recipe_tables, renewed
+from tenfold.data.recipe import Recipe, make_recipe, recipe_tables, renewed
 from tenfold.data.schema import INDEX
 
 if TYPE_CHECKING:            # a checkpoint is opened without h5py
@@ -26,8 +26,8 @@ _BEST = {"schema": int, "weights": dict, "model": str, "arguments": dict, "class
 _NONSENSE = "its classes, canvas, channels, mean and std make no sense"
 
 
-def describe(shards: ShardSet, recipe) -> dict:
-    """All of a checkpoint but weights and metrics: what the model is, and what it was trained on.
+def describe(shards: ShardSet, recipe: Recipe) -> dict:
+    """Return all of a checkpoint but weights and metrics: what the model is, and what it was trained on.
 
     ShardFault: the set's own words for that make no sense.
     """
@@ -46,8 +46,9 @@ def describe(shards: ShardSet, recipe) -> dict:
 
 
 def image_numbers(shards: ShardSet, split: str) -> torch.Tensor:
-    """int64 (images,), sorted: a number for each source image of a split, by its pixels, so that a model knows those
-    that it was trained on. Two of a million are alike by chance in one of two million sets.
+    """Return int64 (images,), sorted: a number for each source image of a split, by its pixels.
+
+    So a model knows those that it was trained on. Two of a million are alike by chance in one of two million sets.
 
     ShardFault: the set's table of sources is damaged.
     """
@@ -57,16 +58,16 @@ def image_numbers(shards: ShardSet, split: str) -> torch.Tensor:
     return torch.from_numpy(np.sort(first.astype(np.int64)))
 
 
-def save(path, content: dict) -> None:
-    """Whole or not at all. Raises MachineFault: disk full, no permission."""
+def save(path: str | Path, content: dict) -> None:
+    """Write a checkpoint, whole or not at all. MachineFault: disk full, no permission."""
     held = io.BytesIO()      # torch's own writer hides what a full disk says behind errors of its format
     torch.save(content, held)
     with publish(path) as temporary:
         temporary.write_bytes(held.getvalue())
 
 
-def read(path, cure: str = "use one that `tenfold train` wrote"):
-    """What torch.save wrote, on the CPU. CheckpointFault: missing, damaged, of pickled objects."""
+def read(path: str | Path, cure: str = "use one that `tenfold train` wrote") -> Any:
+    """Read what torch.save wrote, on the CPU. CheckpointFault: missing, damaged, of pickled objects."""
     path = Path(path)
     try:
         with warnings.catch_warnings(action="ignore"):     # of odd pickles, which are refused in one line
@@ -79,8 +80,8 @@ def read(path, cure: str = "use one that `tenfold train` wrote"):
                               else "is damaged or not a checkpoint", cure) from None
 
 
-def load(path) -> dict:
-    """A checkpoint on the CPU. CheckpointFault: missing, damaged, of pickled objects, of another schema."""
+def load(path: str | Path) -> dict:
+    """Read a checkpoint on the CPU. CheckpointFault: missing, damaged, of pickled objects, of another schema."""
     path, content = Path(path), read(path)
     found = content.get("schema") if isinstance(content, dict) else None
     if found != SCHEMA:

@@ -20,27 +20,28 @@ class Clock:
         self._closing = 0.0                      # the longest evaluation and checkpoint so far
 
     def elapsed(self) -> float:
+        """Return the seconds of the budget that are spent, those of a run that is resumed included."""
         return self._now() - self._started + self._before + _PROCESS
 
     def running(self) -> float:
-        """Seconds since this command began, a run that it resumes left out."""
+        """Return the seconds since this command began, a run that it resumes left out."""
         return self.elapsed() - self._before
 
     def begin(self) -> None:
-        """The first step is about to be taken."""
+        """Note that the first step is about to be taken."""
         spent = self.elapsed()
         self.grace = spent + max(0.0, min(0.1 * self.budget, 0.25 * (self.deadline() - spent)))
 
     def closes_in(self, seconds: float) -> None:
-        """An evaluation with its checkpoint took, or will take, this long: it must still fit at the end."""
+        """Note that an evaluation with its checkpoint takes this long: it must still fit at the end."""
         self._closing = max(self._closing, seconds)
 
     def deadline(self) -> float:
-        """When the last step must be done, so that what follows it ends within the budget."""
+        """Return when the last step must be done, so that what follows it ends within the budget."""
         return self.budget - min(_CURVES, 0.1 * self.budget) - 1.3 * self._closing
 
     def progress(self, step: int, steps: int) -> float:
-        """0 … 1: the larger of the share of steps and the share of time; at 1 the run is over.
+        """Return 0 … 1: the larger of the share of steps and the share of time; at 1 the run is over.
 
         Time counts from `grace`, start-up and a tenth of the budget, on: a run that fits into its
         budget is then steered by its steps alone and can be repeated to the bit, and a slow one

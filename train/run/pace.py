@@ -29,19 +29,19 @@ class Pace:
         self._steps = 0
 
     def begin(self) -> None:
-        """The steps of an epoch, or of the rest of one, begin now."""
+        """Note that the steps of an epoch, or of the rest of one, begin."""
         self._began = self._read = self._kept = time.monotonic()
         self._steps = 0
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """What happens inside counts as waiting for data."""
+        """Count what happens inside as waiting for data."""
         start = time.monotonic()
         yield
         self._state.waiting += time.monotonic() - start
 
     def stepped(self) -> None:
-        """A training step has been given to the device; the first one is waited for."""
+        """Note that a step was given to the device; wait for the first one."""
         self._steps += 1
         if self.first_step is None:
             synchronise(self._device)
@@ -69,14 +69,14 @@ class Pace:
         self.clock.closes_in(step_seconds * (1 + 0.5 * evaluations))
 
     def end(self) -> None:
-        """The steps end, or pause for a checkpoint: wait for the device and count their time as training."""
+        """Wait for the device and count the time of the steps as training: they end, or pause for a checkpoint."""
         synchronise(self._device)
         self._state.training += time.monotonic() - self._began
         self._began = time.monotonic()
         self._steps = 0
 
     def kept(self) -> None:
-        """A checkpoint inside the epoch was written; its time is no training."""
+        """Note that a checkpoint inside the epoch was written; its time is no training."""
         self._began = self._kept = time.monotonic()
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""What a sweep leaves for people: the table, sweep.csv, sweep.png and the best weights."""
+"""The leaderboard of a sweep: trials, best first, as a table, sweep.csv and sweep.png, and the best weights."""
 
 import json
 import os
@@ -9,26 +9,27 @@ from tenfold.train.sweep.trial import Trial
 
 
 def ranked(trials: list[Trial]) -> list[Trial]:
-    """Finished ones first, best first; of two alike the earlier. Without those that were never begun."""
+    """Sort trials: finished ones first, best first; of two alike the earlier. Without those that were never begun."""
     order = ("finished", "pruned", "begun", "failed")
     return sorted((t for t in trials if t.state != "begun" or t.seconds),
                   key=lambda t: (order.index(t.state), -(t.val_top1 or 0), t.number))
 
 
 def row(trial: Trial) -> dict:
-    """The trial for sweep.csv and --json."""
+    """Return the trial as a row of sweep.csv and --json."""
     return {"trial": trial.number, "val_top1": trial.val_top1, "epochs": trial.epochs,
             "seconds": round(trial.seconds, 3), "state": trial.state, **trial.settings, "reason": trial.reason}
 
 
 def line(trial: Trial) -> str:
+    """Return the trial as a line for people."""
     value = "  –   " if trial.val_top1 is None else f"{trial.val_top1:.4f}"
     return (f"trial {trial.number:3d}  val top-1 {value}  {trial.epochs:3d} epochs  {trial.seconds:6.1f} s  "
             f"{trial.state:8}  {as_set(trial.settings)}" + (f"  ({trial.reason})" if trial.reason else ""))
 
 
 def keep_best(out: Path, trials: list[Trial]) -> None:
-    """out/best.pth is the best trial's, moved there; of the others that ended, no weights are kept."""
+    """Move the best trial's best.pth to `out`; of the others that ended, no weights are kept."""
     for rank, trial in enumerate(ranked(trials)):
         if rank == 0 and trial.state == "finished" and (trial.folder / "best.pth").exists():
             os.replace(trial.folder / "best.pth", out / "best.pth")
@@ -38,7 +39,7 @@ def keep_best(out: Path, trials: list[Trial]) -> None:
 
 
 def write_leaderboard(out: Path, trials: list[Trial]) -> list[Trial]:
-    """sweep.csv and sweep.png of what was tried; -> the trials, best first."""
+    """Write sweep.csv and sweep.png of what was tried; return the trials, best first."""
     from tenfold.train.csv_file import write_csv
     from tenfold.train.sweep.figures import draw_sweep
     rows = ranked(trials)

@@ -11,30 +11,33 @@ PRUNERS = ("median", "hyperband", "none")
 
 
 class Grid:
-    """Every combination in turn, all of them to the end."""
+    """Every combination of a grid in turn, each trained to its end."""
 
     def __init__(self, keys: list[Key]):
         self._settings = list(grid(keys))
         self.planned = len(self._settings)
 
     def next(self) -> dict | None:
+        """Return the settings to try next; None: all were."""
         return self._settings.pop(0) if self._settings else None
 
     def hopeless(self, history: list[float]) -> bool:
+        """Whether the trial is not worth its next epoch: never."""
         return False
 
     def tell(self, trial: Trial) -> None:
-        pass
+        """Take note of a trial that ended: a grid needs none."""
 
 
 class Search:
-    """Optuna's tree-structured Parzen estimator, its study in study.db.
+    """Settings chosen by Optuna's tree-structured Parzen estimator, its study in study.db.
 
     The trials' own folders say what is done; the study is told so, and asked for more. A trial that was
     under way or failed in an earlier session comes first, with the same settings.
     """
 
-    def __init__(self, keys: list[Key], out: Path, trials: list[Trial], planned: int, pruner: str, seed: int, epochs):
+    def __init__(self, keys: list[Key], out: Path, trials: list[Trial], planned: int, pruner: str, seed: int,
+                 epochs: int):
         try:
             import optuna
         except ImportError:
@@ -54,7 +57,7 @@ class Search:
         self._left = planned - len(self._study.get_trials(states=(states.COMPLETE, states.PRUNED)))
 
     def next(self) -> dict | None:
-        """The settings to try; None: as many as planned were."""
+        """Return the settings to try next; None: as many as planned were tried."""
         if self._left <= 0:
             return None
         self._left -= 1
@@ -82,17 +85,19 @@ class Search:
         return suggest(key.name, key.low, key.high, log=key.log)
 
     def hopeless(self, history: list[float]) -> bool:
-        """history: validation top-1 after each epoch so far. Whether the trial is not worth its next one."""
+        """Whether the trial is not worth its next epoch; history: validation top-1 after each so far."""
         for epoch in range(self._reported, len(history)):
             self._trial.report(history[epoch], epoch + 1)
         news, self._reported = len(history) > self._reported, len(history)
         return bool(news and len(history) < self._last and self._trial.should_prune())
 
     def tell(self, trial: Trial) -> None:
+        """Tell the study how the trial ended."""
         states = self._optuna.trial.TrialState
         state = {"finished": states.COMPLETE, "pruned": states.PRUNED}.get(trial.state, states.FAIL)
         self._study.tell(self._trial, trial.val_top1 if trial.state == "finished" else None, state=state)
 
 
-def _stored(key: Key, value):
+def _stored(key: Key, value: object):
+    """A value as the study keeps it."""
     return json.dumps(value) if key.choices else value

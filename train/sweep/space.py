@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tenfold.data.errors import RecipeFault
@@ -30,12 +30,15 @@ class Key:
     log: bool = False
 
     def ends(self) -> tuple:
-        """All choices, or the bounds."""
+        """Return all choices, or the bounds."""
         return self.choices or (self.low, self.high)
 
 
-def parse_space(texts, option: str) -> list[Key]:
-    """["train.lr=0.001,0.002", …] -> keys. RecipeFault: not of the form above, a range in a grid, a key twice."""
+def parse_space(texts: Iterable[str], option: str) -> list[Key]:
+    """Parse ["train.lr=0.001,0.002", …] into keys.
+
+    RecipeFault: not of the form above, a range in a grid, a key twice.
+    """
     keys = [_key(text, option) for text in texts]
     for key in keys:
         if sum(other.name == key.name for other in keys) > 1:
@@ -81,19 +84,21 @@ def _values(raw: str) -> list:
 
 
 def grid(keys: list[Key]) -> Iterator[dict]:
-    """Every combination of choices (and of the ends of ranges), the last key varying fastest."""
+    """Yield every combination of choices (and of the ends of ranges), the last key varying fastest."""
     for values in itertools.product(*(key.ends() for key in keys)):
         yield dict(zip((key.name for key in keys), values, strict=True))
 
 
-def check(recipe: Recipe, keys: list[Key], make=lambda recipe: None) -> None:
-    """RecipeFault where a value is not allowed, whatever the others are: before any time is spent. `make` is what is
-    tried with each recipe besides reading it."""
+def check(recipe: Recipe, keys: list[Key], make: Callable[[Recipe], object] = lambda recipe: None) -> None:
+    """Raise RecipeFault where a value is not allowed, whatever the others are: before any time is spent.
+
+    `make` is tried with each recipe besides reading it.
+    """
     for key in keys:
         others = [other for other in keys if other is not key]
         for value in key.ends():
-            company = itertools.islice(itertools.chain([{}], grid(others)), 4096)
-            faults = (_fault(recipe, {key.name: value, **more}, make) for more in company)
+            rest = itertools.islice(itertools.chain([{}], grid(others)), 4096)
+            faults = (_fault(recipe, {key.name: value, **more}, make) for more in rest)
             first = next(faults)
             if first and all(faults):
                 raise first
@@ -108,7 +113,7 @@ def _fault(recipe: Recipe, settings: dict, make) -> RecipeFault | None:
 
 
 def with_settings(recipe: Recipe, settings: dict) -> Recipe:
-    """The recipe with {"table.key": value} laid over it."""
+    """Return the recipe with {"table.key": value} laid over it."""
     tables = recipe_tables(recipe)
     model = tables["model"]
     tables["model"] = {**model.pop("args"), **model}                     # as a recipe file has it
@@ -122,11 +127,12 @@ def with_settings(recipe: Recipe, settings: dict) -> Recipe:
 
 
 def as_set(settings: dict) -> str:
-    """For people, and as it would be given to --set."""
+    """Return settings as they would be given to --set."""
     return " ".join(f"{name}={as_text(value)}" for name, value in settings.items())
 
 
-def as_text(value) -> str:
+def as_text(value: object) -> str:
+    """Return a value for a line for people: numbers with four digits."""
     if isinstance(value, float):
         return f"{value:.4g}"
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
