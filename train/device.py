@@ -3,7 +3,7 @@
 import ctypes
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def set_random_state(states: dict[str, torch.Tensor], device: torch.device) -> N
 
 
 @contextmanager
-def same_random_state(device: torch.device):
+def same_random_state(device: torch.device) -> Iterator[None]:
     """Leave torch's global generators as they were, whatever is drawn inside."""
     states = random_state(device)
     try:
@@ -75,7 +75,7 @@ def same_random_state(device: torch.device):
         set_random_state(states, device)
 
 
-def autocast(device: torch.device, precision: str):
+def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Return a context for the forward pass: bfloat16 where `computes_in_bfloat16`, else as it is."""
     return torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bfloat16(device, precision))
 
@@ -137,7 +137,8 @@ def seen_size(canvas: Sequence[int], size: int) -> tuple[int, int]:
     Their shorter side becomes `size`, in proportion; 0: the rows' own.
     """
     shorter = min(canvas) if size else 1
-    return tuple(round(side * (size or 1) / shorter) for side in canvas)
+    height, width = (round(side * (size or 1) / shorter) for side in canvas)
+    return height, width
 
 
 class Normalise:

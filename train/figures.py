@@ -2,12 +2,16 @@
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tenfold.data.command import readable
 from tenfold.data.files import publish
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def new_figure(width: float, height: float):
+
+def new_figure(width: float, height: float) -> "Figure":
     """Return an empty matplotlib figure of so many inches, drawn in memory; imported on first use, since it is slow.
 
     Without pyplot, whose backend belongs to the process: in a notebook it stays the notebook's.
@@ -19,7 +23,7 @@ def new_figure(width: float, height: float):
     return figure
 
 
-def publish_figure(path: str | Path, figure) -> None:
+def publish_figure(path: str | Path, figure: "Figure") -> None:
     """Write a figure as a PNG file, whole or not at all."""
     with publish(path) as temporary, warnings.catch_warnings():
         # a letter that the font lacks is drawn as a box; a name too long for its margin is cut

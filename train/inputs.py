@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tenfold.data.errors import RecipeFault, ShardFault
 from tenfold.data.recipe import Recipe, make_recipe, pixel_differences, read_recipe, recipe_tables, renewed
 from tenfold.data.schema import INDEX
 from tenfold.data.settings import override
+
+if TYPE_CHECKING:
+    from tenfold.data.shardset import ShardSet
 
 FREE_TO_CHANGE = {"source.data", "train.budget", "train.engine", "train.workers", "train.pin_memory"}
 
@@ -23,9 +27,9 @@ def named_recipe(args) -> tuple[Recipe, Path]:
     if args.recipe:
         recipe = read_recipe(args.recipe, args.set)
         return recipe, Path(args.shards or f"shards/{recipe.name}")
-    carried, model = read_index(args.shards).get("recipe"), {}
-    if isinstance(carried, dict) and isinstance(carried.get("model"), dict):
-        model = dict(carried["model"])
+    carried = read_index(args.shards).get("recipe")
+    carried = carried if isinstance(carried, dict) else {}
+    model = dict(carried["model"]) if isinstance(carried.get("model"), dict) else {}
     if not isinstance(model.get("args"), dict):
         raise ShardFault(Path(args.shards) / INDEX, "carries no recipe", "run `tenfold augment` again")
     # as a recipe file has it, so that --set model.widths=… finds it
@@ -33,7 +37,7 @@ def named_recipe(args) -> tuple[Recipe, Path]:
     return make_recipe(override(renewed(carried), args.set), f"{args.shards}/dataset.json"), Path(args.shards)
 
 
-def with_pixels_of(shards, recipe: Recipe) -> Recipe:
+def with_pixels_of(shards: "ShardSet", recipe: Recipe) -> Recipe:
     """Return the recipe with the tables that made the shards' pixels; print a note where those differ."""
     different = pixel_differences(shards.recipe, recipe)
     if different:

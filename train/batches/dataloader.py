@@ -6,7 +6,7 @@ crosses a process boundary in a new shared-memory segment; its page faults are t
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ class Loader:
                 num_workers=config.workers, persistent_workers=config.workers > 0,
                 pin_memory=config.pin_memory and is_cuda(device))
 
-    def epoch(self, number: int, first: int = 0) -> Iterator[tuple[torch.Tensor, ...]]:
+    def epoch(self, number: int, first: int = 0) -> Generator[tuple[torch.Tensor, ...], None, None]:
         """Yield the batches of an epoch from `first` on."""
         if not self.order.sizes[first:]:
             return
@@ -90,7 +90,8 @@ class _Rows(Dataset):
     def __init__(self, files: list[Shard], order: Order, row_shape):
         self._files, self._order, self._row_shape = files, order, row_shape
         self._labels = np.concatenate([np.empty(0, np.int64), *(f.labels for f in files)])
-        self._reader, self._chunks = None, OrderedDict()
+        self._reader: Reader | None = None
+        self._chunks: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
 
     def __len__(self):
         return len(self._labels)
@@ -98,25 +99,26 @@ class _Rows(Dataset):
     def __getitems__(self, rows: np.ndarray):
         """(image uint8 (B, H, W, C), label int64 (B,)), or the fault: a DataLoader would lose its kind."""
         try:
-            self._reader = self._reader or Reader(self._files)
+            reader = self._reader = self._reader or Reader(self._files)
             image = np.empty((len(rows), *self._row_shape), np.uint8)
             shards = np.searchsorted(self._order.starts, rows, "right") - 1
             places = rows - self._order.starts[shards]
             if any(f.offset is None for f in self._files):
-                self._from_chunks(shards, places, image)
+                self._from_chunks(reader, shards, places, image)
             else:
-                self._from_rows(shards, places, image)
+                self._from_rows(reader, shards, places, image)
             return torch.from_numpy(image), torch.from_numpy(self._labels[rows])
         except UserFault as fault:
             return fault
 
-    def _from_rows(self, shards, places, image) -> None:
+    @staticmethod
+    def _from_rows(reader: Reader, shards, places, image) -> None:
         """One read for each run of rows that lie one after the other: each row, when shuffled."""
         breaks = np.flatnonzero((np.diff(places) != 1) | (np.diff(shards) != 0)) + 1
         for at, end in zip([0, *breaks], [*breaks, len(places)], strict=True):
-            self._reader.read(shards[at], int(places[at]), image[at:end])
+            reader.read(shards[at], int(places[at]), image[at:end])
 
-    def _from_chunks(self, shards, places, image) -> None:
+    def _from_chunks(self, reader: Reader, shards, places, image) -> None:
         """Each chunk is decompressed once and kept as long as a window's worth of others."""
         size, most = self._order.chunk, 2 + self._order.window_bytes // (self._order.chunk * self._order.row_bytes)
         keys = np.stack([shards, places // size], 1)
@@ -125,7 +127,7 @@ class _Rows(Dataset):
             if chunk is None:
                 rows = min(size, self._files[shard].rows - number * size)
                 chunk = np.empty((rows, *self._row_shape), np.uint8)
-                self._reader.read(shard, number * size, chunk)
+                reader.read(shard, number * size, chunk)
             self._chunks[shard, number] = chunk  # the last of them is the latest used
             if len(self._chunks) > most:
                 self._chunks.popitem(last=False)

@@ -24,7 +24,8 @@ class Files:
     """Numbered files for several threads; those used last stay open, none is closed while it is read."""
 
     def __init__(self, paths: list[Path]):
-        self._paths, self._open, self._lock = paths, OrderedDict(), Lock()
+        self._paths, self._lock = paths, Lock()
+        self._open: OrderedDict[int, _Open] = OrderedDict()
         self._stamps = [_seen(path) for path in paths]
 
     @contextmanager

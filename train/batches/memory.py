@@ -3,7 +3,7 @@
 In memory, threads gather ahead into reused buffers; on a device, its own kernels gather.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -57,7 +57,7 @@ class Memory:
         finally:
             reader.close()
 
-    def epoch(self, number: int, first: int = 0) -> Iterator[tuple[torch.Tensor, ...]]:
+    def epoch(self, number: int, first: int = 0) -> Generator[tuple[torch.Tensor, ...], None, None]:
         """Yield the batches of an epoch from `first` on."""
         if self._on_device is None:
             yield from in_turn(self._slots, self._groups(number, first))

@@ -102,7 +102,7 @@ class Order:
                 cuts = [_cut(chunks[i], low, high, places, self.starts) for i, low, high in _between(ends, begin, end)]
                 yield Window(batch, sizes, tuple(run for run, _ in cuts),
                              (self.seed, ORDER, epoch, number) if self.shuffle else None,
-                             None if places is None else tuple(repeats for _, repeats in cuts))
+                             None if places is None else tuple(repeats for _, repeats in cuts if repeats is not None))
             begin = end
 
     def _places(self, epoch: int) -> np.ndarray | None:

@@ -44,13 +44,14 @@ class Reader:
         one = self.shards[shard]
         with self._file(shard) as file:
             if one.offset is not None:
-                read_at(file, one.offset + start * out[0].nbytes, memoryview(out).cast("B"))
+                read_at(file, one.offset + start * out[0].nbytes, out.data.cast("B"))
             elif one.chunks:
                 read_chunks(file, one.chunks, start, out)
             else:
                 read_compressed(one, start, out)
 
-    def scatter(self, shard: int, start: int, places: np.ndarray, out: np.ndarray, repeats=None) -> None:
+    def scatter(self, shard: int, start: int, places: np.ndarray, out: np.ndarray,
+                repeats: np.ndarray | None = None) -> None:
         """Read row start + i of a shard into out[places[i]], i over all of `places` int64 (n,).
 
         With `repeats` int64 (rows,), row start + i into as many of the places, one row after the other.

@@ -32,8 +32,8 @@ def in_turn(slots: deque, jobs: Iterable[tuple[list[int], Callable[[Slot], Futur
     A group is (sizes, begin), and `begin(slot)` has a thread fill the slot. All slots are back when this ends, wherever
     it stops.
     """
-    pending = deque()                            # (slot, sizes, future)
-    lent = deque()                               # the slot whose batches the caller is using
+    pending: deque = deque()                            # (slot, sizes, future)
+    lent: deque = deque()                               # the slot whose batches the caller is using
     try:
         for sizes, begin in jobs:
             slot = slots.popleft()

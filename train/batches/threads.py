@@ -9,7 +9,7 @@ be crossed: worker processes pay for a new shared-memory segment and its page fa
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event
 
@@ -40,9 +40,10 @@ class Threads:
         self._pool = ThreadPoolExecutor(self._workers, "reader")
         self._stop = Event()
 
-    def epoch(self, number: int, first: int = 0) -> Iterator[tuple[torch.Tensor, ...]]:
+    def epoch(self, number: int, first: int = 0) -> Generator[tuple[torch.Tensor, ...], None, None]:
         """Yield the batches of an epoch from `first` on."""
-        windows, free, filling = self.order.windows(number, first), deque(self._buffers), deque()
+        windows, free = self.order.windows(number, first), deque(self._buffers)
+        filling: deque[tuple[Window, Buffer, list[Future]]] = deque()
         stop = self._stop = Event()
         try:
             while True:

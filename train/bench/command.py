@@ -10,10 +10,17 @@ import os
 import statistics
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import RecipeFault, ShardFault
+from tenfold.data.tables import Train
 from tenfold.train.bench.timing import Setting, measure, row_bytes
+
+if TYPE_CHECKING:
+    import torch
+
+    from tenfold.data.shardset import ShardSet
 
 SOME = 512 << 20             # bytes of pixels that are read, in whole shards
 WORTH = 1.05                 # a gain below this is within what repeats differ by
@@ -21,7 +28,8 @@ WORTH = 1.05                 # a gain below this is within what repeats differ b
 STUDIED = {"workers 2 + pinned": (2, True), "pinned only": (0, True), "workers 2": (2, False), "workers 1": (1, False)}
 
 
-def main(argv=None) -> int:
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
     parser = make_parser("tenfold bench", "Time loader settings on your own shards.")
     parser.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
     parser.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
@@ -29,10 +37,10 @@ def main(argv=None) -> int:
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     parser.add_argument("--repeats", type=int, default=3, help="of each setting; the median counts (default: 3)")
     parser.add_argument("--budget", default="80s", help="no repeat but the first begins after it (default: 80s)")
-    return run(bench, parser.parse_args(argv))
+    return run(_bench, parser.parse_args(argv))
 
 
-def bench(args) -> dict:
+def _bench(args) -> dict:
     from tenfold.data.files import make_folder, publish
     from tenfold.data.recipe import parse_duration
     from tenfold.data.shardset import open_set
@@ -47,14 +55,15 @@ def bench(args) -> dict:
     out = make_folder(args.out)
 
     from tenfold.train.bench.figures import draw_bench
-    from tenfold.train.device import choose_device, keep_freed_memory
+    from tenfold.train.device import choose_device, is_cuda, keep_freed_memory
     device = choose_device(args.device)
+    cuda = is_cuda(device)
     keep_freed_memory()                          # as a training run does
     present, chosen = grid(recipe.train, shards, device)     # "auto" and what fits: of the whole set
     shards = some(shards)
     shape = "×".join(map(str, shards.row_shape))
     print(f"{folder}: {shards.rows('train')} rows of {shape}, page cache warm, on {device}")
-    if device.type != "cuda":
+    if not cuda:
         print("pinned memory needs CUDA: here one row stands for both")
     rates, copied = measure(chosen, shards, recipe, device, args.repeats, time.monotonic() + budget)
     size = row_bytes(shards)
@@ -69,14 +78,14 @@ def bench(args) -> dict:
     with publish(out / "bench.json") as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n")
     draw_bench(out / "bench.png", rows, baseline)
-    _tell(facts, device)
+    _print(facts, cuda)
     print(f"see {out / 'bench.json'} and {out / 'bench.png'}")
-    print(advice(best, now, device.type == "cuda"))
+    print(advice(best, now, cuda))
     return facts
 
 
-def some(shards):
-    """The set, cut to its first training shards."""
+def some(shards: "ShardSet") -> "ShardSet":
+    """Return the set, cut to its first training shards."""
     kept, rows = [], 0
     for shard in (s for s in shards.index["shards"] if s["split"] == "train"):
         if rows * row_bytes(shards) < SOME:
@@ -85,19 +94,21 @@ def some(shards):
     return replace(shards, index=shards.index | {"shards": kept, "rows": shards.index["rows"] | {"train": rows}})
 
 
-def grid(how, shards, device) -> tuple[Setting, list[Setting]]:
-    """(the recipe's present setting, all that are timed, it among them)."""
+def grid(config: Train, shards: "ShardSet", device: "torch.device") -> tuple[Setting, list[Setting]]:
+    """Return (the recipe's present setting, all that are timed, it among them)."""
     from tenfold.train.batches import engine_for
-    pins = (False, True) if device.type == "cuda" else (False,)
+    from tenfold.train.device import is_cuda
+    cuda = is_cuda(device)
+    pins = (False, True) if cuda else (False,)
     many = [n for n in (1, 2, 4, 8) if n <= max(2, os.cpu_count() or 1)]
-    batches = sorted({how.batch, 4 * how.batch})
-    name = engine_for(how, shards, "train", device)
-    workers = {"memory": 0, "threads": max(1, how.workers), "dataloader": how.workers}[name]
-    present = Setting(name, workers, how.pin_memory and device.type == "cuda" and name != "memory", how.batch)
-    fits = engine_for(replace(how, engine="auto"), shards, "train", device) == "memory"
-    found = [Setting(engine, workers, pin, batch)
-             for engine, workers in (("threads", many), ("dataloader", [0, *many]))
-             for workers in workers for pin in pins for batch in batches]
+    batches = sorted({config.batch, 4 * config.batch})
+    name = engine_for(config, shards, "train", device)
+    workers = {"memory": 0, "threads": max(1, config.workers), "dataloader": config.workers}[name]
+    present = Setting(name, workers, config.pin_memory and cuda and name != "memory", config.batch)
+    fits = engine_for(replace(config, engine="auto"), shards, "train", device) == "memory"
+    found = [Setting(engine, count, pin, batch)
+             for engine, counts in (("threads", many), ("dataloader", [0, *many]))
+             for count in counts for pin in pins for batch in batches]
     if fits:
         found = [Setting("memory", 0, False, batch) for batch in batches] + found
     return present, list(dict.fromkeys([*found, present]))
@@ -109,7 +120,8 @@ def _row(setting: Setting, rate: float, size: int) -> dict:
             "gigabytes_per_second": round(rate * size / 1e9, 4)}
 
 
-def _tell(facts: dict, device) -> None:
+def _print(facts: dict, cuda: bool) -> None:
+    """The table for people."""
     copy = facts["memcpy"]
     print("engine      workers  pinned  batch    images/s    GB/s  of a plain copy")
     for row in facts["rows"]:
@@ -120,13 +132,13 @@ def _tell(facts: dict, device) -> None:
               f"{row['images_per_second'] / copy['images_per_second']:6.0%}{mark}")
     print(f"a plain copy in memory, one core   {copy['images_per_second']:10,.0f}  {copy['gigabytes_per_second']:6.2f}")
     print(f"DataLoader alone, batches of {facts['present']['batch_size']}:")
-    for name, (workers, pinned) in STUDIED.items():
-        pin = pinned and device.type == "cuda"
+    for name, (workers, wants_pin) in STUDIED.items():
+        pin = wants_pin and cuda
         for row in facts["rows"]:
             if (row["engine"], row["workers"], row["pin_memory"], row["batch_size"]) == (
                     "dataloader", workers, pin, facts["present"]["batch_size"]):
                 print(f"  {name:20} {row['images_per_second']:10,.0f} images/s"
-                      + (" (not pinned: no CUDA)" if pinned and not pin else ""))
+                      + (" (not pinned: no CUDA)" if wants_pin and not pin else ""))
 
 
 def advice(best: dict, now: dict, cuda: bool) -> str:

@@ -2,22 +2,36 @@
 
 import time
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tenfold.data.recipe import Recipe
+
+if TYPE_CHECKING:
+    import torch
+
+    from tenfold.data.shardset import ShardSet
 
 ENOUGH, AT_MOST = 0.25, 0.8  # seconds of a repeat: whole epochs until the first, cut off at the second
 
 
 @dataclass(frozen=True)
 class Setting:
+    """How batches are loaded."""
     engine: str
     workers: int
     pin_memory: bool
     batch_size: int
 
 
-def measure(settings, shards, recipe, device, repeats, until) -> tuple[dict, list]:
-    """({setting: [images/s, …]}, [images/s of a plain copy in memory, …])."""
-    from tqdm import tqdm
-    rates, copied = {s: [] for s in settings}, []
+def measure(settings: list[Setting], shards: "ShardSet", recipe: Recipe, device: "torch.device", repeats: int,
+            until: float) -> tuple[dict[Setting, list[float]], list[float]]:
+    """Time each setting, once at least, until `until` (time.monotonic()).
+
+    Returns ({setting: [images/s, …]}, [images/s of a plain copy in memory, …]).
+    """
+    from tqdm.auto import tqdm
+    rates: dict[Setting, list[float]] = {s: [] for s in settings}
+    copied: list[float] = []
     with tqdm(total=len(settings) * repeats, desc="bench", unit="run", disable=None) as bar:
         for repeat in range(repeats):
             copied.append(_memcpy(shards))
@@ -32,9 +46,9 @@ def measure(settings, shards, recipe, device, repeats, until) -> tuple[dict, lis
 
 def _rate(setting: Setting, shards, recipe, device) -> float:
     from tenfold.train.batches import open_batches
-    how = replace(recipe.train, engine=setting.engine, workers=setting.workers, pin_memory=setting.pin_memory,
-                  batch=setting.batch_size)
-    batches = open_batches(shards, "train", how, recipe.seed, device, shuffle=True)
+    config = replace(recipe.train, engine=setting.engine, workers=setting.workers, pin_memory=setting.pin_memory,
+                     batch=setting.batch_size)
+    batches = open_batches(shards, "train", config, recipe.seed, device, shuffle=True)
     try:
         _run(batches, 0, AT_MOST / 2, device)    # buffers are made, workers started, files read
         images, seconds, epoch = 0, 0.0, 1
@@ -72,6 +86,7 @@ def _memcpy(shards) -> float:
     return rows / (time.perf_counter() - start)
 
 
-def row_bytes(shards) -> int:
+def row_bytes(shards: "ShardSet") -> int:
+    """Return the bytes of pixels in a row."""
     height, width, channels = shards.row_shape
     return height * width * channels

@@ -8,11 +8,13 @@ from torch import nn
 
 from tenfold.train.device import is_cuda, same_random_state
 from tenfold.train.learn.loss import LossFunction
+from tenfold.train.learn.muon import Muon
 
 _WARM_UP = 3                 # CUDA graphs: the first call warms up, the second records, the third replays
 
 
-def compiled(loss_function: LossFunction, mode: str, model: nn.Module, optimizer, example: tuple) -> LossFunction:
+def compiled(loss_function: LossFunction, mode: str, model: nn.Module, optimizer: torch.optim.Optimizer | Muon,
+             example: tuple) -> LossFunction:
     """Return the function as `train.compile` = `mode` has it, compiled here and now, or, with a note, as it is.
 
     What is compiled is a function over the model, not the model: its weights keep their names. Every training batch

@@ -1,6 +1,7 @@
 """The loss of a training step: cross-entropy of augmented, normalised images."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import nn
@@ -13,8 +14,8 @@ from tenfold.train.device import Normalise, computes_in_bfloat16
 
 _BETA = 0.999                # images beyond some thousands of a class add little that is new
 
-LossFunction = Callable[..., tuple[torch.Tensor, torch.Tensor]]
-Label = torch.Tensor | tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+LossFunction: TypeAlias = Callable[..., tuple[torch.Tensor, torch.Tensor]]
+Label: TypeAlias = torch.Tensor | tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def make_loss(model: nn.Module, normalise: Normalise, config: Train, augment: Augment | None = None,

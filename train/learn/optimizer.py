@@ -16,7 +16,7 @@ def make_optimizer(model: nn.Module, config: Train) -> torch.optim.Optimizer | M
     """
     weights = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     head = head_name(model)
-    by_kind = {}
+    by_kind: dict[tuple[float, float], list] = {}
     for name, p in weights:
         share = 1.0 if name.startswith(f"{head}.") else config.backbone_lr
         decay = config.weight_decay if p.ndim > 1 else 0.0

@@ -1,6 +1,7 @@
 """Build a network by name, or say what it cannot take."""
 
 import copy
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -13,8 +14,9 @@ from tenfold.train.models import published
 from tenfold.train.models.convnet import cnn6, convnet
 from tenfold.train.models.resnet import heavy11, heavy22, light, light2, resnet, seresnet, wrn
 
-MODELS = {"resnet": resnet, "seresnet": seresnet, "wrn": wrn, "convnet": convnet, "cnn6": cnn6,
-          "light": light, "light2": light2, "heavy11": heavy11, "heavy22": heavy22}
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "resnet": resnet, "seresnet": seresnet, "wrn": wrn, "convnet": convnet, "cnn6": cnn6,
+    "light": light, "light2": light2, "heavy11": heavy11, "heavy22": heavy22}
 CANNOT = (TypeError, ValueError, RuntimeError, LookupError, ArithmeticError, AssertionError)
 _LARGE = (32, 64, 128, 224, 448, 896, 2048)     # sides at which every network is happy, at the latest
 
@@ -43,7 +45,7 @@ def build_model(name: str, arguments: dict, channels: int, classes: int, canvas:
                           "see recipes/sample.toml for values that work") from None
 
 
-def maker(name: str, arguments: dict):
+def maker(name: str, arguments: dict) -> Callable[..., nn.Module]:
     """Return a function of channels, classes and canvas that builds a network.
 
     RecipeFault: no such network, no such argument, a value of another kind.
@@ -52,7 +54,7 @@ def maker(name: str, arguments: dict):
     return partial(MODELS.get(name) or partial(published.published, name), **arguments)
 
 
-def rehearse(make, channels: int, canvas) -> tuple[nn.Module, torch.Tensor]:
+def rehearse(make: Callable[..., nn.Module], channels: int, canvas: Sequence[int]) -> tuple[nn.Module, torch.Tensor]:
     """(`make(canvas=…)` in evaluation, a picture for it), both without memory, after the one has seen the other.
 
     Draws no chance, and takes tenths of a second for the largest. Raises whatever the network raises: CANNOT.

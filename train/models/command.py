@@ -1,15 +1,17 @@
 """tenfold models: every network, with its parameters and multiply-adds at a recipe's size."""
 
+from collections.abc import Sequence
 from functools import partial
 
-from tenfold.data.command import make_parser, run
+from tenfold.data.command import Parser, make_parser, run
 
 # torchvision's that the recipes' authors trained
 _USED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "densenet169",
          "squeezenet1_0")
 
 
-def arguments():
+def arguments() -> Parser:
+    """Return the parser of the command line."""
     parser = make_parser("tenfold models", "List the networks, with parameters and multiply-adds for one picture.")
     parser.add_argument("--recipe",
                         help="TOML file whose channels, canvas and model.size count (default: RGB, 224×224)")
@@ -19,11 +21,12 @@ def arguments():
     return parser
 
 
-def main(argv=None) -> int:
-    return run(table, arguments().parse_args(argv))
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    return run(_table, arguments().parse_args(argv))
 
 
-def table(args) -> dict:
+def _table(args) -> dict:
     from tenfold.data.errors import UserFault
     from tenfold.data.recipe import make_recipe, read_recipe
     from tenfold.data.settings import override
@@ -52,8 +55,11 @@ def table(args) -> dict:
     return {"size": list(size), "channels": recipe.clean.channels, "classes": classes, "models": rows}
 
 
-def cost(name: str, values: dict, channels: int, classes: int, size) -> dict:
-    """{"parameters", "multiply_adds"} for one picture of `size` (height, width), or {"fault"}: why there are none."""
+def cost(name: str, values: dict, channels: int, classes: int, size: Sequence[int]) -> dict:
+    """Return {"parameters", "multiply_adds"} for one picture of `size` (height, width).
+
+    Or {"fault"}: why there are none.
+    """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 

@@ -31,7 +31,7 @@ def published(name: str, channels: int, classes: int, canvas: Sequence[int], *, 
     """
     _choose("stem", stem, ("published", "small"))
     _choose("init", init, ("published", "kaiming"))
-    sizes = {}
+    sizes: dict[str, object] = {}
     if name.startswith("vit_"):
         patch = int(name.rpartition("_")[2])
         _whole_patches(canvas, patch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import pickle
 import warnings
 from pathlib import Path
@@ -58,7 +59,7 @@ def image_numbers(shards: ShardSet, split: str) -> torch.Tensor:
     return torch.from_numpy(np.sort(first.astype(np.int64)))
 
 
-def save(path: str | Path, content: dict) -> None:
+def save(path: str | os.PathLike[str], content: dict) -> None:
     """Write a checkpoint, whole or not at all. MachineFault: disk full, no permission."""
     held = io.BytesIO()      # torch's own writer hides what a full disk says behind errors of its format
     torch.save(content, held)
@@ -66,7 +67,7 @@ def save(path: str | Path, content: dict) -> None:
         temporary.write_bytes(held.getvalue())
 
 
-def read(path: str | Path, cure: str = "use one that `tenfold train` wrote") -> Any:
+def read(path: str | os.PathLike[str], cure: str = "use one that `tenfold train` wrote") -> Any:
     """Read what torch.save wrote, on the CPU. CheckpointFault: missing, damaged, of pickled objects."""
     path = Path(path)
     try:
@@ -80,7 +81,7 @@ def read(path: str | Path, cure: str = "use one that `tenfold train` wrote") -> 
                               else "is damaged or not a checkpoint", cure) from None
 
 
-def load(path: str | Path) -> dict:
+def load(path: str | os.PathLike[str]) -> dict:
     """Read a checkpoint on the CPU. CheckpointFault: missing, damaged, of pickled objects, of another schema."""
     path, content = Path(path), read(path)
     found = content.get("schema") if isinstance(content, dict) else None
@@ -104,7 +105,7 @@ def _sound(content: dict) -> bool:
                                                           for v in content[key]) for key in ("mean", "std")))
 
 
-def restore(path):
+def restore(path: str | os.PathLike[str]) -> tuple[torch.nn.Module, Recipe, dict]:
     """Open a checkpoint: (the model with its weights, the recipe, the checkpoint's content)."""
     from tenfold.train.device import seen_size
     from tenfold.train.models import build_model

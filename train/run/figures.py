@@ -2,8 +2,12 @@
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tenfold.train.figures import new_figure, publish_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def draw_curves(path: str | Path, history: list[dict]) -> None:
@@ -12,7 +16,7 @@ def draw_curves(path: str | Path, history: list[dict]) -> None:
         publish_figure(path, curves(history))
 
 
-def curves(history: list[dict]):
+def curves(history: list[dict]) -> "Figure":
     """Return a Figure: loss and top-1 of training and validation over the epochs, the best epoch marked."""
     figure = new_figure(10, 4)
     axes = figure.subplots(1, 2)

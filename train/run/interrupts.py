@@ -14,7 +14,7 @@ def held_back() -> Iterator[Callable[[], bool]]:
     that nobody handles ends the process as ever. The handlers are put back at the end. Outside the main thread,
     which alone is interrupted, nothing changes.
     """
-    came = []
+    came: list[int] = []
 
     def note(number, frame):
         if came:

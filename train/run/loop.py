@@ -116,8 +116,9 @@ class Trainer:
             if pair is None or t >= 1:
                 break
             state.late = t * pace.clock.budget if t > state.step / self.steps else 0.0
-            self._step(*pair, lr=self.config.lr * lr_at(t, self.config))
-            bar.update(len(pair[1]))
+            image, label = pair
+            self._step(image, label, lr=self.config.lr * lr_at(t, self.config))
+            bar.update(len(label))
             pace.stepped()
             if pace.must_read():
                 self._read(bar)

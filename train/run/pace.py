@@ -23,7 +23,8 @@ class Pace:
     """
 
     def __init__(self, clock: Clock, device: torch.device, state: RunState):
-        self.clock, self.first_step = clock, None
+        self.clock = clock
+        self.first_step: float | None = None
         self._device, self._state = device, state
         self._began = self._read = self._kept = 0.0
         self._steps = 0

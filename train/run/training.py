@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -21,6 +22,9 @@ from tenfold.train.run.checkpoint import load
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.loop import Trainer
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 @dataclass(frozen=True)
 class Run:
@@ -31,7 +35,7 @@ class Run:
     out: Path                # the folder of the run
     facts: dict              # as `tenfold train --json` prints them
 
-    def figure(self):
+    def figure(self) -> "Figure":
         """Return the curves of loss and top-1 as a matplotlib Figure."""
         return figures.curves(self.history)
 

@@ -19,7 +19,8 @@ class Book:
     """A sweep's recipe, what it varies, the share of each trial, and the seconds that its sessions took."""
 
     def __init__(self, path: Path, recipe: dict, space: list[str], share: float | None = None, spent: float = 0.0):
-        self.path, self.recipe, self.space, self.share = path, recipe, space, share
+        self.path, self.recipe, self.space = path, recipe, space
+        self._given, self.share = share, share or 0.0      # seconds for each trial
         self.budget = 0.0                        # seconds for the whole sweep
         self._spent, self._start = spent, time.monotonic()
 
@@ -32,11 +33,11 @@ class Book:
 
         So trials of all sessions compare. TrainingFault: less than a second each.
         """
-        usual = usual if self.share is None else self.share
+        usual = usual if self._given is None else self._given
         if budget is None:
             self.budget, self.share = trials * (usual + PROCESS) + CLOSING, usual
             return
-        share = min(usual, (budget - CLOSING) / trials - PROCESS) if self.share is None else self.share
+        share = min(usual, (budget - CLOSING) / trials - PROCESS) if self._given is None else self._given
         if share < 1:
             raise TrainingFault("--budget", f"of {budget:g} s leaves {max(share, 0):.1f} s for each of {trials} trials",
                                 "give more, or fewer trials")
@@ -58,9 +59,8 @@ class Limit:
 
 def limit(book: Book, before: float, late: float) -> Limit:
     """Return what a trial may take, `before` of it spent already; `late`: seconds that trials end too late."""
-    share = book.share or 0.0
-    seconds = min(share, before + book.budget - CLOSING / 2 - late - book.elapsed())
-    return Limit(seconds, seconds >= FAIR * share)
+    seconds = min(book.share, before + book.budget - CLOSING / 2 - late - book.elapsed())
+    return Limit(seconds, seconds >= FAIR * book.share)
 
 
 def open_book(out: Path, recipe: Recipe, space: list[str]) -> Book:
