@@ -1,7 +1,10 @@
-"""Small HTML tables, as notebooks show them for a run, a score or predictions."""
+"""Tables and pictures as HTML, as notebooks show them for a run, a score or predictions."""
 
+import base64
+import io
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
 MOST_ROWS = 30               # of a table in a notebook
 
@@ -13,6 +16,13 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> 
     lines += ["<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows[:MOST_ROWS]]
     more = f"<p>… and {len(rows) - MOST_ROWS} more</p>" if len(rows) > MOST_ROWS else ""
     return f"<p><b>{escape(title)}</b></p><table>{''.join(lines)}</table>{more}"
+
+
+def figure_html(figure: Any, words: str) -> str:
+    """A matplotlib Figure as an HTML picture; `words` say what it shows."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=80)
+    return f'<img alt="{escape(words)}" src="data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}">'
 
 
 def _cell(value: object) -> str:

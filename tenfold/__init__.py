@@ -62,7 +62,7 @@ def read_recipe(name: PathLike | Recipe, *settings: str) -> Recipe:
 def open_shards(shards: PathLike | ShardSet) -> ShardSet:
     """A set that `augment` made, by its folder. ShardFault: missing, unfinished or damaged."""
     from tenfold.data.shardset import ShardSet, open_set
-    return shards if isinstance(shards, ShardSet) else open_set(shards)
+    return shards if isinstance(shards, ShardSet) else open_set(os.fspath(shards))
 
 
 def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Sequence[str] = (), out: PathLike | None = None,
@@ -147,8 +147,9 @@ def open_batches(shards: PathLike | ShardSet, split: str = "train", *, batch: in
 def _opened(model: PathLike | Model | Run, device: str | None) -> Model:
     """The model that is meant, opened."""
     from tenfold.prediction import Model
-    best = model if isinstance(model, Model) else getattr(model, "best", model)
-    return best if isinstance(best, Model) else load(best, device)
+    if isinstance(model, Model):
+        return model
+    return load(model if isinstance(model, (str, os.PathLike)) else model.best, device)
 
 
 def __getattr__(name: str) -> Any:

@@ -112,7 +112,9 @@ def test_the_whole_way(made):
     assert json.loads((base / "scored/score.json").read_text()) == score.facts
     assert "24" in repr(score)
     for shown in (run, score, tenfold.load(base / run.best, "cpu").predict(t.stripe(0, np.random.default_rng(1)))):
-        assert "<" in shown._repr_html_()
+        html = shown._repr_html_()
+        assert "<table>" in html or "<img" in html
+    assert len(score.figure().axes) == 2         # the matrix and its scale
 
 
 def test_predict_says_what_the_score_says_of_the_same_files(made, monkeypatch):

@@ -77,7 +77,7 @@ class Model:
         found = [torch.zeros(0, len(self.classes))]
         with torch.no_grad():
             # a copy, so that an array that may not be written to is taken without a warning
-            for batch in torch.from_numpy(images.copy()).split(self.recipe.train.batch):     # type: ignore[no-untyped-call]
+            for batch in torch.from_numpy(images.copy()).split(self.recipe.train.batch):
                 found.append(forward(network, batch.to(self.device), self.normalise, self.device, precision).cpu())
         return self.shares(torch.cat(found))
 

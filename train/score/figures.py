@@ -1,16 +1,25 @@
 """The pictures of a score: confusion matrix, worst classes, F1 against class size."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tenfold.train.figures import new_figure, publish_figure, short
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 NUMBERED = 30                # classes up to which a confusion matrix shows its numbers
 
 
 def draw_confusion(path: str | Path, confusion: np.ndarray, classes: list[str]) -> None:
-    """Draw confusion.png: rows are the true classes, columns the predicted, each row as shares of its images.
+    """Write confusion.png; see `confusion_figure`."""
+    publish_figure(path, confusion_figure(confusion, classes))
+
+
+def confusion_figure(confusion: np.ndarray, classes: list[str]) -> "Figure":
+    """Draw a confusion matrix: rows are the true classes, columns the predicted, each row as shares of its images.
 
     The colours follow the root of the share, so that one image of a hundred can be seen.
     """
@@ -38,7 +47,7 @@ def draw_confusion(path: str | Path, confusion: np.ndarray, classes: list[str]) 
         for i, j in zip(*confusion.nonzero(), strict=True):
             axis.text(j, i, confusion[i, j], ha="center", va="center", fontsize=8,
                       color="white" if shares[i, j] > 0.3 else "black")
-    publish_figure(path, figure)
+    return figure
 
 
 def draw_worst(path: str | Path, classes: list) -> None:

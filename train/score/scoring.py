@@ -6,14 +6,14 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tenfold.data.errors import CheckpointFault
-from tenfold.data.html import table
+from tenfold.data.html import figure_html, table
 from tenfold.data.shardset import ShardSet
 from tenfold.data.sources.names import class_differences, one_spelling
 from tenfold.train.batches import open_batches
@@ -21,6 +21,9 @@ from tenfold.train.model_file import Model, load
 from tenfold.train.run.checkpoint import image_numbers
 from tenfold.train.score import evaluate
 from tenfold.train.score.metrics import f1_against_size, measure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +40,13 @@ class Score:
 
     def _repr_html_(self) -> str:
         head = ("class", "precision", "recall", "f1", "support")
-        return table(repr(self), head, [(name, *(row[key] for key in head[1:]))
-                                        for name, row in self.per_class.items()])
+        rows = [(name, *(row[key] for key in head[1:])) for name, row in self.per_class.items()]
+        return table(repr(self), head, rows) + figure_html(self.figure(), "confusion matrix")
+
+    def figure(self) -> Figure:
+        """The confusion matrix as a matplotlib Figure."""
+        from tenfold.train.score.figures import confusion_figure
+        return confusion_figure(self.confusion, self.classes)
 
     @property
     def top1(self) -> float:
