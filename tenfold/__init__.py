@@ -75,10 +75,10 @@ def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Sequence[str
     """
     from pathlib import Path
 
-    from tenfold.data.sources.opening import open_source
+    from tenfold.data.sources import open_source
     from tenfold.preprocess import pipeline
     asked = read_recipe(recipe, *settings)
-    source = open_source(data, training=not plain, groups=asked.split.groups)
+    source = open_source(os.fspath(data), training=not plain, groups=asked.split.groups)
     built = pipeline.augment(asked, source, Path(out or f"shards/{asked.name}"), workers, plain)
     return open_shards(built.folder)
 

@@ -105,7 +105,7 @@ def _sound(content: dict) -> bool:
                                                           for v in content[key]) for key in ("mean", "std")))
 
 
-def restore(path: str | os.PathLike[str]) -> tuple[torch.nn.Module, Recipe, dict]:
+def restore(path: str | os.PathLike[str]) -> tuple[torch.nn.Module, Recipe, dict[str, Any]]:
     """Open a checkpoint: (the model with its weights, the recipe, the checkpoint's content)."""
     from tenfold.train.device import seen_size
     from tenfold.train.models import build_model

@@ -1,8 +1,10 @@
 """curves.png: how one training run went."""
 
+from __future__ import annotations
+
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenfold.train.figures import new_figure, publish_figure
 
@@ -10,13 +12,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_curves(path: str | Path, history: list[dict]) -> None:
+def draw_curves(path: str | Path, history: list[dict[str, Any]]) -> None:
     """Write curves.png: `curves` of the history; nothing where it is empty."""
     if history:
         publish_figure(path, curves(history))
 
 
-def curves(history: list[dict]) -> "Figure":
+def curves(history: list[dict[str, Any]]) -> Figure:
     """Return a Figure: loss and top-1 of training and validation over the epochs, the best epoch marked."""
     figure = new_figure(10, 4)
     axes = figure.subplots(1, 2)

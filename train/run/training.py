@@ -1,18 +1,19 @@
 """train(): shards → best.pth, inside a budget; what `tenfold train` calls."""
 
-import base64
+from __future__ import annotations
+
 import contextlib
-import io
 import time
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from tenfold.data.errors import CheckpointFault, ShardFault, UserFault
 from tenfold.data.files import make_folder, only_one
+from tenfold.data.html import figure_html
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.shardset import ShardSet
 from tenfold.train.device import choose_device, same_random_state
@@ -29,23 +30,20 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Run:
     """What a training left behind; a notebook shows it as its curves."""
-    best: Path               # the checkpoint of the best epoch
-    history: list[dict]      # a dictionary an epoch, as in metrics.csv
-    val_top1: float | None   # of the best epoch; None: there are no val rows
-    out: Path                # the folder of the run
-    facts: dict              # as `tenfold train --json` prints them
+    best: Path                         # the checkpoint of the best epoch
+    history: list[dict[str, Any]]      # a dictionary an epoch, as in metrics.csv
+    val_top1: float | None             # of the best epoch; None: there are no val rows
+    out: Path                          # the folder of the run
+    facts: dict[str, Any]              # as `tenfold train --json` prints them
 
-    def figure(self) -> "Figure":
+    def figure(self) -> Figure:
         """Return the curves of loss and top-1 as a matplotlib Figure."""
         return figures.curves(self.history)
 
     def _repr_html_(self) -> str:
-        picture = io.BytesIO()
-        self.figure().savefig(picture, format="png", dpi=80)
         top1 = "no val rows" if self.val_top1 is None else f"val top-1 {self.val_top1:.4f}"
         return (f"<p>{escape(str(self.best))}: {top1}, {self.facts['epochs']} epochs, {self.facts['seconds']:.0f} s</p>"
-                f'<img alt="loss and top-1 of each epoch" src="data:image/png;base64,'
-                f'{base64.b64encode(picture.getvalue()).decode()}">')
+                + figure_html(self.figure(), "loss and top-1 of each epoch"))
 
 
 def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, device: str | None = None,
@@ -103,7 +101,7 @@ def _result(trainer: Trainer, budget: float, device: torch.device) -> Run:
     return Run(best, state.history, val, trainer.out, facts)
 
 
-def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict | None:
+def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict[str, Any] | None:
     """Return the last.pth of the run that is to go on; None: it was killed before it wrote one.
 
     CheckpointFault: it was trained on other shards, or with other settings.
