@@ -79,6 +79,17 @@ def test_one_picture_is_answered_on_the_screen(here, capsys):
         assert min(sheet.size) > 100
 
 
+def test_one_picture_loads_no_more_than_it_needs(here):
+    """An answer within three seconds is little more than the import of torch."""
+    code = "import sys\nfrom tenfold.predict import main\ncode = main(sys.argv[1:])\n" \
+           "print(sorted({'torch._dynamo', 'sympy', 'torchvision', 'matplotlib', 'sklearn', 'scipy', 'h5py', 'joblib'} " \
+           "& set(sys.modules)))\nsys.exit(code)"
+    ran = subprocess.run([sys.executable, "-c", code, "best.pth", "new/0.png", "--device=cpu"], capture_output=True,
+                         text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
 def test_files_folders_and_patterns_are_found(here, capsys):
     every = ["new/0.png", "new/2.png", "new/4.png", "new/deep er/1.png", "new/deep er/3.png"]
     Path("new/notes.txt").write_text("no picture")
