@@ -82,8 +82,8 @@ def test_one_picture_is_answered_on_the_screen(here, capsys):
 def test_one_picture_loads_no_more_than_it_needs(here):
     """An answer within three seconds is little more than the import of torch."""
     code = "import sys\nfrom tenfold.predict import main\ncode = main(sys.argv[1:])\n" \
-           "print(sorted({'torch._dynamo', 'sympy', 'torchvision', 'matplotlib', 'sklearn', 'scipy', 'h5py', 'joblib'} " \
-           "& set(sys.modules)))\nsys.exit(code)"
+           "heavy = {'torch._dynamo', 'sympy', 'torchvision', 'matplotlib', 'sklearn', 'scipy', 'h5py', 'joblib'}\n" \
+           "print(sorted(heavy & set(sys.modules)))\nsys.exit(code)"
     ran = subprocess.run([sys.executable, "-c", code, "best.pth", "new/0.png", "--device=cpu"], capture_output=True,
                          text=True)
     assert ran.returncode == 0, ran.stderr
@@ -165,6 +165,16 @@ def test_models_that_cannot_be_asked_are_refused(here, capsys):
         assert "bad.pth" in t.one_line(predict(capsys, "bad.pth", "new")), name
     for words in (("--tta", "0"), ("--tta", "99"), ("--device", "cuda:99"), ("--out", "best.pth"), ("--workers", "-1")):
         t.one_line(predict(capsys, "best.pth", "new", *words))
+
+
+def test_an_interrupt_leaves_nothing_half_written(here, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+    with monkeypatch.context() as patch:
+        patch.setattr("tenfold.train.model_file.Model.shares", interrupted)
+        assert predict(capsys, "best.pth", "new").code == 130
+    assert list(Path("runs/stripes-predictions").iterdir()) == []
+    assert predict(capsys, "best.pth", "new").code == 0
 
 
 def test_many_pictures_are_read_by_workers_and_answered_alike(here, capsys, base):
