@@ -60,6 +60,9 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
     names = [*(name for name in names if name not in signs), *signs]     # signs last: a second call ends a killed one
     if not any((folder / sign).exists() for sign in signs):
         return None
+    for name in names:
+        if (folder / name).is_dir():
+            raise MachineFault(folder / name, "is a folder", "choose another --out, or move it away")
     whole = folder.resolve()                     # "." has no name of its own
     previous = whole.with_name(f"{whole.name}.previous")
     shown = previous if folder.name in ("", "..") else folder.with_name(previous.name)

@@ -49,6 +49,24 @@ def test_it_leaves_the_checkpoints_of_the_design(shards, capsys):
     assert not list(t.Path().rglob(".part-*"))
 
 
+def test_a_run_that_is_replaced_is_kept_beside_it(shards, capsys):
+    """With its score; a run that is refused before its first step replaces nothing."""
+    weights = []
+    for seed in (1, 2, 3):
+        ran = t.train(capsys, shards, *QUICK, "--set", f"seed={seed}")
+        assert ran.code == 0
+        assert ("runs/x: the run that was there is now in runs/x.previous" in ran.out) == (seed > 1)
+        assert ("in place of an older one" in ran.out) == (seed > 2)
+        assert not t.Path("runs/x/score.json").exists()
+        t.Path("runs/x/score.json").touch()
+        weights.append(t.Path("runs/x/best.pth").read_bytes())
+        if seed > 1:
+            assert t.Path("runs/x.previous/best.pth").read_bytes() == weights[-2]
+            assert t.Path("runs/x.previous/score.json").exists()
+        assert t.train(capsys, shards, "--budget", "0.001").code == 2
+        assert t.Path("runs/x/best.pth").read_bytes() == weights[-1]
+
+
 def test_where_it_stands_may_be_the_run_itself(shards, capsys):
     assert t.train(capsys, shards, *QUICK, out=".").code == 0
     assert t.weights("best.pth")

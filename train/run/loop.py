@@ -9,6 +9,7 @@ import torch
 from tqdm.auto import tqdm
 
 from tenfold.data.errors import TrainingFault
+from tenfold.data.files import set_aside_previous
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
@@ -23,7 +24,10 @@ from tenfold.train.run.interrupts import held_back
 from tenfold.train.run.pace import Pace
 from tenfold.train.run.state import RunState, load_state, save_state
 from tenfold.train.score.evaluate import evaluate, loss_and_top1
+from tenfold.train.score.files import FILES as SCORE_FILES
 
+CHECKPOINTS = ("last.pth", "best.pth")
+FILES = (*CHECKPOINTS, "metrics.csv", "curves.png")      # what a run leaves in its folder
 CURE = "lower train.lr, or raise train.warmup; earlier checkpoints are kept"
 
 
@@ -72,8 +76,9 @@ class Trainer:
         if not self.state.step and clock.progress(0, 1) >= 1:
             raise self._spent()
         if not self.state.step:                  # what an earlier run left must not be taken for this one's
-            for name in ("last.pth", "best.pth", "metrics.csv", "curves.png"):
-                (self.out / name).unlink(missing_ok=True)
+            line = set_aside_previous(self.out, (*FILES, *SCORE_FILES), CHECKPOINTS)
+            if line:
+                print(line)
         with held_back() as interrupted, self._bar() as bar:
             while not self.state.done:
                 self._epoch(interrupted, bar)
