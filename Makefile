@@ -62,11 +62,12 @@ test: $(ENV) ## every quick test, CPU only
 test-slow: $(ENV) ## the heavy ones
 	"$$PY" -m pytest -m slow
 
-lint: $(ENV) ## ruff
+lint: $(ENV) ## ruff and mypy
 	"$$PY" -m ruff check .
+	"$$PY" -m mypy
 
 clean: ## remove what the commands made: shards, runs and every model (not the environment, not your data)
-	rm -rf shards runs datasets/sample.npz best.pth score.json predictions.csv confusion.png worst.png f1-size.png bench.json bench.png .pytest_cache .ruff_cache
+	rm -rf shards runs datasets/sample.npz best.pth score.json predictions.csv confusion.png worst.png f1-size.png bench.json bench.png .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 .venv/.done: pyproject.toml constraints.txt

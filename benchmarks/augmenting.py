@@ -5,9 +5,11 @@ given the page decoded and writes nothing, and so is "ours, not written"; "ours"
 to the written shard, its hash included. All end on the same canvas.
 """
 
+import argparse
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -94,7 +96,7 @@ def versus(recipe, data, rgb, grey, repeats: int) -> dict:
     return facts
 
 
-def measure(args) -> dict:
+def measure(args: argparse.Namespace) -> dict:
     cv2.setNumThreads(1)
     recipe = read_recipe(args.recipe, ["split.val=0", "split.test=0", *args.set])      # every page is drawn from
     files = sorted(Path(args.data).glob("*/*.png"))
@@ -112,7 +114,8 @@ def measure(args) -> dict:
     return facts
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.augmenting",
                          "Time the drawing of copies beside the first project's way.")
     parser.add_argument("--data", required=True, help="folder of pages, a sub-folder a class")

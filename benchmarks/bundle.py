@@ -4,11 +4,13 @@ For a machine that has a graphics card and neither network nor OpenCV: `python -
 unpacks it. A set that several recipes train on is packed once; a file of pretrained weights goes along.
 """
 
+import argparse
 import json
 import lzma
 import shutil
 import sys
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import rows
@@ -19,7 +21,7 @@ AT_MOST = 60_000_000         # bytes, as much as is carried in one piece
 INDEX = "bundle.json"
 
 
-def pack(args) -> dict:
+def pack(args: argparse.Namespace) -> dict:
     """args.recipes: "recipe.toml" or "recipe.toml=folder of its shards" (else shards/<name>)."""
     from tenfold.data.files import publish
     from tenfold.data.recipe import read_recipe
@@ -89,7 +91,8 @@ def unpack(path, folder: Path) -> tuple[dict[str, tuple[Path, Path, list[str]]],
         raise ShardFault(path, f"is no bundle ({error})", "pack one: python -m benchmarks.bundle") from None
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.bundle", "Pack recipes and their shards into one file of 60 MB at most.")
     parser.add_argument("bundle", metavar="shards.tar")
     parser.add_argument("recipes", nargs="+", metavar="recipe.toml[=shards]", help="shards: by default shards/<name>")

@@ -5,6 +5,7 @@ engine, and plain reads of the same files from end to end by as many threads, in
 of each file is dropped before every pass, and that none of it is left is looked up (mincore).
 """
 
+import argparse
 import ctypes
 import mmap
 import os
@@ -12,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -64,7 +66,7 @@ def seconds(body) -> float:
     return time.perf_counter() - start
 
 
-def measure(args) -> dict:
+def measure(args: argparse.Namespace) -> dict:
     from tenfold.data.shardset import open_set
     from tenfold.train.device import keep_freed_memory
     keep_freed_memory()
@@ -110,7 +112,8 @@ def tell(what: str, rates: dict) -> dict:
     return medians
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.cold", "Time an epoch from a cold disk beside the disk itself.")
     parser.add_argument("--megabytes", type=int, default=2000, help="of pixels in each set (default: 2000)")
     parser.add_argument("--shape", type=int, nargs=3, default=(90, 90, 1), help="of a row (default: 90 90 1)")

@@ -5,6 +5,7 @@ cache warm, cold, and from disks of a given rate. Those are imitated: one read a
 as such a disk would take.
 """
 
+import argparse
 import contextlib
 import dataclasses
 import shutil
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -62,7 +64,7 @@ def repacked(shards, folder: Path, kind: str):
     return open_set(folder), took
 
 
-def measure(args) -> dict:
+def measure(args: argparse.Namespace) -> dict:
     import torch
 
     from tenfold.data.sources.opening import open_source
@@ -125,7 +127,8 @@ def tell(name: str, facts: dict, rates: dict) -> dict:
     return facts
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.compression", "Time shards with and without compression.")
     parser.add_argument("--recipe", default="recipes/letters.toml")
     parser.add_argument("--data", help="folder or .npz (default: the recipe's)")

@@ -4,9 +4,11 @@ Each step of it alone and all together, drawn and done, beside a step of light2 
 backward, optimiser. Repeats take turns; the median of each counts.
 """
 
+import argparse
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 
 from benchmarks.rows import append, name_of
 from tenfold.data.command import make_parser, run
@@ -21,7 +23,7 @@ CHOICES = {"crop, flip": {"crop": 4, "flip": 0.5}, "rotation, translation, scale
 CLASSES = 52
 
 
-def measure(args) -> dict:
+def measure(args: argparse.Namespace) -> dict:
     import torch
 
     from tenfold.train.augment.sample import make_augment
@@ -70,7 +72,8 @@ def measure(args) -> dict:
     return {"rows": rows}
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.device_augment",
                          "Time augmentation on the device beside a training step.")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")

@@ -9,29 +9,32 @@ and once more without that ReLU, as ours.
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.rows import append
-from tenfold.compare import road
 from tenfold.data.command import make_parser, run
+from tenfold.data.recipe import read_recipe
+from tenfold.experiment import run_recipe
 
 RECIPE = Path(__file__).parent.parent / "recipes/cifar10_finetune.toml"
 
 
-def ours(args, seed: int) -> tuple[float, float]:
-    """(top-1 of the test images, seconds of the training command)."""
+def ours(args: argparse.Namespace, seed: int) -> tuple[float, float]:
+    """Train and score by our pipeline; returns (top-1 of the test images, seconds of training)."""
     settings = [f"model.weights={Path(args.weights).resolve()}", "model.name=squeezenet1_0",
                 'model.freeze=["backbone"]', f"model.size={args.size}", f"train.epochs={args.epochs}",
                 f"train.lr={args.lr}", "train.budget=1h", f"seed={seed}"]
-    how = argparse.Namespace(data=args.data, set=settings, budget=None, resume=False, tta=1)
-    trained, scores = road(how, str(RECIPE), "shards/finetune", "runs/finetune")
-    return scores[1]["top1"], trained["seconds"]
+    options = argparse.Namespace(data=args.data, budget=None, tta=1, workers=0, device=None, resume=False)
+    result = run_recipe(read_recipe(RECIPE, settings), Path("runs/finetune"), options)
+    return result.scores[1].top1, result.run.facts["seconds"]
 
 
-def by_hand(args, seed: int, relu: bool = True) -> tuple[float, float]:
+def by_hand(args: argparse.Namespace, seed: int, relu: bool = True) -> tuple[float, float]:
+    """Train and score by a plain torchvision loop; returns the same two figures."""
     import torch
     from torch.nn import functional as F
 
@@ -74,7 +77,8 @@ def by_hand(args, seed: int, relu: bool = True) -> tuple[float, float]:
     return right / len(test), seconds
 
 
-def measure(args) -> dict:
+def measure(args: argparse.Namespace) -> dict:
+    """Time each way with several seeds, and record and print the rows."""
     facts = {}
     for name, way in (("ours", ours), ("plain torchvision loop", by_hand),
                       ("plain torchvision loop without the last ReLU", partial(by_hand, relu=False))):
@@ -88,7 +92,8 @@ def measure(args) -> dict:
     return facts
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.finetune", "Fine-tune by our commands, and by a plain loop.")
     parser.add_argument("--data", required=True, help="arrays file of CIFAR-10, or of a part of it")
     parser.add_argument("--weights", required=True, help="torchvision's squeezenet1_0, a state dict")

@@ -7,12 +7,14 @@ Each row is written as soon as it is known, to gpu-results.tsv; a part that fail
 the others go on; what there is no time left for is said.
 """
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import rows
@@ -32,7 +34,7 @@ QUICK = {"loop": ("--batch", 8, "--steps", 2, "--repeats", 1), "load": ("--budge
 class Session:
     """Commands run one after the other in one folder, none of them beyond the end."""
 
-    def __init__(self, args, out: Path):
+    def __init__(self, args: argparse.Namespace, out: Path):
         self.args, self.out, self.end = args, out, time.monotonic() + args.seconds
         self.kind, self.failed, self.rows = "cpu", [], out / "gpu-results.tsv"
         self.device = ["--device", args.device] if args.device else []
@@ -119,7 +121,7 @@ def startup(session: Session, bundle: dict, where: str) -> dict | None:
     return session.command("startup", "benchmarks.training", "--parts", "startup", *quick, "--rows", session.rows)
 
 
-def measure(args) -> dict:
+def measure(args: argparse.Namespace) -> dict:
     from tenfold.data.files import make_folder
     from tenfold.data.recipe import parse_duration
     args.seconds = parse_duration(args.budget)
@@ -154,7 +156,8 @@ def every_part(session: Session, bundle: dict, packed: str) -> dict:
     return facts | {"failed": session.failed, "seconds": round(session.args.seconds - session.left(), 1)}
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.gpu",
                          "Train a bundle's recipes for real and time loop, loaders and start.")
     parser.add_argument("bundle", metavar="shards.tar", help="what `python -m benchmarks.bundle` packed")

@@ -4,10 +4,12 @@ Our engines with two threads beside a plain memory copy, random gathers from a N
 DataLoader over h5py and one over image files; the same rows at three sizes, repeats interleaved.
 """
 
+import argparse
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +148,7 @@ def copied(image) -> float:
     return len(image) / (time.perf_counter() - start)
 
 
-def measure(args) -> dict:
+def measure(args: argparse.Namespace) -> dict:
     from tenfold.train.device import keep_freed_memory
     keep_freed_memory()                          # as a training run does; it helps all that are in this process
     facts = {}
@@ -176,7 +178,8 @@ def tell(name: str, rates: dict, row_bytes: int, question: str = "loading") -> d
     return medians
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.loading", "Time our loaders beside what others use, on synthetic sets.")
     parser.add_argument("--megabytes", type=int, default=400, help="of pixels in each set (default: 400)")
     parser.add_argument("--repeats", type=int, default=7)

@@ -5,12 +5,14 @@ of its own, so that none's threads, forks or failures touch another; one that is
 costs a line. Before it is timed, an epoch of each is held against the set: every row once, with its label.
 """
 
+import argparse
 import contextlib
 import multiprocessing
 import os
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -168,7 +170,7 @@ def verdict(name: str, medians: dict) -> str:
     return line
 
 
-def measure(args) -> dict:
+def measure(args: argparse.Namespace) -> dict:
     facts = {}
     for shape, megabytes in zip(SHAPES, MEGABYTES, strict=True):
         name = "×".join(map(str, shape))
@@ -181,7 +183,8 @@ def measure(args) -> dict:
     return facts
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.peers", "Time what people install to load images beside our engines.")
     parser.add_argument("--repeats", type=int, default=3)
     return run(measure, parser.parse_args(argv))

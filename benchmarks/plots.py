@@ -3,8 +3,10 @@
 The newest row of each setting counts. Bars are on a logarithmic axis where rates lie far apart.
 """
 
+import argparse
 import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.rows import TABLE
@@ -52,7 +54,7 @@ def draw(path: Path, panels: dict[str, dict[str, dict]]) -> None:
     plt.close(figure)
 
 
-def plot(args) -> dict:
+def plot(args: argparse.Namespace) -> dict:
     drawn = []
     for name, prefix in PICTURES.items():
         if panels := newest(prefix):
@@ -62,7 +64,8 @@ def plot(args) -> dict:
     return {"pictures": drawn}
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     return run(plot, make_parser("python -m benchmarks.plots", "Draw docs/*.png from results.tsv.").parse_args(argv))
 
 

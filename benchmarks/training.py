@@ -6,6 +6,7 @@ turns; the median of the pairs' ratios counts.
 startup: `python -m train --help`, and from the command to the end of the first optimiser step.
 """
 
+import argparse
 import dataclasses
 import itertools
 import json
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,7 @@ PEAKS = {"H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "H200": 989e12
          "A10G": 70e12, "A10": 125e12, "L40S": 362e12, "L4": 121e12, "RTX 4090": 165e12, "RTX 3090": 71e12}
 
 
-def make_set(folder: Path, args):
+def make_set(folder: Path, args: argparse.Namespace):
     """A set of random rows, as `make augment` would leave it."""
     from tenfold.data.recipe import make_recipe, recipe_tables
     from tenfold.data.schema import SCHEMA, SET_SCHEMA
@@ -123,7 +125,7 @@ def flops(learner, x, y) -> int:
     return counter.get_total_flops()
 
 
-def time_loop(args, folder: Path) -> dict:
+def time_loop(args: argparse.Namespace, folder: Path) -> dict:
     """images/s, ratio, share of waiting and of the device's peak, for each mode of torch.compile."""
     import torch
 
@@ -174,7 +176,7 @@ def tell_loop(mode: str, what: str, rates: dict, state, work: float, where: str)
             "by_hand": statistics.median(hand), "data_wait_fraction": wait, "share_of_peak": share}
 
 
-def time_startup(args, folder: Path) -> dict:
+def time_startup(args: argparse.Namespace, folder: Path) -> dict:
     """Seconds: of --help, and from the command until the first step was done, as the run itself tells."""
     args.steps = 2
     make_set(folder / "few", args)
@@ -204,7 +206,7 @@ def time_startup(args, folder: Path) -> dict:
     return found
 
 
-def measure(args) -> dict:
+def measure(args: argparse.Namespace) -> dict:
     if args.rows:
         rows.TABLE = Path(args.rows)
     with tempfile.TemporaryDirectory(dir=".") as place:
@@ -212,7 +214,8 @@ def measure(args) -> dict:
         return {part: made[part](args, Path(place).resolve()) for part in args.parts}
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.training", "Time the training loop beside one written by hand.")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=["loop"])
     parser.add_argument("--compile", nargs="+", choices=MODES, help="modes of torch.compile (default: none on the CPU)")
