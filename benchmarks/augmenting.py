@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from benchmarks.augmenting_build import breakdown, growing, ours, size, tell, with_draw, workers
+from benchmarks.augmenting_build import breakdown, growing, ours, record, size, with_draw, workers
 from benchmarks.augmenting_peer import peer
 from tenfold.data.command import make_parser, run
 from tenfold.data.recipe import read_recipe
@@ -31,7 +31,7 @@ PARTS = ["versus", "peer", "breakdown", "growing", "workers"]
 def per_copy(page: np.ndarray, angle: float, share: float, at, contrast: float, canvas,
              resample=Image.Resampling.NEAREST) -> np.ndarray:
     """One copy from dark ink on a light page, uint8 (H, W) or (H, W, 3); ground white. Pillow's rotation takes
-    the nearest pixel unless told otherwise, which is its quickest way."""
+    the nearest pixel unless it is asked for another way, and that is its quickest."""
     page = cv2.bilateralFilter(page, 9, 75, 75)
     page = cv2.convertScaleAbs(page, alpha=contrast, beta=255 * (1 - contrast))
     grey = page if page.ndim == 2 else cv2.cvtColor(page, cv2.COLOR_RGB2GRAY)
@@ -44,7 +44,7 @@ def per_copy(page: np.ndarray, angle: float, share: float, at, contrast: float, 
     size = max(1, round(turned.width * factor)), max(1, round(turned.height * factor))
     small = cv2.bilateralFilter(np.asarray(turned.resize(size, Image.Resampling.LANCZOS)), 9, 75, 75)
     out = np.full((high, wide, *page.shape[2:]), 255, np.uint8)
-    left, top = (int(a * (room - side)) for a, room, side in zip(at, (wide, high), size, strict=True))
+    left, top = (int(a * (space - side)) for a, space, side in zip(at, (wide, high), size, strict=True))
     out[top:top + size[1], left:left + size[0]] = small
     return out
 
@@ -54,9 +54,9 @@ def baseline(pages, draw, copies: int) -> float:
     rng = np.random.default_rng(0)
     start = time.process_time()
     for page in pages:
-        for chance in rng.random((copies, 5)):
-            share, contrast = np.interp(chance[0], (0, 1), draw.scale), np.interp(chance[1], (0, 1), draw.contrast)
-            per_copy(page, (2 * chance[2] - 1) * draw.rotation, share, chance[3:], contrast, draw.canvas)
+        for random in rng.random((copies, 5)):
+            share, contrast = np.interp(random[0], (0, 1), draw.scale), np.interp(random[1], (0, 1), draw.contrast)
+            per_copy(page, (2 * random[2] - 1) * draw.rotation, share, random[3:], contrast, draw.canvas)
     return len(pages) * copies / (time.process_time() - start)
 
 
@@ -66,15 +66,15 @@ def not_written(pages, recipe) -> float:
     out = np.empty((copies, *recipe.draw.canvas, 1), np.uint8)
     start = time.process_time()
     for source, page in enumerate(pages):
-        one = build_pyramid(clean(page[:, :, None], recipe.clean, recipe.draw), recipe.draw)
+        pyramid = build_pyramid(clean(page[:, :, None], recipe.clean, recipe.draw), recipe.draw)
         views = draw_views(0, np.full(copies, source), np.arange(copies), recipe.draw)
-        draw_copies([one] * copies, views, recipe.draw, out)
+        draw_copies([pyramid] * copies, views, recipe.draw, out)
     return len(pages) * copies / (time.process_time() - start)
 
 
 def versus(recipe, data, rgb, grey, repeats: int) -> dict:
-    """Both in turn, on the recipe's canvas and on one as large as the page; by the processor's clock, which
-    other programs on the machine do not move, and by the wall's, which waits for the disk too."""
+    """Both in turn, on the recipe's canvas and on one as large as the page; by processor time, which other
+    programs on the machine do not change, and by elapsed time, which includes waiting for the disk."""
     facts = {}
     for canvas in (recipe.draw.canvas, rgb[0].shape[:2]):
         asked = with_draw(recipe, canvas=tuple(canvas))
@@ -90,8 +90,8 @@ def versus(recipe, data, rgb, grey, repeats: int) -> dict:
             rates["ours, by the wall's clock"].append(rate * seconds / (time.perf_counter() - start))
         best = statistics.median(rates["ours, not written"])
         for way, values in rates.items():
-            tell("augmenting, copies/s on a core", f"{way}, {size(canvas)}, {recipe.draw.copies} copies a page",
-                 values, best / statistics.median(values))
+            record("augmenting, copies/s on a core", f"{way}, {size(canvas)}, {recipe.draw.copies} copies a page",
+                   values, best / statistics.median(values))
         facts[size(canvas)] = {way: statistics.median(values) for way, values in rates.items()}
     return facts
 

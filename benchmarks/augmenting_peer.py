@@ -10,7 +10,7 @@ import time
 import cv2
 import numpy as np
 
-from benchmarks.augmenting_build import size, tell, with_draw
+from benchmarks.augmenting_build import record, size, with_draw
 
 MISSING = ("albumentations is not here: python3 -m venv .venv-peers && .venv-peers/bin/pip install -e . "
            "albumentations==2.0.8, and give PY=.venv-peers/bin/python")
@@ -53,5 +53,5 @@ def peer(recipe, pages, canvases, repeats: int) -> None:
             spent["ours"].append(time.process_time() - start)
         best = statistics.median(spent["ours"])
         for name, seconds in spent.items():
-            tell("augmenting, copies/s beside albumentations", f"{name}, {size(canvas)}",
-                 [len(pages) * COPIES / s for s in seconds], statistics.median(seconds) / best)
+            record("augmenting, copies/s beside albumentations", f"{name}, {size(canvas)}",
+                   [len(pages) * COPIES / s for s in seconds], statistics.median(seconds) / best)

@@ -89,7 +89,7 @@ def measure(args: argparse.Namespace) -> dict:
                     rates.setdefault((where, kind), []).extend([rate] if repeat else [])
         for _, batches in made.values():
             batches.close()
-    return tell(recipe.name, facts, rates)
+    return record(recipe.name, facts, rates)
 
 
 def timed(shards, batches, epoch: int):
@@ -108,7 +108,7 @@ def timed(shards, batches, epoch: int):
             yield f"{rate} MB/s imitated", whole()
 
 
-def tell(name: str, facts: dict, rates: dict) -> dict:
+def record(name: str, facts: dict, rates: dict) -> dict:
     medians = {key: statistics.median(got) for key, got in rates.items()}
     for (where, kind), got in rates.items():
         ratio, size = medians[where, kind] / medians[where, "none"], facts[kind]["megabytes"]

@@ -47,16 +47,16 @@ def measure(args: argparse.Namespace) -> dict:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
-        def deed(keys, shape=(height, width), plain=plain, label=label):
+        def augmentation(keys, shape=(height, width), plain=plain, label=label):
             augment, count = make_augment(Augment(**keys), shape, device, 0), iter(range(10**6))
             return lambda: augment(plain, label, augment.draw(0, next(count), len(label)))
 
-        deeds = {"light2 step": step} | {name: deed(keys) for name, keys in CHOICES.items()}
-        seconds = {name: [] for name in deeds}
+        timed = {"light2 step": step} | {name: augmentation(keys) for name, keys in CHOICES.items()}
+        seconds: dict[str, list[float]] = {name: [] for name in timed}
         for repeat in range(args.repeats + 1):           # the first warms up
-            for name, one in deeds.items():
+            for name, call in timed.items():
                 start = time.perf_counter()
-                one()
+                call()
                 synchronise(device)
                 if repeat:
                     seconds[name].append(time.perf_counter() - start)

@@ -163,11 +163,11 @@ def measure(args: argparse.Namespace) -> dict:
                     one = rate(made[who]) if who in made else copied(image)
                     got += [one] if repeat else []
             del made
-        facts[name] = tell(name, rates, image[0].nbytes)
+        facts[name] = record(name, rates, image[0].nbytes)
     return facts
 
 
-def tell(name: str, rates: dict, row_bytes: int, question: str = "loading") -> dict:
+def record(name: str, rates: dict, row_bytes: int, question: str = "loading") -> dict:
     """Print and keep a row for each; its ratio is to the plain copy."""
     medians = {who: statistics.median(got) for who, got in rates.items()}
     copy = next(iter(medians.values()))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.loading import BATCH, copied, rate, tell
+from benchmarks.loading import BATCH, copied, rate, record
 from benchmarks.peer_loaders import FILES, prepare
 from benchmarks.peer_pipelines import BLOCKS, OURS, PEERS
 from benchmarks.synthetic import SHAPES, rows_of
@@ -178,7 +178,7 @@ def measure(args: argparse.Namespace) -> dict:
         with tempfile.TemporaryDirectory(dir=".") as folder:
             prepare(Path(folder), image, label)
             rates = time_all(Path(folder), image, args.repeats)
-        medians = facts[name] = tell(name, rates, image[0].nbytes, "peers")
+        medians = facts[name] = record(name, rates, image[0].nbytes, "peers")
         print(verdict(name, medians))
     return facts
 

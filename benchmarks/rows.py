@@ -7,14 +7,17 @@ import os
 import platform
 import statistics
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 TABLE = Path(__file__).parent / "results.tsv"
 COLUMNS = ("date", "commit", "device", "question", "setting", "median", "spread", "n", "ratio")
 
 
-def append(question: str, setting: str, values, ratio: float | None = None, device: str | None = None) -> dict:
-    """values: one number a repetition. spread is the least and the greatest of them."""
+def append(question: str, setting: str, values: Sequence[float], ratio: float | None = None,
+           device: str | None = None) -> dict[str, Any]:
+    """Append a row to TABLE; values: a number for each repetition, whose spread is the least and the greatest."""
     row = {"date": datetime.date.today().isoformat(), "commit": commit(), "device": device or cpu(),
            "question": question, "setting": setting, "median": f"{statistics.median(values):.6g}",
            "spread": f"{min(values):.6g}..{max(values):.6g}", "n": len(values),
@@ -31,7 +34,7 @@ def append(question: str, setting: str, values, ratio: float | None = None, devi
 @functools.cache             # before the first row makes the tree differ
 def commit() -> str:
     """The short hash of HEAD, with a + where the code differs from it; in a copy without history TENFOLD_COMMIT."""
-    def git(*words):
+    def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True,
                               check=True).stdout
     try:
@@ -41,8 +44,8 @@ def commit() -> str:
         return os.environ.get("TENFOLD_COMMIT", "unknown")
 
 
-def name_of(device) -> str:
-    """A torch device, such as "NVIDIA H100 80GB HBM3, torch 2.11.0"."""
+def name_of(device: Any) -> str:
+    """The name of a torch device, such as "NVIDIA H100 80GB HBM3, torch 2.11.0"."""
     import torch
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
@@ -50,7 +53,7 @@ def name_of(device) -> str:
 
 
 def cpu() -> str:
-    """Such as "2 cores, AMD EPYC"."""
+    """The name of this machine's processor, such as "2 cores, AMD EPYC"."""
     name = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
