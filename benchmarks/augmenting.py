@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from PIL import Image
 from benchmarks.augmenting_build import breakdown, growing, ours, record, size, with_draw, workers
 from benchmarks.augmenting_peer import peer
 from tenfold.data.command import make_parser, run
-from tenfold.data.recipe import read_recipe
+from tenfold.data.recipe import Recipe, read_recipe
 from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.draw.random_views import draw_views
 from tenfold.preprocess.draw.render import build_pyramid, draw_copies
@@ -28,8 +29,8 @@ PAGES = 20                   # of the folder, evenly spread
 PARTS = ["versus", "peer", "breakdown", "growing", "workers"]
 
 
-def per_copy(page: np.ndarray, angle: float, share: float, at, contrast: float, canvas,
-             resample=Image.Resampling.NEAREST) -> np.ndarray:
+def per_copy(page: np.ndarray, angle: float, share: float, at: Any, contrast: float, canvas: tuple[int, int],
+             resample: Any = Image.Resampling.NEAREST) -> np.ndarray:
     """One copy from dark ink on a light page, uint8 (H, W) or (H, W, 3); ground white. Pillow's rotation takes
     the nearest pixel unless it is asked for another way, and that is its quickest."""
     page = cv2.bilateralFilter(page, 9, 75, 75)
@@ -49,7 +50,7 @@ def per_copy(page: np.ndarray, angle: float, share: float, at, contrast: float, 
     return out
 
 
-def baseline(pages, draw, copies: int) -> float:
+def baseline(pages: list[np.ndarray], draw: Any, copies: int) -> float:
     """Copies per second of the processor; the pages decoded, nothing written."""
     rng = np.random.default_rng(0)
     start = time.process_time()
@@ -60,7 +61,7 @@ def baseline(pages, draw, copies: int) -> float:
     return len(pages) * copies / (time.process_time() - start)
 
 
-def not_written(pages, recipe) -> float:
+def not_written(pages: list[np.ndarray], recipe: Recipe) -> float:
     """Copies per second of the processor: pages cleaned and copies drawn into memory, as many a page as asked for."""
     copies = recipe.draw.copies
     out = np.empty((copies, *recipe.draw.canvas, 1), np.uint8)
@@ -72,14 +73,15 @@ def not_written(pages, recipe) -> float:
     return len(pages) * copies / (time.process_time() - start)
 
 
-def versus(recipe, data, rgb, grey, repeats: int) -> dict:
+def versus(recipe: Recipe, data: str, rgb: list[np.ndarray], grey: list[np.ndarray], repeats: int) -> dict:
     """Both in turn, on the recipe's canvas and on one as large as the page; by processor time, which other
     programs on the machine do not change, and by elapsed time, which includes waiting for the disk."""
     facts = {}
     for canvas in (recipe.draw.canvas, rgb[0].shape[:2]):
         asked = with_draw(recipe, canvas=tuple(canvas))
-        rates = {way: [] for way in ("per copy, RGB", "per copy, grey", "ours, not written", "ours",
-                                     "ours, by the wall's clock")}
+        rates: dict[str, list[float]] = {
+            way: [] for way in ("per copy, RGB", "per copy, grey", "ours, not written", "ours",
+                                "ours, by the wall's clock")}
         for _ in range(repeats):
             rates["per copy, RGB"].append(baseline(rgb, asked.draw, 2))
             rates["per copy, grey"].append(baseline(grey, asked.draw, 4))

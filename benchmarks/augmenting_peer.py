@@ -6,18 +6,20 @@ longer side filled, as a pipeline of its own would have it after LongestMaxSize 
 
 import statistics
 import time
+from typing import Any
 
 import cv2
 import numpy as np
 
 from benchmarks.augmenting_build import record, size, with_draw
+from tenfold.data.recipe import Recipe
 
 MISSING = ("albumentations is not here: python3 -m venv .venv-peers && .venv-peers/bin/pip install -e . "
            "albumentations==2.0.8, and give PY=.venv-peers/bin/python")
 COPIES = 50                  # of a page
 
 
-def peer(recipe, pages, canvases, repeats: int) -> None:
+def peer(recipe: Recipe, pages: list[np.ndarray], canvases: Any, repeats: int) -> None:
     """pages: uint8 (H, W) each, dark ink on light paper."""
     try:
         import albumentations as A
@@ -40,7 +42,7 @@ def peer(recipe, pages, canvases, repeats: int) -> None:
         fit = A.Compose([A.LongestMaxSize(max(canvas)), A.PadIfNeeded(*canvas)])
         framed = [fit(image=one.pixels)["image"] for one in cleaned]
         out = np.empty((COPIES, *canvas, 1), np.uint8)
-        spent = {"albumentations": [], "ours": []}
+        spent: dict[str, list[float]] = {"albumentations": [], "ours": []}
         for _ in range(repeats):
             start = time.process_time()
             for page in framed:

@@ -12,6 +12,7 @@ import sys
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks import rows
 from tenfold.data.command import make_parser, run
@@ -26,7 +27,8 @@ def pack(args: argparse.Namespace) -> dict:
     from tenfold.data.files import publish
     from tenfold.data.recipe import read_recipe
     from tenfold.data.shardset import open_set
-    found, sets = {}, {}
+    found: dict[str, Any] = {}
+    sets: dict[str, Any] = {}
     for text in args.recipes:
         path, _, folder = text.partition("=")
         recipe = read_recipe(path, args.set)
@@ -36,9 +38,10 @@ def pack(args: argparse.Namespace) -> dict:
         sets[shards.index["digest"]] = shards
         found[recipe.name] = (Path(path), shards.index["digest"], _weights(path, recipe.model.weights))
     places = {digest: f"sets/{number}" for number, digest in enumerate(sets)}
-    about = {"recipes": {name: places[digest] for name, (_, digest, _) in found.items()},
-             "weights": {name: f"weights/{name}.pth" for name, (_, _, weights) in found.items() if weights},
-             "commit": rows.commit()}
+    about: dict[str, Any] = {
+        "recipes": {name: places[digest] for name, (_, digest, _) in found.items()},
+        "weights": {name: f"weights/{name}.pth" for name, (_, _, weights) in found.items() if weights},
+        "commit": rows.commit()}
     with publish(args.bundle) as temporary:
         with _compressed(temporary, sets.values()) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
             for digest, shards in sets.items():
@@ -60,7 +63,7 @@ def pack(args: argparse.Namespace) -> dict:
     return {"bytes": size, "recipes": list(found)}
 
 
-def _weights(recipe, weights: str) -> Path | None:
+def _weights(recipe: str, weights: str) -> Path | None:
     """The file; what would be downloaded cannot be on a machine without a network."""
     if weights and not Path(weights).is_file():
         raise RecipeFault(recipe, f"begins with the weights '{weights}', which are no file that could be packed",
@@ -68,14 +71,14 @@ def _weights(recipe, weights: str) -> Path | None:
     return Path(weights) if weights else None
 
 
-def _compressed(path, sets):
+def _compressed(path: Path, sets: Any) -> Any:
     """A file that xz packs; colour is packed as differences to the neighbouring pixel, which is a fifth smaller."""
     colour = all(s.row_shape[2] == 3 for s in sets)
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
     return lzma.open(path, "w", filters=[{"id": lzma.FILTER_DELTA, "dist": 3}, *filters] if colour else filters)
 
 
-def unpack(path, folder: Path) -> tuple[dict[str, tuple[Path, Path, list[str]]], str]:
+def unpack(path: Path, folder: Path) -> tuple[dict[str, tuple[Path, Path, list[str]]], str]:
     """({recipe's name: (its file, folder of its shards, settings it needs there)}, the commit it was packed at)."""
     shutil.rmtree(folder, ignore_errors=True)
     try:

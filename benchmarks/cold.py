@@ -13,8 +13,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,11 @@ def read_plainly(paths: Sequence[Path], threads: int) -> None:
         list(pool.map(read, paths))
 
 
+def read_epoch(batches: Any, epochs: Iterator[int]) -> int:
+    """Read the next epoch; returns its images."""
+    return sum(len(label) for _, label in batches.epoch(next(epochs)))
+
+
 def seconds(body: Callable[[], Any]) -> float:
     """How long a call takes."""
     start = time.perf_counter()
@@ -97,9 +103,9 @@ def timed(shards: "ShardSet", megabytes: float, repeats: int) -> dict[str, list[
     batches = {threads: open_batches(shards, "train", Train(engine="threads", workers=threads), 0,
                                      torch.device("cpu"), shuffle=True) for threads in (1, 2, 4, 8)}
     ways: dict[str, Callable[[], Any]] = {
-        f"plain reads, threads: {n}": lambda n=n: read_plainly(paths, n) for n in batches}
+        f"plain reads, threads: {n}": partial(read_plainly, paths, n) for n in batches}
     ways |= {f"shuffled batches, threads: {n}":
-             lambda each=each: sum(len(label) for _, label in each.epoch(next(epochs))) for n, each in batches.items()}
+             partial(read_epoch, each, epochs) for n, each in batches.items()}
     rates: dict[str, list[float]] = {way: [] for way in ways}
     for repeat in range(repeats + 1):            # the first makes buffers and threads
         for way, body in ways.items():

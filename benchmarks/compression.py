@@ -14,26 +14,28 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from benchmarks.cold import drop, seconds
 from benchmarks.rows import append
 from tenfold.data.command import make_parser, run
 from tenfold.data.recipe import read_recipe
+from tenfold.data.shardset import ShardSet
 
 KINDS = ("none", "lz4", "gzip")
 DISKS = (100, 400, 1600)     # MB/s: a hard disk or network share, an old SSD, a newer one
 
 
 @contextlib.contextmanager
-def disk_of(rate: int):
+def disk_of(rate: int) -> Iterator[Any]:
     """Reads of our threads take as long as on a disk of so many MB/s."""
     from tenfold.data.chunks import read_at
     one_at_a_time = threading.Lock()
 
-    def slowly(file, at, left):
+    def slowly(file: Any, at: Any, left: Any) -> None:
         with one_at_a_time:
             end = time.perf_counter() + len(left) / rate / 1e6
             read_at(file, at, left)
@@ -42,7 +44,7 @@ def disk_of(rate: int):
         yield
 
 
-def repacked(shards, folder: Path, kind: str):
+def repacked(shards: ShardSet, folder: Path, kind: str) -> Any:
     """The same set, its shards packed another way; (set, seconds that writing took)."""
     import h5py
 
@@ -78,7 +80,8 @@ def measure(args: argparse.Namespace) -> dict:
     with tempfile.TemporaryDirectory(dir=".") as folder:
         from tenfold.data.shardset import open_set
         augment(plain, open_source(args.data or recipe.source.data), Path(folder) / "drawn", workers=1)
-        drawn, made, facts, rates = open_set(Path(folder) / "drawn"), {}, {}, {}
+        drawn, made, facts = open_set(Path(folder) / "drawn"), {}, {}
+        rates: dict[tuple[str, str], list[float]] = {}
         for kind in KINDS:
             shards, took = repacked(drawn, Path(folder) / kind, kind)
             facts[kind] = {"megabytes": sum(s["bytes"] for s in shards.index["shards"]) / 1e6, "write_seconds": took}
@@ -92,12 +95,12 @@ def measure(args: argparse.Namespace) -> dict:
     return record(recipe.name, facts, rates)
 
 
-def timed(shards, batches, epoch: int):
+def timed(shards: ShardSet, batches: Any, epoch: int) -> Iterator[Any]:
     """(where from, MB of pixels a second) of one epoch each."""
     files = [shards.folder / s["name"] for s in shards.index["shards"] if s["split"] == "train"]
     megabytes = sum(batches.order.sizes) * batches.order.row_bytes / 1e6
 
-    def whole():
+    def whole() -> Any:
         return megabytes / seconds(lambda: sum(len(label) for _, label in batches.epoch(epoch)))
     whole()
     yield "warm", whole()

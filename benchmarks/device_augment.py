@@ -8,14 +8,15 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from benchmarks.rows import append, name_of
 from tenfold.data.command import make_parser, run
 from tenfold.data.tables import Augment, Train
 
 SHAPES = ((128, 32, 32, 3), (512, 90, 90, 1))
-CHOICES = {"crop, flip": {"crop": 4, "flip": 0.5}, "rotation, translation, scale": {
+CHOICES: dict[str, dict[str, Any]] = {"crop, flip": {"crop": 4, "flip": 0.5}, "rotation, translation, scale": {
                "crop": 4, "flip": 0.5, "rotation": 10, "translate": 0.1, "scale": (0.9, 1.1)},
            "blur": {"blur": 1.0}, "brightness, contrast": {"brightness": 0.2, "contrast": 0.2},
            "erase": {"erase": 0.5}, "cutmix": {"cutmix": 0.5}, "mixup": {"mixup": 0.5},
@@ -42,16 +43,19 @@ def measure(args: argparse.Namespace) -> dict:
         loss, optimizer = make_loss(model, normalise, Train()), make_optimizer(model, Train())
         plain = normalise(image)
 
-        def step(loss=loss, optimizer=optimizer, image=image, label=label):
+        def step(loss: Any = loss, optimizer: Any = optimizer, image: Any = image, label: Any = label) -> None:
             loss(image, label)[0].backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
-        def augmentation(keys, shape=(height, width), plain=plain, label=label):
-            augment, count = make_augment(Augment(**keys), shape, device, 0), iter(range(10**6))
+        def augmentation(keys: dict[str, Any], shape: tuple[int, int] = (height, width), plain: Any = plain,
+                         label: Any = label) -> Callable[[], Any]:
+            augment: Any = make_augment(Augment(**keys), shape, device, 0)
+            count = iter(range(10**6))
             return lambda: augment(plain, label, augment.draw(0, next(count), len(label)))
 
-        timed = {"light2 step": step} | {name: augmentation(keys) for name, keys in CHOICES.items()}
+        timed: dict[str, Callable[[], Any]] = {
+            "light2 step": step, **{name: augmentation(keys) for name, keys in CHOICES.items()}}
         seconds: dict[str, list[float]] = {name: [] for name in timed}
         for repeat in range(args.repeats + 1):           # the first warms up
             for name, call in timed.items():

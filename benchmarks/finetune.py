@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def by_hand(args: argparse.Namespace, seed: int, relu: bool = True) -> tuple[flo
     train = rng.permutation(np.flatnonzero(official))[:int(0.9 * official.sum())]     # as many as ours has
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
-    def batch(rows):
+    def batch(rows: Any) -> Any:
         x = torch.from_numpy(arrays_x[rows]).permute(0, 3, 1, 2).float() / 255
         return (F.interpolate(x, size=args.size, mode="bilinear") - mean) / std, torch.from_numpy(arrays_y[rows])
     torch.manual_seed(seed)

@@ -36,13 +36,14 @@ class Session:
 
     def __init__(self, args: argparse.Namespace, out: Path):
         self.args, self.out, self.end = args, out, time.monotonic() + args.seconds
-        self.kind, self.failed, self.rows = "cpu", [], out / "gpu-results.tsv"
+        self.kind, self.rows = "cpu", out / "gpu-results.tsv"
+        self.failed: list[str] = []
         self.device = ["--device", args.device] if args.device else []
 
     def left(self) -> float:
         return self.end - time.monotonic()
 
-    def command(self, name: str, module: str, *arguments) -> dict | None:
+    def command(self, name: str, module: str, *arguments: object) -> dict | None:
         """What `python -m module … --json` says; None: it failed, and its log tells why."""
         log = self.out / f"{name}.log"
         command = [sys.executable, "-m", module, *map(str, arguments), *self.device, "--json"]
@@ -74,7 +75,7 @@ def train(session: Session, bundle: dict, where: str) -> dict:
         trained = session.command(f"train-{name}", "train", "--recipe", recipe, "--shards", shards, "--budget",
                                   f"{max(1, budget):.1f}s", "--out", f"runs/{name}", *sets)
         scored = trained and session.command(f"score-{name}", "train.score", trained["best"], "--shards", shards)
-        if not scored:
+        if not (trained and scored):
             continue
         facts[name] = {"train": trained, "top1": scored["top1"], "macro_f1": scored["macro_f1"]}
         setting = (f"{name}: {trained['epochs']} epochs in {trained['seconds']:.0f} of "
@@ -108,7 +109,9 @@ def load(session: Session, bundle: dict, where: str) -> dict | None:
     shards = max((shards for _, shards, _ in bundle.values()), key=lambda s: read_index(s)["rows"]["train"])
     quick = QUICK["load"] if session.args.quick else ("--budget", f"{max(1, min(60, session.left() - 45)):.0f}s")
     found = session.command("load", "train.bench", "--shards", shards, *quick)
-    for row in found["rows"] if found else ():
+    if not found:
+        return None
+    for row in found["rows"]:
         setting = (f"{row['engine']}, {row['workers']} workers, {'pinned' if row['pin_memory'] else 'not pinned'}, "
                    f"batch {row['batch_size']}")
         rows.append(f"loading {found['row_bytes']} bytes a row, images/s", setting, [row["images_per_second"]],

@@ -9,8 +9,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,13 +27,13 @@ AT_LEAST, AT_MOST = 0.3, 1.5 # seconds of a repeat: whole epochs until the first
 class Memmap:
     """What many write once HDF5 is too slow: one .npy, gathered from at random."""
 
-    def __init__(self, path, label):
+    def __init__(self, path: Path, label: np.ndarray):
         self.image, self.label = np.load(path, mmap_mode="r"), label
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.label)
 
-    def __getitems__(self, rows):
+    def __getitems__(self, rows: Any) -> Any:
         import torch
         return torch.from_numpy(self.image[rows]), torch.from_numpy(self.label[rows])
 
@@ -40,10 +41,11 @@ class Memmap:
 class PerItem:
     """The dataset of most tutorials: one h5py read an image, the file opened in the worker."""
 
-    def __init__(self, path):
-        self.path, self.file = path, None
+    def __init__(self, path: Path):
+        self.path = path
+        self.file: Any = None                    # an h5py.File, opened where it is read
 
-    def __getitem__(self, row):
+    def __getitem__(self, row: Any) -> Any:
         import h5py
         import torch
         self.file = self.file or h5py.File(self.path, "r")
@@ -53,7 +55,7 @@ class PerItem:
 class ByBlock(PerItem):
     """A batch is a block of neighbours: one h5py read a batch."""
 
-    def __getitems__(self, rows):
+    def __getitems__(self, rows: Any) -> Any:
         import h5py
         import torch
         self.file = self.file or h5py.File(self.path, "r")
@@ -64,10 +66,10 @@ class ByBlock(PerItem):
 class Files:
     """As torchvision's ImageFolder, decoding with Pillow."""
 
-    def __init__(self, found):
+    def __init__(self, found: Any):
         self.found = found
 
-    def __getitem__(self, row):
+    def __getitem__(self, row: Any) -> Any:
         import torch
         from PIL import Image
         path, label = self.found[row]
@@ -81,7 +83,7 @@ class Sampler:
     def __init__(self, rows: int, blocks: bool = False, lists: bool = False):
         self.rows, self.blocks, self.lists, self.rng = rows, blocks, lists, np.random.default_rng(0)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         count = self.rows // BATCH
         cut = np.arange(self.rows) if self.blocks else self.rng.permutation(self.rows)
         cut = cut[:count * BATCH].reshape(count, BATCH)
@@ -89,7 +91,7 @@ class Sampler:
             yield batch.tolist() if self.lists else batch
 
 
-def contenders(folder: Path, image, label) -> dict:
+def contenders(folder: Path, image: np.ndarray, label: np.ndarray) -> dict:
     """{name: function that makes an epoch of (image, label) batches}."""
     import h5py
     import torch
@@ -104,18 +106,18 @@ def contenders(folder: Path, image, label) -> dict:
         f["image"], f["label"] = image, label
     found = write_files(folder / "files", image[:FILES], label[:FILES])
 
-    def ours(engine, workers):
+    def ours(engine: str, workers: int) -> Any:
         how = Train(engine=engine, workers=workers, batch=BATCH)
         batches = open_batches(shards, "train", how, 0, torch.device("cpu"), shuffle=True)
         epochs = iter(range(10**9))
         return lambda: batches.epoch(next(epochs))
 
-    def loader(dataset, sampler, workers, collate=None):
+    def loader(dataset: Any, sampler: Any, workers: int, collate: Any = None) -> Any:
         made = DataLoader(dataset, batch_sampler=sampler, num_workers=workers, persistent_workers=workers > 0,
                           collate_fn=collate)
         return lambda: iter(made)
 
-    def as_it_is(batch):
+    def as_it_is(batch: Any) -> Any:
         return batch
     npy, h5 = folder / "image.npy", folder / "all.h5"
     return {
@@ -128,7 +130,7 @@ def contenders(folder: Path, image, label) -> dict:
         "DataLoader over image files, 2 workers": loader(Files(found), Sampler(len(found), lists=True), 2)}
 
 
-def rate(epoch, at_most: float = AT_MOST) -> float:
+def rate(epoch: Callable[[], Any], at_most: float = AT_MOST) -> float:
     """Images/s of whole epochs, or of as much of one as fits."""
     images, start = 0, time.perf_counter()
     while time.perf_counter() - start < AT_LEAST:
@@ -139,7 +141,7 @@ def rate(epoch, at_most: float = AT_MOST) -> float:
     return images / (time.perf_counter() - start)
 
 
-def copied(image) -> float:
+def copied(image: np.ndarray) -> float:
     """Images/s of one core that copies the same bytes from memory to memory."""
     there, start = np.empty_like(image), 0.0
     for _ in range(2):                           # the first time the pages of `there` are made
@@ -157,18 +159,18 @@ def measure(args: argparse.Namespace) -> dict:
         name = "×".join(map(str, shape))
         with tempfile.TemporaryDirectory(dir=".") as folder:
             made = contenders(Path(folder), image, label)
-            rates = {"a plain copy in memory, one core": [], **{name: [] for name in made}}
+            rates: dict[str, list[float]] = {"a plain copy in memory, one core": [], **{name: [] for name in made}}
             for repeat in range(args.repeats + 1):           # the first warms the cache, buffers and workers
                 for who, got in rates.items():
-                    one = rate(made[who]) if who in made else copied(image)
-                    got += [one] if repeat else []
+                    measured = rate(made[who]) if who in made else copied(image)
+                    got += [measured] if repeat else []
             del made
         facts[name] = record(name, rates, image[0].nbytes)
     return facts
 
 
 def record(name: str, rates: dict, row_bytes: int, question: str = "loading") -> dict:
-    """Print and keep a row for each; its ratio is to the plain copy."""
+    """Print and record a row for each; its ratio is to the plain copy."""
     medians = {who: statistics.median(got) for who, got in rates.items()}
     copy = next(iter(medians.values()))
     for who, median in medians.items():

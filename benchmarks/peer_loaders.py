@@ -6,10 +6,12 @@ label) batches of uint8 tensors. Pixels are raw wherever a format holds them, wh
 """
 
 import tarfile
+from collections.abc import Callable, Iterator
 from functools import partial
 from io import BytesIO
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from tenfold.data.vision import torchvision
 FILES = 10_000               # rows that are also kept as one file each; a hundred thousand say nothing more
 
 
-def prepare(folder: Path, image, label) -> None:
+def prepare(folder: Path, image: np.ndarray, label: np.ndarray) -> None:
     """What several share: two .npy, our shards, one HDF5 file, a folder of image files a class, tars."""
     import h5py
     np.save(folder / "image.npy", image)
@@ -32,7 +34,7 @@ def prepare(folder: Path, image, label) -> None:
     write_tars(folder / "tars", image, label)
 
 
-def ours(folder, image, label, engine):
+def ours(folder: Path, image: np.ndarray, label: np.ndarray, engine: str) -> Callable[..., Any]:
     import torch
 
     from tenfold.data.shardset import open_set
@@ -41,42 +43,42 @@ def ours(folder, image, label, engine):
     from tenfold.train.device import keep_freed_memory
     keep_freed_memory()                          # as a training run does
 
-    def opened(workers):
+    def opened(workers: int) -> Any:
         how, epochs = Train(engine=engine, workers=workers, batch=BATCH), count()
         batches = open_batches(open_set(folder / "shards"), "train", how, 0, torch.device("cpu"), shuffle=True)
         return lambda: batches.epoch(next(epochs))
     return opened
 
 
-def loaders(dataset, make=None, **how):
+def loaders(dataset: Any, make: Any = None, **how: Any) -> Callable[..., Any]:
     """`open(workers)` of a DataLoader or its subclass; workers live on between epochs, which helps every peer."""
     from torch.utils.data import DataLoader
 
-    def opened(workers):
+    def opened(workers: int) -> Any:
         loader = (make or DataLoader)(dataset, num_workers=workers, persistent_workers=workers > 0, **how)
         return lambda: ((batch["x"], batch["y"]) if isinstance(batch, dict) else batch for batch in loader)
     return opened
 
 
-def h5py_by_item(folder, image, label):
+def h5py_by_item(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
     return loaders(PerItem(folder / "all.h5"), batch_sampler=Sampler(len(label), lists=True))
 
 
-def as_it_is(batch):
+def as_it_is(batch: Any) -> Any:
     return batch
 
 
-def h5py_by_block(folder, image, label):
+def h5py_by_block(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
     return loaders(ByBlock(folder / "all.h5"), batch_sampler=Sampler(len(label), blocks=True), collate_fn=as_it_is)
 
 
-def open_grey(path):
+def open_grey(path: Path) -> Any:
     from PIL import Image
     with Image.open(path) as image:
         return image.convert("L")
 
 
-def image_folder(folder, image, label):
+def image_folder(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
     """DataLoader(ImageFolder, shuffle=True); bytes stay bytes, without the floats of ToTensor."""
     torchvision()
     from torchvision.datasets import ImageFolder
@@ -85,7 +87,7 @@ def image_folder(folder, image, label):
     return loaders(ImageFolder(folder / "files", PILToTensor(), **grey), batch_size=BATCH, shuffle=True)
 
 
-def write_tars(folder, image, label) -> None:
+def write_tars(folder: Path, image: np.ndarray, label: np.ndarray) -> None:
     """Eight tars of raw pixels (.x) and raw labels (.y), as webdataset and DALI take them."""
     folder.mkdir()
     for number, rows in enumerate(np.array_split(np.arange(len(label)), 8)):
@@ -97,17 +99,17 @@ def write_tars(folder, image, label) -> None:
                     tar.addfile(member, BytesIO(value.tobytes()))
 
 
-def from_bytes(sample, shape):
+def from_bytes(sample: Any, shape: tuple[int, ...]) -> Any:
     return np.frombuffer(sample["x"], np.uint8).reshape(shape), int.from_bytes(sample["y"], "little")
 
 
-def stack(rows):
+def stack(rows: Any) -> Any:
     import torch
     pixels, labels = zip(*rows, strict=True)
     return torch.from_numpy(np.stack(pixels)), torch.tensor(labels)
 
 
-def webdataset(folder, image, label):
+def webdataset(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
     """Shards shuffled, then a buffer of 1000 samples; batches made inside the workers (README, FAQ)."""
     import webdataset as wds
     paths = sorted(map(str, (folder / "tars").iterdir()))
@@ -116,7 +118,7 @@ def webdataset(folder, image, label):
     return loaders(dataset, wds.WebLoader, batch_size=None)
 
 
-def streaming(folder, image, label):
+def streaming(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
     """MDS shards of 64 MB with an array column of fixed type and shape; py1e, its default, shuffles ("Shuffling")."""
     torchvision()                                                    # it imports it
     from streaming import MDSWriter, StreamingDataLoader, StreamingDataset
@@ -128,13 +130,13 @@ def streaming(folder, image, label):
     return loaders(dataset, StreamingDataLoader, batch_size=BATCH)
 
 
-def litdata_rows(start, folder):
+def litdata_rows(start: int, folder: Path) -> Iterator[Any]:
     image, label = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("image", "label"))
     for row in range(start, min(start + 1000, len(label))):
         yield {"x": np.array(image[row]), "y": int(label[row])}
 
 
-def litdata(folder, image, label):
+def litdata(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
     """Chunks of 64 MB of arrays in a local folder, which it maps into memory; rows and chunks shuffled (README)."""
     from litdata import StreamingDataLoader, StreamingDataset, optimize
     optimize(partial(litdata_rows, folder=folder), list(range(0, len(label), 1000)), str(folder / "chunks"),

@@ -1,9 +1,10 @@
 """Peers that load by threads of their own, in the same form as `peer_loaders`; and the list of all peers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,13 +13,13 @@ from benchmarks.loading import BATCH
 from benchmarks.peer_loaders import FILES, ours, stack
 
 
-def spdl(found, load):
+def spdl(found: Any, load: Callable[..., Any]) -> Callable[..., Any]:
     """Its pipeline: shuffled paths in batches, each batch loaded by one call, several at a time."""
     from spdl.pipeline import PipelineBuilder
     rng = np.random.default_rng(0)
 
-    def opened(workers):
-        def epoch():
+    def opened(workers: int) -> Callable[..., Any]:
+        def epoch() -> Iterator[Any]:
             order = [found[row] for row in rng.permutation(len(found))]
             pipeline = (PipelineBuilder().add_source(order).aggregate(BATCH).pipe(load, concurrency=workers)
                         .add_sink(4).build(num_threads=workers))
@@ -28,12 +29,12 @@ def spdl(found, load):
     return opened
 
 
-def load_npys(found):
+def load_npys(found: Any) -> Any:
     import spdl.io
     return stack([(spdl.io.load_npy(Path(path).read_bytes()), kind) for path, kind in found])
 
 
-def spdl_npy(folder, image, label):
+def spdl_npy(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
     """A .npy an image and its own reader of them, which "Data Format and Performance" finds the fastest."""
     (folder / "npy").mkdir()
     found = [(str(folder / "npy" / f"{row}.npy"), int(label[row])) for row in range(min(len(label), FILES))]
@@ -42,7 +43,7 @@ def spdl_npy(folder, image, label):
     return spdl(found, load_npys)
 
 
-def load_images(found, shape):
+def load_images(found: Any, shape: tuple[int, ...]) -> Any:
     import spdl.io
     import torch
     paths, labels = zip(*found, strict=True)
@@ -51,7 +52,7 @@ def load_images(found, shape):
     return spdl.io.to_torch(pixels).reshape(-1, *shape), torch.tensor(labels)
 
 
-def spdl_images(folder, image, label):
+def spdl_images(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
     """A batch of image files decoded by one call ("Best Practices")."""
     import spdl.io
     found = [(str(path), int(path.parent.name)) for path in (folder / "files").glob("*/*")]
@@ -59,12 +60,12 @@ def spdl_images(folder, image, label):
     return spdl(found, partial(load_images, shape=image.shape[1:]))
 
 
-def dali(define):
+def dali(define: Callable[..., Any]) -> Callable[..., Any]:
     """Its iterator for PyTorch over a pipeline that needs no GPU."""
     from nvidia.dali import pipeline_def
     from nvidia.dali.plugin.pytorch import DALIGenericIterator, LastBatchPolicy
 
-    def opened(workers):
+    def opened(workers: int) -> Any:
         pipeline = pipeline_def(define, batch_size=BATCH, num_threads=workers, device_id=None)()
         batches = DALIGenericIterator(pipeline, ["x", "y"], reader_name="reader", auto_reset=True,
                                       last_batch_policy=LastBatchPolicy.PARTIAL)
@@ -72,24 +73,24 @@ def dali(define):
     return opened
 
 
-def dali_tars(folder, image, label):
+def dali_tars(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
     """Raw pixels out of tars by readers.webdataset, which maps them into memory; a shuffle buffer of 1024."""
     from nvidia.dali import fn, types
     paths = sorted(map(str, (folder / "tars").iterdir()))
 
-    def define():
+    def define() -> Any:
         x, y = fn.readers.webdataset(paths=paths, ext=["x", "y"], dtypes=[types.UINT8, types.INT64],
                                      random_shuffle=True, name="reader")
         return fn.reshape(x, shape=image.shape[1:]), y
     return dali(define)
 
 
-def dali_images(folder, image, label):
+def dali_images(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
     """readers.file and decoders.image, as its first page shows; a shuffle buffer of 1024."""
     from nvidia.dali import fn, types
     kind = types.GRAY if image.shape[3] == 1 else types.RGB
 
-    def define():
+    def define() -> Any:
         x, y = fn.readers.file(file_root=str(folder / "files"), random_shuffle=True, name="reader")
         return fn.decoders.image(x, output_type=kind), y
     return dali(define)

@@ -12,8 +12,9 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,15 +32,15 @@ HOW = ("in process", "1 worker", "2 workers")
 PATIENCE = 200               # seconds until a loader that does not answer is given up
 
 
-def check(epoch, image, label, lossless: bool) -> None:
+def check(epoch: Callable[[], Any], image: np.ndarray, label: np.ndarray, lossless: bool) -> None:
     """Hold an epoch against the rows: uint8 pictures of the right size, each once with its label.
 
     Some leave out a last short batch a worker; JPEG (lossless=False) changes pixels, so there labels alone count.
     """
-    def marks(pixels, kinds):
+    def marks(pixels: np.ndarray, kinds: Any) -> Any:
         sums = np.asarray(pixels).reshape(len(kinds), -1).sum(1, dtype=np.int64) if lossless else kinds
         return Counter(zip(np.asarray(sums).tolist(), np.asarray(kinds).tolist(), strict=True))
-    shape, got = image.shape[1:], Counter()
+    shape, got = image.shape[1:], Counter[tuple[int, int]]()
     for pixels, kinds in epoch():
         if str(pixels.dtype) != "torch.uint8" or sorted(pixels.shape[1:]) != sorted(shape) or len(pixels) != len(kinds):
             raise ValueError(f"batches of {pixels.dtype} {tuple(pixels.shape)} where uint8 rows of {shape} are due")
@@ -54,7 +55,7 @@ class LeftOut(Exception):
     """Why a loader is not in the table."""
 
 
-def serve(pipe, name: str, folder: Path, method: str) -> None:
+def serve(pipe: Any, name: str, folder: Path, method: str) -> None:
     """A loader's process: make its set, check an epoch, choose the faster number of workers, then time repeats."""
     multiprocessing.set_start_method(method, force=True)     # or their workers would be spawned as this was
     log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -65,7 +66,7 @@ def serve(pipe, name: str, folder: Path, method: str) -> None:
         opened, rows = peer.make(folder, image, label), slice(FILES if peer.files else None)
         pipe.send(0)
         pipe.recv()                              # until all have written theirs
-        tried = {}
+        tried: dict[float, tuple[int, Any]] = {}
         for workers in peer.workers:
             epoch = opened(workers)
             if tried:
@@ -121,19 +122,20 @@ class Child:
             self.process.join()
 
 
-def time_all(folder: Path, image, repeats: int) -> dict:
+def time_all(folder: Path, image: np.ndarray, repeats: int) -> dict:
     """{who: images/s of each repeat}: the copy, ours, and the peers that run here."""
     children = {name: Child(name, folder) for name in OURS | PEERS}
-    rates, named = {COPY: []}, {}
+    rates: dict[str, list[float]] = {COPY: []}
+    named = {}
 
-    def leave_out(name, why):
+    def leave_out(name: Any, why: Any) -> None:
         print(f"{name}: left out: {why}")
         children.pop(name).close()
     try:
         for step in Child.answer, Child.ask:     # all write at once; then each is tried alone
             for name, child in list(children.items()):
                 try:
-                    named[name] = f"{name}, {HOW[step(child)]}"
+                    named[name] = f"{name}, {HOW[int(step(child))]}"
                 except LeftOut as why:
                     leave_out(name, why)
             os.sync()                            # what was written shall not go to disk while others are timed
@@ -160,12 +162,12 @@ def verdict(name: str, medians: dict) -> str:
     if not mine or not mixing:
         return f"{name:9}  nothing to compare"
 
-    def times(found):
-        best = max(found, key=found.get)
+    def times(found: Any) -> Any:
+        best = max(found, key=lambda name: found[name])
         return " and ".join(f"{who.split(', ')[1]} engine is {rate / found[best]:.1f} times"
                             for who, rate in mine.items()) + f" the fastest of what people install ({best})"
     line = f"{name:9}  {times(mixing)}"
-    if max(peers, key=peers.get) not in mixing:  # its batches keep their rows for ever
+    if max(peers, key=lambda name: peers[name]) not in mixing:  # its batches keep their rows for ever
         line += f"; counting loaders that shuffle blocks and not rows: {times(peers)}"
     return line
 

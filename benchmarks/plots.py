@@ -16,9 +16,9 @@ DOCS = Path(__file__).parent.parent / "docs"
 PICTURES = {"loading.png": "loading ", "peers.png": "peers ", "augmenting.png": "augmenting, copies/s on a core"}
 
 
-def newest(prefix: str) -> dict[str, dict[str, dict]]:
+def newest(prefix: str) -> dict[str, dict[str, dict[str, str]]]:
     """{question: {setting: row}} of the questions that begin so; of each setting the last row."""
-    found = {}
+    found: dict[str, dict[str, dict[str, str]]] = {}
     with open(TABLE, encoding="utf-8", newline="") as f:
         for row in csv.DictReader(f, delimiter="\t"):
             if row["question"].startswith(prefix):
@@ -27,7 +27,7 @@ def newest(prefix: str) -> dict[str, dict[str, dict]]:
     return found
 
 
-def draw(path: Path, panels: dict[str, dict[str, dict]]) -> None:
+def draw(path: Path, panels: dict[str, dict[str, dict[str, str]]]) -> None:
     """A panel a question, a bar a setting, ours in colour; whiskers from the least to the greatest repeat."""
     import matplotlib
     matplotlib.use("Agg")

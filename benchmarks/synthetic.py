@@ -1,6 +1,7 @@
 """Sets of smooth pictures to time loaders on: our shards, and the same rows as others keep them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ SHAPES = ((28, 28, 1), (90, 90, 1), (224, 224, 3))
 CLASSES = 10
 
 
-def rows_of(shape, megabytes: int, seed: int = 0):
+def rows_of(shape: tuple[int, ...], megabytes: int, seed: int = 0) -> Any:
     """(image uint8 (rows, H, W, C), label int64): 512 different pictures, drawn again and again."""
     from PIL import Image
     height, width, channels = shape
@@ -21,8 +22,9 @@ def rows_of(shape, megabytes: int, seed: int = 0):
     return pool[rng.integers(0, 512, rows)], rng.integers(0, CLASSES, rows)
 
 
-def write_set(folder, image, label, compression: str = "none", megabytes: int = 64) -> Path:
-    """Training shards of so many MB and their dataset.json."""
+def write_set(folder: Path, image: np.ndarray, label: np.ndarray, compression: str = "none",
+              megabytes: int = 64) -> Path:
+    """Write training shards of so many MB and their dataset.json."""
     from tenfold.data.recipe import make_recipe, recipe_tables
     from tenfold.data.schema import SCHEMA, SET_SCHEMA, shard_name
     from tenfold.data.shard import write_shard
@@ -48,7 +50,7 @@ def write_set(folder, image, label, compression: str = "none", megabytes: int = 
     return folder
 
 
-def write_files(folder, image, label) -> list[tuple[str, int]]:
+def write_files(folder: Path, image: np.ndarray, label: np.ndarray) -> list[tuple[str, int]]:
     """A folder for each class, as ImageFolder takes it; PNG where grey, JPEG where colour. [(path, label), …]"""
     from PIL import Image
     found = []

@@ -16,14 +16,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks import rows
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import RecipeFault
+from tenfold.data.recipe import Recipe
+from tenfold.data.shardset import ShardSet
 
 ROOT = Path(__file__).resolve().parent.parent
 CANVAS, CLASSES = (90, 90), 52
@@ -34,7 +37,7 @@ PEAKS = {"H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "H200": 989e12
          "A10G": 70e12, "A10": 125e12, "L40S": 362e12, "L4": 121e12, "RTX 4090": 165e12, "RTX 3090": 71e12}
 
 
-def make_set(folder: Path, args: argparse.Namespace):
+def make_set(folder: Path, args: argparse.Namespace) -> Any:
     """A set of random rows, as `make augment` would leave it."""
     from tenfold.data.recipe import make_recipe, recipe_tables
     from tenfold.data.schema import SCHEMA, SET_SCHEMA
@@ -58,7 +61,7 @@ def make_set(folder: Path, args: argparse.Namespace):
     return open_set(folder), recipe, image, columns["label"]
 
 
-def begun(shards, recipe, device, mode: str):
+def open_trainer(shards: ShardSet, recipe: Recipe, device: Any, mode: str) -> Any:
     """A trainer that is about to take its first step, with a budget of no end."""
     from tenfold.train.run.clock import Clock
     from tenfold.train.run.loop import Trainer
@@ -69,35 +72,35 @@ def begun(shards, recipe, device, mode: str):
     return trainer
 
 
-def ours(shards, recipe, device, mode: str):
+def ours(shards: ShardSet, recipe: Recipe, device: Any, mode: str) -> Any:
     """(an epoch of our own loop, its trainer)."""
     from tqdm import tqdm
-    trainer, bar = begun(shards, recipe, device, mode), tqdm(disable=True)
+    trainer, bar = open_trainer(shards, recipe, device, mode), tqdm(disable=True)
     trainer.learner.compile(mode, trainer.batch, shards.row_shape)
 
-    def epoch():
+    def epoch() -> None:
         trainer._steps(lambda: False, bar)
         trainer.state.epoch, trainer.state.batch = trainer.state.epoch + 1, 0
     return epoch, trainer
 
 
-def by_hand(shards, recipe, device, mode: str, x, y):
+def by_hand(shards: ShardSet, recipe: Recipe, device: Any, mode: str, x: Any, y: Any) -> Any:
     """(an epoch as one would write it over tensors that lie on the device, its trainer: for what it is made of)."""
     import torch
     from torch.nn import functional as F
 
     from tenfold.train.device import computes_in_bfloat16
-    trainer, batch = begun(shards, recipe, device, mode), recipe.train.batch
+    trainer, batch = open_trainer(shards, recipe, device, mode), recipe.train.batch
     learner, low = trainer.learner, computes_in_bfloat16(device, recipe.train.precision)
 
-    def loss(image, label):
+    def loss(image: np.ndarray, label: np.ndarray) -> Any:
         with torch.autocast(device.type, torch.bfloat16, enabled=low):
             logits = learner.model(learner.normalise(image))
         return F.cross_entropy(logits.float(), label)
     learner.loss = loss
     fast = loss if mode == "none" else torch.compile(loss, mode=mode, dynamic=False)
 
-    def epoch():
+    def epoch() -> None:
         for start in range(0, len(y), batch):
             fast(x[start:start + batch], y[start:start + batch]).backward()
             learner.optimizer.step()
@@ -105,7 +108,7 @@ def by_hand(shards, recipe, device, mode: str, x, y):
     return epoch, trainer
 
 
-def rate(epoch, images: int, device) -> tuple[float, float]:
+def rate(epoch: Callable[[], Any], images: int, device: Any) -> tuple[float, float]:
     """(images/s, images in a second of this process's own CPU time) of whole epochs."""
     from tenfold.train.device import synchronise
     done, start, cpu = 0, time.perf_counter(), time.process_time()
@@ -116,7 +119,7 @@ def rate(epoch, images: int, device) -> tuple[float, float]:
     return done / (time.perf_counter() - start), done / (time.process_time() - cpu)
 
 
-def flops(learner, x, y) -> int:
+def flops(learner: Any, x: Any, y: Any) -> int:
     """Of one step's forward and backward pass: convolutions and matrix products, an add and a multiply are two."""
     from torch.utils.flop_counter import FlopCounterMode
     with FlopCounterMode(display=False) as counter:
@@ -137,12 +140,12 @@ def time_loop(args: argparse.Namespace, folder: Path) -> dict:
     x, y = torch.from_numpy(image).to(device), torch.from_numpy(label).to(device)
     modes = args.compile or (["none"] if device.type == "cpu" else list(MODES[:3]))
     pairs = {mode: (ours(shards, recipe, device, mode), by_hand(shards, recipe, device, mode, x, y)) for mode in modes}
-    rates = {(mode, who): [] for mode in modes for who in (0, 1)}
+    rates: dict[tuple[str, int], list[tuple[float, float]]] = {(mode, who): [] for mode in modes for who in (0, 1)}
     for repeat in range(args.repeats + 1):               # the first compiles and warms up
         for (mode, who), got in (list(rates.items()) if repeat % 2 else reversed(list(rates.items()))):
-            one = rate(pairs[mode][who][0], len(y), device)
+            measured = rate(pairs[mode][who][0], len(y), device)
             if repeat:
-                got.append(one)
+                got.append(measured)
             elif not who:
                 state = pairs[mode][0][1].state
                 state.waiting = state.training = 0.0
@@ -150,11 +153,12 @@ def time_loop(args: argparse.Namespace, folder: Path) -> dict:
     for _, trainer in itertools.chain(*pairs.values()):
         trainer.close()
     where, what = rows.name_of(device), f"{args.model}, 90×90×1, batch {args.batch}, {args.engine} engine"
-    return {mode: tell_loop(mode, what, rates, pairs[mode][0][1].state, work, where) for mode in modes}
+    return {mode: record_loop(mode, what, rates, pairs[mode][0][1].state, work, where) for mode in modes}
 
 
-def tell_loop(mode: str, what: str, rates: dict, state, work: float, where: str) -> dict:
-    """Print and keep what was found for one mode."""
+def record_loop(mode: str, what: str, rates: dict[tuple[str, int], list[tuple[float, float]]], state: Any,
+                work: float, where: str) -> dict:
+    """Print and record what was measured for one mode."""
     (mine, my_cpu), (hand, hand_cpu) = (zip(*rates[mode, who], strict=True) for who in (0, 1))
     ratio, cpu_ratio = (statistics.median(a / b for a, b in zip(*pair, strict=True))
                         for pair in ((mine, hand), (my_cpu, hand_cpu)))
