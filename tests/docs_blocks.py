@@ -7,9 +7,12 @@ python: compiles and calls only what there is.
 """
 
 import ast
+import contextlib
 import functools
 import importlib
+import importlib.util
 import inspect
+import io
 import re
 import shlex
 import subprocess
@@ -113,19 +116,29 @@ def check_tenfold(typed: list[str]) -> None:
     if typed == ["--version"]:
         return
     assert verb in VERBS or verb == "VERB", verb
-    check_options(rest, "--help" if verb == "VERB" else command_help("tenfold", verb))
+    check_options(rest, "--help" if verb == "VERB" else verb_help(verb))
     if verb == "recipes" and rest:
         check_recipe(rest[0])
 
 
 def check_module(typed: list[str]) -> None:
     assert typed[0] == "-m"
-    check_options(typed[2:], command_help(typed[1]))
+    check_options(typed[2:], module_help(typed[1]))
 
 
 @functools.cache
-def command_help(*module_and_verb: str) -> str:
-    ran = subprocess.run([sys.executable, "-m", *module_and_verb, "--help"], cwd=ROOT, capture_output=True, text=True)
+def verb_help(verb: str) -> str:
+    from tenfold.cli import main
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+        main([verb, "--help"])
+    assert "--help" in shown.getvalue()
+    return shown.getvalue()
+
+
+@functools.cache
+def module_help(module: str) -> str:
+    ran = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 
@@ -219,8 +232,7 @@ def check_python(block: Block) -> None:
             module = importlib.import_module(node.module)
             assert all(hasattr(module, alias.name) for alias in node.names), f"{block}: {ast.unparse(node)}"
         elif isinstance(node, ast.Import):
-            for alias in node.names:
-                importlib.import_module(alias.name)
+            assert all(importlib.util.find_spec(alias.name) for alias in node.names), f"{block}: {ast.unparse(node)}"
         elif isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "tenfold":
             assert callable(getattr(tenfold, node.attr)), f"{block}: {ast.unparse(node)}"
         elif isinstance(node, ast.Call) and getattr(getattr(node.func, "value", None), "id", "") == "tenfold":
