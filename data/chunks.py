@@ -8,6 +8,7 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Chunks:
     filter: int                  # DEFLATE or BLOSC
 
 
-def known_chunks(image, file_bytes: int) -> Chunks | None:
+def known_chunks(image: Any, file_bytes: int) -> Chunks | None:
     """Of an HDF5 dataset whose chunks are whole rows, through one filter that we know; None: of another kind.
 
     ValueError: they are not all there. MachineFault: their package is not installed.
@@ -103,7 +104,7 @@ def _unpack(raw: bytearray, out: np.ndarray) -> None:
 _DECODERS = {DEFLATE: _inflate, BLOSC: _unpack}
 
 
-def write_lz4(f, name: str, image: np.ndarray, rows: int) -> None:
+def write_lz4(f: Any, name: str, image: np.ndarray, rows: int) -> None:
     """Write `image` uint8 (n, H, W, C) as a dataset of Blosc chunks of `rows` rows.
 
     They are packed here and handed to HDF5 as they are: it need not know the filter.
@@ -127,8 +128,8 @@ def check_package(compression: str) -> None:
         blosc(f"shards.compression = {compression}")
 
 
-def blosc(where="a shard"):
-    """The module. MachineFault: it is not installed."""
+def blosc(where: object = "a shard") -> Any:
+    """Import the module of Blosc. MachineFault: it is not installed."""
     try:
         from numcodecs import blosc
     except ImportError:

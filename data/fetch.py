@@ -1,7 +1,9 @@
 """tenfold fetch NAME: a named set → datasets/<name>.npz, an arrays file that `tenfold augment` reads."""
 
+import argparse
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,44 +11,45 @@ from tenfold.data.command import make_parser, run
 from tenfold.data.set_names import SET_NAMES
 
 if TYPE_CHECKING:
-    from tenfold.data.public import Part
+    from tenfold.data.public import PublicSplit
 
-SLICE = 4096                 # pictures that are set right and written at a time: no second copy of a large set
+SLICE = 4096                 # pictures that are turned upright and written at a time: no second copy of a large set
 
 
-def fetch(args) -> dict:
+def fetch(args: argparse.Namespace) -> dict:
+    """Write a named set as an arrays file, unless it is there; return where it is and what it holds."""
     path = Path(args.out or f"datasets/{args.name}.npz")
     if path.exists():
         print(f"{path} is there already")
         return {"path": str(path)}
     from tenfold.data.files import make_folder
     from tenfold.data.public import read_set
-    parts, classes = read_set(args.name, Path(args.downloads))
+    splits, classes = read_set(args.name, Path(args.downloads))
     make_folder(path.parent)
-    write_arrays(path, parts, classes)
-    rows = " + ".join(f"{len(part.labels)} {part.split or ''}".strip() for part in parts)
+    write_arrays(path, splits, classes)
+    rows = " + ".join(f"{len(one.labels)} {one.split or ''}".strip() for one in splits)
     print(f"{path}: {rows} images, {len(classes)} classes")
-    return {"path": str(path), "images": sum(len(part.labels) for part in parts), "classes": len(classes)}
+    return {"path": str(path), "images": sum(len(one.labels) for one in splits), "classes": len(classes)}
 
 
-def write_arrays(path: Path, parts: 'list[Part]', classes: list[str]) -> None:
+def write_arrays(path: Path, splits: 'list[PublicSplit]', classes: list[str]) -> None:
     """An .npz as numpy.savez writes it, slice by slice: x uint8 (n, H, W, C), y int64 (n,), classes (k,), and
     split (n,) where the set has official ones."""
     import numpy as np
     from tqdm import tqdm
 
     from tenfold.data.files import publish
-    shape = (sum(len(part.labels) for part in parts), *parts[0].right(parts[0].pixels[:1]).shape[1:])
-    columns = {"y": np.concatenate([part.labels for part in parts]).astype(np.int64), "classes": np.array(classes)}
-    if parts[0].split:
-        columns["split"] = np.repeat([part.split for part in parts], [len(part.labels) for part in parts])
+    shape = (sum(len(one.labels) for one in splits), *splits[0].upright(splits[0].pixels[:1]).shape[1:])
+    columns = {"y": np.concatenate([one.labels for one in splits]).astype(np.int64), "classes": np.array(classes)}
+    if splits[0].split:
+        columns["split"] = np.repeat([one.split for one in splits], [len(one.labels) for one in splits])
     with publish(path) as temporary, zipfile.ZipFile(temporary, "w") as z, \
             tqdm(total=shape[0], desc=path.name, unit="img", unit_scale=True, disable=None) as bar:
         with z.open("x.npy", "w", force_zip64=True) as f:
             np.lib.format.write_array_header_1_0(f, {"descr": "|u1", "fortran_order": False, "shape": shape})
-            for part in parts:
-                for start in range(0, len(part.labels), SLICE):
-                    x = part.right(part.pixels[start:start + SLICE])
+            for one in splits:
+                for start in range(0, len(one.labels), SLICE):
+                    x = one.upright(one.pixels[start:start + SLICE])
                     f.write(np.ascontiguousarray(x, np.uint8))
                     bar.update(len(x))
         for name, column in columns.items():
@@ -54,7 +57,8 @@ def write_arrays(path: Path, parts: 'list[Part]', classes: list[str]) -> None:
                 np.lib.format.write_array(f, column, allow_pickle=False)
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
     parser = make_parser("tenfold fetch", "Write a named public set as an arrays file.")
     parser.add_argument("name", choices=SET_NAMES)
     parser.add_argument("--out", help="file to write (default: datasets/<name>.npz)")

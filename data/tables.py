@@ -84,7 +84,7 @@ class Draw:
                                                             # share of the region's longer side
     contrast: tuple[float, float] = setting((1.0, 1.0), above=0, high=10)   # times the levels: of ink from black,
                                                             # else from the picture's mean
-    flip: float = setting(0.0, low=0, high=1)               # chance of a mirror image
+    flip: float = setting(0.0, low=0, high=1)               # probability of a mirror image
     place: bool = True                                      # random place, or the middle
 
 
@@ -101,7 +101,7 @@ class Model:
     name: str = setting()
     args: dict = field(default_factory=dict)
     weights: str = ""                                       # "imagenet", one of torchvision's names such as
-                                                            # "IMAGENET1K_V1", or a .pth file; "": chance
+                                                            # "IMAGENET1K_V1", or a .pth file; "": random
     freeze: tuple[str, ...] = ()                            # names of modules that stay as they are, such as
                                                             # "layer1"; "backbone" is all but the head
     size: int = setting(0, low=0, high=4096)                # shorter side that the network sees, resized on
@@ -152,18 +152,18 @@ class Augment:
     crop: int = setting(0, low=0, high=1024)                # shifted by up to ± pixels of what the network sees
     border: str = setting("zero", choices=("zero", "reflect"))   # what comes in there: the training mean, or
                                                             # the image mirrored
-    flip: float = setting(0.0, low=0, high=1)               # chance of a mirror image, left to right
+    flip: float = setting(0.0, low=0, high=1)               # probability of a mirror image, left to right
     rotation: float = setting(0.0, low=0, high=180)         # up to ± degrees
     translate: float = setting(0.0, low=0, high=1)          # up to ± share of the side
     scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=10)    # times as large, at random
-    blur: float = setting(0.0, low=0, high=1)               # chance of a Gaussian blur, 5×5
+    blur: float = setting(0.0, low=0, high=1)               # probability of a Gaussian blur, 5×5
     blur_sigma: tuple[float, float] = setting((0.1, 2.0), above=0, high=10)    # pixels
     brightness: float = setting(0.0, low=0)                 # up to ± deviations of the training set
     contrast: float = setting(0.0, low=0, high=1)           # times 1 ± up to this, about the image's mean
-    erase: float = setting(0.0, low=0, high=1)              # chance of a box of nothing (arXiv:1708.04896)
+    erase: float = setting(0.0, low=0, high=1)              # probability of a box of nothing (arXiv:1708.04896)
     erase_area: tuple[float, float] = setting((0.02, 0.4), above=0, high=1)    # share of the image
-    cutmix: float = setting(0.0, low=0, high=1)             # chance of a box of another image (arXiv:1905.04899);
+    cutmix: float = setting(0.0, low=0, high=1)             # probability of a box of another image (arXiv:1905.04899);
                                                             # with mixup's 1 at most
     cutmix_alpha: float = setting(1.0, above=0)             # its share is Beta(alpha, alpha)
-    mixup: float = setting(0.0, low=0, high=1)              # chance of a blend with another (arXiv:1710.09412)
+    mixup: float = setting(0.0, low=0, high=1)              # probability of a blend with another (arXiv:1710.09412)
     mixup_alpha: float = setting(0.2, above=0)              # its share is Beta(alpha, alpha)

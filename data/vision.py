@@ -1,12 +1,13 @@
-"""The one door to torchvision: its networks, their weights, its data sets.
+"""Import torchvision where it is asked for: its networks, their weights, its data sets. No other file imports it.
 
 torchvision is imported when `torchvision()` is first called, so importing this file costs nothing and
-the ground floor stays free of torch.
+`data` stays free of torch.
 """
 
 import functools
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 from tenfold.data.errors import MachineFault
 
@@ -16,8 +17,8 @@ _SCHEMAS = ("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 
 
 @functools.cache
-def torchvision():
-    """The package. MachineFault: it is not installed, or not for the torch that is."""
+def torchvision() -> Any:
+    """Import torchvision and return it. MachineFault: it is not installed, or not for the torch that is."""
     spec = importlib.util.find_spec("torchvision")
     if spec is None:
         raise MachineFault("torchvision", "is not installed", "pip install torchvision -c constraints.txt")

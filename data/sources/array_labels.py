@@ -15,8 +15,9 @@ def text(array: np.ndarray) -> np.ndarray:
     return (np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array.astype(str)).ravel()
 
 
-def read_labels(held: Npz, keys: list[tuple[str, int]], classes_key: str | None):
-    """(class names, int64 labels of all splits, notes). keys: the labels of each split, with the number of
+def read_labels(held: Npz, keys: list[tuple[str, int]], classes_key: str | None
+                ) -> tuple[tuple[str, ...], np.ndarray, list[str]]:
+    """Return (class names, int64 labels of all splits, notes). keys: the labels of each split, with the number of
     its images. SourceFault: labels that fit neither the images nor the names."""
     names = None if classes_key is None else [one_spelling(name) for name in text(held.read(classes_key)).tolist()]
     if names is not None and len(set(names)) != len(names):

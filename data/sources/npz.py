@@ -31,6 +31,7 @@ class Arrays:
     key: str = "x"
 
     def mapped(self, scratch: Path) -> "Arrays":
+        """Return the same pictures in a file that can be mapped: unpacked into `scratch` where they are compressed."""
         if self.offset >= 0:
             return self
         unpacked = scratch / f"{self.key}.npy"
@@ -58,6 +59,7 @@ class Members:
     arrays: tuple[Arrays, ...]
 
     def mapped(self, scratch: Path) -> "Members":
+        """Return the same pictures in files that can be mapped, as `Arrays.mapped` does."""
         return Members(tuple(one.mapped(scratch) for one in self.arrays))
 
     def read(self, row: int, path: str) -> np.ndarray:
