@@ -50,7 +50,7 @@ def write_arrays(path: Path, splits: 'list[PublicSplit]', classes: list[str]) ->
             for one in splits:
                 for start in range(0, len(one.labels), SLICE):
                     x = one.upright(one.pixels[start:start + SLICE])
-                    f.write(np.ascontiguousarray(x, np.uint8))
+                    f.write(np.ascontiguousarray(x, np.uint8).data)
                     bar.update(len(x))
         for name, column in columns.items():
             with z.open(f"{name}.npy", "w") as f:

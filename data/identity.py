@@ -17,7 +17,7 @@ def image_set(source: Source) -> dict:
     """
     if source.arrays:
         with zipfile.ZipFile(source.root) as z:
-            contents = sorted([i.filename, i.CRC] for i in z.infolist())
+            contents: list = sorted([i.filename, i.CRC] for i in z.infolist())
     else:
         contents = [size for size, _ in source.stamps]
     classes = [source.classes[label] for label in source.labels]

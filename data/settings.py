@@ -47,7 +47,7 @@ def fill(cls: type[T], table: dict, where: str) -> T:
     """
     if not isinstance(table, dict):
         raise RecipeFault(where, f"is {table!r}", "write it as a table of key = value lines")
-    known = {f.name: f for f in fields(cls)}
+    known = {f.name: f for f in fields(cls)}      # type: ignore[arg-type]
     for name in table:
         if name not in known:
             raise RecipeFault(where, f"unknown key '{name}'", nearest(name, known))

@@ -58,7 +58,7 @@ def _file_bytes(image, columns, attributes, compression) -> list[memoryview]:
     if compression != "none":
         return [memoryview(held.getvalue())]
     whole = held.getvalue()              # ends before the pixels, unless they are so few that more lies behind
-    pixels = memoryview(np.ascontiguousarray(image)).cast("B")
+    pixels = np.ascontiguousarray(image).data.cast("B")
     return [memoryview(whole[:at].ljust(at, b"\0")), pixels, memoryview(whole[at + image.nbytes:])]
 
 

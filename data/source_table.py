@@ -50,7 +50,7 @@ class SourceTable:
 
     def paths(self, rows: Iterable[int] | None = None) -> list[str]:
         """The paths of some rows, or of all."""
-        ends, text = self.column("path_end"), memoryview(self.column(PATH_BYTES)).cast("B")
+        ends, text = self.column("path_end"), self.column(PATH_BYTES).data
         numbers = range(self.rows) if rows is None else [int(row) for row in rows]
         return [str(text[ends[row - 1] if row else 0:ends[row]], "utf-8", "surrogateescape") for row in numbers]
 

@@ -20,7 +20,7 @@ _SCHEMAS = ("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 def torchvision() -> Any:
     """Import torchvision and return it. MachineFault: it is not installed, or not for the torch that is."""
     spec = importlib.util.find_spec("torchvision")
-    if spec is None:
+    if spec is None or spec.origin is None:
         raise MachineFault("torchvision", "is not installed", "pip install torchvision -c constraints.txt")
     if not _operators_load(Path(spec.origin).parent):
         _declare()

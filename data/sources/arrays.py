@@ -6,6 +6,7 @@ names. Their names: `x` and `y`, `images` and `labels`, `data` and `targets`, â€
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def open_arrays(path: Path) -> Source:
         raise held.fault("holds no image", "give at least two classes of them")
     classes, labels, notes = read_labels(held, [(pair.labels, len(pair)) for pair in pairs],
                                          roles.get(("classes", None)))
-    official = [pair.split for pair in pairs for _ in range(len(pair))]
+    official: Sequence[str | None] = [pair.split for pair in pairs for _ in range(len(pair))]
     splits = {pair.split: [pair.pixels.key] for pair in pairs if pair.split}
     split_key = None if splits else roles.get(("split", None))
     if split_key:
@@ -70,7 +71,7 @@ def open_arrays(path: Path) -> Source:
         key for pair in pairs for key in (pair.pixels.key, pair.labels)}
     facts = path.stat()
     return Source(path, classes, [f"{pair.pixels.key}[{i}]" for pair in pairs for i in range(len(pair))], labels,
-                  official, [(facts.st_size, facts.st_mtime_ns)] * total, layout,
+                  list(official), [(facts.st_size, facts.st_mtime_ns)] * total, layout,
                   _notes(held, pairs, classes, layout, [*notes, *_left_out(held, used)]),
                   pairs[0].pixels if len(pairs) == 1 else Members(tuple(pair.pixels for pair in pairs)), groups)
 
@@ -86,15 +87,15 @@ def _role(key: str) -> tuple[str, str | None] | None:
     splits = [split for word in words if (split := _SHORT.get(word) or bare_split(word))]
     named = [word for word in words if word not in _SHORT and not bare_split(word)]
     telling = [word for word in named if word not in FILLERS] or [word for word in named if word in _ROLE][:1]
-    roles = {_ROLE.get(word) for word in telling}                  # one of "y_train_labels", though of two words
-    if len(roles) != 1 or None in roles or len(splits) > 1:
+    roles = {_ROLE.get(word, "") for word in telling}              # one of "y_train_labels", though of two words
+    if len(roles) != 1 or "" in roles or len(splits) > 1:
         return None
     return roles.pop(), splits[0] if splits else None
 
 
 def _roles(held: Npz) -> dict[tuple[str, str | None], str]:
     """{(role, split or None): the array that has it}; the first of `_ROLES` where several could."""
-    found = {}
+    found: dict[tuple[str, str | None], list[str]] = {}
     for key in held.members:
         role = _role(key)
         if role:
@@ -155,8 +156,8 @@ def _official(held: Npz, key: str, n: int) -> list[str]:
     words = text(held.read(key)).tolist()
     if len(words) != n:
         raise held.fault(f"there are {n} images, {key} has {len(words)}", "give train, val or test for each")
-    splits = {word: bare_split(word) for word in set(words)}
-    strange = sorted(word for word, split in splits.items() if not split)
+    splits = {word: split for word in set(words) if (split := bare_split(word))}
+    strange = sorted(set(words) - set(splits))
     if strange:
         raise held.fault(f"{key} holds {strange[0][:40]!r}", "write train, val or test")
     return [splits[word] for word in words]
@@ -166,7 +167,7 @@ def _groups(held: Npz, roles: dict, pairs: list[Pair]) -> list[str] | None:
     """The group of each picture, where the file names them."""
     if not any(("groups", pair.split) in roles for pair in pairs):
         return None
-    groups = []
+    groups: list[str] = []
     for pair in pairs:
         key = roles.get(("groups", pair.split))
         found = text(held.read(key)).tolist() if key else []
@@ -177,7 +178,7 @@ def _groups(held: Npz, roles: dict, pairs: list[Pair]) -> list[str] | None:
     return groups
 
 
-def _left_out(held: Npz, used: set[str]) -> list[str]:
+def _left_out(held: Npz, used: set[str | None]) -> list[str]:
     """The line that names arrays which are not read."""
     left = [f"{readable(key[:40])} {held.members[key]}" for key in held.members if key not in used]
     left += [f"{readable(key[:40])} (damaged)" for key in held.damaged]

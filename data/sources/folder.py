@@ -1,6 +1,7 @@
 """Open a folder of class folders as a Source, with a line that says how it was understood."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,9 @@ def _rows(found: FolderLayout) -> list[tuple]:
 
 def _layout(top: Folder, found: FolderLayout, images: int) -> tuple[Layout, list[str]]:
     """What was taken and what was passed over, and the names of what was hidden."""
-    passed, by_content, hidden = Counter(), Counter(), []
+    passed: Counter = Counter()
+    by_content: Counter = Counter()
+    hidden: list[str] = []
     linked = [folder for folder in [*found.above, *(b.folder for b in found.class_folders)] if folder.linked]
     for folder in (inner for start in (top, *linked) for inner in start.walk()):
         passed += folder.passed
@@ -99,7 +102,7 @@ def _unused(found: FolderLayout) -> list[str]:
 
 def _double_spellings(found: FolderLayout) -> list[str]:
     """The line that names classes whose folders are written in two forms of Unicode."""
-    spelt = {}
+    spelt: dict[str, set[str]] = {}
     for branch in found.class_folders:
         name = branch.folder.below.rpartition("/")[2]
         if one_spelling(name) == branch.name:
@@ -115,7 +118,7 @@ def _split_folders(splits: dict[str, list[str]], base: str) -> list[str]:
             for split, names in splits.items() for name in names]
 
 
-def _counts(kinds: dict[str, int], hidden: list[str] = ()) -> list[str]:
+def _counts(kinds: dict[str, int], hidden: Sequence[str] = ()) -> list[str]:
     """["9 .txt", "2 linked folders"], most first."""
     names = some(map(readable, sorted(set(hidden))), 3)
     return [counted(n, kind) if kind in _NOUNS else f"{n} {kind}" + (f" ({names})" if kind == HIDDEN else "")

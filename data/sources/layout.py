@@ -101,9 +101,9 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
 
 def _take_splits(found: FolderLayout, here: Folder, group: dict[str, SplitName]) -> None:
     """Read the folders of `group` as splits; train first, for the others are judged by its classes."""
-    known = set()
+    known: set[str] = set()
     for split in _ORDER:
-        taken = {}                                                 # folder of class folders -> rank of its split's name
+        taken: dict[str, int] = {}                             # folder of class folders -> rank of its split's name
         for name in sorted((name for name in group if group[name].split == split), key=lambda name: group[name].rank):
             outer, rank = here.folders[name], group[name].rank
             inner, through = _look_through(outer, known)

@@ -21,7 +21,7 @@ def appearance(name: str) -> str:
 
 def look_alikes(names: Iterable[str]) -> list[list[str]]:
     """The groups of names that look alike."""
-    groups = {}
+    groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(appearance(name), []).append(name)
     return [group for group in groups.values() if len(group) > 1]

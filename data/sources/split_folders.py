@@ -12,7 +12,7 @@ from tenfold.data.sources.split_names import SplitName, is_beside, parse_split_n
 def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | None:
     """Return {folder: the split that it names} of folders in `here` that name splits of one set; None: none do."""
     candidates = here.picture_folders
-    groups = {}
+    groups: dict[tuple[str, ...], dict[str, SplitName]] = {}
     for name in candidates:
         split_name = parse_split_name(name)
         if split_name:

@@ -8,8 +8,8 @@ from tenfold.data.sources.split_names import parse_split_name, words_of
 
 def folders_of_split_and_class(here: Folder) -> list[tuple[Folder, str, str]] | None:
     """train_cat/, train_dog/, test_cat/, …: (folder, class, split) of each, where every folder is named so."""
-    names = {name: parse_split_name(name) for name in here.picture_folders}
-    if len(names) < 3 or not all(found and found.rank == 2 for found in names.values()):
+    names = {name: found for name in here.picture_folders if (found := parse_split_name(name)) and found.rank == 2}
+    if len(names) < 3 or len(names) < len(here.picture_folders):
         return None
     rests = {found.rest for found in names.values()}
     trained = {found.rest for found in names.values() if found.split == "train"}
@@ -20,8 +20,10 @@ def folders_of_split_and_class(here: Folder) -> list[tuple[Folder, str, str]] | 
 
 def _without_split(name: str) -> str:
     """"train_New York" -> "New York"."""
-    first, last = re.match(r"[^\W_]+[\W_]+", name), re.search(r"[\W_]+[^\W_]+$", name)
-    return name[first.end():] if parse_split_name(first[0]) else name[:last.start()]
+    first = re.match(r"[^\W_]+[\W_]+", name)
+    if first and parse_split_name(first[0]):
+        return name[first.end():]
+    return re.sub(r"[\W_]+[^\W_]+$", "", name)
 
 
 def splits_below_classes(here: Folder) -> list[tuple[Folder, str, str]] | None:
@@ -29,9 +31,9 @@ def splits_below_classes(here: Folder) -> list[tuple[Folder, str, str]] | None:
     and another split, and no other picture."""
     branches = []
     for name, folder in here.picture_folders.items():
-        names = {inner: parse_split_name(inner) for inner in folder.picture_folders}
-        splits = {found.split for found in names.values() if found}
-        if folder.pictures or None in names.values() or "train" not in splits or len(splits) < 2:
+        names = {inner: found for inner in folder.picture_folders if (found := parse_split_name(inner))}
+        splits = {found.split for found in names.values()}
+        if folder.pictures or len(names) < len(folder.picture_folders) or "train" not in splits or len(splits) < 2:
             return None
         if any(found.rest and " ".join(found.rest) != " ".join(words_of(name)) for found in names.values()):
             return None

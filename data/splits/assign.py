@@ -92,14 +92,15 @@ def _units(images: Images, rows) -> tuple[np.ndarray, np.ndarray, bool]:
     Units are numbered by their least digest."""
     digests = [images.digests[i] for i in rows]
     joined = join([digests] + [[column[i] for i in rows] for column in (images.groups, images.near) if column])
-    least, several = {}, set()
+    least: dict[int, str] = {}
+    several = set()
     for unit, digest in zip(joined, digests, strict=True):
         if least.setdefault(unit, digest) != digest:
             several.add(unit)
             least[unit] = min(least[unit], digest)
     number = {unit: i for i, (_, unit) in enumerate(sorted((digest, unit) for unit, digest in least.items()))}
     # the same pixels under several labels count for the lowest of them; a larger unit for each of its labels
-    lowest = {}
+    lowest: dict[str, int] = {}
     for digest, label in zip(images.digests, images.labels.tolist(), strict=True):
         lowest[digest] = min(label, lowest.get(digest, label))
     labels = [int(images.labels[i]) if unit in several else lowest[digest]
@@ -117,22 +118,22 @@ def join(columns: Sequence[Sequence]) -> list[int]:
             parent[i] = i = parent[parent[i]]
         return i
     for column in columns:
-        first = {}
+        first: dict[object, int] = {}
         for i, value in enumerate(column):
             if value is not None:
                 parent[root(i)] = root(first.setdefault(value, i))
     return [root(i) for i in range(len(parent))]
 
 
-def duplicates(labels: Sequence, digests: Sequence, splits: Sequence, paths: Sequence[str]
+def duplicates(labels: Sequence | np.ndarray, digests: Sequence, splits: Sequence | np.ndarray, paths: Sequence[str]
                ) -> dict[str, list[list[str]]]:
     """Find images with the same pixels; returns the paths of all, of those under two labels, of those in two splits."""
-    groups = {}
+    groups: dict[object, list[int]] = {}
     for i, digest in enumerate(digests):
         groups.setdefault(digest, []).append(i)
-    groups = [g for g in groups.values() if len(g) > 1]
+    several = [g for g in groups.values() if len(g) > 1]
 
     def named(differ):
-        return [[paths[i] for i in g] for g in groups if len({differ[i] for i in g}) > 1]
-    return {"same": [[paths[i] for i in g] for g in groups],
+        return [[paths[i] for i in g] for g in several if len({differ[i] for i in g}) > 1]
+    return {"same": [[paths[i] for i in g] for g in several],
             "two_labels": named(labels), "two_splits": named(splits)}

@@ -43,7 +43,7 @@ def source_groups(how: str, source: Source) -> tuple[list[str | None] | None, li
     if not how:
         names = [name or None for name in given or ()]
         return (names, [_summary("the groups of the arrays file", names)]) if any(names) else (None, [])
-    lines = []
+    lines: list[str] = []
     if how == "folder":
         names = [_folder(path, source.classes[label], bool(split)) for path, label, split in
                  zip(source.paths, source.labels.tolist(), source.official, strict=True)]
@@ -66,19 +66,21 @@ def near_to_hold(images: Images, classes: Sequence[str], asked: Split) -> tuple[
     not move, patterns that differ by noise), and so does one that leaves the class too few units to be cut.
     """
     labels = images.labels.tolist()
-    total, of, pictures = Counter(labels), {}, {}
-    for number, digest, label in zip(images.near, images.digests, labels, strict=True):
+    numbers, total = images.near or [], Counter(labels)
+    of: dict[int | None, Counter] = {}           # classes of each group
+    pictures: dict[int | None, set[str]] = {}
+    for number, digest, label in zip(numbers, images.digests, labels, strict=True):
         pictures.setdefault(number, set()).add(digest)
         of.setdefault(number, Counter())[label] += 1
     held = {n for n, seen in pictures.items() if len(seen) > 1}
     crowds = {n for n in held if len(pictures[n]) > _MANY
               and any(_SHARE * count > total[label] for label, count in of[n].items())}
-    short = _short_classes(replace(images, near=_only(images.near, held - crowds)), asked)
+    short = _short_classes(replace(images, near=_only(numbers, held - crowds)), asked)
     crowds |= {n for n in held if not short.isdisjoint(of[n])}
-    near = _only(images.near, held - crowds)
+    near = _only(numbers, held - crowds)
     lines = []
     if crowds:
-        alike = sum((of[n] for n in crowds), Counter())
+        alike: Counter = sum((of[n] for n in crowds), Counter())
         names = [f"'{classes[label]}' ({count} of {total[label]})" for label, count in alike.most_common()]
         lines.append("too many images look alike to keep them in one split: "
                      + some(names, 10) + "; split.groups can say which belong together")

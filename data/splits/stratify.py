@@ -115,7 +115,8 @@ def take_units(table: np.ndarray, want: np.ndarray, mixed: np.ndarray, leave: in
     table (units, classes): rows, units in random order. Of the classes in `mixed`, which have no other units, at
     least one unit is taken where any is wanted, and at least `leave` remain.
     """
-    remaining, have, taken = (table > 0).sum(0), np.zeros(table.shape[1]), []
+    remaining, have = (table > 0).sum(0), np.zeros(table.shape[1])
+    taken: list[int] = []
 
     def take(i):
         nonlocal remaining, have
@@ -127,13 +128,13 @@ def take_units(table: np.ndarray, want: np.ndarray, mixed: np.ndarray, leave: in
 
     def change(rows):            # of the squared errors, each as a share of what is wanted
         return (rows * (rows + 2 * (have - want)) / np.maximum(want, 1)).sum(1)
-    rest = []
-    for i, one in enumerate(table if want.any() else ()):    # whatever fits, in random order
-        if (have + one <= want).all() and enough_left(one):
+    passed_over = []
+    for i, unit in enumerate(table if want.any() else ()):   # whatever fits, in random order
+        if (have + unit <= want).all() and enough_left(unit):
             take(i)
         else:
-            rest.append(i)
-    rest = np.array(rest, np.int64)
+            passed_over.append(i)
+    rest = np.array(passed_over, np.int64)
     while len(rest) and (missing := mixed & (want > 0) & (have == 0)).any():    # some of each class
         useful = rest[enough_left(table[rest]) & (table[rest][:, missing] > 0).any(1)]
         if not len(useful):
@@ -190,7 +191,8 @@ def _deal_exclusive(remaining, load, fold: int) -> list[int]:
 
 def _take_exclusive(remaining, count: int, leave: int) -> list[int]:
     """The first units that together hold at most `count` rows, or the smallest one; `leave` of them stay."""
-    taken, have = [], 0
+    taken: list[int] = []
+    have = 0
     for unit, size in remaining:
         if have + size <= count and len(remaining) - len(taken) > leave:
             taken.append(unit)
