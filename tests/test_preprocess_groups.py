@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from conftest import contents, page, save, sources_of
-from test_preprocess_look import photo
+from test_preprocess_fingerprint import photo
 
 KEEP = ("--set", "clean.polarity=keep", "--set", "clean.threshold=0", "--set", "clean.roi=false", "--set",
         "clean.channels=3", "--set", "draw.fit=cover")

@@ -1,4 +1,4 @@
-"""Before a build it is said what it takes, and refused where the disk cannot hold it."""
+"""What a build takes is printed before it begins, and it is refused where the disk cannot hold it."""
 
 import re
 import shutil

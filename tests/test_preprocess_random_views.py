@@ -1,4 +1,4 @@
-"""Chance is a function of seed, source and copy alone, and even."""
+"""A random view is a function of seed, source and copy alone, and evenly spread."""
 
 import dataclasses
 
