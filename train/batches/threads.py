@@ -5,7 +5,7 @@ through a buffer that stays in the cache of its core, or has the kernel scatter 
 memory once, and a batch is a slice of the window. One window is handed out while the next is filled.
 Reads and copies release the interpreter lock, so threads are enough, and no process boundary has to
 be crossed: worker processes pay for a new shared-memory segment and its page faults with every batch
-(README: 81 k against 1.35 M images/s). All buffers are made once.
+(docs/benchmarks.md: 81 k against 1.35 M images/s). All buffers are made once.
 """
 
 from collections import deque

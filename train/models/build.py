@@ -57,7 +57,7 @@ def maker(name: str, arguments: dict) -> Callable[..., nn.Module]:
 def rehearse(make: Callable[..., nn.Module], channels: int, canvas: Sequence[int]) -> tuple[nn.Module, torch.Tensor]:
     """(`make(canvas=…)` in evaluation, a picture for it), both without memory, after the one has seen the other.
 
-    Draws no chance, and takes tenths of a second for the largest. Raises whatever the network raises: CANNOT.
+    Draws no random number, and takes tenths of a second for the largest. Raises whatever the network raises: CANNOT.
     """
     with torch.random.fork_rng(devices=[]), _NoMemory():
         model = make(canvas=canvas)

@@ -84,7 +84,7 @@ def _fit(trainer: Trainer) -> None:
             trainer.fit()
     except BaseException:
         if state.history and state.step:         # else what lies there is an earlier run's
-            with contextlib.suppress(UserFault, OSError):     # a full disk too: what stopped the run is what is told
+            with contextlib.suppress(UserFault, OSError):     # a full disk too: what stopped it is reported
                 figures.draw_curves(curves, state.history)
         raise
     figures.draw_curves(curves, state.history)

@@ -32,7 +32,7 @@ class Grid:
 class Search:
     """Settings chosen by Optuna's tree-structured Parzen estimator, its study in study.db.
 
-    The trials' own folders say what is done; the study is told so, and asked for more. A trial that was
+    The trials' own folders say what is done; the study learns it, and is asked for more. A trial that was
     under way or failed in an earlier session comes first, with the same settings.
     """
 
