@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FEW = 48                     # pictures that are read faster here than worker processes start
+FEW = 100                    # pictures that are read faster here than worker processes start
 TOGETHER = 16                # pictures in a worker's task
 
 
