@@ -99,6 +99,7 @@ def versus(recipe: Recipe, data: str, rgb: list[np.ndarray], grey: list[np.ndarr
 
 
 def measure(args: argparse.Namespace) -> dict:
+    """Time the parts that are asked for."""
     cv2.setNumThreads(1)
     recipe = read_recipe(args.recipe, ["split.val=0", "split.test=0", *args.set])      # every page is drawn from
     files = sorted(Path(args.data).glob("*/*.png"))

@@ -67,6 +67,7 @@ def repacked(shards: ShardSet, folder: Path, kind: str) -> Any:
 
 
 def measure(args: argparse.Namespace) -> dict:
+    """Build a set, pack it each way, time the reading, record and print the rows."""
     import torch
 
     from tenfold.data.sources.opening import open_source
@@ -112,6 +113,7 @@ def timed(shards: ShardSet, batches: Any, epoch: int) -> Iterator[Any]:
 
 
 def record(name: str, facts: dict, rates: dict) -> dict:
+    """Record and print a row for each way and each disk."""
     medians = {key: statistics.median(got) for key, got in rates.items()}
     for (where, kind), got in rates.items():
         ratio, size = medians[where, kind] / medians[where, "none"], facts[kind]["megabytes"]

@@ -25,6 +25,7 @@ CLASSES = 52
 
 
 def measure(args: argparse.Namespace) -> dict:
+    """Time each key of [augment] beside a training step, record and print the rows."""
     import torch
 
     from tenfold.train.augment.sample import make_augment

@@ -120,11 +120,13 @@ def load(session: Session, bundle: dict, where: str) -> dict | None:
 
 
 def startup(session: Session, bundle: dict, where: str) -> dict | None:
+    """Time `python -m train --help` and the time to the first step."""
     quick = QUICK["startup"] if session.args.quick else ("--repeats", 3)
     return session.command("startup", "benchmarks.training", "--parts", "startup", *quick, "--rows", session.rows)
 
 
 def measure(args: argparse.Namespace) -> dict:
+    """Run all parts that there is time for, and write gpu.json."""
     from tenfold.data.files import make_folder
     from tenfold.data.recipe import parse_duration
     args.seconds = parse_duration(args.budget)

@@ -151,6 +151,7 @@ def copied(image: np.ndarray) -> float:
 
 
 def measure(args: argparse.Namespace) -> dict:
+    """Time every loader on sets of three sizes, record and print the rows."""
     from tenfold.train.device import keep_freed_memory
     keep_freed_memory()                          # as a training run does; it helps all that are in this process
     facts = {}

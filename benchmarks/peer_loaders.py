@@ -35,6 +35,7 @@ def prepare(folder: Path, image: np.ndarray, label: np.ndarray) -> None:
 
 
 def ours(folder: Path, image: np.ndarray, label: np.ndarray, engine: str) -> Callable[..., Any]:
+    """Our own engine, in the form of the peers."""
     import torch
 
     from tenfold.data.shardset import open_set
@@ -61,18 +62,22 @@ def loaders(dataset: Any, make: Any = None, **how: Any) -> Callable[..., Any]:
 
 
 def h5py_by_item(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
+    """A DataLoader that reads each row by one h5py read."""
     return loaders(PerItem(folder / "all.h5"), batch_sampler=Sampler(len(label), lists=True))
 
 
 def as_it_is(batch: Any) -> Any:
+    """Return a batch unchanged: it is one already."""
     return batch
 
 
 def h5py_by_block(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
+    """A DataLoader that reads blocks of neighbouring rows."""
     return loaders(ByBlock(folder / "all.h5"), batch_sampler=Sampler(len(label), blocks=True), collate_fn=as_it_is)
 
 
 def open_grey(path: Path) -> Any:
+    """Read an image file as grey."""
     from PIL import Image
     with Image.open(path) as image:
         return image.convert("L")
@@ -100,10 +105,12 @@ def write_tars(folder: Path, image: np.ndarray, label: np.ndarray) -> None:
 
 
 def from_bytes(sample: Any, shape: tuple[int, ...]) -> Any:
+    """(pixels, label) of a sample of raw bytes."""
     return np.frombuffer(sample["x"], np.uint8).reshape(shape), int.from_bytes(sample["y"], "little")
 
 
 def stack(rows: Any) -> Any:
+    """A batch of tensors from rows (pixels, label)."""
     import torch
     pixels, labels = zip(*rows, strict=True)
     return torch.from_numpy(np.stack(pixels)), torch.tensor(labels)
@@ -131,6 +138,7 @@ def streaming(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
 
 
 def litdata_rows(start: int, folder: Path) -> Iterator[Any]:
+    """Yield a thousand rows of the two .npy files, for litdata to pack."""
     image, label = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("image", "label"))
     for row in range(start, min(start + 1000, len(label))):
         yield {"x": np.array(image[row]), "y": int(label[row])}

@@ -30,6 +30,7 @@ def spdl(found: Any, load: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def load_npys(found: Any) -> Any:
+    """A batch from .npy files, read by spdl."""
     import spdl.io
     return stack([(spdl.io.load_npy(Path(path).read_bytes()), kind) for path, kind in found])
 
@@ -44,6 +45,7 @@ def spdl_npy(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
 
 
 def load_images(found: Any, shape: tuple[int, ...]) -> Any:
+    """A batch from image files, decoded by spdl in one call."""
     import spdl.io
     import torch
     paths, labels = zip(*found, strict=True)
@@ -98,6 +100,7 @@ def dali_images(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
 
 @dataclass(frozen=True)
 class Peer:
+    """A loader to time: how it is made, and what it can be given."""
     make: Callable
     workers: tuple = (2, 0)  # processes or threads to try; the faster stands in the table
     files: bool = False      # has a file an image, so only the first FILES rows

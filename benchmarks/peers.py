@@ -173,6 +173,7 @@ def verdict(name: str, medians: dict) -> str:
 
 
 def measure(args: argparse.Namespace) -> dict:
+    """Time every loader on sets of three sizes, record and print the rows."""
     facts = {}
     for shape, megabytes in zip(SHAPES, MEGABYTES, strict=True):
         name = "×".join(map(str, shape))

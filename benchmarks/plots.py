@@ -55,6 +55,7 @@ def draw(path: Path, panels: dict[str, dict[str, dict[str, str]]]) -> None:
 
 
 def plot(args: argparse.Namespace) -> dict:
+    """Draw all PICTURES whose rows there are."""
     drawn = []
     for name, prefix in PICTURES.items():
         if panels := newest(prefix):

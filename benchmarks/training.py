@@ -211,6 +211,7 @@ def time_startup(args: argparse.Namespace, folder: Path) -> dict:
 
 
 def measure(args: argparse.Namespace) -> dict:
+    """Time the parts that are asked for."""
     if args.rows:
         rows.TABLE = Path(args.rows)
     with tempfile.TemporaryDirectory(dir=".") as place:

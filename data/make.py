@@ -25,6 +25,7 @@ MADE = ("shards: shards/sample   run: runs/sample   model: best.pth   "
 
 
 def main(target: str) -> int:
+    """Run the commands of a target in turn, and return the exit code of the first that fails."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")    # file names need not be valid in the terminal's code
     given, goals = variables(os.environ), os.environ.get("TENFOLD_GOALS", "").split()

@@ -1,5 +1,6 @@
 """The recipe and the shards that a command names, and which settings leave a run the same run."""
 
+import argparse
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 FREE_TO_CHANGE = {"source.data", "train.budget", "train.engine", "train.workers", "train.pin_memory"}
 
 
-def named_recipe(args) -> tuple[Recipe, Path]:
+def named_recipe(args: argparse.Namespace) -> tuple[Recipe, Path]:
     """Return (the recipe, the folder of shards) that --recipe, --shards and --set name.
 
     RecipeFault: neither is given. ShardFault: the shards carry no recipe.

@@ -1,5 +1,7 @@
 """Run a network over one split, in the order of its rows, without augmentation."""
 
+from typing import Any
+
 import torch
 from torch.nn import functional as F
 
@@ -7,7 +9,7 @@ from tenfold.train.device import Normalise, autocast
 
 
 @torch.no_grad()
-def evaluate(model: torch.nn.Module, batches, normalise: Normalise, device: torch.device,
+def evaluate(model: torch.nn.Module, batches: Any, normalise: Normalise, device: torch.device,
              precision: str) -> tuple[torch.Tensor, torch.Tensor]:
     """(logits float32 (rows, classes), labels int64 (rows,)), both on the CPU."""
     model.eval()
