@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -46,7 +47,7 @@ def _decisions(recipe: Recipe, index_facts: Mapping | None) -> SetDecisions:
     return SetDecisions(polarity, ranges=tuple((kind, *span) for kind, span in declared_ranges(recipe).items()))
 
 
-def _data(image) -> bytes | np.ndarray | Image.Image:
+def _data(image: Any) -> bytes | np.ndarray | Image.Image:
     """The picture as `decode_any` takes it."""
     if isinstance(image, (str, os.PathLike)):
         try:
@@ -65,7 +66,7 @@ def _data(image) -> bytes | np.ndarray | Image.Image:
     return pixels
 
 
-def _describe(image) -> str:
+def _describe(image: Any) -> str:
     """A name for a picture that has none."""
     if isinstance(image, np.ndarray):
         return f"array {image.dtype} {image.shape}"

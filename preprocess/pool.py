@@ -66,7 +66,7 @@ def _numbered(i: int, function: Callable[[Any], Any], task: Any) -> tuple[int, A
         return i, function(task)
 
 
-def _without_interrupts(pool, calls):
+def _without_interrupts(pool: joblib.Parallel, calls: Iterable) -> Any:
     """The pool's results. Its workers never hear ctrl-C, which each would answer with a traceback: this
     process hears it and ends them. (A blocked signal stays blocked in the processes that are started.)"""
     _start_trackers()                        # else one is started on the way, and unblocks the signal for all
@@ -77,7 +77,7 @@ def _without_interrupts(pool, calls):
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_trackers():
+def _start_trackers() -> None:
     """Start the two processes that outlive this one and remove the semaphores that an interrupt left behind.
     They would warn about each on standard error, where our one line stands."""
     sys.warnoptions.append(quiet := "ignore:resource_tracker:UserWarning")     # handed on to what is started

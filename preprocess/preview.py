@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -59,7 +60,8 @@ def contact_sheet(recipe: Recipe, source: Source, path: Path | str) -> None:
         sheet.save(temporary, format=kind, quality=95)
 
 
-def _first_good(source: Source, reader, label: int, recipe: Recipe, decisions: SetDecisions):
+def _first_good(source: Source, reader: Any, label: int, recipe: Recipe,
+                decisions: SetDecisions) -> list[tuple[str, np.ndarray]] | None:
     """[(heading, pixels), …] of the first picture of a class that can be cleaned, or None."""
     for row in np.flatnonzero(source.labels == label)[:50]:
         try:
@@ -76,7 +78,7 @@ def _first_good(source: Source, reader, label: int, recipe: Recipe, decisions: S
     return None
 
 
-def _sheet(rows, side: int) -> Image.Image:
+def _sheet(rows: list[tuple[str, list[tuple[str, np.ndarray]]]], side: int) -> Image.Image:
     """Cells of side × side pixels, headings above, class names at the left."""
     columns = len(rows[0][1])
     sheet = Image.new("RGB", (_NAME + columns * (side + _GAP) + _GAP, _HEAD + len(rows) * (side + _GAP)), "white")

@@ -5,6 +5,7 @@ import statistics
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from tenfold.data.command import readable
 from tenfold.data.files import make_folder, publish
@@ -137,7 +138,7 @@ def draw_classes(index: dict, facts: dict, sources: SourceTable, path: Path) -> 
         figure.savefig(temporary, format="png", dpi=100)
 
 
-def _draw_sizes(axis, canvas: list[int], facts: dict, sources: SourceTable) -> None:
+def _draw_sizes(axis: Any, canvas: list[int], facts: dict, sources: SourceTable) -> None:
     """A circle for each size that occurs, its area the number of images; suspects red; the canvas a cross."""
     doubted = {s["path"] for s in facts["suspects"]}
     sizes = [(width, height) for height, width in sources.column("size").tolist()]

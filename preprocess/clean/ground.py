@@ -48,7 +48,7 @@ def level_ground(image: np.ndarray, dark: bool) -> tuple[np.ndarray, float]:
     return np.stack(planes, axis=2), max(find_grain(plane) for plane in planes)
 
 
-def _above(tones, ground) -> np.ndarray:
+def _above(tones: np.ndarray, ground: float | np.ndarray) -> np.ndarray:
     """uint8: tones as shares of the way from the ground to 255."""
     return _as_bytes((tones - ground) * (255 / np.maximum(255 - ground, _DARKEST)))
 
@@ -109,7 +109,7 @@ def _modes(plane: np.ndarray) -> tuple[float, float | None, int]:
     return lower, upper if sharp else None, split - 1
 
 
-def _explained(plane, ground) -> float:
+def _explained(plane: np.ndarray, ground: np.ndarray | np.float32) -> float:
     """Share of the picture that is this ground or ink of one tone; 0 where much lies below the ground."""
     rest = plane - ground
     if (rest < -_NEAR).mean() > 0.05:
@@ -140,7 +140,7 @@ def percentile(counts: np.ndarray, share: float) -> int:
     return int(np.searchsorted(np.cumsum(counts), share / 100 * counts.sum()))
 
 
-def _surface(plane: np.ndarray, shape, highest: int) -> np.ndarray | None:
+def _surface(plane: np.ndarray, shape: tuple[int, ...], highest: int) -> np.ndarray | None:
     """float32 `shape` (H, W): a smooth surface under what is on the plane, or None where there is not enough ground.
 
     A quadratic fitted to a low percentile of each tile, again and again without the tiles that rise above it (ink),

@@ -136,7 +136,7 @@ def _open_tiff(data: bytes, max_pixels: int) -> Opened:
     return Opened(_tiff_frames(data, pages, max_pixels), tiff.orientation(pages[0]), len(pages) > 1)
 
 
-def _tiff_frames(data: bytes, pages, max_pixels: int) -> Iterator:
+def _tiff_frames(data: bytes, pages: list[dict], max_pixels: int) -> Iterator:
     for i, page in enumerate(pages):
         try:
             check_size(*tiff.size_of(page), max_pixels)

@@ -130,7 +130,7 @@ def to_bytes(deep: Deep, ranges: dict) -> Frame:
     return Frame(255 - colour if deep.inverted else colour, alpha)
 
 
-def _whole_alpha(alpha: np.ndarray, bits: int, high):
+def _whole_alpha(alpha: np.ndarray, bits: int, high: float) -> float:
     """The level of alpha that hides all: that of white, unless alpha goes beyond it or is a mask of 0 and 1."""
     most = alpha.max()
     if most == 1:
@@ -140,7 +140,7 @@ def _whole_alpha(alpha: np.ndarray, bits: int, high):
     return 1 if alpha.dtype.kind == "f" else 2**(bits - (alpha.dtype.kind == "i")) - 1
 
 
-def _scaled(pixels: np.ndarray, low, high) -> np.ndarray:
+def _scaled(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
     """low..high -> 0..255, uint8; what lies beyond is cut."""
     if pixels.dtype == np.uint8 and (low, high) == (0, 255):
         return pixels
@@ -150,11 +150,11 @@ def _scaled(pixels: np.ndarray, low, high) -> np.ndarray:
 
 
 @lru_cache(16)
-def _table(bits: int, low, high) -> np.ndarray:
+def _table(bits: int, low: float, high: float) -> np.ndarray:
     return _in_bytes(np.arange(2**bits, dtype=np.float64), low, high)
 
 
-def _in_bytes(real: np.ndarray, low, high) -> np.ndarray:
+def _in_bytes(real: np.ndarray, low: float, high: float) -> np.ndarray:
     """As `_scaled`; `real` is used up."""
     real -= low
     real *= 255 / (high - low)

@@ -62,7 +62,7 @@ def from_pillow(picture: Image.Image, channels: int, max_pixels: int, ranges: tu
     return Decoded(_upright(_in_channels(frame, channels), orientation), levels)
 
 
-def _by_kind(ranges) -> dict[str, tuple]:
+def _by_kind(ranges: tuple) -> dict[str, tuple]:
     return {kind: (low, high) for kind, low, high in ranges}
 
 

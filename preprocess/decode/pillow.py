@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -54,7 +55,7 @@ def quiet(max_pixels: int) -> Iterator[None]:
 
 
 @cache
-def _libtiff():
+def _libtiff() -> Any:
     """Sets what Pillow's libtiff does with its errors, which is to print them; None where it cannot be found."""
     try:
         found = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
@@ -113,6 +114,6 @@ def frame_in_memory(picture: Image.Image) -> Frame | Deep:
 
 def stored_orientation(picture: Image.Image) -> int:
     """Return how the camera was turned, 1 to 8 as EXIF counts, by the metadata that Pillow found."""
-    def as_bytes(value) -> bytes:
+    def as_bytes(value: str | bytes | None) -> bytes:
         return value.encode("utf-8", "replace") if isinstance(value, str) else value or b""
     return orientation_of(as_bytes(picture.info.get("exif")), as_bytes(picture.info.get("xmp")))

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -108,7 +109,7 @@ def _check_packed(pixels: bytes, most: int) -> None:
         raise BadPicture(TRUNCATED)
 
 
-def _written(chunks) -> bytes:
+def _written(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
     return _PNG + b"".join(
         struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
         for kind, content in [*chunks, (b"IEND", b"")])

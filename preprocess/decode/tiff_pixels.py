@@ -87,7 +87,7 @@ def _samples(data: bytes, page: dict, samples: int) -> np.ndarray:
     return out[0] if planes == 1 else np.concatenate(out, axis=2)
 
 
-def _unpacked(data: bytes, page: dict, blocks, shape) -> np.ndarray:
+def _unpacked(data: bytes, page: dict, blocks: tuple[tuple, tuple], shape: tuple[int, int, int]) -> np.ndarray:
     """uint8 (rows, bytes in a row): all strips or tiles one below the other. shape: (rows in a block, rows, bytes)."""
     offsets, counts = blocks
     high, rows, wide = shape

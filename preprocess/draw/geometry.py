@@ -53,7 +53,7 @@ def shapes(view: RandomView, config: Draw) -> np.ndarray:
     return np.stack(cells, axis=-1).reshape(-1, 2, 2)
 
 
-def _reach(hulls, shape) -> tuple[np.ndarray, np.ndarray]:
+def _reach(hulls: list[np.ndarray], shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n, 2) the least and the greatest x, y of each hull under its own matrix of `shape` (n, 2, 2)."""
     corners = np.array([len(hull) for hull in hulls])
     (a, b), (c, d) = np.repeat(shape.transpose(1, 2, 0), corners, axis=2)
@@ -63,12 +63,13 @@ def _reach(hulls, shape) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum.reduceat(around, starts, axis=1).T, np.maximum.reduceat(around, starts, axis=1).T
 
 
-def _visible(shape, config: Draw) -> np.ndarray:
+def _visible(shape: np.ndarray, config: Draw) -> np.ndarray:
     """(n, 2) width, height of the box of a picture that the canvas covers at scale 1."""
     return (np.abs(np.linalg.inv(shape)) * np.array(config.canvas[::-1], float)).sum(-1)
 
 
-def _scale(shape, sides, sizes, share, config: Draw) -> np.ndarray:
+def _scale(shape: np.ndarray, sides: np.ndarray, sizes: np.ndarray, share: float | np.ndarray,
+           config: Draw) -> np.ndarray:
     """Canvas pixels to a pixel of the picture, for each of the matrices `shape` (n, 2, 2).
 
     inside: the shaped hull, `sides` (n, 2) wide and high, fills at its tighter side `share` of the canvas;

@@ -132,7 +132,7 @@ class Block:
         first, *broader = range(row * PENS, row * PENS + PENS)
         return self._in_slot(first, tuple(self._in_slot(slot) for slot in broader if len(self._rows("frames", slot))))
 
-    def _in_slot(self, slot: int, broader=()) -> Picture:
+    def _in_slot(self, slot: int, broader: tuple[Picture, ...] = ()) -> Picture:
         height, width, pivot, bare, *background = self._rows("frames", slot)[0].tolist()
         levels = self._rows("levels", slot).tolist()
         return Picture(

@@ -1,5 +1,7 @@
 """Fingerprints of pictures, by which the same picture saved twice is found, and blank ones."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
@@ -60,7 +62,7 @@ def near_groups(fingerprints: list[str]) -> list[int]:
     telling = variance >= (_GREY * cells) ** 2
     parent = list(range(len(rows)))
 
-    def root(i):
+    def root(i: int) -> int:
         while parent[i] != i:
             parent[i] = i = parent[parent[i]]
         return i
@@ -74,7 +76,8 @@ def near_groups(fingerprints: list[str]) -> list[int]:
     return [root(i) if telling[i] else -1 - n for n, i in enumerate(which.ravel().tolist())]
 
 
-def _candidates(rows, thumbnails, deviations):
+def _candidates(rows: np.ndarray, thumbnails: np.ndarray,
+                deviations: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Pairs that may be the same picture: (i, j, the products of their thumbnails, summed), in arrays."""
     if len(rows) <= _ALL:
         for first in range(0, len(rows), 512):

@@ -3,6 +3,7 @@
 import statistics
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -106,7 +107,7 @@ def draw_suspects(index: dict, found: list[dict], source: Source, path: Path) ->
         sheet.save(temporary, format="PNG")
 
 
-def _views(reader, row: int, path: str, recipe: Recipe, decisions: SetDecisions) -> list[np.ndarray]:
+def _views(reader: Any, row: int, path: str, recipe: Recipe, decisions: SetDecisions) -> list[np.ndarray]:
     """[the page, its ink], uint8 (H, W, 3) each; nothing where the file has gone since."""
     try:
         image = load_source(reader, row, path, recipe, decisions.ranges).pixels
