@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tenfold.batches import Batches
     from tenfold.data.recipe import Recipe
     from tenfold.data.shardset import ShardSet
-    from tenfold.prediction import Model, Prediction
+    from tenfold.predict.model import Model, Prediction
     from tenfold.train.run.training import Run
     from tenfold.train.score.scoring import Score
 
@@ -44,8 +44,8 @@ __all__ = ["Batches", "CheckpointFault", "MachineFault", "Model", "Prediction", 
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 _CLASSES = {"Batches": "tenfold.batches", "Recipe": "tenfold.data.recipe", "ShardSet": "tenfold.data.shardset",
-            "Model": "tenfold.prediction", "Prediction": "tenfold.prediction", "Run": "tenfold.train.run.training",
-            "Score": "tenfold.train.score.scoring"}          # imported when they are first asked for
+            "Model": "tenfold.predict.model", "Prediction": "tenfold.predict.model",
+            "Run": "tenfold.train.run.training", "Score": "tenfold.train.score.scoring"}          # imported when they are first asked for
 
 
 def read_recipe(name: PathLike | Recipe, *settings: str) -> Recipe:
@@ -56,7 +56,7 @@ def read_recipe(name: PathLike | Recipe, *settings: str) -> Recipe:
     from tenfold.data import recipe as recipes
     if isinstance(name, recipes.Recipe):
         return recipes.change_recipe(name, settings) if settings else name
-    return recipes.read_recipe(name, settings)
+    return recipes.read_recipe(os.fspath(name), settings)
 
 
 def open_shards(shards: PathLike | ShardSet) -> ShardSet:
@@ -126,7 +126,7 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
 
 def load(model: PathLike, device: str | None = None) -> Model:
     """Open a trained model, such as best.pth. CheckpointFault: missing, damaged or foreign."""
-    from tenfold.prediction import load
+    from tenfold.predict.model import load
     return load(model, device)
 
 
@@ -146,7 +146,7 @@ def open_batches(shards: PathLike | ShardSet, split: str = "train", *, batch: in
 
 def _opened(model: PathLike | Model | Run, device: str | None) -> Model:
     """The model that is meant, opened."""
-    from tenfold.prediction import Model
+    from tenfold.predict.model import Model
     if isinstance(model, Model):
         return model
     return load(model if isinstance(model, (str, os.PathLike)) else model.best, device)

@@ -31,7 +31,7 @@ VERBS = {
     "augment": Verb("tenfold.preprocess.command", "turn labelled images into shards of augmented copies"),
     "train": Verb("tenfold.train.run.command", "train a classifier on shards within a time budget; writes best.pth"),
     "score": Verb("tenfold.train.score.command", "measure a model on its test rows or on a labelled folder"),
-    "predict": Verb("tenfold.predict", "label new pictures with a model"),
+    "predict": Verb("tenfold.predict.command", "label new pictures with a model"),
     "report": Verb("tenfold.preprocess.command", "check every image of a set before it is built", ("--report",)),
     "bench": Verb("tenfold.train.bench.command", "time loader settings on your shards"),
     "sweep": Verb("tenfold.train.sweep.command", "try settings of a recipe by a grid or a search"),

@@ -87,4 +87,4 @@ def test_importing_tenfold_is_light():
     """Its functions import what they need when they are called."""
     heavy = {"cv2", "h5py", "joblib", "matplotlib", "numpy", "PIL", "sklearn", "torch", "torchvision", "tqdm"}
     assert not loaded("tenfold") & heavy
-    assert not loaded("tenfold.predict", "tenfold.train.score.command") & heavy
+    assert not loaded("tenfold.predict.command", "tenfold.train.score.command") & heavy

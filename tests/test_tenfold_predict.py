@@ -17,8 +17,8 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 from tenfold.data.recipe import make_recipe
 from tenfold.data.shardset import open_set
-from tenfold.predict import main
-from tenfold.predict_pictures import FEW, find_pictures
+from tenfold.predict.command import main
+from tenfold.predict.pictures import FEW, find_pictures
 from tenfold.train.models import build_model
 from tenfold.train.run.checkpoint import describe, save
 
@@ -81,7 +81,7 @@ def test_one_picture_is_answered_on_the_screen(here, capsys):
 
 def test_one_picture_loads_no_more_than_it_needs(here):
     """An answer within three seconds is little more than the import of torch."""
-    code = "import sys\nfrom tenfold.predict import main\ncode = main(sys.argv[1:])\n" \
+    code = "import sys\nfrom tenfold.predict.command import main\ncode = main(sys.argv[1:])\n" \
            "heavy = {'torch._dynamo', 'sympy', 'torchvision', 'matplotlib', 'sklearn', 'scipy', 'h5py', 'joblib'}\n" \
            "print(sorted(heavy & set(sys.modules)))\nsys.exit(code)"
     ran = subprocess.run([sys.executable, "-c", code, "best.pth", "new/0.png", "--device=cpu"], capture_output=True,
@@ -137,7 +137,7 @@ def test_unreadable_pictures_are_named_at_the_end(here, capsys):
 
 
 def test_what_cannot_be_asked_is_one_line_before_torch_is_imported(here):
-    code = "import sys\nfrom tenfold.predict import main\ncode = main(sys.argv[1:])\n" \
+    code = "import sys\nfrom tenfold.predict.command import main\ncode = main(sys.argv[1:])\n" \
            "assert not {'torch', 'cv2', 'numpy', 'h5py'} & set(sys.modules)\nsys.exit(code)"
     Path("empty").mkdir()
     for words, fact in ((("no.pth", "new"), "does not exist"), (("best.pth", "nowhere.png"), "does not exist"),

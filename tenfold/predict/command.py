@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from tenfold.data.command import make_parser, readable, run
 from tenfold.data.errors import CheckpointFault, UserFault
-from tenfold.predict_pictures import find_pictures
+from tenfold.predict.pictures import find_pictures
 
 if TYPE_CHECKING:
-    from tenfold.predict_files import Labelled
+    from tenfold.predict.files import Labelled
 
 FEW_LINES = 20               # pictures whose labels are printed one by one, and unreadable ones that are named
 
@@ -55,11 +54,11 @@ def predict_command(args: argparse.Namespace) -> dict[str, Any]:
     if not Path(args.model).exists():            # refused before torch is imported
         raise CheckpointFault(args.model, "does not exist", "run `tenfold train` first, or name another model")
     paths = find_pictures(args.images)
-    from tenfold.predict_files import check_out, label_files
+    from tenfold.predict.files import check_out, label_files
     if args.out:
         check_out(Path(args.out))
     with _no_garbage_collection():
-        from tenfold.prediction import load
+        from tenfold.predict.model import load
         model = load(args.model, args.device)
     out = Path(args.out or f"runs/{model.recipe.name}-predictions")
     found = label_files(model, paths, out, tta=args.tta, every_class=args.all, workers=args.workers)
@@ -102,7 +101,3 @@ def _print_labels(found: Labelled, out: Path) -> None:
     if found.unreadable:
         print(f"{len(found.unreadable)} of {len(found.rows) + len(found.unreadable)} pictures could not be read"
               + (f", all named in {out / 'unreadable.csv'}" if len(found.unreadable) > FEW_LINES else ""))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,7 +14,7 @@ from tenfold.data.command import readable
 from tenfold.data.files import publish
 
 if TYPE_CHECKING:
-    from tenfold.predict_files import Row
+    from tenfold.predict.files import Row
 
 _COLUMNS, _GAP, _LINE = 12, 6, 14
 

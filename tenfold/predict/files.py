@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from tenfold.data.errors import SourceFault, UserFault
 from tenfold.data.files import make_folder, publish
-from tenfold.predict_pictures import FEW, plain_views
+from tenfold.predict.pictures import FEW, plain_views
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tenfold.prediction import Model
+    from tenfold.predict.model import Model
 
 CSV, UNREADABLE, SHEET = "predictions.csv", "unreadable.csv", "predictions.png"
 HEAD = ("path", "label", "probability", "label_2", "probability_2", "label_3", "probability_3")
@@ -77,7 +77,7 @@ def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, 
         with _table(out / UNREADABLE, ["path", "reason"]) as write:
             for line in found.unreadable:
                 write(line)
-    from tenfold.predict_sheet import write_sheet
+    from tenfold.predict.sheet import write_sheet
     write_sheet(found.sheet, cells, len(found.rows))
     found.seconds = time.monotonic() - start
     return found

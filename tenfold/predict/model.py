@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.errors import CheckpointFault
 from tenfold.data.html import table
-from tenfold.predict_pictures import Plain, plain_views
+from tenfold.predict.pictures import Plain, plain_views
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.train import model_file
 
