@@ -43,9 +43,10 @@ __all__ = ["Batches", "CheckpointFault", "MachineFault", "Model", "Prediction", 
            "open_shards", "read_recipe", "score", "train"]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
+# imported when they are first asked for
 _CLASSES = {"Batches": "tenfold.batches", "Recipe": "tenfold.data.recipe", "ShardSet": "tenfold.data.shardset",
             "Model": "tenfold.predict.model", "Prediction": "tenfold.predict.model",
-            "Run": "tenfold.train.run.training", "Score": "tenfold.train.score.scoring"}          # imported when they are first asked for
+            "Run": "tenfold.train.run.training", "Score": "tenfold.train.score.scoring"}
 
 
 def read_recipe(name: PathLike | Recipe, *settings: str) -> Recipe:
