@@ -261,3 +261,11 @@ def test_understanding_says_which_folder_is_which_class_of_which_part(tree):
     assert [(b.split, b.name, b.folder.below) for b in found.class_folders] == [
         ("train", "cat", "train/cat"), ("train", "dog", "train/dog"), ("test", "cat", "test/cat"),
         ("test", "dog", "test/dog")]
+
+
+def test_folders_inside_classes_are_doubted_unless_they_are_groups(tree):
+    for names, words in ((("cat/w1*2", "cat/w2*2", "dog/w1*2", "dog/w2*2"), "each class folder holds w1/ and w2/"),
+                         (("cat/w1*2", "cat/x.txt", "dog*2"), "folders inside cat/ are read as one class each")):
+        root = tree(*names)
+        assert any(words in note for note in open_source(root).notes), names
+        assert len(open_source(root, groups="folder").notes) == 1, names
