@@ -7,11 +7,11 @@ since those are what the pixels went through.
 import hashlib
 import json
 import math
+import os
 import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
-from os import PathLike
 from typing import Any
 
 from tenfold.data.errors import RecipeFault
@@ -45,7 +45,7 @@ _SUCCESSORS = {"bitshuffle-lz4": "lz4", "lzf": "gzip"}      # compressions that 
 _PIXEL_TABLES = ("split", "clean", "draw", "shards")        # what the bytes of a set depend on
 
 
-def read_recipe(name: str | PathLike[str], assignments: Iterable[str] = ()) -> Recipe:
+def read_recipe(name: str | os.PathLike[str], assignments: Iterable[str] = ()) -> Recipe:
     """Read the recipe in a TOML file (or the JSON that `dataset.json` carries), `--set`s laid over it. A bare name
     means recipes/<name>.toml where it is no file itself.
 

@@ -61,7 +61,7 @@ class Folder:
 
     @cached_property
     def _listing(self):
-        pictures, folders, passed, hidden, by_content = [], {}, Counter(), [], Counter()
+        pictures, folders, passed, hidden, by_content = [], {}, Counter[str](), [], Counter[str]()
         try:
             with os.scandir(self.path) as entries:
                 for entry in entries:

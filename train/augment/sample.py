@@ -82,10 +82,10 @@ class Augment:
                 image = torch.where(flip[:, None, None, None], image.flip(3), image)
             return crop(image, dy, dx, config.crop, config.border) if config.crop else image
         low, high = config.scale
-        move = [_around(u[f"move_{a}"], config.translate * side) + config.crop - d
-                for a, side, d in (("y", height, dy), ("x", width, dx))]
+        down, right = (_around(u[f"move_{axis}"], config.translate * side) + config.crop - d
+                       for axis, side, d in (("y", height, dy), ("x", width, dx)))
         return affine(image, torch.deg2rad(_around(u["angle"], config.rotation)), low + (high - low) * u["scale"],
-                      *move, flip, config.border)
+                      down, right, flip, config.border)
 
     def _blur(self, image, u):
         if not self.config.blur:
