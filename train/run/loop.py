@@ -76,10 +76,11 @@ class Trainer:
         if not self.state.step and clock.progress(0, 1) >= 1:
             raise self._spent()
         if not self.state.step:                  # what an earlier run left must not be taken for this one's
-            line = set_aside_previous(self.out, (*FILES, *SCORE_FILES), CHECKPOINTS)
-            if line:
+            if line := set_aside_previous(self.out, (*FILES, *SCORE_FILES), CHECKPOINTS):
                 print(line)
-        with held_back() as interrupted, self._bar() as bar:
+        with held_back() as interrupted, tqdm(
+                total=self.steps * self.batch, initial=self.state.step * self.batch, desc="train", unit="img",
+                unit_scale=True, disable=None) as bar:
             while not self.state.done:
                 self._epoch(interrupted, bar)
 
@@ -87,10 +88,6 @@ class Trainer:
         """Let go of files and threads."""
         self.train.close()
         self.val.close()
-
-    def _bar(self) -> tqdm:
-        return tqdm(total=self.steps * self.batch, initial=self.state.step * self.batch, desc="train",
-                    unit="img", unit_scale=True, disable=None)
 
     def _spent(self) -> TrainingFault:
         clock = self.pace.clock
