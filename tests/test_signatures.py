@@ -1,6 +1,7 @@
 """Every public function says its types and, in its first line, what it does; mypy and editors go by the types."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 
 import train_helpers as t
@@ -45,3 +46,10 @@ def test_modules_and_what_is_public_in_them_have_a_docstring():
              and not getattr(node, "name", "").startswith("_")}
     assert len(found) > 300
     assert not [where for where, text in found.items() if not text or not text.splitlines()[0].strip()]
+
+
+def test_mypy_checks_every_file_of_the_upper_package_strictly():
+    config = tomllib.loads((t.ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    strict = next(table["module"] for table in config["overrides"] if table.get("disallow_any_generics"))
+    assert sorted(strict) == sorted(f"tenfold.{path.stem}".removesuffix(".__init__")
+                                    for path in (t.ROOT / "tenfold").glob("*.py"))
