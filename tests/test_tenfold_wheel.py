@@ -50,7 +50,7 @@ def test_a_wheel_serves_a_user_whose_folder_holds_a_train_and_a_data(checkout, t
         z.extractall(site)
     lower = {f"tenfold/{path.relative_to(t.ROOT)}" for name in ("data", "preprocess", "train")
              for path in (t.ROOT / name).rglob("*.py")}
-    assert modules(names) == lower | {f"tenfold/{path.name}" for path in t.ROOT.glob("tenfold/*.py")}
+    assert modules(names) == lower | {str(path.relative_to(t.ROOT)) for path in (t.ROOT / "tenfold").rglob("*.py")}
     assert {name for name in names if name.endswith(".toml")} == {
         f"tenfold/recipes/{path.name}" for path in t.ROOT.glob("recipes/*.toml")}
     assert "tenfold/py.typed" in names

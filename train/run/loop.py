@@ -75,9 +75,9 @@ class Trainer:
         clock.begin()
         if not self.state.step and clock.progress(0, 1) >= 1:
             raise self._spent()
-        if not self.state.step:                  # what an earlier run left must not be taken for this one's
-            if line := set_aside_previous(self.out, (*FILES, *SCORE_FILES), CHECKPOINTS):
-                print(line)
+        # what an earlier run left must not be taken for this one's
+        if not self.state.step and (line := set_aside_previous(self.out, (*FILES, *SCORE_FILES), CHECKPOINTS)):
+            print(line)
         with held_back() as interrupted, tqdm(
                 total=self.steps * self.batch, initial=self.state.step * self.batch, desc="train", unit="img",
                 unit_scale=True, disable=None) as bar:
