@@ -1,7 +1,9 @@
 """Hold what all commands share: --set, --json, exit codes, one line for a fault, messages in the user's words."""
 
 import argparse
+import atexit
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -28,7 +30,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog=_typed(prog), **settings)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_USER, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(EXIT_USER, f"{self.prog}: {' '.join(message.splitlines())}; see {self.prog} --help\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(_typed(message), file)
@@ -55,6 +57,8 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
     for stream in (sys.stdout, sys.stderr):      # file names need not be valid in the terminal's code
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    # the interpreter's last collection of garbage walks over all of torch, up to seconds that a budget has not
+    atexit.register(gc.freeze)
     signal.signal(signal.SIGTERM, _as_interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:      # not where a shell had it ignored
         signal.signal(signal.SIGINT, _as_interrupt)

@@ -23,7 +23,7 @@ class UserFault(Exception):
     """A fault in what the user gave. `str()` is the one line that is shown."""
 
     def __init__(self, where: object, fact: str, cure: str = ""):
-        self.where, self.fact, self.cure = str(where), fact, cure
+        self.where, self.fact, self.cure = str(where) or "''", fact, cure
         super().__init__(f"{self.where}: {fact}" + (f"; {cure}" if cure else ""))
 
     def __reduce__(self):  # worker processes send faults home by pickling them

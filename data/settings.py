@@ -12,13 +12,14 @@ Types that a field may have: bool, int, float, str, `int | float`, `tuple[float,
 
 import difflib
 import math
+import operator
 import tomllib
 from collections.abc import Iterable
 from dataclasses import MISSING, field, fields
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin
 
-from tenfold.data.errors import RecipeFault
+from tenfold.data.errors import RecipeFault, UserFault
 
 T = TypeVar("T")
 _BOUNDS = {"low", "high", "above", "below", "choices"}
@@ -38,6 +39,13 @@ def nearest(name: str, names: Iterable[str]) -> str:
     names = list(names)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(sorted(names))}"
+
+
+def check_count(name: str, value: object, least: int = 1) -> int:
+    """Return a whole number from `least` on. UserFault: it is none, or smaller."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or (count := operator.index(value)) < least:
+        raise UserFault(f"{name} {value}", f"is not a whole number from {least} on", f"give {least} or more")
+    return count
 
 
 def fill(cls: type[T], table: dict, where: str) -> T:
@@ -118,7 +126,7 @@ def override(tables: dict, assignments: Iterable[str]) -> dict:
     """Lay `--set table.key=value` over the tables; values are read as TOML, else as a string."""
     tables = {k: dict(v) if isinstance(v, dict) else v for k, v in tables.items()}
     for text in assignments:
-        path, equals, raw = text.partition("=")
+        path, equals, raw = str(text).partition("=")
         keys = path.strip().split(".")
         if not equals or len(keys) > 2 or not all(keys):
             raise RecipeFault(f"--set {text}", "is not an assignment",

@@ -48,6 +48,10 @@ class ShardSet:
     index: dict                  # dataset.json
     sources: SourceTable         # a row for each source image; `Shard.sources` are its row numbers
 
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{self.rows(split)} {split}" for split in SPLITS)
+        return f"ShardSet('{self.folder}', {len(self.classes)} classes, {rows} rows)"
+
     @property
     def classes(self) -> tuple[str, ...]:
         """The class names; a label is an index into them."""

@@ -16,6 +16,7 @@ from tenfold.data.errors import SourceFault
 from tenfold.data.files import only_one, swept
 from tenfold.data.recipe import Recipe
 from tenfold.data.schema import INDEX
+from tenfold.data.settings import check_count
 from tenfold.data.source_table import SourceTable, read_source_table
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.cost import check_space, estimate_cost, print_cost
@@ -59,7 +60,7 @@ def augment(recipe: Recipe, source: Source, out: Path | str, workers: int = 0, p
     official test split, where there is one). A finished set of the same images by the same recipe is kept.
     Raises SourceFault, RecipeFault, MachineFault.
     """
-    start = time.monotonic()
+    start, workers = time.monotonic(), check_count("--workers", workers, least=0)
     job = check_job(recipe, source, Path(out), plain)
     with _held(job):
         done = finished_set(job)

@@ -52,11 +52,15 @@ def _data(image: Any) -> bytes | np.ndarray | Image.Image:
     if isinstance(image, (str, os.PathLike)):
         try:
             return Path(image).read_bytes()
-        except OSError as error:
-            raise BadPicture(f"cannot be read: {error.strerror}") from None
+        except IsADirectoryError:
+            raise BadPicture("is a folder: give the pictures in it") from None
+        except (OSError, ValueError) as error:       # ValueError: a NUL in the name
+            raise BadPicture(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
         except MemoryError:
             raise BadPicture("enormous: it does not fit in memory") from None
-    if isinstance(image, (bytes, Image.Image)):
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return bytes(image)
+    if isinstance(image, Image.Image):
         return image
     if not isinstance(image, np.ndarray):
         raise BadPicture("not a picture: give a path, an array or a PIL image")
@@ -72,4 +76,4 @@ def _describe(image: Any) -> str:
         return f"array {image.dtype} {image.shape}"
     if isinstance(image, Image.Image):
         return getattr(image, "filename", "") or f"image {image.mode} {image.width}×{image.height}"
-    return "picture" if isinstance(image, bytes) else type(image).__name__
+    return "picture" if isinstance(image, (bytes, bytearray, memoryview)) else type(image).__name__

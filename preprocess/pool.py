@@ -1,11 +1,12 @@
 """Tasks over worker processes, with a bar; ctrl-C and a worker that the system ended are one line each."""
 
+import queue
 import signal
 import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import Any, TypeVar
@@ -113,8 +114,17 @@ def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers
         raise MachineFault("reading", "the system ended a worker, most likely for lack of memory",
                            "ask for fewer --workers") from None
     except BaseException:                        # interrupted, or nobody asks for the rest
-        pool.shutdown(wait=True, kill_workers=True)
+        _kill(pool)
         raise
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    """End the workers at once. What still waits in line goes first: loky forgets those tasks, then looks them up, and
+    its thread would end with a traceback."""
+    with suppress(queue.Empty):
+        while True:
+            pool._work_ids.get(block=False)
+    pool.shutdown(wait=True, kill_workers=True)
 
 
 def _submit(pool: ProcessPoolExecutor, function: Callable[..., Any], task: tuple[Any, ...]) -> Any:

@@ -66,8 +66,8 @@ def open_shards(shards: PathLike | ShardSet) -> ShardSet:
     return shards if isinstance(shards, ShardSet) else open_set(os.fspath(shards))
 
 
-def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Sequence[str] = (), out: PathLike | None = None,
-            workers: int = 0, plain: bool = False) -> ShardSet:
+def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: str | Sequence[str] = (),
+            out: PathLike | None = None, workers: int = 0, plain: bool = False) -> ShardSet:
     """Turn labelled images, a folder of class folders or an .npz, into shards of augmented copies.
 
     recipe: a file, a recipe's name ("photos") or a Recipe; `settings` such as "draw.copies=20" are laid over it.
@@ -78,13 +78,13 @@ def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Sequence[str
 
     from tenfold.data.sources import open_source
     from tenfold.preprocess import pipeline
-    asked = read_recipe(recipe, *settings)
+    asked = read_recipe(recipe, *_each(settings))
     source = open_source(os.fspath(data), training=not plain, groups=asked.split.groups)
     built = pipeline.augment(asked, source, Path(out or f"shards/{asked.name}"), workers, plain)
     return open_shards(built.folder)
 
 
-def train(shards: PathLike | ShardSet, recipe: PathLike | Recipe | None = None, *, settings: Sequence[str] = (),
+def train(shards: PathLike | ShardSet, recipe: PathLike | Recipe | None = None, *, settings: str | Sequence[str] = (),
           budget: str | float | None = None, out: PathLike | None = None, device: str | None = None,
           resume: bool = False) -> Run:
     """Train a classifier on shards within a budget, "45s", "10m" or seconds, that counts everything from this call on.
@@ -100,7 +100,7 @@ def train(shards: PathLike | ShardSet, recipe: PathLike | Recipe | None = None, 
     from tenfold.data.recipe import parse_duration
     from tenfold.train.run import training
     opened = open_shards(shards)
-    asked = read_recipe(opened.recipe if recipe is None else recipe, *settings)
+    asked = read_recipe(opened.recipe if recipe is None else recipe, *_each(settings))
     seconds = parse_duration(asked.train.budget if budget is None else budget, "budget")
     return training.train(opened, asked, Path(out or f"runs/{asked.name}"), budget=seconds, device=device,
                           resume=resume, started=started)
@@ -145,12 +145,18 @@ def open_batches(shards: PathLike | ShardSet, split: str = "train", *, batch: in
                         engine=engine, workers=workers)
 
 
+def _each(settings: str | Sequence[str]) -> Sequence[str]:
+    """The settings as several, where one was given."""
+    return [settings] if isinstance(settings, str) else settings
+
+
 def _opened(model: PathLike | Model | Run, device: str | None) -> Model:
     """The model that is meant, opened."""
     from tenfold.predict.model import Model
     if isinstance(model, Model):
         return model
-    return load(model if isinstance(model, (str, os.PathLike)) else model.best, device)
+    path: PathLike = getattr(model, "best", model)   # type: ignore[arg-type]  # of a run
+    return load(path, device)
 
 
 def __getattr__(name: str) -> Any:

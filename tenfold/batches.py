@@ -11,8 +11,9 @@ import torch
 
 from tenfold.data.errors import ShardFault
 from tenfold.data.schema import SPLITS
-from tenfold.data.settings import nearest
+from tenfold.data.settings import check_count, fill, nearest
 from tenfold.data.shardset import ShardSet
+from tenfold.data.tables import Train
 from tenfold.train import batches as engines
 from tenfold.train.device import choose_device
 
@@ -43,11 +44,14 @@ class Batches:
              workers: int) -> Self:
         """See `tenfold.open_batches`. ShardFault: no such split, or no rows in it."""
         if split not in SPLITS:
-            raise ShardFault(f"split '{split}'", "is not one", nearest(split, SPLITS))
+            raise ShardFault(f"split '{split}'", "is not one", nearest(str(split), SPLITS))
         if not shards.rows(split):
             raise ShardFault(shards.folder, f"has no {split} rows", f"give a recipe with split.{split}")
-        how = replace(shards.recipe.train, batch=batch, engine=engine, workers=workers, sampling=0.0)
-        return cls(engines.open_batches(shards, split, how, seed, choose_device(device), shuffle), shards, split)
+        asked = fill(Train, {"batch": batch, "engine": engine, "workers": workers}, "open_batches")
+        config = replace(shards.recipe.train, batch=asked.batch, engine=asked.engine, workers=asked.workers,
+                         sampling=0.0)
+        seed = check_count("seed", seed, least=0)
+        return cls(engines.open_batches(shards, split, config, seed, choose_device(device), shuffle), shards, split)
 
     def __len__(self) -> int:
         """Batches in an epoch."""

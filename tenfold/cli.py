@@ -13,7 +13,7 @@ import sys  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 
-from tenfold.data.command import typed_as, typed_command  # noqa: E402
+from tenfold.data.command import readable, typed_as, typed_command  # noqa: E402
 from tenfold.data.errors import EXIT_OK, EXIT_USER  # noqa: E402
 from tenfold.version import __version__  # noqa: E402
 
@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     started = STARTED if argv is None else time.monotonic()      # the console command begins with its process
     verb, *rest = [*(sys.argv[1:] if argv is None else argv)] or ["--help"]
     front = typed_command().rpartition(" ")[0]                   # "tenfold" or "python -m tenfold"
+    if verb == "help" and rest:                                  # "help train"
+        verb, rest = rest[0], ["--help"]
     if verb in ("--help", "-h", "help"):
         print(overview(front))
         return EXIT_OK
@@ -74,6 +76,6 @@ def overview(front: str = "tenfold") -> str:
 def _unknown(word: str) -> str:
     """What is wrong with a word that is no verb, with the nearest verb."""
     if word.startswith("-"):
-        return f"the option {word} stands where a verb belongs"
+        return f"the option {readable(word)} stands where a verb belongs"
     close = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.5)
-    return f"'{word}' is not a verb" + (f"; did you mean '{close[0]}'?" if close else "")
+    return f"'{readable(word)}' is not a verb" + (f"; did you mean '{close[0]}'?" if close else "")

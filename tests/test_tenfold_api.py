@@ -111,6 +111,8 @@ def test_the_whole_way(made):
     assert score.per_class.keys() == set(t.CLASSES)
     assert json.loads((base / "scored/score.json").read_text()) == score.facts
     assert "24" in repr(score)
+    for shown in (run, shards, score, tenfold.load(base / run.best, "cpu")):
+        assert len(repr(shown)) < 120            # what a notebook prints
     for shown in (run, score, tenfold.load(base / run.best, "cpu").predict(t.stripe(0, np.random.default_rng(1)))):
         html = shown._repr_html_()
         assert "<table>" in html or "<img" in html
@@ -134,6 +136,9 @@ def test_predict_says_what_the_score_says_of_the_same_files(made, monkeypatch):
             mine = np.array([list(p.probabilities.values()) for p in found])
             np.testing.assert_allclose(mine, score.probabilities, rtol=0, atol=1e-6)
     one = model.predict(paths[0])[0]
+    content = paths[0].read_bytes()
+    for kind in ((path for path in paths[:1]), bytearray(content), memoryview(content), paths[:1], [content]):
+        assert model.predict(kind) == [one], type(kind)
     assert one.top(2)[0] == (one.label, one.probability)
 
 
@@ -189,7 +194,18 @@ def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch, tmp_path):
             (lambda: tenfold.score(run, tta=0), tenfold.UserFault, "--tta 0"),
             (lambda: tenfold.score(run, "nowhere"), tenfold.ShardFault, "does not exist"),
             (lambda: tenfold.score(run, shards, data="images"), tenfold.UserFault, "both"),
-            (lambda: tenfold.load("images"), tenfold.CheckpointFault, "images"),
+            (lambda: tenfold.load("images"), tenfold.CheckpointFault, "is a folder"),
+            (lambda: tenfold.score("images"), tenfold.CheckpointFault, "is a folder"),
+            (lambda: tenfold.augment("images", shards.recipe, workers=-1), tenfold.UserFault, "whole number"),
+            (lambda: tenfold.read_recipe("sample", 3), tenfold.RecipeFault, "not an assignment"),
+            (lambda: tenfold.score(run, tta="8"), tenfold.UserFault, "whole number"),
+            (lambda: model.predict("images/down/no.txt", workers=-1), tenfold.UserFault, "whole number"),
+            (lambda: model.predict("images/down"), tenfold.SourceFault, "is a folder"),
+            (lambda: model.predict("a\0b"), tenfold.SourceFault, "cannot be read"),
+            (lambda: model.predict(None), tenfold.SourceFault, "not a picture"),
+            (lambda: tenfold.open_batches(shards, batch=0), tenfold.RecipeFault, "at least 1"),
+            (lambda: tenfold.open_batches(shards, engine="x"), tenfold.RecipeFault, "memory"),
+            (lambda: tenfold.open_batches(shards, seed=-1), tenfold.UserFault, "whole number"),
             (lambda: model.predict("images/down/no.txt"), tenfold.SourceFault, "not a picture"),
             (lambda: model.predict([3]), tenfold.SourceFault, "not a picture"),
             (lambda: tenfold.open_batches(shards, "tset"), tenfold.ShardFault, "test"),
@@ -206,3 +222,10 @@ def test_a_recipe_by_name_file_or_value(tmp_path):
     changed = tenfold.read_recipe(sample, "train.epochs=2", "model.widths=[8, 16]")
     assert (changed.train.epochs, changed.model.args["widths"]) == (2, [8, 16])
     assert tenfold.read_recipe(sample) is sample
+
+
+def test_one_setting_need_not_be_in_a_list(made, monkeypatch):
+    base, shards, _, _, _ = made
+    monkeypatch.chdir(base)
+    run = tenfold.train(shards, settings="train.epochs=1", out="runs/one", device="cpu")
+    assert len(run.history) == 1

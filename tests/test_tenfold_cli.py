@@ -54,12 +54,19 @@ def test_help_names_the_verb_and_imports_nothing_heavy():
 
 
 def test_what_is_no_verb_is_one_line_with_the_nearest(capsys):
-    for word, part in (("trian", "did you mean 'train'?"), ("qqqq", "tenfold --help"), ("--recipe", "where a verb")):
+    for word, part in (("trian", "did you mean 'train'?"), ("qqqq", "tenfold --help"), ("--recipe", "where a verb"),
+                       ("a\nb", "'a·b'")):
         assert cli.main([word]) == 2
         out, err = capsys.readouterr()
         assert out == ""
         assert part in err
         assert len(err.splitlines()) == 1
+    for typed in (["help", "recipes"], ["recipes", "--a\nb"]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(typed)
+        out, err = capsys.readouterr()
+        assert out.startswith("usage: tenfold recipes") if typed[0] == "help" else len(err.splitlines()) == 1
+        assert end.value.code == (0 if typed[0] == "help" else 2)
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"tenfold {__version__}\n"
 

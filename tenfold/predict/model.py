@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
@@ -64,15 +64,17 @@ class Model(model_file.Model):
                     "itself",)
         return ()
 
-    def predict(self, pictures: Picture | Sequence[Picture], *, tta: int = 1, workers: int = 0) -> Predictions:
-        """Classify pictures: paths, bytes of picture files, uint8 arrays (H, W) or (H, W, C) in RGB, PIL images.
+    def predict(self, pictures: Picture | Iterable[Picture], *, tta: int = 1, workers: int = 0) -> Predictions:
+        """Classify one picture or several: paths, bytes of picture files, uint8 arrays (H, W) or (H, W, C) in RGB,
+        PIL images.
 
         They go through the plain view of the model's own recipe, as its test images did. tta: average over so many
         views of each. workers: processes that read the pictures (0: one for each core where there are many).
         SourceFault: a picture cannot be read.
         """
-        single = isinstance(pictures, (str, bytes, os.PathLike, np.ndarray)) or hasattr(pictures, "getpixel")
-        several = cast("Sequence[Picture]", [pictures] if single else pictures)
+        single = not isinstance(pictures, Iterable) or isinstance(
+            pictures, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)) or hasattr(pictures, "getpixel")
+        several = cast("list[Picture]", [pictures] if single else list(cast("Iterable[Picture]", pictures)))
         found = Predictions()
         for plain, probabilities in self.classify(plain_views(several, self.recipe, self.content, workers), tta):
             if probabilities is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.recipe import Recipe
+from tenfold.data.settings import check_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,6 +60,7 @@ def plain_views(pictures: Sequence[Any], recipe: Recipe, facts: Mapping[str, Any
 
     facts: the checkpoint's content, which holds what the model's set decided. workers: 0, one for each core.
     """
+    workers = check_count("--workers", workers, least=0)
     known = {"common": facts.get("common")}      # all that workers need of it
     if workers == 1 or len(pictures) <= FEW:
         for picture in pictures:

@@ -73,6 +73,8 @@ def read(path: str | os.PathLike[str], cure: str = "use one that `tenfold train`
     try:
         with warnings.catch_warnings(action="ignore"):     # of odd pickles, which are refused in one line
             return torch.load(path, map_location="cpu", weights_only=True)
+    except IsADirectoryError:
+        raise CheckpointFault(path, "is a folder", "name the file in it, such as runs/photos/best.pth") from None
     except FileNotFoundError:
         raise CheckpointFault(path, "does not exist", "run `tenfold train` first, or name another model") from None
     except Exception as error:                   # torch and pickle raise a dozen kinds on what is no checkpoint

@@ -36,6 +36,10 @@ class Run:
     out: Path                          # the folder of the run
     facts: dict[str, Any]              # as `tenfold train --json` prints them
 
+    def __repr__(self) -> str:
+        top1 = "unknown" if self.val_top1 is None else f"{self.val_top1:.4f}"
+        return f"Run(best='{self.best}', val_top1={top1}, epochs={self.facts['epochs']})"
+
     def figure(self) -> Figure:
         """Return the curves of loss and top-1 as a matplotlib Figure."""
         return figures.curves(self.history)

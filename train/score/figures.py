@@ -88,8 +88,9 @@ def draw_f1_size(path: str | Path, per_class: dict, r: float | None) -> None:
             axis.annotate(short(name), (at, f1), (-4 if right else 4, 4), ha="right" if right else "left",
                           textcoords="offset points", fontsize=8, parse_math=False)
     title = "sizes of the training classes are not known" if not points else \
-        "no correlation: all sizes, or all F1, are alike" if r is None else \
+        "no correlation: all classes have the same size, or the same F1" if r is None else \
         f"Pearson's r = {r:.2f} over {len(points)} classes"
     axis.set(xlabel="source images trained on", ylabel="F1 on the test images", ylim=(-0.03, 1.08), title=title)
+    axis.locator_params("x", integer=True)       # images come whole
     axis.grid(alpha=0.3)
     publish_figure(path, figure)

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from tenfold.data.errors import UserFault
+from tenfold.data.settings import check_count
 from tenfold.data.tables import Augment, Draw
 
 FARTHEST = 2                 # pixels up, down, left and right
@@ -20,8 +21,7 @@ def choose_views(count: int, draw: Draw, augment: Augment | None = None) -> list
     The image as it is comes first, then each nearer view before the farther ones, and its mirror image after
     it. UserFault: no number of views, or more than the recipe has.
     """
-    if count < 1:
-        raise UserFault(f"--tta {count}", "is no number of views", "give 1 or more")
+    count = check_count("--tta", count)
     augment = augment or Augment()
     turn = min(STEEPEST, max(draw.rotation, augment.rotation) / 2)
     turns = [(angle, 0, 0) for angle in ((turn, -turn) if turn else ())]
