@@ -6,6 +6,9 @@ import json
 import os
 import pickle
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from cases import each
@@ -109,3 +112,19 @@ def test_faults_come_home_from_workers_whole():
 def test_no_machine_fault_behind_an_ordinary_error():
     assert machine_fault(ValueError("errno = 280"), "x") is None
     assert machine_fault(OSError(errno.ENOENT, "none"), "x") is None
+
+
+LAST = """
+import argparse, atexit, gc
+from tenfold.data.command import run
+atexit.register(lambda: print(gc.get_freeze_count() > 0))        # called last
+run(lambda args: {}, argparse.Namespace(json=False))
+print(gc.get_freeze_count() > 0)
+"""
+
+
+def test_the_end_of_a_command_collects_no_garbage(tmp_path):
+    """It walks over all of torch: seconds on a busy machine, after the time that a budget allows."""
+    ran = subprocess.run([sys.executable, "-c", LAST], capture_output=True, text=True, check=True,
+                         cwd=Path(__file__).resolve().parents[1])
+    assert ran.stdout.split() == ["False", "True"]

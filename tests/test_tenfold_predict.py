@@ -184,12 +184,32 @@ def test_many_pictures_are_read_by_workers_and_answered_alike(here, capsys, base
     (here / "new/007.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     ran = predict(capsys, "best.pth", "new", "--workers", "2", "--out", "two")
     assert ran.code == 0, ran.err
+    assert "replace" not in ran.out
     assert predict(capsys, "best.pth", "new", "--workers", "1", "--out", "one").code == 0
     two, one = rows("two/predictions.csv"), rows("one/predictions.csv")
     assert two == one
     assert len(two) == FEW + 14
     assert rows("two/unreadable.csv")[0]["path"] == "new/007.png"
     assert f"{FEW + 14} pictures labelled" in ran.out
+    assert "they replace an earlier call's" in predict(capsys, "best.pth", "new/000.png", "--out", "two").out
+
+
+ENDED_EARLY = """
+import contextlib, operator
+from tenfold.preprocess.pool import stream
+if __name__ == "__main__":
+    for taken in (1, 2, 4):
+        with contextlib.closing(stream(operator.neg, ((i,) for i in range(100)), 2)) as found:
+            assert [next(found) for _ in range(taken)] == [-i for i in range(taken)]
+"""
+
+
+def test_reading_that_ends_early_says_nothing(here):
+    """Tasks that still wait for a worker: the pool's thread ended with a traceback over them."""
+    Path("early.py").write_text(ENDED_EARLY)
+    ran = subprocess.run([sys.executable, "early.py"], capture_output=True, text=True,
+                         env=os.environ | {"PYTHONPATH": str(t.ROOT)})
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
 def test_a_picture_follows_what_its_models_set_decided(tmp_path, capsys):

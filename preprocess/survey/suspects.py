@@ -64,7 +64,7 @@ def _ink_reasons(ink: dict | None, polarity: str) -> dict[str, str]:
     found = {}
     if ink["lost_parts"] or ink["lost_share"] > LOST:
         components = ink["lost_parts"]
-        found["lost"] = f"without {ink['lost_share']:.1%} of its ink, taken for dust" + (
+        found["lost"] = f"without {_percent(ink['lost_share'])} of its ink, taken for dust" + (
             f" ({components} component{'s' * (components > 1)} broader than half the pen)" if components else "")
     if ink["edges"] >= 3:
         found["edges"] = "cropped so tightly that the ink touches all four edges" \
@@ -121,3 +121,8 @@ def _views(reader: Any, row: int, path: str, recipe: Recipe, decisions: SetDecis
     view[ink.dropped > 0] = (230, 0, 0)
     grow = max(1, _SIDE // max(page.shape[:2]))
     return [cv2.resize(v, None, fx=grow, fy=grow, interpolation=cv2.INTER_NEAREST) for v in (page, view)]
+
+
+def _percent(share: float) -> str:
+    """A share in words that never say 0.0% of what is there."""
+    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"

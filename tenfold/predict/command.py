@@ -95,7 +95,8 @@ def _print_labels(found: Labelled, out: Path) -> None:
         for label, count in Counter(row.label for row in found.rows).most_common():
             print(f"{count:7d}  {readable(label)}")
     pictures = "1 picture" if len(found.rows) == 1 else f"{len(found.rows)} pictures"
-    print(f"{pictures} labelled in {found.seconds:.1f} s; see {found.csv}, {found.sheet}")
+    print(f"{pictures} labelled in {found.seconds:.1f} s; see {found.csv}, {found.sheet}"
+          + ("; they replace an earlier call's (another --out keeps both)" if found.replaced else ""))
     for path, reason in found.unreadable[:FEW_LINES]:
         print(f"not read: {readable(path)} ({reason})")
     if found.unreadable:

@@ -42,6 +42,7 @@ class Labelled:
     rows: list[Row] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)      # (path, why)
     seconds: float = 0.0
+    replaced: bool = False                       # an earlier call's predictions.csv lay there
 
 
 def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, every_class: bool = False,
@@ -52,7 +53,7 @@ def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, 
     """
     check_out(out)
     make_folder(out)
-    start, found = time.monotonic(), Labelled(out / CSV, out / SHEET)
+    start, found = time.monotonic(), Labelled(out / CSV, out / SHEET, replaced=(out / CSV).exists())
     shown = set(range(0, len(paths), -(-len(paths) // ON_SHEET)))
     cells: list[tuple[Row, NDArray[np.uint8]]] = []
     answers = model.classify(plain_views(paths, model.recipe, model.content, workers), tta)
