@@ -4,9 +4,12 @@ HDF5 decompresses under one lock of the process. Chunks read at their offsets an
 zlib or Blosc, which let go of the interpreter's lock, use as many cores as there are reading threads.
 """
 
+import contextlib
 import os
 import struct
+import threading
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +22,7 @@ DEFLATE, BLOSC = 1, 32001    # HDF5's numbers for the filters of gzip and of Blo
 # not depend on the level, and packing costs less than drawing: letters 4.3 times smaller at 270 MB/s, 3.4 times by the
 # fast lz4
 _CODEC, _CODE, _LEVEL, _SHUFFLE = b"lz4hc", 2, 5, 0
+_SETTING = threading.Lock()      # of Blosc, which holds for the whole process
 _HEADER = struct.Struct("<4xIII")                # of a Blosc chunk: bytes unpacked, of a block, packed
 
 
@@ -98,7 +102,8 @@ def _unpack(raw: bytearray, out: np.ndarray) -> None:
     """Blosc believes the sizes in a chunk's header, so they are held against what we know."""
     if len(raw) < 16 or _HEADER.unpack_from(raw)[::2] != (len(out), len(raw)):
         raise EOFError("a chunk is damaged")
-    blosc().decompress(raw, out)
+    with _one_thread(blosc()) as module:
+        module.decompress(raw, out)
 
 
 _DECODERS = {DEFLATE: _inflate, BLOSC: _unpack}
@@ -112,18 +117,19 @@ def write_lz4(f: Any, name: str, image: np.ndarray, rows: int) -> None:
     row, chunk_bytes = image.shape[1:], rows * image[0].nbytes
     # what HDF5 keeps for those who open it: versions of filter and format, item bytes, chunk bytes, how it is packed
     options = 2, 2, 1, chunk_bytes, _LEVEL, _SHUFFLE, _CODE
-    made = f.create_dataset(name, image.shape, np.uint8, chunks=(rows, *row), compression=BLOSC,
+    dataset = f.create_dataset(name, image.shape, np.uint8, chunks=(rows, *row), compression=BLOSC,
                             compression_opts=options, allow_unknown_filter=True)
     for start in range(0, len(image), rows):
         block = image[start:start + rows]
         if len(block) < rows:                    # HDF5 knows whole chunks only
             block = np.concatenate([block, np.zeros((rows - len(block), *row), np.uint8)])
-        packed = blosc().compress(block.reshape(-1), _CODEC, _LEVEL, _SHUFFLE)
-        made.id.write_direct_chunk((start, 0, 0, 0), packed)
+        with _one_thread(blosc()) as module:
+            packed = module.compress(block.reshape(-1), _CODEC, _LEVEL, _SHUFFLE)
+        dataset.id.write_direct_chunk((start, 0, 0, 0), packed)
 
 
 def check_package(compression: str) -> None:
-    """MachineFault if shards cannot be packed so here: to be asked before an hour's work, not after it."""
+    """MachineFault if shards cannot be packed so here: called before a long build starts."""
     if compression == "lz4":
         blosc(f"shards.compression = {compression}")
 
@@ -135,5 +141,22 @@ def blosc(where: object = "a shard") -> Any:
     except ImportError:
         raise MachineFault(where, "needs the package numcodecs, which is not installed",
                            "pip install numcodecs") from None
-    blosc.use_threads = False                    # else, in the main thread, blocks lie in the order they were ready
     return blosc
+
+
+@contextlib.contextmanager
+def _one_thread(module: Any) -> Iterator[Any]:
+    """Keep Blosc from using threads of its own while it packs or unpacks; its setting is put back afterwards.
+
+    Else, in the main thread, the blocks of a chunk are stored in the order in which they were ready. In other threads
+    Blosc uses none, unless its user asked for them.
+    """
+    if threading.current_thread() is not threading.main_thread() and module.use_threads is not True:
+        yield module
+        return
+    with _SETTING:
+        before, module.use_threads = module.use_threads, False
+        try:
+            yield module
+        finally:
+            module.use_threads = before

@@ -12,7 +12,7 @@ from cases import each
 from conftest import PACKED, leftovers, opened
 from one_shard import IMAGE, ROW, ROWS, index, write
 
-from tenfold.data.chunks import BLOSC, known_chunks, read_chunks
+from tenfold.data.chunks import BLOSC, blosc, known_chunks, read_chunks
 from tenfold.data.errors import MachineFault
 from tenfold.data.shard import file_sha256
 from tenfold.data.shardset import open_set
@@ -42,6 +42,7 @@ def test_a_shards_bytes_do_not_depend_on_the_thread_that_packs_them(tmp_path, mo
     other.join()
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
     assert (rows_of(tmp_path / "one.h5") == image).all()
+    assert blosc().use_threads is None           # numcodecs' own setting, for whoever uses it in this process too
 
 
 @each("cname", ["zstd", "lz4", "zlib"])
