@@ -40,7 +40,7 @@ SOURCE_COLUMNS = {
     "fingerprint": ("|u1", (16,), 0),    # alike for pictures that look alike
     "spread": ("<f8", (), 0.0),          # deviation of the grey levels
     "pen": ("<f8", (), 0.0),             # width of the ink's strokes, pixels; 0: no ink was looked for
-    "lost_parts": ("<i8", (), 0),        # what was taken for dust: components broader than half the pen,
+    "lost_components": ("<i8", (), 0),   # what was taken for dust: components broader than half the pen,
     "lost_share": ("<f8", (), 0.0),      # and its share of the ink
     "edges": ("|i1", (), 0),             # edges of the picture that its ink touches
     "ink_share": ("<f8", (), 0.0),       # share of the picture that is ink

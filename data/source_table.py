@@ -17,8 +17,8 @@ from tenfold.data.files import publish
 from tenfold.data.schema import PATH_BYTES, SET_SCHEMA, SOURCE_COLUMNS, SOURCES, SPLITS
 from tenfold.data.shard import AGAIN, own_dataset
 
-_INK = {"pen": "pen", "lost_parts": "lost_parts", "lost_share": "lost_share", "edges": "edges", "share": "ink_share",
-        "dark_ink": "dark_ink"}                  # name in a row's "ink" -> column
+_INK = {"pen": "pen", "lost_components": "lost_components", "lost_share": "lost_share", "edges": "edges",
+        "share": "ink_share", "dark_ink": "dark_ink"}        # name in a row's "ink" -> column
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 import numpy as np
 
 from tenfold.data.errors import ShardFault
-from tenfold.data.identity import image_set
+from tenfold.data.image_set import image_set
 from tenfold.data.recipe import digest_of, recipe_tables
 from tenfold.data.schema import SET_SCHEMA, SOURCES, SPLITS
 from tenfold.data.shard import shard_names
@@ -97,7 +97,7 @@ def source_columns(survey: Survey) -> dict[str, list]:
     return columns | {name: [getattr(row, name) for row in facts]
                       for name in ("digest", "size", "spread", "pen", "edges", "dark_ink")} | {
         "fingerprint": [row.fingerprint[:HASH] for row in facts], "ink_share": [row.ink for row in facts],
-        "lost_parts": [count for count, _ in lost], "lost_share": [share for _, share in lost]}
+        "lost_components": [count for count, _ in lost], "lost_share": [share for _, share in lost]}
 
 
 def _class_counts(survey: Survey) -> dict[str, list[int]]:

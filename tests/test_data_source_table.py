@@ -17,7 +17,7 @@ ODD = ["a/0.png", "", "日本/ü,\"n\n.png", b"a/\xff\xfe.png".decode("utf-8", "
 COLUMNS = {"path": ODD, "label": [0, 1, 1, 0, 2], "split": ["train", "val", "test", "", "train"],
            "digest": [f"{i:024x}" for i in range(4)] + [""], "size": [(i + 1, 2 * i + 3) for i in range(5)],
            "fingerprint": ["f" * 32] * 5, "spread": [0.25, 31.27, 1.0, 2.0, 3.0], "pen": [0, 2.5, 0, 0, 1.5],
-           "lost_parts": [0, 3, 0, 0, 0], "lost_share": [0, 0.0123, 0, 0, 0], "edges": [0, 4, 0, 0, 1],
+           "lost_components": [0, 3, 0, 0, 0], "lost_share": [0, 0.0123, 0, 0, 0], "edges": [0, 4, 0, 0, 1],
            "ink_share": [0, 0.5, 0, 0, 0.25], "dark_ink": [0, -7.5, 0, 0, 0]}
 
 
@@ -33,7 +33,7 @@ def test_what_is_written_comes_back(tmp_path):
         assert table.in_split("train").tolist() == [True, False, False, False, True]
         assert table.row(1) == {
             "path": "", "label": 1, "split": "val", "digest": f"{1:024x}", "size": [2, 5], "fingerprint": "f" * 32,
-            "spread": 31.27, "ink": {"pen": 2.5, "lost_parts": 3, "lost_share": 0.0123, "edges": 4, "share": 0.5,
+            "spread": 31.27, "ink": {"pen": 2.5, "lost_components": 3, "lost_share": 0.0123, "edges": 4, "share": 0.5,
                                      "dark_ink": -7.5}}
         assert table.row(4)["digest"] == ""
         assert "ink" not in table.row(0)

@@ -68,7 +68,7 @@ def test_pictures_cut_to_their_ink_are_the_sets_nature(ink, augment, tmp_path):
     assert not [s for s in report["suspects"] if "cropped" in s["why"] or "mostly" in s["why"]]
 
 
-def test_lost_parts_are_named_and_drawn(ink, augment, tmp_path):
+def test_lost_components_are_named_and_drawn(ink, augment, tmp_path):
     rng = np.random.default_rng(1)
     image = page(rng, "o", 7, 0)[0]
     wide = np.full((image.shape[0] + 20, 8 * max(image.shape), 1), image.max(), np.uint8)

@@ -62,8 +62,8 @@ def _ink_reasons(ink: dict | None, polarity: str) -> dict[str, str]:
     if not ink:
         return {}
     found = {}
-    if ink["lost_parts"] or ink["lost_share"] > LOST:
-        components = ink["lost_parts"]
+    if ink["lost_components"] or ink["lost_share"] > LOST:
+        components = ink["lost_components"]
         found["lost"] = f"without {_percent(ink['lost_share'])} of its ink, taken for dust" + (
             f" ({components} component{'s' * (components > 1)} broader than half the pen)" if components else "")
     if ink["edges"] >= 3:
