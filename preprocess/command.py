@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import SourceFault
+from tenfold.data.wording import counted
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -87,10 +88,10 @@ def print_findings(index: dict, file: Path) -> None:
                         ("two_splits", "the same picture in two splits")):
         for paths in index["duplicates"][kind][:10]:
             print(f"{words}: {', '.join(paths)}")
-    more = [f"{len(found)} {words}" for found, words in (
-        (index["set_aside"], "images set aside"),
-        (index["duplicates"]["same"], "groups of exact duplicates"),
-        (index["duplicates"]["two_labels"], "pictures under two labels"),
-        (index["duplicates"]["two_splits"], "pictures in two official splits")) if found]
-    if more:
-        print("; ".join(more) + f" (all named in {file})")
+    counts = [f"{counted(len(items), noun)} {words}" for items, noun, words in (
+        (index["set_aside"], "image", "set aside"),
+        (index["duplicates"]["same"], "group", "of exact duplicates"),
+        (index["duplicates"]["two_labels"], "picture", "under two labels"),
+        (index["duplicates"]["two_splits"], "picture", "in two official splits")) if items]
+    if counts:
+        print("; ".join(counts) + f" (all named in {file})")
