@@ -1,7 +1,7 @@
 # Bare `make` prints the targets. Every target makes what it needs first, the environment included;
 # PY=python3 uses an interpreter that already has the packages and makes none.
 #
-# What a target runs, and with which variables, stands in data/targets.py. The values reach it through the
+# What a target runs, and with which variables, stands in data/make_targets.py. The values reach it through the
 # environment (data/make.py): none of them is ever part of a line that make or a shell reads, so each may
 # hold blanks, quotes, $, ; or (, and none can run anything. `make -n` prints the commands and runs none.
 PYTHON ?= python3
@@ -42,7 +42,7 @@ bench-finetune: ## fine-tuning beside a plain torchvision loop: DATA=cifar10.npz
 bench-device-augment: ## what each key of [augment] costs beside a training step: [DEVICE=]
 bundle: ## recipes and their shards as one file of 60 MB at most: BUNDLE=shards.tar RECIPES="a b=shards/b 'my c'" [SET=]
 bench-gpu: ## train a bundle and time loop, loaders and start in under ten minutes: BUNDLE=shards.tar [BUDGET= DEVICE=]
-bench-cold: ## an epoch read from a cold disk beside the disk's own rate (Linux, 4 GB of room)
+bench-cold: ## an epoch read from a cold disk beside the disk's own rate (Linux, 4 GB of disk space)
 plots: ## docs/*.png out of benchmarks/results.tsv
 folds: ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= TTA= OUT= RESUME=1 SET=]
 compare: ## recipes side by side on the same images, same budget: RECIPES="a b 'my c'" DATA= [BUDGET= TTA= OUT= RESUME=1 SET=]

@@ -187,7 +187,7 @@ def time_startup(args: argparse.Namespace, folder: Path) -> dict:
     device = ["--device", args.device] if args.device else []
     command = [sys.executable, "-m", "train", "--shards", folder / "few", "--out", folder / "run", "--json",
                "--set", "train.epochs=1", *device]
-    # there, or the random set's best.pth would come to lie in the place of yours
+    # run there, else best.pth of the random set would replace yours
     path = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
     helps, firsts, where = [], [], rows.cpu()
     for _ in range(args.repeats):

@@ -4,12 +4,12 @@ It imports neither `preprocess` nor `train`. Read in this order:
 
 1. Faults and words: `errors` (what can be wrong with what the user gave), `wording` (counts and lists in messages).
 2. Recipes: `settings` (TOML becomes frozen dataclasses), `tables` (every key with its unit and bounds), `networks`
-   (names and arguments of networks, without torch), `recipe_checks` (keys that must fit each other), `recipe`, `find`
-   (where recipes lie), `random_streams` (the numbers of the random streams).
-3. Images: `sources` (labelled images, listed without decoding them), `identity` (which images a set was made of),
-   `splits` (train, val and test by source image); named public sets: `set_names`, `public`, `fetch` and `vision` (the
-   only file that imports torchvision).
+   (names and arguments of networks, without torch), `recipe_checks` (keys that must fit each other), `recipe`,
+   `recipe_lookup` (where recipes lie), `random_streams` (the numbers of the random streams).
+3. Images: `sources` (labelled images, listed without decoding them), `image_set` (which images a set was made of),
+   `splits` (train, val and test by source image); named public sets: `public_names`, `public`, `fetch` and `vision`
+   (the only file that imports torchvision).
 4. Sets on disk: `schema` (the format as values), `files` (a file appears whole or not at all), `shard` and `chunks`
    (write and open one file), `source_table` (a row for each source, in columns), `shardset` (open and verify a set).
-5. Commands: `command` (what all commands share), `targets` and `make` (what each make target runs), `html`.
+5. Commands: `command` (what all commands share), `make_targets` and `make` (what each make target runs), `html`.
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenfold.data.command import make_parser, run
-from tenfold.data.set_names import SET_NAMES
+from tenfold.data.public_names import SET_NAMES
 
 if TYPE_CHECKING:
     from tenfold.data.public import PublicSplit

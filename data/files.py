@@ -1,4 +1,4 @@
-"""A file appears whole or not at all; one build at a time in a folder."""
+"""Write files atomically (whole or not at all), and lock a folder so that one command at a time writes into it."""
 
 import contextlib
 import fcntl
@@ -9,7 +9,7 @@ from typing import TextIO
 
 from tenfold.data.errors import MachineFault, machine_fault
 
-TEMPORARY = ".part-"     # leftovers of a killed build; swept by the next one
+TEMPORARY = ".part-"     # leftovers of a killed build; the next one removes them
 
 
 @contextlib.contextmanager
@@ -54,7 +54,7 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
     """Move the files of an earlier run from `folder` to <folder>.previous; the line to print, or None: there is none.
 
     names: the files that a run writes; what else lies in the folder stays. There is an earlier run where one of
-    `signs` exists. The run that was set aside before is removed. The caller holds the folder (`only_one`).
+    `signs` exists. The run that was set aside before is removed. The caller holds the folder (`lock_folder`).
     """
     folder, signs = Path(folder), list(signs)
     names = [*(name for name in names if name not in signs), *signs]     # signs last: a second call ends a killed one
@@ -63,7 +63,7 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
     for name in names:
         if (folder / name).is_dir():
             raise MachineFault(folder / name, "is a folder", "choose another --out, or move it away")
-    whole = folder.resolve()                     # "." has no name of its own
+    whole = folder.resolve()                     # "." has no name
     previous = whole.with_name(f"{whole.name}.previous")
     shown = previous if folder.name in ("", "..") else folder.with_name(previous.name)
     older = any((previous / sign).exists() for sign in signs)
@@ -80,28 +80,30 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
     return f"{folder}: the run that was there is now in {shown}" + (", in place of an older one" if older else "")
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a killed run left half-written."""
-    for left in folder.glob(f"{TEMPORARY}*"):
-        left.unlink(missing_ok=True)
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that a killed run left in the folder."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def swept(*folders: Path) -> Iterator[None]:
-    """Sweep before, after a run that was killed, and behind: a worker that is stopped leaves halves too."""
+def leftovers_removed(*folders: Path) -> Iterator[None]:
+    """Remove leftovers on entry, as of a run that was killed, and on exit: a stopped worker leaves some too."""
     for folder in folders:
-        sweep(folder)
+        remove_leftovers(folder)
     try:
         yield
     finally:
         for folder in folders:
-            sweep(folder)
+            remove_leftovers(folder)
 
 
 @contextlib.contextmanager
-def only_one(folder: Path) -> Iterator[TextIO]:
-    """Hold the folder: a second build into it is refused, and a killed one lets go by itself. Yields the file
-    that is locked: a process that inherits it holds the folder too."""
+def lock_folder(folder: Path) -> Iterator[TextIO]:
+    """Lock the folder: a second build into it is refused; the lock of a killed process is released by the system.
+
+    Yields the file that is locked: a process that inherits it holds the lock too.
+    """
     with open(folder / ".lock", "w") as f:
         try:
             fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)

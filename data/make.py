@@ -15,9 +15,9 @@ from pathlib import Path
 
 from tenfold.data.command import TYPED
 from tenfold.data.errors import EXIT_USER, ShardFault, UserFault
-from tenfold.data.find import find_recipe
+from tenfold.data.make_targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, check_variables, words
+from tenfold.data.recipe_lookup import find_recipe
 from tenfold.data.schema import INDEX
-from tenfold.data.targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, check_variables, words
 
 SAMPLE = "datasets/sample.npz"
 MADE = ("shards: shards/sample   run: runs/sample   model: best.pth   "

@@ -1,4 +1,4 @@
-"""The random streams of a recipe's seed: each purpose has a number of its own, so that none repeats another's draws.
+"""The random streams derived from a recipe's seed: a number for each purpose, so that no two share random numbers.
 
 A generator is `numpy.random.default_rng([seed, STREAM, …])`. The numbers decide the bytes of a set and the weights
 of a run: never change one, add new ones at the end. A copy's random view has no number (preprocess/draw).

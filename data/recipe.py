@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tenfold.data.errors import RecipeFault
-from tenfold.data.find import RECIPES, candidates, find_recipe, recipe_names
 from tenfold.data.networks import check_network
 from tenfold.data.recipe_checks import check_recipe
+from tenfold.data.recipe_lookup import RECIPES, candidates, find_recipe, recipe_names
 from tenfold.data.settings import fill, nearest, override
 from tenfold.data.tables import Augment, Clean, Draw, Model, Shards, Source, Split, Train
 

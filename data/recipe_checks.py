@@ -81,8 +81,8 @@ def _check_schedule(train: Train, where: str) -> None:
 
 def _check_mixing(augment: Augment, where: str) -> None:
     if augment.cutmix + augment.mixup > 1:
-        raise RecipeFault(f"{where} cutmix", f"and mixup have chances of {augment.cutmix} and {augment.mixup}, and an "
-                          "image takes one of them", "let their sum be 1 at most")
+        raise RecipeFault(f"{where} cutmix", f"and mixup have probabilities of {augment.cutmix} and {augment.mixup}, "
+                          "and an image takes one of them", "let their sum be 1 at most")
 
 
 def _check_arguments(model: Model, where: str) -> None:

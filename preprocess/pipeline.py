@@ -13,7 +13,7 @@ from pathlib import Path
 import joblib
 
 from tenfold.data.errors import SourceFault
-from tenfold.data.files import only_one, swept
+from tenfold.data.files import leftovers_removed, lock_folder
 from tenfold.data.recipe import Recipe
 from tenfold.data.schema import INDEX
 from tenfold.data.settings import check_count
@@ -90,7 +90,7 @@ def report(recipe: Recipe, source: Source, out: Path | str, workers: int = 0) ->
 @contextmanager
 def _held(job: Job) -> Iterator[None]:
     """The job's folder is ours, and free of what a build that was killed left half-written."""
-    with only_one(job.out), swept(job.out, job.cache):
+    with lock_folder(job.out), leftovers_removed(job.out, job.cache):
         yield
 
 

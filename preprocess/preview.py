@@ -1,4 +1,4 @@
-"""A contact sheet: what a recipe does to one picture of each class, before an hour is spent on it."""
+"""A contact sheet: what a recipe does to one picture of each class, before the build is started."""
 
 import tempfile
 from pathlib import Path

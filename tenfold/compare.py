@@ -1,6 +1,6 @@
 """tenfold compare a.toml b.toml …: train and score recipes on the same images, each within its budget.
 
-Everything comes to lie in one folder, runs/<a>-<b>-compare: a folder for each recipe with its shards, its run and its
+Everything is written into one folder, runs/<a>-<b>-compare: a folder for each recipe with its shards, its run and its
 score, and compare.csv with a row for each. Nothing is written outside it.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import RecipeFault
-from tenfold.data.files import make_folder, only_one
+from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.recipe import Recipe, read_recipe
 from tenfold.experiment import (
     Result,
@@ -39,7 +39,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
         recipes[recipe.name] = recipe
     out = make_folder(args.out or Path("runs") / folder_name(list(recipes)))
     facts: dict[str, dict[str, Any]] = {}
-    with only_one(out):
+    with lock_folder(out):
         for name, recipe in recipes.items():
             result = run_recipe(recipe, out / name, args)
             facts[name] = result.facts

@@ -55,7 +55,7 @@ def check_recipe(recipe: Recipe, args: argparse.Namespace) -> None:
 
 
 def run_recipe(recipe: Recipe, folder: Path, args: argparse.Namespace) -> Result:
-    """Augment, train and score a recipe; its shards come to lie in folder/shards, its run and its score in `folder`.
+    """Augment, train and score a recipe; shards go to folder/shards, the run and its score to `folder`.
 
     args: those of `add_options`. The score over several views goes to folder/tta-<views>.
     """

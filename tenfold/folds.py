@@ -1,6 +1,6 @@
 """tenfold folds: cross-validate a recipe by source image: each image is in the test split of one fold.
 
-Everything comes to lie in runs/<recipe>-folds: a folder for each fold with its shards, its run and its score, and
+Everything is written into runs/<recipe>-folds: a folder for each fold with its shards, its run and its score, and
 folds.csv with a row for each. One fold by hand: tenfold augment --recipe … --set split.folds=5 --set split.fold=0
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tenfold.data.command import make_parser, run
-from tenfold.data.files import make_folder, only_one
+from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.recipe import read_recipe
 from tenfold.experiment import add_options, check_recipe, describe_setting, rate, record, run_recipe, write_table
 
@@ -24,7 +24,7 @@ def cross_validate(args: argparse.Namespace) -> dict[str, Any]:
     check_recipe(folds[0], args)
     out, rows = make_folder(args.out or f"runs/{name}-folds"), []
     top1: dict[int, list[float]] = {}
-    with only_one(out):
+    with lock_folder(out):
         for fold, recipe in enumerate(folds):
             result = run_recipe(recipe, out / f"fold-{fold}", args)
             rows.append({"fold": fold, **result.facts})

@@ -7,7 +7,7 @@ from typing import Any
 
 from tenfold.data.command import Parser, run
 from tenfold.data.errors import RecipeFault
-from tenfold.data.find import find_recipe, recipe_names
+from tenfold.data.recipe_lookup import find_recipe, recipe_names
 
 
 def list_recipes() -> dict[str, str]:

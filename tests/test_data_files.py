@@ -11,7 +11,14 @@ from cases import each
 from conftest import leftovers
 
 from tenfold.data.errors import MachineFault
-from tenfold.data.files import make_folder, only_one, publish, set_aside_previous, sweep, swept
+from tenfold.data.files import (
+    leftovers_removed,
+    lock_folder,
+    make_folder,
+    publish,
+    remove_leftovers,
+    set_aside_previous,
+)
 
 
 def test_publish_replaces_whole(tmp_path):
@@ -92,7 +99,7 @@ for path in ({place!r}, {place + "/below"!r}):
 def test_the_sweep_takes_halves_only(tmp_path):
     (tmp_path / ".part-1-x.h5").touch()
     (tmp_path / "x.h5").touch()
-    sweep(tmp_path)
+    remove_leftovers(tmp_path)
     assert os.listdir(tmp_path) == ["x.h5"]
 
 
@@ -100,7 +107,7 @@ def test_swept_before_and_behind(tmp_path):
     (tmp_path / ".part-1-x.h5").touch()
 
     def fail():
-        with swept(tmp_path, tmp_path / "none"):
+        with leftovers_removed(tmp_path, tmp_path / "none"):
             assert leftovers(tmp_path) == []
             (tmp_path / ".part-2-x.h5").touch()
             raise KeyError
@@ -110,9 +117,9 @@ def test_swept_before_and_behind(tmp_path):
 
 
 def test_a_folder_has_one_builder_at_a_time(tmp_path):
-    with only_one(tmp_path), pytest.raises(MachineFault, match="another command"), only_one(tmp_path):
+    with lock_folder(tmp_path), pytest.raises(MachineFault, match="another command"), lock_folder(tmp_path):
         pass
-    with only_one(tmp_path):
+    with lock_folder(tmp_path):
         pass
 
 

@@ -9,7 +9,6 @@ from conftest import toml
 
 from tenfold.data import recipe as room
 from tenfold.data.errors import RecipeFault
-from tenfold.data.find import find_recipe
 from tenfold.data.recipe import (
     make_recipe,
     parse_duration,
@@ -18,6 +17,7 @@ from tenfold.data.recipe import (
     read_recipe,
     recipe_tables,
 )
+from tenfold.data.recipe_lookup import find_recipe
 from tenfold.data.settings import override
 from tenfold.data.tables import Clean, Draw, Shards, Split
 

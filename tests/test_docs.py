@@ -9,8 +9,8 @@ import pytest
 from docs_blocks import CHECKS, PAGES, ROOT, TABLES, blocks, check_make, check_tenfold, make_targets
 
 from tenfold.data import schema
+from tenfold.data.make_targets import FLAGS
 from tenfold.data.networks import NETWORKS, PUBLISHED
-from tenfold.data.targets import FLAGS
 
 RECIPE_FILES = sorted(ROOT.glob("recipes/*.toml"))
 

@@ -14,11 +14,11 @@ import train_helpers as t
 
 from tenfold.data.errors import ShardFault
 from tenfold.data.make import _check_begun, variables
-from tenfold.data.targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, as_typed, words
+from tenfold.data.make_targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, as_typed, words
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 # the words of make and of `python -m` are these files' own subject
-EXEMPT = {Path(p) for p in ("data/make.py", "data/targets.py", "data/command.py", "benchmarks/training.py")}
+EXEMPT = {Path(p) for p in ("data/make.py", "data/make_targets.py", "data/command.py", "benchmarks/training.py")}
 # what a shell or make would split, expand, end a word at, or run
 NASTY = """a  b "c" 'd' $e $(shell touch ran) $${f} `touch ran` $(touch ran); touch ran & (g) | é\\ü #h % * ~ !"""
 

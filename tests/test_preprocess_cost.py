@@ -34,7 +34,7 @@ def test_the_line_comes_before_the_build_and_is_about_right(folder, augment, tmp
 def test_a_set_that_does_not_fit_is_refused_before_it_is_begun(folder, refused, tmp_path, monkeypatch, compression):
     free(monkeypatch, 10_000)
     line = refused(folder(a=8, b=8), "--set", f"shards.compression={compression}", "--set", "draw.copies=400")
-    assert re.search(r"no space left on the disk: [\d.]+ [kM]B needed, 10 kB free; free some room, lower draw", line)
+    assert re.search(r"no space left on the disk: [\d.]+ [kM]B needed, 10 kB free; free some space, lower draw", line)
     assert not list((tmp_path / "shards").glob("*.h5"))
     assert {p.name for p in (tmp_path / "shards" / ".clean").iterdir()} == {"sample.json"}
 

@@ -11,10 +11,10 @@ import train_helpers as t
 
 from tenfold import cli
 from tenfold.data.command import TYPED, module_command, typed_as
-from tenfold.data.find import PACKAGED, find_recipe, recipe_names
+from tenfold.data.make_targets import TARGETS, VERBS
+from tenfold.data.public_names import SET_NAMES
 from tenfold.data.recipe import read_recipe
-from tenfold.data.set_names import SET_NAMES
-from tenfold.data.targets import TARGETS, VERBS
+from tenfold.data.recipe_lookup import PACKAGED, find_recipe, recipe_names
 from tenfold.version import __version__
 
 HEAVY = {"cv2", "h5py", "joblib", "matplotlib", "numpy", "PIL", "sklearn", "torch", "torchvision", "tqdm"}

@@ -80,7 +80,7 @@ def test_no_repeat_but_the_first_begins_after_the_budget(capsys, small):
 def test_only_the_first_shards_of_a_large_set_are_read(small, monkeypatch):
     from tenfold.data.shardset import open_set
     monkeypatch.setattr(bench, "SOME", 100 * 20 * 28)
-    few = bench.some(open_set(small))
+    few = bench.first_shards(open_set(small))
     assert few.rows("train") == 151
     assert [f.rows for f in few.shards("train")] == [90, 61]
 

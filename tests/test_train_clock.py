@@ -30,7 +30,7 @@ def drive(machine, clock, steps, step_seconds, closing=0.0) -> list[float]:
         if seen[-1] >= 1:
             return seen
         machine.time += step_seconds
-        clock.closes_in(step_seconds + closing)
+        clock.reserve(step_seconds + closing)
 
 
 @each("budget", BUDGETS)
@@ -75,8 +75,8 @@ def test_the_deadline_leaves_room_for_what_follows_the_last_step():
     clock = machine.clock(600)
     before = clock.deadline()
     assert before < 600
-    clock.closes_in(10)
-    clock.closes_in(4)                           # the longest counts
+    clock.reserve(10)
+    clock.reserve(4)                           # the longest counts
     assert clock.deadline() <= before - 10
     assert clock.deadline() + 10 < 600
 

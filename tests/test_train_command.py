@@ -226,7 +226,7 @@ def test_help_costs_nothing(module):
 
 
 def test_a_second_trainer_into_the_same_folder_is_refused(shards, capsys):
-    from tenfold.data.files import make_folder, only_one
-    with only_one(make_folder("runs/x")):
+    from tenfold.data.files import lock_folder, make_folder
+    with lock_folder(make_folder("runs/x")):
         assert "another command" in t.one_line(t.train(capsys, shards))
     assert t.train(capsys, shards).code == 0

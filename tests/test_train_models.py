@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from tenfold.data.errors import RecipeFault
 from tenfold.train.models import MODELS, build_model
-from tenfold.train.models.build import maker, rehearse
+from tenfold.train.models.build import dry_run, maker
 
 SMALL = {"wrn": {"depth": 10, "width": 1}, "cnn6": {"widths": [4, 6], "head_widths": [9, 8, 7]}}
 SMALL = {name: SMALL.get(name, {"widths": [4, 6]}) for name in MODELS} | {"squeezenet1_1": {}, "resnet18": {}}
@@ -16,7 +16,7 @@ EVERY = each("name", MODELS)
 
 
 def parameters(name, arguments, channels, classes, canvas) -> int:
-    model, _ = rehearse(lambda canvas: maker(name, arguments)(channels, classes, canvas), channels, canvas)
+    model, _ = dry_run(lambda canvas: maker(name, arguments)(channels, classes, canvas), channels, canvas)
     return sum(p.numel() for p in model.parameters())
 
 
@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_weights(name):
 @each("name", [*SMALL, "swin_t"])
 def test_the_rehearsal_draws_no_chance(name):
     torch.manual_seed(4)
-    rehearse(lambda canvas: maker(name, SMALL.get(name, {}))(1, 3, canvas), 1, (40, 48))
+    dry_run(lambda canvas: maker(name, SMALL.get(name, {}))(1, 3, canvas), 1, (40, 48))
     after = torch.rand(3)
     torch.manual_seed(4)
     assert torch.equal(after, torch.rand(3))
@@ -78,7 +78,7 @@ def test_it_has_as_many_parameters_as_were_published(name, arguments, channels, 
 @each(("name", "canvas", "places"), [
     ("light", (90, 90), 18432), ("light2", (90, 90), 4608), ("cnn6", (444, 444), 9216), ("convnet", (33, 17), 1024)])
 def test_what_reaches_the_fully_connected_layers(name, canvas, places):
-    model, _ = rehearse(lambda canvas: MODELS[name](1, 52, canvas), 1, canvas)
+    model, _ = dry_run(lambda canvas: MODELS[name](1, 52, canvas), 1, canvas)
     assert next(m for m in model.modules() if isinstance(m, nn.Linear)).in_features == places
 
 

@@ -12,7 +12,7 @@ from tenfold.data.errors import RecipeFault
 from tenfold.data.vision import torchvision
 from tenfold.train.device import Normalise, seen_size
 from tenfold.train.models import build_model
-from tenfold.train.models.build import maker, rehearse
+from tenfold.train.models.build import dry_run, maker
 from tenfold.train.models.command import cost, main
 from tenfold.train.models.published import layers, names, usual_normalisation
 
@@ -21,12 +21,12 @@ QUICK = ["resnet18", "squeezenet1_1", "mobilenet_v3_small", "alexnet", "vit_b_32
 OTHERS = [name for name in names() if name not in QUICK]
 
 
-def rehearsed(name, arguments, channels, classes, canvas):
-    return rehearse(partial(maker(name, arguments), channels=channels, classes=classes), channels, canvas)
+def built_dry(name, arguments, channels, classes, canvas):
+    return dry_run(partial(maker(name, arguments), channels=channels, classes=classes), channels, canvas)
 
 
 def takes_grey_pictures_and_a_deeper_head(name):
-    model, image = rehearsed(name, {"head_widths": [11], "dropout": 0.2}, 1, 7, (224, 224))
+    model, image = built_dry(name, {"head_widths": [11], "dropout": 0.2}, 1, 7, (224, 224))
     assert model(image).shape == (1, 7)
     assert layers(model)[0][1].in_channels == 1
     assert [m.weight.shape[0] for _, m in layers(model)[-2:]] == [11, 7]
@@ -56,7 +56,7 @@ test_all_other_counts_agree_too = pytest.mark.slow(each("name", OTHERS)(agrees_w
 def keeps_the_size_of_a_small_picture(name):
     seen = {}
     for stem in ("published", "small"):
-        model, image = rehearsed(name, {"stem": stem}, 3, 7, (64, 64))
+        model, image = built_dry(name, {"stem": stem}, 3, 7, (64, 64))
         second = layers(model)[1][1]             # what the first layer and the pooling after it leave to it
         second.register_forward_hook(lambda _, given, out, stem=stem: seen.update({stem: given[0].shape[2:]}))
         model(image)

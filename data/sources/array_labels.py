@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tenfold.data.sources.names import one_spelling
+from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.npz import Npz
 from tenfold.data.wording import some
 

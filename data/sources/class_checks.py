@@ -4,7 +4,7 @@ import numpy as np
 
 from tenfold.data.command import readable
 from tenfold.data.errors import SourceFault
-from tenfold.data.sources.names import appearance, look_alikes
+from tenfold.data.sources.class_names import appearance, look_alikes
 from tenfold.data.sources.source import Source
 from tenfold.data.wording import quoted, some
 

@@ -9,10 +9,10 @@ import numpy as np
 from tenfold.data.command import readable
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_folders import CURE
+from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.formats import SUFFIXES
 from tenfold.data.sources.layout import UNLABELLED, FolderLayout, understand
 from tenfold.data.sources.listing import BROKEN, LINKED, SPECIAL, UNREADABLE, Folder
-from tenfold.data.sources.names import one_spelling
 from tenfold.data.sources.source import Layout, Source
 from tenfold.data.wording import counted, folder_name, some
 

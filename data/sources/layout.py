@@ -20,8 +20,8 @@ import os
 from dataclasses import dataclass, field
 
 from tenfold.data.sources.class_folders import check_class_folders, holds_annotations, is_generic
+from tenfold.data.sources.class_names import appearance, one_spelling
 from tenfold.data.sources.listing import Folder
-from tenfold.data.sources.names import appearance, one_spelling
 from tenfold.data.sources.split_folders import classes_in_common, find_split_folders
 from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName, bare_split, parse_split_name
 from tenfold.data.sources.splits_in_classes import folders_of_split_and_class, splits_below_classes

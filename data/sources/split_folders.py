@@ -4,8 +4,8 @@
 """
 
 from tenfold.data.sources.class_folders import holds_classes, no_class_folders
+from tenfold.data.sources.class_names import appearance
 from tenfold.data.sources.listing import Folder
-from tenfold.data.sources.names import appearance
 from tenfold.data.sources.split_names import SplitName, is_beside, parse_split_name
 
 

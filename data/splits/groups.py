@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tenfold.data.errors import RecipeFault, SourceFault
-from tenfold.data.sources.names import one_spelling
+from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.source import Source
 from tenfold.data.splits.assign import HELD_OUT, Images, join
 from tenfold.data.tables import Split

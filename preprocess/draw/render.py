@@ -28,7 +28,7 @@ _RING = 3                    # canvas pixels beyond the hull that Lanczos may re
 BROADER = (0.5, 1.0)         # the broader pens, as shares of the recipe's broaden
 _CIRCLE = np.linspace(0, 2 * math.pi, 12, endpoint=False)
 _LONGEST = 32_000            # pixels along a side that cv2.warpAffine takes (it counts in int16)
-_LARGEST = 1 << 28           # pixels of a picture with room around it
+_LARGEST = 1 << 28           # pixels of a padded picture
 
 
 @dataclass(frozen=True)
@@ -117,19 +117,19 @@ def build_pyramid(cleaned: Cleaned, config: Draw) -> Picture:
 
 
 def _broadened(cleaned: Cleaned, share: float) -> Cleaned:
-    """Bright strokes broader on each side by `share` of the longer side, with room made for them."""
+    """Bright strokes broader on each side by `share` of the longer side, in a picture padded for them."""
     r = max(1, round(share * float(np.ptp(cleaned.hull, axis=0).max())))
-    roomy = cv2.copyMakeBorder(cleaned.pixels, r, r, r, r, cv2.BORDER_CONSTANT, value=cleaned.background)
+    padded = cv2.copyMakeBorder(cleaned.pixels, r, r, r, r, cv2.BORDER_CONSTANT, value=cleaned.background)
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * r + 1, 2 * r + 1))
     around = r * np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], axis=1) / math.cos(math.pi / len(_CIRCLE))
     hull = cv2.convexHull((cleaned.hull[:, None] + r + around).reshape(-1, 2).astype(np.float32)).reshape(-1, 2)
-    return replace(cleaned, pixels=cv2.dilate(roomy, brush).reshape(*roomy.shape[:2], -1), hull=hull)
+    return replace(cleaned, pixels=cv2.dilate(padded, brush).reshape(*padded.shape[:2], -1), hull=hull)
 
 
 def _levels(cleaned: Cleaned, config: Draw) -> Picture:
     """Levels for all scales that the recipe can ask for."""
     least, largest = scales(cleaned.hull, cleaned.pixels.shape[:2], config)
-    image, hull = _with_room(cleaned, math.ceil(math.sqrt(config.aspect) / least))
+    image, hull = _padded(cleaned, math.ceil(math.sqrt(config.aspect) / least))
     # enlarged where the copies are larger, but for the long ends that no canvas sees
     shares = [min(_FINER * largest, _LARGER, max(1.0, 2 * _FINER * max(config.canvas) / max(image.shape)))]
     while (share := min(1.0, shares[-1] / _STEP)) >= _FINER * least:
@@ -142,7 +142,7 @@ def _levels(cleaned: Cleaned, config: Draw) -> Picture:
     return Picture(tuple(levels), image.shape[:2], hull, cleaned.background, cleaned.pivot, cleaned.bare)
 
 
-def _with_room(cleaned: Cleaned, side: int) -> tuple[np.ndarray, np.ndarray]:
+def _padded(cleaned: Cleaned, side: int) -> tuple[np.ndarray, np.ndarray]:
     """(pixels, hull) with ground added until both sides have `side` pixels, a whole one of the
     smallest copy: a stroke thinner than that grows faint there, but does not fall between its pixels."""
     height, width, channels = cleaned.pixels.shape
@@ -151,5 +151,5 @@ def _with_room(cleaned: Cleaned, side: int) -> tuple[np.ndarray, np.ndarray]:
         return cleaned.pixels, cleaned.hull
     if (height + 2 * y) * (width + 2 * x) > _LARGEST:
         raise BadPicture(f"too long and narrow: {width}×{height} pixels")
-    roomy = cv2.copyMakeBorder(cleaned.pixels, y, y, x, x, cv2.BORDER_CONSTANT, value=cleaned.background)
-    return roomy.reshape(height + 2 * y, width + 2 * x, channels), cleaned.hull + np.array([x, y], np.float32)
+    padded = cv2.copyMakeBorder(cleaned.pixels, y, y, x, x, cv2.BORDER_CONSTANT, value=cleaned.background)
+    return padded.reshape(height + 2 * y, width + 2 * x, channels), cleaned.hull + np.array([x, y], np.float32)

@@ -1,4 +1,4 @@
-"""Notes on a survey for people, a line each: what was decided over the set, and what does not fit the recipe."""
+"""Notes on a survey for people, one per line: what was decided over the set, and what does not fit the recipe."""
 
 from tenfold.data.recipe import Recipe
 from tenfold.preprocess.clean.ground import TWO_TONE

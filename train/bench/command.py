@@ -60,7 +60,7 @@ def _bench(args) -> dict:
     cuda = is_cuda(device)
     keep_freed_memory()                          # as a training run does
     present, chosen = grid(recipe.train, shards, device)     # "auto" and what fits: of the whole set
-    shards = some(shards)
+    shards = first_shards(shards)
     shape = "×".join(map(str, shards.row_shape))
     print(f"{folder}: {shards.rows('train')} rows of {shape}, page cache warm, on {device}")
     if not cuda:
@@ -84,7 +84,7 @@ def _bench(args) -> dict:
     return facts
 
 
-def some(shards: "ShardSet") -> "ShardSet":
+def first_shards(shards: "ShardSet") -> "ShardSet":
     """Return the set, cut to its first training shards."""
     kept, rows = [], 0
     for shard in (s for s in shards.index["shards"] if s["split"] == "train"):

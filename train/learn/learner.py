@@ -55,14 +55,14 @@ class Learner:
         `first`: it is the run's first step. Nothing in it waits for the device.
         """
         set_lr(self.optimizer, lr)
-        loss, seen = self.loss(image, label, numbers)
+        loss, metrics = self.loss(image, label, numbers)
         loss.backward()
         if self._clip:
             clip_gradients(self.model, self._clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update(first)
-        return seen
+        return metrics
 
     def is_finite(self) -> bool:
         """Whether all weights are: the loss of a step says that of the weights before it, not after it."""

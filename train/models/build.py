@@ -33,7 +33,7 @@ def build_model(name: str, arguments: dict, channels: int, classes: int, canvas:
     make = partial(maker(name, arguments), channels=channels, classes=classes)
     try:
         if check:
-            rehearse(make, channels, canvas)     # what would only fail in the first step fails here
+            dry_run(make, channels, canvas)     # what would only fail in the first step fails here
         return make(canvas=canvas).train()
     except CANNOT as error:
         fact = str(error).partition("\n")[0]
@@ -54,7 +54,7 @@ def maker(name: str, arguments: dict) -> Callable[..., nn.Module]:
     return partial(MODELS.get(name) or partial(published.published, name), **arguments)
 
 
-def rehearse(make: Callable[..., nn.Module], channels: int, canvas: Sequence[int]) -> tuple[nn.Module, torch.Tensor]:
+def dry_run(make: Callable[..., nn.Module], channels: int, canvas: Sequence[int]) -> tuple[nn.Module, torch.Tensor]:
     """(`make(canvas=…)` in evaluation, a picture for it), both without memory, after the one has seen the other.
 
     Draws no random number, and takes tenths of a second for the largest. Raises whatever the network raises: CANNOT.
@@ -98,7 +98,7 @@ def _smallest(make, channels, canvas) -> int | None:
     """The smallest square that fits, above the canvas's shorter side; None: the size is not the trouble."""
     def fits(*size) -> bool:
         try:
-            rehearse(make, channels, size)
+            dry_run(make, channels, size)
             return True
         except CANNOT:
             return False

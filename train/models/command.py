@@ -63,9 +63,9 @@ def cost(name: str, values: dict, channels: int, classes: int, size: Sequence[in
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from tenfold.train.models.build import CANNOT, maker, rehearse
+    from tenfold.train.models.build import CANNOT, dry_run, maker
     try:
-        model, image = rehearse(partial(maker(name, values), channels=channels, classes=classes), channels, size)
+        model, image = dry_run(partial(maker(name, values), channels=channels, classes=classes), channels, size)
     except CANNOT as error:
         return {"fault": str(error).partition("\n")[0]}
     with FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -1,4 +1,4 @@
-"""The budget as a contract: everything from the start of the command to its end counts."""
+"""The clock of a run: seconds of the budget spent since the command started, and training progress from 0 to 1."""
 
 import time
 from collections.abc import Callable
@@ -32,8 +32,8 @@ class Clock:
         spent = self.elapsed()
         self.grace = spent + max(0.0, min(0.1 * self.budget, 0.25 * (self.deadline() - spent)))
 
-    def closes_in(self, seconds: float) -> None:
-        """Note that an evaluation with its checkpoint takes this long: it must still fit at the end."""
+    def reserve(self, seconds: float) -> None:
+        """Reserve time at the end of the budget for an evaluation with its checkpoint that takes this long."""
         self._closing = max(self._closing, seconds)
 
     def deadline(self) -> float:

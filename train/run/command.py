@@ -36,12 +36,12 @@ def _train(args, started: float) -> dict:
     recipe, folder = named_recipe(args)
     shards = open_set(folder)
     if args.data:
-        from tenfold.data.identity import check_images
+        from tenfold.data.image_set import check_images
         check_images(shards.folder, shards.index, args.data, args.recipe)
     budget = parse_duration(args.budget) if args.budget else parse_duration(recipe.train.budget)
-    make_folder(".")                             # best.pth comes to lie here: better refused now than in an hour
+    make_folder(".")                             # best.pth is copied here: refuse now, not after the training
     if Path("best.pth").is_dir():
-        raise MachineFault("best.pth", "is a folder, where the model comes to lie", "move it away")
+        raise MachineFault("best.pth", "is a folder, but the model is written there", "move it away")
 
     from tenfold.train.device import keep_freed_memory
     from tenfold.train.run.training import train
@@ -66,7 +66,7 @@ def _copied_here(best: Path, resume: bool):
         yield
     except BaseException as stop:
         if best.exists() and (_stamp(best) != before or (resume and isinstance(stop, KeyboardInterrupt))):
-            with contextlib.suppress(UserFault, OSError):     # what stopped the run is what is told
+            with contextlib.suppress(UserFault, OSError):     # the error to report is what stopped the run
                 _copy_here(best)
         raise
     _copy_here(best)

@@ -51,11 +51,11 @@ class Trainer:
         self.state = RunState()
         self.pace = Pace(clock, device, self.state)
         # loss and right answers of each step of the epoch: on the device, so that no step waits
-        self.seen = torch.zeros(len(self.train.order.sizes), 2, device=device)
+        self.step_metrics = torch.zeros(len(self.train.order.sizes), 2, device=device)
 
     def resume(self, last: dict) -> None:
         """Go on from what `save_state` wrote. CheckpointFault: it is of another run."""
-        load_state(self.out / "last.pth", last, self.learner, self.state, self.seen)
+        load_state(self.out / "last.pth", last, self.learner, self.state, self.step_metrics)
         clock = self.pace.clock
         clock.reached = min(1.0, self.state.late / clock.budget)
 
@@ -101,7 +101,7 @@ class Trainer:
             self._close_epoch(t, bar)
         elif self.state.step:                    # the budget ended with the epoch before
             self.state.done = True
-            self._keep()
+            self._save()
         else:
             raise self._spent()
 
@@ -122,14 +122,14 @@ class Trainer:
             self._step(image, label, lr=self.config.lr * lr_at(t, self.config))
             bar.update(len(label))
             pace.stepped()
-            if pace.must_read():
+            if pace.read_is_due():
                 self._read(bar)
                 pace.expect_closing(sum(self.val.order.sizes) / self.batch)
-            if interrupted() or pace.must_keep():
+            if interrupted() or pace.checkpoint_is_due():
                 self._read(bar)
                 pace.end()
-                self._keep()
-                pace.kept()
+                self._save()
+                pace.checkpoint_written()
                 if interrupted():
                     raise KeyboardInterrupt(f"go on with --resume from step {state.step} of {self.steps}")
         batches.close()
@@ -140,7 +140,7 @@ class Trainer:
         """One optimiser step on uint8 (B, H, W, C) and int64 (B,); nothing in it waits for the device."""
         state = self.state
         numbers = self.learner.numbers(state.epoch, state.batch, len(label))
-        self.seen[state.batch] = self.learner.step(image, label, numbers, lr, first=not state.step)
+        self.step_metrics[state.batch] = self.learner.step(image, label, numbers, lr, first=not state.step)
         state.step += 1
         state.batch += 1
         state.images += len(label)
@@ -151,7 +151,7 @@ class Trainer:
         TrainingFault: a loss is not finite.
         """
         state = self.state
-        loss, right = self.seen[:state.batch].cpu().double().unbind(1)
+        loss, right = self.step_metrics[:state.batch].cpu().double().unbind(1)
         if not loss.isfinite().all():
             bad = state.step - state.batch + 1 + int(loss.isfinite().logical_not().nonzero()[0])
             raise TrainingFault(f"step {bad} of {self.steps}", "the loss is not finite", CURE)
@@ -159,10 +159,10 @@ class Trainer:
         bar.set_postfix_str(f"epoch {state.epoch + 1} loss {mean:.3f}", refresh=False)
         return mean, share
 
-    def _keep(self) -> None:
+    def _save(self) -> None:
         """Write last.pth."""
         self.state.seconds = self.pace.clock.elapsed()
-        save_state(self.out / "last.pth", self.head, self.learner, self.state, self.seen)
+        save_state(self.out / "last.pth", self.head, self.learner, self.state, self.step_metrics)
 
     def _close_epoch(self, t: float, bar: tqdm) -> None:
         """Evaluate, record, and write best.pth before last.pth: killed in between, the epoch is done again."""
@@ -181,7 +181,7 @@ class Trainer:
             out_of_patience = bool(config.patience) and state.epoch - state.best_epoch >= config.patience
             state.done |= out_of_patience
             write_metrics(self.out / "metrics.csv", state.history)
-            self._keep()
+            self._save()
         with contextlib.suppress(BrokenPipeError):       # `… | head`: nobody reads on, and the run goes on
             bar.write(f"epoch {state.epoch:3d}/{config.epochs}  loss {row['train_loss']:.4f}  top-1 "
                       f"{row['train_top1']:.4f}  val loss {row['val_loss']:.4f}  val top-1 {row['val_top1']:.4f}  "

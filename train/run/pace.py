@@ -1,4 +1,4 @@
-"""What a run times, and when it looks at the device or writes a checkpoint."""
+"""Time the steps and evaluations of a run, and decide when to read the loss and when to write a checkpoint."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ EARLY_STEP = 8               # after it the accumulators are read for the first 
 
 
 class Pace:
-    """The times of one run: its first step, its steps, its evaluations; they steer the clock and fill the state.
+    """The timer of one run: its first step, its steps, its evaluations; it informs the clock and fills the state.
 
     clock: the budget. state: its `training` and `waiting` seconds are kept here. first_step: seconds from the start
     of the command until a step was done, None before.
@@ -26,12 +26,12 @@ class Pace:
         self.clock = clock
         self.first_step: float | None = None
         self._device, self._state = device, state
-        self._began = self._read = self._kept = 0.0
+        self._began = self._read = self._saved = 0.0
         self._steps = 0
 
     def begin(self) -> None:
         """Note that the steps of an epoch, or of the rest of one, begin."""
-        self._began = self._read = self._kept = time.monotonic()
+        self._began = self._read = self._saved = time.monotonic()
         self._steps = 0
 
     @contextmanager
@@ -48,7 +48,7 @@ class Pace:
             synchronise(self._device)
             self.first_step = self.clock.running()
 
-    def must_read(self) -> bool:
+    def read_is_due(self) -> bool:
         """Whether the device's accumulators are to be read now."""
         now = time.monotonic()
         if self._state.step != EARLY_STEP and now - self._read <= READ_SECONDS:
@@ -56,9 +56,9 @@ class Pace:
         self._read = now
         return True
 
-    def must_keep(self) -> bool:
+    def checkpoint_is_due(self) -> bool:
         """Whether a checkpoint is to be written inside the epoch."""
-        return time.monotonic() - self._kept > CHECKPOINT_SECONDS
+        return time.monotonic() - self._saved > CHECKPOINT_SECONDS
 
     def expect_closing(self, evaluations: float) -> None:
         """Estimate the evaluation at the end from the steps so far. evaluations: rows of val, in training batches.
@@ -67,7 +67,7 @@ class Pace:
         safe, until one was measured.
         """
         step_seconds = (time.monotonic() - self._began) / self._steps
-        self.clock.closes_in(step_seconds * (1 + 0.5 * evaluations))
+        self.clock.reserve(step_seconds * (1 + 0.5 * evaluations))
 
     def end(self) -> None:
         """Wait for the device and count the time of the steps as training: they end, or pause for a checkpoint."""
@@ -76,13 +76,13 @@ class Pace:
         self._began = time.monotonic()
         self._steps = 0
 
-    def kept(self) -> None:
+    def checkpoint_written(self) -> None:
         """Note that a checkpoint inside the epoch was written; its time is no training."""
-        self._began = self._kept = time.monotonic()
+        self._began = self._saved = time.monotonic()
 
     @contextmanager
     def closing(self) -> Iterator[None]:
         """Time an evaluation with its checkpoints: as much must still fit at the end of the budget."""
         start = time.monotonic()
         yield
-        self.clock.closes_in(time.monotonic() - start)
+        self.clock.reserve(time.monotonic() - start)

@@ -1,4 +1,4 @@
-"""Where a run is: what last.pth holds beside what best.pth holds too."""
+"""The state of a training run (step, epoch, best result, random states), saved to and restored from last.pth."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from tenfold.train.run.checkpoint import save
 
 @dataclass
 class RunState:
-    """Where a run is; all of it goes into last.pth, under "position"."""
+    """How far a run has come, its best result and its history; stored in last.pth under "position"."""
     epoch: int = 0           # epochs completed
     batch: int = 0           # batches taken in the epoch under way
     step: int = 0            # optimiser steps taken
@@ -45,37 +45,39 @@ class RunState:
                 "images_per_second": round(self.images_per_second, 1),
                 "data_wait_fraction": round(self.data_wait_fraction, 4)}
 
-    def take(self, values: dict) -> None:
-        """Become what `asdict` gave. TypeError: a value is missing, unknown or of another type."""
+    def restore(self, values: dict) -> None:
+        """Take over the values that `asdict` gave. TypeError: a value is missing, unknown or of another type."""
         other = RunState(**values)
         for name, default in asdict(RunState()).items():
             if type(values[name]) is not type(default):
-                raise TypeError("its place is of another kind")
+                raise TypeError(f"'{name}' of its state is of another type")
             setattr(self, name, getattr(other, name))
 
 
-def save_state(path: Path, head: dict, learner: Learner, state: RunState, seen: torch.Tensor) -> None:
+def save_state(path: Path, head: dict, learner: Learner, state: RunState, step_metrics: torch.Tensor) -> None:
     """Write last.pth: a run that is killed any time later goes on from here to the same weights.
 
-    head: what the run is (checkpoint.describe). seen: (steps, 2), loss and right answers of the epoch under way.
+    head: what the run is (checkpoint.describe). step_metrics: (steps, 2), loss and right answers of each step of the
+    epoch under way.
     """
     save(path, head | {
         "weights": learner.model.state_dict(), "metrics": state.history[-1] if state.history else {},
         "average": learner.ema.module.state_dict(), "optimizer": learner.optimizer.state_dict(),
-        "random": random_state(seen.device), "seen": seen[:state.batch].clone(), "position": asdict(state)})
+        "random": random_state(step_metrics.device), "seen": step_metrics[:state.batch].clone(),
+        "position": asdict(state)})
 
 
-def load_state(path: Path, last: dict, learner: Learner, state: RunState, seen: torch.Tensor) -> None:
-    """Put what `save_state` wrote into learner, state and seen. CheckpointFault: it does not fit them."""
+def load_state(path: Path, last: dict, learner: Learner, state: RunState, step_metrics: torch.Tensor) -> None:
+    """Put what `save_state` wrote into learner, state and step_metrics. CheckpointFault: it does not fit them."""
     try:
         learner.model.load_state_dict(last["weights"])
         learner.ema.module.load_state_dict(last["average"])
         learner.optimizer.load_state_dict(last["optimizer"])
-        set_random_state(last["random"], seen.device)
-        state.take(last["position"])
-        before = seen[:state.batch]
+        set_random_state(last["random"], step_metrics.device)
+        state.restore(last["position"])
+        before = step_metrics[:state.batch]
         if last["seen"].shape != before.shape:
-            raise ValueError("its losses are not those of its place")
+            raise ValueError("its losses do not match its step")
         before.copy_(last["seen"])
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointFault(path, f"does not fit this run ({str(error).partition(chr(10))[0]})",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tenfold.data.errors import CheckpointFault, ShardFault, UserFault
-from tenfold.data.files import make_folder, only_one
+from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.html import figure_html
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.shardset import ShardSet
@@ -63,7 +63,7 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
     if not shards.rows("train"):
         raise ShardFault(shards.folder, "holds no training rows", "name the shards of a recipe, not those of a score")
     recipe, out = with_pixels_of(shards, recipe), make_folder(out)
-    with only_one(out):
+    with lock_folder(out):
         last = _resumable(out / "last.pth", recipe, shards) if resume else None
         where = choose_device(device)
         clock = Clock(budget, started, before=last["position"]["seconds"] if last else 0.0)

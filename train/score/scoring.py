@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tenfold.data.errors import CheckpointFault
 from tenfold.data.html import figure_html, table
 from tenfold.data.shardset import ShardSet
-from tenfold.data.sources.names import class_differences, one_spelling
+from tenfold.data.sources.class_names import class_differences, one_spelling
 from tenfold.train.batches import open_batches
 from tenfold.train.model_file import Model, load
 from tenfold.train.run.checkpoint import image_numbers

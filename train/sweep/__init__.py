@@ -1,6 +1,6 @@
 """Many runs of a recipe, to choose its settings by.
 
 Read in this order: `space` (what varies), `search` (which settings come next), `trial` (one run in a process of its
-own), `preparation` (its recipe and shards), `book` (sweep.json and the budget), `session` (trial after trial),
+own), `preparation` (its recipe and shards), `record` (sweep.json and the budget), `session` (trial after trial),
 `leaderboard` and `figures` (the tables and pictures), `command` (the command line).
 """

@@ -17,13 +17,13 @@ from shlex import quote
 
 from tenfold.data.command import Parser, make_parser, run
 from tenfold.data.errors import RecipeFault, ShardFault, TrainingFault
-from tenfold.data.files import make_folder, only_one
+from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.networks import check_network
 from tenfold.data.recipe import Recipe, parse_duration
 from tenfold.train.inputs import named_recipe
-from tenfold.train.sweep.book import Book, open_book
 from tenfold.train.sweep.leaderboard import line, row
 from tenfold.train.sweep.preparation import Preparation, changes_pixels
+from tenfold.train.sweep.record import SweepRecord, open_record
 from tenfold.train.sweep.search import PRUNERS, Grid, Search
 from tenfold.train.sweep.space import Key, as_set, check, parse_space
 from tenfold.train.sweep.trial import Trial, read_trials
@@ -65,22 +65,22 @@ def _sweep(args) -> dict:
     recipe, shards, keys = _asked(args)
     names = [key.name for key in keys]
     out = make_folder(args.out or f"runs/{recipe.name}-sweep")
-    with only_one(out) as lock:
+    with lock_folder(out) as lock:
         own_shards = changes_pixels(names)
         if not own_shards:
             _check_set(shards, args)
         trials = read_trials(out)
         # before the study, which another search's keys would spoil
-        book = open_book(out, recipe, sorted(names) if args.grid else sorted(args.search))
+        record = open_record(out, recipe, sorted(names) if args.grid else sorted(args.search))
         plan = Grid(keys) if args.grid else Search(
             keys, out, trials, args.trials, args.pruner, recipe.seed, recipe.train.epochs)
-        book.share_out(parse_duration(recipe.train.budget), plan.planned,
+        record.share_out(parse_duration(recipe.train.budget), plan.planned,
                        parse_duration(args.budget) if args.budget else None)
         done = sum(t.ended() for t in trials)
-        print(f"{recipe.name}: {plan.planned} trials over {', '.join(names)}; up to {book.share:.0f} s each, "
-              f"{book.budget:.0f} s in all" + (f"; {done} are done" if done else ""))
-        rows = Session(out, lock, plan, trials, book).run(Preparation(recipe, shards, own_shards), args.device)
-        return _report(rows, out, plan.planned, book)
+        print(f"{recipe.name}: {plan.planned} trials over {', '.join(names)}; up to {record.share:.0f} s each, "
+              f"{record.budget:.0f} s in all" + (f"; {done} are done" if done else ""))
+        rows = Session(out, lock, plan, trials, record).run(Preparation(recipe, shards, own_shards), args.device)
+        return _report(rows, out, plan.planned, record)
 
 
 def _asked(args) -> tuple[Recipe, Path, list[Key]]:
@@ -99,7 +99,7 @@ def _asked(args) -> tuple[Recipe, Path, list[Key]]:
     return recipe, shards, keys
 
 
-def _report(rows: list[Trial], out: Path, planned: int, book: Book) -> dict:
+def _report(rows: list[Trial], out: Path, planned: int, record: SweepRecord) -> dict:
     """Print the table and what to do next; return the facts for scripts. TrainingFault: no trial finished."""
     print("best first:")
     for trial in rows:
@@ -114,16 +114,16 @@ def _report(rows: list[Trial], out: Path, planned: int, book: Book) -> dict:
                             next((t.reason for t in rows if t.reason), "give more --budget"))
     table, picture, model = (out / name for name in ("sweep.csv", "sweep.png", "best.pth"))
     print(f"best: trial {best.number}, val top-1 {best.val_top1:.4f}, {as_set(best.settings)}; "
-          f"{book.elapsed():.0f} s in all; see {table} and {picture}")
+          f"{record.elapsed():.0f} s in all; see {table} and {picture}")
     print(f"score it: tenfold score {quote(str(model))} --shards={quote(os.path.relpath(best.shards))}")
     return {"rows": [row(t) for t in rows], "best": row(best), "csv": str(table), "picture": str(picture),
-            "model": str(model), "seconds": round(book.elapsed(), 3), "budget_seconds": book.budget,
-            "share_seconds": round(book.share, 3)}
+            "model": str(model), "seconds": round(record.elapsed(), 3), "budget_seconds": record.budget,
+            "share_seconds": round(record.share, 3)}
 
 
 def _check_set(shards: Path, args) -> None:
     """ShardFault: they are of other images than --data, or lack train or val rows."""
-    from tenfold.data.identity import check_images
+    from tenfold.data.image_set import check_images
     from tenfold.data.shardset import read_index
     index = read_index(shards)
     if args.data:

@@ -41,7 +41,7 @@ class Preparation:
             temporary.write_text(json.dumps(recipe_tables(recipe), indent=1) + "\n")
         folder = self._shards_of(recipe)
         trial.shards = str(folder.resolve())
-        trial.keep()
+        trial.save()
         if not self.own_shards or (folder / INDEX).exists():
             return ""
         log = trial.folder / "augment.log"

@@ -6,24 +6,24 @@ from typing import TextIO
 
 from tqdm.auto import tqdm
 
-from tenfold.train.sweep.book import Book, limit
 from tenfold.train.sweep.leaderboard import keep_best, line, write_leaderboard
 from tenfold.train.sweep.preparation import Preparation
+from tenfold.train.sweep.record import SweepRecord, limit
 from tenfold.train.sweep.search import Grid, Search
 from tenfold.train.sweep.space import as_set
 from tenfold.train.sweep.trial import Trial, new_trial, run_trial
 
 
 class Session:
-    """Runs the trials of a plan in the folder `out`; what all sessions share is in the book and the trials' folders.
+    """Runs the trials of a plan in the folder `out`; what all sessions share is in the record and the trials' folders.
 
     trials: those of earlier sessions, to which new ones are added. lock: the open file that holds the folder.
     """
 
-    def __init__(self, out: Path, lock: TextIO, plan: Grid | Search, trials: list[Trial], book: Book):
-        self.out, self.plan, self.trials, self.book = out, plan, trials, book
+    def __init__(self, out: Path, lock: TextIO, plan: Grid | Search, trials: list[Trial], record: SweepRecord):
+        self.out, self.plan, self.trials, self.record = out, plan, trials, record
         self._lock, self._late = lock, 0.0       # late: seconds that a trial took beyond its limit
-        book.keep()
+        record.save()
 
     def run(self, preparation: Preparation, device: str | None) -> list[Trial]:
         """Run the trials and write the tables; return what was tried, best first.
@@ -45,15 +45,15 @@ class Session:
             new_trial(self.out, self.trials, settings)
         if not trial.ended():
             bar.set_postfix_str(as_set(settings))
-            fault = preparation.prepare(trial, self._lock, lambda: self.book.elapsed() > self.book.budget)
+            fault = preparation.prepare(trial, self._lock, lambda: self.record.elapsed() > self.record.budget)
             before = trial.spent() if (trial.folder / "last.pth").exists() else 0.0
-            allowed = limit(self.book, before, self._late)
+            allowed = limit(self.record, before, self._late)
             if not allowed.fair:
                 return False
             trial.seconds = before
             if fault:
                 trial.state, trial.reason = "failed", fault
-                trial.keep()
+                trial.save()
             else:
                 run_trial(trial, allowed.seconds, device, self._lock, self.plan.hopeless)
                 self._late = max(self._late, trial.seconds - allowed.seconds)
@@ -61,10 +61,10 @@ class Session:
             with contextlib.suppress(BrokenPipeError):
                 bar.write(line(trial))
         self.plan.tell(trial)
-        self.book.keep()
+        self.record.save()
         return True
 
     def _close(self) -> list[Trial]:
         keep_best(self.out, self.trials)         # of a session that was killed before it came to it
-        self.book.keep()
+        self.record.save()
         return write_leaderboard(self.out, self.trials)

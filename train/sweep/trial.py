@@ -45,7 +45,7 @@ class Trial:
         """Whether it is never run again; a failed one is, when its sweep goes on."""
         return self.state in ("finished", "pruned")
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Write trial.json."""
         with publish(self.folder / "trial.json") as temporary:
             temporary.write_text(json.dumps({k: v for k, v in asdict(self).items() if k != "folder"}, indent=1) + "\n")
@@ -72,7 +72,7 @@ def new_trial(out: Path, trials: list[Trial], settings: dict) -> Trial:
     """Begin a trial in a folder of its own, and add it to `trials`."""
     number = max((t.number for t in trials), default=-1) + 1
     trials.append(Trial(make_folder(out / "trials" / f"{number:04d}"), settings))
-    trials[-1].keep()
+    trials[-1].save()
     return trials[-1]
 
 
@@ -106,7 +106,7 @@ def run_trial(trial: Trial, budget: float, device: str | None, lock: TextIO,
         if trial.state == "failed":
             trial.reason = "no validation rows" if code == 0 else why(code, trial.folder / "train.log")
     finally:
-        trial.keep()
+        trial.save()
 
 
 def run_process(command: list, folder: str | Path, log: Path, lock: TextIO, enough: Callable[[], bool]) -> int:

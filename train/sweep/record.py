@@ -15,7 +15,7 @@ PROCESS = 1.0                # seconds that a trial takes beyond its own budget:
 FAIR = 0.9                   # of its share: a trial that has less left is not begun
 
 
-class Book:
+class SweepRecord:
     """A sweep's recipe, what it varies, the share of each trial, and the seconds that its sessions took."""
 
     def __init__(self, path: Path, recipe: dict, space: list[str], share: float | None = None, spent: float = 0.0):
@@ -43,7 +43,7 @@ class Book:
                                 "give more, or fewer trials")
         self.budget, self.share = budget, share
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Write sweep.json."""
         content = {"recipe": self.recipe, "space": self.space, "share": self.share, "spent": self.elapsed()}
         with publish(self.path) as temporary:
@@ -57,14 +57,14 @@ class Limit:
     fair: bool
 
 
-def limit(book: Book, before: float, late: float) -> Limit:
+def limit(record: SweepRecord, before: float, late: float) -> Limit:
     """Return what a trial may take, `before` of it spent already; `late`: seconds that trials end too late."""
-    seconds = min(book.share, before + book.budget - CLOSING / 2 - late - book.elapsed())
-    return Limit(seconds, seconds >= FAIR * book.share)
+    seconds = min(record.share, before + record.budget - CLOSING / 2 - late - record.elapsed())
+    return Limit(seconds, seconds >= FAIR * record.share)
 
 
-def open_book(out: Path, recipe: Recipe, space: list[str]) -> Book:
-    """Return the book of the sweep that goes on in `out`, or a new one. CheckpointFault: it is another sweep."""
+def open_record(out: Path, recipe: Recipe, space: list[str]) -> SweepRecord:
+    """Return the record of the sweep that goes on in `out`, or a new one. CheckpointFault: it is another sweep."""
     path, now = out / "sweep.json", fixed_settings(recipe)
     try:
         content = json.loads(path.read_text())
@@ -73,10 +73,10 @@ def open_book(out: Path, recipe: Recipe, space: list[str]) -> Book:
         different += ["what it varies"] if content["space"] != space else []
         share, spent = content.get("share"), content.get("spent", 0.0)
     except FileNotFoundError:
-        return Book(path, now, space)
+        return SweepRecord(path, now, space)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise CheckpointFault(path, f"is not a sweep's ({error})", "give another --out") from None
     if different:
         raise CheckpointFault(out, f"holds a sweep with other settings ({', '.join(different[:5])})",
                               "give those again, or another --out, or remove the folder")
-    return Book(path, now, space, share, spent)
+    return SweepRecord(path, now, space, share, spent)

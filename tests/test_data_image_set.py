@@ -9,7 +9,7 @@ import train_helpers as t
 from conftest import page, save
 
 from tenfold.data.errors import ShardFault, SourceFault
-from tenfold.data.identity import check_images, image_set
+from tenfold.data.image_set import check_images, image_set
 from tenfold.data.sources.opening import open_source
 
 

@@ -4,7 +4,7 @@ import unicodedata
 
 from cases import each
 
-from tenfold.data.sources.names import class_differences, look_alikes, one_spelling
+from tenfold.data.sources.class_names import class_differences, look_alikes, one_spelling
 from tenfold.data.wording import quoted, some
 
 
