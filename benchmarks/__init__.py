@@ -1,2 +1,2 @@
-"""This project beside its peers on the same work: one script a question, results as rows that a
+"""Benchmarks of this project and its peers on the same work: one script per question, results as rows that a
 command appended to `results.tsv`, and `log.md` with what was tried and did not pay."""

@@ -1,7 +1,7 @@
 """Our drawing beside albumentations on the steps both have: turn, slant, stretch, scale, place; contrast.
 
 Both get cleaned pages in memory and write nothing. albumentations gets each page on the canvas already, its
-longer side filled, as a pipeline of its own would have it after LongestMaxSize and PadIfNeeded.
+longer side filled, as its own pipelines have it after LongestMaxSize and PadIfNeeded.
 """
 
 import statistics

@@ -41,6 +41,7 @@ class Session:
         self.device = ["--device", args.device] if args.device else []
 
     def left(self) -> float:
+        """Return the seconds that are left."""
         return self.end - time.monotonic()
 
     def command(self, name: str, module: str, *arguments: object) -> dict | None:

@@ -1,4 +1,4 @@
-"""Peers that load by threads of their own, in the same form as `peer_loaders`; and the list of all peers."""
+"""Peers that load with their own threads, in the same form as `peer_loaders`; and the list of all peers."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """python -m benchmarks.peers: shuffled batches by what people install, beside our engines and a plain copy.
 
-The same images, the same two cores, page cache warm, repeats interleaved. Each loader lives in a process
-of its own, so that none's threads, forks or failures touch another; one that is not installed or fails
+The same images, the same two cores, page cache warm, repeats interleaved. There is a process
+per loader, so that threads, forks or failures of one do not affect another; one that is not installed or fails
 costs a line. Before it is timed, an epoch of each is held against the set: every row once, with its label.
 """
 
@@ -102,6 +102,7 @@ class Child:
         return self.answer()
 
     def answer(self) -> float:
+        """Wait for the process's next number. LeftOut: it gives none."""
         if not self.pipe.poll(PATIENCE):
             raise LeftOut(f"no answer within {PATIENCE} s")
         try:
@@ -114,6 +115,7 @@ class Child:
         return said
 
     def close(self) -> None:
+        """End the process."""
         with contextlib.suppress(OSError):
             self.pipe.send(False)
         self.process.join(10)

@@ -37,7 +37,7 @@ class Chunks:
 
 
 def known_chunks(image: Any, file_bytes: int) -> Chunks | None:
-    """Of an HDF5 dataset whose chunks are whole rows, through one filter that we know; None: of another kind.
+    """Find the chunks of an HDF5 dataset; None unless they are whole rows, compressed by one filter that we can undo.
 
     ValueError: they are not all there. MachineFault: their package is not installed.
     """
@@ -60,7 +60,7 @@ def known_chunks(image: Any, file_bytes: int) -> Chunks | None:
 
 
 def read_at(file: int, at: int, left: memoryview) -> None:
-    """All the bytes of `left` from an open file. EOFError: it ends before."""
+    """Fill `left` with bytes of an open file, from offset `at` on. EOFError: the file ends before."""
     while left:
         got = os.preadv(file, [left], at)        # a call reads 2 GB at most
         if not got:
@@ -69,7 +69,7 @@ def read_at(file: int, at: int, left: memoryview) -> None:
 
 
 def read_chunks(file: int, chunks: Chunks, start: int, out: np.ndarray) -> None:
-    """Rows start … start + len(out) into `out` uint8 (n, H, W, C), contiguous; each chunk read and unpacked once.
+    """Read rows start … start + len(out) into `out`, contiguous uint8 (n, H, W, C); each chunk is unpacked once.
 
     EOFError, ValueError, RuntimeError, zlib.error: a chunk is cut short or damaged.
     """
@@ -91,7 +91,7 @@ def read_chunks(file: int, chunks: Chunks, start: int, out: np.ndarray) -> None:
 
 
 def _inflate(raw: bytearray, out: np.ndarray) -> None:
-    """Never more memory than the pixels take, whatever the stream says of itself."""
+    """Decompress gzip into `out`; takes no more memory than its pixels, whatever the stream declares."""
     pixels = zlib.decompressobj().decompress(raw, len(out))
     if len(pixels) != len(out):
         raise EOFError("a chunk is damaged")
@@ -99,7 +99,7 @@ def _inflate(raw: bytearray, out: np.ndarray) -> None:
 
 
 def _unpack(raw: bytearray, out: np.ndarray) -> None:
-    """Blosc believes the sizes in a chunk's header, so they are held against what we know."""
+    """Decompress a Blosc chunk into `out`; its header is checked first, since Blosc trusts the sizes in it."""
     if len(raw) < 16 or _HEADER.unpack_from(raw)[::2] != (len(out), len(raw)):
         raise EOFError("a chunk is damaged")
     with _one_thread(blosc()) as module:
@@ -129,7 +129,7 @@ def write_lz4(f: Any, name: str, image: np.ndarray, rows: int) -> None:
 
 
 def check_package(compression: str) -> None:
-    """MachineFault if shards cannot be packed so here: called before a long build starts."""
+    """Raise MachineFault if this compression needs a package that is not installed; called before a long build."""
     if compression == "lz4":
         blosc(f"shards.compression = {compression}")
 

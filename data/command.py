@@ -30,6 +30,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog=_typed(prog), **settings)
 
     def error(self, message: str) -> NoReturn:
+        """Print the message as one line and exit with the code for a fault of the user's."""
         self.exit(EXIT_USER, f"{self.prog}: {' '.join(message.splitlines())}; see {self.prog} --help\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
@@ -92,7 +93,7 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
 
 
 def module_command(module: str, *arguments: object) -> dict[str, Any]:
-    """The `args` and `env` of a subprocess that runs `python -m tenfold.<module>`, whatever folder it starts in."""
+    """Return `args` and `env` of a subprocess that runs `python -m tenfold.<module>`, whatever folder it starts in."""
     import tenfold
     root = Path(tenfold.__file__).resolve().parents[1]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
@@ -101,7 +102,7 @@ def module_command(module: str, *arguments: object) -> dict[str, Any]:
 
 
 def readable(name: str) -> str:
-    """A class name as one line of what a terminal and a font can show."""
+    """Return a class name as one line that a terminal and a font can show."""
     return "".join(c if c.isprintable() else "·" for c in name)
 
 
@@ -110,12 +111,12 @@ def _one_line(fault: UserFault) -> str:
 
 
 def _typed(text: str) -> str:
-    """A message of the code, which speaks of `tenfold VERB`, in the words of the command that the user typed."""
+    """Translate a message that names `tenfold VERB` into the command that the user typed."""
     return as_typed(text, typed_command())
 
 
 def typed_command() -> str:
-    """What the user typed: "make train", "tenfold train" or "python -m tenfold train"; the verb may be missing."""
+    """Return the command that the user typed, such as "make train" or "tenfold train"; the verb may be missing."""
     given = _typed_here or os.environ.get(TYPED)
     if given:
         return given
@@ -125,7 +126,7 @@ def typed_command() -> str:
 
 @contextlib.contextmanager
 def typed_as(command: str) -> Iterator[None]:
-    """Let the messages of what runs within speak of `command`, such as "tenfold report"."""
+    """Make the messages of the code inside name `command`, such as "tenfold report"."""
     global _typed_here
     before, _typed_here = _typed_here, command
     try:
@@ -135,12 +136,13 @@ def typed_as(command: str) -> Iterator[None]:
 
 
 class _Typed:
-    """A stream for people that puts every message in the user's words."""
+    """A text stream that translates every message into the command that the user typed."""
 
     def __init__(self, stream: TextIO):
         self.stream = stream
 
     def write(self, text: str) -> int:
+        """Write the translated text."""
         return self.stream.write(_typed(text))
 
     def __getattr__(self, name: str) -> Any:

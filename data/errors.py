@@ -55,7 +55,7 @@ class MachineFault(UserFault):
 
 
 def machine_fault(error: BaseException, where: object) -> MachineFault | None:
-    """Return the MachineFault behind an OSError, or behind HDF5's wrapping of one; None if there is none.
+    """Return the MachineFault for an OSError, or for an error in which HDF5 wrapped one; None for other errors.
 
     HDF5 reports a full disk as an OSError or a RuntimeError whose text, not whose errno,
     says so.

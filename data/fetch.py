@@ -1,4 +1,4 @@
-"""tenfold fetch NAME: a named set → datasets/<name>.npz, an arrays file that `tenfold augment` reads."""
+"""The command `tenfold fetch NAME`: download a public set into datasets/<name>.npz, which `tenfold augment` reads."""
 
 import argparse
 import sys
@@ -33,7 +33,7 @@ def fetch(args: argparse.Namespace) -> dict:
 
 
 def write_arrays(path: Path, splits: 'list[PublicSplit]', classes: list[str]) -> None:
-    """An .npz as numpy.savez writes it, slice by slice: x uint8 (n, H, W, C), y int64 (n,), classes (k,), and
+    """Write an .npz as numpy.savez does, slice by slice: x uint8 (n, H, W, C), y int64 (n,), classes (k,), and
     split (n,) where the set has official ones."""
     import numpy as np
     from tqdm import tqdm

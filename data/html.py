@@ -10,7 +10,7 @@ MOST_ROWS = 30               # of a table in a notebook
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A title and a table as HTML; numbers that are not whole have four digits, rows beyond MOST_ROWS are counted."""
+    """Return a title and a table as HTML: decimals with four digits, rows beyond MOST_ROWS only counted."""
     rows = list(rows)
     lines = ["<tr>" + "".join(f"<th>{escape(name)}</th>" for name in head) + "</tr>"]
     lines += ["<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows[:MOST_ROWS]]
@@ -19,7 +19,7 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> 
 
 
 def figure_html(figure: Any, words: str) -> str:
-    """A matplotlib Figure as an HTML picture; `words` say what it shows."""
+    """Return a matplotlib Figure as an HTML picture; `words` say what it shows."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=80)
     return f'<img alt="{escape(words)}" src="data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}">'

@@ -1,4 +1,4 @@
-"""python -m data.make TARGET: run the command behind a make target, its arguments taken from the environment.
+"""Run the commands of a make target (`python -m data.make TARGET`), with arguments from make's variables.
 
 make exports its variables as they were typed and no shell reads them, so a value is a value whatever it holds.
 """
@@ -95,7 +95,7 @@ def with_defaults(given: dict[str, str]) -> dict[str, str]:
 
 
 def arguments(target: str, given: dict[str, str]) -> list[str]:
-    """The words behind `python -m module`. RecipeFault-like: quotes in RECIPES that do not match."""
+    """Return the command-line arguments of a module. Raises a fault for quotes in RECIPES that do not match."""
     values, found = with_defaults(given), []
     for option, name in words(target):
         value = given.get(name[:-1]) if name.endswith("!") else values.get(name)
@@ -121,7 +121,7 @@ def arguments(target: str, given: dict[str, str]) -> list[str]:
 
 
 def _plain(word: str) -> str:
-    """A word that no command takes for an option."""
+    """Return a value so written that no command takes it for an option."""
     return f"./{word}" if word.startswith("-") else word
 
 
@@ -153,7 +153,7 @@ def _wants_sample(values: dict[str, str]) -> bool:
 
 
 def _check_begun(shards: Path, given: dict[str, str]) -> None:
-    """ShardFault: a build was begun there and did not end, which is not to be done in passing."""
+    """Raise ShardFault if a build in that folder was begun and did not end: it must be finished by name."""
     begun = (shards / ".clean").exists() and not (shards / "report.json").exists()      # not a report's cleaned images
     if begun or any(shards.glob("*.h5")):
         typed = [shlex.quote(f"{name}={given[name]}") for _, name in words("augment") if name in given]
@@ -167,7 +167,7 @@ def _flags(makeflags: str) -> set[str]:
 
 
 def call(target: str, module: str, arguments: list[str]) -> int:
-    """Run the command; its exit code. ctrl-C reaches it by itself, a request to end is handed on."""
+    """Run the command and return its exit code. Ctrl-C reaches it directly; SIGTERM is handed on."""
     signal.signal(signal.SIGINT, lambda *_: None)
     running = subprocess.Popen([sys.executable, "-m", module, *arguments], env=os.environ | {TYPED: f"make {target}"})
     signal.signal(signal.SIGTERM, lambda *_: running.terminate())

@@ -58,7 +58,7 @@ _SET = re.compile(rf"(?<![\w./-])--set[ =]{_ONE}(?: (?:--set[ =])?{_ONE})*")
 
 
 def words(target: str) -> list[tuple[str, str]]:
-    """[(option, variable), …] of a target; one of the two is "" where the other stands alone."""
+    """Return [(option, variable), …] of a target; one of the two is "" where the other stands alone."""
     return [("", word) if word.rstrip("!").isupper() else (option, variable) if "=" in word else (word, "")
             for word in TARGETS[target][1].split() for option, _, variable in [word.partition("=")]]
 
@@ -88,7 +88,7 @@ def _settings() -> dict[str, str]:
 
 
 def as_typed(text: str, typed: str) -> str:
-    """Put a message that speaks of `tenfold VERB --option` in the words of a user who typed `typed`.
+    """Translate a message that names `tenfold VERB --option` into the command that the user typed, `typed`.
 
     `typed` is such as "make train", "python -m tenfold report" or "tenfold train". Below make a value becomes
     VARIABLE=value where it stands as --option=value, or behind a blank as what a message is about

@@ -1,4 +1,4 @@
-"""The networks by name with their arguments, as plain values: a recipe is held against them without torch.
+"""The names of all networks and of their arguments, as plain values: recipes are checked against them without torch.
 
 `train/models` makes them; a test holds this table against its signatures.
 """
@@ -28,7 +28,7 @@ PUBLISHED = {"stem": ("published", "small"), "init": ("published", "kaiming"), *
 
 
 def check_network(name: str, arguments: dict, where: str = "[model]") -> None:
-    """RecipeFault: no such network, no such argument, or a value of another kind. Where torchvision is not
+    """Raise RecipeFault for an unknown network or argument, or a value of another type. Where torchvision is not
     installed, a name that may be one of its networks passes."""
     theirs = () if name in NETWORKS else torchvision_networks()
     if name not in NETWORKS and theirs and name not in theirs:
@@ -53,7 +53,7 @@ def _check_kind(name: str, argument: str, value, kind, where: str) -> None:
 
 @functools.cache
 def torchvision_networks() -> tuple[str, ...]:
-    """Every classification network of the installed torchvision, sorted, read from its source: to import it takes
+    """Return the names of the installed torchvision's classification networks, read from its source: to import it takes
     torch and a second. Empty where there is none, or none that can be read."""
     spec = importlib.util.find_spec("torchvision")
     folder = Path(spec.origin).parent / "models" if spec and spec.origin else None

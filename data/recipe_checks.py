@@ -1,4 +1,4 @@
-"""Check what no single key of a recipe can know: keys that must fit each other. Each check raises RecipeFault."""
+"""Check that the keys of a recipe fit each other; each check raises RecipeFault."""
 
 from __future__ import annotations
 

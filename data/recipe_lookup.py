@@ -1,4 +1,4 @@
-"""Find the file that a recipe's name means."""
+"""Find the file of a recipe by its name, and list the names that there are."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ PACKAGED = Path(__file__).resolve().parents[1] / "recipes"       # those that co
 
 
 def find_recipe(name: str | os.PathLike[str]) -> Path:
-    """The file that `name` means: itself, recipes/<name>.toml, or the recipe that comes with the package.
+    """Return the file that `name` means: itself, recipes/<name>.toml, or the recipe that comes with the package.
 
     `name` as given where there is none of them.
     """
@@ -20,11 +20,11 @@ def find_recipe(name: str | os.PathLike[str]) -> Path:
 
 
 def candidates(path: Path) -> list[Path]:
-    """The user's own files that may be meant, in their order."""
+    """Return the user's own files that `path` may mean, in the order in which they are tried."""
     named = [path] if path.suffix in (".toml", ".json") else [path, path.parent / f"{path.name}.toml"]
     return named if path.is_absolute() else [*named, RECIPES / named[-1]]
 
 
 def recipe_names() -> list[str]:
-    """The names of the recipes in ./recipes and of those that come along."""
+    """Return the names of the recipes in ./recipes and of those in the package."""
     return sorted({file.stem for folder in (RECIPES, PACKAGED) for file in folder.glob("*.toml")})

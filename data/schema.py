@@ -1,4 +1,4 @@
-"""The format on disk, as values that writer and reader share.
+"""The format of shards, sources.h5 and dataset.json on disk, as values that writer and reader share.
 
 shards/<name>/train-00000.h5 …   rows in random order; datasets and attributes as below
 shards/<name>/val-00000.h5 …
@@ -52,10 +52,10 @@ ALIGNMENT = 4096         # contiguous: image bytes begin at a page, fit for mapp
 
 
 def shard_name(split: str, number: int) -> str:
-    """The file name of a shard: "train-00000.h5"."""
+    """Return the file name of a shard: "train-00000.h5"."""
     return f"{split}-{number:05d}.h5"
 
 
 def chunk_rows(rows: int, row_bytes: int) -> int:
-    """Rows in a chunk of a compressed shard: never more than there are."""
+    """Return how many rows a chunk of a compressed shard holds: never more than there are."""
     return max(1, min(rows, CHUNK_BYTES // row_bytes))

@@ -1,4 +1,4 @@
-"""TOML tables and `--set` become frozen dataclasses; what does not fit is refused in one line.
+"""Convert TOML tables and `--set` options to frozen dataclasses; values that do not fit raise RecipeFault.
 
 A setting is a dataclass field made with `setting`, which also says what values are allowed:
 

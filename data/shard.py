@@ -63,13 +63,13 @@ def _file_bytes(image, columns, attributes, compression) -> list[memoryview]:
 
 
 def file_sha256(path: str | Path) -> str:
-    """The SHA-256 of a whole file, in hexadecimal digits."""
+    """Return the SHA-256 of a whole file, in hexadecimal digits."""
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def shard_names(folder: Path) -> list[str]:
-    """The files in it that are named as shards are."""
+    """Return the files in a folder that are named as shards are."""
     return sorted(p.name for p in folder.glob("*.h5") if SHARD_NAME.fullmatch(p.name))
 
 
@@ -93,7 +93,7 @@ def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | No
 
 @dataclass(frozen=True)
 class Shard:
-    """One file: where its rows lie, and its labels."""
+    """One shard file that was checked: where its rows lie, and its labels."""
     path: Path
     rows: int
     offset: int | None           # of row 0 in the file; None: compressed
@@ -138,7 +138,7 @@ def open_shard(path: Path, rows: int, split: str, row_shape: tuple[int, int, int
 
 
 def own_dataset(f: h5py.File, name: str, refuse: Callable[[str], Exception]) -> h5py.Dataset:
-    """The dataset itself, refused where its bytes come from elsewhere: a link, external storage, a virtual dataset
+    """Return a dataset; refuse it if its bytes come from another file: a link, external storage, a virtual dataset
     (the class of CVE-2026-1669: a hostile file that hands out another file's bytes)."""
     if not isinstance(f.get(name, getlink=True), h5py.HardLink) or not isinstance(dataset := f[name], h5py.Dataset):
         raise refuse(f"'{name}' is missing or a link to elsewhere")
@@ -149,6 +149,6 @@ def own_dataset(f: h5py.File, name: str, refuse: Callable[[str], Exception]) -> 
 
 
 def read_compressed(shard: Shard, start: int, out: np.ndarray) -> None:
-    """Rows start … start + len(out) of a compressed shard into `out` uint8 (n, H, W, C)."""
+    """Read rows start … start + len(out) of a compressed shard into `out` uint8 (n, H, W, C)."""
     with h5py.File(shard.path, "r") as f:
         f[IMAGE].read_direct(out, np.s_[start:start + len(out)])

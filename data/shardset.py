@@ -20,7 +20,7 @@ _KINDS = {"classes": list, "canvas": list, "channels": int, "mean": list, "std":
 
 
 def write_index(folder: Path, index: dict) -> None:
-    """Write dataset.json: last, for a set without it is not finished."""
+    """Write dataset.json, the last file of a set: without it the set is not finished."""
     with publish(folder / INDEX) as temporary:
         temporary.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
 
@@ -108,7 +108,7 @@ def open_set(folder: str | Path) -> ShardSet:
 
 
 def _is_sound(file: dict) -> bool:
-    """Whether dataset.json says of a file what there must be."""
+    """Whether the entry of a file in dataset.json has the keys and types that it must have."""
     return isinstance(file.get("sha256"), str) and type(file.get("bytes")) is int and type(file.get("rows")) is int
 
 

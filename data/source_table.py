@@ -30,8 +30,11 @@ class SourceTable:
 
     @classmethod
     def of(cls, columns: Mapping) -> "SourceTable":
-        """A table in memory. columns: "path" (n strings) and, where they are known, "label", "split" (names of splits,
-        "" in none), "digest" and "fingerprint" (hexadecimal, "" unknown) and the other names of SOURCE_COLUMNS."""
+        """Make a table in memory.
+
+        columns: "path" (n strings) and, where they are known, "label", "split" (names of splits, "" in none), "digest"
+        and "fingerprint" (hexadecimal, "" unknown) and the other names of SOURCE_COLUMNS.
+        """
         encoded = _encoded(columns)
         return cls(len(columns["path"]), encoded.__getitem__)
 
@@ -39,17 +42,17 @@ class SourceTable:
         return self.rows
 
     def column(self, name: str) -> np.ndarray:
-        """A column as SOURCE_COLUMNS describes it, or `path_bytes`. ShardFault: it is damaged."""
+        """Return a column as SOURCE_COLUMNS describes it, or `path_bytes`. ShardFault: it is damaged."""
         if name not in self._known:
             self._known[name] = self._load(name)
         return self._known[name]
 
     def path(self, row: int) -> str:
-        """The path of a source image, relative to the folder of the images; "x[12]" in an arrays file."""
+        """Return the path of a source image, relative to the folder of the images; "x[12]" in an arrays file."""
         return self.paths([row])[0]
 
     def paths(self, rows: Iterable[int] | None = None) -> list[str]:
-        """The paths of some rows, or of all."""
+        """Return the paths of some rows, or of all."""
         ends, text = self.column("path_end"), self.column(PATH_BYTES).data
         numbers = range(self.rows) if rows is None else [int(row) for row in rows]
         return [str(text[ends[row - 1] if row else 0:ends[row]], "utf-8", "surrogateescape") for row in numbers]
@@ -64,13 +67,13 @@ class SourceTable:
         return self.column("split") == SPLITS.index(split)
 
     def ink(self) -> Iterator[dict | None]:
-        """What is known of the ink of each source, one after the other; None: no ink was looked for."""
+        """Yield what is known of the ink of each source; None: no ink was looked for."""
         columns = [self.column(name).tolist() for name in _INK.values()]
         for pen, *more in zip(*columns, strict=True):
             yield dict(zip(_INK, (pen, *more), strict=True)) if pen else None
 
     def row(self, number: int) -> dict:
-        """All that is known of one source, as plain values; "ink" only where ink was looked for."""
+        """Return a row: all that is known of one source, as plain values; "ink" only where ink was looked for."""
         def value(name):
             return self.column(name)[number].tolist()
 

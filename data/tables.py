@@ -50,7 +50,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Clean:
-    """Once per source image. 0, false and "keep" leave a step out."""
+    """Cleaning, once per source image. 0, false and "keep" leave a step out."""
     channels: int = setting(1, choices=(1, 3))              # grey, or red green blue
     polarity: str = setting("keep", choices=("keep", "auto", "dark", "light"))   # tone of the ink as it comes; it
                                                             # becomes light. auto: the whole set decides, by the votes
@@ -69,7 +69,7 @@ class Clean:
 
 @dataclass(frozen=True)
 class Draw:
-    """Once per copy. val and test rows take the plain view: centred, upright, half way between the bounds of scale."""
+    """Drawing, once per copy. val and test rows take the plain view: centred, upright, scale half way in its bounds."""
     canvas: tuple[int, int] = setting(low=8, high=4096)     # height, width in pixels
     copies: int = setting(low=1, high=1_000_000)            # training rows from each source image
     fit: str = setting("inside", choices=("inside", "cover", "stretch"))    # the picture within the canvas, the
@@ -90,7 +90,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Shards:
-    """How rows lie on disk."""
+    """How shards are written: rows per file and compression."""
     compression: str = setting("none", choices=("none", "lz4", "gzip"))
     megabytes: int = setting(64, low=1, high=4096)          # pixels in a shard, at most
 
@@ -148,7 +148,7 @@ class Train:
 
 @dataclass(frozen=True)
 class Augment:
-    """On the device while training, each image by itself; 0 leaves a step out. Never on val and test rows."""
+    """Augmentation while training, on the device, for each image; 0 leaves a step out. Never on val and test rows."""
     crop: int = setting(0, low=0, high=1024)                # shifted by up to ± pixels of what the network sees
     border: str = setting("zero", choices=("zero", "reflect"))   # what comes in there: the training mean, or
                                                             # the image mirrored

@@ -1,4 +1,4 @@
-"""Import torchvision where it is asked for: its networks, their weights, its data sets. No other file imports it.
+"""Import torchvision on first use, for its networks, weights and data sets; no other file imports it.
 
 torchvision is imported when `torchvision()` is first called, so importing this file costs nothing and
 `data` stays free of torch.

@@ -20,7 +20,7 @@ def some(items: Iterable[str], most: int = 6, last: str = ", ") -> str:
 
 
 def counted(count: int, word: str) -> str:
-    """A number with its noun: "1 image", "2 images", "2 classes"."""
+    """Return a number with its noun: "1 image", "2 images", "2 classes"."""
     return f"{count} {word}" + ("" if count == 1 else "es" if word.endswith("s") else "s")
 
 

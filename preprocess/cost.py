@@ -1,4 +1,4 @@
-"""What a build will take of the disk and of time, estimated from a few images that are cleaned and drawn first."""
+"""Estimate the disk space and time of a build from a few images that are cleaned and drawn first."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ _SAMPLE = "sample.json"      # in the clean cache: the sample of a build that en
 
 @dataclass(frozen=True)
 class Sample:
-    """What one image and one row take, measured on some of them."""
+    """The bytes and seconds that one image and one row take, measured on some of them."""
     cleaned_bytes: float     # of a cleaned image
     clean_seconds: float     # of an image
     row_bytes: float         # of a row in a shard
@@ -41,7 +41,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a build takes, with what lies in its folder already."""
+    """The disk space and time that a build takes, and what lies in its folder already."""
     rows: int
     row_bytes: float         # of a row in a shard
     cache_bytes: float       # of all cleaned images
@@ -115,7 +115,7 @@ def _clean_some(recipe: Recipe, source: Source, reader: Any, folder: Path) -> tu
 
 
 def count_rows(recipe: Recipe, source: Source, plain: bool = False) -> int:
-    """Estimate how many rows there will be, give or take what is set aside or there twice."""
+    """Estimate how many rows there will be; images set aside and duplicates make it less."""
     official, split = source.official, recipe.split
     if plain:
         return official.count("test") or len(source)
@@ -137,7 +137,7 @@ def print_cost(cost: Cost, workers: int) -> None:
 
 
 def check_space(out: Path, cost: Cost) -> None:
-    """MachineFault where the disk cannot hold a build; what lies in `out` already is part of it, or gives way to it."""
+    """Raise MachineFault if the disk cannot hold a build; files in `out` are part of it, or are replaced."""
     need = cost.bytes + cost.cache_bytes - _size(out)
     free = shutil.disk_usage(out).free
     if need > free:

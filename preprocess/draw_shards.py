@@ -1,4 +1,4 @@
-"""Draw every planned shard over worker processes; a worker writes one whole file and sends back facts, never pixels."""
+"""Draw every planned shard in worker processes; a worker writes a whole file and returns facts, never pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _TOGETHER = 512              # copies laid out at once
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where a set's shards are drawn from and written to, and by which recipe."""
+    """The folders that shards are drawn from and written to, and their recipe."""
     out: Path                # folder of the set
     cache: Path              # folder of the clean cache
     block_size: int          # sources in one of its blocks
@@ -40,7 +40,7 @@ class DrawTask:
 
 @dataclass(frozen=True)
 class DrawnShard:
-    """What is known of a shard on disk: its file, and the exact sums of its pixels per channel."""
+    """A shard that was written: its file, and the exact sums of its pixels per channel."""
     name: str
     split: str
     rows: int

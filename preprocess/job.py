@@ -1,4 +1,4 @@
-"""A build as it was asked for: its recipe, images and folder, checked before any work is done."""
+"""Job: the recipe, images and output folder of a build, checked before any work is done."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,7 +41,7 @@ class Job:
 
 
 def check_job(recipe: Recipe, source: Source, out: Path, plain: bool = False) -> Job:
-    """Check what is asked for, and make the folder. RecipeFault, SourceFault, MachineFault: it cannot be done."""
+    """Check a build and make its folder. Raises RecipeFault, SourceFault or MachineFault if it cannot be done."""
     check_package(recipe.shards.compression)
     if not plain:
         check_learnable(source)

@@ -34,7 +34,7 @@ from tenfold.preprocess.survey.table import Survey
 
 @dataclass(frozen=True)
 class BuildResult:
-    """A finished set: where it lies, and what a build of it has to say."""
+    """The result of a build: the folder of the set, its rows, shards, digest and speed."""
     folder: Path
     rows: dict[str, int]             # of each split
     shards: int
@@ -47,7 +47,7 @@ class BuildResult:
 
 @dataclass(frozen=True)
 class ReportResult:
-    """A report on images, without a set: where it lies, and what it holds."""
+    """The result of a report on images, without shards: its folder and its facts."""
     folder: Path
     facts: dict = field(repr=False)  # report.json
     index: dict = field(repr=False)  # what dataset.json would say of the sources

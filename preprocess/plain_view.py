@@ -1,4 +1,4 @@
-"""One picture through decoding and cleaning to its plain view: the pixels that a build writes as its test row."""
+"""Decode and clean one picture and render its plain view: the same pixels as its test row in a set."""
 
 import os
 from collections.abc import Mapping

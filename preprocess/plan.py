@@ -1,4 +1,4 @@
-"""The plan of a set: which row lies in which shard; a pure function of the recipe, the splits and the pixels."""
+"""Plan a set: which row goes to which shard; a pure function of the recipe, the splits and the pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

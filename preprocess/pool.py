@@ -1,4 +1,4 @@
-"""Tasks over worker processes, with a bar; ctrl-C and a worker that the system ended are one line each."""
+"""Run tasks in worker processes, with a progress bar; ctrl-C or a killed worker gives one line, no traceback."""
 
 import queue
 import signal
@@ -23,18 +23,18 @@ from tenfold.data.errors import MachineFault
 
 @dataclass(frozen=True)
 class Progress:
-    """What the bar shows."""
+    """The label, unit and total of a progress bar."""
     verb: str
     unit: str
     counts: list[int]        # how many units each task is
 
 
 def run_tasks(function: Callable[[Any], Any], tasks: Iterable, workers: int, progress: Progress) -> list:
-    """Return function(task) for each task, in their order, computed over `workers` processes, with a bar."""
+    """Return function(task) for each task, in order, computed in `workers` processes, with a progress bar."""
     results = [None] * len(progress.counts)
     with warnings.catch_warnings(), tqdm(total=sum(progress.counts), desc=progress.verb, unit=progress.unit,
                                          disable=None, unit_scale=True) as bar:
-        # joblib's word on an interrupted build, when the pool is swept up; ours is one line
+        # joblib's message on an interrupted build, when the pool is closed; ours is one line
         warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
         calls = (joblib.delayed(_numbered)(i, function, task) for i, task in enumerate(tasks))
         # max_nbytes: small plans travel by pickle, no shared files in /dev/shm to be left behind
@@ -53,7 +53,7 @@ def run_tasks(function: Callable[[Any], Any], tasks: Iterable, workers: int, pro
 
 @contextmanager
 def one_opencv_thread() -> Iterator[None]:
-    """OpenCV without threads of its own, which would fight over the cores with other workers; afterwards as before."""
+    """Keep OpenCV to one thread, so that workers do not compete for the cores; its setting is put back afterwards."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

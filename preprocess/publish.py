@@ -1,4 +1,4 @@
-"""Publish a set: sources.h5 and dataset.json, which tell the trainer all that it needs to know, written last."""
+"""Publish a set: write sources.h5 and dataset.json, all that the trainer knows of preprocessing, last."""
 
 import shutil
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def publish_set(job: Job, index: dict, survey: Survey) -> dict:
 
 
 def finished_set(job: Job) -> dict | None:
-    """Return dataset.json of a set in the job's folder that is finished, of the same images by the same recipe."""
+    """Return dataset.json of a finished set in the job's folder, of the same images and recipe; None: there is none."""
     try:
         index = read_index(job.out)
         whole = index.get("stamp") == job.stamp and all(
@@ -52,7 +52,7 @@ def finished_set(job: Job) -> dict | None:
 
 
 def update_set(job: Job, index: dict) -> dict:
-    """Bring dataset.json of a finished set up to date: other words for the trainer, the same pixels."""
+    """Update dataset.json of a finished set where only settings that do not change pixels differ."""
     recipe = job.recipe
     kept = {key: value for key, value in asdict(recipe.source).items() if not key.startswith("levels")}
     wanted = index | {

@@ -1,4 +1,4 @@
-"""What a set is made of, before anything is trained on it: report.json for scripts, classes.png for people."""
+"""Report on the images of a set before training: report.json for scripts, classes.png for people."""
 
 import json
 import statistics
@@ -71,7 +71,7 @@ def report_facts(index: dict, sources: SourceTable) -> dict:
 
 
 def print_report(facts: dict, out: Path | str) -> None:
-    """Print a report for people, a line for each finding. out: the folder that it lies in."""
+    """Print a report for people, one line per finding. out: the folder that it lies in."""
     counts = {name: sum(of.values()) for name, of in facts["classes"].items()}
     few, many = min(counts, key=lambda name: counts[name]), max(counts, key=lambda name: counts[name])
     each = f"{counts[few]}" if counts[few] == counts[many] else \
@@ -103,7 +103,7 @@ def _sizes(sizes: dict) -> str:
 
 
 def draw_classes(index: dict, facts: dict, sources: SourceTable, path: Path) -> None:
-    """Draw a bar a class, most images first, a colour a split; beside it the sizes of the images."""
+    """Draw a bar for each class, largest first, a colour for each split; beside it the sizes of the images."""
     # imported here, for they take 0.4 s; without pyplot no display is asked for
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -144,7 +144,7 @@ def _draw_sizes(axis: Any, canvas: list[int], facts: dict, sources: SourceTable)
     sizes = [(width, height) for height, width in sources.column("size").tolist()]
     counts = Counter(sizes)
     odd = {size for size, path in zip(sizes, sources.paths(), strict=True) if path in doubted} if doubted else set()
-    most = max(20, *counts.values())             # a picture of its own size is a dot
+    most = max(20, *counts.values())             # a picture whose size is unique is a dot
     for found, colour, label in (([c for c in counts if c not in odd], "#4c72b0", "images"),
                                  (sorted(odd), "#c44e52", "suspects among them")):
         if found:

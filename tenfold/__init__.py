@@ -151,7 +151,7 @@ def _each(settings: str | Sequence[str]) -> Sequence[str]:
 
 
 def _opened(model: PathLike | Model | Run, device: str | None) -> Model:
-    """The model that is meant, opened."""
+    """Return the model: opened, if it is given as a path."""
     from tenfold.predict.model import Model
     if isinstance(model, Model):
         return model

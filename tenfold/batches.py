@@ -1,4 +1,4 @@
-"""Shards as batches for anyone's own training loop."""
+"""Batches: load shards in a training loop of your own."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def overview(front: str = "tenfold") -> str:
 
 
 def _unknown(word: str) -> str:
-    """What is wrong with a word that is no verb, with the nearest verb."""
+    """Return the message for an unknown verb, with the nearest one."""
     if word.startswith("-"):
         return f"the option {readable(word)} stands where a verb belongs"
     close = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""tenfold compare a.toml b.toml …: train and score recipes on the same images, each within its budget.
+"""The command `tenfold compare`: train and score recipes on the same images, each within its budget.
 
 Everything is written into one folder, runs/<a>-<b>-compare: a folder for each recipe with its shards, its run and its
 score, and compare.csv with a row for each. Nothing is written outside it.

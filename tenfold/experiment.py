@@ -1,4 +1,4 @@
-"""Augment, train and score one recipe in a folder of its own, as `tenfold compare` and `tenfold folds` do."""
+"""Augment, train and score one recipe in its own folder, as `tenfold compare` and `tenfold folds` do."""
 
 import argparse
 import csv
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What one recipe came to: its training, and its scores by the number of views of each image."""
+    """The result of one recipe: its training, and its scores by the number of views of each image."""
 
     recipe: Recipe
     run: "Run"

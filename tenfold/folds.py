@@ -1,4 +1,4 @@
-"""tenfold folds: cross-validate a recipe by source image: each image is in the test split of one fold.
+"""The command `tenfold folds`: cross-validate a recipe; each source image is in the test split of one fold.
 
 Everything is written into runs/<recipe>-folds: a folder for each fold with its shards, its run and its score, and
 folds.csv with a row for each. One fold by hand: tenfold augment --recipe … --set split.folds=5 --set split.fold=0

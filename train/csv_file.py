@@ -1,4 +1,4 @@
-"""Tables that a run, a score or a sweep writes as CSV files."""
+"""Write the tables of a run, a score or a sweep as CSV files."""
 
 import csv
 from pathlib import Path

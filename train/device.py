@@ -1,4 +1,4 @@
-"""Where to compute, and how exactly: the only file that asks what kind a device is."""
+"""Choose the device and the precision; the only file that asks whether a device is CUDA, MPS or CPU."""
 
 import ctypes
 import functools

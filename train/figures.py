@@ -1,4 +1,4 @@
-"""What all pictures share: figures drawn in memory, and files that appear whole or not at all."""
+"""Make matplotlib figures in memory and write them as PNG files, atomically; shared by all plots."""
 
 import warnings
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The recipe and the shards that a command names, and which settings leave a run the same run."""
+"""Find the recipe and shards that command-line options name, and the settings that may change on --resume."""
 
 import argparse
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def with_pixels_of(shards: "ShardSet", recipe: Recipe) -> Recipe:
 
 
 def fixed_settings(recipe: Recipe) -> dict:
-    """Return {"table.key": value} of all that makes a run this run: without FREE_TO_CHANGE."""
+    """Return {"table.key": value} of all settings that --resume must find unchanged: all but FREE_TO_CHANGE."""
     return {name: value for name, value in _flat(recipe_tables(recipe)) if name not in FREE_TO_CHANGE}
 
 

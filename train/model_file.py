@@ -1,4 +1,4 @@
-"""A trained model opened for use: best.pth → a network on a device, with its classes, recipe and normalisation."""
+"""Model: open best.pth for inference, as a network on a device with its classes, recipe and normalisation."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Model:
         return self.shares(torch.cat(found))
 
     def shares(self, logits: torch.Tensor) -> NDArray[np.float32]:
-        """Logits (N, classes) on the CPU -> probabilities. CheckpointFault: they are not finite."""
+        """Convert logits (N, classes) on the CPU to probabilities. CheckpointFault: they are not finite."""
         if not logits.isfinite().all():
             raise CheckpointFault(self.path, "gives numbers that are not finite",
                                   "train it again, with a lower train.lr")

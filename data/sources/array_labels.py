@@ -11,7 +11,7 @@ _EACH = "give each label a name of its own in classes"
 
 
 def text(array: np.ndarray) -> np.ndarray:
-    """(n,) strings of an array of strings, bytes (UTF-8) or numbers."""
+    """Convert an array of strings, bytes (UTF-8) or numbers to (n,) strings."""
     return (np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array.astype(str)).ravel()
 
 

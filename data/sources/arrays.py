@@ -49,7 +49,7 @@ class Pair:
 
 
 def open_arrays(path: Path) -> Source:
-    """The pictures of an .npz. SourceFault: what is wrong, and which arrays were found."""
+    """Open an .npz of pictures and labels. SourceFault: what is wrong with it, and which arrays were found."""
     held = Npz(path)
     roles = _roles(held)
     named, unused = _pairs(held, roles)

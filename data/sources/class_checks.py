@@ -1,4 +1,4 @@
-"""Check the classes of a source before anything is learnt of them; notes on what is odd about them."""
+"""Check that each class of a source has images to train on, and write notes on class names that look odd."""
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def check_learnable(source: Source) -> None:
 
 
 def class_notes(source: Source) -> list[str]:
-    """Return notes on class names that look alike, and on classes that an official split lacks; a line each."""
+    """Return notes on class names that look alike, and on classes that an official split lacks; one per line."""
     notes = []
     alike = look_alikes(source.classes)
     if alike:

@@ -1,4 +1,4 @@
-"""Tell class folders from folders that only hold pictures; the fault where there is no class folder."""
+"""Distinguish class folders from folders that only hold pictures; raise a fault where there is no class folder."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.split_names import BESIDE, FILLERS, bare_split, parse_split_name, words_of
 from tenfold.data.wording import counted, folder_name, some
 
-CURE = "put the images of each class into a folder of its own"
+CURE = "put the images of each class into a separate folder"
 # folders that lie beside the images where classes, boxes or masks are kept in files
 _ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trimaps", "segmentations", "bboxes"})
 _TABLES = {".csv", ".tsv", ".xlsx", ".json", ".mat"}
@@ -21,7 +21,7 @@ def is_generic(name: str) -> bool:
 
 
 def holds_classes(folder: Folder) -> bool:
-    """Whether folders of pictures lie in it, other than one called "images" or the like."""
+    """Whether folders of pictures lie in it, other than one called "images" or similar."""
     candidates = folder.picture_folders
     if any(inner.picture_folders or not is_generic(name) for name, inner in candidates.items()):
         return True

@@ -1,4 +1,4 @@
-"""Compare class names: one spelling for each, those that look alike, what differs between two lists."""
+"""Compare class names: normalise their Unicode, find those that look alike, list the differences of two sets."""
 
 import re
 import unicodedata
@@ -8,19 +8,19 @@ from tenfold.data.wording import quoted, some
 
 
 def one_spelling(name: str) -> str:
-    """The name in Unicode's composed form (NFC): file systems store "é" in two ways."""
+    """Return the name in Unicode's composed form (NFC): file systems store "é" in two ways."""
     return unicodedata.normalize("NFC", name)
 
 
 def appearance(name: str) -> str:
-    """What a reader sees of a name, equal for names that look alike: no case, no blanks at its ends, one kind of
+    """Return a key that is equal for names that look alike: no case, no blanks at its ends, one kind of
     blank, no invisible characters."""
     shown = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
     return re.sub(r"\s+", " ", shown).strip().casefold()
 
 
 def look_alikes(names: Iterable[str]) -> list[list[str]]:
-    """The groups of names that look alike."""
+    """Return the groups of names that look alike."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(appearance(name), []).append(name)
@@ -28,7 +28,7 @@ def look_alikes(names: Iterable[str]) -> list[list[str]]:
 
 
 def class_differences(known: list[str], found: list[str]) -> list[str]:
-    """What differs between the classes that a model knows and those found; names that look alike side by side."""
+    """List what differs between a model's classes and those found; names that look alike stand side by side."""
     extra = sorted(set(found) - set(known))
     lacking = sorted(set(known) - set(found))
     alike = {appearance(name): name for name in lacking}

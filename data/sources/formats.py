@@ -1,4 +1,4 @@
-"""Which kind of file it is, by its first bytes: names for messages, and the allow-list of what is decoded.
+"""Identify the format of a file by its first bytes; the list of formats that are decoded.
 
 A suffix is only a hint: people rename files. TGA alone has no signature and is known by its suffix.
 """
@@ -34,7 +34,7 @@ _PATTERNS = tuple((name, re.compile(pattern, re.DOTALL)) for name, pattern in _S
 
 
 def identify(head: bytes) -> str:
-    """The name of a file's format by its first bytes, such as "PNG", "HEIC", "PDF" or "text"; "" unknown."""
+    """Return the name of a file's format by its first bytes, such as "PNG", "HEIC", "PDF" or "text"; "" unknown."""
     for name, pattern in _PATTERNS:
         if pattern.match(head):
             return name

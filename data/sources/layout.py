@@ -163,7 +163,7 @@ def _take_class_folders(found: FolderLayout, branches: list[tuple[Folder, str, s
 
 
 def _doubtful(found: FolderLayout, here: Folder, grouped: bool) -> str:
-    """A note where class folders could be meant as something else; "" else."""
+    """Return a note where class folders could be meant as something else; else ""."""
     classes = {name: folder for name, folder in here.picture_folders.items() if folder.below not in found.why}
     inside = {name: folder.picture_folders for name, folder in classes.items()}
     deep = [name for name, folders in inside.items() if any(not inner.linked for inner in folders.values())]

@@ -1,4 +1,4 @@
-"""What lies in a folder: pictures, sub-folders, and counts of everything that is passed over.
+"""List a folder: its pictures, its sub-folders, and counts of all files that are passed over.
 
 A file with a picture's suffix is taken unopened. Any other file is known by its first bytes: taken where it is
 a picture that Tenfold decodes, else counted by its kind.

@@ -1,4 +1,4 @@
-"""The bytes of an .npz: what its members are, by their headers, and the pixels of one mapped where they lie.
+"""Read an .npz without loading it: the headers of its arrays, and its pixels memory-mapped.
 
 Nothing in the file is believed unseen, and nothing in it is ever unpickled.
 """
@@ -48,7 +48,7 @@ class Arrays:
             return Arrays(unpacked, f.tell(), self.shape, self.key)
 
     def read(self, row: int, path: str) -> np.ndarray:
-        """Picture `row`: uint8 (H, W, C), a copy."""
+        """Return picture `row`, uint8 (H, W, C), as a copy."""
         pixels = np.memmap(self.file, np.uint8, "r", self.offset, self.shape)
         return np.array(pixels[row])
 
@@ -63,7 +63,7 @@ class Members:
         return Members(tuple(one.mapped(scratch) for one in self.arrays))
 
     def read(self, row: int, path: str) -> np.ndarray:
-        """Picture `row` of all: uint8 (H, W, C), a copy."""
+        """Return picture `row` of all, uint8 (H, W, C), as a copy."""
         for one in self.arrays:
             if row < one.shape[0]:
                 return one.read(row, path)
@@ -112,7 +112,7 @@ class Npz:
             self.damaged[key] = str(error)
 
     def read(self, key: str) -> np.ndarray:
-        """A small array in full. SourceFault: it is damaged, or holds Python objects."""
+        """Read a small array in full. SourceFault: it is damaged, or holds Python objects."""
         member = self.members[key]
         if member.dtype.hasobject:
             raise self.fault(f"{key} holds Python objects, which are never unpickled",
@@ -125,7 +125,7 @@ class Npz:
             raise self._no_arrays(error) from None
 
     def pixels(self, key: str) -> Arrays:
-        """Where the pictures of the array `key`, uint8 (n, H, W) or (n, H, W, C), lie."""
+        """Locate the pictures of the array `key`, uint8 (n, H, W) or (n, H, W, C), in the file."""
         member = self.members[key]
         self._check_whole(key)
         offset = -1
@@ -152,7 +152,7 @@ class Npz:
         return SourceFault(self.path, f"is not an arrays file ({error})", SAVE)
 
     def fault(self, fact: str, cure: str) -> SourceFault:
-        """A fault that also lists the arrays that were found."""
+        """Return a fault that also lists the arrays that were found."""
         held = [f"{key[:40]} {member}" for key, member in self.members.items()]
         held += [f"{key[:40]} (damaged: {why[:60]})" for key, why in self.damaged.items()]
         return SourceFault(self.path, f"{fact} (it holds {some(held, 8) or 'no arrays'})", cure)

@@ -31,7 +31,7 @@ class Source:
     official: list[str | None]     # "train", "val", "test", or None: in no official split
     stamps: list[tuple[int, int]]  # size in bytes and time of change in ns: has it changed since?
     layout: Layout
-    notes: list[str]               # for people, a line each: how it was understood, what is odd or not used
+    notes: list[str]               # for people, one per line: how it was understood, what is odd or not used
     arrays: "Arrays | Members | None" = None
     groups: list[str] | None = None              # images of one group belong on one side of the split
     homes: list[str] | None = None               # the class folder of each image, relative to root: "train/cat"

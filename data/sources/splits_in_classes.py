@@ -1,4 +1,4 @@
-"""Find layouts in which each class has splits of its own: train_cat/ and test_cat/, or cat/train/ and cat/test/."""
+"""Find layouts in which each class has its own splits: train_cat/ and test_cat/, or cat/train/ and cat/test/."""
 
 import re
 

@@ -34,7 +34,7 @@ def check_groups(how: str, where: str = "split.groups") -> None:
 
 
 def source_groups(how: str, source: Source) -> tuple[list[str | None] | None, list[str]]:
-    """Return (the group of each image of a source, None: in no group; notes, a line each).
+    """Return (the group of each image of a source, None: in no group; notes, one per line).
 
     None instead of the list: there are no groups. how: `split.groups`. RecipeFault, SourceFault.
     """
@@ -60,7 +60,7 @@ def source_groups(how: str, source: Source) -> tuple[list[str | None] | None, li
 
 
 def near_to_hold(images: Images, classes: Sequence[str], asked: Split) -> tuple[list[int | None], list[str]]:
-    """Return (images.near without the groups that cannot be copies of one picture; notes, a line each).
+    """Return (images.near without the groups that cannot be copies of one picture; notes, one per line).
 
     A group that is large beside its class says that the pictures of the class look alike (one camera that does
     not move, patterns that differ by noise), and so does one that leaves the class too few units to be cut.

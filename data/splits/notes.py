@@ -10,7 +10,7 @@ from tenfold.data.wording import counted, some
 
 
 def split_notes(images: Images, splits: np.ndarray, classes: Sequence[str], asked: Split) -> list[str]:
-    """Return the notes, a line each. splits: as split_sources returns them."""
+    """Return the notes, one per line. splits: as split_sources returns them."""
     return _groups_across(images) + _shares_off(images, splits, classes, asked)
 
 

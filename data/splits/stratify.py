@@ -1,4 +1,4 @@
-"""Cut units of images into splits so that each class gives each split its share.
+"""Stratified splitting: distribute units of images so that each split gets its share of each class.
 
 A unit is a set of images that must lie on one side. Units of several classes are placed first, all classes at
 once, each where it brings the splits nearest to what is asked (as scikit-learn's StratifiedGroupKFold does); then
@@ -16,7 +16,7 @@ _WINDOW = 256                # units compared at once
 
 @dataclass(frozen=True)
 class Cut:
-    """What is to be cut into splits, and how much each split wants."""
+    """The units to be cut into splits, and how much of each class each split wants."""
     labels: np.ndarray               # int64 (m,), class of each row
     units: np.ndarray                # int64 (m,), unit of each row, numbered in an order that content decides
     wants: dict[str, list[int]]      # {"test": rows of each class, "val": …}, in the order in which they are filled

@@ -1,4 +1,4 @@
-"""The ground that ink lies on: one tone, or a smooth surface where light falls unevenly.
+"""Find and level the ground (the background behind the ink): one tone, or a smooth surface under uneven light.
 
 Pictures here have bright ink on dark ground: uint8 (H, W, C), or a plane of one, (H, W).
 """
@@ -22,7 +22,7 @@ _GAIN = 0.01                 # a surface must explain so much more of the pictur
 
 
 def level_ground(image: np.ndarray, dark: bool) -> tuple[np.ndarray, float]:
-    """Bring the ground to 0 and full brightness to 255: (the picture, uint8 as before; deviation of its grain, levels).
+    """Map the ground to 0 and full brightness to 255; return (the picture, uint8; deviation of its grain, levels).
 
     The ground is one tone, or a smooth surface where light falls unevenly (vignette, shadow from one side), which is
     removed by division. dark: the picture was dark ink on light, and has been inverted. A channel in which coloured
@@ -119,7 +119,7 @@ def _explained(plane: np.ndarray, ground: np.ndarray | np.float32) -> float:
 
 
 def find_grain(plane: np.ndarray) -> float:
-    """Return the deviation of the grain, levels.
+    """Return the standard deviation of the paper's grain, levels.
 
     It is measured by the median difference of neighbours, so that strokes and light hardly count.
     """

@@ -22,7 +22,7 @@ _FAINT = 0.25                # and what has less of their tone than this (bleed-
 
 @dataclass(frozen=True)
 class Ink:
-    """What was found to be ink, and what was not kept of it."""
+    """The ink of a picture after dust was removed, with facts on what was removed."""
     mask: np.ndarray         # uint8 (H, W): the ink that is kept
     dropped: np.ndarray      # uint8 (H, W): ink by the threshold, taken for dust
     pen: float               # width of the main strokes, pixels
@@ -30,7 +30,7 @@ class Ink:
     lost_share: float        # of the ink, dropped
 
     def facts(self) -> dict:
-        """Return what the build keeps of it, by its names in preprocess.survey.facts.SourceFacts."""
+        """Return the facts that the build keeps, named as in preprocess.survey.facts.SourceFacts."""
         near = 1 if min(self.mask.shape) < 16 else 2        # an edge that fades in the outermost pixel is reached too
         edges = sum(bool(side.any()) for side in (
             self.mask[:near], self.mask[-near:], self.mask[:, :near], self.mask[:, -near:]))

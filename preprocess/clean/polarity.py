@@ -1,4 +1,4 @@
-"""Whether a picture shows dark ink on light ground or light ink on dark, and how certain that is."""
+"""Detect the polarity of a picture: dark ink on light ground or light ink on dark, with its log-odds."""
 
 import cv2
 import numpy as np

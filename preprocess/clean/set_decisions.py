@@ -1,4 +1,4 @@
-"""What only the whole set can decide, and every picture of it then follows."""
+"""SetDecisions: the polarity, paper tone and level ranges that are decided once for all pictures of a set."""
 
 from dataclasses import dataclass
 
@@ -12,5 +12,5 @@ class SetDecisions:
 
     @classmethod
     def of(cls, table: dict) -> "SetDecisions":
-        """Make it again from the table in dataset.json: undoes dataclasses.asdict and JSON."""
+        """Rebuild it from the table in dataset.json: undoes dataclasses.asdict and JSON."""
         return cls(**table | {"ranges": tuple(map(tuple, table["ranges"]))})

@@ -1,4 +1,4 @@
-"""Cleaning of one source image: the steps that are the same for all of its copies.
+"""Clean one source image: ground, smoothing, ink, region of interest; the same for all of its copies.
 
 Image contract: uint8 (H, W, C), C is 1 or 3 (RGB), the channel axis always there; a step returns a
 new array and leaves its input alone. A mask is uint8 (H, W), 255 where there is ink.
@@ -22,7 +22,7 @@ SOLID = 64                   # levels between a picture of one tone and the set'
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A picture that copies can be drawn from."""
+    """A cleaned picture, with what drawing its copies needs to know."""
     pixels: np.ndarray     # uint8 (h, w, C), the region of interest
     hull: np.ndarray       # float32 (n, 2): x, y corners around all that must stay on the canvas
     background: tuple      # C levels, 0..255: what lies around the picture

@@ -1,4 +1,4 @@
-"""Open a picture file by the reader for its kind, which its first bytes tell: its frames and its orientation."""
+"""Open a picture file with the reader for its format, which its first bytes show: its frames and orientation."""
 
 import importlib.util
 import re

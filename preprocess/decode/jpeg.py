@@ -1,4 +1,4 @@
-"""Read JPEG files without their metadata, and tell whether all pixels are there where the end is missing."""
+"""Read JPEG files without their metadata, and check whether a truncated file still has all of its pixels."""
 
 import re
 import struct
@@ -14,7 +14,7 @@ from tenfold.preprocess.decode.pillow import frame_of, in_words, opened
 
 @dataclass(frozen=True)
 class Jpeg:
-    """A JPEG, parsed."""
+    """A parsed JPEG: its bytes without metadata, its orientation, where its scan data begin."""
     data: bytes                          # from SOI on: tables, frames and scans, without metadata
     scan: int                            # where the first scan begins
     progressive: bool

@@ -1,4 +1,4 @@
-"""Bring pictures of more than 8 bits to 0..255: which range of levels they use, and how it is scaled.
+"""Scale pictures of more than 8 bits to 0..255: find the range of levels that they use.
 
 A 16-bit file may hold 0..65535, the 12 bits of a camera or plain 0..255, and only the whole set can tell. So a
 range holds for all pictures of one kind of number: "unsigned", "signed" or "float". A file that declares its
@@ -28,7 +28,7 @@ class BadPicture(Exception):
 
 
 def check_size(height: int, width: int, max_pixels: int) -> None:
-    """BadPicture: more pixels than the recipe allows."""
+    """Raise BadPicture if there are more pixels than the recipe allows."""
     if width * height > max_pixels:
         raise BadPicture(f"enormous: {width}×{height} pixels")
 
@@ -53,7 +53,7 @@ class Deep:
 
 @dataclass(frozen=True)
 class Levels:
-    """What one deep picture that declares no range was found to hold."""
+    """The lowest and highest level found in one deep picture that declares no range."""
     kind: str                # "unsigned", "signed" or "float"
     bits: int
     low: float

@@ -1,4 +1,4 @@
-"""Read from EXIF and XMP how the camera was turned, and nothing else; damaged metadata counts as unknown."""
+"""Read the orientation from EXIF and XMP, and nothing else; damaged metadata counts as unknown."""
 
 import re
 

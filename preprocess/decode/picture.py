@@ -1,4 +1,4 @@
-"""Decode a file to the one picture that is used: the first frame that is not empty, upright, on white, in 0..255."""
+"""Decode a file to one picture: its first frame that is not empty, upright, on white, in 0..255."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ WHITE = 252                  # levels from here on are white paper
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as it is used."""
+    """A decoded picture, with what was noticed while it was decoded."""
     pixels: np.ndarray                   # uint8 (H, W, channels)
     levels: Levels | None = None         # of a deep picture that declares no range
     several: bool = False                # the file holds more pages or frames

@@ -1,4 +1,4 @@
-"""Use Pillow so that it leaves the process as it was, prints nothing, and reports faults in words."""
+"""Call Pillow without changing the process's settings or printing; its errors become one-line reasons."""
 
 import ctypes
 import io

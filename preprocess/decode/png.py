@@ -18,7 +18,7 @@ _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 
 @dataclass(frozen=True)
 class Png:
-    """What a PNG says of its pixels."""
+    """A parsed PNG: size, depth, colour type, transparency and pixel data."""
     data: bytes                          # the file anew, without what is not needed
     width: int
     height: int

@@ -145,7 +145,7 @@ def plain_file(data: bytes, page: dict) -> bytes:
 
 
 def check_there(data: bytes, offsets: Sequence, counts: Sequence) -> None:
-    """BadPicture unless the file is long enough for its strips or tiles."""
+    """Raise BadPicture unless the file is long enough for its strips or tiles."""
     if any(at + count > len(data) for at, count in zip(offsets, counts, strict=False)):
         raise BadPicture(TRUNCATED)
 

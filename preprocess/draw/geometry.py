@@ -1,4 +1,4 @@
-"""Geometry of copies on their canvas, for n copies of any pictures at once.
+"""Compute where copies lie on their canvas: affine matrices and scales, for n copies at once.
 
 Every step goes number by number, or over the corners of one copy, never through a matrix product of them
 all: so a copy's matrix is the same to its last bit whichever others are computed with it.

@@ -1,4 +1,4 @@
-"""Random views: numbers that are a function of (seed, source, copy) and of nothing else.
+"""Draw random views: the random numbers of each copy, a pure function of (seed, source, copy).
 
 A counter-based generator (Philox-4x32-10: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as
 easy as 1, 2, 3", 2011) makes those of many copies in one call, yet each copy's as if it were alone, so rows
@@ -17,7 +17,7 @@ Value = float | bool | np.ndarray        # of one copy, or of n copies
 
 @dataclass(frozen=True)
 class RandomView:
-    """What is random about one copy, or about n copies in arrays (n,); in 0..1 where nothing else is said."""
+    """The random numbers of one copy, or of n copies in arrays (n,); in 0..1 where nothing else is said."""
     turn: Value              # -1..1, times the recipe's rotation
     size: Value              # between the two bounds of scale
     across: Value            # left to right

@@ -33,7 +33,7 @@ _LARGEST = 1 << 28           # pixels of a padded picture
 
 @dataclass(frozen=True)
 class Picture:
-    """A cleaned picture as a pyramid: what the drawing of copies starts from."""
+    """A cleaned picture as a pyramid of sizes, from which copies are drawn."""
     levels: tuple[np.ndarray, ...]   # uint8 (h, w, C), the finest first
     size: tuple[int, int]            # height, width of the cleaned picture, which a level may exceed
     hull: np.ndarray                 # float32 (n, 2) in pixels of the cleaned picture

@@ -1,4 +1,4 @@
-"""What stops a build once its images are surveyed: too few that can be used, or the other polarity than declared."""
+"""Check whether a build can go on after the survey: enough usable images, and the polarity that was declared."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ _ALL = 0.75                  # mean log-odds from which a set as a whole looks t
 
 
 def check_usable(source: Source, survey: Survey, recipe: Recipe) -> None:
-    """SourceFault unless enough pictures can be used to go on, and some of each class; it names an example."""
+    """Raise SourceFault unless enough pictures can be used, and some of each class; it names an example."""
     because = "".join(f"; {line}" for line in range_notes(recipe, survey.facts, survey.decisions.ranges))
     bad = survey.set_aside
     counts = np.bincount([row.label for row in survey.sources], minlength=len(survey.classes))

@@ -1,4 +1,4 @@
-"""The clean cache: the cleaned pictures between cleaning and drawing, in blocks on disk that appear whole.
+"""The clean cache: cleaned pictures between cleaning and drawing, in blocks on disk that are written atomically.
 
 A block holds a fixed run of sources, so that a killed build goes on where it stopped, with any number of workers.
 `clean-00000.u8` holds the pixels of all pyramid levels, mapped into memory when copies are drawn from them;
@@ -25,18 +25,18 @@ BLOCKS, LARGEST = 32, 128    # of a set, at least, so that all workers have thei
 
 
 def block_size(sources: int) -> int:
-    """How many sources one block holds: a function of their number, never of the number of workers."""
+    """Return how many sources one block holds: a function of their number, never of the number of workers."""
     return min(LARGEST, -(-sources // BLOCKS))
 
 
 def cache_key(recipe: Recipe, source: Source) -> str:
-    """Digest of what the blocks depend on except decisions: the files as they are now, the recipe, the block size."""
+    """Return a digest of what the blocks depend on except decisions: the files, the recipe, the block size."""
     return digest_of([PIXELS_VERSION, asdict(recipe.clean), asdict(recipe.draw), decoding_settings(recipe),
                       block_size(len(source.paths)), source.paths, source.stamps])
 
 
 def decoding_settings(recipe: Recipe) -> list:
-    """What decoding takes from the recipe's [source]."""
+    """Return the settings of the recipe's [source] that decoding depends on."""
     source = recipe.source
     return [source.max_pixels, source.levels, source.levels_signed, source.levels_float]
 
@@ -86,7 +86,7 @@ def _as_facts(row: dict[str, Any]) -> SourceFacts:
 
 
 def count_blocks(folder: Path) -> int:
-    """How many blocks are on disk, of whatever key."""
+    """Count the blocks on disk, whatever their key."""
     return len(list(folder.glob("clean-*.npz")))
 
 

@@ -18,7 +18,7 @@ from tenfold.preprocess.survey.facts import SourceFacts, examine_source
 
 @dataclass(frozen=True)
 class Cleaning:
-    """How all source images of a set are read and cleaned, and where to."""
+    """The settings by which all source images of a set are read and cleaned, and the folder of the cache."""
     cache: Path              # folder of the clean cache
     key: str                 # digest of what the cleaned pictures depend on
     reader: Any              # reads the pictures: data.sources.FolderReader, Arrays or Members

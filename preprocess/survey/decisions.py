@@ -1,4 +1,4 @@
-"""Decide for the whole set: the polarity of its ink, the tone of its paper, the range of levels of deep pictures."""
+"""Make the SetDecisions: the polarity of a set's ink, the tone of its paper, the level ranges of deep pictures."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,7 +16,7 @@ _SURE = 6.0                  # log-odds beyond which a vote weighs no more
 
 
 def decide(recipe: Recipe, facts: Iterable[SourceFacts], labels: np.ndarray) -> SetDecisions:
-    """Decide for a set by the facts of its n images, bad ones among them: of a sample or of all of them.
+    """Decide for a set by the facts of its n images, bad ones included: of a sample or of all of them.
 
     labels (n,): their classes.
     """

@@ -1,4 +1,4 @@
-"""What is known of one source image: found while it is decoded, and completed while it is cleaned."""
+"""SourceFacts: what decoding and cleaning found out about one source image."""
 
 import hashlib
 from dataclasses import astuple, dataclass, replace

@@ -1,4 +1,4 @@
-"""Fingerprints of pictures, by which the same picture saved twice is found, and blank ones."""
+"""Compute fingerprints of pictures, to find near-duplicates (the same picture saved twice) and blank pictures."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The range of levels that deep pictures hold, one for the whole set: declared by the recipe, or found."""
+"""Choose the range of levels of deep pictures (more than 8 bits) for the whole set: declared, or found."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -41,7 +41,7 @@ def _by_kind(facts: Iterable[SourceFacts]) -> dict[str, list[Levels]]:
 
 
 def range_notes(recipe: Recipe, facts: Iterable[SourceFacts], ranges: tuple) -> list[str]:
-    """Return a line for each kind of number that deep pictures hold."""
+    """Return a note for each kind of number that deep pictures hold."""
     found, declared = _by_kind(facts), declared_ranges(recipe)
     return [_range_note(kind, (low, high), found.get(kind, []), kind in declared) for kind, low, high in ranges]
 

@@ -14,7 +14,7 @@ from tenfold.preprocess.survey.table import Survey
 
 @dataclass(frozen=True)
 class Assignment:
-    """A survey with its column of splits filled in, and what was found on the way."""
+    """A survey with the split of each image, and the duplicates and notes that splitting found."""
     survey: Survey
     near_duplicates: dict                # as data.splits.assign.duplicates: of pictures that look the same
     notes: list[str] = field(default_factory=list)       # lines for people

@@ -1,4 +1,4 @@
-"""Clean every source image, and find out on the way what only the whole set can decide.
+"""Survey a set: decode and clean every source image, and make the decisions that hold for the whole set.
 
 The first pass follows what a sample of the set suggests; where the whole set decides otherwise, a second pass follows
 that. Both leave their pictures in the clean cache, so that a build that was stopped goes on.

@@ -1,4 +1,4 @@
-"""The survey table: a row for each source image, and the only numbering of them that leaves this package."""
+"""The survey table: a row for each source image, with the number that it has in shards and in sources.h5."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

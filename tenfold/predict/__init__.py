@@ -1,1 +1,1 @@
-"""Labels for new pictures: `pictures` reads them, `model` labels them, `files` and `sheet` write the result."""
+"""Predict labels of new pictures: `pictures` reads them, `model` labels them, `files` and `sheet` write the result."""

@@ -36,7 +36,7 @@ class Row:
 
 @dataclass
 class Labelled:
-    """What came of labelling some files."""
+    """The result of labelling some files."""
     csv: Path
     sheet: Path
     rows: list[Row] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Ask a model about pictures: `load("best.pth").predict(["a.jpg", array, pil_image])`."""
+"""Predict with a trained model from Python: `load("best.pth").predict(["a.jpg", array, pil_image])`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Picture: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[np.uint8] | Image
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says about one picture."""
+    """The prediction for one picture: label, probability, and the probabilities of all classes."""
     label: str                               # the most probable class
     probability: float                       # of that class
     probabilities: dict[str, float] = field(repr=False)      # of every class, in the order of Model.classes
@@ -46,7 +46,7 @@ class Predictions(list[Prediction]):
 
 
 class Model(model_file.Model):
-    """A trained model that can be asked about pictures of any size and kind."""
+    """A trained model that classifies pictures of any size and format."""
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], device: str | None = None) -> Self:
@@ -58,7 +58,7 @@ class Model(model_file.Model):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """For people: what is to be known before its answers are believed."""
+        """Notes for people on how far its predictions can be trusted."""
         if self.content.get("common") is None and self.recipe.clean.polarity == "auto":
             return (f"note: {self.path} does not say which polarity its training set has; each picture is judged by "
                     "itself",)

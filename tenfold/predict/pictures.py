@@ -1,4 +1,4 @@
-"""Find unlabelled pictures, and turn each into the plain view that a model takes; without torch, as workers need it."""
+"""Find unlabelled pictures and render the plain view that a model takes; without torch, for worker processes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ TOGETHER = 16                # pictures in a worker's task
 
 @dataclass(frozen=True)
 class Plain:
-    """The plain view of one picture, or why there is none."""
+    """The plain view of one picture, or the reason why there is none."""
     pixels: NDArray[np.uint8] | None         # (H, W, C)
     fault: SourceFault | None = None
 
 
 def find_pictures(asked: Sequence[str]) -> list[str]:
-    """The paths of all pictures that are meant: files, folders with all that lies in them, patterns such as *.jpg.
+    """Return all picture paths that are meant: files, folders with all that lies in them, patterns such as *.jpg.
 
     Each path comes once, in the order asked for and sorted within. SourceFault: one of them matches nothing.
     """
@@ -56,7 +56,7 @@ def _pictures_at(path: str) -> list[str]:
 
 
 def plain_views(pictures: Sequence[Any], recipe: Recipe, facts: Mapping[str, Any], workers: int = 0) -> Iterator[Plain]:
-    """The plain view of each picture (whatever `read_plain` takes) in their order, by worker processes if many.
+    """Yield the plain view of each picture (whatever `read_plain` takes) in their order, by worker processes if many.
 
     facts: the checkpoint's content, which holds what the model's set decided. workers: 0, one for each core.
     """

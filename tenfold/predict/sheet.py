@@ -1,4 +1,4 @@
-"""A contact sheet: pictures as the model takes them, each with its label and probability."""
+"""Draw a contact sheet: pictures as the model takes them, each with its label and probability."""
 
 from __future__ import annotations
 

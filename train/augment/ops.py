@@ -1,4 +1,4 @@
-"""Operations on a batch of images (B, C, H, W), with numbers (B,) for each image; nothing here is random."""
+"""Augmentation operations on a batch (B, C, H, W), with parameters (B,) for each image; nothing here is random."""
 
 from collections.abc import Sequence
 

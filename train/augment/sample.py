@@ -1,4 +1,4 @@
-"""Random augmentation on the device while training: each image of a batch has random numbers of its own.
+"""Draw and apply random augmentation on the device while training, independently for each image of a batch.
 
 Draw, then apply. `draw` makes one table of uniform numbers a batch, from a generator on the device that seed,
 epoch and batch decide: nothing waits, and a run that is resumed draws what it would have drawn. `__call__` is
@@ -72,7 +72,7 @@ class Augment:
         return image, label
 
     def _move(self, image, u):
-        """Whole pixels and mirrors are gathered; anything else is one resampling that does those too."""
+        """Crop and flip by gathering where nothing else moves the image; else do all moves in one resampling."""
         config, (height, width) = self.config, image.shape[2:]
         steps = 2 * config.crop + 1
         dy, dx = ((u[name] * steps).long().clamp_max(steps - 1) for name in ("shift_y", "shift_x"))     # 0 … 2 crop

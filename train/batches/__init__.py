@@ -1,4 +1,4 @@
-"""Shards → uint8 batches on the device, in an order that only seed and epoch decide.
+"""Load shards as uint8 batches on the device, in an order that depends on seed and epoch only.
 
 `open_batches` chooses one of three engines, which all hand out the same batches: `threads` streams them from disk
 through a window, `memory` keeps the whole split, `dataloader` is PyTorch's own.

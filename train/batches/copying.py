@@ -1,4 +1,4 @@
-"""Copies of batches to the device, and when a buffer may be filled again."""
+"""Copy batches to the device asynchronously, and track when a buffer may be filled again."""
 
 from typing import Protocol
 
@@ -8,10 +8,10 @@ from tenfold.train.device import is_cuda, is_host, synchronise
 
 
 class Done(Protocol):
-    """Something that is waited for."""
+    """An event that can be waited for, such as torch.cuda.Event."""
 
     def synchronize(self) -> None:
-        """Return when it has happened."""
+        """Wait until it has happened."""
 
 
 class Copier:
@@ -37,7 +37,7 @@ class Copier:
         return copies
 
     def all_done(self) -> Done | None:
-        """Return the event that every copy asked for so far is done; None: they are."""
+        """Return an event for the end of every copy started so far; None: all are done."""
         if self._stream is None:
             return None
         event = torch.cuda.Event()
@@ -55,10 +55,10 @@ class Buffer:
         self._copied: Done | None = None
 
     def used(self, copied: Done | None) -> None:
-        """Note when the last copy from it, which has been asked for, is done."""
+        """Record the event of the last copy from this buffer."""
         self._copied = copied
 
     def wait_until_free(self) -> None:
-        """Wait for that copy; called by the threads that fill it, so that the loop need not wait for the device."""
+        """Wait until that copy is done; called by the threads that fill the buffer, so that the loop does not wait."""
         if self._copied:
             self._copied.synchronize()

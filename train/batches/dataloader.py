@@ -1,4 +1,4 @@
-"""The ordinary PyTorch DataLoader over the same batches: worker processes that read row by row.
+"""An engine that uses PyTorch's DataLoader for the same batches: worker processes that read row by row.
 
 What most people set up, kept to be timed beside the others (`tenfold bench`). Each batch
 crosses a process boundary in a new shared-memory segment; its page faults are the cost.

@@ -1,4 +1,4 @@
-"""A split's files, open when they are read: a set may have more of them than a process may open."""
+"""Open the shard files of a split on demand: a set may have more files than a process may keep open."""
 
 import os
 from collections import OrderedDict
@@ -21,7 +21,7 @@ class _Open:
 
 
 class Files:
-    """Numbered files for several threads; those used last stay open, none is closed while it is read."""
+    """A thread-safe cache of open files: those used last stay open, none is closed while it is read."""
 
     def __init__(self, paths: list[Path]):
         self._paths, self._lock = paths, Lock()
@@ -30,7 +30,7 @@ class Files:
 
     @contextmanager
     def lent(self, number: int) -> Iterator[int]:
-        """Lend the file's descriptor. ShardFault: it is no longer the file that it was."""
+        """Yield the file's descriptor. ShardFault: the file has changed since the set was opened."""
         with self._lock:
             one = self._open.get(number) or self._opened(number)
             self._open.move_to_end(number)
@@ -67,5 +67,5 @@ def _seen(path: Path) -> tuple[int, int, int]:
 
 
 def _stamp(facts: os.stat_result) -> tuple[int, int, int]:
-    """Labels are read once, when a set is opened: another file would have other pixels to them."""
+    """Return facts that change when a file is replaced: its labels, read when the set was opened, would not fit."""
     return facts.st_ino, facts.st_size, facts.st_mtime_ns

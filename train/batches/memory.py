@@ -1,4 +1,4 @@
-"""The whole split in memory, or in the device's memory: read once, then only gathered from.
+"""An engine that keeps the whole split in memory, or on the device: read once, then only gathered from.
 
 In memory, threads gather ahead into reused buffers; on a device, its own kernels gather.
 """

@@ -1,4 +1,4 @@
-"""Which rows come when: a pure function of the shards' sizes, the seed and the epoch.
+"""The order of rows in an epoch: a pure function of the shards' sizes, the seed and the epoch.
 
 Rows already lie in random order on disk. An epoch visits chunks (long reads) in a new random order,
 gathers some of them into a window, and shuffles the rows within it: a split that fits into one

@@ -1,4 +1,4 @@
-"""Rows of a split's shards into buffers that the caller owns."""
+"""Read rows of a split's shards into buffers that the caller owns."""
 
 import math
 import os
@@ -31,7 +31,7 @@ class Reader:
 
     @contextmanager
     def _file(self, shard: int) -> Iterator[int]:
-        """Its descriptor; what goes wrong with it is the shard's fault."""
+        """Yield the descriptor of a shard's file; errors with it become ShardFaults."""
         try:
             with self._files.lent(shard) as file:
                 yield file

@@ -1,4 +1,4 @@
-"""How often each row comes in an epoch, so that rare classes are seen as often as asked for."""
+"""Class-balanced sampling: how often each row comes in an epoch, so that rare classes are seen more often."""
 
 from dataclasses import dataclass
 from functools import cached_property

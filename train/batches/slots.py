@@ -1,4 +1,4 @@
-"""Reused buffers that threads fill ahead of the loop."""
+"""Prefetch batches with a ring of reused buffers that threads fill ahead of the loop."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Stream from disk: threads read long runs and put each row where its batch wants it.
+"""An engine that streams from disk: threads read long runs of rows and write each to its place in a batch.
 
 A window is shuffled by where its rows are written, not by a gather afterwards: a thread reads a run
 through a buffer that stays in the cache of its core, or has the kernel scatter it, so every byte crosses

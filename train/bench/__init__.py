@@ -1,4 +1,4 @@
-"""Loader settings, timed on the shards of a user.
+"""Benchmark loader settings on the user's own shards.
 
 Read in this order: `timing` (how fast batches come), `figures` (the picture), `command` (the command line).
 """

@@ -1,4 +1,4 @@
-"""tenfold bench: which engine, workers, pinned memory and batch size load your shards fastest.
+"""The command `tenfold bench`: find the engine, workers and batch size that load your shards fastest.
 
 Every setting is timed on the training shards themselves (the first half gigabyte of them, page cache
 warm): shuffled batches on the device, whole epochs where they are short. The repeats are
@@ -95,7 +95,7 @@ def first_shards(shards: "ShardSet") -> "ShardSet":
 
 
 def grid(config: Train, shards: "ShardSet", device: "torch.device") -> tuple[Setting, list[Setting]]:
-    """Return (the recipe's present setting, all that are timed, it among them)."""
+    """Return (the recipe's present setting, all settings to time, that one included)."""
     from tenfold.train.batches import engine_for
     from tenfold.train.device import is_cuda
     cuda = is_cuda(device)
@@ -142,7 +142,7 @@ def _print(facts: dict, cuda: bool) -> None:
 
 
 def advice(best: dict, now: dict, cuda: bool) -> str:
-    """The last line: what to put in the recipe, and what it gains."""
+    """Return the last line: what to put in the recipe, and what it gains."""
     gain = best["images_per_second"] / now["images_per_second"]
     if best is now or gain < WORTH:
         return (f"keep the recipe's [train] {_keys(now, cuda)}: {now['images_per_second']:,.0f} images/s; "

@@ -1,4 +1,4 @@
-"""bench.png: the loader settings beside each other."""
+"""Draw bench.png: the speed of each loader setting."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How fast batches come: loader settings beside a plain copy in memory, repeats interleaved."""
+"""Time loader settings in images/s, beside a plain copy in memory, repeats interleaved."""
 
 import time
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ ENOUGH, AT_MOST = 0.25, 0.8  # seconds of a repeat: whole epochs until the first
 
 @dataclass(frozen=True)
 class Setting:
-    """How batches are loaded."""
+    """One loader setting: engine, workers, pinned memory, batch size."""
     engine: str
     workers: int
     pin_memory: bool

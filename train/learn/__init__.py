@@ -1,4 +1,4 @@
-"""What a training step computes, without time or files: loss, optimizer, learning rate, mean of the weights.
+"""What a training step computes, without clock or files: loss, optimizer, learning rate, EMA.
 
 Read in this order: `loss` (augmented batch → loss), `compile` (the same by torch.compile), `optimizer` and `muon`,
 `schedule` (the learning rate over the run), `ema` (the mean of the weights), `learner` (all of it: one step).

@@ -1,4 +1,4 @@
-"""The loss of a training step compiled by torch.compile, or, where that does not work, as it is."""
+"""Compile the loss of a training step by torch.compile; where that fails, go on without, with a note."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _WARM_UP = 3                 # CUDA graphs: the first call warms up, the second 
 
 def compiled(loss_function: LossFunction, mode: str, model: nn.Module, optimizer: torch.optim.Optimizer | Muon,
              example: tuple) -> LossFunction:
-    """Return the function as `train.compile` = `mode` has it, compiled here and now, or, with a note, as it is.
+    """Return the loss function compiled in the mode `train.compile`, or as it is, with a note, where that fails.
 
     What is compiled is a function over the model, not the model: its weights keep their names. Every training batch
     has one size, that of `example` (image, label, random numbers), so it is compiled once. Weights, gradients and
@@ -45,7 +45,7 @@ def compiled(loss_function: LossFunction, mode: str, model: nn.Module, optimizer
 
 @contextmanager
 def _unchanged(model: nn.Module, optimizer, device: torch.device) -> Iterator[None]:
-    """Afterwards weights, batch statistics and random states are what they were, in the same places."""
+    """Restore weights, batch statistics and random states on exit, in the same memory."""
     state = {k: v.clone() for k, v in model.state_dict().items()}
     with same_random_state(device):
         try:

@@ -1,4 +1,4 @@
-"""EMA: the running mean of a model's weights, which is what is evaluated and kept as best."""
+"""EMA: the exponential moving average of a model's weights, which is evaluated and saved as best.pth."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""A network with all that trains it: loss, optimizer, EMA; one training step, without time or files."""
+"""Learner: a network with its loss, optimizer and EMA, and one training step; without clock or files."""
 
 import torch
 

@@ -47,7 +47,7 @@ class Muon:
             optimizer.step()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget all gradients."""
+        """Reset all gradients."""
         for p, matrix in self._views:
             p.grad = matrix.grad = None
         self._optimizers[0].zero_grad(set_to_none)

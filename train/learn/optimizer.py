@@ -1,4 +1,4 @@
-"""An optimiser by name, with weight decay on weights only, and a learning rate of its own for the head."""
+"""Make the optimiser that a recipe names: weight decay on weights only, a separate learning rate for the head."""
 
 import torch
 from torch import nn

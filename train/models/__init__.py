@@ -6,7 +6,7 @@ Read in this order: `blocks`, `resnet` and `convnet` (our own), `published` (tor
 
 
 def __getattr__(name: str):
-    """`build_model` and its like come, with torch, when first asked for: `--help` needs none of them."""
+    """Import `build_model` and the others, with torch, on first use: `--help` needs none of them."""
     if name not in ("MODELS", "build_model", "check_batch"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from tenfold.train.models import build

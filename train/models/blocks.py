@@ -1,4 +1,4 @@
-"""The blocks of our own networks: residual blocks, heads, first weights.
+"""Building blocks of our own networks: residual blocks, heads, Kaiming init.
 
 Shapes: (B, C, H, W) are batch, channels, height, width; H/s is rounded up.
 """
@@ -22,6 +22,7 @@ class SqueezeExcitation(nn.Module):
         self.down, self.up = nn.Linear(channels, narrow), nn.Linear(narrow, channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply it; shapes as in the class's first line."""
         weight = self.up(F.relu(self.down(x.mean((2, 3))))).sigmoid()
         return x * weight[:, :, None, None]
 
@@ -38,6 +39,7 @@ class Projection(nn.Conv2d):
         super().__init__(cin, cout, 1, stride, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply it; shapes as in the class's first line."""
         if self.in_channels >= 8:
             return super().forward(x)
         step = self.stride[0]
@@ -62,6 +64,7 @@ class BasicBlock(nn.Module):
         nn.init.zeros_(self.norm2.weight)        # starts as its shortcut (Goyal et al., 2017)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply it; shapes as in the class's first line."""
         y = F.relu(self.norm1(self.conv1(x)))
         return F.relu(self.squeeze(self.norm2(self.conv2(y))) + self.shortcut(x))
 
@@ -84,6 +87,7 @@ class PreActBlock(nn.Module):
         self.shortcut = None if stride == 1 and cin == cout else Projection(cin, cout, stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply it; shapes as in the class's first line."""
         y = F.relu(self.norm1(x))
         x = x if self.shortcut is None else self.shortcut(y)
         y = self.dropout(F.relu(self.norm2(self.conv1(y))))

@@ -1,4 +1,4 @@
-"""Build a network by name, or say what it cannot take."""
+"""Build a network by name, and check that it can take the canvas and the batch."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -55,7 +55,7 @@ def maker(name: str, arguments: dict) -> Callable[..., nn.Module]:
 
 
 def dry_run(make: Callable[..., nn.Module], channels: int, canvas: Sequence[int]) -> tuple[nn.Module, torch.Tensor]:
-    """(`make(canvas=…)` in evaluation, a picture for it), both without memory, after the one has seen the other.
+    """Build a network on the device "meta" and run it once on an empty picture; return (network, picture).
 
     Draws no random number, and takes tenths of a second for the largest. Raises whatever the network raises: CANNOT.
     """
@@ -69,7 +69,7 @@ def dry_run(make: Callable[..., nn.Module], channels: int, canvas: Sequence[int]
 
 
 def check_batch(model: nn.Module, batch: int, image: torch.Tensor) -> None:
-    """RecipeFault: batches of a single image, which normalisation over a batch may not be able to take.
+    """Raise RecipeFault if batches hold a single image and the network normalises over the batch.
 
     image (1, C, H, W), as the model takes it.
     """
@@ -84,7 +84,7 @@ def check_batch(model: nn.Module, batch: int, image: torch.Tensor) -> None:
 
 
 class _NoMemory(TorchFunctionMode):
-    """Weights come without memory. The device "meta" as default would take it from small tables too, which
+    """Make weights without memory. The device "meta" as default would take it from small tables too, which
     some networks (RegNet, Swin) compute their shape from."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):

@@ -1,4 +1,4 @@
-"""tenfold models: every network, with its parameters and multiply-adds at a recipe's size."""
+"""The command `tenfold models`: list every network with its parameters and multiply-adds."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Weights that were trained elsewhere, and what of a network stays as it is while the rest trains."""
+"""Load pretrained weights into a network, and freeze parts of it."""
 
 import re
 import socket
@@ -26,7 +26,7 @@ _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")    # classifiers that only help Go
 
 
 def load_weights(model: nn.Module, config: Model) -> None:
-    """Lay the recipe's `weights` over the model's own; nothing is done where there are none.
+    """Load the recipe's pretrained `weights` into the model; do nothing where it names none.
 
     A head of another shape keeps its first weights; a first layer for grey takes the sum over red, green and
     blue, and one of another kernel keeps its own. All else must fit. Raises RecipeFault: no such weights;

@@ -1,4 +1,4 @@
-"""torchvision's classification networks by their names there, fitted to channels, classes and size."""
+"""Build torchvision's classification networks by name, fitted to our channels, classes and size."""
 
 import functools
 from collections.abc import Sequence
@@ -114,7 +114,7 @@ def _make_stem_small(net, name) -> None:
 
 
 def _sum_colours(net, channels: int) -> None:
-    """Grey is what red, green and blue are when they are equal, so their weights add up."""
+    """Return first-layer weights for grey pictures: the sum of those for red, green and blue."""
     at, first = layers(net)[0]
     grey = _like(first, in_channels=channels)
     grey.weight = nn.Parameter(first.weight.detach().sum(1, keepdim=True))

@@ -82,7 +82,7 @@ def wrn(channels: int, classes: int, canvas: Sequence[int], *, depth: int = 28, 
 
 def _staged(stem: list[nn.Module], classes: int, widths: Sequence[int], depth: int, se: bool,
             head_widths: Sequence[int], dropout: float) -> nn.Module:
-    """`depth` basic blocks at each width after the stem, then the mean over all pixels and the head."""
+    """Stack `depth` basic blocks at each width after the stem, then the mean over all pixels and the head."""
     positive(depth=depth)
     layers, cin = stem, widths[0]
     for i, width in enumerate(widths):

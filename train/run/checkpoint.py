@@ -1,4 +1,4 @@
-"""The files of a run, best.pth and last.pth: plain values and tensors that torch.load(weights_only=True) accepts."""
+"""Write and read checkpoints, best.pth and last.pth: only what torch.load(weights_only=True) accepts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def describe(shards: ShardSet, recipe: Recipe) -> dict:
 def image_numbers(shards: ShardSet, split: str) -> torch.Tensor:
     """Return int64 (images,), sorted: a number for each source image of a split, by its pixels.
 
-    So a model knows those that it was trained on. Two of a million are alike by chance in one of two million sets.
+    So a model knows those that it was trained on. Two of a million collide in one of two million sets.
 
     ShardFault: the set's table of sources is damaged.
     """
@@ -98,7 +98,7 @@ def load(path: str | os.PathLike[str]) -> dict:
 
 
 def _sound(content: dict) -> bool:
-    """What the model is built from and the rows are normalised with, since any file can be given."""
+    """Check the values of a checkpoint that the model is built from: the file may be foreign."""
     classes, canvas, channels = content["classes"], content["canvas"], content["channels"]
     return (len(classes) > 0 and all(isinstance(c, str) for c in classes) and len(set(classes)) == len(classes)
             and len(canvas) == 2 and all(type(side) is int and 0 < side <= 4096 for side in canvas)

@@ -1,4 +1,4 @@
-"""`tenfold train`: shards → runs/<name>/best.pth, inside a budget."""
+"""The command `tenfold train`: train on shards within a budget, into runs/<name>/best.pth."""
 
 import contextlib
 import shutil
@@ -60,7 +60,7 @@ def _train(args, started: float) -> dict:
 
 @contextlib.contextmanager
 def _copied_here(best: Path, resume: bool):
-    """Copy the run's best.pth to where the user stands; of a run that was stopped too, if it is of that run."""
+    """Copy the run's best.pth to the current folder on exit; of a stopped run too, if that run wrote it."""
     before = _stamp(best)
     try:
         yield

@@ -1,4 +1,4 @@
-"""curves.png: how one training run went."""
+"""Draw curves.png: loss and top-1 of one training run."""
 
 from __future__ import annotations
 

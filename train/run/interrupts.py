@@ -1,4 +1,4 @@
-"""Ctrl-C between two training steps, never within one."""
+"""Delay ctrl-C to the end of a training step, so that a checkpoint can be written."""
 
 import contextlib
 import signal

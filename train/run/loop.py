@@ -1,4 +1,4 @@
-"""The training loop: from shards to best.pth, within a budget, from where it stopped."""
+"""Trainer: the training loop, from shards to best.pth within a budget; it can be resumed."""
 
 import contextlib
 import math

@@ -1,4 +1,4 @@
-"""train(): shards → best.pth, inside a budget; what `tenfold train` calls."""
+"""train(): train a recipe's network on shards within a budget; what `tenfold train` calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """What a training left behind; a notebook shows it as its curves."""
+    """The result of a training run; a notebook shows its curves."""
     best: Path                         # the checkpoint of the best epoch
     history: list[dict[str, Any]]      # a dictionary an epoch, as in metrics.csv
     val_top1: float | None             # of the best epoch; None: there are no val rows

@@ -1,1 +1,1 @@
-"""How often a model is right, and where it is wrong."""
+"""Score a model on labelled images: metrics, confusions, figures."""

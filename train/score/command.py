@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def score_command(args: argparse.Namespace) -> dict[str, Any]:
-    """Open what is asked for, score it, print the result for people, and return the facts of score.json."""
+    """Open model and images, score, print the result for people, and return the facts of score.json."""
     started = time.monotonic()
     if args.shards and args.data:
         raise UserFault("--shards and --data", "are both given", "choose one")

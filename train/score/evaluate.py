@@ -11,7 +11,7 @@ from tenfold.train.device import Normalise, autocast
 @torch.no_grad()
 def evaluate(model: torch.nn.Module, batches: Any, normalise: Normalise, device: torch.device,
              precision: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """(logits float32 (rows, classes), labels int64 (rows,)), both on the CPU."""
+    """Return (logits float32 (rows, classes), labels int64 (rows,)) of a split, both on the CPU."""
     model.eval()
     logits, labels = [], []
     for image, label in batches.epoch(0):
@@ -22,12 +22,12 @@ def evaluate(model: torch.nn.Module, batches: Any, normalise: Normalise, device:
 
 def forward(model: torch.nn.Module, image: torch.Tensor, normalise: Normalise, device: torch.device,
             precision: str) -> torch.Tensor:
-    """The logits float32 (B, classes) of a batch uint8 (B, H, W, C) on `device`."""
+    """Return the logits, float32 (B, classes), of a batch uint8 (B, H, W, C) on `device`."""
     with autocast(device, precision):
         out = model(normalise(image))
     return out.float()
 
 
 def loss_and_top1(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
-    """Mean cross-entropy in nats, and the share of rows whose largest logit is the label's."""
+    """Return the mean cross-entropy in nats and the top-1: the share of rows whose largest logit is the label's."""
     return F.cross_entropy(logits, labels).item(), (logits.argmax(1) == labels).double().mean().item()

@@ -1,4 +1,4 @@
-"""What a score leaves on disk: score.json, predictions.csv and three pictures."""
+"""Write the files of a score: score.json, predictions.csv and three pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of a score: pure functions of probabilities and labels, from scikit-learn where it has them."""
+"""Compute the metrics of a score: pure functions of probabilities and labels, with scikit-learn where it has them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,8 +33,10 @@ def measure(probabilities: NDArray[Any], labels: NDArray[Any], classes: Sequence
 
 
 def calibration_error(confidence: NDArray[Any], right: NDArray[Any]) -> float:
-    """How far the model's confidence float (n,) is from the share of images bool (n,) that it gets right, the
-    mean over images in bins of equal width (Guo et al., "On Calibration of Modern Neural Networks", 2017)."""
+    """Return the expected calibration error of confidence float (n,) and right answers bool (n,).
+
+    The mean over images in bins of equal width (Guo et al., "On Calibration of Modern Neural Networks", 2017).
+    """
     which = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     gaps = np.bincount(which, weights=confidence - right, minlength=_BINS)
     return float(np.abs(gaps).sum() / len(right))

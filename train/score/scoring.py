@@ -119,7 +119,7 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
 
 def predict_split(model: Model, network: torch.nn.Module, shards: ShardSet,
                   split: str = "test") -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """(probabilities (rows, classes), labels (rows,)) of a split, by the model's network or one made of it."""
+    """Return (probabilities (rows, classes), labels (rows,)) of a split, by the model's network or one made of it."""
     batches = open_batches(shards, split, model.recipe.train, model.recipe.seed, model.device, shuffle=False)
     try:
         logits, labels = evaluate.evaluate(network, batches, model.normalise, model.device,
@@ -146,7 +146,7 @@ def check_fit(model: Model, shards: ShardSet, name: str | None = None) -> None:
 
 
 def seen_in_training(model: Model, shards: ShardSet) -> tuple[int | None, tuple[str, ...]]:
-    """How many of the test images the model was trained on (None: not known), and a note where that matters."""
+    """Count the test images that the model was trained on (None: not known); a note where that matters."""
     known, tested = model.content.get("trained_on"), image_numbers(shards, "test")
     if not isinstance(known, torch.Tensor) or not len(known) or not len(tested):
         if model.content["dataset"] == shards.index["digest"]:
@@ -161,7 +161,7 @@ def seen_in_training(model: Model, shards: ShardSet) -> tuple[int | None, tuple[
 
 
 def class_sizes(model: Model, shards: ShardSet) -> dict[str, int]:
-    """How many source images of each class the model was trained on, where that is known."""
+    """Return how many source images of each class the model was trained on, where that is known."""
     counts = model.content.get("class_counts")
     if counts is None and model.content["dataset"] == shards.index["digest"]:        # an older checkpoint
         counts = shards.index.get("class_counts")

@@ -44,6 +44,7 @@ class MeanOfViews(torch.nn.Module):
         self.model, self.views = model, views
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the log of the mean probabilities, (B, classes)."""
         each = torch.stack([F.log_softmax(self.model(apply_view(x, *view)).float(), 1) for view in self.views])
         return each.logsumexp(0) - math.log(len(self.views))
 

@@ -1,4 +1,4 @@
-"""Many runs of a recipe, to choose its settings by.
+"""Hyperparameter sweeps: many runs of a recipe with other settings, by grid or search.
 
 Read in this order: `space` (what varies), `search` (which settings come next), `trial` (one run in a process of its
 own), `preparation` (its recipe and shards), `record` (sweep.json and the budget), `session` (trial after trial),

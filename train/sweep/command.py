@@ -1,4 +1,4 @@
-"""tenfold sweep: which settings do best, by a grid or a search, within one budget for all trials.
+"""The command `tenfold sweep`: find the best settings by a grid or a search, within one budget for all trials.
 
     tenfold sweep --recipe R --grid train.lr=0.001,0.002 train.batch=128,256
     tenfold sweep --recipe R --search train.lr=log:1e-4..1e-2 model.dropout=0..0.5 --trials 20

@@ -1,4 +1,4 @@
-"""sweep.png: the curves of all trials."""
+"""Draw sweep.png: the curves of all trials."""
 
 import math
 from collections.abc import Iterable

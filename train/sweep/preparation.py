@@ -1,4 +1,4 @@
-"""What a trial needs before it is trained: its recipe.json, and shards of its own where settings change the pixels."""
+"""Prepare a trial: write its recipe.json, and build shards for it where its settings change the pixels."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ class Preparation:
     """The recipe and the shards that all trials of a sweep start from."""
     recipe: Recipe
     shards: Path             # of the recipe
-    own_shards: bool         # trials have shards of their own
+    own_shards: bool         # each trial needs its own shards
 
     def prepare(self, trial: Trial, lock: TextIO, enough: Callable[[], bool]) -> str:
         """Write the trial's recipe.json and make its shards; return why not, where it cannot be, else ""."""
@@ -50,7 +50,7 @@ class Preparation:
         return why(code, log) if code else ""
 
     def _shards_of(self, recipe: Recipe) -> Path:
-        """Drawn by the sweep's seed: a trial's is its training's alone."""
+        """Return the folder of shards, drawn with the sweep's seed: a trial's own seed is for its training only."""
         if not self.own_shards:
             return self.shards
         drawn = replace(recipe, seed=self.recipe.seed)

@@ -1,4 +1,4 @@
-"""sweep.json: what all sessions of a sweep share, and how its budget is shared out."""
+"""The record of a sweep (sweep.json), shared by all of its sessions, and the budget of each trial."""
 
 import json
 import time
@@ -29,7 +29,7 @@ class SweepRecord:
         return self._spent + time.monotonic() - self._start
 
     def share_out(self, usual: float, trials: int, budget: float | None) -> None:
-        """Give each trial its share: `usual`, or less where `budget` is for all; once given, it stays.
+        """Set the seconds of each trial: `usual`, or less where `budget` is for all; once given, it stays.
 
         So trials of all sessions compare. TrainingFault: less than a second each.
         """
@@ -64,7 +64,7 @@ def limit(record: SweepRecord, before: float, late: float) -> Limit:
 
 
 def open_record(out: Path, recipe: Recipe, space: list[str]) -> SweepRecord:
-    """Return the record of the sweep that goes on in `out`, or a new one. CheckpointFault: it is another sweep."""
+    """Open the record of the sweep that goes on in `out`, or a new one. CheckpointFault: it is another sweep."""
     path, now = out / "sweep.json", fixed_settings(recipe)
     try:
         content = json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""Which settings come next: every combination of a grid, or what Optuna makes of the trials so far."""
+"""Choose the settings of the next trial: every combination of a grid, or Optuna's search."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ class Grid:
         return False
 
     def tell(self, trial: Trial) -> None:
-        """Take note of a trial that ended: a grid needs none."""
+        """Report a trial that ended: a grid does nothing with it."""
 
 
 class Search:
@@ -71,7 +71,7 @@ class Search:
         return settings
 
     def _make_pruner(self):
-        """By the epochs that trials come to: where their shares are short, far fewer than are planned."""
+        """Make the pruner for the epochs that trials can reach: short shares allow far fewer than are planned."""
         pruners, ended = self._optuna.pruners, [t.epochs for t in self._trials if t.state == "finished"]
         epochs = max(ended, default=self._epochs)
         return {"median": lambda: pruners.MedianPruner(4, n_warmup_steps=max(1, epochs // 5)),
@@ -92,7 +92,7 @@ class Search:
         return bool(news and len(history) < self._last and self._trial.should_prune())
 
     def tell(self, trial: Trial) -> None:
-        """Tell the study how the trial ended."""
+        """Report to the study how the trial ended."""
         states = self._optuna.trial.TrialState
         state = {"finished": states.COMPLETE, "pruned": states.PRUNED}.get(trial.state, states.FAIL)
         self._study.tell(self._trial, trial.val_top1 if trial.state == "finished" else None, state=state)

@@ -1,4 +1,4 @@
-"""One session of a sweep: trial after trial until the plan or the budget ends."""
+"""Session: run trial after trial of a sweep until the plan or the budget ends."""
 
 import contextlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a sweep varies: recipe keys and their values, as the command line gives them.
+"""The search space of a sweep: recipe keys and their values, parsed from the command line.
 
     train.lr=0.001,0.002             these values, each read as TOML, else as a string
     draw.canvas=[28,28],[32,32]      lists too

@@ -1,4 +1,4 @@
-"""One trial of a sweep: `tenfold train` in a process and a folder of its own.
+"""Run one trial of a sweep: `tenfold train` in a separate process and folder.
 
 A process, because a trial that runs out of memory, or crashes, or holds the device's memory must not
 end the sweep; it costs the start of an interpreter, about three seconds, which counts in its budget.
@@ -26,7 +26,7 @@ LATE = 15.0                  # seconds beyond its budget after which a trial is 
 
 @dataclass
 class Trial:
-    """What trial.json holds, and its folder."""
+    """One trial, as stored in trial.json, and its folder."""
     folder: Path
     settings: dict           # {"table.key": value}
     state: str = "begun"     # then "finished", "pruned" or "failed"
@@ -69,7 +69,7 @@ def read_trials(out: Path) -> list[Trial]:
 
 
 def new_trial(out: Path, trials: list[Trial], settings: dict) -> Trial:
-    """Begin a trial in a folder of its own, and add it to `trials`."""
+    """Begin a trial in a new folder, and add it to `trials`."""
     number = max((t.number for t in trials), default=-1) + 1
     trials.append(Trial(make_folder(out / "trials" / f"{number:04d}"), settings))
     trials[-1].save()
@@ -112,8 +112,8 @@ def run_trial(trial: Trial, budget: float, device: str | None, lock: TextIO,
 def run_process(command: list, folder: str | Path, log: Path, lock: TextIO, enough: Callable[[], bool]) -> int:
     """Run `python -m command` in a folder and return its exit code. `enough` is asked all the while, and stops it.
 
-    Ctrl-C reaches this process only (the other is in a session of its own), which then stops the other
-    and waits. Killed without a word, it leaves the other to end by its budget, and with it the sweep's `lock`.
+    Ctrl-C reaches this process only (the other is in a separate session), which then stops the other
+    and waits. Killed outright, it leaves the other to end by its budget, and with it the sweep's `lock`.
     """
     with open(log, "ab") as f:
         process = subprocess.Popen(**module_command(*command), cwd=folder, stdin=subprocess.DEVNULL, stdout=f,
@@ -130,7 +130,7 @@ def run_process(command: list, folder: str | Path, log: Path, lock: TextIO, enou
 
 
 def _stopped(process) -> int:
-    """Ask it to end, which it does with a checkpoint, and see to it that it did."""
+    """Terminate a process, which then writes a checkpoint; kill it if it does not end."""
     process.terminate()
     try:
         return process.wait(STOPPING)
@@ -142,7 +142,7 @@ def _stopped(process) -> int:
 
 
 def why(code: int, log: Path) -> str:
-    """Return one line: the command's own for a fault of the user's, else where to look."""
+    """Return why a trial failed, in one line: the command's message for a fault of the user's, else where to look."""
     lines = log.read_text(errors="replace").strip().splitlines()
     if code == 2 and lines:
         return lines[-1]
