@@ -78,16 +78,16 @@ def versus(recipe: Recipe, data: str, rgb: list[np.ndarray], grey: list[np.ndarr
     programs on the machine do not change, and by elapsed time, which includes waiting for the disk."""
     facts = {}
     for canvas in (recipe.draw.canvas, rgb[0].shape[:2]):
-        asked = with_draw(recipe, canvas=tuple(canvas))
+        sized = with_draw(recipe, canvas=tuple(canvas))
         rates: dict[str, list[float]] = {
             way: [] for way in ("per copy, RGB", "per copy, grey", "ours, not written", "ours",
                                 "ours, by the wall's clock")}
         for _ in range(repeats):
-            rates["per copy, RGB"].append(baseline(rgb, asked.draw, 2))
-            rates["per copy, grey"].append(baseline(grey, asked.draw, 4))
-            rates["ours, not written"].append(not_written(grey, asked))
+            rates["per copy, RGB"].append(baseline(rgb, sized.draw, 2))
+            rates["per copy, grey"].append(baseline(grey, sized.draw, 4))
+            rates["ours, not written"].append(not_written(grey, sized))
             start = time.perf_counter()
-            rate, seconds = ours(asked, data, clock=time.process_time)
+            rate, seconds = ours(sized, data, clock=time.process_time)
             rates["ours"].append(rate)
             rates["ours, by the wall's clock"].append(rate * seconds / (time.perf_counter() - start))
         best = statistics.median(rates["ours, not written"])

@@ -72,10 +72,10 @@ def breakdown(recipe: Recipe, data: str) -> None:
     calls += [(clean, "shrink", "Pillow"), (Image, "open", "Pillow"), (ImageFile.ImageFile, "load", "Pillow"),
               (draw_shards, "write_shard", "writing and hashing"), (cleaning, "write_block", "writing and hashing")]
     for canvas in (recipe.draw.canvas, (350, 350)):
-        asked = with_draw(recipe, canvas=canvas)
-        ours(with_draw(asked, copies=1), data)                  # whatever is imported late
+        sized = with_draw(recipe, canvas=canvas)
+        ours(with_draw(sized, copies=1), data)                  # whatever is imported late
         with timers(calls) as spent:
-            seconds = ours(asked, data)[1]
+            seconds = ours(sized, data)[1]
         spent["all three"] = sum(spent.values())
         for kind, value in spent.items():
             record("augmenting, share of a build's time", f"{kind}, one process, {size(canvas)}, "

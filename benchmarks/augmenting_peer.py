@@ -31,14 +31,14 @@ def peer(recipe: Recipe, pages: list[np.ndarray], canvases: Any, repeats: int) -
     from tenfold.preprocess.draw.render import build_pyramid, draw_copies
     cv2.setNumThreads(1)
     for canvas in canvases:
-        how = with_draw(recipe, canvas=tuple(canvas), broaden=0.0).draw
-        low, high = how.contrast
+        config = with_draw(recipe, canvas=tuple(canvas), broaden=0.0).draw
+        low, high = config.contrast
         theirs = A.Compose([
-            A.Affine(rotate=(-how.rotation, how.rotation), shear=(-how.shear, how.shear), scale=how.scale,
-                     translate_percent=(-0.1, 0.1), interpolation=cv2.INTER_LINEAR, p=1),
+            A.Affine(rotate=(-config.rotation, config.rotation), shear=(-config.shear, config.shear),
+                     scale=config.scale, translate_percent=(-0.1, 0.1), interpolation=cv2.INTER_LINEAR, p=1),
             A.RandomBrightnessContrast(brightness_limit=0, contrast_limit=(low - 1, high - 1), p=1)])
-        cleaned = [clean(page[:, :, None], recipe.clean, how) for page in pages]
-        pictures = [build_pyramid(one, how) for one in cleaned]
+        cleaned = [clean(page[:, :, None], recipe.clean, config) for page in pages]
+        pictures = [build_pyramid(one, config) for one in cleaned]
         fit = A.Compose([A.LongestMaxSize(max(canvas)), A.PadIfNeeded(*canvas)])
         framed = [fit(image=one.pixels)["image"] for one in cleaned]
         out = np.empty((COPIES, *canvas, 1), np.uint8)
@@ -50,8 +50,9 @@ def peer(recipe: Recipe, pages: list[np.ndarray], canvases: Any, repeats: int) -
                     out[k] = theirs(image=page)["image"].reshape(*canvas, 1)
             spent["albumentations"].append(time.process_time() - start)
             start = time.process_time()
-            for source, one in enumerate(pictures):
-                draw_copies([one] * COPIES, draw_views(0, np.full(COPIES, source), np.arange(COPIES), how), how, out)
+            for source, picture in enumerate(pictures):
+                views = draw_views(0, np.full(COPIES, source), np.arange(COPIES), config)
+                draw_copies([picture] * COPIES, views, config, out)
             spent["ours"].append(time.process_time() - start)
         best = statistics.median(spent["ours"])
         for name, seconds in spent.items():

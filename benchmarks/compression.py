@@ -54,14 +54,14 @@ def repacked(shards: ShardSet, folder: Path, kind: str) -> Any:
     folder.mkdir()
     shutil.copy(shards.folder / SOURCES, folder)
     index, took = dict(shards.index, shards=[]), 0.0
-    for one in shards.index["shards"]:
-        with h5py.File(shards.folder / one["name"]) as f:
+    for shard in shards.index["shards"]:
+        with h5py.File(shards.folder / shard["name"]) as f:
             image, columns = f[IMAGE][:], {name: f[name][:] for name in COLUMNS}
             attributes = {name: f.attrs[name] for name in ATTRIBUTES}
         start = time.perf_counter()
-        facts = write_shard(folder / one["name"], image, columns, attributes, kind)
+        facts = write_shard(folder / shard["name"], image, columns, attributes, kind)
         took += time.perf_counter() - start
-        index["shards"].append({**one, "bytes": facts["bytes"], "sha256": facts["sha256"]})
+        index["shards"].append({**shard, "bytes": facts["bytes"], "sha256": facts["sha256"]})
     write_index(folder, index)
     return open_set(folder), took
 
@@ -77,7 +77,7 @@ def measure(args: argparse.Namespace) -> dict:
     keep_freed_memory()
     recipe = read_recipe(args.recipe, args.set)
     plain = dataclasses.replace(recipe, shards=dataclasses.replace(recipe.shards, compression="none"))
-    how = dataclasses.replace(recipe.train, engine="threads", workers=2)
+    config = dataclasses.replace(recipe.train, engine="threads", workers=2)
     with tempfile.TemporaryDirectory(dir=".") as folder:
         from tenfold.data.shardset import open_set
         augment(plain, open_source(args.data or recipe.source.data), Path(folder) / "drawn", workers=1)
@@ -86,7 +86,7 @@ def measure(args: argparse.Namespace) -> dict:
         for kind in KINDS:
             shards, took = repacked(drawn, Path(folder) / kind, kind)
             facts[kind] = {"megabytes": sum(s["bytes"] for s in shards.index["shards"]) / 1e6, "write_seconds": took}
-            made[kind] = shards, open_batches(shards, "train", how, 0, torch.device("cpu"), shuffle=True)
+            made[kind] = shards, open_batches(shards, "train", config, 0, torch.device("cpu"), shuffle=True)
         for repeat in range(args.repeats + 1):
             for kind, (shards, batches) in made.items():
                 for where, rate in timed(shards, batches, repeat):

@@ -104,18 +104,18 @@ def contenders(folder: Path, image: np.ndarray, label: np.ndarray) -> dict:
     np.save(folder / "image.npy", image)
     with h5py.File(folder / "all.h5", "w") as f:
         f["image"], f["label"] = image, label
-    found = write_files(folder / "files", image[:FILES], label[:FILES])
+    files = write_files(folder / "files", image[:FILES], label[:FILES])
 
     def ours(engine: str, workers: int) -> Any:
-        how = Train(engine=engine, workers=workers, batch=BATCH)
-        batches = open_batches(shards, "train", how, 0, torch.device("cpu"), shuffle=True)
+        config = Train(engine=engine, workers=workers, batch=BATCH)
+        batches = open_batches(shards, "train", config, 0, torch.device("cpu"), shuffle=True)
         epochs = iter(range(10**9))
         return lambda: batches.epoch(next(epochs))
 
     def loader(dataset: Any, sampler: Any, workers: int, collate: Any = None) -> Any:
-        made = DataLoader(dataset, batch_sampler=sampler, num_workers=workers, persistent_workers=workers > 0,
+        batches = DataLoader(dataset, batch_sampler=sampler, num_workers=workers, persistent_workers=workers > 0,
                           collate_fn=collate)
-        return lambda: iter(made)
+        return lambda: iter(batches)
 
     def as_it_is(batch: Any) -> Any:
         return batch
@@ -127,7 +127,7 @@ def contenders(folder: Path, image: np.ndarray, label: np.ndarray) -> dict:
         "memory map, random gathers, in process": loader(Memmap(npy, label), Sampler(rows), 0, as_it_is),
         "DataLoader over h5py, by block, 2 workers": loader(ByBlock(h5), Sampler(rows, True), 2, as_it_is),
         "DataLoader over h5py, per item, 2 workers": loader(PerItem(h5), Sampler(rows, lists=True), 2),
-        "DataLoader over image files, 2 workers": loader(Files(found), Sampler(len(found), lists=True), 2)}
+        "DataLoader over image files, 2 workers": loader(Files(files), Sampler(len(files), lists=True), 2)}
 
 
 def rate(epoch: Callable[[], Any], at_most: float = AT_MOST) -> float:
@@ -159,13 +159,13 @@ def measure(args: argparse.Namespace) -> dict:
         image, label = rows_of(shape, args.megabytes)
         name = "×".join(map(str, shape))
         with tempfile.TemporaryDirectory(dir=".") as folder:
-            made = contenders(Path(folder), image, label)
-            rates: dict[str, list[float]] = {"a plain copy in memory, one core": [], **{name: [] for name in made}}
+            loaders = contenders(Path(folder), image, label)
+            rates: dict[str, list[float]] = {"a plain copy in memory, one core": [], **{name: [] for name in loaders}}
             for repeat in range(args.repeats + 1):           # the first warms the cache, buffers and workers
                 for who, got in rates.items():
-                    measured = rate(made[who]) if who in made else copied(image)
+                    measured = rate(loaders[who]) if who in loaders else copied(image)
                     got += [measured] if repeat else []
-            del made
+            del loaders
         facts[name] = record(name, rates, image[0].nbytes)
     return facts
 

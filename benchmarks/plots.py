@@ -18,13 +18,13 @@ PICTURES = {"loading.png": "loading ", "peers.png": "peers ", "augmenting.png": 
 
 def newest(prefix: str) -> dict[str, dict[str, dict[str, str]]]:
     """{question: {setting: row}} of the questions that begin so; of each setting the last row."""
-    found: dict[str, dict[str, dict[str, str]]] = {}
+    rows_of: dict[str, dict[str, dict[str, str]]] = {}
     with open(TABLE, encoding="utf-8", newline="") as f:
         for row in csv.DictReader(f, delimiter="\t"):
             if row["question"].startswith(prefix):
-                found.setdefault(row["question"], {}).pop(row["setting"], None)
-                found[row["question"]][row["setting"]] = row
-    return found
+                rows_of.setdefault(row["question"], {}).pop(row["setting"], None)
+                rows_of[row["question"]][row["setting"]] = row
+    return rows_of
 
 
 def draw(path: Path, panels: dict[str, dict[str, dict[str, str]]]) -> None:

@@ -53,11 +53,11 @@ def write_set(folder: Path, image: np.ndarray, label: np.ndarray, compression: s
 def write_files(folder: Path, image: np.ndarray, label: np.ndarray) -> list[tuple[str, int]]:
     """A folder for each class, as ImageFolder takes it; PNG where grey, JPEG where colour. [(path, label), …]"""
     from PIL import Image
-    found = []
+    files = []
     for number, (pixels, kind) in enumerate(zip(image, label.tolist(), strict=True)):
         grey = pixels.shape[2] == 1
         path = Path(folder) / str(kind) / f"{number}.{'png' if grey else 'jpg'}"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels[:, :, 0] if grey else pixels).save(path)
-        found.append((str(path), kind))
-    return found
+        files.append((str(path), kind))
+    return files

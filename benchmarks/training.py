@@ -205,9 +205,9 @@ def time_startup(args: argparse.Namespace, folder: Path) -> dict:
     rows.append("start-up, seconds", "python -m train --help", helps, device=where)
     rows.append("start-up, seconds", f"from command to first step, {args.model}, batch {args.batch}", firsts,
                 device=where)
-    found = {"help": statistics.median(helps), "first_step": statistics.median(firsts)}
-    print(f"python -m train --help: {found['help']:.2f} s; from command to first step: {found['first_step']:.1f} s")
-    return found
+    medians = {"help": statistics.median(helps), "first_step": statistics.median(firsts)}
+    print(f"python -m train --help: {medians['help']:.2f} s; from command to first step: {medians['first_step']:.1f} s")
+    return medians
 
 
 def measure(args: argparse.Namespace) -> dict:
@@ -215,8 +215,8 @@ def measure(args: argparse.Namespace) -> dict:
     if args.rows:
         rows.TABLE = Path(args.rows)
     with tempfile.TemporaryDirectory(dir=".") as place:
-        made = {"loop": time_loop, "startup": time_startup}
-        return {part: made[part](args, Path(place).resolve()) for part in args.parts}
+        parts = {"loop": time_loop, "startup": time_startup}
+        return {part: parts[part](args, Path(place).resolve()) for part in args.parts}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -59,13 +59,13 @@ def known_chunks(image: Any, file_bytes: int) -> Chunks | None:
     return Chunks(rows, offsets, sizes, packed, kind)
 
 
-def read_at(file: int, at: int, left: memoryview) -> None:
-    """Fill `left` with bytes of an open file, from offset `at` on. EOFError: the file ends before."""
+def read_at(file: int, offset: int, left: memoryview) -> None:
+    """Fill `left` with bytes of an open file, from `offset` on. EOFError: the file ends before."""
     while left:
-        got = os.preadv(file, [left], at)        # a call reads 2 GB at most
+        got = os.preadv(file, [left], offset)        # a call reads 2 GB at most
         if not got:
             raise EOFError("it was cut short while it was read")
-        left, at = left[got:], at + got
+        left, offset = left[got:], offset + got
 
 
 def read_chunks(file: int, chunks: Chunks, start: int, out: np.ndarray) -> None:

@@ -27,9 +27,9 @@ def fetch(args: argparse.Namespace) -> dict:
     splits, classes = read_set(args.name, Path(args.downloads))
     make_folder(path.parent)
     write_arrays(path, splits, classes)
-    rows = " + ".join(f"{len(one.labels)} {one.split or ''}".strip() for one in splits)
+    rows = " + ".join(f"{len(split.labels)} {split.split or ''}".strip() for split in splits)
     print(f"{path}: {rows} images, {len(classes)} classes")
-    return {"path": str(path), "images": sum(len(one.labels) for one in splits), "classes": len(classes)}
+    return {"path": str(path), "images": sum(len(split.labels) for split in splits), "classes": len(classes)}
 
 
 def write_arrays(path: Path, splits: 'list[PublicSplit]', classes: list[str]) -> None:
@@ -39,17 +39,17 @@ def write_arrays(path: Path, splits: 'list[PublicSplit]', classes: list[str]) ->
     from tqdm import tqdm
 
     from tenfold.data.files import publish
-    shape = (sum(len(one.labels) for one in splits), *splits[0].upright(splits[0].pixels[:1]).shape[1:])
-    columns = {"y": np.concatenate([one.labels for one in splits]).astype(np.int64), "classes": np.array(classes)}
+    shape = (sum(len(split.labels) for split in splits), *splits[0].upright(splits[0].pixels[:1]).shape[1:])
+    columns = {"y": np.concatenate([split.labels for split in splits]).astype(np.int64), "classes": np.array(classes)}
     if splits[0].split:
-        columns["split"] = np.repeat([one.split for one in splits], [len(one.labels) for one in splits])
+        columns["split"] = np.repeat([split.split for split in splits], [len(split.labels) for split in splits])
     with publish(path) as temporary, zipfile.ZipFile(temporary, "w") as z, \
             tqdm(total=shape[0], desc=path.name, unit="img", unit_scale=True, disable=None) as bar:
         with z.open("x.npy", "w", force_zip64=True) as f:
             np.lib.format.write_array_header_1_0(f, {"descr": "|u1", "fortran_order": False, "shape": shape})
-            for one in splits:
-                for start in range(0, len(one.labels), SLICE):
-                    x = one.upright(one.pixels[start:start + SLICE])
+            for split in splits:
+                for start in range(0, len(split.labels), SLICE):
+                    x = split.upright(split.pixels[start:start + SLICE])
                     f.write(np.ascontiguousarray(x, np.uint8).data)
                     bar.update(len(x))
         for name, column in columns.items():

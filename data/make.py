@@ -138,8 +138,8 @@ def _recipes(value: str) -> list[str]:
 
 def _file_of(recipe: str) -> str:
     """The recipe's file where a bare name means one, else what was given."""
-    found = find_recipe(recipe)
-    return recipe if found == Path(recipe) else str(found)
+    path = find_recipe(recipe)
+    return recipe if path == Path(recipe) else str(path)
 
 
 def _wants_sample(values: dict[str, str]) -> bool:

@@ -57,8 +57,8 @@ def torchvision_networks() -> tuple[str, ...]:
     torch and a second. Empty where there is none, or none that can be read."""
     spec = importlib.util.find_spec("torchvision")
     folder = Path(spec.origin).parent / "models" if spec and spec.origin else None
-    found = []
+    names = []
     for file in sorted(folder.glob("*.py")) if folder else ():
-        found += re.findall(r"^@register_model\(\)\n(?:@.*\n(?:    .*\n|\)\n)*)*def (\w+)\(",
+        names += re.findall(r"^@register_model\(\)\n(?:@.*\n(?:    .*\n|\)\n)*)*def (\w+)\(",
                             file.read_text(encoding="utf-8"), re.MULTILINE)
-    return tuple(sorted(found))
+    return tuple(sorted(names))

@@ -87,9 +87,9 @@ def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Re
         listed = {f.name for f in fields(Model)} - {"args"}
         model = {"args": {k: v for k, v in model.items() if k not in listed},
                  **{k: v for k, v in model.items() if k in listed}}
-    made: dict[str, Any] = {key: fill(cls, model if key == "model" else tables.get(key, {}), f"{where} [{key}]")
+    values: dict[str, Any] = {key: fill(cls, model if key == "model" else tables.get(key, {}), f"{where} [{key}]")
             for key, cls in _TABLES.items()}
-    recipe = Recipe(name=tables.get("name", name), seed=tables.get("seed", 0), **made)
+    recipe = Recipe(name=tables.get("name", name), seed=tables.get("seed", 0), **values)
     check_recipe(recipe, where)
     parse_duration(recipe.train.budget, f"{where} [train] budget")
     return recipe
@@ -133,14 +133,14 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def pixel_differences(made: Recipe, asked: Recipe) -> list[str]:
+def pixel_differences(built: Recipe, wanted: Recipe) -> list[str]:
     """List where the recipe of the shards differs from the one that is asked for: ["draw.copies: 20, not 100", …]."""
-    found = [] if made.seed == asked.seed else [f"seed: {made.seed}, not {asked.seed}"]
+    differences = [] if built.seed == wanted.seed else [f"seed: {built.seed}, not {wanted.seed}"]
     for table in _PIXEL_TABLES:
-        a, b = getattr(made, table), getattr(asked, table)
-        found += [f"{table}.{f.name}: {getattr(a, f.name)}, not {getattr(b, f.name)}"
+        a, b = getattr(built, table), getattr(wanted, table)
+        differences += [f"{table}.{f.name}: {getattr(a, f.name)}, not {getattr(b, f.name)}"
                   for f in fields(a) if getattr(a, f.name) != getattr(b, f.name)]
-    return found
+    return differences
 
 
 def parse_duration(text: object, where: str = "--budget") -> float:

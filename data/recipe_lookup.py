@@ -13,10 +13,10 @@ def find_recipe(name: str | os.PathLike[str]) -> Path:
     `name` as given where there is none of them.
     """
     path = Path(name)
-    found = candidates(path)
+    paths = candidates(path)
     if path.parent == Path("."):
-        found.append(PACKAGED / found[-1].name)
-    return next((each for each in found if os.path.isfile(each)), path)
+        paths.append(PACKAGED / paths[-1].name)
+    return next((candidate for candidate in paths if os.path.isfile(candidate)), path)
 
 
 def candidates(path: Path) -> list[Path]:

@@ -35,9 +35,9 @@ def read_index(folder: str | Path) -> dict:
         raise ShardFault(folder, f"{fact} (no {INDEX})", "run `tenfold augment` first") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ShardFault(path, f"cannot be read ({error})", AGAIN) from None
-    found = index.get("schema") if isinstance(index, dict) else None
-    if found != SET_SCHEMA:
-        raise ShardFault(path, f"has schema {found}, this code reads {SET_SCHEMA}", AGAIN)
+    schema = index.get("schema") if isinstance(index, dict) else None
+    if schema != SET_SCHEMA:
+        raise ShardFault(path, f"has schema {schema}, this code reads {SET_SCHEMA}", AGAIN)
     return index
 
 

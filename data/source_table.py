@@ -80,10 +80,10 @@ class SourceTable:
         def digits(name):
             data = self.column(name)[number].tobytes()
             return data.hex() if any(data) else ""
-        found = {"path": self.path(number), "label": value("label"), "split": (*SPLITS, "")[value("split")],
+        values = {"path": self.path(number), "label": value("label"), "split": (*SPLITS, "")[value("split")],
                  "digest": digits("digest"), "size": value("size"), "fingerprint": digits("fingerprint"),
                  "spread": value("spread")}
-        return found | ({"ink": {key: value(name) for key, name in _INK.items()}} if value("pen") else {})
+        return values | ({"ink": {key: value(name) for key, name in _INK.items()}} if value("pen") else {})
 
 
 def write_source_table(folder: Path, columns: Mapping) -> dict:

@@ -42,9 +42,9 @@ def write_report(index: dict, sources: SourceTable, source: Source, out: Path | 
     """
     out = Path(out)
     try:
-        found = json.loads((out / REPORT).read_bytes())
-        if found["stamp"] == index["stamp"] and (out / PICTURE).exists():
-            return found
+        report = json.loads((out / REPORT).read_bytes())
+        if report["stamp"] == index["stamp"] and (out / PICTURE).exists():
+            return report
     except (OSError, ValueError, KeyError, TypeError):
         pass
     facts = report_facts(index, sources)

@@ -47,8 +47,8 @@ class Batches:
             raise ShardFault(f"split '{split}'", "is not one", nearest(str(split), SPLITS))
         if not shards.rows(split):
             raise ShardFault(shards.folder, f"has no {split} rows", f"give a recipe with split.{split}")
-        asked = fill(Train, {"batch": batch, "engine": engine, "workers": workers}, "open_batches")
-        config = replace(shards.recipe.train, batch=asked.batch, engine=asked.engine, workers=asked.workers,
+        settings = fill(Train, {"batch": batch, "engine": engine, "workers": workers}, "open_batches")
+        config = replace(shards.recipe.train, batch=settings.batch, engine=settings.engine, workers=settings.workers,
                          sampling=0.0)
         seed = check_count("seed", seed, least=0)
         return cls(engines.open_batches(shards, split, config, seed, choose_device(device), shuffle), shards, split)

@@ -28,11 +28,11 @@ def first_sentence(path: Path, name: str) -> str:
 def show(args: Any) -> dict[str, Any]:
     """Print the list of recipes, or the one that is named."""
     if not args.name:
-        found = list_recipes()
-        width = max(map(len, found), default=0)
-        for name, line in found.items():
+        recipes = list_recipes()
+        width = max(map(len, recipes), default=0)
+        for name, line in recipes.items():
             print(f"{name:{width}}  {line}")
-        return {"recipes": found}
+        return {"recipes": recipes}
     path = find_recipe(args.name)
     try:
         text = path.read_text(encoding="utf-8")

@@ -13,20 +13,20 @@ from torch.nn import functional as F
 from tenfold.data.errors import MachineFault
 
 
-def choose_device(asked: str | None) -> torch.device:
-    """Return CUDA, else MPS, else CPU; or what is asked for. MachineFault: it is not there."""
+def choose_device(requested: str | None) -> torch.device:
+    """Return the requested device; None: CUDA, else MPS, else CPU. MachineFault: it is not available."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if asked is None:
+    if requested is None:
         return torch.device(next(name for name, has in there.items() if has))
-    kind = asked.partition(":")[0]
+    kind = requested.partition(":")[0]
     if not there.get(kind):
-        raise MachineFault(f"--device {asked}", "is not available here",
+        raise MachineFault(f"--device {requested}", "is not available here",
                            f"choose {' or '.join(n for n, has in there.items() if has)}")
     try:
-        device = torch.device(asked)
+        device = torch.device(requested)
         torch.empty(1, device=device)
     except RuntimeError as error:
-        raise MachineFault(f"--device {asked}", str(error).splitlines()[0], "name one that is there") from None
+        raise MachineFault(f"--device {requested}", str(error).splitlines()[0], "name one that is there") from None
     return device
 
 

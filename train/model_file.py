@@ -74,20 +74,20 @@ class Model:
             raise SourceFault("images", f"are {images.dtype} {images.shape}, and {self.path} takes uint8 "
                               f"(N, {', '.join(map(str, self.row_shape))})", "use Model.predict for other pictures")
         network, precision = self.with_tta(tta), self.recipe.train.precision
-        found = [torch.zeros(0, len(self.classes))]
+        parts = [torch.zeros(0, len(self.classes))]
         with torch.no_grad():
             # a copy, so that an array that may not be written to is taken without a warning
             for batch in torch.from_numpy(images.copy()).split(self.recipe.train.batch):
-                found.append(forward(network, batch.to(self.device), self.normalise, self.device, precision).cpu())
-        return self.shares(torch.cat(found))
+                parts.append(forward(network, batch.to(self.device), self.normalise, self.device, precision).cpu())
+        return self.shares(torch.cat(parts))
 
     def shares(self, logits: torch.Tensor) -> NDArray[np.float32]:
         """Convert logits (N, classes) on the CPU to probabilities. CheckpointFault: they are not finite."""
         if not logits.isfinite().all():
             raise CheckpointFault(self.path, "gives numbers that are not finite",
                                   "train it again, with a lower train.lr")
-        found: NDArray[np.float32] = logits.softmax(1).numpy()
-        return found
+        values: NDArray[np.float32] = logits.softmax(1).numpy()
+        return values
 
 
 def load(path: str | os.PathLike[str], device: str | None = None) -> Model:

@@ -95,17 +95,17 @@ def _role(key: str) -> tuple[str, str | None] | None:
 
 def _roles(held: Npz) -> dict[tuple[str, str | None], str]:
     """{(role, split or None): the array that has it}; the first of `_ROLES` where several could."""
-    found: dict[tuple[str, str | None], list[str]] = {}
+    candidates: dict[tuple[str, str | None], list[str]] = {}
     for key in held.members:
         role = _role(key)
         if role:
-            found.setdefault(role, []).append(key)
+            candidates.setdefault(role, []).append(key)
 
     def place(role, key):
         names = _ROLES[role]
         word = key if key in names else next((w for w in words_of(key) if w in names), "")
         return key not in names, names.index(word) if word else len(names)
-    return {role: min(keys, key=lambda key: place(role[0], key)) for role, keys in found.items()}
+    return {role: min(keys, key=lambda key: place(role[0], key)) for role, keys in candidates.items()}
 
 
 def _pairs(held: Npz, roles: dict) -> tuple[dict[str | None, tuple[str, str]], dict[str, int]]:
@@ -170,11 +170,11 @@ def _groups(held: Npz, roles: dict, pairs: list[Pair]) -> list[str] | None:
     groups: list[str] = []
     for pair in pairs:
         key = roles.get(("groups", pair.split))
-        found = text(held.read(key)).tolist() if key else []
-        if len(found) != len(pair):
-            raise held.fault(f"{pair.pixels.key} has {len(pair)} images, and {len(found)} groups of them",
+        group_names = text(held.read(key)).tolist() if key else []
+        if len(group_names) != len(pair):
+            raise held.fault(f"{pair.pixels.key} has {len(pair)} images, and {len(group_names)} groups of them",
                              "give one group a row, or leave groups out")
-        groups += found
+        groups += group_names
     return groups
 
 

@@ -25,36 +25,36 @@ _FOLDERS = 5                 # not used, with a line each
 def open_folder(root: Path, grouped: bool = False) -> Source:
     """Open a folder of class folders; grouped: as for `understand`. SourceFault: no picture lies in a class folder."""
     top = Folder(str(root))
-    found = understand(top, grouped)
-    if not found.class_folders:
+    tree = understand(top, grouped)
+    if not tree.class_folders:
         raise SourceFault(root, "has no sub-folders", CURE)
-    rows = _rows(found)
+    rows = _rows(tree)
     if not rows:
         raise SourceFault(root, "has no image below its class folders",
                           "give " + ", ".join(sorted(s[1:] for s in SUFFIXES)) + " files")
-    classes = tuple(sorted({branch.name for branch in found.class_folders}))
+    classes = tuple(sorted({branch.name for branch in tree.class_folders}))
     number = {name: i for i, name in enumerate(classes)}
-    layout, hidden = _layout(top, found, len(rows))
+    layout, hidden = _layout(top, tree, len(rows))
     return Source(root, classes, [path for path, _, _ in rows],
                   np.array([number[branch.name] for _, _, branch in rows], np.int64),
                   [branch.split for _, _, branch in rows], [stamp for _, stamp, _ in rows],
-                  layout, _notes(root, found, classes, layout, hidden),
+                  layout, _notes(root, tree, classes, layout, hidden),
                   homes=[branch.folder.below for _, _, branch in rows])
 
 
-def _rows(found: FolderLayout) -> list[tuple]:
+def _rows(tree: FolderLayout) -> list[tuple]:
     """(path relative to the root, stamp, branch) of each picture, sorted by path."""
-    rows = [(f"{folder.below}/{name}", stamp, branch) for branch in found.class_folders
+    rows = [(f"{folder.below}/{name}", stamp, branch) for branch in tree.class_folders
             for folder in branch.folder.walk() for name, stamp in folder.pictures]
     return sorted(rows, key=lambda row: row[0])
 
 
-def _layout(top: Folder, found: FolderLayout, images: int) -> tuple[Layout, list[str]]:
+def _layout(top: Folder, tree: FolderLayout, images: int) -> tuple[Layout, list[str]]:
     """What was taken and what was passed over, and the names of what was hidden."""
     passed: Counter = Counter()
     by_content: Counter = Counter()
     hidden: list[str] = []
-    linked = [folder for folder in [*found.above, *(b.folder for b in found.class_folders)] if folder.linked]
+    linked = [folder for folder in [*tree.above, *(b.folder for b in tree.class_folders)] if folder.linked]
     for folder in (inner for start in (top, *linked) for inner in start.walk()):
         passed += folder.passed
         passed[HIDDEN] += len(folder.hidden)
@@ -62,20 +62,20 @@ def _layout(top: Folder, found: FolderLayout, images: int) -> tuple[Layout, list
     reached = {folder.below for start in (top, *linked) for folder in start.walk()}
     passed[LINKED] += sum(inner.linked and inner.below not in reached for start in (top, *linked)
                           for folder in start.walk() for inner in folder.folders.values())
-    passed[LOOSE] += sum(len(folder.pictures) for folder in found.above)
-    for branch in found.class_folders:
+    passed[LOOSE] += sum(len(folder.pictures) for folder in tree.above)
+    for branch in tree.class_folders:
         for folder in branch.folder.walk():
             by_content += folder.by_content
-    unused = {folder.below: folder.count() for folder, _ in found.unused()}
-    kind = "official splits" if found.splits else "class folders"
-    return Layout(kind, found.splits, images, dict((+passed).most_common()), unused,
+    unused = {folder.below: folder.count() for folder, _ in tree.unused()}
+    kind = "official splits" if tree.splits else "class folders"
+    return Layout(kind, tree.splits, images, dict((+passed).most_common()), unused,
                   dict(by_content.most_common())), hidden
 
 
-def _notes(root: Path, found: FolderLayout, classes, layout: Layout, hidden: list[str]) -> list[str]:
+def _notes(root: Path, tree: FolderLayout, classes, layout: Layout, hidden: list[str]) -> list[str]:
     """The line that says how the folder was understood, then a line for each thing to know."""
     line = f"{len(classes)} classes ({some(map(readable, classes))}) "
-    folders = _split_folders(layout.splits, found.base)
+    folders = _split_folders(layout.splits, tree.base)
     if folders and len(folders) <= 6:
         line += f"in {some(folders, last=' and ')} (official split{'s' if len(folders) > 1 else ''})"
     else:
@@ -85,25 +85,25 @@ def _notes(root: Path, found: FolderLayout, classes, layout: Layout, hidden: lis
         line += f", known by content: {some(_counts(layout.by_content), 4)}"
     if layout.passed_over:
         line += f"; passed over: {some(_counts(layout.passed_over, hidden), _KINDS)}"
-    return [f"{root}: {text}" for text in (line, *found.notes, *_double_spellings(found), *_unused(found))]
+    return [f"{root}: {text}" for text in (line, *tree.notes, *_double_spellings(tree), *_unused(tree))]
 
 
-def _unused(found: FolderLayout) -> list[str]:
+def _unused(tree: FolderLayout) -> list[str]:
     """A line for each folder whose images are not used."""
     lines = []
-    for folder, why in found.unused():
+    for folder, why in tree.unused():
         many = f"{folder_name(folder.below)}: {counted(folder.count(), 'image')}"
         lines.append(f"{many} {why} are not used" if why == UNLABELLED else f"{many} are not used: {why}")
     if len(lines) > _FOLDERS:
-        more = [folder_name(folder.below) for folder, _ in found.unused()][_FOLDERS:]
+        more = [folder_name(folder.below) for folder, _ in tree.unused()][_FOLDERS:]
         lines[_FOLDERS:] = [f"nor are the images in {some(more, _FOLDERS)}"]
     return lines
 
 
-def _double_spellings(found: FolderLayout) -> list[str]:
+def _double_spellings(tree: FolderLayout) -> list[str]:
     """The line that names classes whose folders are written in two forms of Unicode."""
     spelt: dict[str, set[str]] = {}
-    for branch in found.class_folders:
+    for branch in tree.class_folders:
         name = branch.folder.below.rpartition("/")[2]
         if one_spelling(name) == branch.name:
             spelt.setdefault(branch.name, set()).add(name)

@@ -70,36 +70,36 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
 
     SourceFault: pictures without class folders.
     """
-    found, here = FolderLayout(above=[root]), root
+    layout, here = FolderLayout(above=[root]), root
     while True:
-        found.base = here.below
+        layout.base = here.below
         group = find_split_folders(root, here)
         if group:
-            _take_splits(found, here, group)
-            return found
+            _take_splits(layout, here, group)
+            return layout
         named = folders_of_split_and_class(here)
         if named:
-            _take_class_folders(found, named)
-            return found
+            _take_class_folders(layout, named)
+            return layout
         inner = _only_folder(here)
         if not inner:
             break
-        found.notes = [f"only {folder_name(inner.below)} holds images: its folders are read"]
-        found.above.append(inner)
+        layout.notes = [f"only {folder_name(inner.below)} holds images: its folders are read"]
+        layout.above.append(inner)
         here = inner
     inside = splits_below_classes(here)
     if inside:
-        found.above += here.picture_folders.values()
-        _take_class_folders(found, inside)
+        layout.above += here.picture_folders.values()
+        _take_class_folders(layout, inside)
     else:
         check_class_folders(root, here)
-        found.add_classes(here, None)
-        doubtful = _doubtful(found, here, grouped)
-        found.notes += [doubtful] if doubtful else []
-    return found
+        layout.add_classes(here, None)
+        doubtful = _doubtful(layout, here, grouped)
+        layout.notes += [doubtful] if doubtful else []
+    return layout
 
 
-def _take_splits(found: FolderLayout, here: Folder, group: dict[str, SplitName]) -> None:
+def _take_splits(layout: FolderLayout, here: Folder, group: dict[str, SplitName]) -> None:
     """Read the folders of `group` as splits; train first, for the others are judged by its classes."""
     known: set[str] = set()
     for split in _ORDER:
@@ -108,19 +108,19 @@ def _take_splits(found: FolderLayout, here: Folder, group: dict[str, SplitName])
             outer, rank = here.folders[name], group[name].rank
             inner, through = _look_through(outer, known)
             if not inner.picture_folders or _stands_for_none(inner, outer, known):
-                found.why[outer.below] = UNLABELLED
+                layout.why[outer.below] = UNLABELLED
             elif taken and rank > min(taken.values()):             # "train_small" beside "train"
-                found.why[outer.below] = f"{folder_name(next(iter(taken)))} is the {split} split"
+                layout.why[outer.below] = f"{folder_name(next(iter(taken)))} is the {split} split"
             else:
-                found.above += [outer, *through]
-                found.add_classes(inner, split)
+                layout.above += [outer, *through]
+                layout.add_classes(inner, split)
                 taken[inner.below] = rank
         if taken:
-            found.splits[split] = list(taken)
+            layout.splits[split] = list(taken)
         if len(taken) > 1:
-            found.notes.append(f"{some(map(folder_name, taken), last=' and ')} are all read as the {split} split")
+            layout.notes.append(f"{some(map(folder_name, taken), last=' and ')} are all read as the {split} split")
         if split == "train":
-            known = {appearance(branch.name) for branch in found.class_folders}
+            known = {appearance(branch.name) for branch in layout.class_folders}
 
 
 def _look_through(folder: Folder, known: set[str]) -> tuple[Folder, list[Folder]]:
@@ -153,18 +153,18 @@ def _only_folder(here: Folder) -> Folder | None:
     return inner if not empty and (deeper > 1 or (deeper and not inner.pictures)) else None
 
 
-def _take_class_folders(found: FolderLayout, branches: list[tuple[Folder, str, str]]) -> None:
+def _take_class_folders(layout: FolderLayout, branches: list[tuple[Folder, str, str]]) -> None:
     """Read class folders whose splits are known by each one's own name: (folder, class, split)."""
-    found.class_folders += [ClassFolder(folder, one_spelling(name), split) for folder, name, split in branches]
+    layout.class_folders += [ClassFolder(folder, one_spelling(name), split) for folder, name, split in branches]
     for split in _ORDER:
         taken = [folder.below for folder, _, theirs in branches if theirs == split]
         if taken:
-            found.splits[split] = taken
+            layout.splits[split] = taken
 
 
-def _doubtful(found: FolderLayout, here: Folder, grouped: bool) -> str:
+def _doubtful(layout: FolderLayout, here: Folder, grouped: bool) -> str:
     """Return a note where class folders could be meant as something else; else ""."""
-    classes = {name: folder for name, folder in here.picture_folders.items() if folder.below not in found.why}
+    classes = {name: folder for name, folder in here.picture_folders.items() if folder.below not in layout.why}
     inside = {name: folder.picture_folders for name, folder in classes.items()}
     deep = [name for name, folders in inside.items() if any(not inner.linked for inner in folders.values())]
     splits = [name for name in classes if bare_split(name)]

@@ -60,7 +60,7 @@ class Members:
 
     def mapped(self, scratch: Path) -> "Members":
         """Return the same pictures in files that can be mapped, as `Arrays.mapped` does."""
-        return Members(tuple(one.mapped(scratch) for one in self.arrays))
+        return Members(tuple(arrays.mapped(scratch) for arrays in self.arrays))
 
     def read(self, row: int, path: str) -> np.ndarray:
         """Return picture `row` of all, uint8 (H, W, C), as a copy."""

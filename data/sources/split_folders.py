@@ -40,6 +40,6 @@ def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | Non
     return None
 
 
-def classes_in_common(one: Folder, two: Folder) -> bool:
+def classes_in_common(first: Folder, second: Folder) -> bool:
     """Whether at least two folders in both have the same names."""
-    return len({*map(appearance, one.picture_folders)} & {*map(appearance, two.picture_folders)}) > 1
+    return len({*map(appearance, first.picture_folders)} & {*map(appearance, second.picture_folders)}) > 1

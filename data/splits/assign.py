@@ -28,7 +28,7 @@ class Images:
     near: list[int | None] | None = None     # the same number: the same picture saved twice
 
 
-def split_sources(images: Images, classes: Sequence[str], asked: Split, seed: int) -> np.ndarray:
+def split_sources(images: Images, classes: Sequence[str], config: Split, seed: int) -> np.ndarray:
     """Assign each image to a split; returns n strings "train", "val", "test".
 
     Official splits are kept. Without an official val (or test) split, one is cut, stratified by class, from what
@@ -36,7 +36,7 @@ def split_sources(images: Images, classes: Sequence[str], asked: Split, seed: in
     file names or the order of the images. SourceFault: classes have fewer images or units than the splits need.
     """
     given = set(images.official)
-    if asked.folds and "test" in given:
+    if config.folds and "test" in given:
         raise SourceFault("the images", "have an official test split, so there are no folds of it",
                           "leave split.folds out, or give a folder without official splits")
     out = np.array([split or "train" for split in images.official], dtype="<U5")
@@ -45,12 +45,12 @@ def split_sources(images: Images, classes: Sequence[str], asked: Split, seed: in
     totals = np.bincount(labels, minlength=len(classes))
     if not totals.all():
         raise _nothing_left(images, classes, np.flatnonzero(totals == 0))
-    wants = {split: [_count(getattr(asked, split), int(total)) for total in totals]
+    wants = {split: [_count(getattr(config, split), int(total)) for total in totals]
              for split in HELD_OUT if split not in given}
-    held_out, small = cut_units(Cut(labels, units, wants, asked.folds, asked.fold, seed, copies), len(classes))
+    held_out, small = cut_units(Cut(labels, units, wants, config.folds, config.fold, seed, copies), len(classes))
     if small:
         number = [len(of) for of in units_of_classes(labels, units, len(classes))]
-        raise _too_small([(classes[c], int(totals[c]), number[c]) for c in small], asked, wants)
+        raise _too_small([(classes[c], int(totals[c]), number[c]) for c in small], config, wants)
     for split, members in held_out.items():
         out[rows[members]] = split
     return out
@@ -72,19 +72,19 @@ def _nothing_left(images: Images, classes, empty) -> SourceFault:
                        + "without a training image: " + some(names, _NAMED), "add images, or remove the class")
 
 
-def _too_small(found, asked: Split, wants) -> SourceFault:
-    """found: (class, images, units) of each class that cannot be cut."""
+def _too_small(classes, config: Split, wants) -> SourceFault:
+    """Return the fault for classes, (name, images, units) each, that cannot be cut."""
     number = [counted(total, "usable image") + (f" in {counted(units, 'group')}" if units < total else "")
-              for _, total, units in found]
-    settings = [f"split.folds = {asked.folds}" if split == "test" and asked.folds else f"split.{split} = "
-                f"{getattr(asked, split)}" for split in wants
-                if (split == "test" and asked.folds) or getattr(asked, split)]
+              for _, total, units in classes]
+    settings = [f"split.folds = {config.folds}" if split == "test" and config.folds else f"split.{split} = "
+                f"{getattr(config, split)}" for split in wants
+                if (split == "test" and config.folds) or getattr(config, split)]
     need = f"too few for {' and '.join(settings)} with one over for training"
     cure = "ask for less with --set split.val=… split.test=…, add images, or remove "
-    if len(found) == 1:
-        return SourceFault(f"class '{found[0][0]}'", f"has {number[0]}, {need}", cure + "it")
-    names = [f"'{name}' ({what})" for (name, *_), what in zip(found, number, strict=True)]
-    return SourceFault("the images", f"{len(found)} classes have {need}: {some(names, _NAMED)}", cure + "them")
+    if len(classes) == 1:
+        return SourceFault(f"class '{classes[0][0]}'", f"has {number[0]}, {need}", cure + "it")
+    names = [f"'{name}' ({what})" for (name, *_), what in zip(classes, number, strict=True)]
+    return SourceFault("the images", f"{len(classes)} classes have {need}: {some(names, _NAMED)}", cure + "them")
 
 
 def _units(images: Images, rows) -> tuple[np.ndarray, np.ndarray, bool]:

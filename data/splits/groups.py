@@ -19,47 +19,47 @@ _MANY, _SHARE = 4, 4             # near-duplicates of one picture that are belie
 _CURE = "split.groups is \"\", \"folder\", \"path:REGEX\" or the name of a .csv file"
 
 
-def check_groups(how: str, where: str = "split.groups") -> None:
-    """Check that `how` is a way to name groups, else raise RecipeFault."""
-    if how.startswith(PATTERN):
+def check_groups(grouping: str, where: str = "split.groups") -> None:
+    """Check that `grouping` (the recipe's split.groups) is valid, else raise RecipeFault."""
+    if grouping.startswith(PATTERN):
         try:
-            re.compile(how[len(PATTERN):])
+            re.compile(grouping[len(PATTERN):])
         except (re.error, OverflowError, RecursionError) as error:
-            raise RecipeFault(where, f"is {how!r}, and that is no regular expression ({error})",
+            raise RecipeFault(where, f"is {grouping!r}, and that is no regular expression ({error})",
                               "see docs.python.org/3/library/re.html") from None
-        if how == PATTERN:
+        if grouping == PATTERN:
             raise RecipeFault(where, "names no pattern", "give one, such as path:(writer\\d+)")
-    elif how not in ("", "folder") and not how.lower().endswith(".csv"):
-        raise RecipeFault(where, f"is {how!r}", _CURE)
+    elif grouping not in ("", "folder") and not grouping.lower().endswith(".csv"):
+        raise RecipeFault(where, f"is {grouping!r}", _CURE)
 
 
-def source_groups(how: str, source: Source) -> tuple[list[str | None] | None, list[str]]:
+def source_groups(grouping: str, source: Source) -> tuple[list[str | None] | None, list[str]]:
     """Return (the group of each image of a source, None: in no group; notes, one per line).
 
-    None instead of the list: there are no groups. how: `split.groups`. RecipeFault, SourceFault.
+    None instead of the list: there are no groups. grouping: `split.groups`. RecipeFault, SourceFault.
     """
-    check_groups(how)
+    check_groups(grouping)
     given = getattr(source, "groups", None)
-    if not how:
+    if not grouping:
         names = [name or None for name in given or ()]
         return (names, [_summary("the groups of the arrays file", names)]) if any(names) else (None, [])
     lines: list[str] = []
-    if how == "folder":
+    if grouping == "folder":
         names = [_folder(path, source.classes[label], bool(split)) for path, label, split in
                  zip(source.paths, source.labels.tolist(), source.official, strict=True)]
-    elif how.startswith(PATTERN):
-        pattern = re.compile(how[len(PATTERN):])
+    elif grouping.startswith(PATTERN):
+        pattern = re.compile(grouping[len(PATTERN):])
         names = [_matched(pattern.search(path)) for path in source.paths]
     else:
-        names, lines = _table(Path(how), source)
+        names, lines = _table(Path(grouping), source)
     if not any(names):
-        what = "no image lies in a folder below its class folder" if how == "folder" else \
-            f"{'no path matches' if how.startswith(PATTERN) else 'no image is in it'}, such as {source.paths[0]}"
-        raise SourceFault(f"split.groups = {how!r}", what, _CURE)
-    return names, [*lines, _summary(f"split.groups = {how!r}", names)]
+        what = "no image lies in a folder below its class folder" if grouping == "folder" else \
+            f"{'no path matches' if grouping.startswith(PATTERN) else 'no image is in it'}, such as {source.paths[0]}"
+        raise SourceFault(f"split.groups = {grouping!r}", what, _CURE)
+    return names, [*lines, _summary(f"split.groups = {grouping!r}", names)]
 
 
-def near_to_hold(images: Images, classes: Sequence[str], asked: Split) -> tuple[list[int | None], list[str]]:
+def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple[list[int | None], list[str]]:
     """Return (images.near without the groups that cannot be copies of one picture; notes, one per line).
 
     A group that is large beside its class says that the pictures of the class look alike (one camera that does
@@ -75,7 +75,7 @@ def near_to_hold(images: Images, classes: Sequence[str], asked: Split) -> tuple[
     held = {n for n, seen in pictures.items() if len(seen) > 1}
     crowds = {n for n in held if len(pictures[n]) > _MANY
               and any(_SHARE * count > total[label] for label, count in of[n].items())}
-    short = _short_classes(replace(images, near=_only(numbers, held - crowds)), asked)
+    short = _short_classes(replace(images, near=_only(numbers, held - crowds)), config)
     crowds |= {n for n in held if not short.isdisjoint(of[n])}
     near = _only(numbers, held - crowds)
     lines = []
@@ -94,19 +94,19 @@ def _only(near, kept: set) -> list[int | None]:
     return [number if number in kept else None for number in near]
 
 
-def _short_classes(images: Images, asked: Split) -> set[int]:
+def _short_classes(images: Images, config: Split) -> set[int]:
     """Classes that have fewer units than there are splits to fill."""
     splits = [split for split in HELD_OUT if split not in images.official
-              and (getattr(asked, split) or (split == "test" and asked.folds))]
+              and (getattr(config, split) or (split == "test" and config.folds))]
     rows = [i for i, split in enumerate(images.official) if split in (None, "train")]
     units = join([[column[i] for i in rows] for column in (images.digests, images.groups, images.near) if column])
     number = Counter(label for label, _ in set(zip(images.labels[rows].tolist(), units, strict=True)))
-    return {label for label, count in number.items() if count < max(len(splits) + 1, asked.folds)}
+    return {label for label, count in number.items() if count < max(len(splits) + 1, config.folds)}
 
 
-def _summary(how: str, names) -> str:
+def _summary(grouping: str, names) -> str:
     alone = sum(not name for name in names)
-    line = f"{how}: {_groups_of(len(set(filter(None, names))), len(names) - alone)}"
+    line = f"{grouping}: {_groups_of(len(set(filter(None, names))), len(names) - alone)}"
     if alone:
         line += f"; {counted(alone, 'image')} {'is' if alone == 1 else 'are'} in no group, so each can lie in any split"
     return line
@@ -139,14 +139,14 @@ def _table(file: Path, source) -> tuple[list[str | None], list[str]]:
     names: list[str | None] = [None] * len(known)
     strange = []
     for number, path, group in rows:
-        at = known.get(one_spelling(path), known.get(one_spelling(path.replace("\\", "/").removeprefix("./"))))
-        if at is None:
+        row = known.get(one_spelling(path), known.get(one_spelling(path.replace("\\", "/").removeprefix("./"))))
+        if row is None:
             strange.append(path)
-        elif names[at] and names[at] != group:
+        elif names[row] and names[row] != group:
             raise SourceFault(f"{file}, line {number}", f"puts {path} into '{group}', and a line before into "
-                              f"'{names[at]}'", "give each image one group")
+                              f"'{names[row]}'", "give each image one group")
         else:
-            names[at] = group or None
+            names[row] = group or None
     if not strange:
         return names, []
     are = "is" if len(strange) == 1 else "are"

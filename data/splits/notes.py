@@ -9,29 +9,29 @@ from tenfold.data.tables import Split
 from tenfold.data.wording import counted, some
 
 
-def split_notes(images: Images, splits: np.ndarray, classes: Sequence[str], asked: Split) -> list[str]:
+def split_notes(images: Images, splits: np.ndarray, classes: Sequence[str], config: Split) -> list[str]:
     """Return the notes, one per line. splits: as split_sources returns them."""
-    return _groups_across(images) + _shares_off(images, splits, classes, asked)
+    return _groups_across(images) + _shares_off(images, splits, classes, config)
 
 
 def _groups_across(images: Images) -> list[str]:
     """A line on groups that have images in several official splits."""
-    found: dict[str, set[str]] = {}
+    splits_of: dict[str, set[str]] = {}
     for group, split in zip(images.groups or (), images.official, strict=bool(images.groups)):
         if group is not None:
-            found.setdefault(group, set()).add(split or "train")
-    several = [f"'{group}' ({' and '.join(sorted(splits))})" for group, splits in found.items() if len(splits) > 1]
+            splits_of.setdefault(group, set()).add(split or "train")
+    several = [f"'{group}' ({' and '.join(sorted(splits))})" for group, splits in splits_of.items() if len(splits) > 1]
     return [f"{counted(len(several), 'group')} {'has' if len(several) == 1 else 'have'} images in several official "
             f"splits, which are kept as they are: {some(several, 3)}"] if several else []
 
 
-def _shares_off(images: Images, splits, classes, asked: Split) -> list[str]:
+def _shares_off(images: Images, splits, classes, config: Split) -> list[str]:
     """A line on classes of which a split holds less than half, or more than twice, what was asked for."""
     rows = np.flatnonzero(np.array([split in (None, "train") for split in images.official]))
     labels, cut = images.labels[rows], splits[rows]
     off = []
     for split in {"test", "val"} - set(images.official):
-        want = 1 / asked.folds if split == "test" and asked.folds else getattr(asked, split)
+        want = 1 / config.folds if split == "test" and config.folds else getattr(config, split)
         for c, total in enumerate(np.bincount(labels, minlength=len(classes)).tolist()):
             count = want if isinstance(want, int) else want * total
             held = int(np.sum(cut[labels == c] == split))

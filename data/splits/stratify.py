@@ -173,8 +173,8 @@ def _place_exclusive(cut: Cut, c: int, remaining: list[tuple[int, int]], loads, 
                 return False
             taken = _take_exclusive(remaining, count, 0 if cut.copies else cut.units_to_leave(split))
         chosen[split] += taken
-        gone = set(taken)
-        remaining = [(unit, size) for unit, size in remaining if unit not in gone]
+        placed = set(taken)
+        remaining = [(unit, size) for unit, size in remaining if unit not in placed]
     return len(remaining) > 0
 
 

@@ -23,25 +23,26 @@ class Jpeg:
 
 def parsed(data: bytes) -> Jpeg:
     """Parse a JPEG; leave out its application segments but those that decoding needs (JFIF, Adobe)."""
-    kept, orientation, at = [b"\xff\xd8"], 1, 2
+    kept, orientation, offset = [b"\xff\xd8"], 1, 2
     while True:
-        at = _marker(data, at)
-        if at < 0 or data[at + 1] == 0xDA:
+        offset = _marker(data, offset)
+        if offset < 0 or data[offset + 1] == 0xDA:
             break
-        mark, end = data[at + 1], at + 2 + struct.unpack_from(">H", data, at + 2)[0]
-        content, metadata = data[at + 4:end], 0xE0 <= data[at + 1] <= 0xEF or data[at + 1] == 0xFE
+        mark, end = data[offset + 1], offset + 2 + struct.unpack_from(">H", data, offset + 2)[0]
+        content, metadata = data[offset + 4:end], 0xE0 <= data[offset + 1] <= 0xEF or data[offset + 1] == 0xFE
         follows = _follows(data, end)
         if 0xC0 <= mark <= 0xCF and mark not in (0xC4, 0xC8, 0xCC) and content[:1] in (b"\x0c", b"\x10"):
             raise BadPicture(f"JPEG of {content[0]} bits, which is not read")
         if mark == 0xE1 and orientation == 1:
             orientation = _orientation_in(content)
         if not metadata or (follows and _needed(mark, content)):
-            kept.append(data[at:end])
-        at = end if follows or not metadata else at + 4      # its length is wrong: look for the next marker within it
-    if at < 0:
+            kept.append(data[offset:end])
+        # its length is wrong: look for the next marker within it
+        offset = end if follows or not metadata else offset + 4
+    if offset < 0:
         raise BadPicture(TRUNCATED)
     head = b"".join(kept)
-    return Jpeg(head + data[at:], len(head), b"\xff\xc2" in head, orientation)
+    return Jpeg(head + data[offset:], len(head), b"\xff\xc2" in head, orientation)
 
 
 def _orientation_in(content: bytes) -> int:
@@ -57,23 +58,23 @@ def _needed(mark: int, content: bytes) -> bool:
         (mark == 0xEE and content.startswith(b"Adobe") and len(content) >= 12)
 
 
-def _follows(data: bytes, at: int) -> bool:
-    """Whether a marker stands at `at`, fill bytes before it allowed."""
-    while data[at:at + 2] == b"\xff\xff":
-        at += 1
-    return data[at:at + 1] == b"\xff" and data[at + 1:at + 2] not in (b"", b"\0", b"\xff")
+def _follows(data: bytes, offset: int) -> bool:
+    """Whether a marker stands at `offset`, fill bytes before it allowed."""
+    while data[offset:offset + 2] == b"\xff\xff":
+        offset += 1
+    return data[offset:offset + 1] == b"\xff" and data[offset + 1:offset + 2] not in (b"", b"\0", b"\xff")
 
 
-def _marker(data: bytes, at: int) -> int:
-    """Where the next marker of a segment stands, from `at` on; -1: none. A length that is wrong loses the place:
+def _marker(data: bytes, offset: int) -> int:
+    """Where the next marker of a segment stands, from `offset` on; -1: none. A length that is wrong loses the place:
     then the first marker that another follows, or a scan, is taken."""
-    if data[at:at + 1] == b"\xff":
-        while data[at:at + 2] == b"\xff\xff":
-            at += 1
-        if at + 4 <= len(data) and data[at + 1] >= 0xC0 and not 0xD0 <= data[at + 1] <= 0xD9:
-            return at
-    for match in re.finditer(rb"\xff[\xc0-\xcf\xda-\xdf\xe0-\xef\xfe]", data[at:at + (1 << 17)]):
-        here = at + match.start()
+    if data[offset:offset + 1] == b"\xff":
+        while data[offset:offset + 2] == b"\xff\xff":
+            offset += 1
+        if offset + 4 <= len(data) and data[offset + 1] >= 0xC0 and not 0xD0 <= data[offset + 1] <= 0xD9:
+            return offset
+    for match in re.finditer(rb"\xff[\xc0-\xcf\xda-\xdf\xe0-\xef\xfe]", data[offset:offset + (1 << 17)]):
+        here = offset + match.start()
         if (here + 4 <= len(data) and _follows(data, here + 2 + struct.unpack_from(">H", data, here + 2)[0])) \
                 or data[here + 1:here + 4] == b"\xda\0\x0c" or data[here + 1:here + 4] == b"\xda\0\x08":
             return here

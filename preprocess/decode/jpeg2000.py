@@ -14,8 +14,8 @@ _START, _END = b"\xff\x4f\xff\x51", b"\xff\xd9"
 
 def precision(data: bytes) -> int:
     """Return the bits of a level, as the SIZ segment has them; 0: there is none."""
-    at = data.find(_START)
-    return (data[at + 42] & 127) + 1 if 0 <= at < len(data) - 42 else 0
+    start = data.find(_START)
+    return (data[start + 42] & 127) + 1 if 0 <= start < len(data) - 42 else 0
 
 
 def pixels(data: bytes, picture: Image.Image, max_pixels: int) -> Frame | Deep:

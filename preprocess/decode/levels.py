@@ -78,20 +78,20 @@ def levels_of(deep: Deep) -> Levels | None:
     return Levels(kind_of(visible), deep.bits, visible.min().item(), visible.max().item())
 
 
-def usual_range(found: list[Levels]) -> tuple:
+def usual_range(levels: list[Levels]) -> tuple:
     """Return (lowest, highest): the smallest usual range that holds the levels of these pictures, all of one kind.
 
     Levels that are all 0 tell nothing: then it is the range of the type.
     """
-    low, high = min(f.low for f in found), max(f.high for f in found)
-    bits = max(f.bits for f in found)
-    if found[0].kind == "float":
+    low, high = min(f.low for f in levels), max(f.high for f in levels)
+    bits = max(f.bits for f in levels)
+    if levels[0].kind == "float":
         return _usual_floats(low, high)
     if low < 0:
         ranges = [HOUNSFIELD] + [(-2**(b - 1), 2**(b - 1) - 1) for b in (*WHOLE_NUMBERS[1:], bits)]
         ranges.sort(key=lambda r: r[1] - r[0])
     else:
-        top = bits - (found[0].kind == "signed")
+        top = bits - (levels[0].kind == "signed")
         ranges = [(0, 2**b - 1) for b in (*WHOLE_NUMBERS, top) if (b < top and high > 0) or b == top]
     return next((a, b) for a, b in ranges if a <= low and high <= b)
 

@@ -58,11 +58,11 @@ def quiet(max_pixels: int) -> Iterator[None]:
 def _libtiff() -> Any:
     """Sets what Pillow's libtiff does with its errors, which is to print them; None where it cannot be found."""
     try:
-        found = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
+        handler = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
     except (AttributeError, OSError):
         return None
-    found.restype, found.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-    return found
+    handler.restype, handler.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    return handler
 
 
 def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Image.Image:

@@ -84,18 +84,18 @@ def _transparent(chunk: bytes, colour: int, depth: int) -> tuple[tuple, bytes]:
 
 def _chunks(data: bytes) -> tuple[list[tuple[bytes, bytes, bool]], bool]:
     """([(kind, content, whether its checksum is right), …], whether the file goes on to its end)."""
-    found: list[tuple[bytes, bytes, bool]] = []
-    at = len(_PNG)
-    while at + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        content = data[at + 8:at + 8 + length]
+    chunks: list[tuple[bytes, bytes, bool]] = []
+    offset = len(_PNG)
+    while offset + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, offset)
+        content = data[offset + 8:offset + 8 + length]
         if kind == b"IEND":
-            return found, True
-        check = data[at + 8 + length:at + 12 + length]
+            return chunks, True
+        check = data[offset + 8 + length:offset + 12 + length]
         sound = len(check) == 4 and zlib.crc32(kind + content) == struct.unpack(">I", check)[0]
-        found.append((kind, content, sound))
-        at += 12 + length
-    return found, False
+        chunks.append((kind, content, sound))
+        offset += 12 + length
+    return chunks, False
 
 
 def _check_packed(pixels: bytes, most: int) -> None:

@@ -36,36 +36,36 @@ def directories(data: bytes) -> list[dict[int, tuple]]:
     pages: list[dict[int, tuple]] = []
     visited: set[int] = set()
     try:
-        at = struct.unpack_from(order + number, data, 8 if big else 4)[0]
-        while at and at not in visited and len(pages) < MOST_PAGES:
-            visited.add(at)
-            count = struct.unpack_from(order + ("Q" if big else "H"), data, at)[0]
-            at += 8 if big else 2
+        offset = struct.unpack_from(order + number, data, 8 if big else 4)[0]
+        while offset and offset not in visited and len(pages) < MOST_PAGES:
+            visited.add(offset)
+            count = struct.unpack_from(order + ("Q" if big else "H"), data, offset)[0]
+            offset += 8 if big else 2
             step = 20 if big else 12
             page = {}
             for i in range(min(count, 4096)):
-                value = at + i * step + step - (8 if big else 4)
-                tag, kind, many = struct.unpack_from(order + entry, data, at + i * step)
-                found = _values(data, order + number, kind, many, value)
-                if found and type(found[0]) in _KINDS.get(tag, (int,)):
-                    page[tag] = found
+                value = offset + i * step + step - (8 if big else 4)
+                tag, kind, many = struct.unpack_from(order + entry, data, offset + i * step)
+                values = _values(data, order + number, kind, many, value)
+                if values and type(values[0]) in _KINDS.get(tag, (int,)):
+                    page[tag] = values
             pages.append(page)
-            at = struct.unpack_from(order + number, data, at + count * step)[0]
+            offset = struct.unpack_from(order + number, data, offset + count * step)[0]
     except (struct.error, OverflowError):        # it points beyond the file
         pass
     return pages
 
 
-def _values(data: bytes, pointer: str, kind: int, many: int, at: int) -> tuple:
-    """The values of an entry whose value field lies at `at`; () where they cannot be read."""
+def _values(data: bytes, pointer: str, kind: int, many: int, offset: int) -> tuple:
+    """The values of an entry whose value field lies at `offset`; () where they cannot be read."""
     form = _FORMATS.get(kind)
     if not form or not 0 < many <= len(data):
         return ()
     form = f"{pointer[0]}{many}{form}"
     if struct.calcsize(form) > struct.calcsize(pointer):
-        at = struct.unpack_from(pointer, data, at)[0]
+        offset = struct.unpack_from(pointer, data, offset)[0]
     try:
-        return struct.unpack_from(form, data, at)
+        return struct.unpack_from(form, data, offset)
     except (struct.error, OverflowError):
         return ()
 
@@ -153,8 +153,8 @@ def check_there(data: bytes, offsets: Sequence, counts: Sequence) -> None:
 def file_of(data: bytes, tags: dict) -> bytes:
     """Return `data` as a TIFF whose only directory, at its end, has these tags."""
     order = "<" if data[:2] == b"II" else ">"
-    at = len(data) + len(data) % 2
-    body, end = b"", at + 6 + 12 * len(tags)
+    offset = len(data) + len(data) % 2
+    body, end = b"", offset + 6 + 12 * len(tags)
     beyond = b""
     for tag in sorted(tags):
         values = tags[tag]
@@ -169,5 +169,5 @@ def file_of(data: bytes, tags: dict) -> bytes:
             beyond += packed
             packed = struct.pack(order + "I", where)
         body += struct.pack(order + "HHI", tag, kind, many) + packed.ljust(4, b"\0")
-    head = data[:2] + struct.pack(order + "HI", 42, at)
+    head = data[:2] + struct.pack(order + "HI", 42, offset)
     return b"".join((head, data[8:], bytes(len(data) % 2), struct.pack(order + "H", len(tags)), body, bytes(4), beyond))

@@ -47,9 +47,9 @@ def _declared(page: dict, pixels: np.ndarray) -> tuple | None:
     bits = tiff.bits_of(page)
     for low, high in ((tiff.LOWEST_ANY, tiff.HIGHEST_ANY), (tiff.LOWEST, tiff.HIGHEST)):
         if high in page:
-            found = min(page.get(low, (0,))), max(page[high])
-            if found[1] > found[0] and is_usual(*found, pixels):
-                return found
+            span = min(page.get(low, (0,))), max(page[high])
+            if span[1] > span[0] and is_usual(*span, pixels):
+                return span
     if pixels.dtype.kind == "u" and bits not in (16, 32, 64):
         return 0, 2**bits - 1
     return None

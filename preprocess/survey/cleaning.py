@@ -44,20 +44,20 @@ def clean_block(task: CleanTask) -> list[SourceFacts]:
         return known
     facts, pictures = [], []
     for listed, path in enumerate(task.paths, task.first):
-        row, picture = _clean_source(cleaning, listed, path, asked=listed % task.every == 0)
+        row, picture = _clean_source(cleaning, listed, path, judge_ink=listed % task.every == 0)
         facts.append(row)
         pictures.append(picture)
     write_block(cleaning.cache, task.block, cleaning.key, facts, pictures)
     return facts
 
 
-def _clean_source(cleaning: Cleaning, listed: int, path: str, asked: bool) -> tuple[SourceFacts, Picture | None]:
-    """The facts of one source and what its copies are drawn from; asked: whether it is ink or a photograph."""
+def _clean_source(cleaning: Cleaning, listed: int, path: str, judge_ink: bool) -> tuple[SourceFacts, Picture | None]:
+    """Return the facts of one source, and what its copies are drawn from. judge_ink: is it ink or a photograph?"""
     recipe = cleaning.recipe
     row, pixels = examine_source(cleaning.reader, listed, path, recipe, cleaning.decisions.ranges)
     if pixels is None:
         return row, None
-    if asked:
+    if judge_ink:
         row = replace(row, two_tone=two_tone(pixels))
     return _clean_pixels(row, pixels, recipe, cleaning.decisions)
 

@@ -51,14 +51,14 @@ def _cropped_notes(facts: list[SourceFacts]) -> list[str]:
 def _recipe_hints(recipe: Recipe, facts: list[SourceFacts]) -> list[str]:
     """Whether the recipe's steps are meant for other pictures than these."""
     lines = []
-    asked = [row.two_tone for row in facts if row.two_tone >= 0 and not row.fault]
-    inked = sum(share > TWO_TONE for share in asked)
-    if (recipe.clean.roi or recipe.clean.threshold) and len(asked) - inked > MOST * len(asked):
-        lines.append(f"{len(asked) - inked} of {len(asked)} images looked at are no ink on a plain ground, and "
+    shares = [row.two_tone for row in facts if row.two_tone >= 0 and not row.fault]
+    inked = sum(share > TWO_TONE for share in shares)
+    if (recipe.clean.roi or recipe.clean.threshold) and len(shares) - inked > MOST * len(shares):
+        lines.append(f"{len(shares) - inked} of {len(shares)} images looked at are no ink on a plain ground, and "
                      "this recipe cuts out ink; recipes/photos.toml is for photographs")
     harm = [words for words, on in (("crops", recipe.draw.fit == "cover"),
                                     ("mirrors", recipe.draw.flip or recipe.augment.flip)) if on]
-    if harm and inked > 0.8 * len(asked):
-        lines.append(f"{inked} of {len(asked)} images looked at are ink on a plain ground, and this recipe "
+    if harm and inked > 0.8 * len(shares):
+        lines.append(f"{inked} of {len(shares)} images looked at are ink on a plain ground, and this recipe "
                      f"{' and '.join(harm)} them; recipes/letters.toml is for ink on paper")
     return lines

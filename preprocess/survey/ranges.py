@@ -13,9 +13,9 @@ _KEYS = {"unsigned": "levels", "signed": "levels_signed", "float": "levels_float
 
 def common_ranges(recipe: Recipe, facts: Iterable[SourceFacts]) -> tuple:
     """Return one range for each kind of number that deep pictures hold, the recipe's before what is found."""
-    found = _by_kind(facts)
+    by_kind = _by_kind(facts)
     ranges = declared_ranges(recipe)
-    return tuple((kind, *(ranges.get(kind) or usual_range(found[kind]))) for kind in _KEYS if kind in found)
+    return tuple((kind, *(ranges.get(kind) or usual_range(by_kind[kind]))) for kind in _KEYS if kind in by_kind)
 
 
 def declared_ranges(recipe: Recipe) -> dict[str, tuple]:
@@ -33,11 +33,11 @@ def with_ranges(recipe: Recipe, ranges: tuple) -> Recipe:
 
 
 def _by_kind(facts: Iterable[SourceFacts]) -> dict[str, list[Levels]]:
-    found: dict[str, list[Levels]] = {}
+    by_kind: dict[str, list[Levels]] = {}
     for row in facts:
         if row.levels:
-            found.setdefault(row.levels[0], []).append(Levels(*row.levels))
-    return found
+            by_kind.setdefault(row.levels[0], []).append(Levels(*row.levels))
+    return by_kind
 
 
 def range_notes(recipe: Recipe, facts: Iterable[SourceFacts], ranges: tuple) -> list[str]:
@@ -46,16 +46,16 @@ def range_notes(recipe: Recipe, facts: Iterable[SourceFacts], ranges: tuple) -> 
     return [_range_note(kind, (low, high), found.get(kind, []), kind in declared) for kind, low, high in ranges]
 
 
-def _range_note(kind: str, span: tuple, found: list[Levels], declared: bool) -> str:
+def _range_note(kind: str, span: tuple, levels: list[Levels], declared: bool) -> str:
     """"deep pictures: 16 files of 16 bits hold levels from 3 to 251; taken as 8 bits (0..255) for the whole set"."""
     low, high = span
-    depths = sorted({f.bits for f in found})
-    least, most = min(f.low for f in found), max(f.high for f in found)
+    depths = sorted({f.bits for f in levels})
+    least, most = min(f.low for f in levels), max(f.high for f in levels)
     what = f"{kind} " * (kind != "unsigned") + f"{' and '.join(map(str, depths))} bits"
     depth = next((f"{b} bits ({low}..{high})" for b in range(1, 65) if kind != "float" and high - low == 2**b - 1),
                  f"{low:g}..{high:g}")
-    line = f"deep pictures: {len(found)} file{'s' * (len(found) != 1)} of {what} hold levels from {least:g} to " \
+    line = f"deep pictures: {len(levels)} file{'s' * (len(levels) != 1)} of {what} hold levels from {least:g} to " \
            f"{most:g}; taken as {depth} for the whole set"
-    beyond = sum(f.low < low - (high - low) / 510 or f.high > high + (high - low) / 510 for f in found)
+    beyond = sum(f.low < low - (high - low) / 510 or f.high > high + (high - low) / 510 for f in levels)
     line += f", as source.{_KEYS[kind]} says" if declared else ""
     return line + (f"; {beyond} of them hold{'s' * (beyond == 1)} more, which is cut off" if beyond else "")

@@ -40,7 +40,7 @@ def suspects(sources: SourceTable, classes: list[str], polarity: str) -> list[di
     shape = statistics.median(width / height for height, width in sizes)
     reasons = [_ink_reasons(ink, polarity) for ink in sources.ink()]
     usual = {kind for kind in ("edges", "mostly", "polarity") if sum(kind in r for r in reasons) > MOST * len(sources)}
-    found = []
+    rows = []
     for row, ((height, width), spread, of_ink) in enumerate(zip(sizes, spreads, reasons, strict=True)):
         why = []
         if spread < BLANK:
@@ -51,34 +51,34 @@ def suspects(sources: SourceTable, classes: list[str], polarity: str) -> list[di
             why.append(f"of an odd shape ({width}×{height})")
         unusual = [words for kind, words in of_ink.items() if kind not in usual]
         if why or unusual:
-            found.append({"path": sources.path(row), "class": classes[sources.column("label")[row]],
+            rows.append({"path": sources.path(row), "class": classes[sources.column("label")[row]],
                           "why": ", ".join(why + unusual)}
                          | ({"ink": True} if unusual else {}))
-    return found
+    return rows
 
 
 def _ink_reasons(ink: dict | None, polarity: str) -> dict[str, str]:
     """{kind: words} of what is doubtful about a picture's ink."""
     if not ink:
         return {}
-    found = {}
+    reasons = {}
     if ink["lost_components"] or ink["lost_share"] > LOST:
         components = ink["lost_components"]
-        found["lost"] = f"without {_percent(ink['lost_share'])} of its ink, taken for dust" + (
+        reasons["lost"] = f"without {_percent(ink['lost_share'])} of its ink, taken for dust" + (
             f" ({components} component{'s' * (components > 1)} broader than half the pen)" if components else "")
     if ink["edges"] >= 3:
-        found["edges"] = "cropped so tightly that the ink touches all four edges" \
+        reasons["edges"] = "cropped so tightly that the ink touches all four edges" \
             if ink["edges"] == 4 else "cropped so that the ink touches three edges"
     if ink["share"] > MOST:
-        found["mostly"] = f"mostly ink ({ink['share']:.0%} of it)"
+        reasons["mostly"] = f"mostly ink ({ink['share']:.0%} of it)"
     if {"dark": -1, "light": 1}.get(polarity, 0) * ink["dark_ink"] > CLEAR:
-        found["polarity"] = f"probably {'light' if polarity == 'dark' else 'dark'} ink, unlike the set's"
-    return found
+        reasons["polarity"] = f"probably {'light' if polarity == 'dark' else 'dark'} ink, unlike the set's"
+    return reasons
 
 
-def draw_suspects(index: dict, found: list[dict], source: Source, path: Path) -> None:
+def draw_suspects(index: dict, suspected: list[dict], source: Source, path: Path) -> None:
     """Draw a sheet of those whose ink is in doubt: each page, its ink in white, and what was taken for dust in red."""
-    doubted = [s for s in found if s.get("ink")][:DRAWN]
+    doubted = [s for s in suspected if s.get("ink")][:DRAWN]
     path.unlink(missing_ok=True)
     if not doubted:
         return

@@ -61,15 +61,15 @@ def predict_command(args: argparse.Namespace) -> dict[str, Any]:
         from tenfold.predict.model import load
         model = load(args.model, args.device)
     out = Path(args.out or f"runs/{model.recipe.name}-predictions")
-    found = label_files(model, paths, out, tta=args.tta, every_class=args.all, workers=args.workers)
+    result = label_files(model, paths, out, tta=args.tta, every_class=args.all, workers=args.workers)
     for note in model.notes:
         print(note)
-    _print_labels(found, out)
+    _print_labels(result, out)
     return {"predictions": [{"path": row.path, "label": row.label, "probability": row.probability}
-                            for row in found.rows],
-            "unreadable": [{"path": path, "reason": reason} for path, reason in found.unreadable],
-            "csv": str(found.csv), "sheet": str(found.sheet), "seconds": round(found.seconds, 3),
-            "images_per_second": round(len(paths) / max(found.seconds, 1e-9), 1)}
+                            for row in result.rows],
+            "unreadable": [{"path": path, "reason": reason} for path, reason in result.unreadable],
+            "csv": str(result.csv), "sheet": str(result.sheet), "seconds": round(result.seconds, 3),
+            "images_per_second": round(len(paths) / max(result.seconds, 1e-9), 1)}
 
 
 @contextlib.contextmanager
@@ -84,21 +84,21 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _print_labels(found: Labelled, out: Path) -> None:
+def _print_labels(result: Labelled, out: Path) -> None:
     """Print a line for each of a few pictures, else one for each class; then what could not be read."""
-    if len(found.rows) <= FEW_LINES:
-        for row in found.rows:
+    if len(result.rows) <= FEW_LINES:
+        for row in result.rows:
             others = ", ".join(f"{readable(name)} {share:.4f}" for name, share in row.others)
             print(f"{readable(row.path)}: {readable(row.label)} {row.probability:.4f}"
                   + (f" ({others})" if others else ""))
     else:
-        for label, count in Counter(row.label for row in found.rows).most_common():
+        for label, count in Counter(row.label for row in result.rows).most_common():
             print(f"{count:7d}  {readable(label)}")
-    pictures = "1 picture" if len(found.rows) == 1 else f"{len(found.rows)} pictures"
-    print(f"{pictures} labelled in {found.seconds:.1f} s; see {found.csv}, {found.sheet}"
-          + ("; they replace an earlier call's (another --out keeps both)" if found.replaced else ""))
-    for path, reason in found.unreadable[:FEW_LINES]:
+    pictures = "1 picture" if len(result.rows) == 1 else f"{len(result.rows)} pictures"
+    print(f"{pictures} labelled in {result.seconds:.1f} s; see {result.csv}, {result.sheet}"
+          + ("; they replace an earlier call's (another --out keeps both)" if result.replaced else ""))
+    for path, reason in result.unreadable[:FEW_LINES]:
         print(f"not read: {readable(path)} ({reason})")
-    if found.unreadable:
-        print(f"{len(found.unreadable)} of {len(found.rows) + len(found.unreadable)} pictures could not be read"
-              + (f", all named in {out / 'unreadable.csv'}" if len(found.unreadable) > FEW_LINES else ""))
+    if result.unreadable:
+        print(f"{len(result.unreadable)} of {len(result.rows) + len(result.unreadable)} pictures could not be read"
+              + (f", all named in {out / 'unreadable.csv'}" if len(result.unreadable) > FEW_LINES else ""))

@@ -75,13 +75,13 @@ class Model(model_file.Model):
         single = not isinstance(pictures, Iterable) or isinstance(
             pictures, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)) or hasattr(pictures, "getpixel")
         several = cast("list[Picture]", [pictures] if single else list(cast("Iterable[Picture]", pictures)))
-        found = Predictions()
+        predictions = Predictions()
         for plain, probabilities in self.classify(plain_views(several, self.recipe, self.content, workers), tta):
             if probabilities is None:
                 assert plain.fault is not None
                 raise plain.fault
-            found.append(self.prediction(probabilities))
-        return found
+            predictions.append(self.prediction(probabilities))
+        return predictions
 
     def prediction(self, probabilities: NDArray[np.float32]) -> Prediction:
         """A row (classes,) of probabilities as a Prediction."""

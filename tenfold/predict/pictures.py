@@ -28,13 +28,13 @@ class Plain:
     fault: SourceFault | None = None
 
 
-def find_pictures(asked: Sequence[str]) -> list[str]:
+def find_pictures(patterns: Sequence[str]) -> list[str]:
     """Return all picture paths that are meant: files, folders with all that lies in them, patterns such as *.jpg.
 
     Each path comes once, in the order asked for and sorted within. SourceFault: one of them matches nothing.
     """
-    found: dict[str, None] = {}
-    for each in asked:
+    paths: dict[str, None] = {}
+    for each in patterns:
         matches = [each] if os.path.lexists(each) else sorted(glob.glob(each, recursive=True))
         if not matches:
             pattern = glob.has_magic(each)
@@ -43,8 +43,8 @@ def find_pictures(asked: Sequence[str]) -> list[str]:
         pictures = [path for match in matches for path in _pictures_at(match)]
         if not pictures:
             raise SourceFault(each, "holds no picture", "give a picture, or a folder of pictures")
-        found |= dict.fromkeys(pictures)
-    return list(found)
+        paths |= dict.fromkeys(pictures)
+    return list(paths)
 
 
 def _pictures_at(path: str) -> list[str]:
@@ -77,11 +77,11 @@ def plain_views(pictures: Sequence[Any], recipe: Recipe, facts: Mapping[str, Any
 def read_some(pictures: Sequence[Any], recipe: Recipe, known: Mapping[str, Any]) -> list[Plain]:
     """The plain views of a few pictures."""
     from tenfold.preprocess.plain_view import read_plain
-    found = []
+    views = []
     for picture in pictures:
         try:
             path = os.fspath(picture) if isinstance(picture, Path) else picture
-            found.append(Plain(read_plain(path, recipe, known)))
+            views.append(Plain(read_plain(path, recipe, known)))
         except SourceFault as fault:
-            found.append(Plain(None, fault))
-    return found
+            views.append(Plain(None, fault))
+    return views

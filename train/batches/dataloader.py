@@ -115,8 +115,8 @@ class _Rows(Dataset):
     def _from_rows(reader: Reader, shards, places, image) -> None:
         """One read for each run of rows that lie one after the other: each row, when shuffled."""
         breaks = np.flatnonzero((np.diff(places) != 1) | (np.diff(shards) != 0)) + 1
-        for at, end in zip([0, *breaks], [*breaks, len(places)], strict=True):
-            reader.read(shards[at], int(places[at]), image[at:end])
+        for start, end in zip([0, *breaks], [*breaks, len(places)], strict=True):
+            reader.read(shards[start], int(places[start]), image[start:end])
 
     def _from_chunks(self, reader: Reader, shards, places, image) -> None:
         """Each chunk is decompressed once and kept as long as a window's worth of others."""

@@ -32,14 +32,14 @@ class Files:
     def lent(self, number: int) -> Iterator[int]:
         """Yield the file's descriptor. ShardFault: the file has changed since the set was opened."""
         with self._lock:
-            one = self._open.get(number) or self._opened(number)
+            entry = self._open.get(number) or self._opened(number)
             self._open.move_to_end(number)
-            one.readers += 1
+            entry.readers += 1
         try:
-            yield one.file
+            yield entry.file
         finally:
             with self._lock:
-                one.readers -= 1
+                entry.readers -= 1
 
     def _opened(self, number: int) -> _Open:
         if len(self._open) >= KEPT:

@@ -44,8 +44,8 @@ class Memory:
         """Every row, a run of chunks at a time, by all threads."""
         def read(run):
             shard, start, end = run
-            at = self.order.starts[shard] + start
-            reader.read(shard, start, self._image[at:at + end - start])
+            row = self.order.starts[shard] + start
+            reader.read(shard, start, self._image[row:row + end - start])
         step = 16 * self.order.chunk
         runs = [(shard, start, min(start + step, rows)) for shard, rows in enumerate(self.order.shard_rows)
                 for start in range(0, rows, step)]

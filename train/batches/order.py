@@ -42,11 +42,11 @@ class Window:
 
     def reads(self) -> Iterator[tuple[int, int, int, np.ndarray, np.ndarray | None]]:
         """Yield (shard, first row, end, places of its rows, how often each has one) of each run."""
-        places, at = self.places(), 0
+        places, place = self.places(), 0
         for run, repeats in zip(self.runs, self.repeats or [None] * len(self.runs), strict=True):
             rows = run[2] - run[1] if repeats is None else int(repeats.sum())
-            yield *run, places[at:at + rows], repeats
-            at += rows
+            yield *run, places[place:place + rows], repeats
+            place += rows
 
 
 @dataclass(frozen=True)
@@ -122,14 +122,14 @@ class Order:
     def rows(self, epoch: int, first: int = 0) -> Iterator[np.ndarray]:
         """Yield int64 (rows,) of each batch from `first` on: its rows, numbered through all shards of the split."""
         for window in self.windows(epoch, first):
-            rows, at = np.empty(window.rows, np.int64), 0
+            rows, place = np.empty(window.rows, np.int64), 0
             for shard, start, end, places, repeats in window.reads():
                 run = np.arange(start, end) + self.starts[shard]
                 rows[places] = run if repeats is None else np.repeat(run, repeats)
             for number, size in enumerate(window.sizes, window.first):
                 if number >= first:
-                    yield rows[at:at + size]
-                at += size
+                    yield rows[place:place + size]
+                place += size
 
 
 def _count(run: Run, places: np.ndarray | None, starts: np.ndarray) -> int:

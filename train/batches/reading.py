@@ -41,14 +41,14 @@ class Reader:
 
     def read(self, shard: int, start: int, out: np.ndarray) -> None:
         """Read rows start … start + len(out) of a shard into `out`, uint8 (n, H, W, C), contiguous."""
-        one = self.shards[shard]
+        shard_file = self.shards[shard]
         with self._file(shard) as file:
-            if one.offset is not None:
-                read_at(file, one.offset + start * out[0].nbytes, out.data.cast("B"))
-            elif one.chunks:
-                read_chunks(file, one.chunks, start, out)
+            if shard_file.offset is not None:
+                read_at(file, shard_file.offset + start * out[0].nbytes, out.data.cast("B"))
+            elif shard_file.chunks:
+                read_chunks(file, shard_file.chunks, start, out)
             else:
-                read_compressed(one, start, out)
+                read_compressed(shard_file, start, out)
 
     def scatter(self, shard: int, start: int, places: np.ndarray, out: np.ndarray,
                 repeats: np.ndarray | None = None) -> None:

@@ -106,12 +106,12 @@ def grid(config: Train, shards: "ShardSet", device: "torch.device") -> tuple[Set
     workers = {"memory": 0, "threads": max(1, config.workers), "dataloader": config.workers}[name]
     present = Setting(name, workers, config.pin_memory and cuda and name != "memory", config.batch)
     fits = engine_for(replace(config, engine="auto"), shards, "train", device) == "memory"
-    found = [Setting(engine, count, pin, batch)
+    settings = [Setting(engine, count, pin, batch)
              for engine, counts in (("threads", many), ("dataloader", [0, *many]))
              for count in counts for pin in pins for batch in batches]
     if fits:
-        found = [Setting("memory", 0, False, batch) for batch in batches] + found
-    return present, list(dict.fromkeys([*found, present]))
+        settings = [Setting("memory", 0, False, batch) for batch in batches] + settings
+    return present, list(dict.fromkeys([*settings, present]))
 
 
 def _row(setting: Setting, rate: float, size: int) -> dict:

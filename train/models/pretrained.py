@@ -34,14 +34,14 @@ def load_weights(model: nn.Module, config: Model) -> None:
     """
     if not config.weights:
         return
-    path, found = _published(config) if _is_name(config.weights) else _local(config.weights)
-    found = {_DENSE.sub(r"\1\2", k): v for k, v in found.items() if not k.startswith(_AUXILIARY)}
+    path, weights = _published(config) if _is_name(config.weights) else _local(config.weights)
+    weights = {_DENSE.sub(r"\1\2", k): v for k, v in weights.items() if not k.startswith(_AUXILIARY)}
     model_state, head, first = model.state_dict(), head_name(model) + ".", layers(model)[0][0] + ".weight"
-    same_head = all(k in found and found[k].shape == v.shape for k, v in model_state.items() if k.startswith(head))
+    same_head = all(k in weights and weights[k].shape == v.shape for k, v in model_state.items() if k.startswith(head))
     wrong, new = [], [] if same_head else [head[:-1]]
     with torch.no_grad():
         for name, mine in model_state.items():
-            theirs = found.pop(name, None)
+            theirs = weights.pop(name, None)
             if name.startswith(head) and not same_head:
                 continue
             if theirs is None:
@@ -55,7 +55,7 @@ def load_weights(model: nn.Module, config: Model) -> None:
                 new.append(name)
             else:
                 wrong.append(f"{name} is {list(theirs.shape)}, not {list(mine.shape)}")
-    wrong += [f"it has {name} besides" for name in found if not name.startswith(head)]
+    wrong += [f"it has {name} besides" for name in weights if not name.startswith(head)]
     if wrong:
         raise CheckpointFault(path, f"does not fit '{config.name}' as the recipe has it ({'; '.join(wrong[:3])}"
                               f"{'; …' if len(wrong) > 3 else ''})", "give the weights of this very network")

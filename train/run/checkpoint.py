@@ -86,9 +86,9 @@ def read(path: str | os.PathLike[str], cure: str = "use one that `tenfold train`
 def load(path: str | os.PathLike[str]) -> dict:
     """Read a checkpoint on the CPU. CheckpointFault: missing, damaged, of pickled objects, of another schema."""
     path, content = Path(path), read(path)
-    found = content.get("schema") if isinstance(content, dict) else None
-    if found != SCHEMA:
-        raise CheckpointFault(path, f"has schema {found}, this code reads {SCHEMA}", "train it again")
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema != SCHEMA:
+        raise CheckpointFault(path, f"has schema {schema}, this code reads {SCHEMA}", "train it again")
     for key, kind in _BEST.items():
         if not isinstance(content.get(key), kind):
             raise CheckpointFault(path, f"lacks a {kind.__name__} '{key}'", "use one that `tenfold train` wrote")

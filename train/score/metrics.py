@@ -64,9 +64,9 @@ def worst_classes(per_class: dict[str, Any], probabilities: NDArray[Any], labels
     predicted, sure = probabilities.argmax(1), probabilities.max(1)
     wrong = np.flatnonzero(predicted != labels)
     wrong = wrong[np.argsort(-sure[wrong], kind="stable")]
-    found = []
+    classes_with_rows = []
     for label, (name, row) in sorted(enumerate(per_class.items()), key=lambda item: (item[1][1]["f1"], item[0])):
         rows = [*wrong[labels[wrong] == label], *wrong[predicted[wrong] == label]][:images]
         if rows and row["support"]:
-            found.append((name, [int(r) for r in rows]))
-    return found[:most]
+            classes_with_rows.append((name, [int(r) for r in rows]))
+    return classes_with_rows[:most]

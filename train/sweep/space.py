@@ -74,13 +74,13 @@ def _values(raw: str) -> list:
         return tomllib.loads(f"v = [{raw}]")["v"]
     except (ValueError, RecursionError):
         pass
-    found = []
+    values = []
     for one in raw.split(","):
         try:
-            found.append(tomllib.loads(f"v = {one}")["v"])
+            values.append(tomllib.loads(f"v = {one}")["v"])
         except ValueError:
-            found.append(one.strip())
-    return found
+            values.append(one.strip())
+    return values
 
 
 def grid(keys: list[Key]) -> Iterator[dict]:
