@@ -36,7 +36,7 @@ bench: ## time loader settings on your shards: RECIPE= [BUDGET= DEVICE= SET=]
 sweep: ## a grid or search over recipe keys: RECIPE= GRID="train.lr=0.001,0.002" or SEARCH="train.lr=1e-4..1e-2" [TRIALS=20 PRUNER= BUDGET= DATA= DEVICE=]
 bench-augment: ## drawing copies beside the first project's way: DATA=folder
 bench-load: ## our engines beside a plain copy, a memory map, h5py and image files
-bench-peers: ## our engines beside webdataset, streaming, litdata, spdl, DALI, …; an environment of its own
+bench-peers: ## our engines beside webdataset, streaming, litdata, spdl, DALI, …; in a separate environment
 bench-train: ## our loop beside one written by hand, and the time to the first step: [DEVICE=]
 bench-finetune: ## fine-tuning beside a plain torchvision loop: DATA=cifar10.npz WEIGHTS=squeezenet1_0.pth
 bench-device-augment: ## what each key of [augment] costs beside a training step: [DEVICE=]

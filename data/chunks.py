@@ -146,7 +146,7 @@ def blosc(where: object = "a shard") -> Any:
 
 @contextlib.contextmanager
 def _one_thread(module: Any) -> Iterator[Any]:
-    """Keep Blosc from using threads of its own while it packs or unpacks; its setting is put back afterwards.
+    """Keep Blosc to one thread while it packs or unpacks; its setting is put back afterwards.
 
     Else, in the main thread, the blocks of a chunk are stored in the order in which they were ready. In other threads
     Blosc uses none, unless its user asked for them.

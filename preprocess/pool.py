@@ -99,7 +99,7 @@ def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers
     A few tasks are under way at a time, so that memory does not grow with their number. MachineFault: the system
     ended a worker.
     """
-    # workers of its own: joblib.Parallel, which may be called next, can reuse none but joblib's
+    # workers started here: joblib.Parallel, which may be called next, can reuse none but joblib's
     pool = ProcessPoolExecutor(max_workers=workers, initializer=cv2.setNumThreads, initargs=(1,))
     under_way: deque[Any] = deque()
     try:

@@ -3,7 +3,7 @@
 Only folders that hold pictures at some depth count. The rules, in this order:
 
 1. Split names. Folders that name a train split and a val or test split are those splits where train holds class
-   folders of its own ("train", "Training", "train_set", "train2017"; "mnist_train" only beside "mnist_test", with
+   separate folders ("train", "Training", "train_set", "train2017"; "mnist_train" only beside "mnist_test", with
    the same other words). Without a val or test split, "train" is the train split where all that lies beside it is a
    split too, is a folder such as "extra", or holds classes of train's. So a class "train" (railway) beside "bus",
    or "test tube" beside "flask", stays a class.

@@ -2,7 +2,7 @@
 
 A unit is a set of images that must lie on one side. Units of several classes are placed first, all classes at
 once, each where it brings the splits nearest to what is asked (as scikit-learn's StratifiedGroupKFold does); then
-each class fills up with units of its own.
+each class fills up with units that hold no other class.
 """
 
 from dataclasses import dataclass

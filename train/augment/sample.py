@@ -113,7 +113,7 @@ class Augment:
 
     def _mix(self, image, label, u):
         """CutMix (Yun et al., 2019, arXiv:1905.04899) or mixup (Zhang et al., 2018, arXiv:1710.09412), each image
-        with a share and a partner of its own."""
+        with its own share and partner."""
         other = u["partner"].argsort()           # a permutation
         theirs = image[other]
         cut, blend = u["mix"] < self.config.cutmix, (u["mix"] >= 1 - self.config.mixup)

@@ -76,7 +76,7 @@ class Memory:
 
     def _gather(self, slot: Slot, group: list[np.ndarray]) -> None:
         rows = np.concatenate(group)
-        # mode="clip": with the default, NumPy gathers into a buffer of its own and copies that
+        # mode="clip": with the default, NumPy gathers into a new buffer and copies that
         np.take(self._image, rows, axis=0, out=slot.image_view[:len(rows)], mode="clip")
         np.take(self._label, rows, out=slot.label_view[:len(rows)], mode="clip")
 

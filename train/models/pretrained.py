@@ -121,7 +121,7 @@ def _published(config: Model):
     socket.setdefaulttimeout(PATIENCE)           # torch's download has none
     try:
         return file, chosen.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True)
-    except Exception as error:                   # URLError, a timeout, cut off, another hash, no room, damaged, …
+    except Exception as error:                   # URLError, a timeout, cut off, another hash, disk full, damaged, …
         fact = str(error).partition("\n")[0]
         if (folder / file).exists():
             raise CheckpointFault(folder / file, f"cannot be read ({fact})",

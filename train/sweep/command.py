@@ -5,7 +5,7 @@
 
 The same command goes on with a sweep that was interrupted or killed: what was finished or pruned is
 kept, the trial that was under way goes on from its last.pth, and failed ones are tried again.
-Keys of [source], [split], [clean], [draw] and [shards] make shards of their own, shards/<recipe>-<digest>,
+Keys of [source], [split], [clean], [draw] and [shards] make separate shards, shards/<recipe>-<digest>,
 by the preprocessing command, and the trials that agree in them share them.
 """
 
