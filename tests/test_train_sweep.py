@@ -345,4 +345,4 @@ def test_keys_of_drawing_make_shards_that_trials_share(tmp_path):
     assert {r["state"] for r in t.last_json(ran.stdout)["rows"]} == {"finished"}
     made = sorted(p.parent for p in tmp_path.glob("shards/stripes-*/dataset.json"))
     assert sorted(json.loads((p / "dataset.json").read_text())["rows"]["train"] for p in made) == [48, 72]
-    assert "--shards shards/stripes-" in ran.stderr
+    assert "--shards=shards/stripes-" in ran.stderr
