@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shutil
 from collections import namedtuple
 from importlib.util import find_spec
+from pathlib import Path
 
 import cv2
 import h5py
@@ -14,6 +16,10 @@ from PIL import Image
 
 # steps this small only wait for a second thread; children inherit it, and torch, which reads it, is imported later
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# the tests write, sync and remove thousands of small files: in memory where there is room for them
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 2**30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 Ran = namedtuple("Ran", "code out err")
 PACKED = [pytest.param(kind, marks=pytest.mark.skipif(
     not (find_spec("numcodecs") and find_spec("hdf5plugin")),
@@ -86,6 +92,16 @@ def recipe_file(tmp_path, tables):
         path.write_text(toml(tables(**over)), encoding="utf-8")
         return path
     return make
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_sample(request):
+    """The cost of a build is measured on two images: the usual sample takes longer than a small build itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.module.__name__ != "test_preprocess_cost":
+            for name, value in {"RUNS": 2, "RUN": 1, "ROWS": 4}.items():
+                patch.setattr(f"tenfold.preprocess.cost.{name}", value)
+        yield
 
 
 @pytest.fixture

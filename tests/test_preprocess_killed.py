@@ -100,7 +100,8 @@ def workers_of(process) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("pause", [0.0, pytest.param(0.1, marks=pytest.mark.slow)])
+@pytest.mark.slow                                # workers at work are interrupted in the quick test above
+@pytest.mark.parametrize("pause", [0.0, 0.1])
 def test_workers_that_are_just_starting_do_not_answer_ctrl_c(start, tmp_path, pause):
     process = start(tmp_path / "out", 2)
     while not workers_of(process):

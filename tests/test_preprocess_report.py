@@ -21,10 +21,9 @@ def photo(seed: int, height: int = 60, width: int = 80) -> np.ndarray:
 
 
 @pytest.fixture
-def augment(augment, monkeypatch):
-    """With the picture."""
+def picture(augment, monkeypatch):
+    """The picture is drawn."""
     monkeypatch.setattr("tenfold.preprocess.report.draw_classes", draw_classes)
-    return augment
 
 
 @pytest.fixture
@@ -91,6 +90,7 @@ def test_a_report_on_other_images_leaves_a_finished_set_its_own(planted, augment
     assert before == {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
 
 
+@pytest.mark.usefixtures("picture")
 def test_counts_are_those_of_the_set(planted, augment, tmp_path):
     assert augment(planted, *KEEP).code == 0
     index, found = json.loads((tmp_path / "shards" / "dataset.json").read_text()), read(tmp_path / "shards")
@@ -142,7 +142,8 @@ def test_a_report_of_what_cannot_be_built_is_one_line(folder, augment, refused, 
     assert len(read(tmp_path / "shards")["set_aside"]) == 3
 
 
-@pytest.mark.parametrize("classes", [2, 13, 200])
+@pytest.mark.usefixtures("picture")
+@pytest.mark.parametrize("classes", [2, 13, 150])
 def test_a_picture_of_any_number_of_classes(tmp_path, augment, classes):
     x = np.stack([photo(i, 9, 8) for i in range(3 * classes)])
     np.savez(tmp_path / "a.npz", x=x, y=np.arange(len(x)) % classes, classes=[f"class {i}" for i in range(classes)])

@@ -1,5 +1,7 @@
 """Networks by name: logits for any canvas, counts that are published, and a clear word about what they cannot take."""
 
+import itertools
+
 import pytest
 import torch
 from cases import each
@@ -20,16 +22,23 @@ def parameters(name, arguments, channels, classes, canvas) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-@EVERY
-@each("canvas", [(8, 8), (20, 28), (33, 17), (8, 70)], ids=str)
-@each(("channels", "classes"), [(1, 300), (3, 2)])
-def test_it_gives_logits_and_learns(name, canvas, channels, classes):
+CANVASES = [(8, 8), (20, 28), (33, 17), (8, 70)]
+FORMS = "canvas", "channels", "classes"
+
+
+def it_gives_logits_and_learns(name, canvas, channels, classes):
     torch.manual_seed(0)
     model = build_model(name, SMALL[name], channels, classes, canvas)
     logits = model(torch.randn(5, channels, *canvas))
     assert logits.shape == (5, classes)
     F.cross_entropy(logits, torch.arange(5) % classes).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+test_it_gives_logits_and_learns = EVERY(each(FORMS, [
+    ((8, 8), 1, 300), ((20, 28), 3, 2), ((33, 17), 3, 300), ((8, 70), 1, 2)])(it_gives_logits_and_learns))
+test_so_it_does_in_any_combination = pytest.mark.slow(EVERY(each(FORMS, itertools.product(CANVASES, (1, 3), (2, 300)))(
+    it_gives_logits_and_learns)))
 
 
 @each("name", sorted(set(MODELS) - {"cnn6"}))

@@ -158,6 +158,7 @@ def test_whatever_has_a_state_resumes_exactly(shards, capsys, monkeypatch, setti
     assert t.same_weights("runs/x/best.pth", "runs/alone/best.pth")
 
 
+@pytest.mark.slow                                # a run that dies at any step is resumed in the quick tests above
 def test_a_process_killed_with_sigkill_and_resumed_ends_alike(tmp_path, capsys):
     """Killed from outside, while it works, once metrics.csv tells of an epoch."""
     shards = t.written(tmp_path / "set", {"train": (200,), "val": (40,)})

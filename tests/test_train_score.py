@@ -1,6 +1,7 @@
 """The score: counted by hand, the same from shards and from a folder, refused where it would lie."""
 
 import csv
+import itertools
 import json
 import math
 import os
@@ -246,11 +247,14 @@ def test_the_recipe_of_the_checkpoint_may_lack_what_has_a_default(base, model, c
 ODD_CLASSES = {
     "commas and quotes": ('a,b"c', "'", "x;y"), "mathematics": ("$", "$\\frac{1}$", "_^{}"),
     "lines": ("a\nb", "\t", "\r"),
-    "no alphabet": ("\udcff\udcfe", "あ", "🙂"), "long": ("a" * 250, "b" * 250, "c"), "space": (" ", "  ", "\u202e"),
-    "many": tuple(f"class {i}" for i in range(300)), "two": ("-", "=1+1")}
+    "no alphabet": ("\udcff\udcfe", "あ", "🙂"), "long": ("a" * 250, "b" * 250, "c"), "space": (" ", "  ", "\u202e")}
+TOGETHER = {"all of them": tuple(itertools.chain(*ODD_CLASSES.values())), "two": ("-", "=1+1")}
+APART = ODD_CLASSES | {"many": tuple(f"class {i}" for i in range(300))}
 
 
-@pytest.mark.parametrize("classes", ODD_CLASSES.values(), ids=ODD_CLASSES)
+@pytest.mark.parametrize("classes", [
+    *(pytest.param(classes, id=name) for name, classes in TOGETHER.items()),
+    *(pytest.param(classes, id=name, marks=pytest.mark.slow) for name, classes in APART.items())])
 @pytest.mark.filterwarnings("error")
 @pytest.mark.usefixtures("pictures")
 def test_classes_of_any_name_and_number(tmp_path, capsys, untrained, classes):
