@@ -94,8 +94,8 @@ def test_rows_lie_in_random_order(folder, augment, tmp_path):
 
 
 def test_the_bytes_do_not_depend_on_workers_or_on_the_hour(folder, augment, tmp_path):
-    images = folder(a=70, b=70)                          # two parts to clean, four shards to draw
-    more = ("--json", "--set", "draw.copies=12")
+    images = folder(a=15, b=15)                          # 30 blocks to clean, four shards to draw
+    more = ("--json", "--set", "draw.copies=30")
     one = told(augment(images, *more, out=tmp_path / "one"))
     time.sleep(1.1)                                      # HDF5 would note the time in whole seconds
     two = told(augment(images, *more, out=tmp_path / "two", workers=2))
@@ -153,10 +153,10 @@ def test_what_the_pixels_depend_on_makes_other_shards(folder, augment, tmp_path)
 
 
 def test_shards_that_are_planned_no_more_are_removed_and_nothing_else(folder, augment, tmp_path):
-    images = folder(a=30, b=30)
-    assert told(augment(images, "--json", "--set", "draw.copies=20"))["shards"] == 4
+    images = folder(a=15, b=15)
+    assert told(augment(images, "--json", "--set", "draw.copies=30"))["shards"] == 4
     (tmp_path / "shards" / "mine.h5").write_text("keep")
-    assert told(augment(images, "--json", "--set", "draw.copies=10"))["shards"] == 3
+    assert told(augment(images, "--json", "--set", "draw.copies=15"))["shards"] == 3
     assert sorted(p.name for p in (tmp_path / "shards").glob("*.h5")) == [
         "mine.h5", "sources.h5", "test-00000.h5", "train-00000.h5", "val-00000.h5"]
 
@@ -186,8 +186,8 @@ def test_other_labels_make_other_shards(augment, tmp_path):
 
 
 def test_a_harmed_set_is_mended(folder, augment, tmp_path):
-    images, out = folder(a=30, b=30), tmp_path / "shards"
-    one = told(augment(images, "--json", "--set", "draw.copies=20"))
+    images, out = folder(a=15, b=15), tmp_path / "shards"
+    one = told(augment(images, "--json", "--set", "draw.copies=30"))
     whole = contents(out)
     victim = out / "train-00001.h5"
     kept = (out / "train-00000.h5").stat().st_mtime_ns
@@ -195,7 +195,7 @@ def test_a_harmed_set_is_mended(folder, augment, tmp_path):
                        ("no sources", (out / "sources.h5").unlink),
                        ("replaced", lambda: victim.write_bytes((out / "val-00000.h5").read_bytes()))):
         harm()
-        assert told(augment(images, "--json", "--set", "draw.copies=20"))["digest"] == one["digest"], name
+        assert told(augment(images, "--json", "--set", "draw.copies=30"))["digest"] == one["digest"], name
         assert contents(out) == whole, name
         assert (out / "train-00000.h5").stat().st_mtime_ns == kept, name
 

@@ -112,7 +112,7 @@ def test_a_run_whose_budget_is_spent_when_it_is_resumed_is_brought_to_its_end(sh
     assert t.Path("best.pth").exists()
 
 
-@pytest.mark.parametrize("seconds", [0.5, 3.0, 20.0])
+@pytest.mark.parametrize("seconds", [1.0, 3.0, 20.0])
 def test_a_plan_far_too_long_ends_before_its_budget_fully_annealed(shards, capsys, monkeypatch, seconds):
     slow, rates = Slow(monkeypatch, seconds), []
     set_lr = learner.set_lr
@@ -181,7 +181,7 @@ def test_the_whole_command_ends_before_its_budget(tmp_path):
     shards = t.written(tmp_path / "set", {"train": (3000,), "val": (600,)})
     began = time.monotonic()
     ran = subprocess.run([sys.executable, "-m", "train", "--shards", shards, "--budget", "15s", "--device", "cpu",
-                          "--set", "train.epochs=100000", "--json"], cwd=tmp_path, env=t.environment(),
+                          "--set", "train.epochs=1000000000", "--json"], cwd=tmp_path, env=t.environment(),
                          capture_output=True, text=True, check=False)
     took = time.monotonic() - began
     assert ran.returncode == 0, ran.stderr

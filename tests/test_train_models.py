@@ -46,7 +46,7 @@ def test_the_defaults_fit_the_smallest_canvas_a_recipe_may_have(name):
     assert parameters(name, {}, 1, 2, (8, 8))
 
 
-@each("name", SMALL)
+@each("name", sorted(set(SMALL) - {"resnet18"}))
 def test_the_same_seed_gives_the_same_weights(name):
     made = []
     for _ in range(2):
@@ -70,18 +70,24 @@ def test_a_checkpoint_can_hold_all_of_it(name):
     assert all(isinstance(v, torch.Tensor) for v in state.values())
 
 
-@each(("name", "arguments", "channels", "classes", "canvas", "count"), [
-    ("wrn", {}, 3, 10, (32, 32), 36_479_194),              # arXiv:1605.07146, table 4: 36.5M
-    ("wrn", {"depth": 40, "width": 4}, 3, 10, (32, 32), 8_949_210),    # there: 8.9M
-    ("wrn", {"se": True}, 3, 10, (32, 32), 36_479_194 + 4 * (3_370 + 13_140 + 51_880)),     # 2c²/16 + c/16 + c a step
-    ("resnet18", {}, 3, 1000, (224, 224), 11_689_512), ("resnet50", {}, 3, 1000, (350, 350), 25_557_032),
+def it_has_as_many_parameters_as_were_published(name, arguments, channels, classes, canvas, count):
+    assert parameters(name, arguments, channels, classes, canvas) == count
+
+
+PUBLISHED = "name", "arguments", "channels", "classes", "canvas", "count"
+test_it_has_as_many_parameters_as_were_published = each(PUBLISHED, [
+    ("wrn", {"depth": 40, "width": 4}, 3, 10, (32, 32), 8_949_210),    # arXiv:1605.07146, table 4: 8.9M
+    ("resnet18", {}, 3, 1000, (224, 224), 11_689_512),
     ("resnet18", {"stem": "small"}, 3, 10, (32, 32), 11_173_962),      # 11.17M: the usual one for CIFAR
     ("resnet", {"widths": [64, 128, 256, 512], "depth": 2, "stem_stride": 1}, 3, 10, (32, 32), 11_173_962),  # and ours
-    ("densenet169", {}, 3, 1000, (224, 224), 14_149_480), ("googlenet", {}, 3, 1000, (224, 224), 6_624_904),
     ("squeezenet1_0", {}, 3, 1000, (224, 224), 1_248_424),
-])
-def test_it_has_as_many_parameters_as_were_published(name, arguments, channels, classes, canvas, count):
-    assert parameters(name, arguments, channels, classes, canvas) == count
+])(it_has_as_many_parameters_as_were_published)
+test_so_have_larger_networks = pytest.mark.slow(each(PUBLISHED, [
+    ("wrn", {}, 3, 10, (32, 32), 36_479_194),              # there: 36.5M
+    ("wrn", {"se": True}, 3, 10, (32, 32), 36_479_194 + 4 * (3_370 + 13_140 + 51_880)),     # 2c²/16 + c/16 + c a step
+    ("resnet50", {}, 3, 1000, (350, 350), 25_557_032), ("densenet169", {}, 3, 1000, (224, 224), 14_149_480),
+    ("googlenet", {}, 3, 1000, (224, 224), 6_624_904),
+])(it_has_as_many_parameters_as_were_published))
 
 
 @each(("name", "canvas", "places"), [
@@ -132,20 +138,25 @@ def test_no_canvas_is_too_small_for_the_nets_of_glyphs(name):
         assert build_model(name, {}, 1, 2, (side, 8)).eval()(torch.zeros(1, 1, side, 8)).shape == (1, 2)
 
 
-@EVERY
-@each("arguments", [
+WRONG = [
     {"widths": "x"}, {"widths": []}, {"widths": 32}, {"widths": [0]}, {"widths": [-4]}, {"widths": [8.5]},
     {"widths": ["8"]}, {"widths": [2**40]}, {"widths": [2**70]}, {"widths": {"a": 1}}, {"widths": [[8]]},
     {"widths": [True]}, {"dropout": 2}, {"dropout": -0.1}, {"dropout": "x"}, {"dropout": None}, {"dropout": [0.1]},
     {"depth": -1}, {"depth": 0}, {"depth": 1.5}, {"depth": "x"}, {"stem_stride": 0}, {"stem_stride": -2},
     {"stem_stride": "x"}, {"stem_stride": 1.5}, {"stem_stride": 2**70}, {"stem_stride": [1, 2, 3]},
-    {"depth": 12, "width": 0}, {"kernel": 4}, {"head_widths": [0]}, {"head_widths": 5}, {"repeat": 0},
-], ids=str)
-def test_a_value_it_cannot_take_is_refused_in_one_line(name, arguments):
+    {"depth": 12, "width": 0}, {"kernel": 4}, {"head_widths": [0]}, {"head_widths": 5}, {"repeat": 0}]
+
+
+def is_refused_in_one_line(name, arguments):
     with pytest.raises(RecipeFault) as caught:
         build_model(name, arguments, 1, 3, (20, 28))
     assert len(str(caught.value).splitlines()) == 1
     assert len(str(caught.value)) < 500
+
+
+ALL_WRONG = list(itertools.product(MODELS, WRONG))
+test_a_value_it_cannot_take_is_refused_in_one_line = each(("name", "arguments"), ALL_WRONG[::5])(is_refused_in_one_line)
+test_so_is_any_value_by_any_network = pytest.mark.slow(each(("name", "arguments"), ALL_WRONG)(is_refused_in_one_line))
 
 
 @each("arguments", [{"stem": "tiny"}, {"init": 3}, {"head_widths": ["x"]}, {"dropout": 7}], ids=str)

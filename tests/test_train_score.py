@@ -14,7 +14,7 @@ import train_helpers as t
 from cases import each
 from conftest import sources_of
 from PIL import Image
-from train_helpers import pictures, place  # noqa: F401  (every test here stands in a folder of its own)
+from train_helpers import pictures, place, preprocess_here  # noqa: F401  (every test stands in a folder of its own)
 
 from tenfold.data.shardset import open_set
 from tenfold.train.models import build_model
@@ -155,6 +155,7 @@ def test_a_folder_scores_as_its_shards_do(base, model, capfd):
     assert {r["path"]: r for r in predictions()} == from_shards
 
 
+@pytest.mark.usefixtures("preprocess_here")
 def test_images_that_the_model_was_trained_on_are_counted_and_told(base, model, capfd):
     ran = t.score(capfd, model, "--json")
     assert t.last_json(ran.out)["seen_in_training"] == 0
@@ -166,6 +167,7 @@ def test_images_that_the_model_was_trained_on_are_counted_and_told(base, model, 
     assert f"was trained on {trained} of these {len(sources)} images" in ran.err
 
 
+@pytest.mark.usefixtures("preprocess_here")
 def test_a_folder_may_hold_pictures_named_in_no_alphabet(model, capfd):
     names = [b"\xff\xfe.png".decode("utf-8", "surrogateescape"), "ünï,co\"de\n.png", "日本.png", " .png", "-x.png"]
     root = t.folder(t.Path("odd"), 1)
@@ -178,6 +180,7 @@ def test_a_folder_may_hold_pictures_named_in_no_alphabet(model, capfd):
     assert {os.path.join("across", name) for name in names} < {r["path"] for r in predictions()}
 
 
+@pytest.mark.usefixtures("preprocess_here")
 def test_classes_that_differ_are_named(model, capfd):
     root = t.folder(t.Path("other"), 1, ("across", "down", "up"))
     line = t.score(capfd, model, "--data", root)
@@ -225,6 +228,7 @@ def test_one_test_row(tmp_path, capsys, untrained):
     assert t.last_json(ran.out)["images"] == 1
 
 
+@pytest.mark.usefixtures("preprocess_here")
 @each("more", [("--shards", "a", "--data", "b"), ("--set", "draw.copies=1"), ("--shards", "nowhere"),
                ("--data", "nowhere"), ("--tta", "0"), ("--tta", "26"), ("--device", "cuda:99"),
                ("--out", "best.pth/x")], ids=str)
@@ -237,6 +241,7 @@ def test_no_model(capsys):
     t.one_line(t.score(capsys, "."))
 
 
+@pytest.mark.usefixtures("preprocess_here")
 def test_the_recipe_of_the_checkpoint_may_lack_what_has_a_default(base, model, capfd):
     content = torch.load(model, weights_only=True)
     content["recipe"] = {k: v for k, v in content["recipe"].items() if k not in ("seed", "train", "shards")}

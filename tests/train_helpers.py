@@ -6,6 +6,7 @@ import os
 import signal
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -132,6 +133,16 @@ def score(capture, model, *more) -> Ran:
     except SystemExit as end:
         code = end.code
     return Ran(code, *capture.readouterr())
+
+
+@pytest.fixture
+def preprocess_here(monkeypatch):
+    """`tenfold score --data` runs the preprocessing command in this process, which is quicker."""
+    def run(args, env, stdout, check):
+        from tenfold.preprocess.command import main
+        with contextlib.redirect_stdout(stdout):
+            return SimpleNamespace(returncode=main([*args[3:], "--workers", "1"]))
+    monkeypatch.setattr("tenfold.train.score.command.subprocess", SimpleNamespace(run=run))
 
 
 def one_line(ran: Ran) -> str:
