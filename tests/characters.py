@@ -1,4 +1,4 @@
-"""Characters of several parts, drawn with a round pen, and pages that show them: what cleaning has to keep."""
+"""Characters of several components, drawn with a round pen, and pages that show them: what cleaning has to keep."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ CHARACTERS = {
     "÷": [[(0, .5), (1, .5)], [(.5, 0)], [(.5, 1)]], "o": [[(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]],
     "E": [[(.7, 0), (0, 0), (0, 1), (.7, 1)], [(0, .5), (.6, .5)]], "I": [[(0, 0), (0, 1)]], "-": [[(0, 0), (.6, 0)]],
 }
-PARTS = {"i": 2, "j": 2, "ü": 3, ":": 2, ".": 1, "!": 2, "/": 1, "=": 2, "÷": 3, "o": 1, "E": 1, "I": 1, "-": 1}
+COMPONENTS = {"i": 2, "j": 2, "ü": 3, ":": 2, ".": 1, "!": 2, "/": 1, "=": 2, "÷": 3, "o": 1, "E": 1, "I": 1, "-": 1}
 _FINE = 4                    # drawn so many times larger
 
 
@@ -47,8 +47,8 @@ def page(rng, name: str, pen: float, margin: float, light: str = "none", dark: b
     margin: up to so many of the character's longer side on each of its sides.
     """
     drawn = character(name, pen, 0 if name == "." else pen * rng.uniform(3.2, 9))
-    room = (rng.uniform(0, margin, 4) * max(drawn.shape)).astype(int).tolist()
-    cover = cv2.copyMakeBorder(drawn, *room, cv2.BORDER_CONSTANT, value=0)
+    border = (rng.uniform(0, margin, 4) * max(drawn.shape)).astype(int).tolist()
+    cover = cv2.copyMakeBorder(drawn, *border, cv2.BORDER_CONSTANT, value=0)
     paper = rng.uniform(170, 250)
     ink = rng.uniform(10, paper - 90)
     tones = paper + (ink - paper) * cover if dark else ink + (paper - ink) * cover
@@ -57,6 +57,6 @@ def page(rng, name: str, pen: float, margin: float, light: str = "none", dark: b
     return image[:, :, None], cover, 255 * (paper - ink) / (paper if dark else 255 - ink)
 
 
-def parts(image: np.ndarray, level: float) -> int:
-    """Connected parts above `level`."""
+def components(image: np.ndarray, level: float) -> int:
+    """Connected components above `level`."""
     return cv2.connectedComponents((image > level).astype(np.uint8).reshape(image.shape[:2]))[0] - 1

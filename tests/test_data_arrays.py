@@ -178,7 +178,7 @@ def test_known_names_go_before_others_that_could_be_meant(tmp_path):
 
 @each("write", [np.savez, np.savez_compressed])
 @each("name", ["{x}_{part}", "{part}_{images}", "{X}{Part}", "{x}{part}", "{part}{x}"])
-def test_official_parts_may_be_arrays_of_their_own(tmp_path, write, name):
+def test_official_splits_may_be_arrays_of_their_own(tmp_path, write, name):
     held = {}
     for part, rows in (("train", slice(0, 3)), ("valid", slice(3, 4)), ("test", slice(4, 6))):
         for role, values in (("x", X), ("y", Y)):
@@ -194,7 +194,7 @@ def test_official_parts_may_be_arrays_of_their_own(tmp_path, write, name):
     assert all((reader.read(row, source.paths[row]) == X[row]).all() for row in (5, 0, 3, 2))
 
 
-def test_a_part_without_labels_is_told_and_train_needs_them(tmp_path):
+def test_a_split_without_labels_is_noted_and_train_needs_them(tmp_path):
     source = saved(tmp_path, x_train=X, y_train=Y, x_test=X[:4])
     assert source.official == ["train"] * 6
     assert any(line.endswith("x_test: 4 images without labels are not used") for line in source.notes)
@@ -210,7 +210,7 @@ def test_split_takes_the_words_that_folders_take(tmp_path):
 
 
 @pytest.mark.parametrize("y", [Y + 1, (Y + 1.0)[:, None]])
-def test_labels_from_1_are_read_so_where_that_is_certain_and_told(tmp_path, y):
+def test_labels_from_1_are_read_so_where_that_is_certain_and_noted(tmp_path, y):
     for names, classes in ((None, ("1", "2")), (["a", "b"], ("a", "b"))):
         source = saved(tmp_path, x=X, y=y, **({"classes": names} if names else {}))
         assert source.classes == classes

@@ -120,16 +120,16 @@ def test_few_copies_are_held_together():
     assert held(list(range(40))) == ([None] * 40, [])
 
 
-def test_a_class_of_pictures_that_all_look_alike_is_cut_all_the_same_and_told():
+def test_a_class_of_pictures_that_all_look_alike_is_cut_all_the_same_and_noted():
     kept, lines = held([0] * 15 + list(range(1, 6)) + [9, 9, *range(10, 28)])
     assert kept == [None] * 20 + [9, 9] + [None] * 18
     assert "'a' (15 of 20)" in lines[0]
-    few, lines = held([1, 1, 1, 1, 2, 3, 4, 5])          # not even one for each part
+    few, lines = held([1, 1, 1, 1, 2, 3, 4, 5])          # not even one for each split
     assert few == [None] * 8
     assert "'a' (4 of 4)" in lines[0]
 
 
-def test_remarks_name_groups_across_official_parts_and_shares_that_groups_push_away():
+def test_notes_name_groups_across_official_splits_and_shares_that_groups_push_away():
     one = images([None] * 40, groups=[f"w{i % 3}" for i in range(40)])
     splits = split_sources(one, ("a", "b"), Split(), 0)
     assert any("'a'" in line and "kept whole" in line for line in split_notes(one, splits, ("a", "b"), Split()))

@@ -1,4 +1,4 @@
-"""How a folder is understood: which folders are parts, which are classes, and what is said of everything else."""
+"""How a folder is understood: which folders are splits, which are classes, and what is said of everything else."""
 
 import itertools
 import os
@@ -39,7 +39,7 @@ def tree(tmp_path):
 
 
 def counts(source) -> dict:
-    """{(part, class): images}."""
+    """{(split, class): images}."""
     found = {}
     for part, label in zip(source.official, source.labels, strict=True):
         key = part, source.classes[label]
@@ -52,7 +52,7 @@ def counts(source) -> dict:
                 "Train Data", "TrainSet", "images_train")),
     *((name, "val") for name in ("val", "Valid", "validation", "dev", "val_set", "Validation Images")),
     *((name, "test") for name in ("test", "Testing", "test-set", "eval", "Evaluation", "tst", "test1"))])
-def test_a_part_has_every_usual_name(tree, name, split):
+def test_a_split_has_every_usual_name(tree, name, split):
     assert parse_split_name(name).split == split
     names = {"train": "train", "test": "test"} | {split: name}
     source = open_source(tree(*(f"{folder}/{c}*2" for folder in names.values() for c in ("cat", "dog"))))
@@ -61,12 +61,12 @@ def test_a_part_has_every_usual_name(tree, name, split):
 
 
 @each("name", ["latest", "my test tube", "contest", "constrain", "validity", "device", "train_test"])
-def test_other_words_are_no_part(name):
+def test_other_words_are_no_split(name):
     assert parse_split_name(name) is None
 
 
 CLASSES = ("cat*3", "dog*2")
-PARTS = {
+SPLITS = {
     "one level down": (("training_set/training_set/{}", "test_set/test_set/{}"), "train test"),
     "in a wrapper": (("data/train/{}", "data/Val/{}", "data/README.txt", "__MACOSX/x*1"), "train val"),
     "with a prefix": (("mnist_train/{}", "mnist_test/{}", "LICENSE"), "train test"),
@@ -77,8 +77,8 @@ PARTS = {
 }
 
 
-@each(("names", "parts"), PARTS.values(), ids=PARTS)
-def test_parts_are_found_where_people_keep_them(tree, names, parts):
+@each(("names", "parts"), SPLITS.values(), ids=SPLITS)
+def test_splits_are_found_where_people_keep_them(tree, names, parts):
     source = open_source(tree(*(name.format(c) for name in names for c in CLASSES)))
     assert counts(source) == {(part, c): n for part in parts.split() for c, n in (("cat", 3), ("dog", 2))}
 
@@ -86,7 +86,7 @@ def test_parts_are_found_where_people_keep_them(tree, names, parts):
 @each("names", [
     ("train*2", "bus*2", "tram*2"), ("train/2019*2", "bus/2019*2"), ("train/a*1", "train/b*1", "figures*2"),
     ("test tube*2", "flask*2", "bullet train*2", "latest*2"), ("valid*2", "invalid*2"), ("train*2", "test*2", "bus*2")])
-def test_a_class_may_be_called_like_a_part(tree, names):
+def test_a_class_may_be_called_like_a_split(tree, names):
     source = open_source(tree(*names))
     assert source.official == [None] * len(source)
     assert set(source.classes) == {name.partition("*")[0].partition("/")[0] for name in names}
@@ -97,12 +97,12 @@ def test_a_class_may_be_called_like_a_part(tree, names):
     ("images*3", "labels.csv"), ("images/train*3", "images/val*2", "labels/train/", "labels/0.txt"),
     ("train/images*3", "train/labels/0.txt", "valid/images*2", "valid/labels/0.txt"),
     ("images*3", "annotations/masks*3")])
-def test_folders_of_parts_are_never_classes(tree, names):
+def test_folders_of_splits_are_never_classes(tree, names):
     with pytest.raises(SourceFault, match=r"no sub-folders of classes.*3 images.*put the images of each class"):
         open_source(tree(*names))
 
 
-def test_loose_pictures_are_told_by_the_beginnings_of_their_names(tree):
+def test_loose_pictures_are_told_apart_by_the_beginnings_of_their_names(tree):
     root = tree("train/")
     for i in range(4):
         for kind in ("cat", "dog"):
@@ -243,7 +243,7 @@ def test_a_class_that_cannot_be_learnt_is_refused_with_the_reason(tree, names, w
     assert open_source(root, training=False).layout.kind == "official splits"      # it can be scored
 
 
-def test_a_class_that_only_train_has_is_told(tree):
+def test_a_class_that_only_train_has_is_noted(tree):
     source = open_source(tree("train/cat*1", "train/dog*1", "train/bird*1", "test/cat*1", "test/dog*1"))
     assert any("the test split has no image of class bird" in line for line in source.notes)
 
@@ -256,7 +256,7 @@ def test_the_facts_are_plain_values(tree):
     assert [home for home in source.homes if home.startswith("train")] == ["train/cat", "train/dog"]
 
 
-def test_understanding_says_which_folder_is_which_class_of_which_part(tree):
+def test_understanding_says_which_folder_is_which_class_of_which_split(tree):
     found = understand(Folder(str(tree("train/cat*2", "train/dog*2", "test/cat*1", "test/dog/"))))
     assert [(b.split, b.name, b.folder.below) for b in found.class_folders] == [
         ("train", "cat", "train/cat"), ("train", "dog", "train/dog"), ("test", "cat", "test/cat"),

@@ -7,7 +7,7 @@ import pytest
 from cases import each
 from conftest import toml
 
-from tenfold.data import recipe as room
+from tenfold.data import recipe as recipes
 from tenfold.data.errors import RecipeFault
 from tenfold.data.recipe import (
     make_recipe,
@@ -38,13 +38,13 @@ def test_what_is_not_a_key_of_model_is_an_argument_of_the_network(tables):
 
 
 def test_a_recipe_is_named_after_its_file(tmp_path, tables):
-    told = tables()
-    del told["name"]
+    given = tables()
+    del given["name"]
     path = tmp_path / "kätzchen.toml"
-    path.write_text(toml(told), encoding="utf-8")
+    path.write_text(toml(given), encoding="utf-8")
     assert read_recipe(path).name == "kätzchen"
     as_json = tmp_path / "same.json"
-    as_json.write_text(json.dumps({**told, "name": "kätzchen"}))
+    as_json.write_text(json.dumps({**given, "name": "kätzchen"}))
     assert read_recipe(as_json) == read_recipe(path)
 
 
@@ -93,10 +93,10 @@ def test_what_does_not_fit_is_refused_in_words(tables, over, words):
 
 @each(("table", "key"), [("draw", "canvas"), ("draw", "copies"), ("model", "name")])
 def test_a_missing_key_is_named(tables, table, key):
-    told = tables()
-    del told[table][key]
+    given = tables()
+    del given[table][key]
     with pytest.raises(RecipeFault, match=f"'{key}' is missing"):
-        make_recipe(told)
+        make_recipe(given)
 
 
 @each("value", [5, "x", [1], None, 1.5])
@@ -196,7 +196,7 @@ def test_the_trainers_keys_do_not_count_for_pixels(tables):
 
 
 def test_every_table_is_described():
-    for cls in room._TABLES.values():
+    for cls in recipes._TABLES.values():
         assert cls.__doc__
 
 

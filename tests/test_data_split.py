@@ -20,8 +20,8 @@ def cut(labels=LABELS, digests=DIGESTS, official=None, seed=1, classes=CLASSES, 
     return split_sources(Images(np.asarray(labels), list(digests), official), classes, Split(**asked), seed)
 
 
-def counts(splits, part, labels=LABELS):
-    return np.bincount(np.asarray(labels)[splits == part], minlength=3).tolist()
+def counts(splits, name, labels=LABELS):
+    return np.bincount(np.asarray(labels)[splits == name], minlength=3).tolist()
 
 
 def test_by_fraction_each_class_gives_its_share():
@@ -80,13 +80,13 @@ def test_duplicates_stay_on_one_side(asked, seed):
     for digest, split in zip(digests, splits, strict=True):
         sides.setdefault(digest, set()).add(str(split))
     assert all(len(side) == 1 for side in sides.values())
-    assert all(n > 0 for part in ("train", "val", "test") for n in [np.sum(splits == part)])
+    assert all(n > 0 for name in ("train", "val", "test") for n in [np.sum(splits == name)])
 
 
 def test_a_class_of_twins_is_still_held_out():
     labels, digests = [0] * 6 + [1] * 6, ["a", "a", "b", "b", "c", "c", *"defghi"]
     splits = cut(labels=labels, digests=digests, classes=("x", "y"), val=1, test=1)
-    assert [counts(splits, part, labels)[0] for part in ("train", "val", "test")] == [2, 2, 2]
+    assert [counts(splits, name, labels)[0] for name in ("train", "val", "test")] == [2, 2, 2]
 
 
 @each("asked", [{"val": 10, "test": 10}, {"val": 20, "test": 0}, {"val": 0, "test": 0.99},
@@ -102,7 +102,7 @@ def test_one_picture_many_times_cannot_be_split():
         cut(digests=["same"] * 20 + DIGESTS[20:], val=1, test=0)
 
 
-def test_official_parts_are_kept():
+def test_official_splits_are_kept():
     official = [("train", "val", "test")[i % 3] for i in range(len(LABELS))]
     assert (cut(official=official, val=0.5, test=0.5) == official).all()
 
@@ -121,7 +121,7 @@ def test_a_missing_test_is_cut_where_only_val_is_official():
     assert counts(splits, "test") == [2] * 3
 
 
-def test_folds_of_an_official_test_part_are_refused():
+def test_folds_of_an_official_test_split_are_refused():
     with pytest.raises(SourceFault, match="folds"):
         cut(official=["test", "train"] * (len(LABELS) // 2), folds=5)
 

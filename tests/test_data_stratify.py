@@ -1,4 +1,4 @@
-"""Units stay whole, and each class gives each part about its share."""
+"""Units stay whole, and each class gives each split about its share."""
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_near_duplicates_under_two_labels_do_not_disturb_the_shares():
     assert [[int(np.sum(splits[labels == c] == part)) for part in ("val", "test")] for c in (0, 1)] == [[10, 10]] * 2
 
 
-def test_as_few_groups_as_parts_are_enough():
+def test_as_few_groups_as_splits_are_enough():
     labels, groups = np.tile([0, 1, 2], 30), [f"w{i // 30}" for i in range(90)]
     splits = cut(labels, [f"{i:02d}" for i in range(90)], groups)
     assert sorted(next(iter(side)) for side in sides(splits, groups).values()) == ["test", "train", "val"]
@@ -126,7 +126,7 @@ def test_classes_with_too_few_groups_are_named_together_with_their_number():
     assert "c12" not in str(one.value)
 
 
-def test_official_parts_are_kept_whatever_the_groups_say():
+def test_official_splits_are_kept_whatever_the_groups_say():
     labels, digests, groups = scene(4, "across")
     official = ["test" if i % 3 == 0 else "train" for i in range(len(labels))]
     splits = cut(labels, digests, groups, official=official)

@@ -37,7 +37,7 @@ lr = 0.01
 """
 
 
-def test_the_whole_road(tmp_path, monkeypatch, capsys):
+def test_the_whole_pipeline(tmp_path, monkeypatch, capsys):
     from tenfold.preprocess.command import main as augment
     from tenfold.train.run.command import main as train
     from tenfold.train.score.command import main as score
@@ -46,20 +46,20 @@ def test_the_whole_road(tmp_path, monkeypatch, capsys):
     t.folder(tmp_path / "images", 22)
     (tmp_path / "stripes.toml").write_text(RECIPE)
 
-    def walk(command, *arguments):
+    def call(command, *arguments):
         capsys.readouterr()
         assert command([*arguments, "--json"]) == 0, capsys.readouterr().err
         return t.last_json(capsys.readouterr().out)
 
-    made = walk(augment, "--recipe", "stripes.toml", "--data", "images", "--workers", "1")
+    made = call(augment, "--recipe", "stripes.toml", "--data", "images", "--workers", "1")
     assert made["rows"] == {"train": 6 * 39, "val": 12, "test": 18}
-    trained = walk(train, "--recipe", "stripes.toml")
+    trained = call(train, "--recipe", "stripes.toml")
     assert trained["val_top1"] > 0.95
-    scored = walk(score, "best.pth")
+    scored = call(score, "best.pth")
     assert scored["top1"] > 0.95
     assert scored["images"] == 18
     for name in ("shards/stripes/dataset.json", "runs/stripes/best.pth", "runs/stripes/last.pth",
                  "runs/stripes/metrics.csv", "runs/stripes/curves.png", "best.pth", "score.json", "predictions.csv",
                  "confusion.png"):
         assert (tmp_path / name).stat().st_size > 0, name
-    assert walk(augment, "--recipe", "stripes.toml", "--data", "images")["digest"] == made["digest"]
+    assert call(augment, "--recipe", "stripes.toml", "--data", "images")["digest"] == made["digest"]

@@ -19,7 +19,7 @@ from tenfold.preprocess.draw.render import build_pyramid
 from tenfold.preprocess.draw_shards import moments
 
 
-def told(ran) -> dict:
+def reported(ran) -> dict:
     assert ran.code == 0, ran
     return json.loads(ran.out.splitlines()[-1])
 
@@ -40,7 +40,7 @@ def rows(folder) -> dict[str, np.ndarray]:
 
 
 def test_the_set_is_what_the_design_says(folder, augment, tmp_path):
-    facts = told(augment(folder(a=10, b=15), "--json"))
+    facts = reported(augment(folder(a=10, b=15), "--json"))
     assert facts["rows"] == {"train": 15 * 3, "val": 5, "test": 5}
     assert facts["skipped"] == 0
     made, all_rows = index(tmp_path / "shards"), rows(tmp_path / "shards")
@@ -96,9 +96,9 @@ def test_rows_lie_in_random_order(folder, augment, tmp_path):
 def test_the_bytes_do_not_depend_on_workers_or_on_the_hour(folder, augment, tmp_path):
     images = folder(a=15, b=15)                          # 30 blocks to clean, four shards to draw
     more = ("--json", "--set", "draw.copies=30")
-    one = told(augment(images, *more, out=tmp_path / "one"))
+    one = reported(augment(images, *more, out=tmp_path / "one"))
     time.sleep(1.1)                                      # HDF5 would note the time in whole seconds
-    two = told(augment(images, *more, out=tmp_path / "two", workers=2))
+    two = reported(augment(images, *more, out=tmp_path / "two", workers=2))
     assert one["digest"] == two["digest"]
     assert one["shards"] == 4
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
@@ -124,17 +124,17 @@ def test_compression_changes_no_pixel(folder, augment, tmp_path, compression):
 
 def test_a_second_run_does_nothing(folder, augment, tmp_path):
     images = folder(a=8, b=8)
-    one = told(augment(images, "--json"))
+    one = reported(augment(images, "--json"))
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "shards").iterdir() if p.name != ".lock"}
-    assert told(augment(images, "--json"))["digest"] == one["digest"]
+    assert reported(augment(images, "--json"))["digest"] == one["digest"]
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "shards").iterdir() if p.name != ".lock"}
 
 
 def test_the_trainers_keys_leave_the_shards_and_are_noted(folder, augment, tmp_path):
     images = folder(a=8, b=8)
-    one = told(augment(images, "--json"))
+    one = reported(augment(images, "--json"))
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "shards").glob("*.h5")}
-    assert told(augment(images, "--json", "--set", "train.lr=0.5"))["digest"] == one["digest"]
+    assert reported(augment(images, "--json", "--set", "train.lr=0.5"))["digest"] == one["digest"]
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "shards").glob("*.h5")}
     assert index(tmp_path / "shards")["recipe"]["train"]["lr"] == 0.5
 
@@ -142,33 +142,33 @@ def test_the_trainers_keys_leave_the_shards_and_are_noted(folder, augment, tmp_p
 def test_what_the_pixels_depend_on_makes_other_shards(folder, augment, tmp_path):
     """In a folder that holds the shards of the case before, as in a new one."""
     images = folder(a=8, b=8)
-    digests = {told(augment(images, "--json"))["digest"]}
+    digests = {reported(augment(images, "--json"))["digest"]}
     for change in ("draw.rotation=10", "draw.copies=4", "clean.offset=20", "split.val=1", "seed=4",
                    "shards.compression=gzip"):
-        made, new = told(augment(images, "--json", "--set", change)), tmp_path / change
+        made, new = reported(augment(images, "--json", "--set", change)), tmp_path / change
         assert made["digest"] not in digests, change
         digests.add(made["digest"])
-        assert told(augment(images, "--json", "--set", change, out=new))["digest"] == made["digest"], change
+        assert reported(augment(images, "--json", "--set", change, out=new))["digest"] == made["digest"], change
         assert contents(new) == contents(tmp_path / "shards"), change
 
 
 def test_shards_that_are_planned_no_more_are_removed_and_nothing_else(folder, augment, tmp_path):
     images = folder(a=15, b=15)
-    assert told(augment(images, "--json", "--set", "draw.copies=30"))["shards"] == 4
+    assert reported(augment(images, "--json", "--set", "draw.copies=30"))["shards"] == 4
     (tmp_path / "shards" / "mine.h5").write_text("keep")
-    assert told(augment(images, "--json", "--set", "draw.copies=15"))["shards"] == 3
+    assert reported(augment(images, "--json", "--set", "draw.copies=15"))["shards"] == 3
     assert sorted(p.name for p in (tmp_path / "shards").glob("*.h5")) == [
         "mine.h5", "sources.h5", "test-00000.h5", "train-00000.h5", "val-00000.h5"]
 
 
 def test_other_images_make_other_shards(folder, augment, tmp_path):
     images = folder(a=8, b=8)
-    one = told(augment(images, "--json"))
+    one = reported(augment(images, "--json"))
     save(images / "a" / "003.png", page(99))
-    two = told(augment(images, "--json"))
+    two = reported(augment(images, "--json"))
     assert one["digest"] != two["digest"]
     (images / "b" / "000.png").unlink()
-    three = told(augment(images, "--json"))
+    three = reported(augment(images, "--json"))
     assert three["digest"] not in (one["digest"], two["digest"])
     assert len(index(tmp_path / "shards")["sources"]) == 15
 
@@ -187,7 +187,7 @@ def test_other_labels_make_other_shards(augment, tmp_path):
 
 def test_a_harmed_set_is_mended(folder, augment, tmp_path):
     images, out = folder(a=15, b=15), tmp_path / "shards"
-    one = told(augment(images, "--json", "--set", "draw.copies=30"))
+    one = reported(augment(images, "--json", "--set", "draw.copies=30"))
     whole = contents(out)
     victim = out / "train-00001.h5"
     kept = (out / "train-00000.h5").stat().st_mtime_ns
@@ -195,21 +195,21 @@ def test_a_harmed_set_is_mended(folder, augment, tmp_path):
                        ("no sources", (out / "sources.h5").unlink),
                        ("replaced", lambda: victim.write_bytes((out / "val-00000.h5").read_bytes()))):
         harm()
-        assert told(augment(images, "--json", "--set", "draw.copies=30"))["digest"] == one["digest"], name
+        assert reported(augment(images, "--json", "--set", "draw.copies=30"))["digest"] == one["digest"], name
         assert contents(out) == whole, name
         assert (out / "train-00000.h5").stat().st_mtime_ns == kept, name
 
 
 def test_a_damaged_index_is_made_again(folder, augment, tmp_path):
     images = folder(a=6, b=6)
-    one = told(augment(images, "--json"))
+    one = reported(augment(images, "--json"))
     for text in ("", "{", "[]", '{"schema": 1}', '{"schema": 9}'):
         (tmp_path / "shards" / "dataset.json").write_text(text)
-        assert told(augment(images, "--json"))["digest"] == one["digest"], text
+        assert reported(augment(images, "--json"))["digest"] == one["digest"], text
         assert open_set(tmp_path / "shards").rows("val") == 2, text
 
 
-def test_official_parts_are_kept_and_twins_across_them_reported(tmp_path, augment):
+def test_official_splits_are_kept_and_twins_across_them_reported(tmp_path, augment):
     for p, part in enumerate(("train", "test")):
         for c, label in enumerate("ab"):
             for i in range(6):
@@ -235,7 +235,7 @@ def test_held_out_rows_are_the_plain_view(folder, augment, tables, tmp_path):
 
 
 def test_plain_makes_every_image_a_test_row(folder, augment, tmp_path):
-    facts = told(augment(folder(a=3, b=4), "--plain", "--json"))
+    facts = reported(augment(folder(a=3, b=4), "--plain", "--json"))
     assert facts["rows"] == {"train": 0, "val": 0, "test": 7}
     assert index(tmp_path / "shards")["class_counts"]["test"] == [3, 4]
 

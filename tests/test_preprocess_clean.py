@@ -6,20 +6,20 @@ from cases import each
 from conftest import page
 
 from tenfold.data.tables import Clean, Draw
-from tenfold.preprocess.clean import steps as room
+from tenfold.preprocess.clean import steps
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.decode import BadPicture
 
 DRAW = Draw(canvas=(16, 21), copies=1)
 SHAPES = [(1, 2, 1), (1, 2, 3), (2, 1, 3), (3, 3, 1), (1, 400, 3), (37, 53, 1), (37, 53, 3), (120, 7, 3)]
 STEPS = {
-    "dark": lambda x: room.level_ground(x, True)[0], "light": lambda x: room.level_ground(x, False)[0],
-    "smooth": lambda x: room.smooth(x, 9, 50.0),
-    "keep_ink": lambda x: room.keep_ink(x, np.full(x.shape[:2], 255, np.uint8)),
-    "resize": lambda x: room.resize(x, 5, 7), "rim": room.rim,
+    "dark": lambda x: steps.level_ground(x, True)[0], "light": lambda x: steps.level_ground(x, False)[0],
+    "smooth": lambda x: steps.smooth(x, 9, 50.0),
+    "keep_ink": lambda x: steps.keep_ink(x, np.full(x.shape[:2], 255, np.uint8)),
+    "resize": lambda x: steps.resize(x, 5, 7), "rim": steps.rim,
 }
-MASKS = {"adaptive": lambda x: room.find_ink(x, 0.3, 12.0), "plain": lambda x: room.find_ink(x, 0.0, 12.0),
-         "dust": lambda x: room.remove_dust((x[..., 0] > 99).astype(np.uint8) * 255, x, 0.5).mask}
+MASKS = {"adaptive": lambda x: steps.find_ink(x, 0.3, 12.0), "plain": lambda x: steps.find_ink(x, 0.0, 12.0),
+         "dust": lambda x: steps.remove_dust((x[..., 0] > 99).astype(np.uint8) * 255, x, 0.5).mask}
 
 
 def noise(shape):
@@ -62,7 +62,7 @@ def test_masks_are_black_and_white(step, shape):
 def test_any_picture_is_cleaned_or_set_aside(shape, how, fit):
     image = noise(shape)
     try:
-        cleaned = room.clean(image, how, Draw(canvas=(16, 21), copies=1, fit=fit))
+        cleaned = steps.clean(image, how, Draw(canvas=(16, 21), copies=1, fit=fit))
     except BadPicture:
         return
     assert cleaned.pixels.dtype == np.uint8
@@ -76,38 +76,38 @@ def test_dark_on_light_and_light_on_dark_come_out_alike():
     for seed in range(6):
         dark = page(seed)
         how = Clean(polarity="auto", threshold=0.9, roi=True)
-        assert (room.clean(dark, how, DRAW).pixels == room.clean(255 - dark, how, DRAW).pixels).all()
+        assert (steps.clean(dark, how, DRAW).pixels == steps.clean(255 - dark, how, DRAW).pixels).all()
 
 
 @each("value", [0, 128, 255])
 @each("how", [Clean(), Clean(polarity="auto", roi=True)], ids=range(2))
 def test_a_blank_page_is_set_aside(value, how):
     with pytest.raises(BadPicture, match="blank"):
-        room.clean(np.full((9, 14, 1), value, np.uint8), how, DRAW)
+        steps.clean(np.full((9, 14, 1), value, np.uint8), how, DRAW)
 
 
 def test_a_page_of_grain_is_blank():
     with pytest.raises(BadPicture, match="no ink"):
-        room.clean(np.random.default_rng(0).integers(236, 242, (37, 53, 1), np.uint8),
+        steps.clean(np.random.default_rng(0).integers(236, 242, (37, 53, 1), np.uint8),
                    Clean(polarity="dark", threshold=0.9, roi=True), DRAW)
 
 
 def test_the_region_is_the_ink_and_its_fading_edge():
     image = np.full((60, 80, 1), 240, np.uint8)
     image[20:35, 50:60] = 20
-    cleaned = room.clean(image, Clean(polarity="dark", threshold=1.0, roi=True, padding=0.0), DRAW)
+    cleaned = steps.clean(image, Clean(polarity="dark", threshold=1.0, roi=True, padding=0.0), DRAW)
     assert cleaned.pixels.shape == (17, 12, 1)
     assert (cleaned.pixels[1:-1, 1:-1] == 234).all()         # 255 × (240 - 20) / 240
     x, y = cleaned.hull.T
     assert (x.min(), y.min(), x.max(), y.max()) == (-0.5, -0.5, 11.5, 16.5)
-    wider = room.clean(image, Clean(polarity="dark", threshold=1.0, roi=True, padding=0.2), DRAW)
+    wider = steps.clean(image, Clean(polarity="dark", threshold=1.0, roi=True, padding=0.2), DRAW)
     assert wider.pixels.shape == (23, 18, 1)
 
 
 def test_ink_at_the_very_edge_keeps_room_to_fade():
     image = np.full((20, 30, 1), 240, np.uint8)
     image[:8, 12:30] = 20
-    cleaned = room.clean(image, Clean(polarity="dark", roi=True, padding=0.0), DRAW)
+    cleaned = steps.clean(image, Clean(polarity="dark", roi=True, padding=0.0), DRAW)
     assert cleaned.pixels.shape == (10, 20, 1)
     assert cleaned.pixels[0].max() == cleaned.pixels[:, -1].max() == 0
 
@@ -116,7 +116,7 @@ def test_shadows_and_bleed_through_are_wiped():
     image = page(3, 90, 120, 1)
     slope = np.linspace(0, 60, 120).astype(np.uint8)[None, :, None]
     settings = Clean(polarity="dark", threshold=0.5, specks=0.5)
-    cleaned, ink = room.clean_page(image - slope, settings, SetDecisions("dark"))
+    cleaned, ink = steps.clean_page(image - slope, settings, SetDecisions("dark"))
     mask = ink.mask
     far = np.ones_like(mask, bool)
     far[np.argwhere(mask)[:, 0].min() - 1:np.argwhere(mask)[:, 0].max() + 2] = False
@@ -125,7 +125,7 @@ def test_shadows_and_bleed_through_are_wiped():
 
 def test_resize_keeps_the_mean_and_does_not_alias():
     checks = (np.indices((512, 300)).sum(0) % 2 * 255).astype(np.uint8)[..., None]
-    small = room.resize(checks, 100, 60)
+    small = steps.resize(checks, 100, 60)
     assert small.std() < 3
     assert abs(small.mean() - 127.5) < 2
-    assert (room.resize(checks, 512, 300) == checks).all()
+    assert (steps.resize(checks, 512, 300) == checks).all()

@@ -108,7 +108,7 @@ def test_alpha_that_hides_everything_is_left_out(kind):
     assert (decode(data, 3, LIMIT, name="a.tga") == RGB).all()
 
 
-def test_nothing_to_see_is_told_as_what_it_is():
+def test_nothing_to_see_is_named_as_what_it_is():
     white = np.dstack([np.full((H, W, 3), 255, np.uint8), GREY])
     with pytest.raises(BadPicture, match="wholly transparent"):
         decode(held(np.zeros((H, W, 4), np.uint8), "PNG"), 1, LIMIT)
@@ -162,7 +162,7 @@ def test_a_deep_tiff_of_a_turned_camera(orientation):
 @each("channels", [1, 3])
 @each("given", [GREY[..., None], RGB, np.dstack([RGB, np.full((H, W), 255, np.uint8)])],
       ids=["grey", "rgb", "rgba"])
-def test_rows_of_an_array_take_the_same_road(given, channels):
+def test_rows_of_an_array_take_the_same_way(given, channels):
     out = from_array(given, channels)
     colour = given[..., :3] if given.shape[2] > 1 else np.repeat(given, 3, axis=2)
     want = colour if channels == 3 else grey_of(np.ascontiguousarray(colour))[..., None]

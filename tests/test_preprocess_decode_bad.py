@@ -1,4 +1,4 @@
-"""Damage: what costs a picture and what does not, and that the reason is told in words and nowhere else."""
+"""Damage: what costs a picture and what does not, and that the reason is given in words and nowhere else."""
 
 import io
 import re
@@ -158,7 +158,7 @@ FILES += [tiff((NOISE / 255).astype(np.float32), tile=16, compression=8, predict
 
 
 @each("data", FILES, ids=range(len(FILES)))
-def test_damage_is_told_in_words_and_nothing_is_printed(data, capfd):
+def test_damage_is_named_in_words_and_nothing_is_printed(data, capfd):
     rng = np.random.default_rng(1)
     for i in range(45):
         spoilt = bytearray(data)

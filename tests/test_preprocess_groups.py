@@ -1,4 +1,4 @@
-"""Groups and near-duplicates from the folder to the shards: none lies on two sides, and it is told."""
+"""Groups and near-duplicates from the folder to the shards: none lies on two sides, and it is noted."""
 
 import json
 
@@ -50,7 +50,7 @@ def test_or_only_named(twice, augment, tmp_path):
     assert "held together" not in ran.out
 
 
-def test_pictures_that_only_look_alike_are_built_and_told(tmp_path, augment):
+def test_pictures_that_only_look_alike_are_built_and_noted(tmp_path, augment):
     rng = np.random.default_rng(0)
     x = np.concatenate([photo(c, 20, 30)[None] // 2 + rng.integers(0, 5, (12, 20, 30, 3), np.uint8) for c in (0, 1)])
     np.savez(tmp_path / "a.npz", x=x.astype(np.uint8), y=np.repeat([0, 1], 12))

@@ -1,9 +1,9 @@
-"""The whole character survives cleaning: no part is lost, torn or turned inside out, whatever page it stands on."""
+"""The whole character survives cleaning: no component is lost, torn or turned inside out, on any page."""
 
 import cv2
 import numpy as np
 import pytest
-from characters import CHARACTERS, PARTS, page, parts
+from characters import CHARACTERS, COMPONENTS, components, page
 
 from tenfold.data.tables import Clean, Draw
 from tenfold.preprocess.clean.ground import TWO_TONE, level_ground, two_tone
@@ -44,16 +44,16 @@ def difference(cleaned, cover, tone, near=False) -> float:
     (LETTERS, 0, ["none"]), (LETTERS, 0.3, ["none", "slope"]), (LETTERS, 2, ["none", "slope", "vignette", "shadow"]),
     (DIGITS, 0, ["none"]), (DIGITS, 1, ["none"])],
     ids=["tight", "near", "wide", "tight, one level", "wide, one level"])
-def test_every_part_is_on_the_page_and_on_every_copy(how, margin, lights):
+def test_every_component_is_on_the_page_and_on_every_copy(how, margin, lights):
     for number, (name, image, cover, tone, dark) in enumerate(pages(7, margin, lights)):
         settings = Clean(polarity="dark" if dark else "light", **how)
         cleaned, _ = clean_page(image, settings, SetDecisions(settings.polarity))
-        assert parts(cleaned, tone / 2) == PARTS[name], (number, name)
+        assert components(cleaned, tone / 2) == COMPONENTS[name], (number, name)
         assert difference(cleaned, cover, tone, near=not how.get("threshold")) < 0.45, (number, name)
         ready = build_pyramid(clean(image, settings, DRAW), DRAW)
         for copy in range(3):
             drawn = ready.draw(draw_view(1, number, copy, DRAW), DRAW)
-            assert parts(drawn, drawn.max() / 2) == PARTS[name], (number, name, copy)
+            assert components(drawn, drawn.max() / 2) == COMPONENTS[name], (number, name, copy)
 
 
 def test_characters_come_out_as_they_were_drawn():
@@ -72,13 +72,13 @@ def test_dust_goes_and_dots_stay():
         dusty[max(0, top - 3), max(0, left - 2 * pen):max(0, left - 2 * pen) + 1] = image.min()
         for sprinkled in (dusty, far):
             mask = clean(sprinkled, Clean(polarity="dark", **LETTERS), DRAW).ink.mask
-            assert parts(mask, 0) == 2, pen
+            assert components(mask, 0) == 2, pen
     mask = np.zeros((400, 400), np.uint8)
     cv2.line(mask, (50, 50), (50, 120), 255, 7)
     for x, y, r in ((50, 30, 4), (60, 60, 1), (350, 350, 4)):      # a dot, a grain, and a spot far away
         cv2.circle(mask, (x, y), r, 255, -1)
     ink = remove_dust(mask, mask[..., None], 0.5)
-    assert parts(ink.mask, 0) == 2
+    assert components(ink.mask, 0) == 2
     assert ink.mask[30, 50]
     assert ink.dropped[60, 60]
     assert ink.dropped[350, 350]
@@ -101,7 +101,7 @@ def test_a_figure_of_one_tone_is_ink_where_the_paper_is_known():
     for how in (LETTERS, DIGITS):
         cleaned = clean(stop, Clean(polarity="dark", **how), DRAW, SetDecisions("dark", paper=240))
         drawn = build_pyramid(cleaned, DRAW).draw(PLAIN, DRAW)
-        assert parts(drawn, 110) == 1
+        assert components(drawn, 110) == 1
         with pytest.raises(BadPicture, match="blank"):
             clean(stop, Clean(polarity="dark", **how), DRAW, SetDecisions("dark", paper=24))
         with pytest.raises(BadPicture, match="blank"):
@@ -142,7 +142,7 @@ def test_faint_ink_is_neither_hollow_nor_split():
             _, cover, _ = page(np.random.default_rng(4), name, 30, 0.5)
             image = np.rint(230 - contrast * cover).astype(np.uint8)[..., None]
             mask = clean_page(image, Clean(polarity="dark", **LETTERS), SetDecisions("dark"))[1].mask
-            assert parts(mask, 0) == PARTS[name], (name, contrast)
+            assert components(mask, 0) == COMPONENTS[name], (name, contrast)
             assert (mask[cover > 0.9] == 255).mean() > 0.99, (name, contrast)
 
 
@@ -152,7 +152,8 @@ def test_a_channel_of_one_tone_is_all_ground():
     level, _ = level_ground(255 - image, dark=True)
     assert level[..., 1:].max() == 0
     assert (level[..., 0] > 0).sum() == 40
-    assert parts(clean_page(image, Clean(channels=3, polarity="dark", **LETTERS), SetDecisions("dark"))[1].mask, 0) == 1
+    ink = clean_page(image, Clean(channels=3, polarity="dark", **LETTERS), SetDecisions("dark"))[1]
+    assert components(ink.mask, 0) == 1
 
 
 def test_a_picture_of_one_colour_is_blank():
@@ -169,6 +170,6 @@ def test_coloured_ink_on_coloured_paper(ink, paper):
         colours = np.array(paper) + (np.array(ink, float) - paper) * cover[..., None]
         image = np.rint(colours + np.random.default_rng(7).normal(0, 2, colours.shape)).clip(0, 255).astype(np.uint8)
         cleaned, found = clean_page(image, Clean(channels=3, polarity="dark", **LETTERS), SetDecisions("dark"))
-        assert parts(found.mask, 0) == PARTS[name], name
+        assert components(found.mask, 0) == COMPONENTS[name], name
         assert (found.mask[cover > 0.9] == 255).all(), name
         assert cleaned[cover == 0].mean() < 12, name

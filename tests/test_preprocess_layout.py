@@ -7,7 +7,7 @@ from conftest import page, save
 from tenfold.data.shardset import read_index
 
 
-def parts(root):
+def splits(root):
     for number, below in enumerate(("Training/a", "Training/b", "dev/a", "dev/b", "extra/a")):
         for i in range(3):
             save(root / below / f"{i}.png", page(10 * number + i))
@@ -16,7 +16,7 @@ def parts(root):
 
 
 def test_the_lines_are_printed_by_every_command_and_kept_in_the_set(tmp_path, augment):
-    root, out = parts(tmp_path / "images"), tmp_path / "shards"
+    root, out = splits(tmp_path / "images"), tmp_path / "shards"
     lines = [f"{root}: 2 classes (a, b) in Training/ (train) and dev/ (val) (official splits); 12 images; "
              "passed over: 1 .txt", f"{root}: extra/: 3 images are not used: it is no train, val or test split"]
     for more in (["--report"], ["--preview", tmp_path / "sheet.png"], ["--set", "split.test=0"]):
@@ -37,7 +37,7 @@ def test_the_lines_are_printed_by_every_command_and_kept_in_the_set(tmp_path, au
 
 
 def test_classes_that_cannot_be_learnt_end_the_build_before_any_work(tmp_path, augment, refused):
-    root = parts(tmp_path / "images")
+    root = splits(tmp_path / "images")
     save(root / "dev" / "A" / "0.png", page(99))
     assert "'A' (only in val; train has 'a', another name)" in refused(root)
     assert not (tmp_path / "shards").exists()

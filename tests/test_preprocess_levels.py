@@ -1,4 +1,4 @@
-"""The range of levels of deep pictures is decided once for a set, told, and carried to whatever is scored later."""
+"""The range of levels of deep pictures is decided once for a set, noted, and carried to whatever is scored later."""
 
 import json
 import shutil
@@ -111,7 +111,7 @@ def test_the_trainer_carries_the_range_into_its_checkpoint(tables):
     assert recipe.source == made.source
 
 
-def test_several_pages_are_told(folder, augment):
+def test_several_pages_are_noted(folder, augment):
     images = folder(a=6, b=6)
     for i in range(2):
         pages = [Image.fromarray(page(i + n)) for n in range(3)]

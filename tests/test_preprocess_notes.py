@@ -85,7 +85,7 @@ def test_lost_components_are_named_and_drawn(ink, augment, tmp_path):
     assert (tmp_path / "shards" / "suspects.png").exists()
 
 
-def test_a_recipe_for_other_pictures_is_remarked_on(ink, augment, tmp_path):
+def test_a_recipe_for_other_pictures_is_noted(ink, augment, tmp_path):
     photos = (*DUST, "--set", "clean.polarity=keep", "--set", "clean.threshold=0", "--set", "clean.roi=false", "--set",
               "draw.fit=cover", "--set", "draw.flip=0.5")
     ran = augment(ink(6, 0), *photos)

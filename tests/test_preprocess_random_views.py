@@ -33,7 +33,7 @@ def test_a_copy_has_the_same_view_in_any_group():
         assert (getattr(few, f.name) == getattr(many, f.name)[some]).all()
 
 
-def test_chance_depends_on_seed_source_and_copy_alone():
+def test_a_view_depends_on_seed_source_and_copy_alone():
     how = Draw(canvas=(16, 16), copies=9, flip=0.5)
     seen = {draw_view(seed, source, copy, how) for seed in range(3) for source in range(5) for copy in range(7)}
     assert len(seen) == 3 * 5 * 7
@@ -41,7 +41,7 @@ def test_chance_depends_on_seed_source_and_copy_alone():
     assert draw_view(1, 2, 3, how).turn != draw_view(1, 3, 2, how).turn
 
 
-def test_chance_keeps_its_bounds_and_fills_them():
+def test_views_keep_their_bounds_and_fill_them():
     how = Draw(canvas=(16, 16), copies=1, flip=0.25)
     some = [draw_view(0, source, 0, how) for source in range(800)]
     assert all(-1 <= v.turn <= 1 and min(v.size, v.across, v.down, v.tone) >= 0
@@ -54,7 +54,7 @@ def test_chance_keeps_its_bounds_and_fills_them():
     assert (middle.across, middle.down) == (0.5, 0.5)
 
 
-def test_chance_is_even_along_copies_and_sources_and_its_numbers_are_strangers():
+def test_views_are_even_along_copies_and_sources_and_their_numbers_are_unrelated():
     how, n = Draw(canvas=(16, 16), copies=1), 20_000
     here = np.arange(n)
     for sources, copies in ((here, 0 * here), (0 * here, here), (here // 100, here % 100)):

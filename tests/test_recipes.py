@@ -1,4 +1,4 @@
-"""Every recipe that we ship can be read and built; the five systems walk their whole road on real data."""
+"""Every recipe that we ship can be read and built; the five systems run their whole pipeline on real data."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ def test_a_recipes_network_fits_its_canvas(path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("recipe", "data", "settings", "floor"), [
-    # scaled to a minute or two of two cores; chance is 3% of glyphs34, 10% of CIFAR-10, 50% of the pets,
+    # scaled to a minute or two of two cores; guessing gives 3% of glyphs34, 10% of CIFAR-10, 50% of the pets,
     # 20% of the letters, 1% of tiny91
     ("glyphs", "glyphs34.npz", ("train.epochs=2", "train.budget=100s"), 0.80),
     ("glyphs_better", "glyphs34.npz", ("train.epochs=2", "draw.copies=1", "train.ema=0.9", "train.budget=100s"), 0.80),
@@ -60,7 +60,7 @@ def test_a_recipes_network_fits_its_canvas(path):
     ("tiny91_first", "tiny91.tar.xz", ("model.stem=published", "train.epochs=2", "train.budget=60s"), 0.06),
     ("tiny91_cpu", "tiny91.tar.xz", (f"model.weights={SQUEEZENET}", "train.epochs=1", "train.budget=60s"), 0.25),
 ], ids=lambda v: v if isinstance(v, str) and "." not in v else "")
-def test_the_road_of_each_system(recipe, data, settings, floor, tmp_path):
+def test_the_pipeline_of_each_system(recipe, data, settings, floor, tmp_path):
     if not SHARED.is_dir():
         pytest.skip("needs shared/datasets, which a fresh checkout has not")
 

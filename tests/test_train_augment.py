@@ -42,7 +42,7 @@ def ran(augment, image, label, epoch=0, batch=0):
 
 
 def chosen(augment, **columns):
-    """A table of chance in which the named columns are set, for all images alike or one by one."""
+    """A table of random numbers in which the named columns are set, for all images alike or one by one."""
     from tenfold.train.augment.sample import _COLUMNS
     table = augment.draw(0, 0, B)
     for name, value in columns.items():
@@ -57,7 +57,7 @@ def test_nothing_asked_is_nothing_done():
 
 @EACH
 def test_equal_images_of_a_batch_come_out_different(how):
-    """By chance of their own: one image B times, in a batch where others are mixed in."""
+    """By random numbers of their own: one image B times, in a batch where others are mixed in."""
     image, label = images()
     image[:B // 2] = image[:1]
     out, _ = ran(made(how), image, label)
@@ -78,7 +78,7 @@ def test_the_batch_keeps_its_shape_kind_and_order_in_memory_and_its_source(how):
 
 
 @EACH
-def test_chance_is_seed_epoch_and_batch_and_nothing_else(how):
+def test_the_random_numbers_are_seed_epoch_and_batch_and_nothing_else(how):
     image, label = images()
     one, again = made(how), made(how)
     torch.manual_seed(77)
@@ -90,10 +90,10 @@ def test_chance_is_seed_epoch_and_batch_and_nothing_else(how):
     ran(one, image, label)
     after = torch.rand(3)
     torch.manual_seed(77)
-    assert torch.equal(after, torch.rand(3))     # dropout's own chance is not touched
+    assert torch.equal(after, torch.rand(3))     # dropout's own random numbers are not touched
 
 
-def test_chance_is_uniform_and_independent():
+def test_the_random_numbers_are_uniform_and_independent():
     table = torch.cat([made(EVERYTHING).draw(0, b, 256) for b in range(40)]).double()
     assert abs(table.mean(0) - 0.5).max() < 0.02
     assert abs(table.var(0) - 1 / 12).max() < 0.004
@@ -131,12 +131,12 @@ def test_crop_and_flip_resample_nothing(monkeypatch):
 
 @pytest.mark.parametrize("border", ["zero", "reflect"])
 def test_one_resampling_does_what_crop_and_flip_do(border):
-    """With whole pixels the same picture, by gathering and by the affine road."""
+    """With whole pixels the same picture, by gathering and by the affine way."""
     image, label = images()
     plain = made(Settings(crop=3, flip=0.5, border=border))
-    road = made(Settings(crop=3, flip=0.5, border=border, rotation=1e-9))
-    chance = plain.draw(0, 0, B)
-    a, b = plain(image, label, chance)[0], road(image, label, chance)[0]
+    affine = made(Settings(crop=3, flip=0.5, border=border, rotation=1e-9))
+    drawn = plain.draw(0, 0, B)
+    a, b = plain(image, label, drawn)[0], affine(image, label, drawn)[0]
     if border == "reflect":                      # grid_sample mirrors about a pixel's edge, padding about its middle
         a, b = a[..., 4:-4, 4:-4], b[..., 4:-4, 4:-4]
     assert torch.allclose(a, b, atol=1e-4)
@@ -297,9 +297,9 @@ def test_it_compiles_without_a_break():
     """As a graph; the code behind it is the compiler's."""
     augment, (image, label) = made(EVERYTHING), images()
     whole = torch.compile(augment.__call__, backend="eager", fullgraph=True, dynamic=False)
-    chance = augment.draw(0, 0, B)
-    for a, b in zip(torch.utils._pytree.tree_leaves(whole(image, label, chance)),
-                    torch.utils._pytree.tree_leaves(augment(image, label, chance)), strict=True):
+    drawn = augment.draw(0, 0, B)
+    for a, b in zip(torch.utils._pytree.tree_leaves(whole(image, label, drawn)),
+                    torch.utils._pytree.tree_leaves(augment(image, label, drawn)), strict=True):
         assert torch.equal(a, b)
 
 

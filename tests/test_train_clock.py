@@ -45,7 +45,7 @@ def test_progress_rises_from_nothing_to_the_end_and_never_falls(budget, slowness
 
 @each("budget", BUDGETS[1:])
 def test_a_run_that_fits_is_steered_by_its_steps_alone(budget):
-    for jitter in (1.0, 0.3):                    # machines of two speeds take the same road to the bit
+    for jitter in (1.0, 0.3):                    # machines of two speeds take the same steps to the bit
         machine, steps = Machine(), 300
         seen = drive(machine, machine.clock(budget, 0.1 * budget), steps, jitter * 0.5 * budget / steps)
         assert seen == [n / steps for n in range(steps + 1)]

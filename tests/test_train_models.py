@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_weights(name):
 
 
 @each("name", [*SMALL, "swin_t"])
-def test_the_rehearsal_draws_no_chance(name):
+def test_the_rehearsal_takes_no_random_numbers(name):
     torch.manual_seed(4)
     dry_run(lambda canvas: maker(name, SMALL.get(name, {}))(1, 3, canvas), 1, (40, 48))
     after = torch.rand(3)

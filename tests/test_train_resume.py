@@ -152,7 +152,7 @@ def test_whatever_has_a_state_resumes_exactly(shards, capsys, monkeypatch, setti
     with monkeypatch.context() as patch:
         t.at_step(patch, 6, lambda: os.kill(os.getpid(), signal.SIGINT))
         assert t.train(capsys, shards, *how).code == 130
-    torch.manual_seed(99)                        # another process has another state of chance
+    torch.manual_seed(99)                        # another process has other random numbers
     assert t.train(capsys, shards, *how, "--resume").code == 0
     assert t.same_weights("runs/x/last.pth", "runs/alone/last.pth")
     assert t.same_weights("runs/x/best.pth", "runs/alone/best.pth")

@@ -44,8 +44,8 @@ def test_rows_of_a_class_come_equally_often_but_for_one(power):
     assert all(np.ptp(repeats[k == LABELS]) <= 1 for k in range(4))
 
 
-def test_over_the_epochs_every_row_of_a_class_has_the_same_chance():
-    """Also whichever place it has on disk: mean counts of early and late rows differ by chance alone."""
+def test_over_the_epochs_every_row_of_a_class_comes_equally_often():
+    """Also whichever place it has on disk: mean counts of early and late rows differ at random."""
     one, epochs = Sampling(LABELS, 1.0), 400
     mean = sum(one.repeats(len(LABELS), 3, e) for e in range(epochs)) / epochs
     for k in range(4):
@@ -75,7 +75,7 @@ def test_it_still_reads_each_row_once_in_long_runs():
     assert np.mean([b - a for w in windows for _, a, b in w.runs]) > 7
 
 
-def test_no_batch_is_of_one_class_more_than_chance_makes_it():
+def test_no_batch_is_of_one_class_more_than_random_draws_make_it():
     """Repeats of a row are spread through their window: the counts of a class vary from batch to batch no more
     than those of draws without replacement."""
     one = sampled(1.0, batch=32, window=10_000)

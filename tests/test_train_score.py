@@ -124,7 +124,7 @@ def test_the_worst_are_drawn_from_their_own_rows(tmp_path, capsys, untrained, mo
             assert (pixels == image[label == t.CLASSES.index(true)]).all((1, 2, 3)).any()
 
 
-def test_one_view_is_the_plain_score_and_more_are_told(model, capsys):
+def test_one_view_is_the_plain_score_and_more_are_reported(model, capsys):
     def scored(*more):
         ran = t.score(capsys, model, "--json", *more)
         assert ran.code == 0, ran.err
@@ -156,7 +156,7 @@ def test_a_folder_scores_as_its_shards_do(base, model, capfd):
 
 
 @pytest.mark.usefixtures("preprocess_here")
-def test_images_that_the_model_was_trained_on_are_counted_and_told(base, model, capfd):
+def test_images_that_the_model_was_trained_on_are_counted_and_reported(base, model, capfd):
     ran = t.score(capfd, model, "--json")
     assert t.last_json(ran.out)["seen_in_training"] == 0
     assert "note: " not in ran.err
@@ -204,7 +204,7 @@ def test_shards_of_other_classes_or_sizes_are_refused(model, tmp_path, capsys, u
     assert "(20, 28, 3)" in t.one_line(t.score(capsys, model, "--shards", colour))
 
 
-def test_shards_it_may_have_been_trained_on_are_remarked_on(model, tmp_path, capsys):
+def test_shards_it_may_have_been_trained_on_are_noted(model, tmp_path, capsys):
     ran = t.score(capsys, model, "--shards", t.written(tmp_path / "other"))
     assert ran.code == 0
     assert "note: " in ran.out

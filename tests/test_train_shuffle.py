@@ -36,12 +36,12 @@ def neighbours(rows) -> float:
 def test_when_a_row_comes_does_not_tell_where_it_lies(window):
     true = [correlation(np.random.default_rng(s).permutation(ROWS)) for s in range(20)]
     got = [correlation(visited(window, epoch)) for epoch in range(20)]
-    # whole chunks travel together, so chance is that of 2,000 chunks: ten times as few, √10 times as far
+    # whole chunks travel together, so random order is that of 2,000 chunks: ten times as few, √10 times as far
     assert np.mean(got) < 1.5 * np.sqrt(10) * np.mean(true)
 
 
 @pytest.mark.parametrize("window", [10, 128, 10_000])
-def test_labels_run_no_longer_than_by_chance(window):
+def test_labels_run_no_longer_than_at_random(window):
     true = [runs(np.random.default_rng(s).permutation(ROWS)) for s in range(20)]
     got = [runs(visited(window, epoch)) for epoch in range(20)]
     assert abs(np.mean(got) - np.mean(true)) < 4 * np.std(true)

@@ -29,7 +29,7 @@ class Fake:
 
     def __init__(self):
         self.calls = []
-        self.deed = lambda settings, epoch: None     # may raise, or return an exit code
+        self.event = lambda settings, epoch: None     # may raise, or return an exit code
 
     def __call__(self, command, where, log, lock, enough):
         if command[0] == "preprocess":
@@ -39,7 +39,7 @@ class Fake:
         self.calls.append((command, recipe["lr"], recipe["batch"]))
         rows = []
         for epoch in range(1, 4):
-            code = self.deed(recipe, epoch)
+            code = self.event(recipe, epoch)
             if code:
                 log.write_text("before\nx: is wrong; mend it\n")
                 return code
@@ -115,12 +115,12 @@ def test_finished_trials_are_not_run_again_and_a_wider_grid_runs_the_new_ones(fa
 
 
 def test_an_interrupted_sweep_goes_on_with_the_trial_that_was_under_way(fake, sweep):
-    fake.deed = lambda recipe, epoch: interrupt() if (recipe["lr"], recipe["batch"], epoch) == (0.4, 32, 2) else None
+    fake.event = lambda recipe, epoch: interrupt() if (recipe["lr"], recipe["batch"], epoch) == (0.4, 32, 2) else None
     ran = sweep(*GRID)
     assert ran.code == 130
     assert "3 trials are kept" in ran.err
     assert len(Path("runs/stripes-sweep/sweep.csv").read_text().splitlines()) == 5
-    fake.deed = lambda recipe, epoch: None
+    fake.event = lambda recipe, epoch: None
     kept = Path("runs/stripes-sweep/trials/0003/last.pth")
     assert kept.exists()
     assert sweep(*GRID).code == 0
@@ -130,20 +130,20 @@ def test_an_interrupted_sweep_goes_on_with_the_trial_that_was_under_way(fake, sw
 
 
 def test_a_trial_that_fails_does_not_end_the_sweep_and_is_tried_again(fake, sweep):
-    fake.deed = lambda recipe, epoch: {0.4: 2, 0.2: -9}.get(recipe["lr"])
+    fake.event = lambda recipe, epoch: {0.4: 2, 0.2: -9}.get(recipe["lr"])
     ran = sweep(*GRID, "--json")
     assert ran.code == 0
     rows = t.last_json(ran.out)["rows"]
     assert [r["state"] for r in rows] == ["finished"] * 2 + ["failed"] * 4
     assert rows[2]["reason"] == "x: is wrong; mend it"
     assert "ended by signal 9; see" in rows[-1]["reason"]
-    fake.deed = lambda recipe, epoch: None
+    fake.event = lambda recipe, epoch: None
     sweep(*GRID)
     assert len(fake.calls) == 6 + 4
 
 
 def test_none_that_finishes_is_a_fault_with_the_first_reason(fake, sweep):
-    fake.deed = lambda recipe, epoch: 2
+    fake.event = lambda recipe, epoch: 2
     ran = sweep(*GRID)
     assert ran.code == 2
     assert "none of 6 trials finished; x: is wrong; mend it" in ran.err.splitlines()[-1]
@@ -158,7 +158,7 @@ def test_the_budget_is_shared_out_and_no_trial_begins_with_less_than_its_share(f
 
     def slow(recipe, epoch):
         late[0] += 7
-    fake.deed = slow                             # 21 s a trial, of 10
+    fake.event = slow                             # 21 s a trial, of 10
     ran = sweep(*GRID, "--budget", "70s", "--out", "late")
     assert len(fake.calls) == 6 + 3
     assert "note: the budget is spent after 3 of 6 trials" in ran.out
@@ -225,10 +225,10 @@ def study(out="s"):
 
 
 def test_a_search_prunes_and_goes_on_in_its_study(fake, sweep, optuna):
-    fake.deed = lambda recipe, epoch: interrupt() if len(fake.calls) == 3 and epoch == 2 else None
+    fake.event = lambda recipe, epoch: interrupt() if len(fake.calls) == 3 and epoch == 2 else None
     assert sweep(*SEARCH).code == 130
     under_way = fake.calls[-1][1:]
-    fake.deed = lambda recipe, epoch: None
+    fake.event = lambda recipe, epoch: None
     ran = sweep(*SEARCH, "--json")
     assert ran.code == 0, ran.err
     assert fake.calls[3][1:] == under_way        # the same settings, from its last.pth
@@ -256,7 +256,7 @@ def test_settings_that_a_search_repeats_are_not_run_again(fake, sweep, optuna):
 
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])
-def test_poor_trials_end_early_also_where_no_trial_comes_near_its_planned_epochs(fake, sweep, optuna, pruner):
+def test_weak_trials_end_early_also_where_no_trial_comes_near_its_planned_epochs(fake, sweep, optuna, pruner):
     assert sweep(*SEARCH, "--pruner", pruner, "--trials", "12", "--set", "train.epochs=1000").code == 0
     assert {"COMPLETE", "PRUNED"} <= set(study())
 
@@ -265,12 +265,12 @@ def test_the_time_of_a_trial_that_was_killed_counts(fake, sweep):
     def die(recipe, epoch):
         if (recipe["lr"], epoch) == (0.4, 3):
             raise t.Killed
-    fake.deed = die
+    fake.event = die
     with pytest.raises(t.Killed):
         sweep("--grid", "train.lr=0.1,0.4", "--out", "k")
     path = Path("k/trials/0001/trial.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": 0.0}))     # as kill -9 leaves it
-    fake.deed = lambda recipe, epoch: None
+    fake.event = lambda recipe, epoch: None
     rows = t.last_json(sweep("--grid", "train.lr=0.1,0.4", "--out", "k", "--json").out)["rows"]
     assert next(r for r in rows if r["trial"] == 1)["seconds"] > 14
 

@@ -16,7 +16,7 @@ def image(h=9, w=14, channels=3) -> torch.Tensor:
     return torch.rand(2, channels, h, w, generator=torch.Generator().manual_seed(0))
 
 
-def test_the_recipes_chance_says_which_views_there_are():
+def test_the_recipes_random_views_say_which_views_there_are():
     assert choose_views(1, draw(place=False)) == [(False, 0.0, 0, 0)]
     assert choose_views(2, draw(flip=0.5, place=False)) == [(False, 0.0, 0, 0), (True, 0.0, 0, 0)]
     assert {v[1] for v in choose_views(3, draw(rotation=8, place=False))} == {0.0, 4.0, -4.0}

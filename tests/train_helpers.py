@@ -193,15 +193,15 @@ def place(request, tmp_path, monkeypatch):
     signal.signal(signal.SIGTERM, before)
 
 
-def at_step(monkeypatch, number: int, deed) -> None:
-    """`deed()` right after the optimiser's step `number`."""
+def at_step(monkeypatch, number: int, event) -> None:
+    """`event()` right after the optimiser's step `number`."""
     from tenfold.train.run.loop import Trainer
     step = Trainer._step
 
     def stepped(self, *batch, lr):
         step(self, *batch, lr=lr)
         if self.state.step == number:
-            deed()
+            event()
     monkeypatch.setattr(Trainer, "_step", stepped)
 
 
