@@ -57,7 +57,7 @@ bench-peers: .venv-peers/.done
 	+@PY=.venv-peers/bin/python; test -x $$PY || PY=$$PYTHON; exec "$$PY" -m data.make $@
 
 test: $(ENV) ## every quick test, CPU only
-	"$$PY" -m pytest $$("$$PY" -c 'import importlib.util as u; print("-n auto" * bool(u.find_spec("xdist")))') -m "not slow"
+	"$$PY" -m pytest $$("$$PY" -c 'import importlib.util as u; print("-n auto --dist worksteal" * bool(u.find_spec("xdist")))') -m "not slow"
 
 test-slow: $(ENV) ## the heavy ones
 	"$$PY" -m pytest -m slow
