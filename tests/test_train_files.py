@@ -20,8 +20,8 @@ from tenfold.train.batches.reading import Reader
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
-    """200 shards of two rows each."""
-    return t.written(tmp_path_factory.mktemp("many") / "set", {"train": (2,) * 200})
+    """120 shards of two rows each."""
+    return t.written(tmp_path_factory.mktemp("many") / "set", {"train": (2,) * 120})
 
 
 def test_more_shards_than_files_may_be_open(many):
@@ -39,7 +39,7 @@ def test_more_shards_than_files_may_be_open(many):
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, allowed)
     assert told[0] == told[1] == told[2]
-    assert len(told[0]) == 50
+    assert len(told[0]) == 30
 
 
 @pytest.mark.parametrize("kept", [1, 3, 64])
@@ -51,7 +51,7 @@ def test_threads_read_any_file_at_once(many, monkeypatch, kept):
 
     def work(seed):
         rng, out = np.random.default_rng(seed), np.empty((2, *right.shape[1:]), np.uint8)
-        for shard in rng.integers(0, 20, 300).tolist():
+        for shard in rng.integers(0, 20, 100).tolist():
             reader.read(shard, 0, out)
             most.append(len(reader._files._open))
             if not (out == right[2 * shard:2 * shard + 2]).all():

@@ -17,7 +17,7 @@ from tenfold.train.models.command import cost, main
 from tenfold.train.models.published import layers, names, usual_normalisation
 
 CPU = torch.device("cpu")
-QUICK = ["resnet18", "squeezenet1_1", "mobilenet_v3_small", "alexnet", "vit_b_32", "swin_t", "googlenet"]
+QUICK = ["resnet18", "squeezenet1_1", "mobilenet_v3_small", "vit_b_32"]
 OTHERS = [name for name in names() if name not in QUICK]
 
 
