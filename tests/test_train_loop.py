@@ -16,7 +16,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 from tenfold.data.errors import MachineFault
 from tenfold.train.learn import learner
-from tenfold.train.run import loop
+from tenfold.train.run import clock, loop
 from tenfold.train.run.checkpoint import load
 from tenfold.train.run.clock import Clock
 
@@ -186,6 +186,6 @@ def test_the_whole_command_ends_before_its_budget(tmp_path):
     took = time.monotonic() - began
     assert ran.returncode == 0, ran.stderr
     assert 8 < took < 15
-    assert t.last_json(ran.stdout)["seconds"] <= took
+    assert t.last_json(ran.stdout)["seconds"] <= took + clock._PROCESS       # it counts an exit that is to come
     assert (tmp_path / "best.pth").exists()
     assert (tmp_path / "runs/stripes/last.pth").exists()
