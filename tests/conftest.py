@@ -14,8 +14,9 @@ import one_shard
 import pytest
 from PIL import Image
 
-# steps this small only wait for a second thread; children inherit it, and torch, which reads it, is imported later
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# test processes side by side would fight over the cores; children inherit it, and torch, which reads it, comes later
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 # the tests write, sync and remove thousands of small files: in memory where there is room for them
 MEMORY = Path("/dev/shm")
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 2**30:
