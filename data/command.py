@@ -47,6 +47,12 @@ def make_parser(prog: str, description: str, **settings: Any) -> Parser:
     return parser
 
 
+def whole_number(text: str) -> int:
+    """Convert an option's text to a whole number from 0; argparse reports anything else."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0")
+    return int(text)
+
 
 def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
     """Call `body(args)`, print its facts, and return the exit code.

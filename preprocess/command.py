@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from tenfold.data.command import make_parser, run
+from tenfold.data.command import make_parser, run, whole_number
 from tenfold.data.errors import SourceFault
 from tenfold.data.wording import counted
 
@@ -15,7 +15,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--recipe", required=True, help="TOML file, such as recipes/letters.toml")
     parser.add_argument("--data", help="folder with a sub-folder per class, or .npz (default: the recipe's)")
     parser.add_argument("--out", help="folder for the shards (default: shards/<recipe name>)")
-    parser.add_argument("--workers", type=_count, default=0, help="processes (default: 0, one for each core)")
+    parser.add_argument("--workers", type=whole_number, default=0, help="processes (default: 0, one for each core)")
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--preview", metavar="SHEET.png",
                       help="only draw a contact sheet of what the recipe does, as PNG or JPEG")
@@ -23,12 +23,6 @@ def arguments() -> argparse.ArgumentParser:
                       help="only look at every image: report.json and classes.png, which a build writes too")
     only.add_argument("--plain", action="store_true", help="every image becomes a test row, as for scoring")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0")
-    return int(text)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -22,8 +22,8 @@ from tenfold.experiment import (
     rate,
     record,
     run_recipe,
-    write_table,
 )
+from tenfold.train.csv_file import write_csv
 
 LONGEST_NAME = 100           # characters of the folder's name that come from those of the recipes
 
@@ -43,7 +43,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
         for name, recipe in recipes.items():
             result = run_recipe(recipe, out / name, args)
             facts[name] = result.facts
-            write_table(out / "compare.csv", [{"recipe": each, **row} for each, row in facts.items()])
+            write_csv(out / "compare.csv", [{"recipe": each, **row} for each, row in facts.items()])
             _print_result(result, args)
     best = max(facts, key=lambda name: facts[name]["top1"])
     print(f"best: {best}, test top-1 {facts[best]['top1']:.4f}; see {out / 'compare.csv'}")

@@ -1,15 +1,12 @@
 """Augment, train and score one recipe in its own folder, as `tenfold compare` and `tenfold folds` do."""
 
 import argparse
-import csv
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data.command import Parser
+from tenfold.data.command import Parser, whole_number
 from tenfold.data.errors import MachineFault, SourceFault
-from tenfold.data.files import publish
 from tenfold.data.recipe import Recipe, parse_duration
 
 if TYPE_CHECKING:
@@ -39,7 +36,8 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--data", help="folder or .npz (default: the recipe's)")
     parser.add_argument("--budget", help="for each training (default: the recipe's)")
     parser.add_argument("--tta", type=int, default=1, metavar="N", help="also average over N views of each test image")
-    parser.add_argument("--workers", type=int, default=0, help="processes that draw (default: 0, one for each core)")
+    parser.add_argument("--workers", type=whole_number, default=0,
+                        help="processes that draw (default: 0, one for each core)")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     parser.add_argument("--resume", action="store_true", help="go on with runs that were stopped, take finished ones")
     parser.add_argument("--record", action="store_true",
@@ -74,15 +72,6 @@ def run_recipe(recipe: Recipe, folder: Path, args: argparse.Namespace) -> Result
     return Result(recipe, trained, {
         views: score(trained.best, shards, tta=views, device=args.device,
                      out=folder if views == 1 else folder / f"tta-{views}") for views in sorted({1, args.tta})})
-
-
-def write_table(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows of the same keys as a CSV file."""
-    rows = list(rows)
-    with publish(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as f:
-        writer = csv.DictWriter(f, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def record(question: str, setting: str, values: list[float]) -> None:

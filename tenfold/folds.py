@@ -13,7 +13,8 @@ from typing import Any
 from tenfold.data.command import make_parser, run
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.recipe import read_recipe
-from tenfold.experiment import add_options, check_recipe, describe_setting, rate, record, run_recipe, write_table
+from tenfold.experiment import add_options, check_recipe, describe_setting, rate, record, run_recipe
+from tenfold.train.csv_file import write_csv
 
 
 def cross_validate(args: argparse.Namespace) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def cross_validate(args: argparse.Namespace) -> dict[str, Any]:
         for fold, recipe in enumerate(folds):
             result = run_recipe(recipe, out / f"fold-{fold}", args)
             rows.append({"fold": fold, **result.facts})
-            write_table(Path(out) / "folds.csv", rows)
+            write_csv(Path(out) / "folds.csv", rows)
             for views, score in result.scores.items():
                 top1.setdefault(views, []).append(score.top1)
                 print(f"fold {fold}{_views(views)}: val top-1 {rate(result.run.val_top1)}, test top-1 "

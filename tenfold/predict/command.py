@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data.command import make_parser, readable, run
+from tenfold.data.command import make_parser, readable, run, whole_number
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.predict.pictures import find_pictures
 
@@ -30,16 +30,10 @@ def arguments() -> argparse.ArgumentParser:
                                       "(default: runs/<name of the model's recipe>-predictions)")
     parser.add_argument("--all", action="store_true", help="write the probability of every class")
     parser.add_argument("--tta", type=int, default=1, metavar="N", help="average over N views of each picture")
-    parser.add_argument("--workers", type=_count, default=0,
+    parser.add_argument("--workers", type=whole_number, default=0,
                         help="processes that read pictures (default: 0, one for each core if there are many pictures)")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0")
-    return int(text)
 
 
 def main(argv: list[str] | None = None) -> int:
