@@ -38,6 +38,7 @@ bench-augment: ## drawing copies beside the first project's way: DATA=folder
 bench-load: ## our engines beside a plain copy, a memory map, h5py and image files
 bench-peers: ## our engines beside webdataset, streaming, litdata, spdl, DALI, …; in a separate environment
 bench-train: ## our loop beside one written by hand, and the time to the first step: [DEVICE=]
+bench-budget: ## a hundred trainings of 10 to 60 s under changing load, timed from outside; an hour: [SHARDS= RECORD=1]
 bench-finetune: ## fine-tuning beside a plain torchvision loop: DATA=cifar10.npz WEIGHTS=squeezenet1_0.pth
 bench-device-augment: ## what each key of [augment] costs beside a training step: [DEVICE=]
 bundle: ## recipes and their shards as one file of 60 MB at most: BUNDLE=shards.tar RECIPES="a b=shards/b 'my c'" [SET=]
@@ -49,7 +50,7 @@ compare: ## recipes side by side on the same images, same budget: RECIPES="a b '
 models: ## the networks, with parameters and multiply-adds: [RECIPE= ALL=1 SET=]
 recipes: ## the recipes that a name finds, each in a sentence; or one of them, to copy: [NAME=photos]
 
-COMMANDS = demo data augment report train score bench sweep bench-augment bench-load bench-train bench-finetune bench-device-augment bundle bench-gpu bench-cold plots folds compare models recipes predict
+COMMANDS = demo data augment report train score bench sweep bench-augment bench-load bench-train bench-budget bench-finetune bench-device-augment bundle bench-gpu bench-cold plots folds compare models recipes predict
 $(COMMANDS): $(ENV)
 	+@$(FRONT) $@
 
@@ -82,6 +83,6 @@ clean: ## remove what the commands made: shards, runs and every model (not the e
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-peers/torch.txt -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint clean
+.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-budget bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

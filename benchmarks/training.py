@@ -80,7 +80,7 @@ def ours(shards: ShardSet, recipe: Recipe, device: Any, mode: str) -> Any:
 
     def epoch() -> None:
         trainer._steps(lambda: False, bar)
-        trainer.state.epoch, trainer.state.batch = trainer.state.epoch + 1, 0
+        trainer.step_metrics.clear()
     return epoch, trainer
 
 

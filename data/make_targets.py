@@ -36,6 +36,7 @@ TARGETS = {
     "bench-load": ("benchmarks.loading", _SETS),
     "bench-peers": ("benchmarks.peers", _SETS),
     "bench-train": ("benchmarks.training", f"--parts loop startup --device=DEVICE {_SETS}"),
+    "bench-budget": ("benchmarks.budget", f"--shards=SHARDS --record=RECORD {_SETS}"),
     "bench-finetune": ("benchmarks.finetune", f"--data=DATA --weights=WEIGHTS {_SETS}"),
     "bench-device-augment": ("benchmarks.device_augment", f"--device=DEVICE {_SETS}"),
     "bench-gpu": ("benchmarks.gpu", f"BUNDLE --budget=BUDGET --device=DEVICE {_SETS}"),

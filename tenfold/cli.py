@@ -3,19 +3,19 @@
 A command's module is imported when its verb is typed, so that help and refusals come at once.
 """
 
+import difflib
+import importlib
+import sys
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-STARTED = time.monotonic()   # before the heavy imports: they count against the budget of a training
+from tenfold.data.command import readable, typed_as, typed_command
+from tenfold.data.errors import EXIT_OK, EXIT_USER
+from tenfold.data.process import leave, process_began
+from tenfold.version import __version__
 
-import difflib  # noqa: E402
-import importlib  # noqa: E402
-import sys  # noqa: E402
-from collections.abc import Callable, Sequence  # noqa: E402
-from dataclasses import dataclass  # noqa: E402
-
-from tenfold.data.command import readable, typed_as, typed_command  # noqa: E402
-from tenfold.data.errors import EXIT_OK, EXIT_USER  # noqa: E402
-from tenfold.version import __version__  # noqa: E402
+STARTED = process_began()    # the start of the interpreter counts against the budget of a training
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,14 @@ VERBS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that the arguments name, and return its exit code."""
-    started = STARTED if argv is None else time.monotonic()      # the console command begins with its process
-    verb, *rest = [*(sys.argv[1:] if argv is None else argv)] or ["--help"]
+    """Run the command that the arguments name, and return its exit code; None: those of this process, which ends."""
+    if argv is None:
+        leave(_run(sys.argv[1:], STARTED))
+    return _run(argv, time.monotonic())
+
+
+def _run(argv: Sequence[str], started: float) -> int:
+    verb, *rest = [*argv] or ["--help"]
     front = typed_command().rpartition(" ")[0]                   # "tenfold" or "python -m tenfold"
     if verb == "help" and rest:                                  # "help train"
         verb, rest = rest[0], ["--help"]

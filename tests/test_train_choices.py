@@ -12,7 +12,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 from tenfold.data.shardset import open_set
 from tenfold.data.tables import Augment, Train
 from tenfold.train.learn.loss import class_weights
-from tenfold.train.run import loop
+from tenfold.train.run import validation
 from tenfold.train.run.checkpoint import load
 
 EVERYTHING = {"augment": {"crop": 3, "flip": 0.5, "rotation": 10, "translate": 0.1, "scale": [0.8, 1.2], "blur": 0.5,
@@ -75,7 +75,7 @@ def test_another_augmentation_is_not_resumed(shards, capsys, monkeypatch):
 def evaluations(monkeypatch, top1):
     """The run sees these val top-1s, one an epoch."""
     left = iter(top1)
-    monkeypatch.setattr(loop, "loss_and_top1", lambda *a: (1.0, next(left)))
+    monkeypatch.setattr(validation, "loss_and_top1", lambda *a: (1.0, next(left)))
 
 
 @pytest.mark.parametrize(("patience", "epochs"), [(0, 8), (1, 3), (2, 6), (3, 7), (20, 8)])

@@ -73,12 +73,11 @@ def test_a_slow_machine_anneals_all_the_way(step_share):
 def test_the_deadline_leaves_room_for_what_follows_the_last_step():
     machine = Machine()
     clock = machine.clock(600)
-    before = clock.deadline()
-    assert before < 600
+    assert clock.deadline() < 600
     clock.reserve(10)
-    clock.reserve(4)                           # the longest counts
-    assert clock.deadline() <= before - 10
-    assert clock.deadline() + 10 < 600
+    assert clock.deadline() + 10 <= 600
+    clock.reserve(4)                           # a measurement replaces a guess, and a slow one is not believed for ever
+    assert 590 < clock.deadline() <= 596
 
 
 def test_start_up_and_the_run_before_count():

@@ -31,7 +31,7 @@ def test_it_sees_every_row_once_and_in_order(shards, engine, batch):
     before = {k: v.clone() for k, v in model.state_dict().items()}
     normalise = Normalise([0.5, 0.4, 0.3], [0.2, 0.3, 0.4], CPU)
     batches = open_batches(shards, "train", Train(batch=batch, engine=engine), 0, CPU, shuffle=False)
-    logits, labels = evaluate(model, batches, normalise, CPU, "float32")
+    logits, labels = evaluate(model, batches, normalise, "float32")
     image, label = t.pixels(shards.folder, "train")
     with torch.no_grad():
         expected = model.eval()(normalise(torch.from_numpy(image)))

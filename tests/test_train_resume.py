@@ -12,7 +12,7 @@ import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from tenfold.train.run import loop, pace
+from tenfold.train.run import loop, pace, validation
 from tenfold.train.run import state as position
 from tenfold.train.run.checkpoint import load
 
@@ -121,9 +121,9 @@ def test_a_run_interrupted_within_an_epoch_goes_on_from_that_step(
 
 
 def test_an_interrupt_during_evaluation_is_kept_too(shards, alone, capsys, monkeypatch):
-    evaluate = loop.evaluate
+    evaluate = validation.evaluate
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "evaluate", lambda *a: (os.kill(os.getpid(), signal.SIGINT), evaluate(*a))[1])
+        patch.setattr(validation, "evaluate", lambda *a: (os.kill(os.getpid(), signal.SIGINT), evaluate(*a))[1])
         assert t.train(capsys, shards).code == 130
     assert t.train(capsys, shards, "--resume").code == 0
     assert t.same_weights("runs/x/last.pth", alone / "last.pth")

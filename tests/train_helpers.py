@@ -118,6 +118,7 @@ def undisturbed(shards, folder: Path, *more) -> Path:
     try:
         with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
             patch.setattr("tenfold.train.run.figures.draw_curves", lambda path, history: None)
+            patch.setattr("tenfold.train.run.figures.rehearse", lambda: None)
             assert main(["--shards", str(shards), "--out", "runs/x", "--device", "cpu", *map(str, more)]) == 0
     finally:
         signal.signal(signal.SIGTERM, handler)
@@ -187,6 +188,7 @@ def place(request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for the commands that a command starts
     monkeypatch.setattr("tenfold.train.run.figures.draw_curves", lambda path, history: None)
+    monkeypatch.setattr("tenfold.train.run.figures.rehearse", lambda: None)
     for name in () if "pictures" in request.fixturenames else ("draw_confusion", "draw_worst", "draw_f1_size"):
         monkeypatch.setattr(f"tenfold.train.score.figures.{name}", lambda path, *what: Path(path).touch())
     yield tmp_path

@@ -1,11 +1,9 @@
 """`python -m train`: the same as `tenfold train`, in a checkout."""
 
-import time
+from tenfold.data.process import leave, process_began
 
-STARTED = time.monotonic()   # before the heavy imports: they count against the budget
-
-import sys  # noqa: E402
+STARTED = process_began()    # the interpreter's start and the heavy imports count against the budget
 
 from tenfold.train.run.command import main  # noqa: E402
 
-sys.exit(main(started=STARTED))
+leave(main(started=STARTED))

@@ -78,7 +78,7 @@ class Model:
         with torch.no_grad():
             # a copy, so that an array that may not be written to is taken without a warning
             for batch in torch.from_numpy(images.copy()).split(self.recipe.train.batch):
-                parts.append(forward(network, batch.to(self.device), self.normalise, self.device, precision).cpu())
+                parts.append(forward(network, batch.to(self.device), self.normalise, precision).cpu())
         return self.shares(torch.cat(parts))
 
     def shares(self, logits: torch.Tensor) -> NDArray[np.float32]:

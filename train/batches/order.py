@@ -117,7 +117,13 @@ class Order:
                   for shard, rows in enumerate(self.shard_rows) for start in range(0, rows, self.chunk)]
         if not self.shuffle:
             return chunks
-        return [chunks[i] for i in np.random.default_rng([self.seed, ORDER, epoch]).permutation(len(chunks))]
+        rng = np.random.default_rng([self.seed, ORDER, epoch])
+        chunks = [chunks[i] for i in rng.permutation(len(chunks))]
+        if sum(self.sizes) < sum(self.shard_rows):       # the last rows fill no batch: any row may be among them
+            shard, start, end = chunks[0]
+            middle = int(rng.integers(start, end))
+            chunks = [(shard, middle, end), *chunks[1:], (shard, start, middle)]
+        return chunks
 
     def rows(self, epoch: int, first: int = 0) -> Iterator[np.ndarray]:
         """Yield int64 (rows,) of each batch from `first` on: its rows, numbered through all shards of the split."""

@@ -31,7 +31,7 @@ def compiled(loss_function: LossFunction, mode: str, model: nn.Module, optimizer
             torch.compiler.cudagraph_mark_step_begin()   # what the step before gave has been read
         return fast(image, label, numbers)
     try:
-        with _unchanged(model, optimizer, example[0].device):
+        with unchanged(model, optimizer, example[0].device):
             model.train()
             for _ in range(_WARM_UP):
                 compiled_loss(*example)[0].backward()
@@ -44,7 +44,7 @@ def compiled(loss_function: LossFunction, mode: str, model: nn.Module, optimizer
 
 
 @contextmanager
-def _unchanged(model: nn.Module, optimizer, device: torch.device) -> Iterator[None]:
+def unchanged(model: nn.Module, optimizer: torch.optim.Optimizer | Muon, device: torch.device) -> Iterator[None]:
     """Restore weights, batch statistics and random states on exit, in the same memory."""
     state = {k: v.clone() for k, v in model.state_dict().items()}
     with same_random_state(device):

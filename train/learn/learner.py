@@ -41,12 +41,16 @@ class Learner:
         """Draw the random numbers that augment a batch; None: nothing is augmented."""
         return None if self._augment is None else self._augment.draw(epoch, batch, rows)
 
+    def example(self, rows: int, row_shape: tuple[int, int, int]) -> tuple[torch.Tensor, torch.Tensor,
+                                                                           torch.Tensor | None]:
+        """Return a training batch of zeros: (image uint8 (rows, H, W, C), label int64 (rows,), random numbers)."""
+        device = self.normalise.device
+        return (torch.zeros(rows, *row_shape, dtype=torch.uint8, device=device),
+                torch.zeros(rows, dtype=torch.int64, device=device), self.numbers(0, 0, rows))
+
     def compile(self, mode: str, rows: int, row_shape: tuple[int, int, int]) -> None:
         """Compile the loss for batches of so many rows, as `train.compile` = `mode` says."""
-        device = self.normalise.device
-        example = (torch.zeros(rows, *row_shape, dtype=torch.uint8, device=device),
-                   torch.zeros(rows, dtype=torch.int64, device=device), self.numbers(0, 0, rows))
-        self.loss = compiled(self.loss, mode, self.model, self.optimizer, example)
+        self.loss = compiled(self.loss, mode, self.model, self.optimizer, self.example(rows, row_shape))
 
     def step(self, image: torch.Tensor, label: torch.Tensor, numbers: torch.Tensor | None, lr: float,
              first: bool) -> torch.Tensor:

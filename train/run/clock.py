@@ -3,52 +3,60 @@
 import time
 from collections.abc import Callable
 
-_PROCESS = 0.3               # seconds the interpreter takes before our first line and after our last
-_CURVES = 2.0                # seconds to draw the curves, the import of matplotlib included
+_UNKNOWN = 2.0               # seconds for what follows the last step, before any of it was measured
 
 
 class Clock:
     """Seconds since the command began, and how far a run has come.
 
     budget and before in seconds (before: spent by the run that is resumed); `now` is for tests. `reached` is
-    the progress that the resumed run had made by its clock, 0 if its steps steered it.
+    the progress that the resumed run had made by its clock, 0 if its images steered it.
     """
 
     def __init__(self, budget: float, started: float, before: float = 0.0, now: Callable[[], float] = time.monotonic):
         self.budget, self._started, self._before, self._now = budget, started, before, now
         self.grace = self.reached = 0.0
-        self._closing = 0.0                      # the longest evaluation and checkpoint so far
+        self._closing = min(_UNKNOWN, 0.1 * budget)
+        self._furthest = 0.0
 
     def elapsed(self) -> float:
         """Return the seconds of the budget that are spent, those of a run that is resumed included."""
-        return self._now() - self._started + self._before + _PROCESS
+        return self._now() - self._started + self._before
 
     def running(self) -> float:
         """Return the seconds since this command began, a run that it resumes left out."""
         return self.elapsed() - self._before
 
-    def begin(self) -> None:
-        """Note that the first step is about to be taken."""
-        spent = self.elapsed()
-        self.grace = spent + max(0.0, min(0.1 * self.budget, 0.25 * (self.deadline() - spent)))
+    def left(self) -> float:
+        """Return the seconds from now to the deadline."""
+        return self.deadline() - self.elapsed()
+
+    def begin(self, fits: bool = True) -> None:
+        """Note that the first step is about to be taken. fits: the whole plan is expected to end in time.
+
+        Time then counts only after a tenth of the budget, so that a run that fits is steered by its images alone and
+        can be repeated to the bit. Else it counts from now on, and the rate falls to its end with the time.
+        """
+        slack = min(0.1 * self.budget, 0.25 * self.left()) if fits else 0.0
+        self.grace = self.elapsed() + max(0.0, slack)
 
     def reserve(self, seconds: float) -> None:
-        """Reserve time at the end of the budget for an evaluation with its checkpoint that takes this long."""
-        self._closing = max(self._closing, seconds)
+        """Reserve time at the end of the budget for what follows the last step; it replaces what was reserved."""
+        self._closing = seconds
 
     def deadline(self) -> float:
         """Return when the last step must be done, so that what follows it ends within the budget."""
-        return self.budget - min(_CURVES, 0.1 * self.budget) - 1.3 * self._closing
+        return self.budget - self._closing
 
-    def progress(self, step: int, steps: int) -> float:
-        """Return 0 … 1: the larger of the share of steps and the share of time; at 1 the run is over.
+    def progress(self, done: int, planned: int) -> float:
+        """Return 0 … 1: the larger of the share of images (or steps) and the share of time; at 1 the run is over.
 
-        Time counts from `grace`, start-up and a tenth of the budget, on: a run that fits into its
-        budget is then steered by its steps alone and can be repeated to the bit, and a slow one
-        still anneals to the end. One that is resumed goes on from where its clock had brought it.
+        It never falls, though the deadline moves. A slow run still anneals to the end. One that is resumed goes on
+        from where its clock had brought it.
         """
         spent, end = self.elapsed(), self.deadline()
         if spent >= end:
             return 1.0
         late = (spent - self.grace) / (end - self.grace) if spent > self.grace else 0.0
-        return min(1.0, max(step / steps, self.reached + (1 - self.reached) * late))
+        self._furthest = min(1.0, max(self._furthest, done / planned, self.reached + (1 - self.reached) * late))
+        return self._furthest

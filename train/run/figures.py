@@ -2,14 +2,77 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenfold.data.errors import UserFault
 from tenfold.train.figures import new_figure, publish_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from tenfold.train.run.closing import Closing
+
+_SECONDS = 60.0              # between two drawings while a run goes on
+
+
+class Curves:
+    """Draws curves.png of a run: now and then while it goes on, and at its end; it measures how long that takes.
+
+    matplotlib is imported, and draws for the first time, in a thread beside the run's first steps: at the end, when
+    seconds count, a picture is quick.
+    """
+
+    def __init__(self, path: Path, closing: Closing):
+        self._path, self._closing = path, closing
+        self._drawn = 0                          # times
+        self._last = 0.0                         # in seconds of time.monotonic()
+        self._rehearsal = threading.Thread(target=self._rehearse, daemon=True)
+
+    def begin(self) -> None:
+        """Begin to rehearse, beside the steps that begin now."""
+        self._rehearsal.start()
+
+    def _rehearse(self) -> None:
+        with contextlib.suppress(Exception):     # what is wrong shows when the picture is drawn
+            rehearse()
+            with self._closing.timed("curves"):
+                rehearse()
+
+    def update(self, history: list[dict[str, Any]], left: float) -> None:
+        """Draw the history after its first two rows, and then once a minute, where that takes little of the seconds
+        left; a picture that fails stops nothing.
+        """
+        now = time.monotonic()
+        if self._closing.affords("curves", left) and (self._drawn < 2 or now - self._last > _SECONDS):
+            self._drawn, self._last = self._drawn + 1, now
+            with contextlib.suppress(UserFault, OSError):
+                self.draw(history)
+
+    def draw(self, history: list[dict[str, Any]]) -> None:
+        """Draw the history. MachineFault: disk full, no permission."""
+        if self._rehearsal.ident:                # it was begun
+            self._rehearsal.join()
+        with self._closing.timed("curves"):
+            draw_curves(self._path, history)
+
+    def finish(self, history: list[dict[str, Any]], left: float) -> None:
+        """Draw the whole history if the seconds left allow it, else say that it is not drawn."""
+        if self._rehearsal.is_alive() or self._closing.seconds["curves"] > left:
+            print(f"note: no time was left to draw {self._path}; metrics.csv holds its figures")
+        else:
+            self.draw(history)
+
+
+def rehearse() -> None:
+    """Draw curves into memory: what matplotlib does once, it has then done."""
+    row = {"epoch": 1, "train_loss": 1.0, "train_top1": 0.5, "val_loss": 1.0, "val_top1": 0.5}
+    curves([row, row | {"epoch": 2}]).savefig(io.BytesIO(), format="png", dpi=110)
 
 
 def draw_curves(path: str | Path, history: list[dict[str, Any]]) -> None:

@@ -1,34 +1,40 @@
 """Trainer: the training loop, from shards to best.pth within a budget; it can be resumed."""
 
 import contextlib
-import math
+import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from tqdm.auto import tqdm
 
-from tenfold.data.errors import TrainingFault
+from tenfold.data.errors import CheckpointFault, TrainingFault
 from tenfold.data.files import set_aside_previous
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
 from tenfold.train.csv_file import write_metrics
-from tenfold.train.device import Normalise
+from tenfold.train.device import Normalise, is_host
+from tenfold.train.learn.cost import measure
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.schedule import lr_at
 from tenfold.train.models import check_batch
 from tenfold.train.run.checkpoint import describe, save
 from tenfold.train.run.clock import Clock
+from tenfold.train.run.figures import Curves
 from tenfold.train.run.interrupts import held_back
 from tenfold.train.run.pace import Pace
+from tenfold.train.run.plan import Cost, Plan, describe_cut, fitted, whole_plan
 from tenfold.train.run.state import RunState, load_state, save_state
-from tenfold.train.score.evaluate import evaluate, loss_and_top1
+from tenfold.train.run.step_metrics import CURE, StepMetrics
+from tenfold.train.run.validation import validate
 from tenfold.train.score.files import FILES as SCORE_FILES
 
 CHECKPOINTS = ("last.pth", "best.pth")
 FILES = (*CHECKPOINTS, "metrics.csv", "curves.png")      # what a run leaves in its folder
-CURE = "lower train.lr, or raise train.warmup; earlier checkpoints are kept"
+_UNMEASURED = 0.2            # share of the seconds left that is reserved for the end at most, before it is measured
+_PROBE = 0.03                # share of the seconds left that measuring a step may take
 
 
 class Trainer:
@@ -39,30 +45,33 @@ class Trainer:
 
     def __init__(self, shards: ShardSet, recipe: Recipe, out: Path, clock: Clock, device: torch.device,
                  resumed: bool = False):
-        self.head = describe(shards, recipe)
-        torch.manual_seed(recipe.seed)
-        self.config, self.out, self._row_shape = recipe.train, out, shards.row_shape
-        normalise = Normalise(self.head["mean"], self.head["std"], device, recipe.model.size)
-        self.learner = Learner(shards, recipe, normalise, pretrained=not resumed)
-        self.train = open_batches(shards, "train", self.config, recipe.seed, device, shuffle=True)
-        check_batch(self.learner.model, self.batch, normalise(torch.zeros(1, *self._row_shape, device=device)))
-        self.val = open_batches(shards, "val", self.config, recipe.seed, device, shuffle=False)
-        self.steps = self.config.epochs * len(self.train.order.sizes)
         self.state = RunState()
         self.pace = Pace(clock, device, self.state)
-        # loss and right answers of each step of the epoch: on the device, so that no step waits
-        self.step_metrics = torch.zeros(len(self.train.order.sizes), 2, device=device)
+        self.curves = Curves(out / "curves.png", self.pace.closing)
+        self.head = describe(shards, recipe)
+        torch.manual_seed(recipe.seed)
+        self.config, self.out, self.shards = recipe.train, out, shards
+        normalise = Normalise(self.head["mean"], self.head["std"], device, recipe.model.size)
+        self.learner = Learner(shards, recipe, normalise, pretrained=not resumed)
+        self._open = lambda split, batch: open_batches(shards, split, dataclasses.replace(recipe.train, batch=batch),
+                                                       recipe.seed, device, shuffle=split == "train")
+        self.train = self._open("train", recipe.train.batch)
+        self.batch = self.train.order.sizes[0]   # rows of every training batch
+        check_batch(self.learner.model, self.batch, normalise(torch.zeros(1, *shards.row_shape, device=device)))
+        self.val = self._open("val", recipe.train.batch)
+        self.plan = self.whole_plan = whole_plan(recipe.train, len(self.train.order.sizes), self.batch)
+        self.state.plan = dataclasses.asdict(self.plan)
+        self.step_metrics = StepMetrics(device)
 
     def resume(self, last: dict) -> None:
         """Go on from what `save_state` wrote. CheckpointFault: it is of another run."""
         load_state(self.out / "last.pth", last, self.learner, self.state, self.step_metrics)
+        try:
+            self._follow(Plan(**self.state.plan))
+        except TypeError:
+            raise CheckpointFault(self.out / "last.pth", "holds no plan of a run", "train without --resume") from None
         clock = self.pace.clock
         clock.reached = min(1.0, self.state.late / clock.budget)
-
-    @property
-    def batch(self) -> int:
-        """Rows of every training batch."""
-        return self.train.order.sizes[0]
 
     def fit(self) -> None:
         """Train to the end, the budget or an interrupt.
@@ -70,19 +79,29 @@ class Trainer:
         KeyboardInterrupt: it was interrupted; last.pth is written first. TrainingFault: the loss is not finite, or the
         budget was spent before the first step.
         """
-        self.learner.compile(self.config.compile, self.batch, self._row_shape)
+        self.learner.compile(self.config.compile, self.batch, self.shards.row_shape)
         clock = self.pace.clock
-        clock.begin()
-        if not self.state.step and clock.progress(0, 1) >= 1:
-            raise self._spent()
-        # what an earlier run left must not be taken for this one's
-        if not self.state.step and (line := set_aside_previous(self.out, (*FILES, *SCORE_FILES), CHECKPOINTS)):
-            print(line)
+        if not self.state.step:
+            if clock.left() <= 0:
+                raise self._spent()
+            self._fit_plan()
+            # what an earlier run left must not be taken for this one's
+            if line := set_aside_previous(self.out, (*FILES, *SCORE_FILES), CHECKPOINTS):
+                print(line)
+        clock.begin(self.plan.fits)
+        self.curves.begin()
         with held_back() as interrupted, tqdm(
-                total=self.steps * self.batch, initial=self.state.step * self.batch, desc="train", unit="img",
+                total=self.plan.steps * self.batch, initial=self.state.images, desc="train", unit="img",
                 unit_scale=True, disable=None) as bar:
             while not self.state.done:
-                self._epoch(interrupted, bar)
+                t = self._steps(interrupted, bar)
+                if self.state.row_steps:
+                    self._close_row(t, bar)
+                elif self.state.step:            # the budget ended with the evaluation before
+                    self.state.done = True
+                    self._save()
+                else:
+                    raise self._spent()
 
     def close(self) -> None:
         """Let go of files and threads."""
@@ -94,19 +113,43 @@ class Trainer:
         return TrainingFault("--budget", f"of {clock.budget:g} s is spent before the first step "
                              f"({clock.elapsed():.1f} s)", "give more")
 
-    def _epoch(self, interrupted: Callable[[], bool], bar: tqdm) -> None:
-        """The rest of the epoch under way, its evaluation and its checkpoints."""
-        t = self._steps(interrupted, bar)
-        if self.state.batch:
-            self._close_epoch(t, bar)
-        elif self.state.step:                    # the budget ended with the epoch before
-            self.state.done = True
-            self._save()
-        else:
-            raise self._spent()
+    def _fit_plan(self) -> None:
+        """Measure a step; where the recipe's plan does not fit into the budget, follow one that does, and say so."""
+        clock, val_rows = self.pace.clock, self.shards.rows("val")
+        self.pace.closing.expect_load()
+        clock.reserve(min(self.pace.closing.total(), _UNMEASURED * clock.left()))
+        limit, host = _PROBE * clock.left(), is_host(self.learner.normalise.device)
+
+        @functools.cache
+        def cost(batch: int) -> Cost:
+            if host and batch != self.batch:     # a processor is no faster with many rows
+                return cost(self.batch).scaled(batch / self.batch)
+            return Cost(*measure(self.learner, batch, self.shards.row_shape, self.config, limit))
+        plan = fitted(self.plan, self.config, val_rows, clock.left(), cost)
+        if not plan.fits:
+            print(describe_cut(self.plan, plan, val_rows))
+            self._follow(plan)
+
+    def _follow(self, plan: Plan) -> None:
+        """Take over a plan, with batches of its size."""
+        if plan.batch != self.batch:
+            self.close()
+            self.batch = plan.batch
+            self.train, self.val = self._open("train", plan.batch), self._open("val", plan.batch)
+        self.plan, self.state.plan = plan, dataclasses.asdict(plan)
 
     def _steps(self, interrupted: Callable[[], bool], bar: tqdm) -> float:
-        """The steps of the rest of the epoch, or as many as the budget has; progress after them, 0 … 1."""
+        """The steps to the next evaluation, or as many as the budget has; progress after them, 0 … 1."""
+        state = self.state
+        while True:
+            t, complete = self._epoch_steps(interrupted, bar)
+            if complete:
+                state.epoch, state.batch = state.epoch + 1, 0
+            if t >= 1 or self.plan.evaluation_is_due(t, len(state.history), complete):
+                return t
+
+    def _epoch_steps(self, interrupted: Callable[[], bool], bar: tqdm) -> tuple[float, bool]:
+        """The rest of the epoch's steps, or those before an evaluation or the end: (progress, the epoch is over)."""
         state, pace = self.state, self.pace
         pace.begin()
         self.learner.model.train()
@@ -114,49 +157,44 @@ class Trainer:
         while True:
             with pace.waiting():
                 pair = next(batches, None)
-            t = pace.clock.progress(state.step, self.steps)
-            if pair is None or t >= 1:
+            t = pace.clock.progress(state.images, self.plan.images)
+            if pair is None or t >= 1 or (state.row_steps and self.plan.evaluation_is_due(t, len(state.history))):
                 break
-            state.late = t * pace.clock.budget if t > state.step / self.steps else 0.0
+            state.late = t * pace.clock.budget if t > state.images / self.plan.images else 0.0
             image, label = pair
-            self._step(image, label, lr=self.config.lr * lr_at(t, self.config))
+            self._step(image, label, lr=self.plan.lr * lr_at(t, self.config))
             bar.update(len(label))
             pace.stepped()
             if pace.read_is_due():
                 self._read(bar)
-                pace.expect_closing(sum(self.val.order.sizes) / self.batch)
             if interrupted() or pace.checkpoint_is_due():
                 self._read(bar)
                 pace.end()
                 self._save()
                 pace.checkpoint_written()
                 if interrupted():
-                    raise KeyboardInterrupt(f"go on with --resume from step {state.step} of {self.steps}")
+                    raise KeyboardInterrupt(f"go on with --resume from step {state.step} of {self.plan.steps}")
         batches.close()
         pace.end()
-        return t
+        return t, pair is None
 
     def _step(self, image: torch.Tensor, label: torch.Tensor, lr: float) -> None:
         """One optimiser step on uint8 (B, H, W, C) and int64 (B,); nothing in it waits for the device."""
         state = self.state
         numbers = self.learner.numbers(state.epoch, state.batch, len(label))
-        self.step_metrics[state.batch] = self.learner.step(image, label, numbers, lr, first=not state.step)
+        self.step_metrics.add(self.learner.step(image, label, numbers, lr, first=not state.step))
         state.step += 1
         state.batch += 1
         state.images += len(label)
 
     def _read(self, bar: tqdm) -> tuple[float, float]:
-        """Wait for the device and read (mean loss, share of right answers) of the epoch so far.
+        """Wait for the device and read (mean loss, share of right answers) since the last evaluation.
 
         TrainingFault: a loss is not finite.
         """
-        state = self.state
-        loss, right = self.step_metrics[:state.batch].cpu().double().unbind(1)
-        if not loss.isfinite().all():
-            bad = state.step - state.batch + 1 + int(loss.isfinite().logical_not().nonzero()[0])
-            raise TrainingFault(f"step {bad} of {self.steps}", "the loss is not finite", CURE)
-        mean, share = (v.mean().item() for v in (loss, right / self.batch))
-        bar.set_postfix_str(f"epoch {state.epoch + 1} loss {mean:.3f}", refresh=False)
+        mean, share = self.step_metrics.read(self.batch, self.state.step, self.plan.steps)
+        self.pace.was_read()
+        bar.set_postfix_str(f"epoch {self.state.epoch + 1} loss {mean:.3f}", refresh=False)
         return mean, share
 
     def _save(self) -> None:
@@ -164,37 +202,39 @@ class Trainer:
         self.state.seconds = self.pace.clock.elapsed()
         save_state(self.out / "last.pth", self.head, self.learner, self.state, self.step_metrics)
 
-    def _close_epoch(self, t: float, bar: tqdm) -> None:
-        """Evaluate, record, and write best.pth before last.pth: killed in between, the epoch is done again."""
-        state, config = self.state, self.config
+    def _close_row(self, t: float, bar: tqdm) -> None:
+        """Evaluate, record, and write best.pth before last.pth: killed in between, the steps are done again."""
+        state, config, closing, clock = self.state, self.config, self.pace.closing, self.pace.clock
         train = self._read(bar)
-        state.epoch, state.batch = state.epoch + 1, 0
-        state.done = t >= 1 or state.step >= self.steps
-        with self.pace.closing():
-            val = self._evaluate()
-            row = state.row(train, val, config.lr * lr_at(t, config), self.pace.clock.elapsed())
-            state.history.append(row)
-            if not self.val.order.sizes or (row["val_top1"], -row["val_loss"]) > (state.best_top1, -state.best_loss):
-                state.best_top1, state.best_loss, state.best_epoch = row["val_top1"], row["val_loss"], state.epoch
+        state.done = t >= 1 or state.images >= self.plan.images
+        epoch = state.epoch + (state.batch / len(self.train.order.sizes) if state.batch else 0)
+        if state.batch and self.plan.fits:       # the budget ended the epoch
+            epoch = state.epoch = state.epoch + 1
+            state.batch = 0
+        end = clock.budget - closing.after_evaluation()
+        with closing.timed("evaluation"):
+            val = validate(self.learner, self.val, config.precision, self.plan.val_batches,
+                           lambda: clock.elapsed() > end)
+        if not (val.is_finite() and self.learner.is_finite()):
+            raise TrainingFault(f"step {state.step} of {self.plan.steps}", "weights or val loss are not finite", CURE)
+        row = state.row(epoch, train, val, self.plan.lr * lr_at(t, config), clock.elapsed())
+        state.history.append(row)
+        self.step_metrics.clear()
+        with closing.timed("checkpoints"):
+            if not val.rows or (val.top1, -val.loss) > (state.best_top1, -state.best_loss):
+                state.best_top1, state.best_loss, state.best_epoch = val.top1, val.loss, state.epoch
                 save(self.out / "best.pth",
                      self.head | {"weights": self.learner.ema.module.state_dict(), "metrics": row})
             out_of_patience = bool(config.patience) and state.epoch - state.best_epoch >= config.patience
             state.done |= out_of_patience
             write_metrics(self.out / "metrics.csv", state.history)
             self._save()
+        if not state.done:                       # the last ones are drawn when all is written
+            self.curves.update(state.history, clock.left())
+        clock.reserve(closing.total())
         with contextlib.suppress(BrokenPipeError):       # `… | head`: nobody reads on, and the run goes on
-            bar.write(f"epoch {state.epoch:3d}/{config.epochs}  loss {row['train_loss']:.4f}  top-1 "
-                      f"{row['train_top1']:.4f}  val loss {row['val_loss']:.4f}  val top-1 {row['val_top1']:.4f}  "
+            bar.write(f"epoch {epoch:3.3g}/{config.epochs}  loss {row['train_loss']:.4f}  top-1 "
+                      f"{row['train_top1']:.4f}  val loss {val.loss:.4f}  val top-1 {val.top1:.4f}  "
                       f"{row['seconds']:.0f} s")
-            if out_of_patience and state.step < self.steps:
+            if out_of_patience and state.images < self.plan.images:
                 bar.write(f"no better val since epoch {state.best_epoch}: ended (train.patience = {config.patience})")
-
-    def _evaluate(self) -> tuple[float, float]:
-        """(loss, top-1) of the val rows, NaN without any. TrainingFault: they, or the weights, are not finite."""
-        learner, loss, top1 = self.learner, math.nan, math.nan
-        if self.val.order.sizes:
-            loss, top1 = loss_and_top1(*evaluate(learner.ema.module, self.val, learner.normalise,
-                                                 learner.normalise.device, self.config.precision))
-        if not learner.is_finite() or (self.val.order.sizes and not math.isfinite(loss)):
-            raise TrainingFault(f"step {self.state.step} of {self.steps}", "weights or val loss are not finite", CURE)
-        return loss, top1

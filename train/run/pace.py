@@ -1,4 +1,4 @@
-"""Time the steps and evaluations of a run, and decide when to read the loss and when to write a checkpoint."""
+"""Time the steps of a run, and decide when to read the loss and when to write a checkpoint."""
 
 import time
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import torch
 
 from tenfold.train.device import synchronise
 from tenfold.train.run.clock import Clock
+from tenfold.train.run.closing import Closing
 from tenfold.train.run.state import RunState
 
 READ_SECONDS = 1.0           # between two reads of the device's accumulators: each read waits for the device
@@ -16,18 +17,18 @@ EARLY_STEP = 8               # after it the accumulators are read for the first 
 
 
 class Pace:
-    """The timer of one run: its first step, its steps, its evaluations; it informs the clock and fills the state.
+    """The timer of one run: its first step, its steps, and what follows them; it informs the clock, fills the state.
 
     clock: the budget. state: its `training` and `waiting` seconds are kept here. first_step: seconds from the start
     of the command until a step was done, None before.
     """
 
     def __init__(self, clock: Clock, device: torch.device, state: RunState):
-        self.clock = clock
+        self.clock, self.closing = clock, Closing(clock.budget)
         self.first_step: float | None = None
         self._device, self._state = device, state
         self._began = self._read = self._saved = 0.0
-        self._steps = 0
+        self._steps = 0                          # since the device was last waited for
 
     def begin(self) -> None:
         """Note that the steps of an epoch, or of the rest of one, begin."""
@@ -42,47 +43,36 @@ class Pace:
         self._state.waiting += time.monotonic() - start
 
     def stepped(self) -> None:
-        """Note that a step was given to the device; wait for the first one."""
+        """Note that a step was given to the device; wait for the first one, which says nothing of the others."""
         self._steps += 1
         if self.first_step is None:
             synchronise(self._device)
             self.first_step = self.clock.running()
+            self._read, self._steps = time.monotonic(), 0
 
     def read_is_due(self) -> bool:
         """Whether the device's accumulators are to be read now."""
+        return self._state.step == EARLY_STEP or time.monotonic() - self._read > READ_SECONDS
+
+    def was_read(self) -> None:
+        """Note that the accumulators were read, so the device has done its steps: reserve what follows the last."""
         now = time.monotonic()
-        if self._state.step != EARLY_STEP and now - self._read <= READ_SECONDS:
-            return False
-        self._read = now
-        return True
+        if self._steps:
+            self.closing.stepped(now - self._read, self._steps)
+            self.clock.reserve(self.closing.total())
+        self._read, self._steps = now, 0
 
     def checkpoint_is_due(self) -> bool:
         """Whether a checkpoint is to be written inside the epoch."""
         return time.monotonic() - self._saved > CHECKPOINT_SECONDS
-
-    def expect_closing(self, evaluations: float) -> None:
-        """Estimate the evaluation at the end from the steps so far. evaluations: rows of val, in training batches.
-
-        To be called when the device has done its work. A forward pass costs about a third of a step; a half, to be
-        safe, until one was measured.
-        """
-        step_seconds = (time.monotonic() - self._began) / self._steps
-        self.clock.reserve(step_seconds * (1 + 0.5 * evaluations))
 
     def end(self) -> None:
         """Wait for the device and count the time of the steps as training: they end, or pause for a checkpoint."""
         synchronise(self._device)
         self._state.training += time.monotonic() - self._began
         self._began = time.monotonic()
-        self._steps = 0
 
     def checkpoint_written(self) -> None:
         """Note that a checkpoint inside the epoch was written; its time is no training."""
-        self._began = self._saved = time.monotonic()
-
-    @contextmanager
-    def closing(self) -> Iterator[None]:
-        """Time an evaluation with its checkpoints: as much must still fit at the end of the budget."""
-        start = time.monotonic()
-        yield
-        self.clock.reserve(time.monotonic() - start)
+        self._began = self._saved = self._read = time.monotonic()
+        self._steps = 0

@@ -3,12 +3,12 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import torch
-
 from tenfold.data.errors import CheckpointFault
 from tenfold.train.device import random_state, set_random_state
 from tenfold.train.learn.learner import Learner
 from tenfold.train.run.checkpoint import save
+from tenfold.train.run.step_metrics import StepMetrics
+from tenfold.train.run.validation import Validation
 
 
 @dataclass
@@ -25,8 +25,14 @@ class RunState:
     waiting: float = 0.0     # of those, for data
     images: int = 0          # trained on
     late: float = 0.0        # seconds of the budget that progress stands for where the clock, not the steps, steers
+    plan: dict = field(default_factory=dict)        # of the whole run: the values of a Plan
     done: bool = False
-    history: list = field(default_factory=list)     # a dictionary an epoch, as in metrics.csv
+    history: list = field(default_factory=list)     # a dictionary an evaluation, as in metrics.csv
+
+    @property
+    def row_steps(self) -> int:
+        """Steps taken since the last evaluation, which ended a row of the history."""
+        return self.step - (self.history[-1]["step"] if self.history else 0)
 
     @property
     def images_per_second(self) -> float:
@@ -38,11 +44,11 @@ class RunState:
         """The share of the training seconds that was spent waiting for data."""
         return self.waiting / max(self.training, 1e-9)
 
-    def row(self, train: tuple[float, float], val: tuple[float, float], lr: float, seconds: float) -> dict:
-        """Return the line of metrics.csv for the epoch that ended; train, val: (loss, top-1)."""
-        return {"epoch": self.epoch, "step": self.step, "seconds": round(seconds, 2), "lr": lr,
-                "train_loss": train[0], "train_top1": train[1], "val_loss": val[0], "val_top1": val[1],
-                "images_per_second": round(self.images_per_second, 1),
+    def row(self, epoch: float, train: tuple[float, float], val: Validation, lr: float, seconds: float) -> dict:
+        """Return the line of metrics.csv for the steps since the last one; train: (loss, top-1)."""
+        return {"epoch": epoch, "step": self.step, "seconds": round(seconds, 2), "lr": lr,
+                "train_loss": train[0], "train_top1": train[1], "val_loss": val.loss, "val_top1": val.top1,
+                "val_rows": val.rows, "images_per_second": round(self.images_per_second, 1),
                 "data_wait_fraction": round(self.data_wait_fraction, 4)}
 
     def restore(self, values: dict) -> None:
@@ -54,31 +60,28 @@ class RunState:
             setattr(self, name, getattr(other, name))
 
 
-def save_state(path: Path, head: dict, learner: Learner, state: RunState, step_metrics: torch.Tensor) -> None:
+def save_state(path: Path, head: dict, learner: Learner, state: RunState, steps: StepMetrics) -> None:
     """Write last.pth: a run that is killed any time later goes on from here to the same weights.
 
-    head: what the run is (checkpoint.describe). step_metrics: (steps, 2), loss and right answers of each step of the
-    epoch under way.
+    head: what the run is (checkpoint.describe). steps: since the last evaluation.
     """
     save(path, head | {
         "weights": learner.model.state_dict(), "metrics": state.history[-1] if state.history else {},
         "average": learner.ema.module.state_dict(), "optimizer": learner.optimizer.state_dict(),
-        "random": random_state(step_metrics.device), "seen": step_metrics[:state.batch].clone(),
-        "position": asdict(state)})
+        "random": random_state(steps.device), "seen": steps.values.clone(), "position": asdict(state)})
 
 
-def load_state(path: Path, last: dict, learner: Learner, state: RunState, step_metrics: torch.Tensor) -> None:
-    """Put what `save_state` wrote into learner, state and step_metrics. CheckpointFault: it does not fit them."""
+def load_state(path: Path, last: dict, learner: Learner, state: RunState, steps: StepMetrics) -> None:
+    """Put what `save_state` wrote into learner, state and steps. CheckpointFault: it does not fit them."""
     try:
         learner.model.load_state_dict(last["weights"])
         learner.ema.module.load_state_dict(last["average"])
         learner.optimizer.load_state_dict(last["optimizer"])
-        set_random_state(last["random"], step_metrics.device)
+        set_random_state(last["random"], steps.device)
         state.restore(last["position"])
-        before = step_metrics[:state.batch]
-        if last["seen"].shape != before.shape:
+        if last["seen"].shape != (state.row_steps, 2):
             raise ValueError("its losses do not match its step")
-        before.copy_(last["seen"])
+        steps.restore(last["seen"])
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointFault(path, f"does not fit this run ({str(error).partition(chr(10))[0]})",
                               "train without --resume") from None

@@ -22,6 +22,7 @@ from tenfold.train.run import figures
 from tenfold.train.run.checkpoint import load
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.loop import Trainer
+from tenfold.train.run.notes import closing_notes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,33 +76,39 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
             print(f"{recipe.name}: {recipe.model.name}, {parameters:,} parameters, on {where}; "
                   f"{shards.rows('train')} training rows, {trainer.train.name} engine; {budget:g} s")
             _fit(trainer)
+            notes = closing_notes(trainer.state.history, shards.class_counts("val"))
+            print(*notes, sep="\n", end="\n" * bool(notes))
         if not (out / "best.pth").exists():      # of a finished run, and moved away since
             raise CheckpointFault(out / "best.pth", "is gone", "train without --resume")
-        return _result(trainer, budget, where)
+        return _result(trainer, budget, notes)
 
 
 def _fit(trainer: Trainer) -> None:
     """Train, and draw the curves; those so far where it is stopped."""
-    curves, state = trainer.out / "curves.png", trainer.state
+    state, clock = trainer.state, trainer.pace.clock
+    if state.done:                               # resumed, and finished before
+        return trainer.curves.draw(state.history)
     try:
-        if not state.done:
-            trainer.fit()
+        trainer.fit()
     except BaseException:
         if state.history and state.step:         # else what lies there is an earlier run's
             with contextlib.suppress(UserFault, OSError):     # a full disk too: what stopped it is reported
-                figures.draw_curves(curves, state.history)
+                trainer.curves.draw(state.history)
         raise
-    figures.draw_curves(curves, state.history)
+    trainer.curves.finish(state.history, clock.budget - clock.elapsed())
 
 
-def _result(trainer: Trainer, budget: float, device: torch.device) -> Run:
+def _result(trainer: Trainer, budget: float, notes: list[str]) -> Run:
     state, pace = trainer.state, trainer.pace
     val = state.best_top1 if state.best_top1 == state.best_top1 else None        # NaN: no val rows
     best = trainer.out / "best.pth"
-    facts = {"val_top1": val, "epochs": state.epoch, "steps": state.step, "seconds": round(pace.clock.elapsed(), 3),
+    epochs = state.epoch + bool(state.batch)     # begun
+    facts = {"val_top1": val, "epochs": epochs, "steps": state.step, "seconds": round(pace.clock.elapsed(), 3),
              "budget_seconds": budget, "images_per_second": round(state.images_per_second, 1),
-             "data_wait_fraction": round(state.data_wait_fraction, 5), "best": str(best), "device": str(device),
-             "threads": torch.get_num_threads(), "first_step_seconds": pace.first_step and round(pace.first_step, 3)}
+             "data_wait_fraction": round(state.data_wait_fraction, 5), "best": str(best),
+             "device": str(trainer.learner.normalise.device),
+             "threads": torch.get_num_threads(), "first_step_seconds": pace.first_step and round(pace.first_step, 3),
+             "planned_steps": trainer.whole_plan.steps, "batch": trainer.batch, "notes": notes}
     return Run(best, state.history, val, trainer.out, facts)
 
 

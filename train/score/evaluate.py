@@ -1,29 +1,40 @@
 """Run a network over one split, in the order of its rows, without augmentation."""
 
+import contextlib
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 
-from tenfold.train.device import Normalise, autocast
+from tenfold.train.device import Normalise, autocast, synchronise
 
 
 @torch.no_grad()
-def evaluate(model: torch.nn.Module, batches: Any, normalise: Normalise, device: torch.device,
-             precision: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (logits float32 (rows, classes), labels int64 (rows,)) of a split, both on the CPU."""
+def evaluate(model: torch.nn.Module, batches: Any, normalise: Normalise, precision: str, most: int | None = None,
+             late: Callable[[], bool] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (logits float32 (rows, classes), labels int64 (rows,)) of a split, both on the CPU.
+
+    most: batches to take; None: all. late: asked after each batch, with the device's work done; where it says True
+    the rest is left out. Rows lie in random order on disk, so the first ones are a fair sample.
+    """
     model.eval()
     logits, labels = [], []
-    for image, label in batches.epoch(0):
-        logits.append(forward(model, image, normalise, device, precision))
-        labels.append(label.clone())             # a batch's buffers are used again
+    with contextlib.closing(batches.epoch(0)) as epoch:
+        for image, label in itertools.islice(epoch, most):
+            logits.append(forward(model, image, normalise, precision))
+            labels.append(label.clone())         # a batch's buffers are used again
+            if late is not None:
+                synchronise(normalise.device)
+                if late():
+                    break
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()
 
 
-def forward(model: torch.nn.Module, image: torch.Tensor, normalise: Normalise, device: torch.device,
-            precision: str) -> torch.Tensor:
-    """Return the logits, float32 (B, classes), of a batch uint8 (B, H, W, C) on `device`."""
-    with autocast(device, precision):
+def forward(model: torch.nn.Module, image: torch.Tensor, normalise: Normalise, precision: str) -> torch.Tensor:
+    """Return the logits, float32 (B, classes), of a batch uint8 (B, H, W, C) on the device of `normalise`."""
+    with autocast(normalise.device, precision):
         out = model(normalise(image))
     return out.float()
 

@@ -122,8 +122,7 @@ def predict_split(model: Model, network: torch.nn.Module, shards: ShardSet,
     """Return (probabilities (rows, classes), labels (rows,)) of a split, by the model's network or one made of it."""
     batches = open_batches(shards, split, model.recipe.train, model.recipe.seed, model.device, shuffle=False)
     try:
-        logits, labels = evaluate.evaluate(network, batches, model.normalise, model.device,
-                                           model.recipe.train.precision)
+        logits, labels = evaluate.evaluate(network, batches, model.normalise, model.recipe.train.precision)
     finally:
         batches.close()
     return model.shares(logits), labels.numpy()

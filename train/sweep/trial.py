@@ -100,7 +100,8 @@ def run_trial(trial: Trial, budget: float, device: str | None, lock: TextIO,
         trial.seconds = before + time.monotonic() - start
         history = trial.history()
         values = [row["val_top1"] for row in history if not math.isnan(row["val_top1"])]
-        trial.epochs, trial.val_top1 = len(history), max(values, default=None)
+        trial.epochs = math.ceil(history[-1]["epoch"]) if history else 0
+        trial.val_top1 = max(values, default=None)
         trial.state = ("finished" if code == 0 and values else
                        "pruned" if pruned and code in (130, -signal.SIGTERM) else "failed")
         if trial.state == "failed":

@@ -1,0 +1,151 @@
+"""What does not fit into the budget is cut before the first step, is said, and the rate still falls to its end."""
+
+import csv
+import functools
+import itertools
+import math
+import os
+import signal
+
+import numpy as np
+import pytest
+import train_helpers as t
+from cases import each
+from test_train_loop import Slow
+from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
+
+from tenfold.data.tables import Train
+from tenfold.train.learn import learner
+from tenfold.train.run import loop
+from tenfold.train.run.notes import closing_notes
+from tenfold.train.run.plan import SMALLEST_BATCH, Cost, fitted, whole_plan
+from tenfold.train.score import evaluate
+
+VAL_ROWS = 400
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return t.written(tmp_path_factory.mktemp("plan") / "set")
+
+
+def linear(seconds_an_image: float, batch: int) -> Cost:
+    """A processor: twice the rows, twice the seconds."""
+    return Cost(seconds_an_image * batch, seconds_an_image * batch / 3)
+
+
+def launching(seconds_a_step: float, batch: int) -> Cost:
+    """A graphics card that small batches leave idle: a step takes as long whatever its batch."""
+    return Cost(seconds_a_step, seconds_a_step / 3)
+
+
+def test_a_plan_that_fits_is_left_as_it_is():
+    config = Train(epochs=4, batch=128)
+    plan = whole_plan(config, 100, 128)
+    assert fitted(plan, config, VAL_ROWS, 60.0, functools.partial(linear, 1e-5)) is plan
+    assert plan.fits
+    assert plan.images == 4 * 100 * 128
+
+
+@each("optimizer", ["sgd", "adamw"])
+@each("seconds_an_image", [2e-4, 1e-3, 0.02, 1.0])
+def test_what_is_planned_instead_fits(optimizer, seconds_an_image):
+    config = Train(epochs=20, batch=256, optimizer=optimizer, lr=0.1)
+    plan = fitted(whole_plan(config, 2000, 256), config, VAL_ROWS, 60.0, functools.partial(linear, seconds_an_image))
+    cost, val_batches = linear(seconds_an_image, plan.batch), math.ceil(VAL_ROWS / plan.batch)
+    looked = plan.evaluations * (plan.val_batches or val_batches)
+    assert not plan.fits
+    assert SMALLEST_BATCH <= plan.batch <= 256
+    assert plan.steps == 1 or plan.steps * cost.step <= 60
+    assert looked * cost.forward <= 0.1 * 60 or plan.val_batches == 1
+    assert plan.steps >= 1500 or plan.batch == SMALLEST_BATCH
+    ratio = plan.batch / 256
+    assert plan.lr == pytest.approx(0.1 * (ratio if optimizer == "sgd" else ratio ** 0.5))
+
+
+def test_a_smaller_batch_that_makes_no_more_steps_is_not_taken():
+    config = Train(epochs=20, batch=256)
+    plan = fitted(whole_plan(config, 2000, 256), config, VAL_ROWS, 60.0, functools.partial(launching, 0.5))
+    assert not plan.fits
+    assert plan.batch == 256
+    compiled = Train(epochs=20, batch=256, compile="default")        # for one size of batch
+    assert fitted(whole_plan(compiled, 2000, 256), compiled, VAL_ROWS, 60.0,
+                  functools.partial(linear, 0.02)).batch == 256
+
+
+def test_the_rate_falls_from_the_first_step_to_the_last_and_val_is_looked_at_on_the_way(shards, capsys, monkeypatch):
+    monkeypatch.setattr(loop, "measure", lambda learner, batch, *_: (4.0, 4.0))
+    Slow(monkeypatch, 4.0)
+    rates, set_lr = [], learner.set_lr
+    monkeypatch.setattr(learner, "set_lr", lambda optimizer, lr: (rates.append(lr), set_lr(optimizer, lr)))
+    ran = t.train(capsys, shards, "--budget", "100s", "--set", "train.epochs=100000", "--set", "train.schedule=linear",
+                  "--set", "train.warmup=0", "--json")
+    assert ran.code == 0
+    assert "does not fit into the budget" in ran.err
+    facts = t.last_json(ran.out)
+    assert facts["planned_steps"] == 400_000
+    assert 20 <= facts["steps"] == len(rates) < 25
+    assert all(a > b for a, b in itertools.pairwise(rates))
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[-1] < 0.1 * rates[0]
+    with open("runs/x/metrics.csv", newline="") as f:
+        rows = list(csv.DictReader(f))
+    assert len(rows) == 2                        # an evaluation of a second each time
+    assert facts["epochs"] == math.ceil(float(rows[-1]["epoch"]))
+
+
+def test_a_fitted_run_goes_on_with_its_own_plan(shards, capsys, monkeypatch):
+    how = ("--budget", "100s", "--set", "train.epochs=100000", "--set", "train.batch=64")
+    with monkeypatch.context() as patch:
+        monkeypatch.setattr(loop, "measure", lambda learner, batch, *_: (batch / 64, batch / 640))
+        Slow(patch, 2.0)
+        t.at_step(patch, 12, lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert t.train(capsys, shards, *how).code == 130
+    monkeypatch.setattr(loop, "measure", None)   # it is planned once
+    sizes, step = [], loop.Trainer._step
+    monkeypatch.setattr(loop.Trainer, "_step", lambda self, image, label, lr: (
+        sizes.append(len(label)), step(self, image, label, lr=lr)))
+    Slow(monkeypatch, 2.0)
+    ran = t.train(capsys, shards, *how, "--resume", "--json")
+    assert ran.code == 0, ran.err
+    assert set(sizes) == {32}
+    assert t.last_json(ran.out)["steps"] == 12 + len(sizes)
+    assert len(sizes) > 12
+
+
+def test_a_slow_first_step_costs_that_step_only(shards, capsys, monkeypatch):
+    slow, step = Slow(monkeypatch, 0.1), loop.Trainer._step
+
+    def late(run, *batch, lr):
+        slow.now += 0.0 if run.state.step else 0.9
+        step(run, *batch, lr=lr)
+    monkeypatch.setattr(loop.Trainer, "_step", late)
+    ran = t.train(capsys, shards, "--budget", "12s", "--set", "train.epochs=20", "--json")
+    assert t.last_json(ran.out)["steps"] == 80
+    assert slow.now == pytest.approx(80 * 0.1 + 0.9)
+
+
+def test_an_evaluation_that_the_budget_has_no_time_for_is_cut_and_said(shards, capsys, monkeypatch):
+    slow, forward = Slow(monkeypatch, 0.1), evaluate.forward
+
+    def slower(*what):
+        slow.now += 30.0
+        return forward(*what)
+    monkeypatch.setattr(evaluate, "forward", slower)
+    ran = t.train(capsys, shards, "--budget", "60s", "--set", "train.epochs=1", "--set", "train.batch=8", "--json")
+    assert ran.code == 0
+    assert "of 16 of 23 val rows" in ran.err     # in batches of 8: two of three
+    assert slow.now < 65
+
+
+@each("val,train,says", [
+    (0.26, 0.9, "guessing"), (0.5, 0.52, None), (0.7, 0.99, "by heart"), (0.7, 0.8, None), (float("nan"), 0.9, None)])
+def test_what_the_figures_mean_is_said(val, train, says):
+    row = {"val_top1": val, "val_loss": 1.0, "train_top1": train, "val_rows": 400}
+    notes = closing_notes([row], np.array([100, 100, 100, 100]))
+    assert [says in note for note in notes] == [True] * (says is not None)
+
+
+def test_few_val_rows_prove_little():
+    row = {"val_top1": 0.5, "val_loss": 1.0, "train_top1": 0.7, "val_rows": 6}
+    assert "guessing" in closing_notes([row], np.array([2, 2, 2]))[0]

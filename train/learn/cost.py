@@ -1,0 +1,55 @@
+"""Time a training step and an evaluation on empty rows, before a run begins; nothing of the learner changes."""
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from tenfold.data.tables import Train
+from tenfold.train.device import synchronise
+from tenfold.train.learn.compile import unchanged
+from tenfold.train.learn.learner import Learner
+from tenfold.train.score.evaluate import forward
+
+_REPEATS = 3                 # of each, after a first one that is not counted
+
+
+def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config: Train,
+            limit: float) -> tuple[float, float]:
+    """Return the seconds of a training step without its optimizer, and of evaluating a batch of so many rows.
+
+    limit: seconds; where the first call takes as long, it is the only one.
+    """
+    device = learner.normalise.device
+    batch = learner.example(rows, row_shape)
+
+    def step(image, label, numbers) -> None:
+        learner.loss(image, label, numbers)[0].backward()
+        learner.optimizer.zero_grad(set_to_none=True)
+
+    def evaluation(image, *_) -> None:
+        with torch.no_grad():
+            forward(learner.ema.module, image, learner.normalise, config.precision)
+    with unchanged(learner.model, learner.optimizer, device):
+        learner.model.train()
+        if config.compile == "none":             # what the first step of all waits for; else compiling did that
+            step(*learner.example(2, row_shape))
+        step_seconds = _timed(lambda: step(*batch), device, limit)
+        learner.ema.module.eval()
+        forward_seconds = _timed(lambda: evaluation(*batch), device, limit / 3)
+    learner.model.train()
+    return step_seconds, forward_seconds
+
+
+def _timed(call: Callable[[], None], device: torch.device, limit: float) -> float:
+    """Seconds of a call: the mean of some after the first, which is slower; of the first where time is short."""
+    begin = time.monotonic()
+    call()
+    synchronise(device)
+    first = time.monotonic()
+    if (_REPEATS + 1) * (first - begin) > limit:
+        return first - begin
+    for _ in range(_REPEATS):
+        call()
+    synchronise(device)
+    return (time.monotonic() - first) / _REPEATS

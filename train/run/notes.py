@@ -1,0 +1,31 @@
+"""Say at the end of a run what its figures mean: no better than guessing, overfitted, evaluated in part."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GAP = 0.15                  # of top-1 between train and val that is called far
+_SURE = 1.64                 # standard errors: one side of 95%
+
+
+def closing_notes(history: list[dict[str, Any]], val_counts: NDArray[np.int64]) -> list[str]:
+    """Return lines for people about the best row of the history. val_counts: int64 (classes,), rows of val."""
+    rows, known = int(val_counts.sum()), [row for row in history if not math.isnan(row["val_top1"])]
+    if not known or not rows:
+        return []
+    best = max(known, key=lambda row: (row["val_top1"], -row["val_loss"]))
+    val, train = best["val_top1"], best["train_top1"]
+    looked = best.get("val_rows", rows)
+    guess = int(val_counts.max()) / rows
+    notes = []
+    if looked < rows:
+        notes.append(f"note: val top-1 is that of {looked:,} of {rows:,} val rows")
+    if val <= guess + _SURE * math.sqrt(guess * (1 - guess) / looked):
+        notes.append(f"note: val top-1 {val:.4f} is no better than guessing, which comes to {guess:.4f} by the most "
+                     "frequent class: the network has learned nothing yet; train longer, or try another train.lr")
+    elif train - val > max(_GAP, _SURE * math.sqrt(val * (1 - val) / looked)):
+        notes.append(f"note: train top-1 {train:.4f} is far above val {val:.4f}: it learns its images by heart; more "
+                     "images, more random variation in [draw] or [augment], or a smaller network would help")
+    return notes
