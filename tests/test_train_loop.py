@@ -38,6 +38,7 @@ def test_every_epoch_takes_the_rows_in_another_order(shards, capsys, monkeypatch
 
 def test_metrics_have_a_line_an_epoch_and_survive_a_resume(shards, capsys, monkeypatch):
     with monkeypatch.context() as patch:
+        t.write_each_state(patch)
         t.at_step(patch, 9, t.die)
         with pytest.raises(t.Killed):
             t.train(capsys, shards)

@@ -1,5 +1,6 @@
 """A run ends with the same weights however often it was stopped, and wherever."""
 
+import csv
 import itertools
 import os
 import signal
@@ -12,8 +13,7 @@ import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from tenfold.train.run import loop, pace, validation
-from tenfold.train.run import state as position
+from tenfold.train.run import checkpoint_writer, loop, validation
 from tenfold.train.run.checkpoint import load
 
 
@@ -57,37 +57,54 @@ def test_engine_and_threads_change_nothing_that_is_learned(shards, alone, capsys
 @pytest.mark.parametrize("step", [1, 4, 5, 12, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 8, 11))])
 def test_a_run_killed_at_any_step_and_resumed_ends_alike(shards, alone, capsys, monkeypatch, step):
     with monkeypatch.context() as patch:
+        if step > 1:                             # else nothing is on the disk
+            t.write_each_state(patch)
         t.at_step(patch, step, t.die)
         with pytest.raises(t.Killed):
             t.train(capsys, shards)
     ran = t.train(capsys, shards, "--resume")
     assert ran.code == 0, ran.err
+    assert ("beginning" in ran.out) == (step == 1)
     assert t.same_weights("runs/x/last.pth", alone / "last.pth")
     assert t.same_weights("runs/x/best.pth", alone / "best.pth")
+
+
+def history(folder) -> list[dict]:
+    """Lines of metrics.csv without what the clock says."""
+    with open(folder / "metrics.csv", newline="") as f:
+        return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second", "data_wait_fraction")}
+                for row in csv.DictReader(f)]
 
 
 @pytest.mark.parametrize(("number", "after"), [
-    *((n, n % 4 < 2) for n in range(1, 7)),
-    *(pytest.param(n, n % 4 >= 2, marks=pytest.mark.slow) for n in range(1, 7))])
-def test_a_run_killed_around_any_checkpoint_and_resumed_ends_alike(shards, alone, capsys, monkeypatch, number, after):
-    saved, save = [], loop.save
+    (1, True), (5, False), (5, True), (6, True), (7, True), *(pytest.param(n, after, marks=pytest.mark.slow)
+                                                              for n in range(8, 20) for after in (False, True))])
+def test_a_run_killed_around_any_write_and_resumed_ends_alike(shards, alone, capsys, monkeypatch, number, after):
+    """Four last.pth, then best.pth, metrics.csv, last.pth of the first epoch, and so on."""
+    written, dead = [], []
 
-    def killing(path, content):
-        saved.append(path)
-        if len(saved) == number and not after:
-            t.die()
-        save(path, content)
-        if len(saved) == number:
-            t.die()
+    def until_killed(write):
+        def killing(path, content):
+            if dead:
+                raise t.Killed
+            written.append(path)
+            dead.extend([True] * (len(written) == number))
+            if not dead or after:
+                write(path, content)
+            if dead:
+                raise t.Killed
+        return killing
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "save", killing)
-        patch.setattr(position, "save", killing)
-        patch.setattr(pace, "CHECKPOINT_SECONDS", 0.0 if number % 2 else 30.0)
+        t.write_each_state(patch)
+        for name in ("save", "write_metrics"):
+            patch.setattr(checkpoint_writer, name, until_killed(getattr(checkpoint_writer, name)))
         with pytest.raises(t.Killed):
             t.train(capsys, shards)
+    assert len(written) == number
     assert t.train(capsys, shards, "--resume").code == 0
     assert t.same_weights("runs/x/last.pth", alone / "last.pth")
     assert t.same_weights("runs/x/best.pth", alone / "best.pth")
+    assert history(t.Path("runs/x")) == history(alone)
 
 
 INT, TERM = signal.SIGINT, signal.SIGTERM

@@ -66,6 +66,7 @@ def test_a_best_pth_is_not_a_last_pth(shards, capsys, ended):
 
 def test_a_best_pth_that_was_moved_away_is_made_again_or_missed(shards, capsys, monkeypatch):
     with monkeypatch.context() as patch:
+        t.write_each_state(patch)
         t.at_step(patch, 9, t.die)
         with pytest.raises(t.Killed):
             t.train(capsys, shards)

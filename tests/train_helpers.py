@@ -213,3 +213,27 @@ class Killed(BaseException):
 
 def die():
     raise Killed
+
+
+class AtOnce:
+    """A thread that does its work where it is started."""
+
+    def __init__(self, target, args=(), name=""):
+        self._work = lambda: target(*args)
+
+    def start(self):
+        self._work()
+
+    def join(self):
+        pass
+
+    def is_alive(self):
+        return False
+
+
+def write_each_state(monkeypatch) -> None:
+    """Checkpoints are written after every step and every epoch, before the next."""
+    from tenfold.train.run import checkpoint_writer
+    monkeypatch.setattr(checkpoint_writer, "Thread", AtOnce)
+    for name in ("EVERY", "FIRST"):
+        monkeypatch.setattr(checkpoint_writer, name, -1.0)

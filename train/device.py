@@ -3,9 +3,10 @@
 import ctypes
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -129,6 +130,38 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
+
+
+def copy_to_host(value: Any, device: torch.device) -> Callable[[], Any]:
+    """Copy the tensors in nested dictionaries, lists and tuples to the CPU; return a function that gives the copy.
+
+    On CUDA nothing waits here: the copies are queued behind the work so far, into pinned memory, and that function
+    waits for them. Tensors that share their memory share it in the copy.
+    """
+    copies: dict[tuple, torch.Tensor] = {}
+
+    def copied(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            key = (value.device, value.data_ptr(), value.dtype, value.shape, value.stride())
+            if key not in copies:
+                copies[key] = value.clone() if is_host(value.device) else value.to("cpu", non_blocking=is_cuda(device))
+            return copies[key]
+        if isinstance(value, dict):
+            copy: Any = type(value)((key, copied(content)) for key, content in value.items())
+            if hasattr(value, "_metadata"):      # of a state_dict: the versions of its modules
+                copy._metadata = value._metadata
+            return copy
+        return type(value)(map(copied, value)) if type(value) in (list, tuple) else value
+    copy = copied(value)
+    if not is_cuda(device):
+        return lambda: copy
+    done = torch.cuda.Event()
+    done.record(torch.cuda.current_stream(device))
+
+    def ready() -> Any:
+        done.synchronize()
+        return copy
+    return ready
 
 
 def seen_size(canvas: Sequence[int], size: int) -> tuple[int, int]:

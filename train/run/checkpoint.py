@@ -64,7 +64,7 @@ def save(path: str | os.PathLike[str], content: dict) -> None:
     held = io.BytesIO()      # torch's own writer hides what a full disk says behind errors of its format
     torch.save(content, held)
     with publish(path) as temporary:
-        temporary.write_bytes(held.getvalue())
+        temporary.write_bytes(held.getbuffer())
 
 
 def read(path: str | os.PathLike[str], cure: str = "use one that `tenfold train` wrote") -> Any:

@@ -14,19 +14,19 @@ from tenfold.data.files import set_aside_previous
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
-from tenfold.train.csv_file import write_metrics
 from tenfold.train.device import Normalise, is_host
 from tenfold.train.learn.cost import measure
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.schedule import lr_at
 from tenfold.train.models import check_batch
-from tenfold.train.run.checkpoint import describe, save
+from tenfold.train.run.checkpoint import describe
+from tenfold.train.run.checkpoint_writer import CheckpointWriter
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.figures import Curves
 from tenfold.train.run.interrupts import held_back
 from tenfold.train.run.pace import Pace
 from tenfold.train.run.plan import Cost, Plan, describe_cut, fitted, whole_plan
-from tenfold.train.run.state import RunState, load_state, save_state
+from tenfold.train.run.state import RunState, load_state, state_content
 from tenfold.train.run.step_metrics import CURE, StepMetrics
 from tenfold.train.run.validation import validate
 from tenfold.train.score.files import FILES as SCORE_FILES
@@ -49,6 +49,7 @@ class Trainer:
         self.pace = Pace(clock, device, self.state)
         self.curves = Curves(out / "curves.png", self.pace.closing)
         self.head = describe(shards, recipe)
+        self.writer = CheckpointWriter(out, self.head, device, left=clock.left)
         torch.manual_seed(recipe.seed)
         self.config, self.out, self.shards = recipe.train, out, shards
         normalise = Normalise(self.head["mean"], self.head["std"], device, recipe.model.size)
@@ -64,7 +65,7 @@ class Trainer:
         self.step_metrics = StepMetrics(device)
 
     def resume(self, last: dict) -> None:
-        """Go on from what `save_state` wrote. CheckpointFault: it is of another run."""
+        """Go on from what `state_content` gave. CheckpointFault: it is of another run."""
         load_state(self.out / "last.pth", last, self.learner, self.state, self.step_metrics)
         try:
             self._follow(Plan(**self.state.plan))
@@ -90,7 +91,7 @@ class Trainer:
                 print(line)
         clock.begin(self.plan.fits)
         self.curves.begin()
-        with held_back() as interrupted, tqdm(
+        with held_back() as interrupted, self.writer, tqdm(
                 total=self.plan.steps * self.batch, initial=self.state.images, desc="train", unit="img",
                 unit_scale=True, disable=None) as bar:
             while not self.state.done:
@@ -167,11 +168,11 @@ class Trainer:
             pace.stepped()
             if pace.read_is_due():
                 self._read(bar)
-            if interrupted() or pace.checkpoint_is_due():
+            if interrupted() or self.writer.is_due():
                 self._read(bar)
                 pace.end()
                 self._save()
-                pace.checkpoint_written()
+                pace.checkpoint_held()
                 if interrupted():
                     raise KeyboardInterrupt(f"go on with --resume from step {state.step} of {self.plan.steps}")
         batches.close()
@@ -193,18 +194,20 @@ class Trainer:
         TrainingFault: a loss is not finite.
         """
         mean, share = self.step_metrics.read(self.batch, self.state.step, self.plan.steps)
+        self.pace.closing.seconds["checkpoints"] = self.writer.seconds or self.pace.closing.seconds["checkpoints"]
         self.pace.was_read()
         bar.set_postfix_str(f"epoch {self.state.epoch + 1} loss {mean:.3f}", refresh=False)
         return mean, share
 
-    def _save(self) -> None:
-        """Write last.pth."""
+    def _save(self, best: dict | None = None) -> None:
+        """Have last.pth written, and with it a best.pth that holds `best`."""
         self.state.seconds = self.pace.clock.elapsed()
-        save_state(self.out / "last.pth", self.head, self.learner, self.state, self.step_metrics)
+        self.writer.hold(state_content(self.learner, self.state, self.step_metrics), self.state.history, best)
 
     def _close_row(self, t: float, bar: tqdm) -> None:
-        """Evaluate, record, and write best.pth before last.pth: killed in between, the steps are done again."""
+        """Evaluate, record, and have the checkpoints written; at the end of the run, wait for them."""
         state, config, closing, clock = self.state, self.config, self.pace.closing, self.pace.clock
+        best = None
         train = self._read(bar)
         state.done = t >= 1 or state.images >= self.plan.images
         epoch = state.epoch + (state.batch / len(self.train.order.sizes) if state.batch else 0)
@@ -220,15 +223,14 @@ class Trainer:
         row = state.row(epoch, train, val, self.plan.lr * lr_at(t, config), clock.elapsed())
         state.history.append(row)
         self.step_metrics.clear()
-        with closing.timed("checkpoints"):
-            if not val.rows or (val.top1, -val.loss) > (state.best_top1, -state.best_loss):
-                state.best_top1, state.best_loss, state.best_epoch = val.top1, val.loss, state.epoch
-                save(self.out / "best.pth",
-                     self.head | {"weights": self.learner.ema.module.state_dict(), "metrics": row})
-            out_of_patience = bool(config.patience) and state.epoch - state.best_epoch >= config.patience
-            state.done |= out_of_patience
-            write_metrics(self.out / "metrics.csv", state.history)
-            self._save()
+        if not val.rows or (val.top1, -val.loss) > (state.best_top1, -state.best_loss):
+            state.best_top1, state.best_loss, state.best_epoch = val.top1, val.loss, state.epoch
+            best = {"weights": self.learner.ema.module.state_dict(), "metrics": row}
+        out_of_patience = bool(config.patience) and state.epoch - state.best_epoch >= config.patience
+        state.done |= out_of_patience
+        self._save(best)
+        if state.done:
+            self.writer.flush()
         if not state.done:                       # the last ones are drawn when all is written
             self.curves.update(state.history, clock.left())
         clock.reserve(closing.total())

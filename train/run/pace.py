@@ -1,4 +1,4 @@
-"""Time the steps of a run, and decide when to read the loss and when to write a checkpoint."""
+"""Time the steps of a run, and decide when to read the loss."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,6 @@ from tenfold.train.run.closing import Closing
 from tenfold.train.run.state import RunState
 
 READ_SECONDS = 1.0           # between two reads of the device's accumulators: each read waits for the device
-CHECKPOINT_SECONDS = 30.0    # between two checkpoints inside a long epoch
 EARLY_STEP = 8               # after it the accumulators are read for the first time
 
 
@@ -27,12 +26,12 @@ class Pace:
         self.clock, self.closing = clock, Closing(clock.budget)
         self.first_step: float | None = None
         self._device, self._state = device, state
-        self._began = self._read = self._saved = 0.0
+        self._began = self._read = 0.0
         self._steps = 0                          # since the device was last waited for
 
     def begin(self) -> None:
         """Note that the steps of an epoch, or of the rest of one, begin."""
-        self._began = self._read = self._saved = time.monotonic()
+        self._began = self._read = time.monotonic()
         self._steps = 0
 
     @contextmanager
@@ -62,17 +61,13 @@ class Pace:
             self.clock.reserve(self.closing.total())
         self._read, self._steps = now, 0
 
-    def checkpoint_is_due(self) -> bool:
-        """Whether a checkpoint is to be written inside the epoch."""
-        return time.monotonic() - self._saved > CHECKPOINT_SECONDS
-
     def end(self) -> None:
         """Wait for the device and count the time of the steps as training: they end, or pause for a checkpoint."""
         synchronise(self._device)
         self._state.training += time.monotonic() - self._began
         self._began = time.monotonic()
 
-    def checkpoint_written(self) -> None:
-        """Note that a checkpoint inside the epoch was written; its time is no training."""
-        self._began = self._saved = self._read = time.monotonic()
+    def checkpoint_held(self) -> None:
+        """Note that a checkpoint inside the epoch was copied, to be written; its time is no training."""
+        self._began = self._read = time.monotonic()
         self._steps = 0

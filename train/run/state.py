@@ -6,7 +6,6 @@ from pathlib import Path
 from tenfold.data.errors import CheckpointFault
 from tenfold.train.device import random_state, set_random_state
 from tenfold.train.learn.learner import Learner
-from tenfold.train.run.checkpoint import save
 from tenfold.train.run.step_metrics import StepMetrics
 from tenfold.train.run.validation import Validation
 
@@ -60,19 +59,19 @@ class RunState:
             setattr(self, name, getattr(other, name))
 
 
-def save_state(path: Path, head: dict, learner: Learner, state: RunState, steps: StepMetrics) -> None:
-    """Write last.pth: a run that is killed any time later goes on from here to the same weights.
+def state_content(learner: Learner, state: RunState, steps: StepMetrics) -> dict:
+    """Return what last.pth holds besides checkpoint.describe: all that a run needs to go on to the same weights.
 
-    head: what the run is (checkpoint.describe). steps: since the last evaluation.
+    Its tensors are those of the run, not copies. steps: since the last evaluation.
     """
-    save(path, head | {
+    return {
         "weights": learner.model.state_dict(), "metrics": state.history[-1] if state.history else {},
         "average": learner.ema.module.state_dict(), "optimizer": learner.optimizer.state_dict(),
-        "random": random_state(steps.device), "seen": steps.values.clone(), "position": asdict(state)})
+        "random": random_state(steps.device), "seen": steps.values, "position": asdict(state)}
 
 
 def load_state(path: Path, last: dict, learner: Learner, state: RunState, steps: StepMetrics) -> None:
-    """Put what `save_state` wrote into learner, state and steps. CheckpointFault: it does not fit them."""
+    """Put what `state_content` gave into learner, state and steps. CheckpointFault: it does not fit them."""
     try:
         learner.model.load_state_dict(last["weights"])
         learner.ema.module.load_state_dict(last["average"])

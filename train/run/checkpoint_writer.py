@@ -1,0 +1,126 @@
+"""CheckpointWriter: write best.pth, metrics.csv and last.pth of a run beside its training, in a thread."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+
+from tenfold.data.errors import UserFault
+from tenfold.train.csv_file import write_metrics
+from tenfold.train.device import copy_to_host
+from tenfold.train.run.checkpoint import save
+
+EVERY = 30.0                 # seconds between the beginnings of two writes of the checkpoints
+FIRST = 3.0                  # seconds until the first one: it tells how long the one at the end will take
+
+
+class CheckpointWriter:
+    """Hold the newest state of a run in memory, and write it to the run's folder every 30 s and at the end.
+
+    head: what both checkpoints begin with (checkpoint.describe). device: where the tensors lie. left: how many seconds
+    of the budget are left; near the end no write is begun that the last one would have to wait for. seconds: how long
+    the last write of last.pth took, with the best.pth of the same moment, on the disk; 0.0 before the first.
+
+    The files of one moment are written in the order best.pth, metrics.csv, last.pth: a process that is killed in
+    between finds a last.pth that is older than its best.pth, and does the same epochs again.
+
+    Used as a context: it writes what is held on exit, also where an error or an interrupt ends the run.
+    """
+
+    def __init__(self, folder: Path, head: dict, device: torch.device, left: Callable[[], float] = lambda: math.inf):
+        self.seconds = 0.0
+        self._folder, self._head, self._device, self._left = folder, head, device, left
+        self._began = 0.0
+        self._history: list[dict] = []
+        self._rows = 0                                   # of metrics.csv, as it was written
+        self._best: Callable[[], dict] | None = None     # held, not yet written
+        self._last: Callable[[], dict] | None = None
+        self._thread: Thread | None = None
+        self._error: BaseException | None = None         # of the thread
+
+    def is_due(self) -> bool:
+        """Whether a state that is held now is written at once. MachineFault: an earlier write failed (disk full)."""
+        if self._is_writing():
+            return False
+        self._raise_error()
+        return time.monotonic() - self._began > EVERY and self._left() > 2 * self.seconds
+
+    def hold(self, last: dict, history: list[dict], best: dict | None = None) -> None:
+        """Copy the state of a run to memory; it is written if that `is_due`, else later, or never if a newer one comes.
+
+        last, best: contents of last.pth and of best.pth, without `head`; best is None where it is the one before.
+        history: the rows of metrics.csv, which is written at once if no write is under way.
+        """
+        due = self.is_due()
+        copied = copy_to_host({"last": last, "best": best}, self._device)
+        self._last, self._history = (lambda: copied()["last"]), list(history)
+        if best is not None:
+            self._best = lambda: copied()["best"]
+        if not self._is_writing():
+            self._thread = Thread(target=self._write_noting_errors, args=self._taken(due), name="checkpoint")
+            self._thread.start()
+
+    def flush(self) -> None:
+        """Write what is held, and return when it is on the disk. MachineFault: that failed, or an earlier write."""
+        if self._thread:
+            self._thread.join()
+        self._raise_error()
+        if self._last:
+            self._write(*self._taken(True))
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic() - EVERY + FIRST
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        try:
+            if kind is None or issubclass(kind, (Exception, KeyboardInterrupt)):
+                self.flush()
+        except (UserFault, OSError):
+            if kind is None or issubclass(kind, KeyboardInterrupt):
+                raise
+            # else what stopped the run is reported
+        finally:
+            if self._thread:
+                self._thread.join()
+
+    def _is_writing(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error:
+            raise error
+
+    def _taken(self, whole: bool) -> tuple[list[dict], Any, Any]:
+        """Return what a write shall write (history, best, last); checkpoints only if `whole`: they are let go."""
+        if not whole:
+            return self._history, None, None
+        best, last, self._best, self._last = self._best, self._last, None, None
+        self._began = time.monotonic()
+        return self._history, best, last
+
+    def _write_noting_errors(self, *what: Any) -> None:
+        try:
+            self._write(*what)
+        except BaseException as error:           # the loop raises it
+            self._error = error
+
+    def _write(self, history: list[dict], best: Callable[[], dict] | None, last: Callable[[], dict] | None) -> None:
+        began = time.perf_counter()
+        if best:
+            save(self._folder / "best.pth", self._head | best())
+        if len(history) != self._rows:
+            write_metrics(self._folder / "metrics.csv", history)
+            self._rows = len(history)
+        if last:
+            save(self._folder / "last.pth", self._head | last())
+            self.seconds = time.perf_counter() - began
