@@ -124,7 +124,9 @@ class Train:
                                                "onecycle", "linear"))
     warmup: float = setting(0.05, low=0, below=1)           # share of the run spent rising to lr
     label_smoothing: float = setting(0.0, low=0, below=1)
-    ema: float = setting(0.0, low=0, below=1)               # decay of the weights' running mean, a step
+    ema: float = setting(0.0, low=0, below=1)               # decay of the weights' running mean, a step; after n
+                                                            # steps (1 + n) / (10 + n) at most. best.pth: the
+                                                            # better of mean and last weights
     precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))    # auto: the faster one here
     compile: str = setting("none", choices=("none", "default", "reduce-overhead", "max-autotune"))
                                                             # modes of torch.compile; the last two use CUDA graphs

@@ -29,13 +29,15 @@ def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config
 
     def evaluation(image, *_) -> None:
         with torch.no_grad():
-            forward(learner.ema.module, image, learner.normalise, config.precision)
+            for network in learner.candidates():
+                forward(network, image, learner.normalise, config.precision)
     with unchanged(learner.model, learner.optimizer, device):
         learner.model.train()
         if config.compile == "none":             # what the first step of all waits for; else compiling did that
             step(*learner.example(2, row_shape))
         step_seconds = _timed(lambda: step(*batch), device, limit)
-        learner.ema.module.eval()
+        for network in learner.candidates():
+            network.eval()
         forward_seconds = _timed(lambda: evaluation(*batch), device, limit / 3)
     learner.model.train()
     return step_seconds, forward_seconds

@@ -30,7 +30,7 @@ class Learner:
         freeze(self.model, recipe.model.freeze)
         self.model.to(device, memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.model, config)
-        self.ema = EMA(self.model, config.ema)   # what is evaluated and kept as best
+        self.ema = EMA(self.model, config.ema)
         self.normalise = normalise
         self._augment = make_augment(recipe.augment, size, device, recipe.seed)
         self.loss = make_loss(self.model, normalise, config, self._augment,
@@ -53,10 +53,10 @@ class Learner:
         self.loss = compiled(self.loss, mode, self.model, self.optimizer, self.example(rows, row_shape))
 
     def step(self, image: torch.Tensor, label: torch.Tensor, numbers: torch.Tensor | None, lr: float,
-             first: bool) -> torch.Tensor:
+             number: int) -> torch.Tensor:
         """Take one optimiser step on uint8 (B, H, W, C), int64 (B,); return float (2,): its loss and right answers.
 
-        `first`: it is the run's first step. Nothing in it waits for the device.
+        number: of the run's step, from 0. Nothing in it waits for the device.
         """
         set_lr(self.optimizer, lr)
         loss, metrics = self.loss(image, label, numbers)
@@ -65,8 +65,12 @@ class Learner:
             clip_gradients(self.model, self._clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.ema.update(first)
+        self.ema.update(number)
         return metrics
+
+    def candidates(self) -> list[torch.nn.Module]:
+        """Return the networks of which the better is kept as best: with the mean of the weights, and with the last."""
+        return [self.model] if self.ema.module is self.model else [self.ema.module, self.model]
 
     def is_finite(self) -> bool:
         """Whether all weights are: the loss of a step says that of the weights before it, not after it."""

@@ -183,7 +183,7 @@ class Trainer:
         """One optimiser step on uint8 (B, H, W, C) and int64 (B,); nothing in it waits for the device."""
         state = self.state
         numbers = self.learner.numbers(state.epoch, state.batch, len(label))
-        self.step_metrics.add(self.learner.step(image, label, numbers, lr, first=not state.step))
+        self.step_metrics.add(self.learner.step(image, label, numbers, lr, number=state.step))
         state.step += 1
         state.batch += 1
         state.images += len(label)
@@ -225,7 +225,7 @@ class Trainer:
         self.step_metrics.clear()
         if not val.rows or (val.top1, -val.loss) > (state.best_top1, -state.best_loss):
             state.best_top1, state.best_loss, state.best_epoch = val.top1, val.loss, state.epoch
-            best = {"weights": self.learner.ema.module.state_dict(), "metrics": row}
+            best = {"weights": val.network.state_dict(), "metrics": row}
         out_of_patience = bool(config.patience) and state.epoch - state.best_epoch >= config.patience
         state.done |= out_of_patience
         self._save(best)

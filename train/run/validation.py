@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from torch import nn
+
 from tenfold.train.learn.learner import Learner
 from tenfold.train.score.evaluate import evaluate, loss_and_top1
 
@@ -12,6 +14,7 @@ from tenfold.train.score.evaluate import evaluate, loss_and_top1
 @dataclass(frozen=True)
 class Validation:
     """The result of an evaluation; loss (in nats) and top-1 are NaN where there are no rows."""
+    network: nn.Module       # whose weights are kept if this is the best so far
     loss: float = math.nan
     top1: float = math.nan
     rows: int = 0            # that were looked at
@@ -22,8 +25,17 @@ class Validation:
 
 
 def validate(learner: Learner, val: Any, precision: str, most: int, late: Callable[[], bool]) -> Validation:
-    """Evaluate the weights that are to be kept on `most` batches of `val` (0: all), or on fewer where it gets late."""
+    """Evaluate on `most` batches of `val` (0: all), or on fewer where it gets late; the better of `candidates`.
+
+    Without rows, and where it gets late before all have seen the same rows, it is the first.
+    """
+    networks = learner.candidates()
     if not val.order.sizes:
-        return Validation()
-    logits, labels = evaluate(learner.ema.module, val, learner.normalise, precision, most or None, late)
-    return Validation(*loss_and_top1(logits, labels), len(labels))
+        return Validation(networks[0])
+    found: list[Validation] = []
+    for network in networks:
+        if found and late():
+            break
+        logits, labels = evaluate(network, val, learner.normalise, precision, most or None, late)
+        found.append(Validation(network, *loss_and_top1(logits, labels), len(labels)))
+    return max((one for one in found if one.rows == found[0].rows), key=lambda one: (one.top1, -one.loss))
