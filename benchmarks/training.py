@@ -90,7 +90,7 @@ def by_hand(shards: ShardSet, recipe: Recipe, device: Any, mode: str, x: Any, y:
     from torch.nn import functional as F
 
     from tenfold.train.device import computes_in_bfloat16
-    trainer, batch = open_trainer(shards, recipe, device, mode), recipe.train.batch
+    trainer, batch = open_trainer(shards, recipe, device, mode), recipe.train.batch_rows
     learner, low = trainer.learner, computes_in_bfloat16(device, recipe.train.precision)
 
     def loss(image: np.ndarray, label: np.ndarray) -> Any:

@@ -6,18 +6,20 @@ A setting is a dataclass field made with `setting`, which also says what values 
     class Train:
         lr: float = setting(0.002, above=0)          # peak learning rate
 
-Types that a field may have: bool, int, float, str, `int | float`, `tuple[float, float]`,
-`tuple[int, int]`, `tuple[str, ...]`, tuples of such tuples, and `dict` for arguments that another package checks.
+Types that a field may have: bool, int, float, str, `int | float`, `int | Literal["auto"]`,
+`tuple[float, float]`, `tuple[int, int]`, `tuple[str, ...]`, tuples of such tuples, and `dict` for arguments that
+another package checks.
 """
 
 import difflib
+import json
 import math
 import operator
 import tomllib
 from collections.abc import Iterable
 from dataclasses import MISSING, field, fields
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from tenfold.data.errors import RecipeFault, UserFault
 
@@ -71,9 +73,9 @@ def fill(cls: type[T], table: dict, where: str) -> T:
 
 def converted(value: Any, kind: Any, where: str) -> Any:
     """Return a TOML value as the field's type; an int is welcome where a float is wanted, never a bool."""
-    if isinstance(kind, UnionType):
+    if get_origin(kind) in (Union, UnionType):
         for option in get_args(kind):
-            if type(value) is option:
+            if type(value) is option or (get_origin(option) is Literal and value in get_args(option)):
                 return value
         raise RecipeFault(where, f"is {value!r}", f"give {_named(kind)}")
     if get_origin(kind) is tuple:
@@ -91,8 +93,10 @@ def converted(value: Any, kind: Any, where: str) -> Any:
 
 
 def _named(kind) -> str:
-    if isinstance(kind, UnionType):
+    if get_origin(kind) in (Union, UnionType):
         return " or ".join(_named(k) for k in get_args(kind))
+    if get_origin(kind) is Literal:
+        return " or ".join(map(json.dumps, get_args(kind)))
     if get_origin(kind) is tuple:
         kinds = get_args(kind)
         if kinds[-1] is Ellipsis:
@@ -117,7 +121,7 @@ def _checked(value, bounds, where):
                 ("high", lambda b, n=number: n > b, "at most"),
                 ("above", lambda b, n=number: n <= b, "more than"),
                 ("below", lambda b, n=number: n >= b, "less than")):
-            if bound in bounds and broken(bounds[bound]):
+            if bound in bounds and not isinstance(number, str) and broken(bounds[bound]):
                 raise RecipeFault(where, f"is {number}", f"give a value of {words} {bounds[bound]}")
     return value
 

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tenfold.data.settings import setting
 
@@ -115,7 +116,8 @@ class Train:
     budget: str = setting("10m")                            # "45s", "10m", "1h": everything counts
     epochs: int = setting(20, low=1)                        # planned passes over all rows, so over each image
                                                             # draw.copies times; the budget may end them before
-    batch: int = setting(256, low=1)                        # images
+    batch: int | Literal["auto"] = setting(256, low=1)      # images; auto: the largest power of two that the memory
+                                                            # takes, 1024 at most, 128 on a CPU
     optimizer: str = setting("adamw", choices=("adam", "adamw", "sgd", "muon"))
     lr: float = setting(0.002, above=0)                     # peak learning rate
     weight_decay: float = setting(0.01, low=0)
@@ -146,6 +148,11 @@ class Train:
                                                             # an epoch, 1 each class as often as any other
     class_weights: str = setting("none", choices=("none", "balanced", "effective"))    # in the loss: all classes
                                                             # alike; by effective number (arXiv:1901.05555)
+
+    @property
+    def batch_rows(self) -> int:
+        """Images of a batch; those of the default while "auto" has not become a number, which training makes it."""
+        return Train().batch_rows if self.batch == "auto" else self.batch
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ class Batches:
         if not shards.rows(split):
             raise ShardFault(shards.folder, f"has no {split} rows", f"give a recipe with split.{split}")
         settings = fill(Train, {"batch": batch, "engine": engine, "workers": workers}, "open_batches")
-        config = replace(shards.recipe.train, batch=settings.batch, engine=settings.engine, workers=settings.workers,
+        batch = check_count("batch", settings.batch)     # and not "auto"
+        config = replace(shards.recipe.train, batch=batch, engine=settings.engine, workers=settings.workers,
                          sampling=0.0)
         seed = check_count("seed", seed, least=0)
         return cls(engines.open_batches(shards, split, config, seed, choose_device(device), shuffle), shards, split)

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from dataclasses import MISSING, fields
+from typing import get_args
 
 import pytest
 from docs_blocks import CHECKS, PAGES, ROOT, TABLES, blocks, check_make, check_tenfold, make_targets
@@ -136,7 +137,8 @@ def allowed(f) -> str:
         case {"low": low, "below": below}:
             return f"{low} to below {below}"
         case {"low": low}:
-            return f"{low} or more"
+            words = [json.dumps(word) for option in get_args(f.type) for word in get_args(option)]
+            return f"{low} or more" + "".join(f", or `{word}`" for word in words)
         case {"above": above, "high": high}:
             return f"above {above}, up to {high}"
         case {"above": above}:

@@ -51,6 +51,16 @@ def free_memory(device: torch.device) -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
+@contextmanager
+def peak_memory(device: torch.device) -> Iterator[Callable[[], int]]:
+    """Yield a function that gives the bytes that torch held on a CUDA device at the peak of what is done inside."""
+    torch.cuda.reset_peak_memory_stats(device)
+    try:
+        yield lambda: torch.cuda.max_memory_allocated(device)
+    finally:
+        torch.cuda.empty_cache()                 # what does not fit must not be in the way of what comes then
+
+
 def random_state(device: torch.device) -> dict[str, torch.Tensor]:
     """Return the states of torch's global generators that work on the device uses."""
     states = {"cpu": torch.get_rng_state()}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tenfold.data.errors import CheckpointFault, SourceFault
 from tenfold.data.recipe import Recipe
 from tenfold.train.device import Normalise, choose_device
+from tenfold.train.out_of_memory import IN_INFERENCE, memory_fault
 from tenfold.train.run.checkpoint import restore
 from tenfold.train.score.evaluate import forward
 from tenfold.train.score.tta import MeanOfViews, choose_views
@@ -65,6 +66,7 @@ class Model:
         views = choose_views(tta, self.recipe.draw, self.recipe.augment)
         return MeanOfViews(self.network, views) if len(views) > 1 else self.network
 
+    @memory_fault("inference", IN_INFERENCE)
     def probabilities(self, images: NDArray[np.uint8], tta: int = 1) -> NDArray[np.float32]:
         """Classify pictures as they lie in shards: uint8 (N, H, W, C) -> float32 (N, classes), each row's sum 1.
 
@@ -77,7 +79,7 @@ class Model:
         parts = [torch.zeros(0, len(self.classes))]
         with torch.no_grad():
             # a copy, so that an array that may not be written to is taken without a warning
-            for batch in torch.from_numpy(images.copy()).split(self.recipe.train.batch):
+            for batch in torch.from_numpy(images.copy()).split(self.recipe.train.batch_rows):
                 parts.append(forward(network, batch.to(self.device), self.normalise, precision).cpu())
         return self.shares(torch.cat(parts))
 

@@ -94,7 +94,7 @@ class Model(model_file.Model):
         picture could not be read."""
         self.with_tta(tta)                       # refused before anything is read
         waiting = iter(plain)
-        while batch := list(islice(waiting, self.recipe.train.batch)):
+        while batch := list(islice(waiting, self.recipe.train.batch_rows)):
             pixels = [each.pixels for each in batch if each.pixels is not None]
             rows: Any = iter(self.probabilities(np.stack(pixels), tta) if pixels else ())
             for each in batch:

@@ -35,8 +35,8 @@ def open_batches(shards: ShardSet, split: str, config: Train, seed: int, device:
     files, row_shape = shards.shards(split), shards.row_shape
     weighted = shuffle and config.sampling
     sampling = Sampling(np.concatenate([f.labels for f in files]), config.sampling) if weighted else None
-    order = Order(tuple(f.rows for f in files), math.prod(row_shape), config.window << 20, config.batch, seed, shuffle,
-                  sampling)
+    order = Order(tuple(f.rows for f in files), math.prod(row_shape), config.window << 20, config.batch_rows, seed,
+                  shuffle, sampling)
     return _ENGINES[engine_for(config, shards, split, device)](files, order, row_shape, config, device)
 
 

@@ -101,10 +101,10 @@ def grid(config: Train, shards: "ShardSet", device: "torch.device") -> tuple[Set
     cuda = is_cuda(device)
     pins = (False, True) if cuda else (False,)
     many = [n for n in (1, 2, 4, 8) if n <= max(2, os.cpu_count() or 1)]
-    batches = sorted({config.batch, 4 * config.batch})
+    batches = sorted({config.batch_rows, 4 * config.batch_rows})
     name = engine_for(config, shards, "train", device)
     workers = {"memory": 0, "threads": max(1, config.workers), "dataloader": config.workers}[name]
-    present = Setting(name, workers, config.pin_memory and cuda and name != "memory", config.batch)
+    present = Setting(name, workers, config.pin_memory and cuda and name != "memory", config.batch_rows)
     fits = engine_for(replace(config, engine="auto"), shards, "train", device) == "memory"
     settings = [Setting(engine, count, pin, batch)
              for engine, counts in (("threads", many), ("dataloader", [0, *many]))

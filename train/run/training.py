@@ -18,7 +18,9 @@ from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.shardset import ShardSet
 from tenfold.train.device import choose_device, same_random_state
 from tenfold.train.inputs import fixed_settings, with_pixels_of
+from tenfold.train.out_of_memory import IN_TRAINING, memory_fault
 from tenfold.train.run import figures
+from tenfold.train.run.batch_size import choose_batch, with_batch
 from tenfold.train.run.checkpoint import load
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.loop import Trainer
@@ -51,6 +53,7 @@ class Run:
                 + figure_html(self.figure(), "loss and top-1 of each epoch"))
 
 
+@memory_fault("training", IN_TRAINING)
 def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, device: str | None = None,
           resume: bool = False, started: float | None = None) -> Run:
     """Train the recipe's network on the shards within `budget` seconds; everything is written to the folder `out`.
@@ -67,6 +70,9 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
     with lock_folder(out):
         last = _resumable(out / "last.pth", recipe, shards) if resume else None
         where = choose_device(device)
+        if recipe.train.batch == "auto":
+            recipe = (with_batch(recipe, last["recipe"]["train"]["batch"]) if last
+                      else choose_batch(shards, recipe, where))
         clock = Clock(budget, started, before=last["position"]["seconds"] if last else 0.0)
         with same_random_state(where), contextlib.closing(
                 Trainer(shards, recipe, out, clock, where, resumed=bool(last))) as trainer:
@@ -127,6 +133,8 @@ def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict[str, Any] |
     if last["dataset"] != shards.index["digest"]:
         raise CheckpointFault(path, f"was trained on other shards than {shards.folder}", "train without --resume")
     before, now = fixed_settings(make_recipe(renewed(last["recipe"]), str(path))), fixed_settings(recipe)
+    if recipe.train.batch == "auto":             # it is what was chosen then
+        now["train.batch"] = before["train.batch"]
     different = [name for table in ("model", "train", "augment", "seed") for name in now
                  if name.partition(".")[0] == table and before[name] != now[name]]
     if different:

@@ -18,6 +18,7 @@ from tenfold.data.shardset import ShardSet
 from tenfold.data.sources.class_names import class_differences, one_spelling
 from tenfold.train.batches import open_batches
 from tenfold.train.model_file import Model, load
+from tenfold.train.out_of_memory import IN_INFERENCE, memory_fault
 from tenfold.train.run.checkpoint import image_numbers
 from tenfold.train.score import evaluate
 from tenfold.train.score.metrics import f1_against_size, measure
@@ -89,6 +90,7 @@ class Score:
                  "probability": probability} for path, label, predicted, probability in columns]
 
 
+@memory_fault("scoring", IN_INFERENCE)
 def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: str | None = None,
           out: str | Path | None = None, started: float | None = None) -> Score:
     """Score a model on the test rows of `shards`, averaged over `tta` views of each; files go to `out` if given.

@@ -1,0 +1,151 @@
+"""Where the memory is used up a command says so in one line, and train.batch = "auto" keeps within it."""
+
+import numpy as np
+import pytest
+import torch
+import train_helpers as t
+from cases import each
+from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
+
+import tenfold
+from tenfold.data.errors import MachineFault, RecipeFault, UserFault
+from tenfold.data.recipe import change_recipe, make_recipe
+from tenfold.data.shardset import open_set
+from tenfold.train import model_file
+from tenfold.train.learn.learner import Learner
+from tenfold.train.out_of_memory import memory_fault
+from tenfold.train.run import batch_size
+from tenfold.train.run.checkpoint import load
+from tenfold.train.score import evaluate
+from tenfold.train.sweep.space import grid, parse_space, with_settings
+
+CUDA = ("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 14.58 GiB of which 3.1 GiB is "
+        "free.")
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return t.written(tmp_path_factory.mktemp("memory") / "set")
+
+
+@each("error", [
+    torch.OutOfMemoryError(CUDA), RuntimeError("CUDA error: out of memory"), MemoryError(),
+    RuntimeError("MPS backend out of memory (MPS allocated: 9 GB, max allowed: 9 GB). Tried to allocate 256 bytes"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you tried "
+                 "to allocate 400000000000 bytes. Error code 12 (Cannot allocate memory)"),
+    RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4096 bytes.")], ids=str)
+def test_however_it_is_said_it_becomes_one_line(error):
+    with pytest.raises(MachineFault, match=r"memory: is used up in training.*; lower it") as caught, \
+            memory_fault("training", "lower it"):
+        raise error
+    assert ("allocate" in str(error)) == ("more were asked for" in str(caught.value)) or "ALLOC" in str(error)
+
+
+def test_as_numpy_and_torch_say_it_here():
+    for wasteful in (lambda: torch.empty(2 ** 60, dtype=torch.uint8), lambda: np.empty(2 ** 60, np.uint8)):
+        with pytest.raises(MachineFault, match="more were asked for"), memory_fault("training", "lower it"):
+            wasteful()
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(RuntimeError, match="shapes"), memory_fault("training", "lower it"):
+        raise RuntimeError("shapes do not match")
+
+
+def test_training_scoring_and_predicting_say_it_with_the_cure(shards, capsys, monkeypatch):
+    def used_up(*what, **more):
+        raise torch.OutOfMemoryError(CUDA)
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "step", used_up)
+        line = t.one_line(t.train(capsys, shards))
+    assert "20.00 GiB" in line
+    assert "train.batch" in line
+    assert "model.size" in line
+    assert t.train(capsys, shards, "--set", "train.epochs=1").code == 0
+    for module in (evaluate, model_file):
+        monkeypatch.setattr(module, "forward", used_up)
+    assert "--device cpu" in t.one_line(t.score(capsys, "best.pth", "--shards", shards))
+    with pytest.raises(MachineFault, match=r"20\.00 GiB"):
+        tenfold.load("best.pth").predict(t.stripe(0, np.random.default_rng(0)))
+
+
+AUTO = ("--set", "train.batch=auto")
+
+
+def test_auto_is_said_kept_and_resumed(shards, capsys, monkeypatch):
+    assert t.train(capsys, shards, "--set", "train.batch=128", out="runs/given").code == 0
+    with monkeypatch.context() as patch:
+        t.write_each_state(patch)
+        t.at_step(patch, 2, t.die)
+        with pytest.raises(t.Killed):
+            t.train(capsys, shards, *AUTO)
+    assert "train.batch auto: 128 images" in capsys.readouterr().out
+    monkeypatch.setattr(batch_size, "free_memory", lambda device: 1)       # another choice, now
+    ran = t.train(capsys, shards, *AUTO, "--resume")
+    assert ran.code == 0
+    assert load("runs/x/last.pth")["recipe"]["train"]["batch"] == 128
+    assert t.same_weights("runs/x/last.pth", "runs/given/last.pth")        # trying left no trace
+
+
+@each(("free", "expected"), [(10**12, 128), (0, 1), (40_000_000, 64)])
+def test_on_a_processor_it_is_computed(shards, capsys, monkeypatch, free, expected):
+    chosen = chosen_batch(shards, monkeypatch, free, "cpu")
+    assert chosen == expected if expected != 64 else 1 < chosen < 128
+
+
+def chosen_batch(shards, monkeypatch, free, device) -> int:
+    opened = open_set(shards)
+    recipe = change_recipe(opened.recipe, ["train.batch=auto", "train.engine=threads"])
+    monkeypatch.setattr(batch_size, "free_memory", lambda device: free)
+    return batch_size.choose_batch(opened, recipe, torch.device(device)).train.batch
+
+
+@each(("free", "expected"), [(10**12, 128), (32_000, 32), (31_000, 16), (10, 1)])
+def test_on_a_card_it_is_tried(shards, monkeypatch, free, expected):
+    """A card where a row takes 800 bytes and a batch beyond 64 raises."""
+    tried = []
+
+    class Peak:
+        def __init__(self, device):
+            pass
+
+        def __enter__(self):
+            return lambda: 800 * tried[-1]
+
+        def __exit__(self, *error):
+            pass
+
+    def example(self, rows, row_shape):
+        tried.append(rows)
+        if rows > 64 and free < 10**12:
+            raise torch.OutOfMemoryError(CUDA)
+        return made(self, rows, row_shape)
+    made = Learner.example
+    monkeypatch.setattr(batch_size, "is_cuda", lambda device: True)
+    monkeypatch.setattr(batch_size, "peak_memory", Peak)
+    monkeypatch.setattr(batch_size, "_weight_bytes", lambda learner: 0)
+    monkeypatch.setattr(Learner, "example", example)
+    assert chosen_batch(shards, monkeypatch, free, "cpu") == expected
+    assert tried == sorted(tried)                # none is tried beyond the first that does not fit
+    assert tried[-1] <= 2 * expected
+
+
+def test_what_else_is_no_batch():
+    for batch in ("automatic", 0, -1, True, 2.5):
+        with pytest.raises(RecipeFault, match="batch"):
+            make_recipe(t.tables(train={"batch": batch}))
+    assert make_recipe(t.tables(train={"batch": "auto"})).train.batch_rows == 256
+
+
+def test_a_sweep_may_hold_it():
+    recipe = make_recipe(t.tables())
+    keys = parse_space(["train.batch=32,auto"], "--grid")
+    found = [with_settings(recipe, settings).train.batch for settings in grid(keys)]
+    assert found == [32, "auto"]
+
+
+def test_batches_for_ones_own_loop_take_numbers_only(shards):
+    with pytest.raises(UserFault, match="whole number"):
+        tenfold.open_batches(open_set(shards), "train", batch="auto")
