@@ -89,12 +89,12 @@ def by_hand(shards: ShardSet, recipe: Recipe, device: Any, mode: str, x: Any, y:
     import torch
     from torch.nn import functional as F
 
-    from tenfold.train.device import computes_in_bfloat16
+    from tenfold.train.device import autocast
     trainer, batch = open_trainer(shards, recipe, device, mode), recipe.train.batch_rows
-    learner, low = trainer.learner, computes_in_bfloat16(device, recipe.train.precision)
+    learner, cast = trainer.learner, autocast(device, recipe.train.precision)
 
     def loss(image: np.ndarray, label: np.ndarray) -> Any:
-        with torch.autocast(device.type, torch.bfloat16, enabled=low):
+        with cast:
             logits = learner.model(learner.normalise(image))
         return F.cross_entropy(logits.float(), label)
     learner.loss = loss

@@ -129,7 +129,8 @@ class Train:
     ema: float = setting(0.0, low=0, below=1)               # decay of the weights' running mean, a step; after n
                                                             # steps (1 + n) / (10 + n) at most. best.pth: the
                                                             # better of mean and last weights
-    precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))    # auto: the faster one here
+    precision: str = setting("auto", choices=("auto", "float32", "bfloat16", "float16"))
+                                                            # auto: the fastest one here
     compile: str = setting("none", choices=("none", "default", "reduce-overhead", "max-autotune"))
                                                             # modes of torch.compile; the last two use CUDA graphs
     engine: str = setting("auto", choices=("auto", "threads", "memory", "dataloader"))    # auto: memory if it fits

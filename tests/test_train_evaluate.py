@@ -60,7 +60,8 @@ def test_normalised_pixels_have_no_mean_and_one_deviation(shards):
     assert Normalise([0.5], [0.0], CPU)(torch.full((1, 2, 2, 1), 128, dtype=torch.uint8)).isfinite().all()
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
+@pytest.mark.parametrize(("precision", "dtype"), [
+    ("float32", torch.float32), ("bfloat16", torch.bfloat16), ("float16", torch.float16)])
 def test_precision_is_as_asked(precision, dtype):
     with autocast(CPU, precision):
         assert torch.nn.Linear(2, 2)(torch.zeros(1, 2)).dtype == dtype
@@ -73,7 +74,41 @@ def test_a_processor_computes_in_bfloat16_where_that_is_faster(has, maker, gains
     for name in ("avx512_bf16", "amx_tile"):
         monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", lambda name=name: name in has, raising=False)
     monkeypatch.setattr(device, "_cpu_facts", lambda: f"vendor_id : {maker}")
-    assert device._gains_by_bfloat16.__wrapped__(CPU) is gains
+    assert device._fastest_dtype.__wrapped__(CPU) == (torch.bfloat16 if gains else torch.float32)
+
+
+@pytest.mark.parametrize(("capability", "dtype"), [
+    ((9, 0), torch.bfloat16), ((8, 0), torch.bfloat16), ((7, 5), torch.float16), ((7, 0), torch.float16),
+    ((6, 1), torch.float32)], ids=str)
+def test_a_card_computes_in_the_type_that_it_has_kernels_for(capability, dtype, monkeypatch):
+    """The card in use is asked, not the first one, which is another kind here."""
+    capabilities, current = {0: (9, 0) if dtype != torch.bfloat16 else (6, 1), 1: capability}, [0]
+
+    class Current:
+        def __init__(self, device):
+            self.index = device.index
+
+        def __enter__(self):
+            current.append(self.index)
+
+        def __exit__(self, *error):
+            current.pop()
+    monkeypatch.setattr(torch.cuda, "device", Current)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: (
+        including_emulation or capabilities[current[-1]] >= (8, 0)))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capabilities[device.index])
+    assert device._fastest_dtype.__wrapped__(torch.device("cuda", 1)) == dtype
+
+
+def test_fast_kernels_are_for_a_card_and_for_a_while(monkeypatch):
+    def settings():
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+    before = settings()
+    with device.fast_kernels(CPU):
+        assert settings() == before
+    with device.fast_kernels(torch.device("cuda")):
+        assert settings() == ("high", True)
+    assert settings() == before
 
 
 def test_a_device_is_chosen_or_refused():

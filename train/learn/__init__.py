@@ -1,5 +1,6 @@
 """What a training step computes, without clock or files: loss, optimizer, learning rate, EMA.
 
 Read in this order: `loss` (augmented batch → loss), `compile` (the same by torch.compile), `optimizer` and `muon`,
-`schedule` (the learning rate over the run), `ema` (the mean of the weights), `learner` (all of it: one step).
+`scaling` (of the loss for float16), `schedule` (the learning rate over the run), `ema` (the mean of the weights),
+`learner` (all of it: one step).
 """

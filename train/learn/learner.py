@@ -10,6 +10,7 @@ from tenfold.train.learn.compile import compiled
 from tenfold.train.learn.ema import EMA
 from tenfold.train.learn.loss import class_weights, make_loss
 from tenfold.train.learn.optimizer import clip_gradients, make_optimizer, set_lr
+from tenfold.train.learn.scaling import ScaledSteps
 from tenfold.train.models import build_model
 from tenfold.train.models.pretrained import freeze, load_weights
 
@@ -30,6 +31,7 @@ class Learner:
         freeze(self.model, recipe.model.freeze)
         self.model.to(device, memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.model, config)
+        self.scaling = ScaledSteps(self.model, self.optimizer, device, config.precision)
         self.ema = EMA(self.model, config.ema)
         self.normalise = normalise
         self._augment = make_augment(recipe.augment, size, device, recipe.seed)
@@ -60,11 +62,10 @@ class Learner:
         """
         set_lr(self.optimizer, lr)
         loss, metrics = self.loss(image, label, numbers)
-        loss.backward()
+        self.scaling.backward(loss, unscale=bool(self._clip))
         if self._clip:
             clip_gradients(self.model, self._clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.scaling.step()
         self.ema.update(number)
         return metrics
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from tenfold.data.shardset import ShardSet
 from tenfold.data.tables import Train
 from tenfold.train.augment.sample import Augment
-from tenfold.train.device import Normalise, computes_in_bfloat16
+from tenfold.train.device import Normalise, compute_dtype
 
 _BETA = 0.999                # images beyond some thousands of a class add little that is new
 
@@ -25,13 +25,14 @@ def make_loss(model: nn.Module, normalise: Normalise, config: Train, augment: Au
     It returns (loss, float (2,): loss and right answers), all on the device of the images. `class_weights`: float
     (classes,), None: all alike.
     """
-    kind, low = normalise.device.type, computes_in_bfloat16(normalise.device, config.precision)
+    kind, dtype = normalise.device.type, compute_dtype(normalise.device, config.precision)
+    low = dtype != torch.float32
 
     def loss_function(image, label, numbers=None):
         image = normalise(image)
         if augment is not None:
             image, label = augment(image, label, numbers)
-        with torch.autocast(kind, torch.bfloat16, enabled=low):
+        with torch.autocast(kind, dtype if low else torch.bfloat16, enabled=low):
             logits = model(image)
         loss, main_label = mixed_cross_entropy(logits.float(), label, class_weights, config.label_smoothing)
         right = (logits.argmax(1) == main_label).sum(dtype=torch.float32)

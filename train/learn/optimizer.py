@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from tenfold.data.tables import Train
+from tenfold.train.device import compute_dtype
 from tenfold.train.learn.muon import Muon
 from tenfold.train.models.published import head_name
 
@@ -23,8 +24,10 @@ def make_optimizer(model: nn.Module, config: Train) -> torch.optim.Optimizer | M
         by_kind.setdefault((share, decay), []).append(p)
     groups = [{"params": params, "weight_decay": decay, "share": share} for (share, decay), params in by_kind.items()]
     if config.optimizer == "sgd":
+        device = next(model.parameters()).device  # fused, it can leave out a step by itself (scaling.py)
+        fused = compute_dtype(device, config.precision) == torch.float16
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum,
-                               nesterov=config.nesterov and config.momentum > 0)
+                               nesterov=config.nesterov and config.momentum > 0, fused=fused or None)
     if config.optimizer == "muon":
         return Muon(groups, [p for _, p in weights if p.ndim > 1][1:-1], config)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]

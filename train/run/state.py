@@ -67,7 +67,8 @@ def state_content(learner: Learner, state: RunState, steps: StepMetrics) -> dict
     return {
         "weights": learner.model.state_dict(), "metrics": state.history[-1] if state.history else {},
         "average": learner.ema.module.state_dict(), "optimizer": learner.optimizer.state_dict(),
-        "random": random_state(steps.device), "seen": steps.values, "position": asdict(state)}
+        "scaler": learner.scaling.state_dict(), "random": random_state(steps.device),
+        "seen": steps.values, "position": asdict(state)}
 
 
 def load_state(path: Path, last: dict, learner: Learner, state: RunState, steps: StepMetrics) -> None:
@@ -76,6 +77,7 @@ def load_state(path: Path, last: dict, learner: Learner, state: RunState, steps:
         learner.model.load_state_dict(last["weights"])
         learner.ema.module.load_state_dict(last["average"])
         learner.optimizer.load_state_dict(last["optimizer"])
+        learner.scaling.load_state_dict(last.get("scaler", {}))
         set_random_state(last["random"], steps.device)
         state.restore(last["position"])
         if last["seen"].shape != (state.row_steps, 2):

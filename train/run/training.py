@@ -16,7 +16,7 @@ from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.html import figure_html
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.shardset import ShardSet
-from tenfold.train.device import choose_device, same_random_state
+from tenfold.train.device import choose_device, fast_kernels, same_random_state
 from tenfold.train.inputs import fixed_settings, with_pixels_of
 from tenfold.train.out_of_memory import IN_TRAINING, memory_fault
 from tenfold.train.run import figures
@@ -74,7 +74,7 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
             recipe = (with_batch(recipe, last["recipe"]["train"]["batch"]) if last
                       else choose_batch(shards, recipe, where))
         clock = Clock(budget, started, before=last["position"]["seconds"] if last else 0.0)
-        with same_random_state(where), contextlib.closing(
+        with same_random_state(where), fast_kernels(where), contextlib.closing(
                 Trainer(shards, recipe, out, clock, where, resumed=bool(last))) as trainer:
             if last:
                 trainer.resume(last)
