@@ -45,7 +45,7 @@ class Payload:
 
 def test_what_was_saved_comes_back(content, path):
     model, recipe, back = restore(path)
-    tensors = ("weights", "trained_on")
+    tensors = ("weights", "trained_on", "chosen_by")
     assert {k: v for k, v in back.items() if k not in tensors} == {k: v for k, v in content.items() if k not in tensors}
     assert torch.equal(back["trained_on"], content["trained_on"])
     assert all(torch.equal(v, content["weights"][k]) for k, v in model.state_dict().items())

@@ -22,7 +22,7 @@ from tenfold.train.run.checkpoint import describe, save
 from tenfold.train.score.command import FILES
 
 KEYS = {"top1", "macro_f1", "images", "seconds", "per_class", "confusion", "balanced_accuracy", "macro", "weighted",
-        "calibration_error", "f1_size_r", "tta", "seen_in_training"}
+        "calibration_error", "f1_size_r", "tta", "seen_in_training", "seen_by_split"}
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +162,17 @@ def test_images_that_the_model_was_trained_on_are_counted_and_reported(base, mod
     assert "note: " not in ran.err
     sources = sources_of(base / "shards/stripes")
     ran = t.score(capfd, model, "--data", base / "images", "--json")
-    trained = sum(s["split"] == "train" for s in sources)
-    assert t.last_json(ran.out)["seen_in_training"] == trained > 0
-    assert f"was trained on {trained} of these {len(sources)} images" in ran.err
+    seen = {name: sum(s["split"] == name for s in sources) for name in ("train", "val")}
+    assert min(seen.values()) > 0
+    facts = t.last_json(ran.out)
+    assert (facts["seen_in_training"], facts["seen_by_split"]) == (sum(seen.values()), seen)
+    assert (f"was trained on {seen['train']} (train) and was chosen by {seen['val']} (val) of these {len(sources)} "
+            "images") in ran.err
+    content = torch.load(model, weights_only=True)
+    del content["chosen_by"]                     # an older checkpoint
+    torch.save(content, model)
+    facts = t.last_json(t.score(capfd, model, "--shards", "shards/stripes-scored", "--json").out)
+    assert facts["seen_by_split"] == {"train": facts["seen_in_training"]} == {"train": seen["train"]}
 
 
 @pytest.mark.usefixtures("preprocess_here")

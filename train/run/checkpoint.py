@@ -37,7 +37,7 @@ def describe(shards: ShardSet, recipe: Recipe) -> dict:
             "classes": list(shards.classes), "canvas": index["canvas"], "channels": index["channels"],
             "mean": index["mean"], "std": index["std"], "recipe": recipe_tables(recipe), "dataset": index["digest"],
             "class_counts": index.get("class_counts"), "common": index.get("common"),
-            "trained_on": image_numbers(shards, "train")}
+            "trained_on": image_numbers(shards, "train"), "chosen_by": image_numbers(shards, "val")}
     if recipe.model.normalise == "imagenet" and index["channels"] in (1, 3):
         from tenfold.train.models.published import usual_normalisation
         head["mean"], head["std"] = usual_normalisation(recipe.model.name, index["channels"])

@@ -110,9 +110,9 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
     sizes = class_sizes(model, shards)
     for name, size in sizes.items():
         facts["per_class"][name]["trained_on"] = size
-    known, notes = seen_in_training(model, shards)
-    facts |= {"f1_size_r": f1_against_size(facts["per_class"], sizes), "tta": tta,
-              "seen_in_training": known, "seconds": round(time.monotonic() - started, 3)}
+    seen, notes = seen_in_training(model, shards)
+    facts |= seen | {"f1_size_r": f1_against_size(facts["per_class"], sizes), "tta": tta,
+                     "seconds": round(time.monotonic() - started, 3)}
     result = Score(facts, probabilities, labels, shards, notes)
     if folder is not None:
         write_score(folder, result)
@@ -146,19 +146,30 @@ def check_fit(model: Model, shards: ShardSet, name: str | None = None) -> None:
         raise CheckpointFault(shards.folder, "has no test rows", "give --data=folder, or a recipe with split.test")
 
 
-def seen_in_training(model: Model, shards: ShardSet) -> tuple[int | None, tuple[str, ...]]:
-    """Count the test images that the model was trained on (None: not known); a note where that matters."""
+def seen_in_training(model: Model, shards: ShardSet) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Count the test images that made the model: facts for score.json, and a note where that matters.
+
+    Those that it was trained on ("train"), and those that chose among its epochs and settings ("val"; an older
+    checkpoint does not know them). "seen_in_training" is their sum; None: not known.
+    """
     known, tested = model.content.get("trained_on"), image_numbers(shards, "test")
     if not isinstance(known, torch.Tensor) or not len(known) or not len(tested):
+        facts: dict[str, Any] = {"seen_in_training": None, "seen_by_split": None}
         if model.content["dataset"] == shards.index["digest"]:
-            return None, ()
-        return None, (f"note: {shards.folder} is not the set that {model.path} was trained on; "
-                      "some of its test rows may have been trained on",)
-    count = int(torch.isin(tested, known).sum())
-    if not count:
-        return 0, ()
-    return count, (f"note: {model.path} was trained on {count} of these {len(tested)} images, so this says little of "
-                   "what it makes of others",)
+            return facts, ()
+        return facts, (f"note: {shards.folder} is not the set that {model.path} was trained on; "
+                       "some of its test rows may have been trained on",)
+    trained = torch.isin(tested, known)
+    seen = {"train": int(trained.sum())}
+    if isinstance(chosen := model.content.get("chosen_by"), torch.Tensor):
+        seen["val"] = int((torch.isin(tested, chosen) & ~trained).sum())
+    facts = {"seen_in_training": sum(seen.values()), "seen_by_split": seen}
+    words = {"train": "was trained on {} (train)", "val": "was chosen by {} (val)"}
+    said = " and ".join(words[split].format(count) for split, count in seen.items() if count)
+    if not said:
+        return facts, ()
+    return facts, (f"note: {model.path} {said} of these {len(tested)} images, so this says little of what it makes of "
+                   "others",)
 
 
 def class_sizes(model: Model, shards: ShardSet) -> dict[str, int]:
