@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 import train_helpers as t
@@ -175,20 +176,36 @@ def test_whatever_has_a_state_resumes_exactly(shards, capsys, monkeypatch, setti
     assert t.same_weights("runs/x/best.pth", "runs/alone/best.pth")
 
 
+WRITING_OFTEN = """
+import sys
+from tenfold.train.run import checkpoint_writer
+from tenfold.train.run.command import main
+checkpoint_writer.EVERY = checkpoint_writer.FIRST = 0.0
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.slow                                # a run that dies at any step is resumed in the quick tests above
-def test_a_process_killed_with_sigkill_and_resumed_ends_alike(tmp_path, capsys):
-    """Killed from outside, while it works, once metrics.csv tells of an epoch."""
+def test_a_process_killed_with_sigkill_again_and_again_ends_alike(tmp_path, capsys):
+    """Killed from outside, while it works and a thread writes, once another last.pth is there."""
     shards = t.written(tmp_path / "set", {"train": (200,), "val": (40,)})
-    how = ("--set", "train.epochs=5", "--set", "train.batch=8")
-    killed = subprocess.Popen([sys.executable, "-m", "train", "--shards", shards, "--device", "cpu", "--out", "killed",
-                               *how], env=t.environment() | {"OMP_NUM_THREADS": "1"},
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    metrics = tmp_path / "killed/metrics.csv"
-    while killed.poll() is None and not (metrics.exists() and len(metrics.read_bytes().splitlines()) > 1):
-        time.sleep(0.002)
-    killed.kill()
-    assert killed.wait() == -signal.SIGKILL, "it ended before it could be killed"
-    assert t.train(capsys, shards, *how, "--resume", out="killed").code == 0
-    assert t.train(capsys, shards, *how, out="alone").code == 0
+    how = ("--shards", shards, "--device", "cpu", "--set", "train.epochs=20", "--set", "train.batch=8")
+    last, wait = tmp_path / "killed/last.pth", np.random.default_rng(3)
+    for _ in range(2):
+        before = last.stat().st_mtime_ns if last.exists() else 0
+        killed = subprocess.Popen([sys.executable, "-c", WRITING_OFTEN, "--resume", "--out", "killed", *how],
+                                  env=t.environment() | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        while killed.poll() is None and not (last.exists() and last.stat().st_mtime_ns > before):
+            time.sleep(0.002)
+        time.sleep(wait.uniform(0, 0.3))
+        killed.kill()
+        assert killed.wait() == -signal.SIGKILL, "it ended before it could be killed"
+        assert (tmp_path / "killed/best.pth").exists() or not load(last)["position"]["history"]
+    step = load(last)["position"]["step"]
+    assert 0 < step < 500
+    assert t.train(capsys, shards, *how[4:], "--resume", out="killed").code == 0
+    assert t.train(capsys, shards, *how[4:], out="alone").code == 0
     assert t.same_weights("killed/last.pth", "alone/last.pth")
     assert t.same_weights("killed/best.pth", "alone/best.pth")
+    assert history(t.Path("killed")) == history(t.Path("alone"))
