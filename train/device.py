@@ -2,7 +2,6 @@
 
 import ctypes
 import functools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,16 +38,6 @@ def is_host(device: torch.device) -> bool:
 def is_cuda(device: torch.device) -> bool:
     """Whether the device has what only CUDA has: pinned memory, streams, graphs."""
     return device.type == "cuda"
-
-
-def free_memory(device: torch.device) -> int:
-    """Return the bytes that are free where tensors of the device lie; a guess on macOS."""
-    if is_cuda(device):
-        return torch.cuda.mem_get_info(device)[0]
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):                # macOS has no count of free pages
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from tenfold.train.batches.memory import Memory
 from tenfold.train.batches.order import Order
 from tenfold.train.batches.sampling import Sampling
 from tenfold.train.batches.threads import Threads
-from tenfold.train.device import free_memory
+from tenfold.train.memory import free_memory
 
 _ENGINES = {engine.name: engine for engine in (Memory, Threads, Loader)}
 
@@ -48,5 +48,5 @@ def engine_for(config: Train, shards: ShardSet, split: str, device: torch.device
 
 
 def _memory_for_a_set(device: torch.device) -> int:
-    """Bytes that a split may take: a third of what is free where it would lie."""
+    """Bytes that a split may take: a third of what is free on its way and where it would lie."""
     return free_memory(device) // 3

@@ -40,7 +40,7 @@ def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config
             network.eval()
         forward_seconds = _timed(lambda: evaluation(*batch), device, limit / 3)
     learner.model.train()
-    return step_seconds, forward_seconds
+    return step_seconds, len(learner.candidates()) * forward_seconds
 
 
 def _timed(call: Callable[[], None], device: torch.device, limit: float) -> float:
