@@ -1,5 +1,7 @@
 """All engines hand out the same batches, whatever the threads, the window and the compression."""
 
+import gc
+import os
 import threading
 import time
 
@@ -14,10 +16,10 @@ from tenfold.data.errors import ShardFault
 from tenfold.data.shardset import open_set
 from tenfold.data.tables import Train
 from tenfold.train import batches as batches_package
-from tenfold.train.batches import memory, open_batches, order, reading, slots
+from tenfold.train.batches import open_batches, order, reading, slots
 from tenfold.train.batches.reading import Reader
 
-CPU = torch.device("cpu")
+CPU, META = torch.device("cpu"), torch.device("meta")
 COMPRESSIONS = ("none", PACKED[0], "lzf", "gzip")
 TRAIN = (40, 23, 2)          # rows of the shards
 ENGINES = ("memory", "threads", "dataloader")
@@ -34,12 +36,12 @@ def tiny_windows(monkeypatch):
     """Windows and reads of a few rows: what is rare in a large set happens in every batch."""
     monkeypatch.setattr(order, "CHUNK_BYTES", 7 * 20 * 28)
 
-    def engine(shards, split="train", rows=18, shuffle=True, **how):
+    def engine(shards, split="train", rows=18, shuffle=True, device=CPU, **how):
         how = {"workers": 0 if how["engine"] == "dataloader" else 2} | how     # processes take long to start
         with monkeypatch.context() as patch:
             patch.setattr(batches_package, "Order", lambda files, row_bytes, window, *rest: order.Order(
                 files, row_bytes, rows * row_bytes, *rest))
-            return open_batches(shards, split, Train(**how), 3, CPU, shuffle)
+            return open_batches(shards, split, Train(**how), 3, device, shuffle)
     return engine
 
 
@@ -154,14 +156,50 @@ def test_batches_are_the_same_however_many_are_gathered_at_once(shards, tiny_win
         assert same(copies(made, 2, 3), expected[3:])
 
 
-def test_a_device_that_gathers_by_itself_hands_out_the_same(shards, monkeypatch):
+def test_a_device_that_gathers_by_itself_hands_out_the_same(shards):
     made = open_batches(shards, "train", Train(batch=10, engine="memory"), 3, CPU, shuffle=True)
-    expected = copies(made, 2, 1)
+    expected = [copies(made, 2, first) for first in (0, 1, 6)]
     made._on_device = torch.from_numpy(made._image), torch.from_numpy(made._label)
-    for uploaded in (1, 4, 64):
-        monkeypatch.setattr(memory, "_UPLOADED", uploaded)
-        assert same(copies(made, 2, 1), expected)
+    assert [len(batches) for batches in expected] == [6, 5, 0]
+    assert all(same(copies(made, 2, first), expected[i]) for i, first in enumerate((0, 1, 6)))
     made.close()
+
+
+@each(("engine", "copied"), [("memory", 1), ("threads", 2 * 65), ("dataloader", 2 * 65)])
+def test_a_device_without_streams_gets_its_batches_and_one_that_gathers_its_row_numbers_at_once(
+        tmp_path, tiny_windows, monkeypatch, engine, copied):
+    for name in ("stream", "Stream", "current_stream", "Event"):
+        monkeypatch.setattr(torch.cuda, name, None)
+    shards = open_set(t.written(tmp_path / "set", {"train": TRAIN}))
+    made = tiny_windows(shards, batch=1, engine=engine, device=META)     # it holds shapes and no numbers
+    copy, there = torch.Tensor.to, []
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, *how, **more: (
+        there.append(how), copy(tensor, *how, **more))[1])
+    for epoch in (0, 1):
+        there.clear()
+        got = list(made.epoch(epoch))
+        assert [(image.device, tuple(image.shape), label.dtype) for image, label in got] == [
+            (META, (1, *shards.row_shape), torch.int64)] * 65
+        assert there == [(META,)] * copied       # in the whole epoch
+    made.close()
+
+
+@each(("engine", "workers"), [("memory", 2), ("threads", 2), ("dataloader", 0), ("dataloader", 1)])
+def test_closing_leaves_no_file_open(tmp_path, tiny_windows, engine, workers):
+    shards = open_set(t.written(tmp_path / "set", {"train": TRAIN}))
+
+    def opened():
+        """The files that are open after the epochs of an engine, one of them left in the middle."""
+        made = tiny_windows(shards, batch=9, engine=engine, workers=workers)
+        left = made.epoch(2)
+        copies(made, 0), copies(made, 1), next(left)
+        left.close()
+        made.close()
+        del made, left
+        gc.collect()
+        return len(os.listdir("/dev/fd"))
+    first = opened()                             # what multiprocessing keeps for the process is open now
+    assert opened() == first
 
 
 @each("engine", ENGINES)

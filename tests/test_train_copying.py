@@ -10,7 +10,7 @@ import train_helpers as t
 from tenfold.data.shardset import open_set
 from tenfold.data.tables import Train
 from tenfold.train.batches import order
-from tenfold.train.batches.copying import Buffer, Copier
+from tenfold.train.batches.copying import Buffer, make_copier
 from tenfold.train.batches.threads import Threads
 
 CPU = torch.device("cpu")
@@ -94,14 +94,14 @@ def test_a_buffer_is_filled_again_only_when_its_copies_are_done(shards, monkeypa
 
 def test_on_the_cpu_nothing_is_copied():
     pair = torch.zeros(3), torch.ones(2)
-    copier = Copier(CPU)
+    copier = make_copier(CPU)
     assert copier.copy(pair) is pair
     assert copier.all_done() is None
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_cuda_an_event_comes_when_the_copies_are_done():
-    copier = Copier(torch.device("cuda"))
+    copier = make_copier(torch.device("cuda"))
     source = torch.arange(1 << 24).pin_memory()
     copy, = copier.copy((source,))
     done = copier.all_done()

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import torch
 
-from tenfold.train.device import is_cuda, is_host, synchronise
+from tenfold.train.device import is_cuda, is_host
 
 
 class Done(Protocol):
@@ -15,34 +15,56 @@ class Done(Protocol):
 
 
 class Copier:
-    """Copies batches to a device while it computes; on the CPU nothing is copied."""
-
-    def __init__(self, device: torch.device):
-        self._device = device
-        self._stream = torch.cuda.Stream(device) if is_cuda(device) else None
+    """Hands batches to a device; this one to the CPU, where nothing is copied."""
 
     def copy(self, tensors: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         """Return the tensors on the device; the copies may still be under way, and its next work waits for them."""
-        if is_host(self._device):
-            return tensors
-        with torch.cuda.stream(self._stream):    # None: the present one
+        return tensors
+
+    def all_done(self) -> Done | None:
+        """Return an event for the end of every copy started so far; None: all are done."""
+        return None
+
+
+class WaitingCopier(Copier):
+    """Copies to a device without streams, such as MPS: each copy is done when it is handed out."""
+
+    def __init__(self, device: torch.device):
+        self._device = device
+
+    def copy(self, tensors: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        """Return the tensors on the device."""
+        return tuple(t.to(self._device) for t in tensors)
+
+
+class StreamCopier(Copier):
+    """Copies to a CUDA device by a stream of its own, while the device computes."""
+
+    def __init__(self, device: torch.device):
+        self._device, self._stream = device, torch.cuda.Stream(device)
+
+    def copy(self, tensors: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        """Return the tensors on the device, perhaps before their bytes are there; its next work waits for them."""
+        with torch.cuda.stream(self._stream):
             copies = tuple(t.to(self._device, non_blocking=True) for t in tensors)
-        if self._stream is None:
-            synchronise(self._device)            # MPS has no events on copies to wait for
-            return copies
         computing = torch.cuda.current_stream(self._device)
         computing.wait_stream(self._stream)
         for tensor in copies:
             tensor.record_stream(computing)      # its memory is used again only when the step is done with it
         return copies
 
-    def all_done(self) -> Done | None:
-        """Return an event for the end of every copy started so far; None: all are done."""
-        if self._stream is None:
-            return None
+    def all_done(self) -> Done:
+        """Return an event for the end of every copy started so far."""
         event = torch.cuda.Event()
         event.record(self._stream)
         return event
+
+
+def make_copier(device: torch.device) -> Copier:
+    """Return what copies batches to the device; the only place where a loader asks for a stream."""
+    if is_host(device):
+        return Copier()
+    return StreamCopier(device) if is_cuda(device) else WaitingCopier(device)
 
 
 class Buffer:

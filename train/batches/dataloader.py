@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from tenfold.data.errors import MachineFault, UserFault
 from tenfold.data.shard import Shard
 from tenfold.data.tables import Train
+from tenfold.train.batches.copying import make_copier
 from tenfold.train.batches.order import Order
 from tenfold.train.batches.reading import Reader
 from tenfold.train.device import is_cuda
@@ -27,12 +28,12 @@ class Loader:
 
     def __init__(self, files: list[Shard], order: Order, row_shape: tuple[int, ...], config: Train,
                  device: torch.device):
-        self.order, self._device = order, device
-        self._batches = _Batches(order)
+        self.order, self._copier = order, make_copier(device)
+        self._batches, self._rows = _Batches(order), _Rows(files, order, row_shape)
         with warnings.catch_warnings():          # of more workers than cores: `train.bench` tells what pays
             warnings.simplefilter("ignore")
             self._loader = DataLoader(
-                _Rows(files, order, row_shape), batch_sampler=self._batches, collate_fn=_as_it_is,
+                self._rows, batch_sampler=self._batches, collate_fn=_as_it_is,
                 num_workers=config.workers, persistent_workers=config.workers > 0,
                 pin_memory=config.pin_memory and is_cuda(device))
 
@@ -48,7 +49,7 @@ class Loader:
             while (got := self._next(batches)) is not None:
                 if isinstance(got, UserFault):
                     raise got
-                yield tuple(t.to(self._device, non_blocking=True) for t in got)
+                yield self._copier.copy(got)
         finally:
             del batches                          # or the fault's traceback keeps the workers when all is closed
 
@@ -63,8 +64,9 @@ class Loader:
                                "choose --set train.workers=0 or --set train.engine=threads") from None
 
     def close(self) -> None:
-        """Let go of the worker processes."""
+        """Let go of the worker processes, or of the files where there are none."""
         self._loader = None                      # its workers end with it
+        self._rows.close()
 
 
 def _as_it_is(batch):
@@ -110,6 +112,12 @@ class _Rows(Dataset):
             return torch.from_numpy(image), torch.from_numpy(self._labels[rows])
         except UserFault as fault:
             return fault
+
+    def close(self) -> None:
+        """Close the files that this process has opened."""
+        if self._reader:
+            self._reader.close()
+            self._reader = None
 
     @staticmethod
     def _from_rows(reader: Reader, shards, places, image) -> None:

@@ -12,12 +12,11 @@ import torch
 
 from tenfold.data.shard import Shard
 from tenfold.data.tables import Train
+from tenfold.train.batches.copying import make_copier
 from tenfold.train.batches.order import Order
 from tenfold.train.batches.reading import Reader
 from tenfold.train.batches.slots import Slot, in_turn, make_slots
 from tenfold.train.device import is_host
-
-_UPLOADED = 64               # batches whose row numbers go to the device at once: each upload may wait for it
 
 
 class Memory:
@@ -32,7 +31,7 @@ class Memory:
         self._label = np.concatenate([np.empty(0, np.int64), *(s.labels for s in files)])
         self._pool = ThreadPoolExecutor(max(1, config.workers), "memory")
         self._read(Reader(files))
-        self._on_device = None
+        self._copier, self._on_device = make_copier(device), None
         if is_host(device):
             batch = max(order.sizes, default=0)
             self._group, self._slots = make_slots(batch, order.row_bytes, row_shape)
@@ -63,10 +62,10 @@ class Memory:
             yield from in_turn(self._slots, self._groups(number, first))
             return
         image, label = self._on_device
-        batches = self.order.rows(number, first)
-        while group := list(islice(batches, _UPLOADED)):
-            index = torch.from_numpy(np.concatenate(group)).to(image.device)
-            for rows in index.split([len(rows) for rows in group]):
+        if batches := list(self.order.rows(number, first)):
+            # the epoch's row numbers in one copy: a copy a step would wait for the steps before it
+            index, = self._copier.copy((torch.from_numpy(np.concatenate(batches)),))
+            for rows in index.split(self.order.sizes[first:]):
                 yield image.index_select(0, rows), label.index_select(0, rows)
 
     def _groups(self, number: int, first: int):

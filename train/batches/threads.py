@@ -18,7 +18,7 @@ import torch
 
 from tenfold.data.shard import Shard
 from tenfold.data.tables import Train
-from tenfold.train.batches.copying import Buffer, Copier
+from tenfold.train.batches.copying import Buffer, make_copier
 from tenfold.train.batches.order import Order, Window
 from tenfold.train.batches.reading import Reader
 from tenfold.train.device import is_cuda
@@ -31,7 +31,7 @@ class Threads:
 
     def __init__(self, files: list[Shard], order: Order, row_shape: tuple[int, ...], config: Train,
                  device: torch.device):
-        self.order, self._files, self._copier = order, files, Copier(device)
+        self.order, self._files, self._copier = order, files, make_copier(device)
         pinned = config.pin_memory and is_cuda(device)
         rows = sum(order.sizes[:order.window_batches])
         count = min(2, -(-len(order.sizes) // (order.window_batches or 1)))
