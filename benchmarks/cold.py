@@ -66,8 +66,10 @@ def read_plainly(paths: Sequence[Path], threads: int) -> None:
 
 
 def read_epoch(batches: Any, epochs: Iterator[int]) -> int:
-    """Read the next epoch; returns its images."""
-    return sum(len(label) for _, label in batches.epoch(next(epochs)))
+    """Read the next epoch, and none ahead; returns its images."""
+    images = sum(len(label) for _, label in batches.epoch(next(epochs)))
+    batches.leave()
+    return images
 
 
 def seconds(body: Callable[[], Any]) -> float:

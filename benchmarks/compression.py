@@ -15,11 +15,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from benchmarks.cold import drop, seconds
+from benchmarks.cold import drop, read_epoch, seconds
 from benchmarks.rows import append
 from tenfold.data.command import make_parser, run
 from tenfold.data.recipe import read_recipe
@@ -102,7 +103,7 @@ def timed(shards: ShardSet, batches: Any, epoch: int) -> Iterator[Any]:
     megabytes = sum(batches.order.sizes) * batches.order.row_bytes / 1e6
 
     def whole() -> Any:
-        return megabytes / seconds(lambda: sum(len(label) for _, label in batches.epoch(epoch)))
+        return megabytes / seconds(partial(read_epoch, batches, iter([epoch])))
     whole()
     yield "warm", whole()
     drop(files)

@@ -1,10 +1,15 @@
 """Copy batches to the device asynchronously, and track when a buffer may be filled again."""
 
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from tenfold.train.device import is_cuda, is_host
+
+KEPT = 4096                  # slices of a buffer that are made once: two new tensors for each batch cost as much as
+                             # copying fifty rows of 28×28
 
 
 class Done(Protocol):
@@ -68,13 +73,24 @@ def make_copier(device: torch.device) -> Copier:
 
 
 class Buffer:
-    """A window's rows in the order of their batches: filled by threads, copied to the device, used again."""
+    """Rows in the order of their batches: filled by threads, handed out a batch at a time, used again."""
 
-    def __init__(self, rows: int, row_shape: tuple[int, ...], pinned: bool):
-        self.image = torch.empty((rows, *row_shape), dtype=torch.uint8, pin_memory=pinned)
-        self.label = torch.empty(rows, dtype=torch.int64, pin_memory=pinned)
+    def __init__(self, rows: int, row_shape: tuple[int, ...], pinned: bool = False):
+        self.image, self.label = _empty((rows, *row_shape), "uint8", pinned), _empty((rows,), "int64", pinned)
         self.image_view, self.label_view = self.image.numpy(), self.label.numpy()
+        self._slices: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._copied: Done | None = None
+
+    def batches(self, sizes: Sequence[int], skip: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield (image, label) of each batch after the first `skip`; only the last of `sizes` may be a short one."""
+        for number in range(skip, len(sizes)):
+            batch = self._slices.get(number)
+            if not batch or len(batch[1]) != sizes[number]:
+                rows = slice(number * sizes[0], number * sizes[0] + sizes[number])
+                batch = self.image[rows], self.label[rows]
+                if number < KEPT:
+                    self._slices[number] = batch
+            yield batch
 
     def used(self, copied: Done | None) -> None:
         """Record the event of the last copy from this buffer."""
@@ -84,3 +100,10 @@ class Buffer:
         """Wait until that copy is done; called by the threads that fill the buffer, so that the loop does not wait."""
         if self._copied:
             self._copied.synchronize()
+
+
+def _empty(shape: tuple[int, ...], kind: str, pinned: bool) -> torch.Tensor:
+    if pinned:
+        return torch.empty(shape, dtype=getattr(torch, kind), pin_memory=True)
+    # NumPy asks Linux for large pages, torch does not: writing rows to random places then takes a quarter less time
+    return torch.from_numpy(np.empty(shape, kind))

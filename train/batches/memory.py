@@ -3,19 +3,19 @@
 In memory, threads gather ahead into reused buffers; on a device, its own kernels gather.
 """
 
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
 
 from tenfold.data.shard import Shard
 from tenfold.data.tables import Train
-from tenfold.train.batches.copying import make_copier
-from tenfold.train.batches.order import Order
+from tenfold.train.batches.copying import Buffer, make_copier
+from tenfold.train.batches.order import Order, Window
 from tenfold.train.batches.reading import Reader
-from tenfold.train.batches.slots import Slot, in_turn, make_slots
+from tenfold.train.batches.slots import in_turn, make_slots
 from tenfold.train.device import is_host
 
 
@@ -30,6 +30,7 @@ class Memory:
         self._image = np.empty((order.starts[-1], *row_shape), np.uint8)
         self._label = np.concatenate([np.empty(0, np.int64), *(s.labels for s in files)])
         self._pool = ThreadPoolExecutor(max(1, config.workers), "memory")
+        self._ahead: tuple[tuple[int, int] | None, Future] = None, Future()
         self._read(Reader(files))
         self._copier, self._on_device = make_copier(device), None
         if is_host(device):
@@ -62,19 +63,45 @@ class Memory:
             yield from in_turn(self._slots, self._groups(number, first))
             return
         image, label = self._on_device
-        if batches := list(self.order.rows(number, first)):
+        if numbers := [rows for _, rows in self._windows(number, first)]:
             # the epoch's row numbers in one copy: a copy a step would wait for the steps before it
-            index, = self._copier.copy((torch.from_numpy(np.concatenate(batches)),))
+            index, = self._copier.copy((torch.from_numpy(np.concatenate(numbers)),))
             for rows in index.split(self.order.sizes[first:]):
                 yield image.index_select(0, rows), label.index_select(0, rows)
 
-    def _groups(self, number: int, first: int):
-        batches = self.order.rows(number, first)
-        while group := list(islice(batches, self._group)):
-            yield [len(rows) for rows in group], lambda slot, group=group: self._pool.submit(self._gather, slot, group)
+    def _groups(self, number: int, first: int) -> Iterator[tuple[Sequence[int], Callable[[Buffer], Future]]]:
+        for sizes, rows in self._windows(number, first):
+            for at in range(0, len(sizes), self._group):
+                group = rows[at * sizes[0]:(at + self._group) * sizes[0]]
+                yield sizes[at:at + self._group], partial(self._begin, group)
 
-    def _gather(self, slot: Slot, group: list[np.ndarray]) -> None:
-        rows = np.concatenate(group)
+    def _windows(self, number: int, first: int) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+        """Yield (sizes of its batches, int64 (rows,) their rows) of each window, without batches before `first`.
+
+        A thread computes them a window ahead; at an epoch's end, the first of the next.
+        """
+        windows = self.order.windows(number, first)
+        window = next(windows, None)
+        while window:
+            rows = self._numbers(number, window)
+            if not (after := next(windows, None)) and self.order.shuffle:
+                self._numbers(number + 1, next(self.order.windows(number + 1)))
+            elif after:
+                self._numbers(number, after)
+            skip = max(0, first - window.first)
+            yield window.sizes[skip:], rows.result()[sum(window.sizes[:skip]):]
+            window = after
+
+    def _numbers(self, number: int, window: Window) -> Future:
+        """The rows of a window; the last that was asked for is kept."""
+        if self._ahead[0] != (number, window.first):
+            self._ahead = (number, window.first), self._pool.submit(self.order.numbers, window)
+        return self._ahead[1]
+
+    def _begin(self, rows: np.ndarray, slot: Buffer) -> Future:
+        return self._pool.submit(self._gather, rows, slot)
+
+    def _gather(self, rows: np.ndarray, slot: Buffer) -> None:
         # mode="clip": with the default, NumPy gathers into a new buffer and copies that
         np.take(self._image, rows, axis=0, out=slot.image_view[:len(rows)], mode="clip")
         np.take(self._label, rows, out=slot.label_view[:len(rows)], mode="clip")

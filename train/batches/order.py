@@ -125,13 +125,18 @@ class Order:
             chunks = [(shard, middle, end), *chunks[1:], (shard, start, middle)]
         return chunks
 
+    def numbers(self, window: Window) -> np.ndarray:
+        """Return int64 (rows,): the rows of a window, numbered through all shards, in the order of its batches."""
+        rows = np.empty(window.rows, np.int64)
+        for shard, start, end, places, repeats in window.reads():
+            run = np.arange(start, end) + self.starts[shard]
+            rows[places] = run if repeats is None else np.repeat(run, repeats)
+        return rows
+
     def rows(self, epoch: int, first: int = 0) -> Iterator[np.ndarray]:
         """Yield int64 (rows,) of each batch from `first` on: its rows, numbered through all shards of the split."""
         for window in self.windows(epoch, first):
-            rows, place = np.empty(window.rows, np.int64), 0
-            for shard, start, end, places, repeats in window.reads():
-                run = np.arange(start, end) + self.starts[shard]
-                rows[places] = run if repeats is None else np.repeat(run, repeats)
+            rows, place = self.numbers(window), 0
             for number, size in enumerate(window.sizes, window.first):
                 if number >= first:
                     yield rows[place:place + size]

@@ -1,32 +1,23 @@
-"""Prefetch batches with a ring of reused buffers that threads fill ahead of the loop."""
+"""Prefetch batches with a ring of reused buffers (slots) that threads fill ahead of the loop."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 
-import torch
+from tenfold.train.batches.copying import Buffer
 
 AHEAD = 3                    # groups of batches that are gathered before they are asked for
 GROUP_BYTES = 2 << 20        # small batches are gathered several at once: handing over to a thread costs
                              # as much as gathering 100 kB
 
 
-class Slot:
-    """A group's buffers: filled by a thread, read by the loop, used again."""
-
-    def __init__(self, rows: int, row_shape: tuple[int, ...]):
-        self.image = torch.empty((rows, *row_shape), dtype=torch.uint8)
-        self.label = torch.empty(rows, dtype=torch.int64)
-        self.image_view, self.label_view = self.image.numpy(), self.label.numpy()
-
-
 def make_slots(batch: int, row_bytes: int, row_shape: tuple[int, ...]) -> tuple[int, deque]:
     """Return (batches in a group, slots for as many groups as are ever under way)."""
     group = max(1, GROUP_BYTES // max(1, batch * row_bytes))
-    return group, deque(Slot(group * batch, row_shape) for _ in range(AHEAD + 2))
+    return group, deque(Buffer(group * batch, row_shape) for _ in range(AHEAD + 2))
 
 
-def in_turn(slots: deque, jobs: Iterable[tuple[list[int], Callable[[Slot], Future]]]) -> Iterator[tuple]:
+def in_turn(slots: deque, jobs: Iterable[tuple[Sequence[int], Callable[[Buffer], Future]]]) -> Iterator[tuple]:
     """Yield the batches of each group in order, AHEAD groups under way.
 
     A group is (sizes, begin), and `begin(slot)` has a thread fill the slot. All slots are back when this ends, wherever
@@ -53,4 +44,4 @@ def _hand_out(slots: deque, pending: deque, lent: deque) -> Iterator[tuple]:
     slot, sizes, future = pending.popleft()
     lent.append(slot)
     future.result()
-    yield from zip(*(t[:sum(sizes)].split(sizes) for t in (slot.image, slot.label)), strict=True)
+    yield from slot.batches(sizes)

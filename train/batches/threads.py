@@ -2,7 +2,8 @@
 
 A window is shuffled by where its rows are written, not by a gather afterwards: a thread reads a run
 through a buffer that stays in the cache of its core, or has the kernel scatter it, so every byte crosses
-memory once, and a batch is a slice of the window. One window is handed out while the next is filled.
+memory once, and a batch is a slice of the window. One window is handed out while the next is filled, also the
+first of the next epoch.
 Reads and copies release the interpreter lock, so threads are enough, and no process boundary has to
 be crossed: worker processes pay for a new shared-memory segment and its page faults with every batch
 (docs/benchmarks.md: 81 k against 1.35 M images/s). All buffers are made once.
@@ -11,6 +12,8 @@ be crossed: worker processes pay for a new shared-memory segment and its page fa
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import count
 from threading import Event
 
 import numpy as np
@@ -24,6 +27,15 @@ from tenfold.train.batches.reading import Reader
 from tenfold.train.device import is_cuda
 
 
+@dataclass
+class _Filling:
+    """A window on its way into a buffer: done when all the futures are."""
+    epoch: int
+    window: Window
+    buffer: Buffer
+    futures: list[Future]
+
+
 class Threads:
     """The engine that streams from disk; see `open_batches`."""
 
@@ -34,55 +46,71 @@ class Threads:
         self.order, self._files, self._copier = order, files, make_copier(device)
         pinned = config.pin_memory and is_cuda(device)
         rows = sum(order.sizes[:order.window_batches])
-        count = min(2, -(-len(order.sizes) // (order.window_batches or 1)))
-        self._buffers = [Buffer(rows, row_shape, pinned) for _ in range(count)]
+        windows = -(-len(order.sizes) // (order.window_batches or 1))
+        self._free = deque(Buffer(rows, row_shape, pinned) for _ in range(min(2, windows)))
+        self._filling: deque[_Filling] = deque()
+        self._windows: Iterator[tuple[int, Window]] = iter(())
+        self._next: tuple[int, int] | None = None        # (epoch, its first batch) that the threads read for
         self._reader, self._workers = Reader(files), max(1, config.workers)
         self._pool = ThreadPoolExecutor(self._workers, "reader")
         self._stop = Event()
 
     def epoch(self, number: int, first: int = 0) -> Generator[tuple[torch.Tensor, ...], None, None]:
         """Yield the batches of an epoch from `first` on."""
-        windows, free = self.order.windows(number, first), deque(self._buffers)
-        filling: deque[tuple[Window, Buffer, list[Future]]] = deque()
-        stop = self._stop = Event()
+        if self._next != (number, first):
+            self.leave()
+            self._windows = self._from(number, first)
+        self._next = None
         try:
-            while True:
-                while free and (window := next(windows, None)):
-                    filling.append((window, free[0], self._fill(window, free.popleft(), stop)))
-                if not filling:
-                    return
-                window, buffer, futures = filling[0]
-                for future in futures:
+            while self._begin_filling() and self._filling[0].epoch == number:
+                filled = self._filling[0]
+                for future in filled.futures:
                     future.result()
-                yield from self._batches(window, buffer, max(0, first - window.first))
-                buffer.used(self._copier.all_done())
-                free.append(buffer)
-                filling.popleft()
-        finally:                                 # also when the caller stops in the middle
-            stop.set()
-            for _, buffer, futures in filling:
-                buffer.used(self._copier.all_done())
-                wait([f for f in futures if not f.cancel()])     # a cancelled one would be waited for without end
+                for pair in filled.buffer.batches(filled.window.sizes, max(0, first - filled.window.first)):
+                    yield self._copier.copy(pair)
+                filled.buffer.used(self._copier.all_done())
+                self._free.append(self._filling.popleft().buffer)
+            self._next = number + 1, 0
+        finally:
+            if not self._next:                   # the caller stops in the middle, or a read failed
+                self.leave()
 
-    def _fill(self, window: Window, buffer: Buffer, stop: Event) -> list[Future]:
-        """Return a future for each thread; all take their next run from one list."""
-        runs = list(window.reads())
-        left = iter(runs)                        # `next` of a list's iterator is one step for the interpreter
+    def _from(self, number: int, first: int) -> Iterator[tuple[int, Window]]:
+        """Yield (epoch, window) from a batch on; where rows are shuffled, of all the epochs that follow."""
+        for epoch in count(number) if self.order.shuffle and self.order.sizes else [number]:
+            for window in self.order.windows(epoch, first if epoch == number else 0):
+                yield epoch, window
+
+    def _begin_filling(self) -> bool:
+        """Have the threads fill what is free with the windows to come; return whether there are any."""
+        while self._free and (following := next(self._windows, None)):
+            self._filling.append(self._fill(*following, self._free.popleft()))
+        return bool(self._filling)
+
+    def leave(self) -> None:
+        """Stop reading ahead; all buffers are free when this ends."""
+        self._stop.set()
+        for filled in self._filling:
+            filled.buffer.used(self._copier.all_done())
+            # a cancelled one would be waited for without end
+            wait([future for future in filled.futures if not future.cancel()])
+            self._free.append(filled.buffer)
+        self._filling.clear()
+        self._stop = Event()
+
+    def _fill(self, epoch: int, window: Window, buffer: Buffer) -> _Filling:
+        """Have every thread take runs of the window from one list, until none is left."""
+        stop, runs = self._stop, self._pool.submit(lambda: iter(list(window.reads())))
 
         def work():
             buffer.wait_until_free()
-            for shard, start, end, where, repeats in left:
+            for shard, start, end, where, repeats in runs.result():
                 if stop.is_set():
                     return
                 self._reader.scatter(shard, start, where, buffer.image_view, repeats)
                 label = self._files[shard].labels[start:end]
                 buffer.label_view[where] = label if repeats is None else np.repeat(label, repeats)
-        return [self._pool.submit(work) for _ in range(self._workers)]
-
-    def _batches(self, window: Window, buffer: Buffer, skip: int) -> Iterator[tuple[torch.Tensor, ...]]:
-        start, sizes = sum(window.sizes[:skip]), window.sizes[skip:]
-        for pair in zip(*(t[start:window.rows].split(sizes) for t in (buffer.image, buffer.label)), strict=True):
-            yield self._copier.copy(pair)
+        return _Filling(epoch, window, buffer, [runs, *(self._pool.submit(work) for _ in range(self._workers))])
 
     def close(self) -> None:
         """Let go of files and threads."""
