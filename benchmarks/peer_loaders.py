@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.loading import BATCH, ByBlock, PerItem, Sampler
+from benchmarks.loading import BATCH, ByBlock, Memmap, PerItem, Sampler
 from benchmarks.synthetic import write_files, write_set
 from tenfold.data.vision import torchvision
 
@@ -74,6 +74,11 @@ def as_it_is(batch: Any) -> Any:
 def h5py_by_block(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
     """A DataLoader that reads blocks of neighbouring rows."""
     return loaders(ByBlock(folder / "all.h5"), batch_sampler=Sampler(len(label), blocks=True), collate_fn=as_it_is)
+
+
+def getitems(folder: Path, image: np.ndarray, label: np.ndarray) -> Any:
+    """A memory map of the pixels in a data set with `__getitems__`: PyTorch asks it for a batch's rows by one call."""
+    return loaders(Memmap(folder / "image.npy", label), batch_size=BATCH, shuffle=True, collate_fn=as_it_is)
 
 
 def open_grey(path: Path) -> Any:

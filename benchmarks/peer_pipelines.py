@@ -116,6 +116,7 @@ PEERS = {
     "spdl, image files": Peer(spdl_images, (2,), files=True, decodes=True),
     "DALI on the CPU, raw tars": Peer(dali_tars, (2, 1)),
     "DALI on the CPU, image files": Peer(dali_images, (2,), files=True, decodes=True),
+    "DataLoader, __getitems__ of a memory map": Peer(torch_loaders.getitems),
     "ImageFolder + DataLoader": Peer(torch_loaders.image_folder, (2,), files=True, decodes=True),
     "DataLoader over h5py, per item": Peer(torch_loaders.h5py_by_item),
     f"DataLoader over h5py, {BLOCKS}": Peer(torch_loaders.h5py_by_block)}
