@@ -29,7 +29,7 @@ ARRAYS = ("image.npy", "label.npy")
 AT_MOST = 1.2                # seconds of a repeat
 COPY = "a plain copy in memory, one core"
 HOW = ("in process", "1 worker", "2 workers")
-PATIENCE = 200               # seconds until a loader that does not answer is given up
+PATIENCE = 400               # seconds until a loader that does not answer is given up
 
 
 def check(epoch: Callable[[], Any], image: np.ndarray, label: np.ndarray, lossless: bool) -> None:
