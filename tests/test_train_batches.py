@@ -180,8 +180,8 @@ def test_batches_are_the_same_however_many_are_gathered_at_once(shards, tiny_win
         assert same(copies(made, 2, 3), expected[3:])
 
 
-def test_a_device_that_gathers_by_itself_hands_out_the_same(shards):
-    made = open_batches(shards, "train", Train(batch=10, engine="memory"), 3, CPU, shuffle=True)
+def test_a_device_that_gathers_by_itself_hands_out_the_same(shards, tiny_windows):
+    made = tiny_windows(shards, rows=30, batch=10, engine="memory")
     expected = [copies(made, 2, first) for first in (0, 1, 6)]
     made._on_device = torch.from_numpy(made._image), torch.from_numpy(made._label)
     assert [len(batches) for batches in expected] == [6, 5, 0]
@@ -189,8 +189,8 @@ def test_a_device_that_gathers_by_itself_hands_out_the_same(shards):
     made.close()
 
 
-@each(("engine", "copied"), [("memory", 1), ("threads", 2 * 65), ("dataloader", 2 * 65)])
-def test_a_device_without_streams_gets_its_batches_and_one_that_gathers_its_row_numbers_at_once(
+@each(("engine", "copied"), [("memory", 4), ("threads", 2 * 65), ("dataloader", 2 * 65)])
+def test_a_device_without_streams_gets_its_batches_and_one_that_gathers_a_windows_row_numbers_at_once(
         tmp_path, tiny_windows, monkeypatch, engine, copied):
     for name in ("stream", "Stream", "current_stream", "Event"):
         monkeypatch.setattr(torch.cuda, name, None)
@@ -204,7 +204,7 @@ def test_a_device_without_streams_gets_its_batches_and_one_that_gathers_its_row_
         got = list(made.epoch(epoch))
         assert [(image.device, tuple(image.shape), label.dtype) for image, label in got] == [
             (META, (1, *shards.row_shape), torch.int64)] * 65
-        assert there == [(META,)] * copied       # in the whole epoch
+        assert there == [(META,)] * copied       # in the whole epoch, which has four windows
     made.close()
 
 

@@ -63,11 +63,11 @@ class Memory:
             yield from in_turn(self._slots, self._groups(number, first))
             return
         image, label = self._on_device
-        if numbers := [rows for _, rows in self._windows(number, first)]:
-            # the epoch's row numbers in one copy: a copy a step would wait for the steps before it
-            index, = self._copier.copy((torch.from_numpy(np.concatenate(numbers)),))
-            for rows in index.split(self.order.sizes[first:]):
-                yield image.index_select(0, rows), label.index_select(0, rows)
+        for sizes, rows in self._windows(number, first):
+            # a window's row numbers in one copy: a copy a step would wait for the steps before it
+            index, = self._copier.copy((torch.from_numpy(rows),))
+            for some in index.split(sizes):
+                yield image.index_select(0, some), label.index_select(0, some)
 
     def _groups(self, number: int, first: int) -> Iterator[tuple[Sequence[int], Callable[[Buffer], Future]]]:
         for sizes, rows in self._windows(number, first):
