@@ -9,13 +9,12 @@ import tarfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import BytesIO
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.loading import BATCH, ByBlock, Memmap, PerItem, Sampler
+from benchmarks.loading import BATCH, ByBlock, Epochs, Memmap, PerItem, Sampler
 from benchmarks.synthetic import write_files, write_set
 from tenfold.data.vision import torchvision
 
@@ -45,9 +44,8 @@ def ours(folder: Path, image: np.ndarray, label: np.ndarray, engine: str) -> Cal
     keep_freed_memory()                          # as a training run does
 
     def opened(workers: int) -> Any:
-        how, epochs = Train(engine=engine, workers=workers, batch=BATCH), count()
-        batches = open_batches(open_set(folder / "shards"), "train", how, 0, torch.device("cpu"), shuffle=True)
-        return lambda: batches.epoch(next(epochs))
+        how = Train(engine=engine, workers=workers, batch=BATCH)
+        return Epochs(open_batches(open_set(folder / "shards"), "train", how, 0, torch.device("cpu"), shuffle=True))
     return opened
 
 

@@ -35,6 +35,10 @@ class _Filling:
     buffer: Buffer
     futures: list[Future]
 
+    def holds(self, epoch: int, batch: int) -> bool:
+        """Whether a batch of an epoch is in it."""
+        return self.epoch == epoch and 0 <= batch - self.window.first < len(self.window.sizes)
+
 
 class Threads:
     """The engine that streams from disk; see `open_batches`."""
@@ -50,17 +54,19 @@ class Threads:
         self._free = deque(Buffer(rows, row_shape, pinned) for _ in range(min(2, windows)))
         self._filling: deque[_Filling] = deque()
         self._windows: Iterator[tuple[int, Window]] = iter(())
-        self._next: tuple[int, int] | None = None        # (epoch, its first batch) that the threads read for
         self._reader, self._workers = Reader(files), max(1, config.workers)
         self._pool = ThreadPoolExecutor(self._workers, "reader")
         self._stop = Event()
 
     def epoch(self, number: int, first: int = 0) -> Generator[tuple[torch.Tensor, ...], None, None]:
-        """Yield the batches of an epoch from `first` on."""
-        if self._next != (number, first):
+        """Yield the batches of an epoch from `first` on.
+
+        What is read ahead stays when this ends or is left in the middle: going on from there, or with the next epoch,
+        waits for nothing.
+        """
+        if not (self._filling and self._filling[0].holds(number, first)):
             self.leave()
             self._windows = self._from(number, first)
-        self._next = None
         try:
             while self._begin_filling() and self._filling[0].epoch == number:
                 filled = self._filling[0]
@@ -70,10 +76,9 @@ class Threads:
                     yield self._copier.copy(pair)
                 filled.buffer.used(self._copier.all_done())
                 self._free.append(self._filling.popleft().buffer)
-            self._next = number + 1, 0
-        finally:
-            if not self._next:                   # the caller stops in the middle, or a read failed
-                self.leave()
+        except Exception:                        # who asks again has it read again
+            self.leave()
+            raise
 
     def _from(self, number: int, first: int) -> Iterator[tuple[int, Window]]:
         """Yield (epoch, window) from a batch on; where rows are shuffled, of all the epochs that follow."""
