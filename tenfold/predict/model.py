@@ -17,6 +17,7 @@ from tenfold.data.html import table
 from tenfold.predict.pictures import Plain, plain_views
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.train import model_file
+from tenfold.train.crowd import sleep_when_crowded
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -94,11 +95,12 @@ class Model(model_file.Model):
         picture could not be read."""
         self.with_tta(tta)                       # refused before anything is read
         waiting = iter(plain)
-        while batch := list(islice(waiting, self.recipe.train.batch_rows)):
-            pixels = [each.pixels for each in batch if each.pixels is not None]
-            rows: Any = iter(self.probabilities(np.stack(pixels), tta) if pixels else ())
-            for each in batch:
-                yield each, None if each.pixels is None else next(rows)
+        with sleep_when_crowded(self.device):
+            while batch := list(islice(waiting, self.recipe.train.batch_rows)):
+                pixels = [each.pixels for each in batch if each.pixels is not None]
+                rows: Any = iter(self.probabilities(np.stack(pixels), tta) if pixels else ())
+                for each in batch:
+                    yield each, None if each.pixels is None else next(rows)
 
 
 def load(path: str | os.PathLike[str], device: str | None = None) -> Model:

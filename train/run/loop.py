@@ -46,7 +46,7 @@ class Trainer:
     def __init__(self, shards: ShardSet, recipe: Recipe, out: Path, clock: Clock, device: torch.device,
                  resumed: bool = False):
         self.state = RunState()
-        self.pace = Pace(clock, device, self.state)
+        self.pace = Pace(clock, device, self.state, recipe.train.compile != "none")
         self.curves = Curves(out / "curves.png", self.pace.closing)
         self.head = describe(shards, recipe)
         self.writer = CheckpointWriter(out, self.head, device, left=clock.left)
@@ -71,6 +71,7 @@ class Trainer:
             self._follow(Plan(**self.state.plan))
         except TypeError:
             raise CheckpointFault(self.out / "last.pth", "holds no plan of a run", "train without --resume") from None
+        self.pace.threads.restore(self.state.threads)
         clock = self.pace.clock
         clock.reached = min(1.0, self.state.late / clock.budget)
 
@@ -80,6 +81,7 @@ class Trainer:
         KeyboardInterrupt: it was interrupted; last.pth is written first. TrainingFault: the loss is not finite, or the
         budget was spent before the first step.
         """
+        self.pace.threads.begin()
         self.learner.compile(self.config.compile, self.batch, self.shards.row_shape)
         clock = self.pace.clock
         if not self.state.step:
@@ -106,6 +108,7 @@ class Trainer:
 
     def close(self) -> None:
         """Let go of files and threads."""
+        self.pace.threads.close()
         self.train.close()
         self.val.close()
 
@@ -201,7 +204,7 @@ class Trainer:
 
     def _save(self, best: dict | None = None) -> None:
         """Have last.pth written, and with it a best.pth that holds `best`."""
-        self.state.seconds = self.pace.clock.elapsed()
+        self.state.seconds, self.state.threads = self.pace.clock.elapsed(), self.pace.threads.stored
         self.writer.hold(state_content(self.learner, self.state, self.step_metrics), self.state.history, best)
 
     def _close_row(self, t: float, bar: tqdm) -> None:

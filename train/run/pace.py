@@ -10,6 +10,7 @@ from tenfold.train.device import synchronise
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.closing import Closing
 from tenfold.train.run.state import RunState
+from tenfold.train.run.threads import ThreadChoice
 
 READ_SECONDS = 1.0           # between two reads of the device's accumulators: each read waits for the device
 EARLY_STEP = 8               # after it the accumulators are read for the first time
@@ -19,18 +20,20 @@ class Pace:
     """The timer of one run: its first step, its steps, and what follows them; it informs the clock, fills the state.
 
     clock: the budget. state: its `training` and `waiting` seconds are kept here. first_step: seconds from the start
-    of the command until a step was done, None before.
+    of the command until a step was done, None before. compiled: kernels are made for one number of threads.
     """
 
-    def __init__(self, clock: Clock, device: torch.device, state: RunState):
+    def __init__(self, clock: Clock, device: torch.device, state: RunState, compiled: bool = False):
         self.clock, self.closing = clock, Closing(clock.budget)
         self.first_step: float | None = None
+        self.threads = ThreadChoice(device, compiled)
         self._device, self._state = device, state
         self._began = self._read = 0.0
         self._steps = 0                          # since the device was last waited for
 
     def begin(self) -> None:
         """Note that the steps of an epoch, or of the rest of one, begin."""
+        self.threads.begin()
         self._began = self._read = time.monotonic()
         self._steps = 0
 
@@ -44,6 +47,7 @@ class Pace:
     def stepped(self) -> None:
         """Note that a step was given to the device; wait for the first one, which says nothing of the others."""
         self._steps += 1
+        self.threads.stepped()
         if self.first_step is None:
             synchronise(self._device)
             self.first_step = self.clock.running()
@@ -69,5 +73,6 @@ class Pace:
 
     def checkpoint_held(self) -> None:
         """Note that a checkpoint inside the epoch was copied, to be written; its time is no training."""
+        self.threads.begin()
         self._began = self._read = time.monotonic()
         self._steps = 0

@@ -25,6 +25,7 @@ class RunState:
     images: int = 0          # trained on
     late: float = 0.0        # seconds of the budget that progress stands for where the clock, not the steps, steers
     plan: dict = field(default_factory=dict)        # of the whole run: the values of a Plan
+    threads: int = 0         # compute threads; 0: as many as torch takes by itself
     done: bool = False
     history: list = field(default_factory=list)     # a dictionary an evaluation, as in metrics.csv
 

@@ -9,8 +9,6 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from tenfold.data.errors import CheckpointFault, ShardFault, UserFault
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.html import figure_html
@@ -113,7 +111,7 @@ def _result(trainer: Trainer, budget: float, notes: list[str]) -> Run:
              "budget_seconds": budget, "images_per_second": round(state.images_per_second, 1),
              "data_wait_fraction": round(state.data_wait_fraction, 5), "best": str(best),
              "device": str(trainer.learner.normalise.device),
-             "threads": torch.get_num_threads(), "first_step_seconds": pace.first_step and round(pace.first_step, 3),
+             "threads": pace.threads.count, "first_step_seconds": pace.first_step and round(pace.first_step, 3),
              "planned_steps": trainer.whole_plan.steps, "batch": trainer.batch, "notes": notes}
     return Run(best, state.history, val, trainer.out, facts)
 

@@ -17,6 +17,7 @@ from tenfold.data.html import figure_html, table
 from tenfold.data.shardset import ShardSet
 from tenfold.data.sources.class_names import class_differences, one_spelling
 from tenfold.train.batches import open_batches
+from tenfold.train.crowd import sleep_when_crowded
 from tenfold.train.model_file import Model, load
 from tenfold.train.out_of_memory import IN_INFERENCE, memory_fault
 from tenfold.train.run.checkpoint import image_numbers
@@ -124,7 +125,8 @@ def predict_split(model: Model, network: torch.nn.Module, shards: ShardSet,
     """Return (probabilities (rows, classes), labels (rows,)) of a split, by the model's network or one made of it."""
     batches = open_batches(shards, split, model.recipe.train, model.recipe.seed, model.device, shuffle=False)
     try:
-        logits, labels = evaluate.evaluate(network, batches, model.normalise, model.recipe.train.precision)
+        with sleep_when_crowded(model.device):
+            logits, labels = evaluate.evaluate(network, batches, model.normalise, model.recipe.train.precision)
     finally:
         batches.close()
     return model.shares(logits), labels.numpy()

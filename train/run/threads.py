@@ -1,0 +1,204 @@
+"""Choose how many threads a training on the CPU computes with, while other processes need the cores.
+
+On an idle machine the count stays what torch takes, from the first step to the last: another count gives other bits.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from tqdm.auto import tqdm
+
+from tenfold.train.crowd import ROOM, Crowd, core_limit
+from tenfold.train.device import is_host
+
+COUNT_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")      # of the user's environment, which stand
+STEPS, SECONDS = 30, 5.0     # of training before the first trial: a short run keeps its count
+BUSY, CALM = 10, 4           # looks in a row, half a second each, for which a load must last, or be gone, to count
+WINDOW_STEPS, WINDOW = 3, 1.0        # a trial times a count for at least so many steps and seconds, twice
+SLOWER, MUCH_SLOWER = 1.25, 2.0      # than the fastest so far: no second time; no further step
+GAIN = 0.93                  # another count is taken where its step takes at most this share of the time
+PAUSE, LONGEST_PAUSE = 15.0, 120.0   # seconds between trials: doubled by each that changes nothing
+COST, LEAST_COST = 10, 3     # a pause is so many times as long as the trial before it, or, ended early, at the least
+CHANGED, RECENT = 1.5, 4.0   # a step so many times longer or shorter than in the trial, over so many seconds, ends it
+
+
+class ThreadChoice:
+    """The number of threads of one training run; tries fewer where other processes have been busy for a while.
+
+    Call `begin` when steps begin or go on after a pause, `stepped` after each step, `close` at the end, which puts back
+    the number that was found. On another device than the CPU, with one thread, where the environment names a number,
+    and where it is `fixed`, the number never changes. count: what was chosen.
+    """
+
+    def __init__(self, device: torch.device, fixed: bool = False, say: Callable[[str], None] = tqdm.write,
+                 crowd: Crowd | None = None, now: Callable[[], float] = time.perf_counter):
+        self.crowd = crowd or Crowd(torch.get_num_threads())
+        self.default = self.count = self._used = self._found = self.crowd.threads
+        self._say, self._now = say, now
+        self._watches = is_host(device) and self._found > 1
+        self._chooses = self._watches and not fixed and not any(name in os.environ for name in COUNT_SETTINGS)
+        self._trial: Trial | None = None
+        self._last: float | None = None          # when the last step ended, if the next one follows at once
+        self._all, self._recent = Timing(), Timing()         # steps of the run, and the latest of them
+        self._looks = self._busy = self._calm = 0
+        self._expected = 0.0                     # seconds a step, by the last trial
+        self._tried = 0.0                        # seconds of steps before the last trial
+        self._pause = self._least = 0.0          # … from then to the next one, and to the earliest
+        self.begin()
+        limit = core_limit() if self._chooses else None
+        if limit and limit < self._found:        # more would be stopped again and again, all at once
+            self._say(f"{limit} of {self._found} cores are allowed here: training with {limit} threads")
+            self.default = self.count = limit
+            self._use(limit)
+
+    @property
+    def stored(self) -> int:
+        """What last.pth keeps: the count, or 0 where it is the machine's own."""
+        return 0 if self.count == self.default else self.count
+
+    def restore(self, stored: int) -> None:
+        """Go on with the count that a run had when it was stopped."""
+        if self._chooses and 0 < stored < self.default:
+            self.count = stored
+            self._use(stored)
+
+    def begin(self) -> None:
+        """Watch the load; steps begin, or go on after an evaluation or a checkpoint."""
+        if self._watches:
+            self.crowd.start()
+        self._last = None
+
+    def stepped(self) -> None:
+        """Note that a step ended."""
+        if not self._chooses:
+            return
+        last, self._last = self._last, self._now()
+        if last is not None:
+            for timing in (self._all, self._recent):
+                timing.add(self._last - last)
+            if self._trial:
+                self._try(self._trial, self._last - last)
+        if self._looks != self.crowd.looks:
+            self._looks = self.crowd.looks
+            self._look()
+
+    def close(self) -> None:
+        """Watch no more, and put back the number of threads that was found."""
+        if self._watches:
+            self.crowd.close()
+            self._use(self._found)
+
+    def _look(self) -> None:
+        """Begin a trial, or go back to the default, where the load asks for it."""
+        load = self.crowd.load
+        busy = self.default + load.foreign > load.cores + ROOM
+        self._busy, self._calm = (self._busy + 1, 0) if busy else (0, self._calm + 1)
+        if self._calm >= CALM:
+            self._trial, self._pause, self._least = None, 0.0, 0.0
+            self._take(self.default, "other processes are busy no more")
+        elif (not self._trial and self._busy >= BUSY and self._all.steps >= STEPS and self._all.seconds >= SECONDS
+              and self._is_due()):
+            self._trial = Trial(candidates(self.count, self.default, load.cores - load.foreign))
+            self._use(self._trial.count)
+
+    def _is_due(self) -> bool:
+        """Whether it is time for a trial."""
+        since, changed = self._all.seconds - self._tried, False
+        if self._recent.seconds >= RECENT:
+            changed = self._expected > 0 and not 1 / CHANGED < self._recent.mean / self._expected < CHANGED
+            self._recent = Timing()
+        return since >= (self._least if changed else self._pause)
+
+    def _try(self, trial: "Trial", seconds: float) -> None:
+        """Give the trial a step's time; at its end take the fastest count, or keep one that is hardly slower."""
+        trial.add(seconds)
+        if trial.count:
+            self._use(trial.count)
+            return
+        means = trial.means()
+        best = min(means, key=means.__getitem__)
+        count = best if means[best] <= GAIN * means[self.count] else self.count
+        self._pause = min(2 * self._pause or PAUSE, LONGEST_PAUSE) if count == self.count else PAUSE
+        self._pause, self._least = (max(self._pause, COST * trial.seconds),
+                                    max(PAUSE, LEAST_COST * trial.seconds))
+        self._tried, self._expected = self._all.seconds, means[count]
+        self._trial, self._recent = None, Timing()
+        self._take(count, "other processes are busy")
+
+    def _take(self, count: int, why: str) -> None:
+        if count != self.count:
+            with contextlib.suppress(BrokenPipeError):   # `… | head`: nobody reads on
+                self._say(f"{why}: training with {count} of {self.default} threads")
+        self.count = count
+        self._use(count)
+
+    def _use(self, count: int) -> None:
+        if count != self._used:
+            torch.set_num_threads(count)
+            self._used = self.crowd.threads = count
+
+
+class Timing:
+    """How many steps were timed, and their seconds."""
+
+    def __init__(self) -> None:
+        self.steps, self.seconds = 0, 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count a step."""
+        self.steps, self.seconds = self.steps + 1, self.seconds + seconds
+
+    @property
+    def mean(self) -> float:
+        """Seconds a step; 0 without any."""
+        return self.seconds / max(1, self.steps)
+
+
+class Trial:
+    """Steps of the training timed with one count of threads after the other, there and back.
+
+    The mean counts, not the median: what other processes cost are long stops of few steps. count: to be used for the
+    next step; 0 when the trial is over. seconds: what all its steps took.
+    """
+
+    def __init__(self, counts: Sequence[int]):
+        self._turns = [*counts, *reversed(counts)]
+        self._timings: dict[int, Timing] = {}
+        self._turn, self._changed = Timing(), True
+        self.count, self.seconds = self._turns.pop(0), 0.0
+
+    def add(self, seconds: float) -> None:
+        """Note how long a step took with the present count."""
+        self.seconds += seconds
+        changed, self._changed = self._changed, False
+        if changed and seconds < WINDOW:         # a short step is not what the change itself took
+            return
+        timing = self._timings.setdefault(self.count, Timing())
+        timing.add(seconds)
+        self._turn.add(seconds)
+        enough = self._turn.steps >= WINDOW_STEPS and self._turn.seconds >= WINDOW
+        if enough or self._slower(self.count, MUCH_SLOWER):
+            while self._turns and self._slower(self._turns[0], SLOWER):
+                self._turns.pop(0)
+            self._turn, self._changed = Timing(), True
+            self.count = self._turns.pop(0) if self._turns else 0
+
+    def _slower(self, count: int, times: float) -> bool:
+        """Whether steps with a count took so many times longer than those with the fastest."""
+        return count in self._timings and self._timings[count].mean > times * min(self.means().values())
+
+    def means(self) -> dict[int, float]:
+        """Return {count: seconds a step}."""
+        return {count: timing.mean for count, timing in self._timings.items()}
+
+
+def candidates(present: int, default: int, free: float) -> list[int]:
+    """Return the counts to try, downward, where other processes leave `free` cores: all, if there are few."""
+    if default <= 4:
+        return list(range(default, 0, -1))
+    room = int(free + ROOM)
+    counts = (present, default, room, room - 1, room // 2)
+    return sorted({min(default, max(1, count)) for count in counts}, reverse=True)
