@@ -44,13 +44,14 @@ bench-device-augment: ## what each key of [augment] costs beside a training step
 bundle: ## recipes and their shards as one file of 60 MB at most: BUNDLE=shards.tar RECIPES="a b=shards/b 'my c'" [SET=]
 bench-gpu: ## train a bundle and time loop, loaders and start in under ten minutes: BUNDLE=shards.tar [BUDGET= DEVICE=]
 bench-cold: ## an epoch read from a cold disk beside the disk's own rate (Linux, 4 GB of disk space)
+bench-threads: ## training on the CPU beside other busy processes, by number and waiting of threads; three minutes
 plots: ## docs/*.png out of benchmarks/results.tsv
 folds: ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= TTA= OUT= RESUME=1 SET=]
 compare: ## recipes side by side on the same images, same budget: RECIPES="a b 'my c'" DATA= [BUDGET= TTA= OUT= RESUME=1 SET=]
 models: ## the networks, with parameters and multiply-adds: [RECIPE= ALL=1 SET=]
 recipes: ## the recipes that a name finds, each in a sentence; or one of them, to copy: [NAME=photos]
 
-COMMANDS = demo data augment report train score bench sweep bench-augment bench-load bench-train bench-budget bench-finetune bench-device-augment bundle bench-gpu bench-cold plots folds compare models recipes predict
+COMMANDS = demo data augment report train score bench sweep bench-augment bench-load bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu bench-cold plots folds compare models recipes predict
 $(COMMANDS): $(ENV)
 	+@$(FRONT) $@
 
@@ -83,6 +84,6 @@ clean: ## remove what the commands made: shards, runs and every model (not the e
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-peers/torch.txt -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-budget bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint clean
+.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

@@ -41,6 +41,7 @@ TARGETS = {
     "bench-device-augment": ("benchmarks.device_augment", f"--device=DEVICE {_SETS}"),
     "bench-gpu": ("benchmarks.gpu", f"BUNDLE --budget=BUDGET --device=DEVICE {_SETS}"),
     "bench-cold": ("benchmarks.cold", _SETS),
+    "bench-threads": ("benchmarks.threads", _SETS),
     "plots": ("benchmarks.plots", ""),
 }
 PATHS = {"DATA", "RECIPE", "SHARDS", "OUT", "MODEL", "PREVIEW", "BUNDLE", "WEIGHTS", "IMAGES"}  # a ~ is expanded
