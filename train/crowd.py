@@ -140,7 +140,8 @@ def _libgomp() -> ctypes.CDLL | None:
         return None
     try:                                         # symbols are looked up in what libtorch_cpu.so was linked to
         gomp = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"), mode=os.RTLD_NOLOAD)
-        return gomp if gomp.GOMP_parallel and gomp.omp_get_num_procs else None
+        # Intel's and LLVM's OpenMP also know GOMP_parallel, and wait in other ways
+        return gomp if gomp.GOMP_parallel and not hasattr(gomp, "kmp_set_blocktime") else None
     except (OSError, AttributeError):
         return None
 

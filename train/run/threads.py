@@ -18,7 +18,7 @@ COUNT_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")      # of the user's env
 STEPS, SECONDS = 30, 5.0     # of training before the first trial: a short run keeps its count
 BUSY, CALM = 10, 4           # looks in a row, half a second each, for which a load must last, or be gone, to count
 WINDOW_STEPS, WINDOW = 3, 1.0        # a trial times a count for at least so many steps and seconds, twice
-SLOWER, MUCH_SLOWER = 1.25, 2.0      # than the fastest so far: no second time; no further step
+SLOWER, MUCH_SLOWER = 1.5, 2.5       # than the fastest so far: no second time; no further step
 GAIN = 0.93                  # another count is taken where its step takes at most this share of the time
 PAUSE, LONGEST_PAUSE = 15.0, 120.0   # seconds between trials: doubled by each that changes nothing
 COST, LEAST_COST = 10, 3     # a pause is so many times as long as the trial before it, or, ended early, at the least
@@ -158,14 +158,14 @@ class Timing:
 
 
 class Trial:
-    """Steps of the training timed with one count of threads after the other, there and back.
+    """Steps of the training timed with one count of threads after the other, there and back (two counts: twice).
 
     The mean counts, not the median: what other processes cost are long stops of few steps. count: to be used for the
     next step; 0 when the trial is over. seconds: what all its steps took.
     """
 
     def __init__(self, counts: Sequence[int]):
-        self._turns = [*counts, *reversed(counts)]
+        self._turns = [*counts, *reversed(counts)] * (2 if len(counts) == 2 else 1)
         self._timings: dict[int, Timing] = {}
         self._turn, self._changed = Timing(), True
         self.count, self.seconds = self._turns.pop(0), 0.0

@@ -58,8 +58,8 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
 
     device: "cpu", "cuda" or "mps"; None: the best there is. resume: go on from out/last.pth, if there is one. started:
     the `time.monotonic()` from which the budget counts; None: now. Prints a line an epoch. An interrupt is held back
-    until last.pth is written; then KeyboardInterrupt is raised. The random state of torch and the signal handlers are
-    afterwards what they were. UserFault: the recipe, the shards or the machine do not allow it.
+    until last.pth is written; then KeyboardInterrupt is raised. Torch's random state and number of threads and the
+    signal handlers are afterwards what they were. UserFault: the recipe, the shards or the machine do not allow it.
     """
     started = time.monotonic() if started is None else started
     if not shards.rows("train"):
