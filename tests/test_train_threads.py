@@ -127,6 +127,8 @@ def test_a_run_keeps_its_count_when_it_is_resumed_and_puts_back_what_it_found(mo
     assert machine.said == [f"other processes are busy: training with {stored} of 4 threads"]
     machine.choice.close()
     assert machine.threads == 4
+    machine.choice.begin()                       # closed and begun again: the run goes on as it was
+    assert machine.threads == stored
     machine.choice = machine.new_choice()
     machine.choice.restore(stored)
     assert machine.threads == machine.choice.count == stored

@@ -69,6 +69,7 @@ class ThreadChoice:
         """Watch the load; steps begin, or go on after an evaluation or a checkpoint."""
         if self._watches:
             self.crowd.start()
+            self._use(self._trial.count if self._trial else self.count)
         self._last = None
 
     def stepped(self) -> None:
