@@ -131,9 +131,11 @@ def test_a_run_keeps_its_count_when_it_is_resumed_and_puts_back_what_it_found(mo
     assert machine.threads == stored
     machine.choice = machine.new_choice()
     machine.choice.restore(stored)
+    machine.choice.begin()
     assert machine.threads == machine.choice.count == stored
     again = Machine(monkeypatch, 2)              # resumed on another machine, which has fewer
     again.choice.restore(stored)
+    again.choice.begin()
     assert again.threads <= 2
 
 
@@ -149,6 +151,8 @@ def test_a_container_trains_with_as_many_threads_as_it_has_cores(tmp_path, monke
     machine = Machine(monkeypatch, 4)
     monkeypatch.setattr(threads_module, "core_limit", lambda: core_limit(tmp_path))
     choice = machine.new_choice()
+    assert machine.threads == 4
+    choice.begin()
     assert machine.threads == choice.count == choice.default == (cores or 4)
     assert choice.stored == 0
     choice.close()
@@ -210,6 +214,8 @@ def test_threads_that_watch_end_with_what_they_were_started_for(monkeypatch):
     with sleep_when_crowded(torch.device("meta")):
         assert threading.active_count() == before
     choice = ThreadChoice(CPU)
+    assert threading.active_count() == before
+    choice.begin()
     assert threading.active_count() == before + 1
     choice.close()
     assert threading.active_count() == before

@@ -29,8 +29,8 @@ class ThreadChoice:
     """The number of threads of one training run; tries fewer where other processes have been busy for a while.
 
     Call `begin` when steps begin or go on after a pause, `stepped` after each step, `close` at the end, which puts back
-    the number that was found. On another device than the CPU, with one thread, where the environment names a number,
-    and where it is `fixed`, the number never changes. count: what was chosen.
+    the number that was found; before `begin` nothing is changed. On another device than the CPU, with one thread, where
+    the environment names a number, and where it is `fixed`, the number never changes. count: what was chosen.
     """
 
     def __init__(self, device: torch.device, fixed: bool = False, say: Callable[[str], None] = tqdm.write,
@@ -47,12 +47,10 @@ class ThreadChoice:
         self._expected = 0.0                     # seconds a step, by the last trial
         self._tried = 0.0                        # seconds of steps before the last trial
         self._pause = self._least = 0.0          # … from then to the next one, and to the earliest
-        self.begin()
         limit = core_limit() if self._chooses else None
         if limit and limit < self._found:        # more would be stopped again and again, all at once
             self._say(f"{limit} of {self._found} cores are allowed here: training with {limit} threads")
             self.default = self.count = limit
-            self._use(limit)
 
     @property
     def stored(self) -> int:
@@ -63,7 +61,6 @@ class ThreadChoice:
         """Go on with the count that a run had when it was stopped."""
         if self._chooses and 0 < stored < self.default:
             self.count = stored
-            self._use(stored)
 
     def begin(self) -> None:
         """Watch the load; steps begin, or go on after an evaluation or a checkpoint."""
