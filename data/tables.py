@@ -104,7 +104,8 @@ class Model:
     weights: str = ""                                       # "imagenet", one of torchvision's names such as
                                                             # "IMAGENET1K_V1", or a .pth file; "": random
     freeze: tuple[str, ...] = ()                            # names of modules that stay as they are, such as
-                                                            # "layer1"; "backbone" is all but the head
+                                                            # "layer1"; "backbone" is all but the head,
+                                                            # the last layer and those of head_widths
     size: int = setting(0, low=0, high=4096)                # shorter side that the network sees, resized on
                                                             # the device, pixels; 0: as the rows are
     normalise: str = setting("dataset", choices=("dataset", "imagenet"))    # whose mean and deviation

@@ -13,7 +13,6 @@ from tenfold.data.tables import Train
 from tenfold.train.learn.muon import as_matrix
 from tenfold.train.learn.optimizer import clip_gradients, make_optimizer, set_lr
 from tenfold.train.models import build_model
-from tenfold.train.models.pretrained import freeze
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "muon")
 EVERY = each("name", OPTIMIZERS)
@@ -70,14 +69,6 @@ def test_all_but_the_head_learns_at_its_share(name):
     rest = {p.data_ptr() for p in model.parameters()} - {p.data_ptr() for p in head.parameters()}
     assert {rate[p] for p in rest} == {0.05}
     assert len(rate) == len(list(model.parameters()))
-
-
-def test_the_head_is_the_one_that_freezing_leaves():
-    model = build_model("mobilenet_v3_small", {}, 3, 3, (32, 32))        # its "classifier" has two layers
-    optimizer = make_optimizer(model, Train(backbone_lr=0.1))
-    fast = [p for group in optimizer.param_groups if group["share"] == 1 for p in group["params"]]
-    freeze(model, ["backbone"])
-    assert {id(p) for p in fast} == {id(p) for p in model.parameters() if p.requires_grad}
 
 
 @EVERY

@@ -19,7 +19,6 @@ from tenfold.data.tables import Model
 from tenfold.data.vision import torchvision
 from tenfold.train.models import build_model
 from tenfold.train.models.pretrained import freeze, load_weights
-from tenfold.train.models.published import head_name
 
 SQUEEZENET = t.ROOT.parent / "shared/weights/squeezenet1_0-deepcompression-imagenet.pth"
 PETS = t.ROOT.parent / "shared/datasets/catsdogs/test"
@@ -215,14 +214,6 @@ def test_a_name_that_nothing_has_is_refused_with_the_nearest():
         freeze(net(), ["layer1.7"])
     with pytest.raises(RecipeFault, match="nothing to train"):
         freeze(net(), ["backbone", "fc"])
-
-
-@each(("name", "arguments", "head"), [
-    ("resnet18", {}, "fc"), ("resnet18", {"head_widths": [9]}, "fc"), ("squeezenet1_0", {}, "classifier.1"),
-    ("squeezenet1_0", {"dropout": 0.3}, "classifier.1"), ("resnet", {}, "9"),
-    ("mobilenet_v3_small", {}, "classifier.3")])
-def test_the_head_is_found(name, arguments, head):
-    assert head_name(net(name, **arguments)) == head
 
 
 @pytest.mark.usefixtures("place")

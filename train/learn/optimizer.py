@@ -6,7 +6,7 @@ from torch import nn
 from tenfold.data.tables import Train
 from tenfold.train.device import compute_dtype
 from tenfold.train.learn.muon import Muon
-from tenfold.train.models.published import head_name
+from tenfold.train.models.head import find_head
 
 
 def make_optimizer(model: nn.Module, config: Train) -> torch.optim.Optimizer | Muon:
@@ -16,10 +16,10 @@ def make_optimizer(model: nn.Module, config: Train) -> torch.optim.Optimizer | M
     but the head learns at `config.backbone_lr` times the rate.
     """
     weights = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    head = head_name(model)
+    head = find_head(model)
     by_kind: dict[tuple[float, float], list] = {}
     for name, p in weights:
-        share = 1.0 if name.startswith(f"{head}.") else config.backbone_lr
+        share = 1.0 if head.holds(name) else config.backbone_lr
         decay = config.weight_decay if p.ndim > 1 else 0.0
         by_kind.setdefault((share, decay), []).append(p)
     groups = [{"params": params, "weight_decay": decay, "share": share} for (share, decay), params in by_kind.items()]

@@ -1,6 +1,6 @@
 """Networks by name. A network takes (B, C, H, W) normalised floats and gives (B, classes) logits.
 
-Read in this order: `blocks`, `resnet` and `convnet` (our own), `published` (torchvision's), `build` (by name),
+Read in this order: `head`, `blocks`, `resnet` and `convnet` (our own), `published` (torchvision's), `build` (by name),
 `pretrained` (weights from elsewhere, and freezing), `command` (the list of them all).
 """
 

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from tenfold.train.models.head import mark
+
 
 class SqueezeExcitation(nn.Module):
     """Squeeze-and-excitation (Hu et al., 2018, arXiv:1709.01507), (B, C, H, W) -> the same.
@@ -108,9 +110,9 @@ def head(features: int, classes: int, widths: Sequence[int] = (), dropout: float
     kernel, layers = (1,) if layer is nn.Conv2d else (), []
     for width in widths:
         positive(head_widths=width)
-        layers += [nn.Dropout(dropout), layer(features, width, *kernel), nn.ReLU()]
+        layers += [nn.Dropout(dropout), mark(layer(features, width, *kernel)), nn.ReLU()]
         features = width
-    return [*layers, nn.Dropout(dropout), layer(features, classes, *kernel)]
+    return [*layers, nn.Dropout(dropout), mark(layer(features, classes, *kernel))]
 
 
 def halved(canvas: Sequence[int], times: int, up: bool = False) -> int:

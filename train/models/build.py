@@ -59,13 +59,17 @@ def dry_run(make: Callable[..., nn.Module], channels: int, canvas: Sequence[int]
 
     Draws no random number, and takes tenths of a second for the largest. Raises whatever the network raises: CANNOT.
     """
-    with torch.random.fork_rng(devices=[]), _NoMemory():
-        model = make(canvas=canvas)
-    model = model.to("meta").eval()
+    model = without_memory(make, canvas).eval()
     image = torch.zeros(1, channels, *canvas, device="meta")
     with torch.no_grad():
         model(image)
     return model, image
+
+
+def without_memory(make: Callable[..., nn.Module], canvas: Sequence[int]) -> nn.Module:
+    """Build a network on the device "meta": shapes and names without values. Draws no random number."""
+    with torch.random.fork_rng(devices=[]), _NoMemory():
+        return make(canvas=canvas).to("meta")
 
 
 def check_batch(model: nn.Module, batch: int, image: torch.Tensor) -> None:

@@ -15,7 +15,8 @@ from tenfold.data.errors import CheckpointFault, MachineFault, RecipeFault
 from tenfold.data.settings import nearest
 from tenfold.data.tables import Model
 from tenfold.data.vision import torchvision
-from tenfold.train.models.published import head_name, layers, names
+from tenfold.train.models.head import find_head, layers
+from tenfold.train.models.published import names
 from tenfold.train.run.checkpoint import read
 
 BACKBONE = "backbone"        # in `freeze`: all but the head
@@ -36,13 +37,14 @@ def load_weights(model: nn.Module, config: Model) -> None:
         return
     path, weights = _published(config) if _is_name(config.weights) else _local(config.weights)
     weights = {_DENSE.sub(r"\1\2", k): v for k, v in weights.items() if not k.startswith(_AUXILIARY)}
-    model_state, head, first = model.state_dict(), head_name(model) + ".", layers(model)[0][0] + ".weight"
-    same_head = all(k in weights and weights[k].shape == v.shape for k, v in model_state.items() if k.startswith(head))
-    wrong, new = [], [] if same_head else [head[:-1]]
+    model_state, head, first = model.state_dict(), find_head(model), layers(model)[0][0] + ".weight"
+    same_head = {k for k in weights if head.stood_at(k)} == {k for k in model_state if head.holds(k)} and all(
+        weights[k].shape == v.shape for k, v in model_state.items() if head.holds(k))
+    wrong, new = [], [] if same_head else list(head.modules)
     with torch.no_grad():
         for name, mine in model_state.items():
             theirs = weights.pop(name, None)
-            if name.startswith(head) and not same_head:
+            if head.holds(name) and not same_head:
                 continue
             if theirs is None:
                 if not name.endswith("num_batches_tracked"):      # older files have none
@@ -55,7 +57,7 @@ def load_weights(model: nn.Module, config: Model) -> None:
                 new.append(name)
             else:
                 wrong.append(f"{name} is {list(theirs.shape)}, not {list(mine.shape)}")
-    wrong += [f"it has {name} besides" for name in weights if not name.startswith(head)]
+    wrong += [f"it has {name} besides" for name in weights if not head.stood_at(name)]
     if wrong:
         raise CheckpointFault(path, f"does not fit '{config.name}' as the recipe has it ({'; '.join(wrong[:3])}"
                               f"{'; …' if len(wrong) > 3 else ''})", "give the weights of this very network")
@@ -68,7 +70,7 @@ def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
 
     RecipeFault: a name that nothing has, or nothing left to train.
     """
-    head, modules = head_name(model), dict(model.named_modules())
+    head, modules = find_head(model), dict(model.named_modules())
     known = {*modules, *(name for name, _ in model.named_parameters())} - {""}
     for prefix in prefixes:
         if prefix not in known and prefix != BACKBONE:
@@ -77,8 +79,7 @@ def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
                               nearest(prefix, [BACKBONE, *near]))
 
     def frozen(name: str) -> bool:
-        in_head = name == head or name.startswith(head + ".")
-        return any((prefix == BACKBONE and not in_head) or name == prefix or name.startswith(prefix + ".")
+        return any((prefix == BACKBONE and not head.holds(name)) or name == prefix or name.startswith(prefix + ".")
                    for prefix in prefixes)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not frozen(name))

@@ -7,6 +7,7 @@ from torch import nn
 
 from tenfold.data.vision import torchvision
 from tenfold.train.models.blocks import head, kaiming_init
+from tenfold.train.models.head import layers, mark
 
 # arguments of torchvision's own: no auxiliary classifiers, and Inception's own first weights
 _THEIRS = {"googlenet": {"aux_logits": False, "init_weights": True},
@@ -69,17 +70,6 @@ def usual_normalisation(name: str, channels: int) -> tuple[list[float], list[flo
     return (mean, std) if channels == 3 else ([sum(mean) / 3] * channels, [sum(std) / 3] * channels)
 
 
-def layers(net: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Return (name, module) of each convolution and linear layer; the first is the first layer, the last the head."""
-    return [(name, m) for name, m in net.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
-
-
-def head_name(net: nn.Module) -> str:
-    """Return the name of the module that makes logits: the last layer, or the deeper head that stands in its place."""
-    deep = [name for name, m in net.named_modules() if getattr(m, "is_head", False)]
-    return deep[0] if deep else layers(net)[-1][0]
-
-
 def _choose(key, value, choices) -> None:
     if value not in choices:
         raise ValueError(f"{key} must be {' or '.join(map(repr, choices))}")
@@ -139,5 +129,4 @@ def _deepen(net, classes: int, widths, dropout: float) -> None:
         deep = nn.Sequential(*head(last.in_features, classes, widths, dropout))
     else:                                        # SqueezeNet's, which averages the logits of all places
         deep = nn.Sequential(*head(last.in_channels, classes, widths, dropout, nn.Conv2d))
-    deep.is_head = True
-    net.set_submodule(at, deep)
+    net.set_submodule(at, mark(deep))
