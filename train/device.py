@@ -213,7 +213,8 @@ class Normalise:
     """Turn uint8 (B, H, W, C) into float (B, C, H', W'), zero mean and unit deviation per channel, on its device.
 
     The pixels come as they lie on disk, so the result has the memory format channels_last without
-    a copy, and a quarter of float32's bytes crossed the bus. H' and W' are `seen_size` of `size`, bilinear.
+    a copy, and a quarter of float32's bytes crossed the bus. H' and W' are `seen_size` of `size`, bilinear. What is
+    float already, the kept features of a frozen network, is returned as it is.
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], device: torch.device, size: int = 0):
@@ -223,6 +224,8 @@ class Normalise:
         self._size = size
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        if image.is_floating_point():
+            return image
         x = (image.permute(0, 3, 1, 2).float() - self._mean) * self._scale
         size = seen_size(x.shape[2:], self._size)
         if size == x.shape[2:]:

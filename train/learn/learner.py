@@ -1,5 +1,9 @@
 """Learner: a network with its loss, optimizer and EMA, and one training step; without clock or files."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 
 from tenfold.data.recipe import Recipe
@@ -13,6 +17,9 @@ from tenfold.train.learn.optimizer import clip_gradients, make_optimizer, set_lr
 from tenfold.train.learn.scaling import ScaledSteps
 from tenfold.train.models import build_model
 from tenfold.train.models.pretrained import freeze, load_weights
+
+if TYPE_CHECKING:
+    from tenfold.train.learn.features import Features
 
 
 class Learner:
@@ -38,6 +45,7 @@ class Learner:
         self.loss = make_loss(self.model, normalise, config, self._augment,
                               class_weights(shards, config.class_weights, device))
         self._clip = config.clip
+        self.features: Features | None = None    # of the training rows, where they stand for images
 
     def numbers(self, epoch: int, batch: int, rows: int) -> torch.Tensor | None:
         """Draw the random numbers that augment a batch; None: nothing is augmented."""
@@ -45,10 +53,12 @@ class Learner:
 
     def example(self, rows: int, row_shape: tuple[int, int, int]) -> tuple[torch.Tensor, torch.Tensor,
                                                                            torch.Tensor | None]:
-        """Return a training batch of zeros: (image uint8 (rows, H, W, C), label int64 (rows,), random numbers)."""
+        """Return a training batch: (zeros uint8 (rows, H, W, C) or kept features, label int64 (rows,), numbers)."""
         device = self.normalise.device
-        return (torch.zeros(rows, *row_shape, dtype=torch.uint8, device=device),
-                torch.zeros(rows, dtype=torch.int64, device=device), self.numbers(0, 0, rows))
+        label = torch.zeros(rows, dtype=torch.int64, device=device)
+        image = (torch.zeros(rows, *row_shape, dtype=torch.uint8, device=device) if self.features is None
+                 else self.features.take(label)[0])
+        return image, label, self.numbers(0, 0, rows)
 
     def compile(self, mode: str, rows: int, row_shape: tuple[int, int, int]) -> None:
         """Compile the loss for batches of so many rows, as `train.compile` = `mode` says."""

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm.auto import tqdm
@@ -16,6 +17,7 @@ from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
 from tenfold.train.device import Normalise, is_host
 from tenfold.train.learn.cost import measure
+from tenfold.train.learn.features import keep_features
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.schedule import lr_at
 from tenfold.train.models import check_batch
@@ -51,11 +53,11 @@ class Trainer:
         self.head = describe(shards, recipe)
         self.writer = CheckpointWriter(out, self.head, device, left=clock.left)
         torch.manual_seed(recipe.seed)
-        self.config, self.out, self.shards = recipe.train, out, shards
+        self.config, self.out, self.shards, self.recipe = recipe.train, out, shards, recipe
         normalise = Normalise(self.head["mean"], self.head["std"], device, recipe.model.size)
         self.learner = Learner(shards, recipe, normalise, pretrained=not resumed)
-        self._open = lambda split, batch: open_batches(shards, split, dataclasses.replace(recipe.train, batch=batch),
-                                                       recipe.seed, device, shuffle=split == "train")
+        self._open: Callable[[str, int], Any] = lambda split, batch: open_batches(
+            shards, split, dataclasses.replace(recipe.train, batch=batch), recipe.seed, device, split == "train")
         self.train = self._open("train", recipe.train.batch)
         self.batch = self.train.order.sizes[0]   # rows of every training batch
         check_batch(self.learner.model, self.batch, normalise(torch.zeros(1, *shards.row_shape, device=device)))
@@ -82,6 +84,7 @@ class Trainer:
         budget was spent before the first step.
         """
         self.pace.threads.begin()
+        self._keep_features()
         self.learner.compile(self.config.compile, self.batch, self.shards.row_shape)
         clock = self.pace.clock
         if not self.state.step:
@@ -109,8 +112,20 @@ class Trainer:
     def close(self) -> None:
         """Let go of files and threads."""
         self.pace.threads.close()
+        self._close_batches()
+
+    def _close_batches(self) -> None:
         self.train.close()
         self.val.close()
+
+    def _keep_features(self) -> None:
+        """Where the beginning of the network is frozen, compute it once for all rows, in half of the time left."""
+        kept = keep_features(self.learner, self.shards, self.recipe,
+                             {"train": self.train.order, "val": self.val.order}, self.pace.clock.left() / 2)
+        if kept:
+            self._close_batches()
+            self._open = lambda split, batch: kept[split].of(batch)
+            self.train, self.val = kept["train"], kept["val"]
 
     def _spent(self) -> TrainingFault:
         clock = self.pace.clock
@@ -137,7 +152,7 @@ class Trainer:
     def _follow(self, plan: Plan) -> None:
         """Take over a plan, with batches of its size."""
         if plan.batch != self.batch:
-            self.close()
+            self._close_batches()
             self.batch = plan.batch
             self.train, self.val = self._open("train", plan.batch), self._open("val", plan.batch)
         self.plan, self.state.plan = plan, dataclasses.asdict(plan)

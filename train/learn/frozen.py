@@ -1,0 +1,122 @@
+"""Split a network whose first part is frozen: into the part whose results never change, and the rest.
+
+What is frozen (models/pretrained.py) computes the same for the same picture in every epoch, up to the first layer that
+learns or draws random numbers, such as the dropout before a head.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import fx, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
+
+from tenfold.train.device import same_random_state
+
+_CANNOT = (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, LookupError, AttributeError, NameError,
+           AssertionError)
+
+
+@dataclass(frozen=True)
+class Split:
+    """A network in two parts, as graphs over its own modules: rest(frozen(x)) is what the network makes of x."""
+    frozen: fx.Graph         # (B, C, H, W) normalised -> features (B, …)
+    rest: fx.Graph           # features -> logits (B, classes)
+
+    def parts(self, model: nn.Module) -> tuple[nn.Module, nn.Module]:
+        """Return both as modules that share the layers of `model`: the network itself or a copy of it."""
+        return fx.GraphModule(model, self.frozen, "Frozen"), fx.GraphModule(model, self.rest, "Rest")
+
+
+def split(model: nn.Module) -> Split | None:
+    """Return the parts of a network; None: nothing at its beginning is frozen, or it cannot be taken apart."""
+    model.train()
+    try:
+        graph = fx.symbolic_trace(model).graph
+    except _CANNOT:                              # its code asks for values of the picture
+        return None
+    changing = _changing(model, graph)
+    for last in reversed(graph.nodes):           # a part of which nothing else is needed later, the largest of them
+        after = changing | _following(graph, last)
+        before = [n for n in graph.nodes if n not in after]
+        if last in before and last.op != "placeholder" and [n for n in before if after & n.users.keys()] == [last]:
+            frozen, rest = fx.Graph(), fx.Graph()
+            frozen.output(_copied(frozen, before, {})[last])
+            _copied(rest, (n for n in graph.nodes if n in after), {last: rest.placeholder("features")})
+            return Split(frozen, rest)
+    return None
+
+
+def agrees(model: nn.Module, parts: tuple[nn.Module, nn.Module], x: torch.Tensor) -> bool:
+    """Whether both parts make of pictures what the network does, training and evaluating; nothing of it changes."""
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    alike = []
+    with torch.no_grad():
+        for training in (True, False):
+            made = []
+            feature = parts[0](x)
+            for call in (lambda: model(x), lambda feature=feature: parts[1](feature.clone())):
+                model.train(training)
+                with same_random_state(x.device):
+                    made.append(call())
+                for name, buffer in model.named_buffers():
+                    buffer.copy_(before[name])
+            alike.append(torch.allclose(*made, rtol=1e-3, atol=1e-4))
+    model.train()
+    return all(alike)
+
+
+class _Either:
+    """The forward pass of a network that takes pictures, and features of one shape, which go to its rest alone."""
+
+    def __init__(self, pictures, rest: nn.Module, shape: torch.Size):
+        self._pictures, self._rest, self._shape = pictures, rest, shape
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return (self._rest if x.shape[1:] == self._shape else self._pictures)(x)
+
+
+def accept_features(model: nn.Module, rest: nn.Module, shape: torch.Size) -> None:
+    """Let a network take features (B, *shape) in the place of pictures, which must be of another shape.
+
+    So the loss and every evaluation, of the network or of its mean, take either; its weights keep their names.
+    """
+    model.forward = _Either(model.forward, rest, shape)
+
+
+def _changing(model: nn.Module, graph: fx.Graph) -> set[fx.Node]:
+    """The nodes that learn, draw random numbers, keep statistics, or come after one that does."""
+    found: set[fx.Node] = set()
+    for node in graph.nodes:
+        if (node.op == "output" or any(before in found for before in node.all_input_nodes)
+                or (node.op == "call_module" and _changes(model.get_submodule(node.target)))
+                or (node.op == "get_attr" and getattr(_attribute(model, node.target), "requires_grad", False))):
+            found.add(node)
+    return found
+
+
+def _following(graph: fx.Graph, node: fx.Node) -> set[fx.Node]:
+    """The nodes that need what a node computes."""
+    found = {node}
+    for other in graph.nodes:
+        if found & set(other.all_input_nodes):
+            found.add(other)
+    return found - {node}
+
+
+def _changes(module: nn.Module) -> bool:
+    return any(p.requires_grad for p in module.parameters()) or any(
+        m.training and isinstance(m, (_DropoutNd, _NormBase)) for m in module.modules())
+
+
+def _attribute(model: nn.Module, path: str):
+    owner, _, name = path.rpartition(".")
+    return getattr(model.get_submodule(owner), name)
+
+
+def _copied(graph: fx.Graph, nodes: Iterable[fx.Node], known: dict[fx.Node, fx.Node]) -> dict[fx.Node, fx.Node]:
+    """Copy nodes into a graph, in order; `known`: those of their inputs that are there already."""
+    for node in nodes:
+        known[node] = graph.node_copy(node, lambda before: known[before])
+    return known
