@@ -1,24 +1,30 @@
 """Muon for the matrices inside a network and AdamW for the rest, as one optimiser."""
 
+import math
+from collections import defaultdict
+from typing import Any
+
 import torch
 
-from tenfold.data.errors import MachineFault
 from tenfold.data.tables import Train
+from tenfold.train.device import computes_in_bfloat16, is_cuda
+
+# a quintic whose slope at zero is as steep as it can be, iterated five times (kellerjordan.github.io/posts/muon)
+_A, _B, _C = 3.4445, -4.7750, 2.0315
+_ITERATIONS = 5
+_SMALLEST_NORM = 1e-7
+_FLAT = 2                    # matrices of so many columns a row, or more, are iterated as squares
 
 
 class Muon:
     """Orthogonalised momentum for `hidden` weights (Jordan et al., 2024, kellerjordan.github.io/posts/muon),
-    AdamW for all others in `groups`: the first and the last weights, biases, normalisation.
+    AdamW for all others in `groups`: the first and the last layer, biases, normalisation.
 
-    torch's own Muon takes matrices only: a convolution is shown to it as one row for each channel that it
-    makes, a view of the same memory. Its steps are as long as AdamW's (Liu et al., 2025, arXiv:2502.16982),
-    so one learning rate and one weight decay do for both.
+    A convolution is a matrix with one row for each channel that it makes, a view of the same memory. Steps are as
+    long as AdamW's (Liu et al., 2025, arXiv:2502.16982), so one learning rate and one weight decay do for both.
     """
 
     def __init__(self, groups: list[dict], hidden: list[torch.Tensor], config: Train):
-        if not hasattr(torch.optim, "Muon"):
-            raise MachineFault("train.optimizer muon", f"is not in torch {torch.__version__}",
-                               "choose adamw, or install torch 2.9 or later")
         inside = {id(p) for p in hidden}
         self._views = []                         # (parameter, its matrix)
         matrices, others = [], []
@@ -28,11 +34,9 @@ class Muon:
             matrices.append(group | {"params": [m for _, m in pairs]})
             others.append(group | {"params": [p for p in group["params"] if id(p) not in inside]})
         matrices, others = ([g for g in some if g["params"]] for some in (matrices, others))
-        self._optimizers = [torch.optim.AdamW(others, lr=config.lr, fused=True)]
+        self._optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=config.lr, fused=True)]
         if matrices:                             # a net of two layers has nothing in between
-            self._optimizers.append(torch.optim.Muon(
-                matrices, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov and config.momentum > 0,
-                adjust_lr_fn="match_rms_adamw"))
+            self._optimizers.append(_Matrices(matrices, config.lr, config.momentum, config.nesterov))
 
     @property
     def param_groups(self) -> list[dict]:
@@ -60,6 +64,77 @@ class Muon:
         """Take up what `state_dict` returned."""
         for optimizer, content in zip(self._optimizers, state["parts"], strict=True):
             optimizer.load_state_dict(content)
+
+
+class _Matrices(torch.optim.Optimizer):
+    """Muon alone, over groups of matrices; those of one shape are orthogonalised together."""
+
+    def __init__(self, groups: list[dict], lr: float, momentum: float, nesterov: bool):
+        super().__init__(groups, {"lr": lr, "weight_decay": 0.0, "momentum": momentum, "nesterov": nesterov})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        """Update all matrices by their gradients."""
+        for group in self.param_groups:
+            by_shape: dict[torch.Size, list[torch.Tensor]] = defaultdict(list)
+            for p in group["params"]:
+                if p.grad is not None:
+                    by_shape[p.shape].append(p)
+            for shape, matrices in by_shape.items():
+                updates = orthogonalised(torch.stack(self._momenta(matrices, group)))
+                torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
+                torch._foreach_add_(matrices, list(updates.unbind()), alpha=-group["lr"] * 0.2 * math.sqrt(max(shape)))
+
+    def _momenta(self, matrices: list[torch.Tensor], group: dict) -> list[torch.Tensor]:
+        """Take the gradients into the running means, and return what the matrices are to move along."""
+        gradients = [p.grad for p in matrices]
+        for p in matrices:
+            if not self.state[p]:
+                self.state[p]["momentum_buffer"] = torch.zeros_like(p)
+        means = [self.state[p]["momentum_buffer"] for p in matrices]
+        torch._foreach_lerp_(means, gradients, 1 - group["momentum"])
+        return list(torch._foreach_lerp(gradients, means, group["momentum"])) if group["nesterov"] else means
+
+
+def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
+    """Return matrices (n, rows, columns) with their singular values brought near 1, by Newton-Schulz.
+
+    In bfloat16 on a CUDA device that computes in it, else in float32: CPUs without bfloat16 emulate it, which is 8 to
+    60 times slower (benchmarks/log.md).
+    """
+    dtype = matrices.dtype
+    low = is_cuda(matrices.device) and computes_in_bfloat16(matrices.device, "auto")
+    x = matrices.mT if matrices.shape[1] > matrices.shape[2] else matrices
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=_SMALLEST_NORM)
+    if low:
+        y = _newton_schulz(x.bfloat16())
+    else:
+        y = _newton_schulz_of_squares(x) if x.shape[2] >= _FLAT * x.shape[1] else _newton_schulz(x)
+    return (y.mT if matrices.shape[1] > matrices.shape[2] else y).to(dtype)
+
+
+def _newton_schulz(x: torch.Tensor) -> torch.Tensor:
+    """(n, rows, columns) of norm 1, rows <= columns -> the same with singular values near 1."""
+    for _ in range(_ITERATIONS):
+        square = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=_B, alpha=_C), x, beta=_A)
+    return x
+
+
+def _newton_schulz_of_squares(x: torch.Tensor) -> torch.Tensor:
+    """The same for matrices with many more columns than rows, in fewer multiplications, not for bfloat16.
+
+    Each iteration is x = m x with a polynomial m of s = x xᵀ. All of them are polynomials of the first s, so they
+    commute: the next s is m s m, and the product of all m is applied to x at the end.
+    """
+    square, product = x @ x.mT, None
+    for i in range(_ITERATIONS):
+        m = torch.baddbmm(square, square, square, beta=_B, alpha=_C)
+        m.diagonal(dim1=1, dim2=2).add_(_A)
+        product = m if product is None else m @ product
+        if i < _ITERATIONS - 1:
+            square = m @ square @ m
+    return product @ x
 
 
 def as_matrix(weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ from torch import nn
 from tenfold.data.tables import Train
 from tenfold.train.device import compute_dtype
 from tenfold.train.learn.muon import Muon
-from tenfold.train.models.head import find_head
+from tenfold.train.models.head import find_head, layers
 
 
 def make_optimizer(model: nn.Module, config: Train) -> torch.optim.Optimizer | Muon:
@@ -29,9 +29,15 @@ def make_optimizer(model: nn.Module, config: Train) -> torch.optim.Optimizer | M
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum,
                                nesterov=config.nesterov and config.momentum > 0, fused=fused or None)
     if config.optimizer == "muon":
-        return Muon(groups, [p for _, p in weights if p.ndim > 1][1:-1], config)
+        return Muon(groups, _hidden(model), config)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
     return kind(groups, lr=config.lr, fused=True)
+
+
+def _hidden(model: nn.Module) -> list[nn.Parameter]:
+    """The matrices between the first layer and the last: of convolutions, linear layers and attention."""
+    return [*(layer.weight for _, layer in layers(model)[1:-1]),
+            *(m.in_proj_weight for m in model.modules() if isinstance(m, nn.MultiheadAttention))]
 
 
 def set_lr(optimizer: torch.optim.Optimizer | Muon, lr: float) -> None:
