@@ -22,8 +22,9 @@ from benchmarks.augmenting_peer import peer
 from tenfold.data.command import make_parser, run
 from tenfold.data.recipe import Recipe, read_recipe
 from tenfold.preprocess.clean.steps import clean
+from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import draw_views
-from tenfold.preprocess.draw.render import build_pyramid, draw_copies
+from tenfold.preprocess.draw.render import draw_copies
 
 PAGES = 20                   # of the folder, evenly spread
 PARTS = ["versus", "peer", "breakdown", "growing", "workers"]

@@ -27,8 +27,9 @@ def peer(recipe: Recipe, pages: list[np.ndarray], canvases: Any, repeats: int) -
         print(MISSING)
         return
     from tenfold.preprocess.clean.steps import clean
+    from tenfold.preprocess.draw.pyramid import build_pyramid
     from tenfold.preprocess.draw.random_views import draw_views
-    from tenfold.preprocess.draw.render import build_pyramid, draw_copies
+    from tenfold.preprocess.draw.render import draw_copies
     cv2.setNumThreads(1)
     for canvas in canvases:
         config = with_draw(recipe, canvas=tuple(canvas), broaden=0.0).draw

@@ -14,7 +14,7 @@ from tenfold.preprocess.draw.random_views import PLAIN, draw_views
 from tenfold.preprocess.draw.render import draw_copies
 from tenfold.preprocess.plan import Plan, ShardPlan
 from tenfold.preprocess.pool import Progress, run_tasks
-from tenfold.preprocess.survey.clean_cache import Block
+from tenfold.preprocess.survey.clean_blocks import Block, forget_levels
 from tenfold.preprocess.survey.table import SurveyRow
 
 _TOGETHER = 512              # copies laid out at once
@@ -55,6 +55,7 @@ def draw_shards(plan: Plan, sources: Sequence[SurveyRow], where: Workplace, work
     """Draw each planned shard, unless it is on disk and still matches. sources: as `plan_shards` had them."""
     listed = np.array([row.listed for row in sources], np.int64)
     labels = np.array([row.label for row in sources], np.int64)
+    forget_levels(where.cache)
     tasks = (DrawTask(where, shard, listed[shard.sources], labels[shard.sources]) for shard in plan.shards)
     return run_tasks(draw_shard, tasks, workers, Progress("draw", "row", [len(shard) for shard in plan.shards]))
 
@@ -81,7 +82,8 @@ def _draw_rows(task: DrawTask) -> np.ndarray:
         views = draw_views(recipe.seed, plan.sources, plan.copies, recipe.draw)
     else:
         views = PLAIN.times(len(plan))
-    block = lru_cache(1)(lambda number: Block(where.cache, number))
+    once = plan.split != "train" or recipe.draw.copies == 1
+    block = lru_cache(1)(lambda number: Block(where.cache, number, once))
     picture = lru_cache(1)(lambda listed: block(listed // where.block_size).picture(listed % where.block_size))
     order = np.argsort(task.listed, kind="stable")         # source by source, so each is opened once
     for rows in np.split(order, range(_TOGETHER, len(order), _TOGETHER)):

@@ -14,8 +14,8 @@ from tenfold.data.recipe import Recipe
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.decode import BadPicture, decode_any
+from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN
-from tenfold.preprocess.draw.render import build_pyramid
 from tenfold.preprocess.survey.ranges import declared_ranges
 
 

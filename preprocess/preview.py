@@ -16,8 +16,8 @@ from tenfold.data.sources.opening import Source
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean_page, cut_out
 from tenfold.preprocess.decode import BadPicture
+from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN, draw_view
-from tenfold.preprocess.draw.render import build_pyramid
 from tenfold.preprocess.survey.checks import polarity_fault
 from tenfold.preprocess.survey.decisions import decide
 from tenfold.preprocess.survey.facts import load_source

@@ -14,8 +14,8 @@ from tenfold.data.recipe import make_recipe
 from tenfold.data.shardset import open_set
 from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.decode import decode
+from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN
-from tenfold.preprocess.draw.render import build_pyramid
 from tenfold.preprocess.draw_shards import moments
 
 

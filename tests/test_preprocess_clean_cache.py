@@ -4,14 +4,19 @@ import os
 
 import numpy as np
 import pytest
+from cases import each
 from conftest import page
 
 from tenfold.data.recipe import make_recipe
 from tenfold.data.sources.opening import open_source
 from tenfold.preprocess.clean.set_decisions import SetDecisions
-from tenfold.preprocess.draw.random_views import PLAIN
-from tenfold.preprocess.survey import clean_cache
-from tenfold.preprocess.survey.clean_cache import Block, cache_key, read_facts
+from tenfold.preprocess.clean.steps import clean, resize
+from tenfold.preprocess.draw import pyramid
+from tenfold.preprocess.draw.pyramid import build_pyramid
+from tenfold.preprocess.draw.random_views import PLAIN, draw_view
+from tenfold.preprocess.survey import clean_blocks, clean_cache
+from tenfold.preprocess.survey.clean_blocks import Block
+from tenfold.preprocess.survey.clean_cache import cache_key, read_facts
 from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
 
 
@@ -43,9 +48,6 @@ def test_what_is_read_again_is_what_was_made(block):
 
 
 def test_a_picture_drawn_from_disk_is_the_one_drawn_from_memory(block):
-    from tenfold.preprocess.clean.steps import clean
-    from tenfold.preprocess.draw.random_views import draw_view
-    from tenfold.preprocess.draw.render import build_pyramid
     place, make, recipe = block
     make()
     for row, seed in ((0, 0), (5, 5)):
@@ -95,3 +97,41 @@ def test_the_key_knows_files_and_recipe(folder, tables):
     assert one != cache_key(make_recipe(tables(clean={"offset": 3})), open_source(images))
     os.utime(images / "a" / "000.png", ns=(1, 1))
     assert one != cache_key(make_recipe(tables()), open_source(images))
+
+
+@each("way", ["kept", "once", "disk full"])
+def test_a_level_is_made_when_a_copy_asks_for_it_and_kept_for_the_next(block, monkeypatch, way):
+    place, make, recipe = block
+    made = []
+    monkeypatch.setattr(pyramid, "resize", lambda *asked: made.append(asked[1:]) or resize(*asked))
+    make()
+    assert made == []                                    # cleaning makes none
+    clean_blocks.forget_levels(place)
+    if way == "disk full":
+        monkeypatch.setattr(clean_blocks.os, "pwrite", lambda *_: 0)
+    fresh = build_pyramid(clean(page(2, 39, 51, 1), recipe.clean, recipe.draw), recipe.draw)
+    wanted = [fresh.draw(draw_view(1, 2, copy, recipe.draw), recipe.draw) for copy in (0, 1, 2, 0, 1, 2)]
+    asked = [*made]
+    made.clear()
+    for copy, want in zip((0, 1, 2, 0, 1, 2), wanted, strict=True):      # each by a worker of its own
+        drawn = Block(place, 0, once=way == "once").picture(2).draw(draw_view(1, 2, copy, recipe.draw), recipe.draw)
+        assert (drawn == want).all()
+    assert 0 < len(asked) < len(fresh.levels)            # not all of them
+    assert made == asked if way == "kept" else len(made) > len(asked)
+    assert (place / "clean-00000.made").exists() == (way != "once")
+    clean_blocks.forget_levels(place)                    # a build that goes on trusts no level of an earlier one
+    made.clear()
+    Block(place, 0).picture(2).draw(draw_view(1, 2, 0, recipe.draw), recipe.draw)
+    assert made == asked[:1]
+
+
+def test_broader_pens_lie_on_disk_too(block, tables):
+    place, make, _ = block
+    make()
+    recipe = make_recipe(tables(draw={"broaden": 0.05}))
+    fresh = [build_pyramid(clean(page(seed, 90, 70, 1), recipe.clean, recipe.draw), recipe.draw) for seed in (1, 2)]
+    clean_blocks.write_pictures(place / "clean-00001.u8", [fresh[0], None, fresh[1]])
+    for copy in range(9):
+        for row, picture in ((0, fresh[0]), (2, fresh[1])):
+            view = draw_view(1, row, copy, recipe.draw)
+            assert (Block(place, 1).picture(row).draw(view, recipe.draw) == picture.draw(view, recipe.draw)).all()

@@ -13,8 +13,9 @@ from tenfold.data.tables import Clean, Draw
 from tenfold.preprocess.clean.steps import clean, cut_out
 from tenfold.preprocess.decode import BadPicture
 from tenfold.preprocess.draw.geometry import MARGIN, place_on_canvas
+from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN, RandomView, draw_view, draw_views
-from tenfold.preprocess.draw.render import build_pyramid, draw_copies, lay_out
+from tenfold.preprocess.draw.render import draw_copies, lay_out
 
 INK = Clean(polarity="light", roi=True, padding=0.0)
 PHOTO = Clean(channels=3)

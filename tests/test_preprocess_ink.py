@@ -11,8 +11,8 @@ from tenfold.preprocess.clean.ink import find_ink, remove_dust
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean, clean_page
 from tenfold.preprocess.decode import BadPicture
+from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN, draw_view
-from tenfold.preprocess.draw.render import build_pyramid
 
 LETTERS = {"bilateral": 9, "threshold": 0.3, "offset": 12.0, "specks": 0.5, "roi": True}     # as letters.toml
 DIGITS = {"offset": 30.0, "roi": True}                                                      # as sample.toml

@@ -12,8 +12,8 @@ from benchmarks.augmenting import per_copy
 from tenfold.data.tables import Clean, Draw
 from tenfold.preprocess.clean.steps import clean, find_ink, hull_of
 from tenfold.preprocess.draw.geometry import place_on_canvas
+from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import RandomView
-from tenfold.preprocess.draw.render import build_pyramid
 
 TIMES = 8
 

@@ -81,20 +81,29 @@ def _scale(shape: np.ndarray, sides: np.ndarray, sizes: np.ndarray, share: float
 
 
 def scales(hull: np.ndarray, size: tuple[int, int], config: Draw) -> tuple[float, float]:
-    """Return the least and the largest scale of any copy, but for rounding: looked for over the angles, at the
-    extremes of shear and aspect. (A mirror image is covered: all of them run both ways.)"""
-    shape = _extremes(config)
-    (a, b), (c, d) = shape.transpose(1, 2, 0)[..., None]
-    x, y = hull.T
-    sides = np.stack([np.ptp(a * x + b * y, axis=1), np.ptp(c * x + d * y, axis=1)], axis=1)
-    least, largest = (_scale(shape, sides, np.array([size]), share, config) for share in config.scale)
-    return float(least.min()), float(largest.max()) * config.aspect**0.5
+    """Return the least scale of copies at scale[0] and the largest of those at scale[1], but for rounding: looked
+    for over the angles, at the extremes of shear and aspect. (A mirror image is covered: all of them run both ways.)
+    """
+    (a, b, c, d), visible = _extremes(config)
+    least, most = config.scale
+    if config.fit == "inside":                          # as `_scale` has it, over the corners of one hull
+        x, y = hull.T[..., None]
+        width, height = (along.max(0) - along.min(0) for along in (a * x + b * y, c * x + d * y))
+        high, wide = np.array(config.canvas, float) - 2 * MARGIN
+        fill = np.minimum(wide / width, high / height)
+        ends = least * fill.min(), most * fill.max()
+    else:
+        fill = (visible / np.array(size[::-1])).max(1)
+        ends = fill.min() / least, fill.max() / most
+    return float(ends[0]), float(ends[1]) * config.aspect**0.5
 
 
 @lru_cache(1)
-def _extremes(config: Draw) -> np.ndarray:
-    """(n, 2, 2) the shapes of copies over the angles, at the extremes of shear and aspect."""
+def _extremes(config: Draw) -> tuple[np.ndarray, np.ndarray]:
+    """The shapes of copies over the angles, at the extremes of shear and aspect: their four cells (4, n), and the
+    boxes (n, 2) that the canvas sees of a picture."""
     ends = np.meshgrid(np.linspace(-1, 1, 65) if config.rotation else 0.0,
                        (-1, 1) if config.shear else 0, (-1, 1) if config.aspect > 1 else 0)
     turn, slant, aspect = (end.ravel() for end in ends)
-    return shapes(RandomView(turn, 0, 0, 0, 0, False, slant, aspect), config)
+    shape = shapes(RandomView(turn, 0, 0, 0, 0, False, slant, aspect), config)
+    return np.ascontiguousarray(shape.reshape(-1, 4).T), _visible(shape, config)

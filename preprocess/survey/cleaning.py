@@ -11,7 +11,7 @@ from tenfold.preprocess.clean.ground import two_tone
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.decode import BadPicture
-from tenfold.preprocess.draw.render import Picture, build_pyramid
+from tenfold.preprocess.draw.pyramid import Picture, build_pyramid
 from tenfold.preprocess.survey.clean_cache import read_facts, write_block
 from tenfold.preprocess.survey.facts import SourceFacts, examine_source
 
