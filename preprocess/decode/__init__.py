@@ -2,7 +2,8 @@
 
 Read in this order: `picture` (what all others call), `files` (which reader a file has), `pillow` (Pillow asked
 quietly), `png`, `jpeg`, `jpeg2000`, `tiff` and `tiff_pixels` (what Pillow reads wrongly, or gives up for damaged
-metadata), `levels` (more than 8 bits), `metadata` (how the camera was turned).
+metadata), `levels` (more than 8 bits), `metadata` (how the camera was turned), `reduction` (how much smaller than
+stored a photograph may be decoded).
 """
 
 from tenfold.preprocess.decode.files import may_be_deep

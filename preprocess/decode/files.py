@@ -14,6 +14,7 @@ from tenfold.data.sources.formats import DECODED, HEAD, HEIC, identify
 from tenfold.preprocess.decode import jpeg, jpeg2000, png, tiff, tiff_pixels
 from tenfold.preprocess.decode.levels import HEADER, TRUNCATED, BadPicture, Deep, Frame, check_size
 from tenfold.preprocess.decode.pillow import frame_of, opened, stored_orientation
+from tenfold.preprocess.decode.reduction import Reduction
 
 MOST_FRAMES = 64             # looked at, to find one that is not empty
 _UNREAD = {"JPEG XL", "PostScript", "Photoshop", "OpenEXR", "Radiance HDR", "DDS", "DICOM", "SVG"}
@@ -27,10 +28,11 @@ class Opened:
     frames: Iterator                     # of Frame or Deep
     orientation: int = 1
     several: bool = False
+    stored: tuple[int, int] = (0, 0)     # height, width, upright, of a picture that is decoded smaller
 
 
 @contextmanager
-def open_file(data: bytes, max_pixels: int, name: str) -> Iterator["Opened"]:
+def open_file(data: bytes, max_pixels: int, name: str, reduction: Reduction | None = None) -> Iterator["Opened"]:
     """Open a picture file of any kind that is read, as an Opened. BadPicture: it is of none of them, or damaged."""
     kind = identify(data[:HEAD])
     if not kind and name.lower().endswith(_TGA):
@@ -45,7 +47,8 @@ def open_file(data: bytes, max_pixels: int, name: str) -> Iterator["Opened"]:
         yield _open_png(data, max_pixels)
     elif kind == "JPEG":
         found = jpeg.parsed(data)
-        yield Opened(iter([jpeg.pixels(found, max_pixels)]), found.orientation)
+        frame, stored = jpeg.pixels(found, max_pixels, reduction)
+        yield Opened(iter([frame]), found.orientation, stored=stored)
     elif data[:2] in (b"PF", b"Pf"):
         yield Opened(iter([_portable_floats(data, max_pixels)]))
     else:

@@ -10,6 +10,7 @@ import numpy as np
 from tenfold.preprocess.decode.levels import TRUNCATED, BadPicture, Frame
 from tenfold.preprocess.decode.metadata import orientation_of
 from tenfold.preprocess.decode.pillow import frame_of, in_words, opened
+from tenfold.preprocess.decode.reduction import Reduction
 
 
 @dataclass(frozen=True)
@@ -81,21 +82,27 @@ def _marker(data: bytes, offset: int) -> int:
     return -1
 
 
-def pixels(jpeg: Jpeg, max_pixels: int) -> Frame:
-    """Decode a JPEG, also where only its last bytes are missing. BadPicture: more is missing, or it is damaged."""
-    end = jpeg.data.find(b"\xff\xd9", jpeg.scan)
+def pixels(jpeg: Jpeg, max_pixels: int, reduction: Reduction | None = None) -> tuple[Frame, tuple[int, int]]:
+    """Decode a JPEG, also where only its last bytes are missing; return it and its size as stored, upright.
+
+    reduction: how many times smaller it may be decoded. BadPicture: more is missing, or it is damaged.
+    """
+    end, stored = jpeg.data.find(b"\xff\xd9", jpeg.scan), (0, 0)
     try:
         with opened(jpeg.data, ("JPEG",), max_pixels) as picture:
+            stored = picture.size if jpeg.orientation >= 5 else picture.size[::-1]
+            if reduction and (times := reduction(*stored)) > 1:
+                picture.draft(None, (picture.width // times, picture.height // times))
             frame = cast(Frame, frame_of(picture))           # a JPEG is never deep
         if jpeg.progressive and not _has_all_scans(jpeg.data):
             raise BadPicture(TRUNCATED)
         if (abs(frame.colour[-1, -1].astype(int) - 128) > 2).any() or end < 0:      # where pixels are missing,
-            return frame                                                           # libjpeg gives mid-grey
+            return frame, stored                                                   # libjpeg gives mid-grey
     except OSError as error:
         if in_words(error) != TRUNCATED:
             raise
         end = len(jpeg.data)
-    return _all_there(jpeg.data[:end], max_pixels)
+    return _all_there(jpeg.data[:end], max_pixels), stored
 
 
 def _all_there(data: bytes, max_pixels: int) -> Frame:

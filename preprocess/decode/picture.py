@@ -11,6 +11,7 @@ from tenfold.data.recipe import Recipe
 from tenfold.preprocess.decode.files import Opened, open_file
 from tenfold.preprocess.decode.levels import BadPicture, Deep, Frame, Levels, check_size, levels_of, to_bytes
 from tenfold.preprocess.decode.pillow import frame_in_memory, in_words, quiet, stored_orientation
+from tenfold.preprocess.decode.reduction import Reduction, reduction_of
 
 WHITE = 252                  # levels from here on are white paper
 
@@ -21,6 +22,13 @@ class Decoded:
     pixels: np.ndarray                   # uint8 (H, W, channels)
     levels: Levels | None = None         # of a deep picture that declares no range
     several: bool = False                # the file holds more pages or frames
+    stored: tuple[int, int] = (0, 0)     # height, width of a picture that was decoded smaller than it is stored
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the picture in its file, upright."""
+        height, width = self.pixels.shape[:2]
+        return self.stored if any(self.stored) else (height, width)
 
 
 def decode(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: str = "") -> np.ndarray:
@@ -31,26 +39,29 @@ def decode(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name
 def decode_any(data: bytes | np.ndarray | Image.Image, path: str, recipe: Recipe, ranges: tuple = ()) -> Decoded:
     """Decode the bytes of a picture file, a uint8 array (H, W, 1, 3 or 4) or a PIL image as the recipe says.
 
+    A JPEG much larger than its copies is decoded smaller than it is stored, unless the recipe cleans; see `reduction`.
     path: the name of the file, for formats without a signature. BadPicture: it cannot be decoded.
     """
     if isinstance(data, np.ndarray):
         return Decoded(from_array(data, recipe.clean.channels))
     if isinstance(data, Image.Image):
         return from_pillow(data, recipe.clean.channels, recipe.source.max_pixels, ranges)
-    return read(data, recipe.clean.channels, recipe.source.max_pixels, ranges, path)
+    return read(data, recipe.clean.channels, recipe.source.max_pixels, ranges, path, reduction_of(recipe))
 
 
-def read(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: str = "") -> Decoded:
+def read(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: str = "",
+         reduction: Reduction | None = None) -> Decoded:
     """Decode the first frame that is not empty, upright: uint8 (H, W, channels), grey (ITU-R 601) or RGB.
 
     What is transparent is laid on white paper. ranges: ((kind, lowest, highest), …) of the set, see `levels`; name:
-    of the file, for formats that have no signature. BadPicture: not a picture, damaged, larger than `max_pixels`.
+    of the file, for formats that have no signature; reduction: how many times smaller a JPEG may be decoded.
+    BadPicture: not a picture, damaged, larger than `max_pixels`.
     """
     if not data:
         raise BadPicture("empty file")
-    with _faults_in_words(max_pixels), open_file(data, max_pixels, name) as opened:
+    with _faults_in_words(max_pixels), open_file(data, max_pixels, name, reduction) as opened:
         frame, levels = _first_shown(opened, _by_kind(ranges))
-    return Decoded(_upright(_in_channels(frame, channels), opened.orientation), levels, opened.several)
+    return Decoded(_upright(_in_channels(frame, channels), opened.orientation), levels, opened.several, opened.stored)
 
 
 def from_pillow(picture: Image.Image, channels: int, max_pixels: int, ranges: tuple = ()) -> Decoded:

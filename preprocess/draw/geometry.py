@@ -98,6 +98,17 @@ def scales(hull: np.ndarray, size: tuple[int, int], config: Draw) -> tuple[float
     return float(ends[0]), float(ends[1]) * config.aspect**0.5
 
 
+def largest_scale(size: tuple[int, int], config: Draw) -> float:
+    """Return the largest scale of any copy of a whole picture (height, width): canvas pixels to one of its pixels."""
+    height, width = size
+    if config.fit == "stretch":
+        return max(config.canvas[0] / height, config.canvas[1] / width)
+    right, bottom = width - 0.5, height - 0.5
+    hull = np.array([(-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom)], np.float32)
+    _, largest = scales(hull, size, config)
+    return largest if config.fit == "inside" else largest * config.scale[1] / config.scale[0]
+
+
 @lru_cache(1)
 def _extremes(config: Draw) -> tuple[np.ndarray, np.ndarray]:
     """The shapes of copies over the angles, at the extremes of shear and aspect: their four cells (4, n), and the

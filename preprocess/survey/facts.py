@@ -16,7 +16,7 @@ from tenfold.preprocess.survey.fingerprint import fingerprint
 class SourceFacts:
     """What is known of one source image once it was decoded and cleaned."""
     digest: str = ""                     # of the decoded pixels; "" for a bad picture
-    size: tuple[int, int] = (0, 0)       # height, width as decoded
+    size: tuple[int, int] = (0, 0)       # height, width as stored, upright
     fault: str = ""                      # why it cannot be used; "" for a good picture
     fingerprint: str = ""                # see preprocess.survey.fingerprint; "" for a bad picture
     spread: float = 0.0                  # standard deviation of its grey levels
@@ -43,7 +43,7 @@ def examine_source(reader: Any, listed: int, path: str, recipe: Recipe,
         return SourceFacts(fault=str(bad), levels=astuple(bad.levels) if bad.levels else ()), None
     hexadecimal, spread = fingerprint(decoded.pixels)
     levels = astuple(decoded.levels) if decoded.levels else ()
-    facts = SourceFacts(_digest(decoded.pixels), decoded.pixels.shape[:2], fingerprint=hexadecimal, spread=spread,
+    facts = SourceFacts(_digest(decoded.pixels), decoded.size, fingerprint=hexadecimal, spread=spread,
                         levels=levels, several=decoded.several)
     if recipe.clean.polarity != "keep":
         vote, *tones = dark_ink_log_odds(decoded.pixels)
