@@ -129,3 +129,12 @@ def test_resize_keeps_the_mean_and_does_not_alias():
     assert small.std() < 3
     assert abs(small.mean() - 127.5) < 2
     assert (steps.resize(checks, 512, 300) == checks).all()
+
+
+def test_a_picture_is_of_one_tone_only_where_no_pixel_differs():
+    rng = np.random.default_rng(0)
+    for shape in ((1, 1, 1), (1, 9, 3), (30, 7, 1), (64, 65, 3)):
+        image = np.full(shape, 77, np.uint8)
+        assert steps.is_one_tone(image)
+        image[tuple(rng.integers(0, shape))] = 78
+        assert steps.is_one_tone(image) == (image.size == 1)
