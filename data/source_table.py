@@ -33,7 +33,7 @@ class SourceTable:
         """Make a table in memory.
 
         columns: "path" (n strings) and, where they are known, "label", "split" (names of splits, "" in none), "digest"
-        and "fingerprint" (hexadecimal, "" unknown) and the other names of SOURCE_COLUMNS.
+        and "fingerprint" (hexadecimal, "" unknown, or bytes as uint8 (n, …)) and the other names of SOURCE_COLUMNS.
         """
         encoded = _encoded(columns)
         return cls(len(columns["path"]), encoded.__getitem__)
@@ -166,10 +166,12 @@ def _encoded(columns: Mapping) -> dict[str, np.ndarray]:
     paths = [path.encode("utf-8", "surrogateescape") for path in columns["path"]]
     given = {**columns, "path_end": np.cumsum([len(path) for path in paths], dtype=np.int64)}
     if "split" in given:
-        number = {split: i for i, split in enumerate(SPLITS)} | {"": -1}
-        given["split"] = [number[str(split)] for split in given["split"]]
+        names = np.asarray(given["split"], "<U5")
+        given["split"] = sum((names == split) * (i + 1) for i, split in enumerate(SPLITS)) - np.ones(len(names), int)
     for name in {"digest", "fingerprint"} & set(given):
         width, = SOURCE_COLUMNS[name][1]
+        if isinstance(given[name], np.ndarray):
+            continue
         text = "".join(digits or "00" * width for digits in given[name])
         given[name] = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, width)
     encoded = {name: np.full((len(paths), *shape), unknown_value, dtype)

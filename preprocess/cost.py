@@ -20,7 +20,7 @@ from tenfold.preprocess.pool import one_opencv_thread
 from tenfold.preprocess.survey.clean_cache import block_size, cache_key, count_blocks, recall, remember
 from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
 from tenfold.preprocess.survey.decisions import decide
-from tenfold.preprocess.survey.facts import examine_source
+from tenfold.preprocess.survey.facts import Facts, examine_source
 
 RUNS, RUN = 6, 4             # runs of neighbouring images that are tried, images of each
 TRIAL_SECONDS = 1.0          # no further run begins after it
@@ -100,13 +100,13 @@ def _measure(recipe: Recipe, source: Source, cache: Path, rows: int) -> Sample |
 def _clean_some(recipe: Recipe, source: Source, reader: Any, folder: Path) -> tuple[list[int], float, float]:
     """(places of usable images in the sample's blocks, bytes and seconds that an image takes: half the runs less)."""
     starts = np.unique(np.linspace(0, max(0, len(source) - RUN), RUNS).astype(int)).tolist()
-    known = [examine_source(reader, listed, source.paths[listed], recipe)[0] for listed in starts]
+    known = Facts.of(examine_source(reader, listed, source.paths[listed], recipe)[0] for listed in starts)
     cleaning = Cleaning(folder, "", reader, recipe, decide(recipe, known, source.labels[starts]))
     begun, good, tried, seconds = time.perf_counter(), [], 0, []
     for block, first in enumerate(starts):
         start, paths = time.perf_counter(), source.paths[first:first + RUN]
         facts = clean_block(CleanTask(cleaning, block, first, paths))
-        good += [block * RUN + k for k, row in enumerate(facts) if not row.fault]
+        good += [block * RUN + k for k in range(len(paths)) if k not in facts.faults]
         tried += len(paths)
         seconds.append((time.perf_counter() - start) / len(paths))
         if time.perf_counter() - begun > TRIAL_SECONDS:

@@ -1,6 +1,5 @@
 """Draw every planned shard in worker processes; a worker writes a whole file and returns facts, never pixels."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +14,7 @@ from tenfold.preprocess.draw.render import draw_copies
 from tenfold.preprocess.plan import Plan, ShardPlan
 from tenfold.preprocess.pool import Progress, run_tasks
 from tenfold.preprocess.survey.clean_blocks import Block, forget_levels
-from tenfold.preprocess.survey.table import SurveyRow
+from tenfold.preprocess.survey.table import Survey
 
 _TOGETHER = 512              # copies laid out at once
 
@@ -51,12 +50,11 @@ class DrawnShard:
     sum_of_squares: list[int]
 
 
-def draw_shards(plan: Plan, sources: Sequence[SurveyRow], where: Workplace, workers: int) -> list[DrawnShard]:
-    """Draw each planned shard, unless it is on disk and still matches. sources: as `plan_shards` had them."""
-    listed = np.array([row.listed for row in sources], np.int64)
-    labels = np.array([row.label for row in sources], np.int64)
+def draw_shards(plan: Plan, survey: Survey, where: Workplace, workers: int) -> list[DrawnShard]:
+    """Draw each planned shard, unless it is on disk and still matches. survey: as `plan_shards` had it."""
     forget_levels(where.cache)
-    tasks = (DrawTask(where, shard, listed[shard.sources], labels[shard.sources]) for shard in plan.shards)
+    tasks = (DrawTask(where, shard, survey.listed[shard.sources], survey.labels[shard.sources])
+             for shard in plan.shards)
     return run_tasks(draw_shard, tasks, workers, Progress("draw", "row", [len(shard) for shard in plan.shards]))
 
 

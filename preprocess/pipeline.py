@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import joblib
+import numpy as np
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.files import leftovers_removed, lock_folder
@@ -104,11 +105,11 @@ def _build(job: Job, workers: int) -> dict:
     if fault:
         raise fault
     assignment = assign_splits(job, survey)
-    sources = assignment.survey.sources
-    plan = plan_shards(sources, recipe)
+    plan = plan_shards(assignment.survey, recipe)
     check_space(job.out, replace(cost, rows=plan.rows))
     (job.out / INDEX).unlink(missing_ok=True)      # from here on the set is unfinished
-    shards = draw_shards(plan, sources, Workplace(job.out, job.cache, block_size(len(job.source)), recipe), workers)
+    where = Workplace(job.out, job.cache, block_size(len(job.source)), recipe)
+    shards = draw_shards(plan, assignment.survey, where, workers)
     return publish_set(job, describe_set(job, assignment, shards), assignment.survey)
 
 
@@ -126,4 +127,4 @@ def _survey(job: Job, workers: int) -> tuple[Survey, SourceFault | None]:
     """The survey of all images, and what makes a build of them stop though there are enough."""
     survey = survey_sources(job.recipe, job.source, job.cache, workers)
     check_usable(job.source, survey, job.recipe)
-    return survey, polarity_fault(job.recipe, job.source, dict(enumerate(survey.facts)))
+    return survey, polarity_fault(job.recipe, job.source, survey.facts, np.arange(len(job.source)))

@@ -1,6 +1,5 @@
 """Plan a set: which row goes to which shard; a pure function of the recipe, the splits and the pixels."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from tenfold.data.random_streams import PLAN
 from tenfold.data.recipe import Recipe, digest_of, pixels_digest
 from tenfold.data.schema import SCHEMA, SPLITS, shard_name
-from tenfold.preprocess.survey.table import SurveyRow
+from tenfold.preprocess.survey.table import Survey
 
 
 @dataclass(frozen=True)
@@ -48,14 +47,12 @@ def rows_per_shard(total: int, row_bytes: int, megabytes: int) -> int:
     return max(1, min((megabytes << 20) // row_bytes, max(512, -(-total // 8))))
 
 
-def plan_shards(sources: Sequence[SurveyRow], recipe: Recipe) -> Plan:
+def plan_shards(survey: Survey, recipe: Recipe) -> Plan:
     """Put every row of every split in random order, cut into shards.
 
-    sources: those that can be used, sources[n].number == n. A training source has draw.copies rows, a held-out one a
-    single plain row.
+    survey: with the splits of its images. A training source has draw.copies rows, a held-out one a single plain row.
     """
-    splits = np.array([row.split for row in sources])
-    labels = np.array([row.label for row in sources], np.int64)
+    splits, labels, digests = survey.splits, survey.labels, survey.digests
     height, width = recipe.draw.canvas
     row_bytes = height * width * recipe.clean.channels
     made_by = pixels_digest(recipe)
@@ -69,7 +66,7 @@ def plan_shards(sources: Sequence[SurveyRow], recipe: Recipe) -> Plan:
             rows = order[start:start + size]
             numbers, copy = members[rows // copies], rows % copies
             held = np.unique(numbers)
-            digest = digest_of([[sources[n].facts.digest for n in held], labels[held].tolist(), numbers.tolist(),
+            digest = digest_of([digests[held].astype(str).tolist(), labels[held].tolist(), numbers.tolist(),
                                 copy.tolist()])
             shards.append(ShardPlan(shard_name(split, k), split, numbers, copy, {
                 "schema": SCHEMA, "split": split, "recipe": made_by, "plan": digest}))

@@ -42,11 +42,11 @@ def contact_sheet(recipe: Recipe, source: Source, path: Path | str) -> None:
     make_folder(Path(path).parent)
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
-        facts = sample_sources(recipe, source, reader)
-        decisions = decide(recipe, facts.values(), source.labels[list(facts)])
-        for line in range_notes(recipe, facts.values(), decisions.ranges):
+        sampled, facts = sample_sources(recipe, source, reader)
+        decisions = decide(recipe, facts, source.labels[sampled])
+        for line in range_notes(recipe, facts, decisions.ranges):
             print(line)
-        if fault := polarity_fault(recipe, source, facts):
+        if fault := polarity_fault(recipe, source, facts, sampled):
             print(f"a build would stop: {fault}")
         rows = []
         for label, name in list(enumerate(source.classes))[:CLASSES]:

@@ -66,7 +66,7 @@ def update_set(job: Job, index: dict) -> dict:
 def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] = ()) -> dict:
     """Return dataset.json as a dictionary, but for what it says of sources.h5; without shards, as a report wants it."""
     survey = assignment.survey
-    recipe, decisions, sources = job.recipe, survey.decisions, survey.sources
+    recipe, decisions = job.recipe, survey.decisions
     mean, std = _mean_std([shard for shard in shards if shard.split == "train"])
     return {
         "schema": SET_SCHEMA, "name": recipe.name, "classes": list(survey.classes),
@@ -80,33 +80,26 @@ def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] 
         "stamp": job.stamp, "images": image_set(job.source),
         "versions": {name: version(name) for name in _PACKAGES},
         "layout": job.source.facts(),
-        "set_aside": [{"path": row.path, "reason": row.reason} for row in survey.set_aside],
+        "set_aside": [{"path": bad.path, "reason": bad.reason} for bad in survey.set_aside],
         "notes": [*survey_notes(recipe, survey, job.plain), *assignment.notes],
-        "duplicates": duplicates([row.label for row in sources], [row.facts.digest for row in sources],
-                                 [row.split for row in sources], [row.path for row in sources]),
+        "duplicates": duplicates(survey.labels, survey.digests, survey.splits, survey.paths),
         "near_duplicates": assignment.near_duplicates,
     }
 
 
-def source_columns(survey: Survey) -> dict[str, list]:
+def source_columns(survey: Survey) -> dict:
     """Return the columns of sources.h5: a row for each image that can be used, by its number."""
-    columns: dict[str, list] = {name: [getattr(row, name) for row in survey.sources]
-                                for name in ("path", "label", "split")}
-    facts = [row.facts for row in survey.sources]
-    lost = [row.lost or (0, 0.0) for row in facts]
-    return columns | {name: [getattr(row, name) for row in facts]
-                      for name in ("digest", "size", "spread", "pen", "edges", "dark_ink")} | {
-        "fingerprint": [row.fingerprint[:HASH] for row in facts], "ink_share": [row.ink for row in facts],
-        "lost_components": [count for count, _ in lost], "lost_share": [share for _, share in lost]}
+    names = {name: name for name in ("digest", "size", "spread", "pen", "lost_components", "lost_share", "edges",
+                                     "dark_ink")} | {"ink_share": "ink"}
+    return {"path": survey.paths, "label": survey.labels, "split": survey.splits,
+            "fingerprint": survey.column("fingerprint")[:, :HASH // 2]} | {
+        name: survey.column(kept) for name, kept in names.items()}
 
 
 def _class_counts(survey: Survey) -> dict[str, list[int]]:
     """Sources of each class in each split."""
-    counts = {split: [0] * len(survey.classes) for split in SPLITS}
-    for row in survey.sources:
-        if row.split:
-            counts[row.split][row.label] += 1
-    return counts
+    return {split: np.bincount(survey.labels[survey.splits == split], minlength=len(survey.classes)).tolist()
+            for split in SPLITS}
 
 
 def _mean_std(shards: Sequence[DrawnShard]) -> tuple[list[float], list[float]]:

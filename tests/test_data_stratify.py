@@ -136,5 +136,5 @@ def test_official_splits_are_kept_whatever_the_groups_say():
 
 
 def test_join_links_chains_and_nothing_equals_none():
-    numbers = join([[1, 1, 2, None, None, 3], ["a", None, "a", "b", None, "b"]])
+    numbers = join([[1, 1, 2, None, None, 3], ["a", None, "a", "b", None, "b"]]).tolist()
     assert [numbers.index(n) for n in numbers] == [0, 0, 0, 3, 4, 3]

@@ -36,7 +36,7 @@ def test_the_stages_of_a_build_can_be_printed(folder, tables, tmp_path):
     assert "a/bad.png (not a picture: text)" in str(survey)
     assignment = assign_splits(job, survey)
     assert "8 train, 2 val, 2 test, 0 in no split" in str(assignment)
-    plan = plan_shards(assignment.survey.sources, recipe)
+    plan = plan_shards(assignment.survey, recipe)
     assert str(plan).splitlines() == [
         "28 rows in 3 shards", "train-00000.h5  24 rows of 8 sources", "val-00000.h5  2 rows of 2 sources",
         "test-00000.h5  2 rows of 2 sources"]
@@ -49,14 +49,14 @@ def test_sources_have_one_number_everywhere(folder, tables, tmp_path):
     source = open_source(images)
     job = check_job(recipe, source, tmp_path / "survey").unpacked()
     survey = survey_sources(recipe, source, job.cache, workers=1)
-    assert [row.number for row in survey.sources] == list(range(12))
-    assert [row.path for row in survey.rows] == source.paths
+    assert len(survey) == 12
+    assert [source.paths[row] for row in survey.listed] == survey.paths
     augment(recipe, source, tmp_path / "shards", workers=1)
     shards = open_set(tmp_path / "shards")
-    assert [row.path for row in survey.sources] == shards.sources.paths()
+    assert survey.paths == shards.sources.paths()
     for split in ("train", "val", "test"):
         for shard in shards.shards(split):
-            assert (shard.labels == [survey.sources[n].label for n in shard.sources]).all()
+            assert (shard.labels == survey.labels[shard.sources]).all()
 
 
 def test_a_build_and_a_report_leave_the_process_as_it_was(folder, tables, tmp_path):

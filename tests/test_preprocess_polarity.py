@@ -1,7 +1,6 @@
 """Dark ink on light or the reverse: one decision for a set, by each picture's vote and its certainty."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 from characters import page
@@ -10,6 +9,7 @@ from conftest import save
 from tenfold.data.recipe import make_recipe
 from tenfold.preprocess.clean.polarity import CLEAR, dark_ink_log_odds
 from tenfold.preprocess.survey.decisions import decide, other_way
+from tenfold.preprocess.survey.facts import Facts, SourceFacts
 
 
 def test_the_negative_votes_the_other_way():
@@ -40,7 +40,7 @@ TIGHT = ("--set", "clean.specks=0.5", "--set", "split.val=1", "--set", "split.te
 
 
 def rows(*votes):
-    return [SimpleNamespace(dark_ink=vote, tones=(20, 230), levels=()) for vote in votes]
+    return Facts.of(SourceFacts(dark_ink=vote, tones=(20, 230)) for vote in votes)
 
 
 def test_the_set_decides(tables):
@@ -54,9 +54,9 @@ def test_the_set_decides(tables):
     assert decided(*[8] * 20, *[-9] * 9, labels=[0] * 20 + [1] * 9) == "dark"    # a class whose shape fools the vote
     assert decided(-1, 0.5, 0.4) == "light"
     assert decided(9, 9, polarity="light") == "light"
-    assert other_way("dark", rows(8, -9, -1)) == [1]
-    assert other_way("light", rows(8, -9, -1)) == [0]
-    assert other_way("each", rows(8, -9)) == []
+    assert other_way("dark", rows(8, -9, -1)).tolist() == [1]
+    assert other_way("light", rows(8, -9, -1)).tolist() == [0]
+    assert other_way("each", rows(8, -9)).tolist() == []
 
 
 def test_a_tight_set_with_shapes_that_fool_the_vote_is_decided_by_the_others(tmp_path, augment):

@@ -22,7 +22,7 @@ _NAMED = 10                      # of many, in a message
 class Images:
     """What a split is decided by: columns of equal length, a row for each usable image."""
     labels: np.ndarray                       # int64, index into the classes
-    digests: list[str]                       # equal where the pixels are
+    digests: Sequence[str] | np.ndarray      # equal where the pixels are
     official: list[str | None]               # "train", "val", "test", or None: in no official split
     groups: list[str | None] | None = None   # images of one name belong together; None: alone
     near: list[int | None] | None = None     # the same number: the same picture saved twice
@@ -87,51 +87,61 @@ def _too_small(classes, config: Split, wants) -> SourceFault:
     return SourceFault("the images", f"{len(classes)} classes have {need}: {some(names, _NAMED)}", cure + "them")
 
 
-def _units(images: Images, rows) -> tuple[np.ndarray, np.ndarray, bool]:
+def _units(images: Images, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     """(the class that each of `rows` counts for, its unit, whether each unit is copies of one image only).
     Units are numbered by their least digest."""
-    digests = [images.digests[i] for i in rows]
-    joined = join([digests] + [[column[i] for i in rows] for column in (images.groups, images.near) if column])
-    least: dict[int, str] = {}
-    several = set()
-    for unit, digest in zip(joined, digests, strict=True):
-        if least.setdefault(unit, digest) != digest:
-            several.add(unit)
-            least[unit] = min(least[unit], digest)
-    number = {unit: i for i, (_, unit) in enumerate(sorted((digest, unit) for unit, digest in least.items()))}
+    labels, digests = np.asarray(images.labels), ranks(images.digests)
+    joined = join([digests[rows]] + [[column[i] for i in rows] for column in (images.groups, images.near) if column])
+    unit, own = ranks(joined), digests[rows]
+    least = np.full(unit.max(initial=-1) + 1, len(digests))
+    np.minimum.at(least, unit, own)
+    several = np.zeros(len(least), bool)
+    several[unit[own != least[unit]]] = True
     # the same pixels under several labels count for the lowest of them; a larger unit for each of its labels
-    lowest: dict[str, int] = {}
-    for digest, label in zip(images.digests, images.labels.tolist(), strict=True):
-        lowest[digest] = min(label, lowest.get(digest, label))
-    labels = [int(images.labels[i]) if unit in several else lowest[digest]
-              for i, unit, digest in zip(rows, joined, digests, strict=True)]
-    return np.array(labels, np.int64), np.array([number[unit] for unit in joined], np.int64), not several
+    lowest = np.full(len(digests), labels.max(initial=0))
+    np.minimum.at(lowest, digests, labels)
+    return np.where(several[unit], labels[rows], lowest[own]), ranks(least)[unit], not several.any()
 
 
-def join(columns: Sequence[Sequence]) -> list[int]:
+def ranks(values: Sequence | np.ndarray) -> np.ndarray:
+    """Return the place of each value among the different ones in ascending order, int64 (n,)."""
+    return np.unique(np.asarray(values), return_inverse=True)[1].ravel()
+
+
+def join(columns: Sequence[Sequence | np.ndarray]) -> np.ndarray:
     """Return a number for each row, the same for rows that are equal in one of the columns, and for chains of such.
-    None is equal to nothing."""
-    parent = list(range(len(columns[0])))
+    None is equal to nothing. int64 (n,)"""
+    number = np.arange(len(columns[0]))
+    known = number if isinstance(columns[0], np.ndarray) else [i for i, v in enumerate(columns[0]) if v is not None]
+    _, first, which = np.unique(np.asarray(columns[0])[known], return_index=True, return_inverse=True)
+    number[known] = number[known][first][which.ravel()]
+    if len(columns) == 1:
+        return number
+    parent = number.tolist()
 
     def root(i):
         while parent[i] != i:
             parent[i] = i = parent[parent[i]]
         return i
-    for column in columns:
-        first: dict[object, int] = {}
+    for column in columns[1:]:
+        seen: dict[object, int] = {}
         for i, value in enumerate(column):
             if value is not None:
-                parent[root(i)] = root(first.setdefault(value, i))
-    return [root(i) for i in range(len(parent))]
+                parent[root(i)] = root(seen.setdefault(value, i))
+    number = np.array(parent, np.int64)
+    while (number != (up := number[number])).any():
+        number = up
+    return number
 
 
-def duplicates(labels: Sequence | np.ndarray, digests: Sequence, splits: Sequence | np.ndarray, paths: Sequence[str]
-               ) -> dict[str, list[list[str]]]:
+def duplicates(labels: Sequence | np.ndarray, digests: Sequence | np.ndarray, splits: Sequence | np.ndarray,
+               paths: Sequence[str]) -> dict[str, list[list[str]]]:
     """Find images with the same pixels; returns the paths of all, of those under two labels, of those in two splits."""
-    groups: dict[object, list[int]] = {}
-    for i, digest in enumerate(digests):
-        groups.setdefault(digest, []).append(i)
-    several = [g for g in groups.values() if len(g) > 1]
+    groups: dict[int, list[int]] = {}
+    kind = ranks(digests)
+    for i in np.flatnonzero(np.bincount(kind)[kind] > 1).tolist():
+        groups.setdefault(int(kind[i]), []).append(i)
+    several = list(groups.values())
 
     def named(differ):
         return [[paths[i] for i in g] for g in several if len({differ[i] for i in g}) > 1]

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from tenfold.data.errors import RecipeFault, SourceFault
 from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.source import Source
-from tenfold.data.splits.assign import HELD_OUT, Images, join
+from tenfold.data.splits.assign import HELD_OUT, Images, join, ranks
 from tenfold.data.tables import Split
 from tenfold.data.wording import counted, some
 
@@ -65,15 +67,15 @@ def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple
     A group that is large beside its class says that the pictures of the class look alike (one camera that does
     not move, patterns that differ by noise), and so does one that leaves the class too few units to be cut.
     """
-    labels = images.labels.tolist()
-    numbers, total = images.near or [], Counter(labels)
+    numbers, total = images.near or [], Counter(images.labels.tolist())
+    pictures = different(numbers, images.digests)
     of: dict[int | None, Counter] = {}           # classes of each group
-    pictures: dict[int | None, set[str]] = {}
-    for number, digest, label in zip(numbers, images.digests, labels, strict=True):
-        pictures.setdefault(number, set()).add(digest)
-        of.setdefault(number, Counter())[label] += 1
-    held = {n for n, seen in pictures.items() if len(seen) > 1}
-    crowds = {n for n in held if len(pictures[n]) > _MANY
+    many: dict[int | None, int] = {}             # different pictures in each group
+    for row in np.flatnonzero(pictures > 1).tolist():
+        of.setdefault(numbers[row], Counter())[int(images.labels[row])] += 1
+        many[numbers[row]] = int(pictures[row])
+    held = set(of)
+    crowds = {n for n in held if many[n] > _MANY
               and any(_SHARE * count > total[label] for label, count in of[n].items())}
     short = _short_classes(replace(images, near=_only(numbers, held - crowds)), config)
     crowds |= {n for n in held if not short.isdisjoint(of[n])}
@@ -90,6 +92,14 @@ def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple
     return near, lines
 
 
+def different(near: Sequence[int | None], digests: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Return how many different pictures the group of each row holds, int64 (n,). None: a group of its own."""
+    group = ranks([-1 - len(near) - i if number is None else number for i, number in enumerate(near)])
+    picture = ranks(digests)
+    pairs = np.unique(group * (len(near) + 1) + picture)
+    return np.bincount(pairs // (len(near) + 1))[group]
+
+
 def _only(near, kept: set) -> list[int | None]:
     return [number if number in kept else None for number in near]
 
@@ -98,9 +108,11 @@ def _short_classes(images: Images, config: Split) -> set[int]:
     """Classes that have fewer units than there are splits to fill."""
     splits = [split for split in HELD_OUT if split not in images.official
               and (getattr(config, split) or (split == "test" and config.folds))]
-    rows = [i for i, split in enumerate(images.official) if split in (None, "train")]
-    units = join([[column[i] for i in rows] for column in (images.digests, images.groups, images.near) if column])
-    number = Counter(label for label, _ in set(zip(images.labels[rows].tolist(), units, strict=True)))
+    rows = np.flatnonzero([split in (None, "train") for split in images.official])
+    units = join([ranks(images.digests)[rows]] +
+                 [[column[i] for i in rows.tolist()] for column in (images.groups, images.near) if column])
+    pairs = np.unique(images.labels[rows] * (len(rows) + 1) + units)
+    number = Counter((pairs // (len(rows) + 1)).tolist())
     return {label for label, count in number.items() if count < max(len(splits) + 1, config.folds)}
 
 

@@ -8,7 +8,6 @@ each source.
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from tenfold.data.recipe import PIXELS_VERSION, Recipe, digest_of
 from tenfold.data.sources.source import Source
 from tenfold.preprocess.draw.pyramid import Picture
 from tenfold.preprocess.survey.clean_blocks import pixels_file, write_pictures
-from tenfold.preprocess.survey.facts import SourceFacts
+from tenfold.preprocess.survey.facts import Facts
 
 BLOCKS, LARGEST = 32, 128    # of a set, at least, so that all workers have their share; sources in a block, at most:
                              # many small files take longer than many small pictures
@@ -44,31 +43,26 @@ def _files(folder: Path, number: int) -> tuple[Path, Path]:
     return pixels_file(folder, number), folder / f"clean-{number:05d}.npz"
 
 
-def write_block(folder: Path, number: int, key: str, facts: list[SourceFacts], pictures: list[Picture | None]) -> None:
+def write_block(folder: Path, number: int, key: str, facts: Facts, pictures: list[Picture | None]) -> None:
     """Write a block whole or not at all. pictures: one for each of `facts`; None where there is none to draw."""
     pixels, tables = _files(folder, number)
     tables.unlink(missing_ok=True)      # of another recipe: they must not be found beside these pixels
     size = write_pictures(pixels, pictures)
     with publish(tables) as temporary, open(temporary, "wb") as f:
-        np.savez(f, key=key, size=size, facts=json.dumps([asdict(row) for row in facts]))
+        np.savez(f, key=key, size=size, facts=facts.columns, words=json.dumps([facts.faults, facts.levels]))
 
 
-def read_facts(folder: Path, number: int, key: str) -> list[SourceFacts] | None:
+def read_facts(folder: Path, number: int, key: str) -> Facts | None:
     """Return the facts of a block that is on disk, whole and under this key, else None."""
     pixels, tables = _files(folder, number)
     try:
         with open(tables, "rb") as f, np.load(f) as z:      # numpy leaves a damaged file open
             if str(z["key"]) != key or pixels.stat().st_size != z["size"]:
                 return None
-            return [_as_facts(row) for row in json.loads(str(z["facts"]))]
+            faults, levels = ({int(row): value for row, value in some.items()} for some in json.loads(str(z["words"])))
+            return Facts(z["facts"], faults, {row: tuple(value) for row, value in levels.items()})
     except Exception:                   # none there, or damaged in one of zipfile's and numpy's many ways
         return None
-
-
-def _as_facts(row: dict[str, Any]) -> SourceFacts:
-    """Undo dataclasses.asdict and JSON."""
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    return SourceFacts(**values)
 
 
 def count_blocks(folder: Path) -> int:

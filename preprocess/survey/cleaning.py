@@ -13,7 +13,7 @@ from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.decode import BadPicture
 from tenfold.preprocess.draw.pyramid import Picture, build_pyramid
 from tenfold.preprocess.survey.clean_cache import read_facts, write_block
-from tenfold.preprocess.survey.facts import SourceFacts, examine_source
+from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,18 @@ class CleanTask:
     every: int = 1           # one in so many pictures is asked whether it is ink or a photograph
 
 
-def clean_block(task: CleanTask) -> list[SourceFacts]:
+def clean_block(task: CleanTask) -> Facts:
     """Decode and clean the sources of a block; read their facts from disk if that was done under the same key."""
     cleaning = task.cleaning
     known = read_facts(cleaning.cache, task.block, cleaning.key)
     if known:
         return known
-    facts, pictures = [], []
+    rows, pictures = [], []
     for listed, path in enumerate(task.paths, task.first):
         row, picture = _clean_source(cleaning, listed, path, judge_ink=listed % task.every == 0)
-        facts.append(row)
+        rows.append(row)
         pictures.append(picture)
+    facts = Facts.of(rows)
     write_block(cleaning.cache, task.block, cleaning.key, facts, pictures)
     return facts
 

@@ -1,15 +1,18 @@
-"""SourceFacts: what decoding and cleaning found out about one source image."""
+"""SourceFacts: what decoding and cleaning found out about one source image; Facts: about many, in columns."""
 
 import hashlib
-from dataclasses import astuple, dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, field, replace
+from typing import Any, overload
 
 import numpy as np
 
 from tenfold.data.recipe import Recipe
 from tenfold.preprocess.clean.polarity import dark_ink_log_odds
 from tenfold.preprocess.decode import BadPicture, Decoded, decode_any
-from tenfold.preprocess.survey.fingerprint import fingerprint
+from tenfold.preprocess.survey.fingerprint import BYTES, fingerprint
+
+_DIGEST = 12                 # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,82 @@ class SourceFacts:
     two_tone: float = -1.0               # preprocess.clean.ground.two_tone; -1: not looked at
 
 
+# a row of Facts.columns; what most pictures lack (a fault, levels) is kept apart
+COLUMNS = np.dtype([
+    ("bad", "?"), ("several", "?"), ("digest", "u1", _DIGEST), ("size", "<i4", 2), ("fingerprint", "u1", BYTES),
+    ("spread", "<f8"), ("dark_ink", "<f8"), ("tones", "<i2", 2), ("pen", "<f8"), ("lost_components", "<i8"),
+    ("lost_share", "<f8"), ("edges", "i1"), ("ink", "<f8"), ("two_tone", "<f8")])
+_ALIKE = ("several", "size", "spread", "dark_ink", "pen", "edges", "ink", "two_tone")
+
+
+@dataclass(frozen=True, eq=False)
+class Facts(Sequence[SourceFacts]):
+    """The facts of n source images in columns, 250 bytes an image; an index makes one row of them."""
+    columns: np.ndarray                  # COLUMNS (n,); tones -1: ink was not looked for
+    faults: dict[int, str] = field(default_factory=dict)         # {row: why it cannot be used}
+    levels: dict[int, tuple] = field(default_factory=dict)       # {row: levels of a deep picture}
+
+    @classmethod
+    def of(cls, rows: Iterable[SourceFacts]) -> "Facts":
+        """Make the columns of some rows."""
+        rows = list(rows)
+        columns = no_facts(len(rows))
+        for name in _ALIKE:
+            values = np.array([getattr(row, name) for row in rows], COLUMNS[name].base)
+            columns[name] = values.reshape(columns[name].shape)
+        for name, width in (("digest", _DIGEST), ("fingerprint", BYTES)):
+            digits = "".join(getattr(row, name) or "00" * width for row in rows)
+            columns[name] = np.frombuffer(bytes.fromhex(digits), np.uint8).reshape(-1, width)
+        columns["tones"] = np.array([row.tones or (-1, -1) for row in rows], np.int16).reshape(-1, 2)
+        columns["lost_components"] = [row.lost[0] if row.lost else 0 for row in rows]
+        columns["lost_share"] = [row.lost[1] if row.lost else 0.0 for row in rows]
+        columns["bad"] = [bool(row.fault) for row in rows]
+        return cls(columns, {i: row.fault for i, row in enumerate(rows) if row.fault},
+                   {i: row.levels for i, row in enumerate(rows) if row.levels})
+
+    @classmethod
+    def joined(cls, parts: Sequence["Facts"]) -> "Facts":
+        """Put the rows of several one behind the other."""
+        starts = np.cumsum([0, *map(len, parts)]).tolist()
+        faults, levels = ({start + row: value for start, part in zip(starts, parts, strict=False)
+                           for row, value in getattr(part, name).items()} for name in ("faults", "levels"))
+        return cls(np.concatenate([np.empty(0, COLUMNS), *(part.columns for part in parts)]), faults, levels)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    @overload
+    def __getitem__(self, row: int) -> SourceFacts: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[SourceFacts]: ...
+
+    def __getitem__(self, row: int | slice) -> SourceFacts | list[SourceFacts]:
+        if isinstance(row, slice):
+            return [self[i] for i in range(len(self))[row]]
+        row = range(len(self))[row]
+        values, good = self.columns[row], row not in self.faults
+        return SourceFacts(
+            values["digest"].tobytes().hex() if good else "", fault=self.faults.get(row, ""),
+            fingerprint=values["fingerprint"].tobytes().hex() if good else "", levels=self.levels.get(row, ()),
+            tones=() if values["tones"][0] < 0 else tuple(values["tones"].tolist()),
+            lost=(int(values["lost_components"]), float(values["lost_share"])) if values["pen"] else (),
+            **{name: values[name].item() for name in _ALIKE if name != "size"}, size=tuple(values["size"].tolist()))
+
+    def __iter__(self) -> Iterator[SourceFacts]:
+        return (self[row] for row in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Facts) and (self.columns.tobytes(), self.faults, self.levels) == (
+            other.columns.tobytes(), other.faults, other.levels)
+
+
+def no_facts(count: int) -> np.ndarray:
+    """Return so many rows of COLUMNS in which nothing is known."""
+    columns = np.zeros(count, COLUMNS)
+    columns["tones"] = columns["two_tone"] = -1
+    return columns
+
+
 def examine_source(reader: Any, listed: int, path: str, recipe: Recipe,
                    ranges: tuple = ()) -> tuple[SourceFacts, np.ndarray | None]:
     """Decode one source image; return what can be known without cleaning it, and its pixels (None: a bad picture).
@@ -43,7 +122,7 @@ def examine_source(reader: Any, listed: int, path: str, recipe: Recipe,
         return SourceFacts(fault=str(bad), levels=astuple(bad.levels) if bad.levels else ()), None
     hexadecimal, spread = fingerprint(decoded.pixels)
     levels = astuple(decoded.levels) if decoded.levels else ()
-    facts = SourceFacts(_digest(decoded.pixels), decoded.size, fingerprint=hexadecimal, spread=spread,
+    facts = SourceFacts(pixels_digest(decoded.pixels), decoded.size, fingerprint=hexadecimal, spread=spread,
                         levels=levels, several=decoded.several)
     if recipe.clean.polarity != "keep":
         vote, *tones = dark_ink_log_odds(decoded.pixels)
@@ -62,5 +141,10 @@ def load_source(reader: Any, listed: int, path: str, recipe: Recipe, ranges: tup
     return decode_any(data, path, recipe, ranges)
 
 
-def _digest(pixels: np.ndarray) -> str:
-    return hashlib.blake2b(pixels.tobytes(), digest_size=12, key=repr(pixels.shape).encode()).hexdigest()
+def pixels_digest(pixels: np.ndarray) -> str:
+    """Return a digest of decoded pixels, uint8 (H, W, C), and of their shape."""
+    return _digest(pixels, repr(pixels.shape).encode()).hex()
+
+
+def _digest(pixels: np.ndarray, shape: bytes) -> bytes:
+    return hashlib.blake2b(pixels.tobytes(), digest_size=_DIGEST, key=shape).digest()

@@ -55,7 +55,8 @@ def fingerprint(pixels: np.ndarray) -> tuple[str, float]:
 
 
 def near_groups(looks: np.ndarray | Sequence[str]) -> list[int]:
-    """Number fingerprints, uint8 (n, 160) or hexadecimal digits, so that those of the same picture, and chains of such, have the same number.
+    """Number fingerprints, uint8 (n, 160) or hexadecimal digits, so that those of the same picture, and chains of such,
+    have the same number.
 
     Two are the same picture where their thumbnails, whatever their brightness, differ by at most 0.08 of the
     larger deviation, or by one level. JPEG of quality 50 moves photographs of 256 pixels by 0.03, digits and

@@ -4,7 +4,7 @@ from tenfold.data.recipe import Recipe
 from tenfold.preprocess.clean.ground import TWO_TONE
 from tenfold.preprocess.survey.checks import LOOKS, OTHER
 from tenfold.preprocess.survey.decisions import other_way, votes
-from tenfold.preprocess.survey.facts import SourceFacts
+from tenfold.preprocess.survey.facts import Facts
 from tenfold.preprocess.survey.ranges import range_notes
 from tenfold.preprocess.survey.table import Survey
 
@@ -14,7 +14,7 @@ MOST = 0.5                   # share of the pictures from which a fact is the se
 def survey_notes(recipe: Recipe, survey: Survey, plain: bool = False) -> list[str]:
     """Return what was decided over the set, guessed or left out; plain: for scoring, so without hints on recipes."""
     facts = survey.facts
-    several = sum(row.several for row in facts)
+    several = int(facts.columns["several"].sum())
     lines = [f"{several} file{'s' * (several != 1)} hold{'s' * (several == 1)} several pages or frames; "
              "the first that is not empty is used"] if several else []
     lines += range_notes(recipe, facts, survey.decisions.ranges)
@@ -22,7 +22,7 @@ def survey_notes(recipe: Recipe, survey: Survey, plain: bool = False) -> list[st
     return lines if plain else lines + _recipe_hints(recipe, facts)
 
 
-def _polarity_notes(recipe: Recipe, survey: Survey, facts: list[SourceFacts]) -> list[str]:
+def _polarity_notes(recipe: Recipe, survey: Survey, facts: Facts) -> list[str]:
     decided, declared = survey.decisions.polarity, recipe.clean.polarity
     if declared == "keep":
         return []
@@ -35,24 +35,24 @@ def _polarity_notes(recipe: Recipe, survey: Survey, facts: list[SourceFacts]) ->
         lines.append(f"polarity: {LOOKS[decided]}, as {dark if decided == 'dark' else light:,} of {dark + light:,} "
                      "images look; decided for the whole set")
     against = other_way(decided, facts)
-    if against:
+    if len(against):
         lines.append(f"{len(against)} image{'s' * (len(against) > 1)} clearly look{'s' * (len(against) == 1)} like "
-                     f"{LOOKS[OTHER[decided]]}, such as {survey.rows[against[0]].path}"
+                     f"{LOOKS[OTHER[decided]]}, such as {survey.source.paths[against[0]]}"
                      + " (named among the suspects)" * (len(against) <= MOST * len(facts)))
     return lines
 
 
-def _cropped_notes(facts: list[SourceFacts]) -> list[str]:
-    cropped = sum(row.edges >= 3 for row in facts)
+def _cropped_notes(facts: Facts) -> list[str]:
+    cropped = int((facts.columns["edges"] >= 3).sum())
     return [f"{cropped:,} of {len(facts):,} images are cropped so tightly that the ink touches three or four edges"] \
         if cropped > MOST * len(facts) else []
 
 
-def _recipe_hints(recipe: Recipe, facts: list[SourceFacts]) -> list[str]:
+def _recipe_hints(recipe: Recipe, facts: Facts) -> list[str]:
     """Whether the recipe's steps are meant for other pictures than these."""
     lines = []
-    shares = [row.two_tone for row in facts if row.two_tone >= 0 and not row.fault]
-    inked = sum(share > TWO_TONE for share in shares)
+    shares = facts.columns["two_tone"][(facts.columns["two_tone"] >= 0) & ~facts.columns["bad"]]
+    inked = int((shares > TWO_TONE).sum())
     if (recipe.clean.roi or recipe.clean.threshold) and len(shares) - inked > MOST * len(shares):
         lines.append(f"{len(shares) - inked} of {len(shares)} images looked at are no ink on a plain ground, and "
                      "this recipe cuts out ink; recipes/photos.toml is for photographs")

@@ -1,17 +1,16 @@
 """Choose the range of levels of deep pictures (more than 8 bits) for the whole set: declared, or found."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from tenfold.data.recipe import Recipe
 from tenfold.preprocess.decode import Levels, usual_range
-from tenfold.preprocess.survey.facts import SourceFacts
+from tenfold.preprocess.survey.facts import Facts
 
 _KEYS = {"unsigned": "levels", "signed": "levels_signed", "float": "levels_float"}       # of [source]
 
 
-def common_ranges(recipe: Recipe, facts: Iterable[SourceFacts]) -> tuple:
+def common_ranges(recipe: Recipe, facts: Facts) -> tuple:
     """Return one range for each kind of number that deep pictures hold, the recipe's before what is found."""
     by_kind = _by_kind(facts)
     ranges = declared_ranges(recipe)
@@ -32,15 +31,14 @@ def with_ranges(recipe: Recipe, ranges: tuple) -> Recipe:
     return replace(recipe, source=replace(recipe.source, **carried))
 
 
-def _by_kind(facts: Iterable[SourceFacts]) -> dict[str, list[Levels]]:
+def _by_kind(facts: Facts) -> dict[str, list[Levels]]:
     by_kind: dict[str, list[Levels]] = {}
-    for row in facts:
-        if row.levels:
-            by_kind.setdefault(row.levels[0], []).append(Levels(*row.levels))
+    for levels in facts.levels.values():
+        by_kind.setdefault(levels[0], []).append(Levels(*levels))
     return by_kind
 
 
-def range_notes(recipe: Recipe, facts: Iterable[SourceFacts], ranges: tuple) -> list[str]:
+def range_notes(recipe: Recipe, facts: Facts, ranges: tuple) -> list[str]:
     """Return a note for each kind of number that deep pictures hold."""
     found, declared = _by_kind(facts), declared_ranges(recipe)
     return [_range_note(kind, (low, high), found.get(kind, []), kind in declared) for kind, low, high in ranges]

@@ -4,7 +4,6 @@ The first pass follows what a sample of the set suggests; where the whole set de
 that. Both leave their pictures in the clean cache, so that a build that was stopped goes on.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from tenfold.preprocess.pool import Progress, run_tasks
 from tenfold.preprocess.survey.clean_cache import block_size, cache_key, recall, remember
 from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
 from tenfold.preprocess.survey.decisions import SAMPLE, decide, looks_for_ink
-from tenfold.preprocess.survey.facts import SourceFacts, examine_source
+from tenfold.preprocess.survey.facts import Facts, examine_source
 from tenfold.preprocess.survey.table import Survey
 
 _DECIDED = "decided.json"    # in the clean cache: what the whole set decided, where that took a second pass
@@ -34,10 +33,10 @@ def survey_sources(recipe: Recipe, source: Source, cache: Path, workers: int) ->
     if kept:
         decisions = SetDecisions.of(kept)
     else:
-        known = sample_sources(recipe, source, reader)
-        decisions = decide(recipe, known.values(), source.labels[list(known)])
+        rows, known = sample_sources(recipe, source, reader)
+        decisions = decide(recipe, known, source.labels[rows])
 
-    def clean_all() -> list[SourceFacts]:
+    def clean_all() -> Facts:
         cleaning = Cleaning(cache, digest_of([key, asdict(decisions)]), reader, recipe, decisions)
         return _clean_all(cleaning, source.paths, workers)
     facts = clean_all()
@@ -45,27 +44,28 @@ def survey_sources(recipe: Recipe, source: Source, cache: Path, workers: int) ->
         decisions = decided
         remember(cache / _DECIDED, key, asdict(decisions))
         facts = clean_all()
-    return Survey.of(source, facts, decisions)
+    return Survey(source, facts, decisions)
 
 
-def _clean_all(cleaning: Cleaning, paths: list[str], workers: int) -> list[SourceFacts]:
+def _clean_all(cleaning: Cleaning, paths: list[str], workers: int) -> Facts:
     """The facts of each source image, cleaned block by block."""
     size, every = block_size(len(paths)), -(-len(paths) // _ASKED)
-    tasks = [CleanTask(cleaning, block, first, paths[first:first + size], every)
-             for block, first in enumerate(range(0, len(paths), size))]
-    blocks = run_tasks(clean_block, tasks, workers, Progress("clean", "img", [len(task.paths) for task in tasks]))
-    return [row for block in blocks for row in block]
+    starts = range(0, len(paths), size)
+    tasks = (CleanTask(cleaning, block, first, paths[first:first + size], every) for block, first in enumerate(starts))
+    counts = [min(size, len(paths) - first) for first in starts]
+    return Facts.joined(run_tasks(clean_block, tasks, workers, Progress("clean", "img", counts)))
 
 
-def sample_sources(recipe: Recipe, source: Source, reader: Any) -> Mapping[int, SourceFacts]:
-    """Decode an even sample of the set: {position in the listing: what is known without cleaning}.
+def sample_sources(recipe: Recipe, source: Source, reader: Any) -> tuple[np.ndarray, Facts]:
+    """Decode an even sample of the set; return (positions in the listing, what is known without cleaning).
 
     Where nothing but the range of levels is open, pictures of 8 bits are left out.
     """
     rows = np.unique(np.linspace(0, len(source) - 1, SAMPLE).astype(int)).tolist()
     if not looks_for_ink(recipe):
         rows = [row for row in rows if _may_be_deep(reader, row, source.paths[row])]
-    return {row: examine_source(reader, row, source.paths[row], recipe)[0] for row in rows}
+    facts = Facts.of(examine_source(reader, row, source.paths[row], recipe)[0] for row in rows)
+    return np.array(rows, np.int64), facts
 
 
 def _may_be_deep(reader: Any, listed: int, path: str) -> bool:

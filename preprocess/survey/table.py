@@ -1,6 +1,5 @@
-"""The survey table: a row for each source image, with the number that it has in shards and in sources.h5."""
+"""The survey: what was found of each source image, and its number in shards and in sources.h5, in columns."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,71 +7,94 @@ import numpy as np
 
 from tenfold.data.sources.source import Source
 from tenfold.preprocess.clean.set_decisions import SetDecisions
-from tenfold.preprocess.survey.facts import SourceFacts
+from tenfold.preprocess.survey.facts import Facts
 
 _SHOWN = 12                  # rows of a table that is printed
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyRow:
-    """One source image: where it is, what was found, where it belongs."""
-    number: int              # the source's number in the set, as shards have it; -1: set aside
-    listed: int              # its position in the listing, by which readers and the clean cache find it
+class SetAside:
+    """One source image that cannot be used, and why."""
     path: str
     label: int               # index into the classes
-    official: str | None     # the split that the images' own layout puts it in
-    facts: SourceFacts
-    split: str = ""          # "train", "val" or "test"; "": in none, or not yet assigned
-
-    @property
-    def reason(self) -> str:
-        """Why it is set aside; "" where it can be used."""
-        return self.facts.fault
+    reason: str
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of a set's source images before any copy is drawn."""
-    classes: tuple[str, ...]
-    rows: tuple[SurveyRow, ...]          # every image of the listing, in its order
-    decisions: SetDecisions              # what was decided over all of them
+    """What is known of a set's source images before any copy is drawn.
 
-    @classmethod
-    def of(cls, source: Source, facts: list[SourceFacts], decisions: SetDecisions) -> "Survey":
-        """Make the table from the listing of the source and the facts of each image; usable images are numbered."""
-        rows, number = [], 0
-        for listed, (path, label, official, row) in enumerate(zip(
-                source.paths, source.labels.tolist(), source.official, facts, strict=True)):
-            rows.append(SurveyRow(-1 if row.fault else number, listed, path, label, official, row))
-            number += not row.fault
-        return cls(tuple(source.classes), tuple(rows), decisions)
-
-    @cached_property
-    def sources(self) -> tuple[SurveyRow, ...]:
-        """The images that can be used: sources[n].number == n."""
-        return tuple(row for row in self.rows if row.number >= 0)
-
-    @cached_property
-    def set_aside(self) -> tuple[SurveyRow, ...]:
-        """The images that cannot be used."""
-        return tuple(row for row in self.rows if row.number < 0)
+    The images that can be used are numbered from 0, as shards have them; the columns below hold a row for each of them.
+    """
+    source: Source               # every image of the listing
+    facts: Facts                 # of every image of the listing, in its order
+    decisions: SetDecisions      # what was decided over all of them
+    assigned: np.ndarray | None = None       # "<U5" (usable,), see `splits`
 
     @property
-    def facts(self) -> list[SourceFacts]:
-        """The facts of every row."""
-        return [row.facts for row in self.rows]
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return tuple(self.source.classes)
 
-    def with_splits(self, splits: Sequence[str] | np.ndarray) -> "Survey":
+    @cached_property
+    def listed(self) -> np.ndarray:
+        """Their positions in the listing, by which readers and the clean cache find them: int64 (usable,)."""
+        return np.flatnonzero(~self.facts.columns["bad"])
+
+    def __len__(self) -> int:
+        return len(self.listed)
+
+    @cached_property
+    def splits(self) -> np.ndarray:
+        """"train", "val" or "test"; "": in none, or not yet assigned. (usable,)"""
+        return np.zeros(len(self), "<U5") if self.assigned is None else self.assigned
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Indices into the classes, int64 (usable,)."""
+        return np.asarray(self.source.labels, np.int64)[self.listed]
+
+    @cached_property
+    def digests(self) -> np.ndarray:
+        """Digests of the decoded pixels in hexadecimal digits, bytes "S24" (usable,)."""
+        digits = self.column("digest").tobytes().hex().encode()
+        return np.frombuffer(digits, "S24")
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Relative to the root of the source, or "x[12]" in an arrays file."""
+        return self._of_usable(self.source.paths)
+
+    @property
+    def official(self) -> list[str | None]:
+        """The splits that the images' own layout puts them in."""
+        return self._of_usable(self.source.official)
+
+    def column(self, name: str) -> np.ndarray:
+        """Return a column of the facts, see facts.COLUMNS: (usable, …)."""
+        return self.facts.columns[name][self.listed]
+
+    @cached_property
+    def set_aside(self) -> list[SetAside]:
+        """The images that cannot be used."""
+        return [SetAside(self.source.paths[row], int(self.source.labels[row]), reason)
+                for row, reason in sorted(self.facts.faults.items())]
+
+    def with_splits(self, splits: np.ndarray) -> "Survey":
         """The same table with the split of each usable image filled in, by its number."""
-        return replace(self, rows=tuple(row if row.number < 0 else replace(row, split=str(splits[row.number]))
-                                        for row in self.rows))
+        return replace(self, assigned=np.asarray(splits, "<U5"))
+
+    def _of_usable(self, values: list) -> list:
+        return [values[row] for row in self.listed.tolist()] if self.facts.faults else values
 
     def __str__(self) -> str:
-        lines = [f"{len(self.rows)} images in {len(self.classes)} classes, {len(self.set_aside)} set aside; "
+        total = len(self.facts)
+        lines = [f"{total} images in {len(self.classes)} classes, {len(self.set_aside)} set aside; "
                  f"{self.decisions}", f"{'number':>6}  {'split':5}  {'size':>11}  {'class':12}  path"]
-        for row in self.rows[:_SHOWN]:
-            number = "-" if row.number < 0 else str(row.number)
-            size = "×".join(map(str, reversed(row.facts.size))) if row.number >= 0 else "-"
-            lines.append(f"{number:>6}  {row.split:5}  {size:>11}  {self.classes[row.label][:12]:12}  {row.path}"
-                         + (f" ({row.reason})" if row.reason else ""))
-        return "\n".join(lines + [f"… {len(self.rows) - _SHOWN} more"] * (len(self.rows) > _SHOWN))
+        for row in range(min(_SHOWN, total)):
+            number, reason = int(np.searchsorted(self.listed, row)), self.facts.faults.get(row, "")
+            size = "×".join(map(str, reversed(self.facts[row].size)))
+            first = f"{'-':>6}  {'':5}  {'-':>11}" if reason else f"{number:>6}  {self.splits[number]:5}  {size:>11}"
+            name = self.classes[self.source.labels[row]][:12]
+            lines.append(f"{first}  {name:12}  {self.source.paths[row]}" + (f" ({reason})" if reason else ""))
+        return "\n".join(lines + [f"… {total - _SHOWN} more"] * (total > _SHOWN))
