@@ -7,7 +7,8 @@ import numpy as np
 from cases import each
 from PIL import Image
 
-from tenfold.preprocess.survey.fingerprint import fingerprint, near_groups
+from tenfold.preprocess.survey.fingerprint import fingerprint, fingerprints, near_groups
+from tenfold.preprocess.survey.neighbours import sort_and_number
 
 
 def photo(seed: int, height: int = 120, width: int = 170) -> np.ndarray:
@@ -56,7 +57,7 @@ def test_many_are_searched_as_few_are(monkeypatch):
     photos = [photo(seed, 40, 50) for seed in range(60)]
     looks = [fingerprint(p)[0] for p in (*photos, *(jpeg(p, 85) for p in photos[:30]))]
     few = near_groups(looks)
-    monkeypatch.setattr("tenfold.preprocess.survey.fingerprint._ALL", 10)
+    monkeypatch.setattr("tenfold.preprocess.survey.neighbours._ALL", 10)
     many = near_groups(looks)
     assert [few.index(g) for g in few] == [many.index(g) for g in many]
     assert few[60:] == few[:30]
@@ -99,3 +100,22 @@ def test_a_fingerprint_is_160_bytes_of_any_picture(shape):
     assert len(bytes.fromhex(seen)) == 160
     assert 0 <= spread <= 127.5
     assert fingerprint(np.full(shape, 9, np.uint8)) == ("0" * 32 + "09" * 144, 0.0)
+
+
+def test_many_have_the_fingerprints_that_each_has_alone():
+    pictures = [photo(seed, height, 60) for seed, height in enumerate((1, 28, 200))] + [photo(9)[:, :, :1]]
+    rows, spreads = fingerprints(pictures)
+    assert [(row.tobytes().hex(), spread) for row, spread in zip(rows, spreads, strict=True)] == [
+        fingerprint(p) for p in pictures]
+
+
+@each("count", [1, 2, 700])
+def test_rows_are_sorted_as_numpy_sorts_them(count):
+    rng = np.random.default_rng(count)
+    rows = rng.integers(0, 3, (count, 160), np.uint8)
+    rows[:, :15] = 7                                     # hashes that are nearly all the same
+    rows[:, 30:] *= rng.integers(0, 2, (count, 1), np.uint8)
+    rows = rows[rng.integers(0, count, count)]
+    different, number = sort_and_number(rows)
+    expected, which = np.unique(rows, axis=0, return_inverse=True)
+    assert (different == expected).all() and (number == which.ravel()).all()
