@@ -14,6 +14,7 @@ from tenfold.data.errors import MachineFault
 from tenfold.data.recipe import Recipe, digest_of
 from tenfold.data.schema import SCHEMA, shard_name
 from tenfold.data.sources.opening import Source
+from tenfold.preprocess.draw.together import drawn_from_source
 from tenfold.preprocess.draw_shards import DrawTask, Workplace, draw_shard
 from tenfold.preprocess.plan import ShardPlan
 from tenfold.preprocess.pool import one_opencv_thread
@@ -21,8 +22,10 @@ from tenfold.preprocess.survey.clean_cache import block_size, cache_key, count_b
 from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
 from tenfold.preprocess.survey.decisions import decide
 from tenfold.preprocess.survey.facts import Facts, examine_source
+from tenfold.preprocess.survey.survey import ASKED
 
 RUNS, RUN = 6, 4             # runs of neighbouring images that are tried, images of each
+SMALL_RUN = 128              # where they are small arrays, which take less time than their block
 TRIAL_SECONDS = 1.0          # no further run begins after it
 ROWS, BYTES = 512, 16 << 20  # drawn on trial at the most
 MARGIN = 1.1                 # what is estimated may be so much larger
@@ -65,7 +68,7 @@ def estimate_cost(recipe: Recipe, source: Source, cache: Path, plain: bool = Fal
     kept, cleaned, drawn = recall(cache / _SAMPLE, key), 0.0, 0.0
     if kept:
         sample = Sample(**kept)
-        cleaned = count_blocks(cache) / -(-len(source) // block_size(len(source)))
+        cleaned = count_blocks(cache) / -(-len(source) // block_size(source))
         drawn = sum(shard.stat().st_size for shard in cache.parent.glob("*.h5")) / (sample.row_bytes * rows or 1)
     else:
         with one_opencv_thread():
@@ -81,8 +84,8 @@ def estimate_cost(recipe: Recipe, source: Source, cache: Path, plain: bool = Fal
 def _measure(recipe: Recipe, source: Source, cache: Path, rows: int) -> Sample | None:
     """A sample of about so many rows; None: none of its images can be used."""
     with tempfile.TemporaryDirectory(dir=cache, prefix="sample-") as name:
-        folder = Path(name)
-        good, cleaned_bytes, clean_seconds = _clean_some(recipe, source, source.reader(cache), folder)
+        folder, reader = Path(name), source.reader(cache)
+        good, cleaned_bytes, clean_seconds = _clean_some(recipe, source, reader, folder)
         if not good:
             return None
         copies = max(1, rows // 2 // len(good))
@@ -92,26 +95,29 @@ def _measure(recipe: Recipe, source: Source, cache: Path, rows: int) -> Sample |
                              np.tile(np.arange(copies) + number * copies, len(good)),
                              {"schema": SCHEMA, "split": "train", "recipe": "", "plan": ""})
             start = time.perf_counter()
-            shard = draw_shard(DrawTask(Workplace(folder, folder, RUN, recipe), plan, listed, np.zeros_like(listed)))
+            where = Workplace(folder, folder, RUN, recipe, reader)
+            shard = draw_shard(DrawTask(where, plan, listed, np.zeros_like(listed)))
             seconds.append(time.perf_counter() - start)
     return Sample(cleaned_bytes, clean_seconds, MARGIN * shard.bytes / len(listed), min(seconds) / len(listed))
 
 
 def _clean_some(recipe: Recipe, source: Source, reader: Any, folder: Path) -> tuple[list[int], float, float]:
     """(places of usable images in the sample's blocks, bytes and seconds that an image takes: half the runs less)."""
-    starts = np.unique(np.linspace(0, max(0, len(source) - RUN), RUNS).astype(int)).tolist()
+    small = drawn_from_source(recipe, reader)
+    run = min(SMALL_RUN, block_size(source)) if small else RUN
+    starts = np.unique(np.linspace(0, max(0, len(source) - run), RUNS).astype(int)).tolist()
     known = Facts.of(examine_source(reader, listed, source.paths[listed], recipe)[0] for listed in starts)
     cleaning = Cleaning(folder, "", reader, recipe, decide(recipe, known, source.labels[starts]))
     begun, good, tried, seconds = time.perf_counter(), [], 0, []
     for block, first in enumerate(starts):
-        start, paths = time.perf_counter(), source.paths[first:first + RUN]
-        facts = clean_block(CleanTask(cleaning, block, first, paths))
-        good += [block * RUN + k for k in range(len(paths)) if k not in facts.faults]
+        start, paths = time.perf_counter(), source.paths[first:first + run]
+        facts = clean_block(CleanTask(cleaning, block, first, paths, every=-(-len(source) // ASKED)))
+        good += [(first if small else block * RUN) + k for k in range(len(paths)) if k not in facts.faults]
         tried += len(paths)
         seconds.append((time.perf_counter() - start) / len(paths))
         if time.perf_counter() - begun > TRIAL_SECONDS:
             break
-    return good, _size(folder) / tried, float(np.median(seconds))
+    return sorted(set(good)), _size(folder) / tried, float(np.median(seconds))
 
 
 def count_rows(recipe: Recipe, source: Source, plain: bool = False) -> int:

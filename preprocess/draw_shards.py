@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from tenfold.data.recipe import Recipe
 from tenfold.data.shard import finished_shard, write_shard
-from tenfold.preprocess.draw.random_views import PLAIN, draw_views
+from tenfold.preprocess.draw.random_views import PLAIN, RandomView, draw_views
 from tenfold.preprocess.draw.render import draw_copies
+from tenfold.preprocess.draw.together import BYTES, drawn_from_source, pictures_together
 from tenfold.preprocess.plan import Plan, ShardPlan
 from tenfold.preprocess.pool import Progress, run_tasks
 from tenfold.preprocess.survey.clean_blocks import Block, forget_levels
@@ -26,6 +28,7 @@ class Workplace:
     cache: Path              # folder of the clean cache
     block_size: int          # sources in one of its blocks
     recipe: Recipe
+    reader: Any              # of the source: see `drawn_from_source`
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,9 @@ def _draw_rows(task: DrawTask) -> np.ndarray:
         views = draw_views(recipe.seed, plan.sources, plan.copies, recipe.draw)
     else:
         views = PLAIN.times(len(plan))
+    if drawn_from_source(recipe, where.reader):
+        _draw_from_source(task, views, image)
+        return image
     once = plan.split != "train" or recipe.draw.copies == 1
     block = lru_cache(1)(lambda number: Block(where.cache, number, once))
     picture = lru_cache(1)(lambda listed: block(listed // where.block_size).picture(listed % where.block_size))
@@ -88,6 +94,17 @@ def _draw_rows(task: DrawTask) -> np.ndarray:
         draw_copies([picture(listed) for listed in task.listed[rows].tolist()], views[rows], recipe.draw,
                     [image[row] for row in rows.tolist()])
     return image
+
+
+def _draw_from_source(task: DrawTask, views: RandomView, image: np.ndarray) -> None:
+    """Draw the copies of pictures that are not cleaned into `image`."""
+    reader, draw = task.where.reader, task.where.recipe.draw
+    together = max(1, min(_TOGETHER, BYTES // int(np.prod(reader.shape_of_each))))
+    order = np.argsort(task.listed, kind="stable")
+    for rows in np.split(order, range(together, len(order), together)):
+        listed, which = np.unique(task.listed[rows], return_inverse=True)
+        pictures = pictures_together(reader.read_rows(listed), draw)
+        draw_copies([pictures[k] for k in which.tolist()], views[rows], draw, [image[row] for row in rows.tolist()])
 
 
 def moments(image: np.ndarray) -> dict:

@@ -108,7 +108,7 @@ def _build(job: Job, workers: int) -> dict:
     plan = plan_shards(assignment.survey, recipe)
     check_space(job.out, replace(cost, rows=plan.rows))
     (job.out / INDEX).unlink(missing_ok=True)      # from here on the set is unfinished
-    where = Workplace(job.out, job.cache, block_size(len(job.source)), recipe)
+    where = Workplace(job.out, job.cache, block_size(job.source), recipe, job.source.reader(job.cache))
     shards = draw_shards(plan, assignment.survey, where, workers)
     return publish_set(job, describe_set(job, assignment, shards), assignment.survey)
 

@@ -57,3 +57,12 @@ class FolderReader:
     def read(self, row: int, path: str) -> bytes:
         """Return the bytes of the picture file at `path`, not yet decoded."""
         return (self.root / path).read_bytes()
+
+    @property
+    def shape_of_each(self) -> tuple[int, ...] | None:
+        """None: the pictures may differ."""
+        return None
+
+    def read_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Files are read one by one."""
+        raise NotImplementedError

@@ -6,6 +6,7 @@ each source.
 """
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,17 +21,25 @@ from tenfold.preprocess.survey.facts import Facts
 
 BLOCKS, LARGEST = 32, 128    # of a set, at least, so that all workers have their share; sources in a block, at most:
                              # many small files take longer than many small pictures
+LARGEST_SMALL = 2048         # small arrays in a block, at most
+_BYTES, _MOST = 1 << 20, 64 << 20            # of arrays in a block: up to so many fill it, and no more are read at once
+NO_PICTURES = -1             # size of a block whose pictures are drawn from their source
 
 
-def block_size(sources: int) -> int:
-    """Return how many sources one block holds: a function of their number, never of the number of workers."""
-    return min(LARGEST, -(-sources // BLOCKS))
+def block_size(source: Source) -> int:
+    """Return how many sources one block holds: a function of the source, never of the number of workers."""
+    shape = source.arrays.shape_of_each if source.arrays else None
+    largest = LARGEST
+    if shape:
+        size = math.prod(shape)
+        largest = max(1, min(max(LARGEST, _BYTES // size), LARGEST_SMALL, _MOST // size))
+    return min(largest, -(-len(source) // BLOCKS))
 
 
 def cache_key(recipe: Recipe, source: Source) -> str:
     """Return a digest of what the blocks depend on except decisions: the files, the recipe, the block size."""
     return digest_of([PIXELS_VERSION, asdict(recipe.clean), asdict(recipe.draw), decoding_settings(recipe),
-                      block_size(len(source.paths)), source.paths, source.stamps])
+                      block_size(source), source.paths, source.stamps])
 
 
 def decoding_settings(recipe: Recipe) -> list:
@@ -43,11 +52,15 @@ def _files(folder: Path, number: int) -> tuple[Path, Path]:
     return pixels_file(folder, number), folder / f"clean-{number:05d}.npz"
 
 
-def write_block(folder: Path, number: int, key: str, facts: Facts, pictures: list[Picture | None]) -> None:
-    """Write a block whole or not at all. pictures: one for each of `facts`; None where there is none to draw."""
+def write_block(folder: Path, number: int, key: str, facts: Facts,
+                pictures: list[Picture | None] | None) -> None:
+    """Write a block whole or not at all.
+
+    pictures: one for each of `facts`, None where there is none to draw; None: all are drawn from their source.
+    """
     pixels, tables = _files(folder, number)
     tables.unlink(missing_ok=True)      # of another recipe: they must not be found beside these pixels
-    size = write_pictures(pixels, pictures)
+    size = NO_PICTURES if pictures is None else write_pictures(pixels, pictures)
     with publish(tables) as temporary, open(temporary, "wb") as f:
         np.savez(f, key=key, size=size, facts=facts.columns, words=json.dumps([facts.faults, facts.levels]))
 
@@ -57,7 +70,7 @@ def read_facts(folder: Path, number: int, key: str) -> Facts | None:
     pixels, tables = _files(folder, number)
     try:
         with open(tables, "rb") as f, np.load(f) as z:      # numpy leaves a damaged file open
-            if str(z["key"]) != key or pixels.stat().st_size != z["size"]:
+            if str(z["key"]) != key or z["size"] not in (NO_PICTURES, pixels.exists() and pixels.stat().st_size):
                 return None
             faults, levels = ({int(row): value for row, value in some.items()} for some in json.loads(str(z["words"])))
             return Facts(z["facts"], faults, {row: tuple(value) for row, value in levels.items()})

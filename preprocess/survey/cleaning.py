@@ -12,8 +12,9 @@ from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.decode import BadPicture
 from tenfold.preprocess.draw.pyramid import Picture, build_pyramid
+from tenfold.preprocess.draw.together import are_blank, drawn_from_source, pictures_together
 from tenfold.preprocess.survey.clean_cache import read_facts, write_block
-from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source
+from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source, examine_together
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,39 @@ def clean_block(task: CleanTask) -> Facts:
     known = read_facts(cleaning.cache, task.block, cleaning.key)
     if known:
         return known
-    rows, pictures = [], []
-    for listed, path in enumerate(task.paths, task.first):
-        row, picture = _clean_source(cleaning, listed, path, judge_ink=listed % task.every == 0)
-        rows.append(row)
-        pictures.append(picture)
-    facts = Facts.of(rows)
+    facts, pictures = _examine_together(task) or _clean_each(task)
     write_block(cleaning.cache, task.block, cleaning.key, facts, pictures)
     return facts
+
+
+def _clean_each(task: CleanTask) -> tuple[Facts, list[Picture | None]]:
+    """Clean the sources one by one, so that no more than one of them is held in memory as it was decoded."""
+    rows, pictures = [], []
+    for listed, path in enumerate(task.paths, task.first):
+        row, picture = _clean_source(task.cleaning, listed, path, judge_ink=listed % task.every == 0)
+        rows.append(row)
+        pictures.append(picture)
+    return Facts.of(rows), pictures
+
+
+def _examine_together(task: CleanTask) -> tuple[Facts, None] | None:
+    """The facts of all sources of the block, where they are drawn from the source itself; None: they are not."""
+    recipe, reader = task.cleaning.recipe, task.cleaning.reader
+    if not drawn_from_source(recipe, reader):
+        return None
+    try:
+        pixels = reader.read_rows(np.arange(task.first, task.first + len(task.paths)))
+        pictures_together(pixels[:1], recipe.draw)
+    except (OSError, MemoryError, BadPicture):       # whose fault it is, shows when they are taken one by one
+        return None
+    facts = examine_together(pixels)
+    for place in range(-task.first % task.every, len(pixels), task.every):
+        facts.columns["two_tone"][place] = two_tone(pixels[place])
+    for place in np.flatnonzero(are_blank(pixels)).tolist():
+        row, _ = _clean_pixels(SourceFacts(), pixels[place], recipe, task.cleaning.decisions)
+        facts.columns[place] = Facts.of([row]).columns[0]
+        facts.faults[place] = row.fault
+    return facts, None
 
 
 def _clean_source(cleaning: Cleaning, listed: int, path: str, judge_ink: bool) -> tuple[SourceFacts, Picture | None]:

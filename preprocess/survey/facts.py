@@ -10,7 +10,7 @@ import numpy as np
 from tenfold.data.recipe import Recipe
 from tenfold.preprocess.clean.polarity import dark_ink_log_odds
 from tenfold.preprocess.decode import BadPicture, Decoded, decode_any
-from tenfold.preprocess.survey.fingerprint import BYTES, fingerprint
+from tenfold.preprocess.survey.fingerprint import BYTES, fingerprint, fingerprints
 
 _DIGEST = 12                 # bytes
 
@@ -130,6 +130,16 @@ def examine_source(reader: Any, listed: int, path: str, recipe: Recipe,
     return facts, decoded.pixels
 
 
+def examine_together(pixels: np.ndarray) -> Facts:
+    """Return what is known of n decoded pictures of one size, uint8 (n, H, W, C), before they are cleaned, but for
+    their polarity."""
+    columns, shape = no_facts(len(pixels)), repr(pixels.shape[1:]).encode()
+    columns["digest"] = np.frombuffer(b"".join(_digest(one, shape) for one in pixels), np.uint8).reshape(-1, _DIGEST)
+    columns["size"] = pixels.shape[1:3]
+    columns["fingerprint"], columns["spread"] = fingerprints(pixels)
+    return Facts(columns)
+
+
 def load_source(reader: Any, listed: int, path: str, recipe: Recipe, ranges: tuple = ()) -> Decoded:
     """Read and decode one source image. BadPicture: it cannot be. The arguments are those of `examine_source`."""
     try:
@@ -147,4 +157,4 @@ def pixels_digest(pixels: np.ndarray) -> str:
 
 
 def _digest(pixels: np.ndarray, shape: bytes) -> bytes:
-    return hashlib.blake2b(pixels.tobytes(), digest_size=_DIGEST, key=shape).digest()
+    return hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=_DIGEST, key=shape).digest()

@@ -22,7 +22,7 @@ from tenfold.preprocess.survey.facts import Facts, examine_source
 from tenfold.preprocess.survey.table import Survey
 
 _DECIDED = "decided.json"    # in the clean cache: what the whole set decided, where that took a second pass
-_ASKED = 256                 # pictures that are asked whether they are ink or photographs
+ASKED = 256                 # pictures that are asked whether they are ink or photographs
 
 
 def survey_sources(recipe: Recipe, source: Source, cache: Path, workers: int) -> Survey:
@@ -38,7 +38,7 @@ def survey_sources(recipe: Recipe, source: Source, cache: Path, workers: int) ->
 
     def clean_all() -> Facts:
         cleaning = Cleaning(cache, digest_of([key, asdict(decisions)]), reader, recipe, decisions)
-        return _clean_all(cleaning, source.paths, workers)
+        return _clean_all(cleaning, source, workers)
     facts = clean_all()
     if not kept and (decided := decide(recipe, facts, source.labels)) != decisions:
         decisions = decided
@@ -47,9 +47,10 @@ def survey_sources(recipe: Recipe, source: Source, cache: Path, workers: int) ->
     return Survey(source, facts, decisions)
 
 
-def _clean_all(cleaning: Cleaning, paths: list[str], workers: int) -> Facts:
+def _clean_all(cleaning: Cleaning, source: Source, workers: int) -> Facts:
     """The facts of each source image, cleaned block by block."""
-    size, every = block_size(len(paths)), -(-len(paths) // _ASKED)
+    paths = source.paths
+    size, every = block_size(source), -(-len(paths) // ASKED)
     starts = range(0, len(paths), size)
     tasks = (CleanTask(cleaning, block, first, paths[first:first + size], every) for block, first in enumerate(starts))
     counts = [min(size, len(paths) - first) for first in starts]

@@ -72,7 +72,7 @@ class Survey:
 
     def column(self, name: str) -> np.ndarray:
         """Return a column of the facts, see facts.COLUMNS: (usable, …)."""
-        return self.facts.columns[name][self.listed]
+        return self.facts.columns[name][self.listed] if self.facts.faults else self.facts.columns[name]
 
     @cached_property
     def set_aside(self) -> list[SetAside]:
