@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from multiprocessing.synchronize import Event
 
 from benchmarks import rows
 from tenfold.data.command import make_parser, module_command, run, whole_number
@@ -35,7 +36,7 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def _spin(stop: object) -> None:
+def _spin(stop: Event) -> None:
     while not stop.is_set():
         sum(i * i for i in range(20_000))
 

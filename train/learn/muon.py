@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from tenfold.data.tables import Train
-from tenfold.train.device import computes_in_bfloat16, is_cuda
+from tenfold.train.device import compute_dtype, is_cuda
 
 # a quintic whose slope at zero is as steep as it can be, iterated five times (kellerjordan.github.io/posts/muon)
 _A, _B, _C = 3.4445, -4.7750, 2.0315
@@ -103,7 +103,7 @@ def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
     60 times slower (benchmarks/log.md).
     """
     dtype = matrices.dtype
-    low = is_cuda(matrices.device) and computes_in_bfloat16(matrices.device, "auto")
+    low = is_cuda(matrices.device) and compute_dtype(matrices.device, "auto") is torch.bfloat16
     x = matrices.mT if matrices.shape[1] > matrices.shape[2] else matrices
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=_SMALLEST_NORM)
     if low:

@@ -58,10 +58,10 @@ class Trainer:
         self.learner = Learner(shards, recipe, normalise, pretrained=not resumed)
         self._open: Callable[[str, int], Any] = lambda split, batch: open_batches(
             shards, split, dataclasses.replace(recipe.train, batch=batch), recipe.seed, device, split == "train")
-        self.train = self._open("train", recipe.train.batch_rows)
+        self.train: Any = self._open("train", recipe.train.batch_rows)
         self.batch = self.train.order.sizes[0]   # rows of every training batch
         check_batch(self.learner.model, self.batch, normalise(torch.zeros(1, *shards.row_shape, device=device)))
-        self.val = self._open("val", recipe.train.batch_rows)
+        self.val: Any = self._open("val", recipe.train.batch_rows)
         self.plan = self.whole_plan = whole_plan(recipe.train, len(self.train.order.sizes), self.batch)
         self.state.plan = dataclasses.asdict(self.plan)
         self.step_metrics = StepMetrics(device)
