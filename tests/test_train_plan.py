@@ -16,7 +16,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 from tenfold.data.tables import Train
 from tenfold.train.learn import learner
-from tenfold.train.run import loop
+from tenfold.train.run import fitting, loop
 from tenfold.train.run.notes import closing_notes
 from tenfold.train.run.plan import SMALLEST_BATCH, Cost, fitted, whole_plan
 from tenfold.train.score import evaluate
@@ -74,7 +74,7 @@ def test_a_smaller_batch_that_makes_no_more_steps_is_not_taken():
 
 
 def test_the_rate_falls_from_the_first_step_to_the_last_and_val_is_looked_at_on_the_way(shards, capsys, monkeypatch):
-    monkeypatch.setattr(loop, "measure", lambda learner, batch, *_: (4.0, 4.0))
+    monkeypatch.setattr(fitting, "measure", lambda learner, batch, *_: (4.0, 4.0))
     Slow(monkeypatch, 4.0)
     rates, set_lr = [], learner.set_lr
     monkeypatch.setattr(learner, "set_lr", lambda optimizer, lr: (rates.append(lr), set_lr(optimizer, lr)))
@@ -97,11 +97,11 @@ def test_the_rate_falls_from_the_first_step_to_the_last_and_val_is_looked_at_on_
 def test_a_fitted_run_goes_on_with_its_own_plan(shards, capsys, monkeypatch):
     how = ("--budget", "100s", "--set", "train.epochs=100000", "--set", "train.batch=64")
     with monkeypatch.context() as patch:
-        monkeypatch.setattr(loop, "measure", lambda learner, batch, *_: (batch / 64, batch / 640))
+        monkeypatch.setattr(fitting, "measure", lambda learner, batch, *_: (batch / 64, batch / 640))
         Slow(patch, 2.0)
         t.at_step(patch, 12, lambda: os.kill(os.getpid(), signal.SIGINT))
         assert t.train(capsys, shards, *how).code == 130
-    monkeypatch.setattr(loop, "measure", None)   # it is planned once
+    monkeypatch.setattr(fitting, "measure", None)   # it is planned once
     sizes, step = [], loop.Trainer._step
     monkeypatch.setattr(loop.Trainer, "_step", lambda self, image, label, lr: (
         sizes.append(len(label)), step(self, image, label, lr=lr)))

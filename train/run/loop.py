@@ -2,10 +2,8 @@
 
 import contextlib
 import dataclasses
-import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from tqdm.auto import tqdm
@@ -14,29 +12,26 @@ from tenfold.data.errors import CheckpointFault, TrainingFault
 from tenfold.data.files import set_aside_previous
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
-from tenfold.train.batches import open_batches
-from tenfold.train.device import Normalise, is_host
-from tenfold.train.learn.cost import measure
-from tenfold.train.learn.features import keep_features
+from tenfold.train.device import Normalise
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.schedule import lr_at
 from tenfold.train.models import check_batch
 from tenfold.train.run.checkpoint import describe
 from tenfold.train.run.checkpoint_writer import CheckpointWriter
 from tenfold.train.run.clock import Clock
+from tenfold.train.run.feed import Feed
 from tenfold.train.run.figures import Curves
+from tenfold.train.run.fitting import fit_plan
 from tenfold.train.run.interrupts import held_back
 from tenfold.train.run.pace import Pace
-from tenfold.train.run.plan import Cost, Plan, describe_cut, fitted, whole_plan
+from tenfold.train.run.plan import Plan, whole_plan
 from tenfold.train.run.state import RunState, load_state, state_content
 from tenfold.train.run.step_metrics import CURE, StepMetrics
-from tenfold.train.run.validation import validate
+from tenfold.train.run.validation import Validation, validate
 from tenfold.train.score.files import FILES as SCORE_FILES
 
 CHECKPOINTS = ("last.pth", "best.pth")
 FILES = (*CHECKPOINTS, "metrics.csv", "curves.png")      # what a run leaves in its folder
-_UNMEASURED = 0.2            # share of the seconds left that is reserved for the end at most, before it is measured
-_PROBE = 0.03                # share of the seconds left that measuring a step may take
 
 
 class Trainer:
@@ -53,17 +48,14 @@ class Trainer:
         self.head = describe(shards, recipe)
         self.writer = CheckpointWriter(out, self.head, device, left=clock.left)
         torch.manual_seed(recipe.seed)
-        self.config, self.out, self.shards, self.recipe = recipe.train, out, shards, recipe
+        self.config, self.out = recipe.train, out
         normalise = Normalise(self.head["mean"], self.head["std"], device, recipe.model.size)
         self.learner = Learner(shards, recipe, normalise, pretrained=not resumed)
-        self._open: Callable[[str, int], Any] = lambda split, batch: open_batches(
-            shards, split, dataclasses.replace(recipe.train, batch=batch), recipe.seed, device, split == "train")
-        self.train: Any = self._open("train", recipe.train.batch_rows)
-        self.batch = self.train.order.sizes[0]   # rows of every training batch
-        check_batch(self.learner.model, self.batch, normalise(torch.zeros(1, *shards.row_shape, device=device)))
-        self.val: Any = self._open("val", recipe.train.batch_rows)
-        self.plan = self.whole_plan = whole_plan(recipe.train, len(self.train.order.sizes), self.batch)
-        self.state.plan = dataclasses.asdict(self.plan)
+        self.feed = Feed(shards, recipe, device)
+        check_batch(self.learner.model, self.feed.batch,
+                    normalise(torch.zeros(1, *shards.row_shape, device=device)))
+        self.plan = self.whole_plan = whole_plan(recipe.train, self.feed.steps, self.feed.batch)
+        self._follow(self.plan)
         self.step_metrics = StepMetrics(device)
 
     def resume(self, last: dict) -> None:
@@ -83,21 +75,21 @@ class Trainer:
         KeyboardInterrupt: it was interrupted; last.pth is written first. TrainingFault: the loss is not finite, or the
         budget was spent before the first step.
         """
-        self.pace.threads.begin()
-        self._keep_features()
-        self.learner.compile(self.config.compile, self.batch, self.shards.row_shape)
         clock = self.pace.clock
+        self.pace.threads.begin()
+        self.feed.keep_features(self.learner, clock.left() / 2)
+        self.learner.compile(self.config.compile, self.feed.batch, self.feed.row_shape)
         if not self.state.step:
             if clock.left() <= 0:
                 raise self._spent()
-            self._fit_plan()
+            self._follow(fit_plan(self.plan, self.config, self.learner, self.feed, self.pace))
             # what an earlier run left must not be taken for this one's
             if line := set_aside_previous(self.out, (*FILES, *SCORE_FILES), CHECKPOINTS):
                 print(line)
         clock.begin(self.plan.fits)
         self.curves.begin()
         with held_back() as interrupted, self.writer, tqdm(
-                total=self.plan.steps * self.batch, initial=self.state.images, desc="train", unit="img",
+                total=self.plan.steps * self.feed.batch, initial=self.state.images, desc="train", unit="img",
                 unit_scale=True, disable=None) as bar:
             while not self.state.done:
                 t = self._steps(interrupted, bar)
@@ -112,49 +104,16 @@ class Trainer:
     def close(self) -> None:
         """Let go of files and threads."""
         self.pace.threads.close()
-        self._close_batches()
-
-    def _close_batches(self) -> None:
-        self.train.close()
-        self.val.close()
-
-    def _keep_features(self) -> None:
-        """Where the beginning of the network is frozen, compute it once for all rows, in half of the time left."""
-        kept = keep_features(self.learner, self.shards, self.recipe,
-                             {"train": self.train.order, "val": self.val.order}, self.pace.clock.left() / 2)
-        if kept:
-            self._close_batches()
-            self._open = lambda split, batch: kept[split].of(batch)
-            self.train, self.val = self._open("train", self.batch), self._open("val", self.batch)
+        self.feed.close()
 
     def _spent(self) -> TrainingFault:
         clock = self.pace.clock
         return TrainingFault("--budget", f"of {clock.budget:g} s is spent before the first step "
                              f"({clock.elapsed():.1f} s)", "give more")
 
-    def _fit_plan(self) -> None:
-        """Measure a step; where the recipe's plan does not fit into the budget, follow one that does, and say so."""
-        clock, val_rows = self.pace.clock, self.shards.rows("val")
-        self.pace.closing.expect_load()
-        clock.reserve(min(self.pace.closing.total(), _UNMEASURED * clock.left()))
-        limit, host = _PROBE * clock.left(), is_host(self.learner.normalise.device)
-
-        @functools.cache
-        def cost(batch: int) -> Cost:
-            if host and batch != self.batch:     # a processor is no faster with many rows
-                return cost(self.batch).scaled(batch / self.batch)
-            return Cost(*measure(self.learner, batch, self.shards.row_shape, self.config, limit))
-        plan = fitted(self.plan, self.config, val_rows, clock.left(), cost)
-        if not plan.fits:
-            print(describe_cut(self.plan, plan, val_rows))
-            self._follow(plan)
-
     def _follow(self, plan: Plan) -> None:
         """Take over a plan, with batches of its size."""
-        if plan.batch != self.batch:
-            self._close_batches()
-            self.batch = plan.batch
-            self.train, self.val = self._open("train", plan.batch), self._open("val", plan.batch)
+        self.feed.use_batch(plan.batch)
         self.plan, self.state.plan = plan, dataclasses.asdict(plan)
 
     def _steps(self, interrupted: Callable[[], bool], bar: tqdm) -> float:
@@ -172,7 +131,7 @@ class Trainer:
         state, pace = self.state, self.pace
         pace.begin()
         self.learner.model.train()
-        batches = self.train.epoch(state.epoch, state.batch)
+        batches = self.feed.train.epoch(state.epoch, state.batch)
         while True:
             with pace.waiting():
                 pair = next(batches, None)
@@ -211,7 +170,7 @@ class Trainer:
 
         TrainingFault: a loss is not finite.
         """
-        mean, share = self.step_metrics.read(self.batch, self.state.step, self.plan.steps)
+        mean, share = self.step_metrics.read(self.feed.batch, self.state.step, self.plan.steps)
         self.pace.closing.seconds["checkpoints"] = self.writer.seconds or self.pace.closing.seconds["checkpoints"]
         self.pace.was_read()
         bar.set_postfix_str(f"epoch {self.state.epoch + 1} loss {mean:.3f}", refresh=False)
@@ -224,23 +183,20 @@ class Trainer:
 
     def _close_row(self, t: float, bar: tqdm) -> None:
         """Evaluate, record, and have the checkpoints written; at the end of the run, wait for them."""
-        state, config, closing, clock = self.state, self.config, self.pace.closing, self.pace.clock
-        best = None
+        state, config = self.state, self.config
         train = self._read(bar)
         state.done = t >= 1 or state.images >= self.plan.images
-        epoch = state.epoch + (state.batch / len(self.train.order.sizes) if state.batch else 0)
+        epoch: float = state.epoch
         if state.batch and self.plan.fits:       # the budget ended the epoch
             epoch = state.epoch = state.epoch + 1
             state.batch = 0
-        end = clock.budget - closing.after_evaluation()
-        with closing.timed("evaluation"):
-            val = validate(self.learner, self.val, config.precision, self.plan.val_batches,
-                           lambda: clock.elapsed() > end)
-        if not (val.is_finite() and self.learner.is_finite()):
-            raise TrainingFault(f"step {state.step} of {self.plan.steps}", "weights or val loss are not finite", CURE)
-        row = state.row(epoch, train, val, self.plan.lr * lr_at(t, config), clock.elapsed())
+        elif state.batch:
+            epoch += state.batch / self.feed.steps
+        val = self._validate()
+        row = state.row(epoch, train, val, self.plan.lr * lr_at(t, config), self.pace.clock.elapsed())
         state.history.append(row)
         self.step_metrics.clear()
+        best = None
         if not val.rows or (val.top1, -val.loss) > (state.best_top1, -state.best_loss):
             state.best_top1, state.best_loss, state.best_epoch = val.top1, val.loss, state.epoch
             best = {"weights": val.network.state_dict(), "metrics": row}
@@ -249,12 +205,24 @@ class Trainer:
         self._save(best)
         if state.done:
             self.writer.flush()
-        if not state.done:                       # the last ones are drawn when all is written
-            self.curves.update(state.history, clock.left())
-        clock.reserve(closing.total())
+        else:                                    # the last curves are drawn when all is written
+            self.curves.update(state.history, self.pace.clock.left())
+        self.pace.clock.reserve(self.pace.closing.total())
         with contextlib.suppress(BrokenPipeError):       # `… | head`: nobody reads on, and the run goes on
             bar.write(f"epoch {epoch:3.3g}/{config.epochs}  loss {row['train_loss']:.4f}  top-1 "
                       f"{row['train_top1']:.4f}  val loss {val.loss:.4f}  val top-1 {val.top1:.4f}  "
                       f"{row['seconds']:.0f} s")
             if out_of_patience and state.images < self.plan.images:
                 bar.write(f"no better val since epoch {state.best_epoch}: ended (train.patience = {config.patience})")
+
+    def _validate(self) -> Validation:
+        """Evaluate, in the time that is left for it. TrainingFault: weights or loss are not finite."""
+        clock, closing = self.pace.clock, self.pace.closing
+        end = clock.budget - closing.after_evaluation()
+        with closing.timed("evaluation"):
+            val = validate(self.learner, self.feed.val, self.config.precision, self.plan.val_batches,
+                           late=lambda: clock.elapsed() > end)
+        if not (val.is_finite() and self.learner.is_finite()):
+            raise TrainingFault(f"step {self.state.step} of {self.plan.steps}", "weights or val loss are not finite",
+                                CURE)
+        return val

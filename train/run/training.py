@@ -78,7 +78,7 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
                 trainer.resume(last)
             parameters = sum(p.numel() for p in trainer.learner.model.parameters())
             print(f"{recipe.name}: {recipe.model.name}, {parameters:,} parameters, on {where}; "
-                  f"{shards.rows('train')} training rows, {trainer.train.name} engine; {budget:g} s")
+                  f"{shards.rows('train')} training rows, {trainer.feed.train.name} engine; {budget:g} s")
             _fit(trainer)
             notes = closing_notes(trainer.state.history, shards.class_counts("val"))
             print(*notes, sep="\n", end="\n" * bool(notes))
@@ -112,7 +112,7 @@ def _result(trainer: Trainer, budget: float, notes: list[str]) -> Run:
              "data_wait_fraction": round(state.data_wait_fraction, 5), "best": str(best),
              "device": str(trainer.learner.normalise.device),
              "threads": pace.threads.count, "first_step_seconds": pace.first_step and round(pace.first_step, 3),
-             "planned_steps": trainer.whole_plan.steps, "batch": trainer.batch, "notes": notes}
+             "planned_steps": trainer.whole_plan.steps, "batch": trainer.feed.batch, "notes": notes}
     return Run(best, state.history, val, trainer.out, facts)
 
 
