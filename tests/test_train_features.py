@@ -15,7 +15,7 @@ from tenfold.train.learn.frozen import accept_features, agrees, split
 from tenfold.train.models import MODELS, build_model
 from tenfold.train.models.pretrained import freeze
 from tenfold.train.models.published import names
-from tenfold.train.run import loop
+from tenfold.train.run import feed
 from tenfold.train.run.checkpoint import restore
 
 FROZEN = ("--set", 'model.freeze=["backbone"]', "--set", "train.ema=0.9", "--set", "train.epochs=2")
@@ -52,7 +52,7 @@ def kept_features_lead_to_the_same_weights_and_figures(shards, net, capsys, monk
     ran = train(capsys, shards, *net, out="runs/kept")
     assert ran.code == 0, ran.err
     assert "was computed once for each of 176 rows" in ran.out
-    monkeypatch.setattr(loop.Trainer, "_keep_features", lambda self: None)
+    monkeypatch.setattr(feed, "keep_features", lambda *what: None)
     assert train(capsys, shards, *net, out="runs/anew").code == 0
     for file in ("best.pth", "last.pth"):
         assert alike(f"runs/kept/{file}", f"runs/anew/{file}")
