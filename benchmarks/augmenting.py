@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from benchmarks import augmenting_photos, augmenting_small
 from benchmarks.augmenting_build import breakdown, growing, ours, record, size, with_draw, workers
 from benchmarks.augmenting_peer import peer
 from tenfold.data.command import make_parser, run
@@ -27,7 +28,8 @@ from tenfold.preprocess.draw.random_views import draw_views
 from tenfold.preprocess.draw.render import draw_copies
 
 PAGES = 20                   # of the folder, evenly spread
-PARTS = ["versus", "peer", "breakdown", "growing", "workers"]
+PARTS = ["versus", "peer", "kernels", "breakdown", "growing", "workers"]
+MORE = ["sources"]           # minutes, so only when asked for
 
 
 def per_copy(page: np.ndarray, angle: float, share: float, at: Any, contrast: float, canvas: tuple[int, int],
@@ -109,6 +111,13 @@ def measure(args: argparse.Namespace) -> dict:
     facts = versus(recipe, args.data, rgb, grey, args.repeats) if "versus" in args.parts else {}
     if "peer" in args.parts:
         peer(recipe, grey, (recipe.draw.canvas, rgb[0].shape[:2]), args.repeats)
+    if "kernels" in args.parts:
+        for name, build, alone in (*augmenting_small.rows(), *augmenting_photos.rows()):
+            record("augmenting, ms of processor time a copy beside the kernels alone", name, [build], build / alone)
+    if "sources" in args.parts:
+        for count, micros, megabytes in augmenting_small.growth():
+            record("augmenting, µs of processor time a copy", f"drawing, {count:,} arrays of 28×28, 8 copies", [micros])
+            record("augmenting, peak memory so far, MB", f"{count:,} arrays of 28×28, 8 copies", [megabytes])
     if "breakdown" in args.parts:
         breakdown(recipe, args.data)
     if "growing" in args.parts:
@@ -125,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", required=True, help="folder of pages, a sub-folder a class")
     parser.add_argument("--recipe", default="recipes/letters.toml")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS + MORE)
     return run(measure, parser.parse_args(argv))
 
 

@@ -13,8 +13,11 @@ ROWS = [GOOD,
 
 def test_rows_come_out_of_the_columns_as_they_went_in():
     facts = Facts.of(ROWS)
-    assert [*facts] == ROWS and facts[-1] == ROWS[-1] and facts[1:3] == ROWS[1:3]
+    assert [*facts] == ROWS
+    assert facts[-1] == ROWS[-1]
+    assert facts[1:3] == ROWS[1:3]
     both = Facts.joined([facts, Facts.of([]), facts])
     assert [*both] == ROWS * 2
-    assert both != facts and Facts.of(ROWS) == facts
+    assert both != facts
+    assert Facts.of(ROWS) == facts
     assert facts.columns["bad"].tolist() == [False, False, True, False]

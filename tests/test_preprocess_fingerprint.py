@@ -118,4 +118,5 @@ def test_rows_are_sorted_as_numpy_sorts_them(count):
     rows = rows[rng.integers(0, count, count)]
     different, number = sort_and_number(rows)
     expected, which = np.unique(rows, axis=0, return_inverse=True)
-    assert (different == expected).all() and (number == which.ravel()).all()
+    assert (different == expected).all()
+    assert (number == which.ravel()).all()

@@ -44,7 +44,8 @@ def test_many_at_once_are_the_same_as_one_by_one(fit, shape, test, tables, tmp_p
                               source.paths[3:], every=2)
     facts = cleaning.clean_block(task)
     one_by_one, _ = cleaning._clean_each(task)
-    assert facts == one_by_one and set(facts.faults) == {1}
+    assert facts == one_by_one
+    assert set(facts.faults) == {1}
     assert read_facts(tmp_path, 0, "k") == facts
     rows = np.array([0, 1, 5, len(x) - 1])
     pictures = pictures_together(reader.read_rows(rows), recipe.draw)
@@ -62,7 +63,8 @@ def test_what_is_cleaned_or_differs_is_not_drawn_from_its_source(tables, folder,
         assert not drawn_from_source(replace(taken, clean=replace(taken.clean, **{key: value})), reader)
     assert not drawn_from_source(taken, open_source(folder(a=2, b=2)).reader(tmp_path))
     large = arrays(tmp_path / "large.npz", (90, 90, 1))[0].reader(tmp_path)
-    assert not drawn_from_source(taken, large) and drawn_from_source(recipe_of(tables, 1, copies=1), large)
+    assert not drawn_from_source(taken, large)
+    assert drawn_from_source(recipe_of(tables, 1, copies=1), large)
 
 
 def test_a_file_of_arrays_is_mapped_once_and_its_pixels_do_not_travel(tmp_path, monkeypatch):
@@ -70,7 +72,8 @@ def test_a_file_of_arrays_is_mapped_once_and_its_pixels_do_not_travel(tmp_path, 
     reader, maps, memmap = source.reader(tmp_path), [], np.memmap
     monkeypatch.setattr(np, "memmap", lambda *a: maps.append(a) or memmap(*a))
     assert all((reader.read(row, "") == x[row]).all() for row in range(len(x)))
-    assert len(maps) == 1 and len(pickle.dumps(reader)) < 1000
+    assert len(maps) == 1
+    assert len(pickle.dumps(reader)) < 1000
     assert (pickle.loads(pickle.dumps(reader)).read(3, "") == x[3]).all()
 
 
@@ -79,5 +82,6 @@ def test_blocks_grow_with_small_arrays_and_stay_few_enough_to_share(tmp_path):
 
     def blocks(count):
         return -(-count // block_size(replace(source, paths=[""] * count)))
-    assert blocks(9) == 9 and blocks(320) == 32
+    assert blocks(9) == 9
+    assert blocks(320) == 32
     assert blocks(814_255) < 1000

@@ -18,7 +18,7 @@ HASH = 32                    # hexadecimal digits of the hash, which come first
 BYTES = HASH // 2 + _CELLS**2        # of a fingerprint
 
 
-def fingerprints(pictures: Sequence[np.ndarray]) -> tuple[np.ndarray, list[float]]:
+def fingerprints(pictures: Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarray, list[float]]:
     """Return the fingerprints of n pictures, uint8 (H, W, 1 or 3) each, and the deviations of their grey levels.
 
     (uint8 (n, 160), n numbers 0..127.5)
