@@ -32,7 +32,7 @@ class Curves:
         self._path, self._closing = path, closing
         self._drawn = 0                          # times
         self._last = 0.0                         # in seconds of time.monotonic()
-        self._rehearsal = threading.Thread(target=self._rehearse, daemon=True)
+        self._rehearsal = threading.Thread(target=self._rehearse)      # an interpreter that ends waits for it
 
     def begin(self) -> None:
         """Begin to rehearse, beside the steps that begin now."""
