@@ -26,7 +26,6 @@ from tenfold.data.command import make_parser, run
 
 MEGABYTES = (40, 120, 300)   # 53,000, 15,000, 2,000 rows: seconds for an epoch of the slow, eight batches at least
 ARRAYS = ("image.npy", "label.npy")
-AT_MOST = 1.2                # seconds of a repeat
 COPY = "a plain copy in memory, one core"
 HOW = ("in process", "1 worker", "2 workers")
 PATIENCE = 400               # seconds until a loader that does not answer is given up
@@ -55,7 +54,7 @@ class LeftOut(Exception):
     """Why a loader is not in the table."""
 
 
-def serve(pipe: Any, name: str, folder: Path, method: str) -> None:
+def serve(pipe: Any, name: str, folder: Path, method: str, at_most: float) -> None:
     """A loader's process: make its set, check an epoch, choose the faster number of workers, then time repeats."""
     multiprocessing.set_start_method(method, force=True)     # or their workers would be spawned as this was
     log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -70,15 +69,15 @@ def serve(pipe: Any, name: str, folder: Path, method: str) -> None:
         for workers in peer.workers:
             epoch = opened(workers)
             if tried:
-                rate(epoch, AT_MOST)             # to warm up, as checking does for the first
+                rate(epoch, at_most)             # to warm up, as checking does for the first
             else:                                # a fresh loader: DALI's shuffle buffer mixes later epochs
                 check(epoch, image[rows], label[rows], lossless=not peer.decodes or image.shape[3] == 1)
-            tried[rate(epoch, AT_MOST)] = workers, epoch
+            tried[rate(epoch, at_most)] = workers, epoch
         workers, epoch = tried.pop(max(tried))
         del tried                                # and with it the workers of the slower
         pipe.send(workers)
         while pipe.recv():
-            pipe.send(rate(epoch, AT_MOST))
+            pipe.send(rate(epoch, at_most))
     except EOFError:
         pass
     except BaseException as fault:               # whatever it is, the others go on
@@ -88,10 +87,11 @@ def serve(pipe: Any, name: str, folder: Path, method: str) -> None:
 class Child:
     """A process that serves one loader."""
 
-    def __init__(self, name: str, folder: Path):
+    def __init__(self, name: str, folder: Path, at_most: float):
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, name, folder, multiprocessing.get_start_method()))
+        self.process = context.Process(target=serve, args=(
+            theirs, name, folder, multiprocessing.get_start_method(), at_most))
         self.process.start()
         theirs.close()
 
@@ -124,9 +124,9 @@ class Child:
             self.process.join()
 
 
-def time_all(folder: Path, image: np.ndarray, repeats: int) -> dict:
+def time_all(folder: Path, image: np.ndarray, repeats: int, at_most: float) -> dict:
     """{who: images/s of each repeat}: the copy, ours, and the peers that run here."""
-    children = {name: Child(name, folder) for name in OURS | PEERS}
+    children = {name: Child(name, folder, at_most) for name in OURS | PEERS}
     rates: dict[str, list[float]] = {COPY: []}
     named = {}
 
@@ -182,7 +182,7 @@ def measure(args: argparse.Namespace) -> dict:
         image, label = rows_of(shape, megabytes)
         with tempfile.TemporaryDirectory(dir=".") as folder:
             prepare(Path(folder), image, label)
-            rates = time_all(Path(folder), image, args.repeats)
+            rates = time_all(Path(folder), image, args.repeats, args.seconds)
         medians = facts[name] = record(name, rates, image[0].nbytes, "peers")
         print(verdict(name, medians))
     return facts
@@ -192,6 +192,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.peers", "Time what people install to load images beside our engines.")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.2,
+                        help="after which a repeat is cut off (default: 1.2; more on a busy machine)")
     return run(measure, parser.parse_args(argv))
 
 
