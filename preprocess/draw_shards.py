@@ -10,6 +10,7 @@ import numpy as np
 
 from tenfold.data.recipe import Recipe
 from tenfold.data.shard import finished_shard, write_shard
+from tenfold.preprocess.draw.memory import borrow, give_back
 from tenfold.preprocess.draw.random_views import PLAIN, RandomView, draw_views
 from tenfold.preprocess.draw.render import draw_copies
 from tenfold.preprocess.draw.together import BYTES, drawn_from_source, pictures_together
@@ -72,13 +73,15 @@ def draw_shard(task: DrawTask) -> DrawnShard:
         image = _draw_rows(task)
         columns = {"label": task.labels, "source": plan.sources, "copy": plan.copies}
         facts = write_shard(path, image, columns, plan.attributes, recipe.shards.compression)
-    return DrawnShard(**facts, split=plan.split, **moments(image))
+    drawn = DrawnShard(**facts, split=plan.split, **moments(image))
+    give_back()
+    return drawn
 
 
 def _draw_rows(task: DrawTask) -> np.ndarray:
     """The pixels of a shard, uint8 (rows, H, W, C)."""
     plan, where, recipe = task.plan, task.where, task.where.recipe
-    image = np.empty((len(plan), *recipe.draw.canvas, recipe.clean.channels), np.uint8)
+    image = borrow((len(plan), *recipe.draw.canvas, recipe.clean.channels))
     if plan.split == "train":
         views = draw_views(recipe.seed, plan.sources, plan.copies, recipe.draw)
     else:
