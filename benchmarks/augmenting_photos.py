@@ -40,8 +40,8 @@ def rows() -> list[tuple[str, float, float]]:
     large = "photographs of 12 megapixels, 8 copies of 224×224"
     with tempfile.TemporaryDirectory(dir=".") as folder:
         few, many = Path(folder) / "large", Path(folder) / "small"
-        write_photographs(many, 400, 188, 250)
-        write_photographs(few, 24, 3000, 4000)
+        write_photographs(many, 200, 188, 250)
+        write_photographs(few, 12, 3000, 4000)
         return [_row("photographs of 250×188, 32 copies of 224×224", recipe_of(32), many),
                 _row(large, recipe_of(8), few), _row(f"{large}, decoded in full", recipe_of(8), few, _in_full)]
 
