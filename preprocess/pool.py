@@ -1,5 +1,6 @@
 """Run tasks in worker processes, with a progress bar; ctrl-C or a killed worker gives one line, no traceback."""
 
+import os
 import queue
 import signal
 import sys
@@ -36,7 +37,7 @@ def run_tasks(function: Callable[[Any], Any], tasks: Iterable, workers: int, pro
                                          disable=None, unit_scale=True) as bar:
         # joblib's message on an interrupted build, when the pool is closed; ours is one line
         warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
-        calls = (joblib.delayed(_numbered)(i, function, task) for i, task in enumerate(tasks))
+        calls = (joblib.delayed(_numbered)(i, function, task, os.getcwd()) for i, task in enumerate(tasks))
         # max_nbytes: small plans travel by pickle, no shared files in /dev/shm to be left behind
         pool = joblib.Parallel(n_jobs=max(1, min(workers, len(results))), max_nbytes=None,
                                return_as="generator_unordered")
@@ -62,7 +63,9 @@ def one_opencv_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _numbered(i: int, function: Callable[[Any], Any], task: Any) -> tuple[int, Any]:
+def _numbered(i: int, function: Callable[[Any], Any], task: Any, folder: str) -> tuple[int, Any]:
+    if os.getcwd() != folder:                    # a worker may live since before the user went to another folder
+        os.chdir(folder)
     with one_opencv_thread():
         return i, function(task)
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import signal
 import warnings
 
@@ -15,6 +16,7 @@ from tenfold.data.sources.opening import open_source
 from tenfold.preprocess.job import check_job
 from tenfold.preprocess.pipeline import augment, report
 from tenfold.preprocess.plan import plan_shards
+from tenfold.preprocess.pool import Progress, run_tasks
 from tenfold.preprocess.survey.splits import assign_splits
 from tenfold.preprocess.survey.survey import survey_sources
 
@@ -76,3 +78,11 @@ def test_a_build_and_a_report_leave_the_process_as_it_was(folder, tables, tmp_pa
     assert result.digest == json.loads((result.folder / "dataset.json").read_text())["digest"]
     assert result.images_per_second == 28 / result.seconds
     assert np.isfinite(result.seconds)
+
+
+def test_workers_stand_in_the_folder_of_who_asks(tmp_path, monkeypatch):
+    for name in ("one", "two"):                  # in a notebook, the workers of the first build live on
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert run_tasks(os.path.abspath, ["x", "y"], 2, Progress("stand", "task", [1, 1])) == [
+            os.path.abspath("x"), os.path.abspath("y")]

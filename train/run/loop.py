@@ -53,7 +53,7 @@ class Trainer:
         self.learner = Learner(shards, recipe, normalise, pretrained=not resumed)
         self.feed = Feed(shards, recipe, device)
         check_batch(self.learner.model, self.feed.batch,
-                    normalise(torch.zeros(1, *shards.row_shape, device=device)))
+                    normalise(torch.zeros(1, *shards.row_shape, dtype=torch.uint8, device=device)))
         self.plan = self.whole_plan = whole_plan(recipe.train, self.feed.steps, self.feed.batch)
         self._follow(self.plan)
         self.step_metrics = StepMetrics(device)
