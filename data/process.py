@@ -28,8 +28,8 @@ def process_began() -> float:
 def leave(code: int) -> NoReturn:
     """End this process with an exit code, without taking the interpreter apart, which takes torch a third of a second.
 
-    What was registered to be done at exit is done. Under a profiler or debugger, and where a stream cannot be written
-    to the end, it is left in the usual way.
+    For a process without workers: their pools are ended in the usual way only. What was registered to be done at exit
+    is done. Under a profiler or debugger, and where a stream cannot be written to the end, it is left in the usual way.
     """
     try:
         plain = sys.gettrace() is None and sys.getprofile() is None

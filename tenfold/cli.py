@@ -44,10 +44,13 @@ VERBS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that the arguments name, and return its exit code; None: those of this process, which ends."""
-    if argv is None:
-        leave(_run(sys.argv[1:], STARTED))
-    return _run(argv, time.monotonic())
+    """Run the command that the arguments name, and return its exit code; None: those of this process."""
+    if argv is not None:
+        return _run(argv, time.monotonic())
+    code = _run(sys.argv[1:], STARTED)
+    if sys.argv[1:2] == ["train"]:               # whose budget counts the end; the others may have workers to end
+        leave(code)
+    return code
 
 
 def _run(argv: Sequence[str], started: float) -> int:

@@ -124,3 +124,12 @@ def test_a_users_own_recipe_goes_before_one_that_comes_along(tmp_path, monkeypat
 def test_the_sets_that_can_be_fetched_have_the_names_that_the_help_gives():
     from tenfold.data.public import SETS
     assert sorted(SETS) == list(SET_NAMES)
+
+
+def test_no_worker_outlives_its_command(tmp_path):
+    """One that does holds the terminal's pipe, and `… | tail` waits for it."""
+    images = t.folder(tmp_path / "images", 60)
+    (tmp_path / "r.json").write_text(json.dumps(t.tables(draw={"copies": 20, "canvas": [96, 96]})))
+    ran = subprocess.run(**module_command("__main__", "augment", "--recipe", "r.json", "--data", images, "--workers", 2),
+                         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr

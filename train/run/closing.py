@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _GUESSES = {"evaluation": 0.0, "checkpoints": 0.2, "curves": 0.3, "exit": 0.1}    # seconds, until they are measured
-_SPREAD = (1.2, 2.0)         # bounds of the margin: a quiet machine's, and the most that is set aside
+_SPREAD = (1.3, 2.0)         # bounds of the margin: a quiet machine's, and the most that is set aside
 _WINDOWS = 60                # of steps that are remembered, about a second each
 _SLOWEST = 6.0               # times that a busy machine may make a guess longer
 _AFFORDABLE = 0.05           # share of the time left that a picture may take while a run goes on

@@ -63,7 +63,7 @@ class Curves:
 
     def finish(self, history: list[dict[str, Any]], left: float) -> None:
         """Draw the whole history if the seconds left allow it, else say that it is not drawn."""
-        if self._rehearsal.is_alive() or self._closing.seconds["curves"] > left:
+        if self._rehearsal.is_alive() or 1.15 * self._closing.seconds["curves"] > left:
             print(f"note: no time was left to draw {self._path}; metrics.csv holds its figures")
         else:
             self.draw(history)
