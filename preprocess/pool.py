@@ -64,8 +64,7 @@ def one_opencv_thread() -> Iterator[None]:
 
 
 def _numbered(i: int, function: Callable[[Any], Any], task: Any, folder: str) -> tuple[int, Any]:
-    if os.getcwd() != folder:                    # a worker may live since before the user went to another folder
-        os.chdir(folder)
+    os.chdir(folder)                             # a worker may live since before the user went to another folder
     with one_opencv_thread():
         return i, function(task)
 

@@ -130,6 +130,6 @@ def test_no_worker_outlives_its_command(tmp_path):
     """One that does holds the terminal's pipe, and `… | tail` waits for it."""
     images = t.folder(tmp_path / "images", 60)
     (tmp_path / "r.json").write_text(json.dumps(t.tables(draw={"copies": 20, "canvas": [96, 96]})))
-    ran = subprocess.run(**module_command("__main__", "augment", "--recipe", "r.json", "--data", images, "--workers", 2),
-                         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    command = module_command("__main__", "augment", "--recipe", "r.json", "--data", images, "--workers", 2)
+    ran = subprocess.run(**command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr
