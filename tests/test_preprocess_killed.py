@@ -115,6 +115,7 @@ def test_workers_that_are_just_starting_do_not_answer_ctrl_c(start, tmp_path, pa
     assert group_is_gone(process)
 
 
+@pytest.mark.slow
 def test_a_worker_that_the_system_ends_is_one_line(start, tmp_path):
     out = tmp_path / "out"
     process = start(out, 2)

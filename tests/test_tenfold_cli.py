@@ -126,6 +126,7 @@ def test_the_sets_that_can_be_fetched_have_the_names_that_the_help_gives():
     assert sorted(SETS) == list(SET_NAMES)
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_its_command(tmp_path):
     """One that does holds the terminal's pipe, and `… | tail` waits for it."""
     images = t.folder(tmp_path / "images", 60)

@@ -204,6 +204,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_reading_that_ends_early_says_nothing(here):
     """Tasks that still wait for a worker: the pool's thread ended with a traceback over them."""
     Path("early.py").write_text(ENDED_EARLY)

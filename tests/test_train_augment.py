@@ -293,6 +293,7 @@ def test_a_mirror_larger_than_the_image_is_refused():
         make_augment(Settings(blur=1.0), (2, 20), torch.device("cpu"), 0)
 
 
+@pytest.mark.slow
 def test_it_compiles_without_a_break():
     """As a graph; the code behind it is the compiler's."""
     augment, (image, label) = made(EVERYTHING), images()

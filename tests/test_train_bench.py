@@ -57,6 +57,7 @@ def test_people_get_a_table_and_one_last_line_of_advice(capsys, small, tmp_path)
     assert (tmp_path / "there" / "bench.json").exists()
 
 
+@pytest.mark.slow
 def test_a_set_key_changes_what_is_timed(capsys, small):
     facts = t.last_json(benched(capsys, "--shards", small, "--set", "train.batch=5", "--json").out)
     assert {row["batch_size"] for row in facts["rows"]} == {5, 20}
@@ -72,6 +73,7 @@ def test_the_advice_names_the_gain_over_the_present_setting():
     assert 'engine = "memory":' in advice({**best, "engine": "memory"}, now, True)
 
 
+@pytest.mark.slow
 def test_no_repeat_but_the_first_begins_after_the_budget(capsys, small):
     facts = t.last_json(benched(capsys, "--shards", small, "--repeats", 500, "--budget", "0.1s", "--json").out)
     assert 1 <= facts["repeats"] < 500

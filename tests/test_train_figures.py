@@ -34,6 +34,7 @@ def size(path):
     history(), history(epoch=[1]), history(val_loss=[NAN] * 3, val_top1=[NAN] * 3), history(val_loss=[INF, NAN, 1.0]),
     history(train_loss=[1e300, 1e-300, 0.0]), history(epoch=range(1, 2000), train_loss=[1.0] * 1999),
 ], ids=["three epochs", "one epoch", "no val", "infinite", "huge", "many"])
+@pytest.mark.slow
 def test_curves_of_any_history(tmp_path, rows):
     draw_curves(tmp_path / "curves.png", rows)
     assert min(size(tmp_path / "curves.png")) > 200
@@ -81,6 +82,7 @@ def test_the_title_of_the_worst_lies_within_the_picture(figure, mistakes):
     assert title.y1 <= whole.y1
 
 
+@pytest.mark.slow
 @each("classes", [1, 2, 40, 41])
 def test_confusions_of_any_number(tmp_path, classes):
     confusion = np.random.default_rng(0).integers(0, 9, (classes, classes))

@@ -44,6 +44,7 @@ def test_the_recipe_knows_the_same_optimizers():
     assert set(Train.__dataclass_fields__["optimizer"].metadata["choices"]) == set(OPTIMIZERS)
 
 
+@pytest.mark.slow
 @EVERY
 @each("last", [True, False], ids=["channels_last", "contiguous"])
 def test_it_learns_and_moves_every_weight(name, last, batch):

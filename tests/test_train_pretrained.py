@@ -77,6 +77,7 @@ def test_a_small_stem_and_a_deep_head_are_new_and_the_rest_is_not(file):
     assert set(found) - same == {"conv1.weight", "fc.weight", "fc.bias"}
 
 
+@pytest.mark.slow
 def test_densenets_published_names_are_understood(file):
     path = file("densenet121")
     old = {k.replace("norm1.", "norm.1.").replace("conv2.", "conv.2."): v
