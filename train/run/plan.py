@@ -86,6 +86,7 @@ def _evaluations(batches: int, forward: float, seconds: float) -> tuple[int, int
 def describe_cut(planned: Plan, plan: Plan, val_rows: int) -> str:
     """Return the line that tells what was cut from the recipe's plan, and how to have more."""
     share = plan.steps * plan.batch / planned.images
+    part = f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
     changed = ["the learning rate falls to its end within them"]
     if plan.batch != planned.batch:
         changed.append(f"batch {plan.batch} instead of {planned.batch}, lr {plan.lr:.2g} instead of {planned.lr:.2g}")
@@ -94,5 +95,5 @@ def describe_cut(planned: Plan, plan: Plan, val_rows: int) -> str:
         of = f", on {looked:,} of {val_rows:,} rows" if looked < val_rows else ""
         changed.append(f"val is evaluated {plan.evaluations} time{'s' * (plan.evaluations > 1)}{of}")
     return (f"note: the plan of {planned.steps:,} steps does not fit into the budget, about {plan.steps:,} do "
-            f"({share:.2g} of its images): {'; '.join(changed)}. For more: a longer --budget, a smaller draw.canvas or "
+            f"({part} of its images): {'; '.join(changed)}. For more: a longer --budget, a smaller draw.canvas or "
             "network, fewer draw.copies")
