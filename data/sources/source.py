@@ -62,7 +62,3 @@ class FolderReader:
     def shape_of_each(self) -> tuple[int, ...] | None:
         """None: the pictures may differ."""
         return None
-
-    def read_rows(self, rows: np.ndarray) -> np.ndarray:
-        """Files are read one by one."""
-        raise NotImplementedError

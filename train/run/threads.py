@@ -84,7 +84,7 @@ class ThreadChoice:
             self._look()
 
     def close(self) -> None:
-        """Watch no more, and put back the number of threads that was found."""
+        """Stop watching the load, and restore the number of threads from before the run."""
         if self._watches:
             self.crowd.close()
             self._use(self._found)
