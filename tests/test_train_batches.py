@@ -224,6 +224,9 @@ def test_closing_leaves_no_file_open(tmp_path, tiny_windows, engine, workers):
         left.close()
         made.close()
         del made, left
+        for thread in threading.enumerate():     # a queue of multiprocessing closes its ends in a thread of its own
+            if thread.name == "QueueFeederThread":
+                thread.join(30)
         return len(os.listdir("/dev/fd"))
     first = opened()                             # what multiprocessing keeps for the process is open now
     assert opened() == first
