@@ -29,10 +29,11 @@ def measure(args: argparse.Namespace) -> dict:
     import torch
 
     from tenfold.train.augment.sample import make_augment
-    from tenfold.train.device import Normalise, choose_device, keep_freed_memory, synchronise
+    from tenfold.train.device import choose_device, keep_freed_memory, synchronise
     from tenfold.train.learn.loss import make_loss
     from tenfold.train.learn.optimizer import make_optimizer
     from tenfold.train.models import build_model
+    from tenfold.train.normalise import Normalise
     device, rows = choose_device(args.device), []
     keep_freed_memory()
     for batch, height, width, channels in SHAPES:

@@ -89,7 +89,7 @@ def by_hand(shards: ShardSet, recipe: Recipe, device: Any, mode: str, x: Any, y:
     import torch
     from torch.nn import functional as F
 
-    from tenfold.train.device import autocast
+    from tenfold.train.precision import autocast
     trainer, batch = open_trainer(shards, recipe, device, mode), recipe.train.batch_rows
     learner, cast = trainer.learner, autocast(device, recipe.train.precision)
 

@@ -8,11 +8,13 @@ import train_helpers as t
 from tenfold.data.errors import MachineFault
 from tenfold.data.shardset import open_set
 from tenfold.data.tables import Train
-from tenfold.train import device
+from tenfold.train import precision as precision_module
 from tenfold.train.batches import open_batches
-from tenfold.train.device import Normalise, autocast, choose_device
+from tenfold.train.device import choose_device
 from tenfold.train.learn.optimizer import make_optimizer
 from tenfold.train.models import build_model
+from tenfold.train.normalise import Normalise
+from tenfold.train.precision import autocast
 from tenfold.train.score.evaluate import evaluate, loss_and_top1
 
 CPU = torch.device("cpu")
@@ -73,8 +75,8 @@ def test_precision_is_as_asked(precision, dtype):
 def test_a_processor_computes_in_bfloat16_where_that_is_faster(has, maker, gains, monkeypatch):
     for name in ("avx512_bf16", "amx_tile"):
         monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", lambda name=name: name in has, raising=False)
-    monkeypatch.setattr(device, "_cpu_facts", lambda: f"vendor_id : {maker}")
-    assert device._fastest_dtype.__wrapped__(CPU) == (torch.bfloat16 if gains else torch.float32)
+    monkeypatch.setattr(precision_module, "_cpu_facts", lambda: f"vendor_id : {maker}")
+    assert precision_module._fastest_dtype.__wrapped__(CPU) == (torch.bfloat16 if gains else torch.float32)
 
 
 @pytest.mark.parametrize(("capability", "dtype"), [
@@ -97,16 +99,16 @@ def test_a_card_computes_in_the_type_that_it_has_kernels_for(capability, dtype, 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: (
         including_emulation or capabilities[current[-1]] >= (8, 0)))
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capabilities[device.index])
-    assert device._fastest_dtype.__wrapped__(torch.device("cuda", 1)) == dtype
+    assert precision_module._fastest_dtype.__wrapped__(torch.device("cuda", 1)) == dtype
 
 
 def test_fast_kernels_are_for_a_card_and_for_a_while(monkeypatch):
     def settings():
         return torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
     before = settings()
-    with device.fast_kernels(CPU):
+    with precision_module.fast_kernels(CPU):
         assert settings() == before
-    with device.fast_kernels(torch.device("cuda")):
+    with precision_module.fast_kernels(torch.device("cuda")):
         assert settings() == ("high", True)
     assert settings() == before
 

@@ -242,8 +242,8 @@ def test_a_run_on_a_frozen_backbone_and_all_that_comes_after(tmp_path, capsys):
 def test_real_weights_know_cats_from_dogs():
     from PIL import Image, ImageOps
 
-    from tenfold.train.device import Normalise
     from tenfold.train.models.published import usual_normalisation
+    from tenfold.train.normalise import Normalise
     if not PETS.is_dir():
         pytest.skip("needs shared/datasets, which a fresh checkout has not")
     model = net("squeezenet1_0", classes=1000, canvas=(224, 224)).eval()

@@ -10,12 +10,12 @@ from torch import nn
 
 from tenfold.data.errors import RecipeFault
 from tenfold.data.vision import torchvision
-from tenfold.train.device import Normalise, seen_size
 from tenfold.train.models import build_model
 from tenfold.train.models.build import dry_run, maker
 from tenfold.train.models.command import cost, main
 from tenfold.train.models.head import layers
 from tenfold.train.models.published import names, usual_normalisation
+from tenfold.train.normalise import Normalise, seen_size
 
 CPU = torch.device("cpu")
 QUICK = ["resnet18", "squeezenet1_1", "mobilenet_v3_small", "vit_b_32"]

@@ -14,10 +14,11 @@ from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
 from tenfold.train.batches.order import Order
-from tenfold.train.device import autocast, synchronise
+from tenfold.train.device import synchronise
 from tenfold.train.learn.frozen import accept_features, agrees, split
 from tenfold.train.learn.learner import Learner
 from tenfold.train.memory import free_memory
+from tenfold.train.precision import autocast
 
 _SPLITS = ("train", "val")
 _SHARE = 3                   # features may take one part of so many of the free memory

@@ -9,7 +9,6 @@ import torch
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.augment.sample import make_augment
-from tenfold.train.device import Normalise, seen_size
 from tenfold.train.learn.compile import compiled
 from tenfold.train.learn.ema import EMA
 from tenfold.train.learn.loss import class_weights, make_loss
@@ -17,6 +16,7 @@ from tenfold.train.learn.optimizer import clip_gradients, make_optimizer, set_lr
 from tenfold.train.learn.scaling import ScaledSteps
 from tenfold.train.models import build_model
 from tenfold.train.models.pretrained import freeze, load_weights
+from tenfold.train.normalise import Normalise, seen_size
 
 if TYPE_CHECKING:
     from tenfold.train.learn.features import Features

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from tenfold.data.shardset import ShardSet
 from tenfold.data.tables import Train
 from tenfold.train.augment.sample import Augment
-from tenfold.train.device import Normalise, compute_dtype
+from tenfold.train.normalise import Normalise
+from tenfold.train.precision import compute_dtype
 
 _BETA = 0.999                # images beyond some thousands of a class add little that is new
 

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from tenfold.data.tables import Train
-from tenfold.train.device import compute_dtype, is_cuda
+from tenfold.train.device import is_cuda
+from tenfold.train.precision import compute_dtype
 
 # a quintic whose slope at zero is as steep as it can be, iterated five times (kellerjordan.github.io/posts/muon)
 _A, _B, _C = 3.4445, -4.7750, 2.0315

@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from tenfold.data.tables import Train
-from tenfold.train.device import compute_dtype
 from tenfold.train.learn.muon import Muon
 from tenfold.train.models.head import find_head, layers
+from tenfold.train.precision import compute_dtype
 
 
 def make_optimizer(model: nn.Module, config: Train) -> torch.optim.Optimizer | Muon:

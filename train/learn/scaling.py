@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from tenfold.train.device import compute_dtype
 from tenfold.train.learn.muon import Muon
+from tenfold.train.precision import compute_dtype
 
 
 class ScaledSteps:

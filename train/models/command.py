@@ -30,9 +30,9 @@ def _table(args) -> dict:
     from tenfold.data.errors import UserFault
     from tenfold.data.recipe import make_recipe, read_recipe
     from tenfold.data.settings import override
-    from tenfold.train.device import seen_size
     from tenfold.train.models import MODELS
     from tenfold.train.models.published import names
+    from tenfold.train.normalise import seen_size
     if args.classes is not None and args.classes < 1:
         raise UserFault("--classes", f"is {args.classes}", "give 1 or more")
     if args.recipe:

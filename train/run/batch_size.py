@@ -8,9 +8,10 @@ import torch
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import engine_for
-from tenfold.train.device import Normalise, is_cuda, is_host, peak_memory, same_random_state
+from tenfold.train.device import is_cuda, is_host, peak_memory, same_random_state
 from tenfold.train.learn.learner import Learner
 from tenfold.train.memory import free_memory
+from tenfold.train.normalise import Normalise
 from tenfold.train.out_of_memory import is_out_of_memory
 
 _SHARE = 0.8                 # of the free memory that may be used: evaluation, compiled steps and fragments need some

@@ -109,8 +109,8 @@ def _sound(content: dict) -> bool:
 
 def restore(path: str | os.PathLike[str]) -> tuple[torch.nn.Module, Recipe, dict[str, Any]]:
     """Open a checkpoint: (the model with its weights, the recipe, the checkpoint's content)."""
-    from tenfold.train.device import seen_size
     from tenfold.train.models import build_model
+    from tenfold.train.normalise import seen_size
     content = load(path)
     recipe = make_recipe(renewed(content["recipe"]), f"{path} recipe")
     size = seen_size(content["canvas"], recipe.model.size)

@@ -12,10 +12,10 @@ from tenfold.data.errors import CheckpointFault, TrainingFault
 from tenfold.data.files import set_aside_previous
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
-from tenfold.train.device import Normalise
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.schedule import lr_at
 from tenfold.train.models import check_batch
+from tenfold.train.normalise import Normalise
 from tenfold.train.run.checkpoint import describe
 from tenfold.train.run.checkpoint_writer import CheckpointWriter
 from tenfold.train.run.clock import Clock

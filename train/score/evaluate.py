@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from tenfold.train.device import Normalise, autocast, synchronise
+from tenfold.train.device import synchronise
+from tenfold.train.normalise import Normalise
+from tenfold.train.precision import autocast
 
 
 @torch.no_grad()
