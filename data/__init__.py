@@ -9,7 +9,8 @@ It imports neither `preprocess` nor `train`. Read in this order:
 3. Images: `sources` (labelled images, listed without decoding them), `image_set` (which images a set was made of),
    `splits` (train, val and test by source image); named public sets: `public_names`, `public`, `fetch` and `vision`
    (the only file that imports torchvision).
-4. Sets on disk: `schema` (the format as values), `files` (a file appears whole or not at all), `shard` and `chunks`
-   (write and open one file), `source_table` (a row for each source, in columns), `shardset` (open and verify a set).
+4. Sets on disk: `schema` (the format as values), `files` (a file appears whole or not at all), `digests`
+   (damage is noticed when a file is opened), `shard` and `chunks` (write and open one file), `source_table` (a row for
+   each source, in columns), `shardset` (open and verify a set).
 5. Commands: `command` (what all commands share), `make_targets` and `make` (what each make target runs), `html`.
 """

@@ -12,11 +12,12 @@ import pytest
 import torch
 import train_helpers as t
 from cases import each
+from flips import each_flip
 
 from tenfold.data.errors import CheckpointFault, MachineFault, UserFault
 from tenfold.data.shardset import open_set
 from tenfold.train.models import build_model
-from tenfold.train.run.checkpoint import describe, restore, save
+from tenfold.train.run.checkpoint import describe, load, restore, save
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +106,36 @@ def test_a_missing_file_a_folder_and_nonsense(tmp_path):
 
 def test_a_truncated_file(path):
     whole = path.read_bytes()
-    for share in (0.01, 0.3, 0.7, 0.99, 0.9999):
-        path.write_bytes(whole[:int(share * len(whole))])
+    for left in (*(int(share * len(whole)) for share in (0.01, 0.3, 0.7, 0.99)), len(whole) - 40, len(whole) - 1):
+        path.write_bytes(whole[:left])
         refused(path)
 
 
-def test_flipped_bytes_are_refused_or_harmless(path):
+def test_no_flipped_bit_goes_unnoticed(path, capsys):
+    for _ in each_flip(path, 60):
+        refused(path, match=r"is damaged \(its content does not match its digest\)")
+    load(path)
+    assert capsys.readouterr().out == ""
+
+
+def test_anyone_opens_a_checkpoint(content, path):
+    with zipfile.ZipFile(path) as z:
+        assert z.testzip() is None
+        assert z.comment == path.read_bytes()[-81:]
+    for how in ({}, {"mmap": True}):
+        weights = torch.load(path, weights_only=True, **how)["weights"]
+        assert all(torch.equal(weights[name], value) for name, value in content["weights"].items())
+
+
+def test_a_checkpoint_without_a_digest_is_opened_with_a_line(content, path, capsys):
+    torch.save(content, path)                    # as older versions did
+    restore(path)
+    line, = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"note: {path} carries no digest")
+
+
+def test_flipped_bytes_without_a_digest_are_refused_or_harmless(content, path):
+    torch.save(content, path)
     whole, rng = path.read_bytes(), random.Random(0)
     for _ in range(60):
         damaged = bytearray(whole)

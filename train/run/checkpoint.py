@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from tenfold.data.digests import DIFFERS, DigestError, check_trailer, zip_trailer
 from tenfold.data.errors import CheckpointFault, RecipeFault, ShardFault
 from tenfold.data.files import publish
 from tenfold.data.recipe import Recipe, make_recipe, recipe_tables, renewed
@@ -60,23 +61,32 @@ def image_numbers(shards: ShardSet, split: str) -> torch.Tensor:
 
 
 def save(path: str | os.PathLike[str], content: dict) -> None:
-    """Write a checkpoint, whole or not at all. MachineFault: disk full, no permission."""
+    """Write a checkpoint and its digest, whole or not at all. MachineFault: disk full, no permission."""
     held = io.BytesIO()      # torch's own writer hides what a full disk says behind errors of its format
     torch.save(content, held)
-    with publish(path) as temporary:
-        temporary.write_bytes(held.getbuffer())
+    data = held.getbuffer()
+    pieces = data, zip_trailer(data)             # as the comment of the zip, which every reader of zips knows
+    with publish(path) as temporary, open(temporary, "wb") as f:
+        f.writelines(pieces)
 
 
 def read(path: str | os.PathLike[str], cure: str = "use one that `tenfold train` wrote") -> Any:
     """Read what torch.save wrote, on the CPU. CheckpointFault: missing, damaged, of pickled objects."""
-    path = Path(path)
+    return _read_checked(Path(path), cure)[0]
+
+
+def _read_checked(path: Path, cure: str) -> tuple[Any, bool]:
+    """Return what torch.save wrote, and whether it was compared with a digest: torch itself notices no damage."""
     try:
+        checked = check_trailer(path)
         with warnings.catch_warnings(action="ignore"):     # of odd pickles, which are refused in one line
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True), checked
     except IsADirectoryError:
         raise CheckpointFault(path, "is a folder", "name the file in it, such as runs/photos/best.pth") from None
     except FileNotFoundError:
         raise CheckpointFault(path, "does not exist", "run `tenfold train` first, or name another model") from None
+    except DigestError:
+        raise CheckpointFault(path, DIFFERS, "use a copy that is whole, or train again") from None
     except Exception as error:                   # torch and pickle raise a dozen kinds on what is no checkpoint
         odd = "Weights only load failed" in str(error) or isinstance(error, pickle.UnpicklingError)
         raise CheckpointFault(path, "holds pickled objects or is no checkpoint, and is not opened" if odd
@@ -84,16 +94,22 @@ def read(path: str | os.PathLike[str], cure: str = "use one that `tenfold train`
 
 
 def load(path: str | os.PathLike[str]) -> dict:
-    """Read a checkpoint on the CPU. CheckpointFault: missing, damaged, of pickled objects, of another schema."""
-    path, content = Path(path), read(path)
+    """Read a checkpoint on the CPU. CheckpointFault: missing, damaged, of pickled objects, of another schema.
+
+    Prints a note where the file carries no digest, as those of older versions.
+    """
+    path, cure = Path(path), "use one that `tenfold train` wrote"
+    content, checked = _read_checked(path, cure)
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise CheckpointFault(path, f"has schema {schema}, this code reads {SCHEMA}", "train it again")
     for key, kind in _BEST.items():
         if not isinstance(content.get(key), kind):
-            raise CheckpointFault(path, f"lacks a {kind.__name__} '{key}'", "use one that `tenfold train` wrote")
+            raise CheckpointFault(path, f"lacks a {kind.__name__} '{key}'", cure)
     if not _sound(content):
-        raise CheckpointFault(path, f"is damaged ({_NONSENSE})", "use one that `tenfold train` wrote")
+        raise CheckpointFault(path, f"is damaged ({_NONSENSE})", cure)
+    if not checked:
+        print(f"note: {path} carries no digest (older versions wrote none), so damage to it may go unnoticed")
     return content
 
 
