@@ -12,10 +12,9 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
-from tenfold.data.files import publish
+from tenfold.data.files import open_file, publish, read_file
 
 CHECKSUM = "checksum"        # key of a JSON file
 DIFFERS = "is damaged (its content does not match its digest)"
@@ -62,7 +61,7 @@ class FileDigest:
 
 def hash_file(path: str | os.PathLike[str], advance: Callable[[int], object] = lambda done: None) -> FileDigest:
     """Hash a whole file; `advance` is called with the number of bytes of each block. OSError: it cannot be read."""
-    with open(path, "rb", buffering=0) as f:
+    with open_file(path, buffering=0) as f:
         return _hash(f, _stated(f), advance)
 
 
@@ -72,7 +71,7 @@ def check_trailer(path: str | os.PathLike[str]) -> bool:
     DigestError: the trailer does not match the bytes before it, or a zip's trailer is damaged or cut off. OSError: the
     file cannot be read.
     """
-    with open(path, "rb", buffering=0) as f:
+    with open_file(path, buffering=0) as f:
         stated = _stated(f)
         if stated and not _hash(f, stated, lambda done: None).matches:
             raise DigestError
@@ -128,7 +127,7 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     OSError: it cannot be read. ValueError: it is not JSON. DigestError: it does not match its checksum.
     RecursionError: it is nested too deep.
     """
-    content = json.loads(Path(path).read_bytes())
+    content = json.loads(read_file(path))
     if isinstance(content, dict) and CHECKSUM in content and content[CHECKSUM] != _checksum(content):
         raise DigestError
     return content

@@ -1,15 +1,59 @@
-"""Write files atomically (whole or not at all), and lock a folder so that one command at a time writes into it."""
+"""Open regular files only, write files atomically (whole or not at all), and lock a folder so that one command at a
+time writes into it."""
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from tenfold.data.errors import MachineFault, machine_fault
 
 TEMPORARY = ".part-"     # leftovers of a killed build; the next one removes them
+_SPECIAL = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
+            (stat.S_ISBLK, "a device"))
+
+
+def open_file(path: str | os.PathLike[str], mode: str = "rb", **text: Any) -> Any:
+    """Open a regular file as `open` does; whatever else has a file's name is refused and never waited for.
+
+    OSError: there is none, or it is a pipe, a socket, a device or (IsADirectoryError) a folder, as `strerror` says.
+    """
+    return open(path, mode, opener=open_descriptor, **text)
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """Return all bytes of a regular file. OSError as for `open_file`."""
+    with open(open_descriptor(path), "rb", buffering=0) as f:
+        return f.readall()
+
+
+def open_descriptor(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> int:
+    """Open a regular file as `os.open` does. OSError as for `open_file`."""
+    try:                                         # a pipe that nobody writes to is not waited for
+        file = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:                     # a socket; a pipe or a folder that is opened for writing
+        if error.errno in (errno.ENXIO, errno.EOPNOTSUPP, errno.EISDIR):
+            raise _no_file(os.stat(path).st_mode, path) or error from None
+        raise
+    fault = _no_file(os.fstat(file).st_mode, path)
+    if fault:
+        os.close(file)
+        raise fault
+    return file
+
+
+def _no_file(mode: int, path: str | os.PathLike[str]) -> OSError | None:
+    """The error of what is no regular file; None: it is one."""
+    if stat.S_ISREG(mode):
+        return None
+    if stat.S_ISDIR(mode):
+        return IsADirectoryError(errno.EISDIR, "is a folder, not a file", os.fspath(path))
+    kind = next((name for is_one, name in _SPECIAL if is_one(mode)), "something else")
+    return OSError(errno.EINVAL, f"is {kind}, not a file", os.fspath(path))
 
 
 @contextlib.contextmanager
@@ -104,7 +148,7 @@ def lock_folder(folder: Path) -> Iterator[TextIO]:
 
     Yields the file that is locked: a process that inherits it holds the lock too.
     """
-    with open(folder / ".lock", "w") as f:
+    with open_file(folder / ".lock", "w") as f:
         try:
             fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,6 +5,7 @@ from pathlib import Path
 from shlex import quote
 
 from tenfold.data.errors import ShardFault
+from tenfold.data.files import open_file
 from tenfold.data.recipe import digest_of
 from tenfold.data.sources.opening import Source, open_source
 
@@ -16,7 +17,7 @@ def image_set(source: Source) -> dict:
     over the checksums that it carries of its members. No image is read.
     """
     if source.arrays:
-        with zipfile.ZipFile(source.root) as z:
+        with open_file(source.root) as f, zipfile.ZipFile(f) as z:
             contents: list = sorted([i.filename, i.CRC] for i in z.infolist())
     else:
         contents = [size for size, _ in source.stamps]

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.errors import MachineFault, machine_fault
+from tenfold.data.files import open_file
 from tenfold.data.vision import torchvision
 
 PATIENCE = 30                # seconds that a server may keep silent
@@ -147,5 +148,5 @@ def _address(kind) -> str:
 def _is(path: Path, md5: str) -> bool:
     if not path.is_file():
         return False
-    with open(path, "rb") as f:
+    with open_file(path) as f:
         return hashlib.file_digest(f, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == md5

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tenfold.data.errors import RecipeFault
+from tenfold.data.files import read_file
 from tenfold.data.networks import check_network
 from tenfold.data.recipe_checks import check_recipe
 from tenfold.data.recipe_lookup import RECIPES, candidates, find_recipe, recipe_names
@@ -54,7 +55,7 @@ def read_recipe(name: str | os.PathLike[str], assignments: Iterable[str] = ()) -
     """
     path = find_recipe(name)
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = read_file(path).decode("utf-8")
         tables = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         tried = ", ".join(map(str, candidates(path)[1:]))

@@ -12,7 +12,7 @@ import numpy as np
 
 from tenfold.data.chunks import Chunks, known_chunks, read_chunks, write_lz4
 from tenfold.data.errors import ShardFault
-from tenfold.data.files import publish
+from tenfold.data.files import open_file, publish
 from tenfold.data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, SHARD_NAME, chunk_rows
 
 AGAIN = "run `tenfold augment` again"    # the cure of a damaged file or set
@@ -64,7 +64,7 @@ def _file_bytes(image, columns, attributes, compression) -> list[memoryview]:
 
 def file_sha256(path: str | Path) -> str:
     """Return the SHA-256 of a whole file, in hexadecimal digits."""
-    with open(path, "rb") as f:
+    with open_file(path) as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
@@ -76,14 +76,14 @@ def shard_names(folder: Path) -> list[str]:
 def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | None:
     """Return (what `write_shard` returned, its image) of a shard on disk written for the same plan, else None."""
     try:
-        with h5py.File(path, "r") as f:
+        with open_hdf5(path) as f:
             if any(f.attrs.get(name) != attributes[name] for name in ATTRIBUTES):
                 return None
             stored = own_dataset(f, IMAGE, ValueError)
             chunks = stored.chunks and known_chunks(stored, path.stat().st_size)
             image = np.empty(stored.shape, np.uint8) if chunks else stored[:]
         if chunks:
-            with open(path, "rb") as file:
+            with open_file(path) as file:
                 read_chunks(file.fileno(), chunks, 0, image)
         return {"name": path.name, "rows": len(image), "bytes": path.stat().st_size,
                 "sha256": file_sha256(path)}, image
@@ -110,7 +110,7 @@ def open_shard(path: Path, rows: int, split: str, row_shape: tuple[int, int, int
     def refuse(fact):
         return ShardFault(path, fact, f"it is damaged or foreign: {AGAIN}")
     try:
-        with h5py.File(path, "r") as f:
+        with open_hdf5(path) as f:
             if f.attrs.get("schema") != SCHEMA or f.attrs.get("split") != split:
                 raise refuse(f"has schema {f.attrs.get('schema')} and split {f.attrs.get('split')}")
             image = own_dataset(f, IMAGE, refuse)
@@ -137,6 +137,12 @@ def open_shard(path: Path, rows: int, split: str, row_shape: tuple[int, int, int
     return Shard(path, rows, offset, columns["label"], columns["source"], chunks)
 
 
+def open_hdf5(path: Path) -> h5py.File:
+    """Open an HDF5 file for reading. OSError: it is none, or no regular file; HDF5 would wait at a pipe."""
+    with open_file(path):
+        return h5py.File(path, "r")
+
+
 def own_dataset(f: h5py.File, name: str, refuse: Callable[[str], Exception]) -> h5py.Dataset:
     """Return a dataset; refuse it if its bytes come from another file: a link, external storage, a virtual dataset
     (the class of CVE-2026-1669: a hostile file that hands out another file's bytes)."""
@@ -150,5 +156,5 @@ def own_dataset(f: h5py.File, name: str, refuse: Callable[[str], Exception]) -> 
 
 def read_compressed(shard: Shard, start: int, out: np.ndarray) -> None:
     """Read rows start … start + len(out) of a compressed shard into `out` uint8 (n, H, W, C)."""
-    with h5py.File(shard.path, "r") as f:
+    with open_hdf5(shard.path) as f:
         f[IMAGE].read_direct(out, np.s_[start:start + len(out)])

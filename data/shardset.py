@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.errors import ShardFault, UserFault
-from tenfold.data.files import publish
+from tenfold.data.files import publish, read_file
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.schema import INDEX, SET_SCHEMA, SHARD_NAME, SOURCES, SPLITS
 from tenfold.data.shard import AGAIN, Shard, file_sha256, open_shard
@@ -29,12 +29,12 @@ def read_index(folder: str | Path) -> dict:
     """Read dataset.json. ShardFault: missing (the set is not finished), damaged, of another schema."""
     path = Path(folder) / INDEX
     try:
-        index = json.loads(path.read_bytes())
+        index = json.loads(read_file(path))
     except FileNotFoundError:
         fact = "holds an unfinished set" if Path(folder).is_dir() else "does not exist"
         raise ShardFault(folder, f"{fact} (no {INDEX})", "run `tenfold augment` first") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ShardFault(path, f"cannot be read ({error})", AGAIN) from None
+        raise ShardFault(path, f"cannot be read ({getattr(error, 'strerror', None) or error})", AGAIN) from None
     schema = index.get("schema") if isinstance(index, dict) else None
     if schema != SET_SCHEMA:
         raise ShardFault(path, f"has schema {schema}, this code reads {SET_SCHEMA}", AGAIN)
@@ -116,7 +116,7 @@ def _verify(folder: Path, files: list[dict]) -> None:
     """Hash each file once; `.verified` remembers size and time of change of those that were right."""
     marker = folder / ".verified"
     try:
-        known = dict(json.loads(marker.read_bytes()))
+        known = dict(json.loads(read_file(marker)))
     except (OSError, ValueError, TypeError, RecursionError):
         known = {}
     right = {}

@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 
 from tenfold.data.errors import ShardFault
-from tenfold.data.files import publish
+from tenfold.data.files import open_file, publish
 from tenfold.data.schema import PATH_BYTES, SET_SCHEMA, SOURCE_COLUMNS, SOURCES, SPLITS
-from tenfold.data.shard import AGAIN, own_dataset
+from tenfold.data.shard import AGAIN, open_hdf5, own_dataset
 
 _INK = {"pen": "pen", "lost_components": "lost_components", "lost_share": "lost_share", "edges": "edges",
         "share": "ink_share", "dark_ink": "dark_ink"}        # name in a row's "ink" -> column
@@ -106,7 +106,7 @@ def read_source_table(folder: Path) -> SourceTable:
     """Open sources.h5 in `folder`; only its headers are read. ShardFault: missing, damaged or foreign."""
     path = Path(folder) / SOURCES
     try:
-        with h5py.File(path, "r") as f:
+        with open_hdf5(path) as f:
             if f.attrs.get("schema") != SET_SCHEMA:
                 raise _refused(path, f"has schema {f.attrs.get('schema')}, this code reads {SET_SCHEMA}")
             rows = own_dataset(f, "label", lambda fact: _refused(path, fact)).shape[0]
@@ -144,7 +144,8 @@ def _read(path: Path, name: str, places: dict[str, _Place]) -> np.ndarray:
     """A column from the file. ShardFault: it has changed since it was opened, or its values make no sense."""
     place = places[name]
     try:
-        values = np.fromfile(path, place.dtype, int(np.prod(place.shape)), offset=place.offset).reshape(place.shape)
+        with open_file(path) as f:
+            values = np.fromfile(f, place.dtype, int(np.prod(place.shape)), offset=place.offset).reshape(place.shape)
     except (OSError, ValueError) as error:
         raise _refused(path, f"cannot be read ({error})") from None
     wrong = {"split": lambda: ((values < -1) | (values >= len(SPLITS))).any(), "label": lambda: (values < 0).any(),

@@ -3,13 +3,13 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from tenfold.data.errors import SourceFault
+from tenfold.data.files import read_file
 from tenfold.data.recipe import Recipe
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean
@@ -51,7 +51,7 @@ def _data(image: Any) -> bytes | np.ndarray | Image.Image:
     """The picture as `decode_any` takes it."""
     if isinstance(image, (str, os.PathLike)):
         try:
-            return Path(image).read_bytes()
+            return read_file(image)
         except IsADirectoryError:
             raise BadPicture("is a folder: give the pictures in it") from None
         except (OSError, ValueError) as error:       # ValueError: a NUL in the name

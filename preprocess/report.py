@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tenfold.data.command import readable
-from tenfold.data.files import make_folder, publish
+from tenfold.data.files import make_folder, publish, read_file
 from tenfold.data.schema import INDEX, SPLITS
 from tenfold.data.source_table import SourceTable
 from tenfold.data.sources.opening import Source
@@ -27,7 +27,7 @@ def report_folder(out: Path, stamp: str) -> Path:
     The report of a finished set is not replaced by one on other images.
     """
     try:
-        index = json.loads((out / INDEX).read_bytes())
+        index = json.loads(read_file(out / INDEX))
         other = index["stamp"] != stamp
     except (OSError, ValueError, KeyError, TypeError):
         other = False
@@ -42,7 +42,7 @@ def write_report(index: dict, sources: SourceTable, source: Source, out: Path | 
     """
     out = Path(out)
     try:
-        report = json.loads((out / REPORT).read_bytes())
+        report = json.loads(read_file(out / REPORT))
         if report["stamp"] == index["stamp"] and (out / PICTURE).exists():
             return report
     except (OSError, ValueError, KeyError, TypeError):

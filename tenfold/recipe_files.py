@@ -7,6 +7,7 @@ from typing import Any
 
 from tenfold.data.command import Parser, run
 from tenfold.data.errors import RecipeFault
+from tenfold.data.files import read_file
 from tenfold.data.recipe_lookup import find_recipe, recipe_names
 
 
@@ -18,7 +19,7 @@ def list_recipes() -> dict[str, str]:
 def first_sentence(path: Path, name: str) -> str:
     """The first sentence of the comment at the head of a recipe, without the name that it opens with."""
     comment = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_file(path).decode("utf-8", "replace").splitlines():
         if not line.startswith("#"):
             break
         comment.append(line.lstrip("# "))
@@ -35,7 +36,7 @@ def show(args: Any) -> dict[str, Any]:
         return {"recipes": recipes}
     path = find_recipe(args.name)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode("utf-8")
     except (OSError, UnicodeDecodeError):
         from tenfold.data.settings import nearest
         raise RecipeFault(args.name, "is no recipe", nearest(args.name, recipe_names())) from None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from tenfold.data.errors import SourceFault
+from tenfold.data.files import open_file
 from tenfold.data.sources.formats import DECODED, HEAD, HEIC, SUFFIXES, identify
 
 # folders and files that systems and tools leave everywhere; what begins with a dot (.git, ._x.png) is passed over too
@@ -134,7 +135,7 @@ def _file(entry: os.DirEntry) -> tuple[str, tuple[int, int] | None, bool]:
     if suffix in SUFFIXES:
         return suffix, stamp, False
     try:
-        with open(entry.path, "rb") as f:
+        with open_file(entry.path) as f:
             kind = identify(f.read(HEAD))
     except OSError:
         return UNREADABLE, None, True

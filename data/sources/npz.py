@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.errors import SourceFault
-from tenfold.data.files import publish
+from tenfold.data.files import open_file, publish
 from tenfold.data.wording import some
 
 _MEMBERS = 1000              # whose headers are read
@@ -37,12 +37,12 @@ class Arrays:
             return self
         unpacked = scratch / f"{self.key}.npy"
         try:
-            with zipfile.ZipFile(self.file) as z, z.open(f"{self.key}.npy") as x, publish(unpacked) as temporary, \
-                    open(temporary, "wb") as out:
+            with open_file(self.file) as f, zipfile.ZipFile(f) as z, z.open(f"{self.key}.npy") as x, \
+                    publish(unpacked) as temporary, open(temporary, "wb") as out:
                 shutil.copyfileobj(x, out, 1 << 20)
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise SourceFault(self.file, f"is damaged ({error})", _AGAIN) from None
-        with open(unpacked, "rb") as f:
+        with open_file(unpacked) as f:
             _header(f)
             if unpacked.stat().st_size < f.tell() + math.prod(self.shape):
                 raise SourceFault(self.file, f"is damaged ({self.key} is shorter than its {self.shape})", _AGAIN)
@@ -51,7 +51,8 @@ class Arrays:
     @cached_property
     def _pixels(self) -> np.ndarray:
         """All pictures, mapped when the first one is read: to map a file takes ten times as long as to read 28×28."""
-        return np.asarray(np.memmap(self.file, np.uint8, "r", self.offset, self.shape))
+        with open_file(self.file) as f:
+            return np.asarray(np.memmap(f, np.uint8, "r", self.offset, self.shape))
 
     def __getstate__(self) -> dict:
         """Leave out the map: a worker process makes its own."""
@@ -125,7 +126,7 @@ class Npz:
         self.members: dict[str, Member] = {}
         self.damaged: dict[str, str] = {}        # members whose header cannot be read, and why
         try:
-            with zipfile.ZipFile(path) as z:
+            with open_file(path) as f, zipfile.ZipFile(f) as z:
                 for info in z.infolist()[:_MEMBERS]:
                     if info.filename.endswith(".npy"):
                         self._add(z, info)
@@ -152,7 +153,7 @@ class Npz:
                              f"save it as text or numbers: {key}=numpy.array({key}, dtype=str)")
         self._check_whole(key)
         try:
-            with np.load(self.path, allow_pickle=False) as z:
+            with open_file(self.path) as f, np.load(f, allow_pickle=False) as z:
                 return z[key]
         except Exception as error:
             raise self._no_arrays(error) from None
@@ -201,7 +202,7 @@ def _header(f) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 def _stored_at(path: Path, info: zipfile.ZipInfo) -> int:
     """Where an uncompressed member's bytes begin: behind its local header (APPNOTE.TXT 4.3.7)."""
-    with open(path, "rb") as f:
+    with open_file(path) as f:
         f.seek(info.header_offset + 26)
         name, extra = np.frombuffer(f.read(4), "<u2")
     return info.header_offset + 30 + int(name) + int(extra)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tenfold.data.errors import SourceFault
+from tenfold.data.files import open_file
 from tenfold.data.public import SETS
 from tenfold.data.sources.arrays import open_arrays
 from tenfold.data.sources.class_checks import check_learnable, class_notes
@@ -61,7 +62,7 @@ def _no_source(path: Path) -> SourceFault:
     if not path.is_file():                       # a device, a pipe
         return SourceFault(path, "is neither a folder nor an .npz file", _FOLDER)
     try:
-        with open(path, "rb") as f:
+        with open_file(path) as f:
             kind = identify(f.read(HEAD))
     except OSError as error:
         return SourceFault(path, f"cannot be read ({error.strerror})", "check its permissions")

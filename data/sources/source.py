@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tenfold.data.files import read_file
+
 if TYPE_CHECKING:
     from tenfold.data.sources.npz import Arrays, Members
 
@@ -56,7 +58,7 @@ class FolderReader:
 
     def read(self, row: int, path: str) -> bytes:
         """Return the bytes of the picture file at `path`, not yet decoded."""
-        return (self.root / path).read_bytes()
+        return read_file(self.root / path)
 
     @property
     def shape_of_each(self) -> tuple[int, ...] | None:

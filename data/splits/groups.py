@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.errors import RecipeFault, SourceFault
+from tenfold.data.files import read_file
 from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.source import Source
 from tenfold.data.splits.assign import HELD_OUT, Images, join, ranks
@@ -168,7 +169,7 @@ def _table(file: Path, source) -> tuple[list[str | None], list[str]]:
 def _rows(file: Path) -> list[tuple[int, str, str]]:
     """(line number, path, group) of each line; a first line that names the columns is understood."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_file(file).decode("utf-8-sig")
         first = text.partition("\n")[0]
         mark = next((m for m in ",;\t" if m in first), ",")
         rows = [(n, [cell.strip() for cell in row]) for n, row in

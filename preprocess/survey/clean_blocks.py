@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.files import publish
+from tenfold.data.files import open_descriptor, open_file, publish
 from tenfold.preprocess.draw.pyramid import AS_IT_IS, Levels, Pen, Picture, Store
 
 _HEAD = 5                    # int64 at the very start: pens of a source, rows, levels, corners, where pixels begin
@@ -79,7 +79,7 @@ class Block:
 
     @cached_property
     def _bytes(self) -> np.ndarray:
-        with open(pixels_file(self.folder, self.number), "rb") as f:
+        with open_file(pixels_file(self.folder, self.number)) as f:
             return np.frombuffer(mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
 
     @cached_property
@@ -95,9 +95,9 @@ class Block:
     @cached_property
     def _made(self) -> np.ndarray:
         """uint8 (levels,): 1 for those whose pixels are there; others may set them meanwhile."""
-        with open(self._flags, "ab") as f:
+        with open_file(self._flags, "ab") as f:
             f.truncate(len(self._tables[3]))
-        with open(self._flags, "rb") as f:
+        with open_file(self._flags) as f:
             return np.frombuffer(mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
 
     @property
@@ -170,7 +170,7 @@ class _Kept(Store):
 
 def _write(path: Path, data: bytes | memoryview, offset: int) -> bool:
     """Write into a file that is there; whether all was written."""
-    file = os.open(path, os.O_WRONLY)
+    file = open_descriptor(path, os.O_WRONLY)
     try:
         return os.pwrite(file, data, offset) == len(data)
     finally:

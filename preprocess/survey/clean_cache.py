@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.files import publish
+from tenfold.data.files import open_file, publish, read_file
 from tenfold.data.recipe import PIXELS_VERSION, Recipe, digest_of
 from tenfold.data.sources.source import Source
 from tenfold.preprocess.draw.pyramid import Picture
@@ -69,7 +69,7 @@ def read_facts(folder: Path, number: int, key: str) -> Facts | None:
     """Return the facts of a block that is on disk, whole and under this key, else None."""
     pixels, tables = _files(folder, number)
     try:
-        with open(tables, "rb") as f, np.load(f) as z:      # numpy leaves a damaged file open
+        with open_file(tables) as f, np.load(f) as z:      # numpy leaves a damaged file open
             if str(z["key"]) != key or z["size"] not in (NO_PICTURES, pixels.exists() and pixels.stat().st_size):
                 return None
             faults, levels = ({int(row): value for row, value in some.items()} for some in json.loads(str(z["words"])))
@@ -92,7 +92,7 @@ def remember(path: Path, key: str, value: dict) -> None:
 def recall(path: Path, key: str) -> dict | None:
     """Return what an earlier build kept under the same key, else None."""
     try:
-        kept = json.loads(path.read_bytes())
+        kept = json.loads(read_file(path))
         return kept["value"] if kept["key"] == key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenfold.data.errors import SourceFault, UserFault
-from tenfold.data.files import make_folder, publish
+from tenfold.data.files import make_folder, open_file, publish
 from tenfold.predict.pictures import FEW, plain_views
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, 
 def check_out(out: Path) -> None:
     """Refuse a folder whose predictions.csv a score wrote."""
     try:
-        with open(out / CSV, encoding="utf-8", errors="surrogateescape") as f:
+        with open_file(out / CSV, "r", encoding="utf-8", errors="surrogateescape") as f:
             head = f.readline()
     except OSError:
         return

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from tenfold.data.errors import ShardFault
+from tenfold.data.files import open_descriptor
 
 KEPT = 64                    # files open at once, or one a thread; macOS allows a process 256, Linux 1,024. Opening
                              # another takes 14 µs, reading 2 MB out of it 120 µs and more
@@ -46,7 +47,7 @@ class Files:
             idle = [n for n, one in self._open.items() if not one.readers]
             for oldest in idle[:len(self._open) - KEPT + 1]:
                 os.close(self._open.pop(oldest).file)
-        file = os.open(self._paths[number], os.O_RDONLY)
+        file = open_descriptor(self._paths[number])
         if _stamp(os.fstat(file)) != self._stamps[number]:
             os.close(file)
             raise ShardFault(self._paths[number], "was written anew while it was read", "start again")

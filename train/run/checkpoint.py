@@ -15,7 +15,7 @@ import torch
 
 from tenfold.data.digests import DIFFERS, DigestError, check_trailer, zip_trailer
 from tenfold.data.errors import CheckpointFault, RecipeFault, ShardFault
-from tenfold.data.files import publish
+from tenfold.data.files import open_file, publish
 from tenfold.data.recipe import Recipe, make_recipe, recipe_tables, renewed
 from tenfold.data.schema import INDEX
 
@@ -79,14 +79,16 @@ def _read_checked(path: Path, cure: str) -> tuple[Any, bool]:
     """Return what torch.save wrote, and whether it was compared with a digest: torch itself notices no damage."""
     try:
         checked = check_trailer(path)
-        with warnings.catch_warnings(action="ignore"):     # of odd pickles, which are refused in one line
-            return torch.load(path, map_location="cpu", weights_only=True), checked
+        with open_file(path) as f, warnings.catch_warnings(action="ignore"):     # of odd pickles, refused in one line
+            return torch.load(f, map_location="cpu", weights_only=True), checked
     except IsADirectoryError:
         raise CheckpointFault(path, "is a folder", "name the file in it, such as runs/photos/best.pth") from None
     except FileNotFoundError:
         raise CheckpointFault(path, "does not exist", "run `tenfold train` first, or name another model") from None
     except DigestError:
         raise CheckpointFault(path, DIFFERS, "use a copy that is whole, or train again") from None
+    except OSError as error:
+        raise CheckpointFault(path, f"cannot be read ({error.strerror or error})", cure) from None
     except Exception as error:                   # torch and pickle raise a dozen kinds on what is no checkpoint
         odd = "Weights only load failed" in str(error) or isinstance(error, pickle.UnpicklingError)
         raise CheckpointFault(path, "holds pickled objects or is no checkpoint, and is not opened" if odd

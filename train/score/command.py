@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenfold.data.command import make_parser, module_command, readable, run
 from tenfold.data.errors import CheckpointFault, UserFault
+from tenfold.data.files import read_file
 from tenfold.train.score.files import FILES
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def folder_of_run(model: Path) -> Path | None:
         return None                              # it is a run's own
     size = model.stat().st_size
     for best in sorted(Path("runs").glob("*/best.pth")):
-        if best.stat().st_size == size and not best.samefile(model) and best.read_bytes() == model.read_bytes():
+        if best.stat().st_size == size and not best.samefile(model) and read_file(best) == read_file(model):
             return best.parent
     return None
 

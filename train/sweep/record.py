@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tenfold.data.errors import CheckpointFault, TrainingFault
-from tenfold.data.files import publish
+from tenfold.data.files import publish, read_file
 from tenfold.data.recipe import Recipe
 from tenfold.train.inputs import fixed_settings
 
@@ -67,7 +67,7 @@ def open_record(out: Path, recipe: Recipe, space: list[str]) -> SweepRecord:
     """Open the record of the sweep that goes on in `out`, or a new one. CheckpointFault: it is another sweep."""
     path, now = out / "sweep.json", fixed_settings(recipe)
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(read_file(path))
         before = {name.rstrip("."): value for name, value in content["recipe"].items()}
         different = [name for name in before | now if before.get(name) != now.get(name)]
         different += ["what it varies"] if content["space"] != space else []

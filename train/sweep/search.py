@@ -1,9 +1,11 @@
 """Choose the settings of the next trial: every combination of a grid, or Optuna's search."""
 
+import contextlib
 import json
 from pathlib import Path
 
 from tenfold.data.errors import MachineFault
+from tenfold.data.files import open_file
 from tenfold.train.sweep.space import Key, grid
 from tenfold.train.sweep.trial import Trial
 
@@ -44,6 +46,8 @@ class Search:
             raise MachineFault("optuna", "is not installed, and a --search needs it",
                                "pip install optuna, or give a --grid") from None
         self._optuna, self._keys, self.planned, self._epochs = optuna, keys, planned, epochs
+        with contextlib.suppress(FileNotFoundError), open_file(out / "study.db"):
+            pass                                 # SQLite would wait at a pipe
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         # the seed moves on with the trials: a sweep that goes on must not draw the same numbers again
         sampler = optuna.samplers.TPESampler(n_startup_trials=max(4, planned // 4), seed=seed + len(trials))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tenfold.data.command import module_command
-from tenfold.data.files import make_folder, publish
+from tenfold.data.files import make_folder, open_file, publish, read_file
 
 POLL = 0.2                   # seconds between two looks at a process
 STOPPING = 60.0              # seconds that a stopped one is given to write its checkpoint
@@ -57,7 +57,7 @@ class Trial:
     def history(self) -> list[dict]:
         """Return the rows of metrics.csv so far, as numbers."""
         try:
-            with open(self.folder / "metrics.csv", newline="") as f:
+            with open_file(self.folder / "metrics.csv", "r", newline="", encoding="utf-8") as f:
                 return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(f)]
         except FileNotFoundError:
             return []
@@ -65,7 +65,7 @@ class Trial:
 
 def read_trials(out: Path) -> list[Trial]:
     """Return all trials that were begun below `out`, in that order."""
-    return [Trial(path.parent, **json.loads(path.read_text())) for path in sorted(out.glob("trials/*/trial.json"))]
+    return [Trial(path.parent, **json.loads(read_file(path))) for path in sorted(out.glob("trials/*/trial.json"))]
 
 
 def new_trial(out: Path, trials: list[Trial], settings: dict) -> Trial:
@@ -116,7 +116,7 @@ def run_process(command: list, folder: str | Path, log: Path, lock: TextIO, enou
     Ctrl-C reaches this process only (the other is in a separate session), which then stops the other
     and waits. Killed outright, it leaves the other to end by its budget, and with it the sweep's `lock`.
     """
-    with open(log, "ab") as f:
+    with open_file(log, "ab") as f:
         process = subprocess.Popen(**module_command(*command), cwd=folder, stdin=subprocess.DEVNULL, stdout=f,
                                    stderr=f, start_new_session=True, pass_fds=(lock.fileno(),))
     try:
@@ -144,7 +144,7 @@ def _stopped(process) -> int:
 
 def why(code: int, log: Path) -> str:
     """Return why a trial failed, in one line: the command's message for a fault of the user's, else where to look."""
-    lines = log.read_text(errors="replace").strip().splitlines()
+    lines = read_file(log).decode(errors="replace").strip().splitlines()
     if code == 2 and lines:
         return lines[-1]
     ended = f"ended by signal {-code}" if code < 0 else "was stopped" if code == 130 else f"ended with code {code}"
