@@ -61,7 +61,7 @@ def plot(args: argparse.Namespace) -> dict:
         if panels := newest(prefix):
             draw(DOCS / name, panels)
             drawn.append(str(DOCS / name))
-    print("\n".join(drawn))
+    print(*drawn, sep="\n")
     return {"pictures": drawn}
 
 

@@ -17,9 +17,11 @@ from typing import Any, NoReturn, TextIO
 
 from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
 from tenfold.data.make_targets import as_typed
+from tenfold.data.wording import readable
 
 TYPED = "TENFOLD_TYPED"      # in the environment of a command that another one started: what the user typed
 _PACKAGES = ("tenfold", "preprocess", "train", "data", "benchmarks")     # of `python -m` in a checkout
+_LONGEST_LINE = 4000         # characters of a message that are printed
 _typed_here = ""             # set by `typed_as`
 
 
@@ -31,7 +33,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message as one line and exit with the code for a fault of the user's."""
-        self.exit(EXIT_USER, f"{self.prog}: {' '.join(message.splitlines())}; see {self.prog} --help\n")
+        self.exit(EXIT_USER, f"{self.prog}: {_shown(' '.join(message.splitlines()))}; see {self.prog} --help\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(_typed(message), file)
@@ -57,9 +59,10 @@ def whole_number(text: str) -> int:
 def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
     """Call `body(args)`, print its facts, and return the exit code.
 
-    `body` prints for people with `print`; with --json that goes to standard error, and the
+    `body` prints for people with `print`, a line at a time; with --json that goes to standard error, and the
     dictionary it returns is the last line of standard output. Messages in the code speak of `tenfold VERB
-    --option=value`; a user who typed `make VERB VARIABLE=value` or `python -m …` reads that instead.
+    --option=value`; a user who typed `make VERB VARIABLE=value` or `python -m …` reads that instead. Names of files
+    and classes may hold anything: what a terminal would obey, a line's end included, is printed as a code.
     """
     for stream in (sys.stdout, sys.stderr):      # file names need not be valid in the terminal's code
         if hasattr(stream, "reconfigure"):
@@ -79,7 +82,7 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
         print(_one_line(fault), file=sys.stderr)
         return EXIT_USER
     except KeyboardInterrupt as stop:
-        print(_typed(f"interrupted; {str(stop) or 'what was finished is kept'}"), file=sys.stderr)
+        print(_shown(f"interrupted; {str(stop) or 'what was finished is kept'}"), file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:                      # `… | head`: nobody reads on
         sys.stdout = None
@@ -93,7 +96,7 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
         if refusal:
             print(_one_line(refusal), file=sys.stderr)
             return EXIT_USER
-        traceback.print_exc()
+        print(*map(_shown, traceback.format_exc().splitlines()), sep="\n", file=sys.stderr)
         print("this is a fault of Tenfold's, not yours", file=sys.stderr)
         return EXIT_OURS
 
@@ -107,13 +110,13 @@ def module_command(module: str, *arguments: object) -> dict[str, Any]:
             "env": os.environ | {"PYTHONPATH": path, TYPED: typed_command()}}
 
 
-def readable(name: str) -> str:
-    """Return a class name as one line that a terminal and a font can show."""
-    return "".join(c if c.isprintable() else "·" for c in name)
-
-
 def _one_line(fault: UserFault) -> str:
-    return _typed(" ".join(str(fault).splitlines()))
+    return _shown(" ".join(str(fault).splitlines()))
+
+
+def _shown(text: str) -> str:
+    """A line of a message as it is printed."""
+    return readable(_typed(text), _LONGEST_LINE, keep="\t")
 
 
 def _typed(text: str) -> str:
@@ -142,14 +145,18 @@ def typed_as(command: str) -> Iterator[None]:
 
 
 class _Typed:
-    """A text stream that translates every message into the command that the user typed."""
+    """A text stream for messages of a line each, translated into the command that the user typed.
+
+    An end of line within a text came with a name: it becomes a code, as all that a terminal would obey.
+    """
 
     def __init__(self, stream: TextIO):
         self.stream = stream
 
     def write(self, text: str) -> int:
-        """Write the translated text."""
-        return self.stream.write(_typed(text))
+        """Write a line or a part of one, translated."""
+        line = text.rstrip("\n")
+        return self.stream.write(_shown(line) + text[len(line):])
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)

@@ -1,13 +1,39 @@
-"""Words for messages: counts with their noun, names in quotes, lists of names that stay short."""
+"""Words for messages: foreign names made fit to be shown, counts with their noun, lists of names that stay short."""
 
 from collections.abc import Iterable
 
-from tenfold.data.command import readable
+LONGEST = 200                # characters of a name that are shown
+_JOINERS = "\u200c\u200d"    # zero width; Persian, Indic scripts and emoji are misspelt without them
+_UNFIT = {"Cc", "Cf", "Cs", "Zl", "Zp"}      # controls, what turns the direction of writing, surrogates, line ends
+
+
+def readable(text: str, most: int = LONGEST, keep: str = "") -> str:
+    """Return any text as one line that a terminal and a font can show, at most `most` characters of it.
+
+    Control characters, line ends, marks that turn the direction of writing and what is no Unicode become codes, such
+    as \\x1b, \\n and \\u202e; what is too long is cut in the middle. keep: characters that stay as they are.
+    """
+    if not text.isprintable():
+        from unicodedata import category  # not needed for the messages of most runs
+        text = "".join(c if c in keep or c in _JOINERS or category(c) not in _UNFIT else _code(c) for c in text)
+    if len(text) > most:
+        text = text[:most // 2] + "…" + text[len(text) - (most - 1) // 2:]
+    return text
+
+
+def _code(c: str) -> str:
+    """The code of a character; of a byte of a file name that is not UTF-8 (PEP 383) that of the byte."""
+    number = ord(c)
+    if c in "\n\r\t":
+        return repr(c)[1:-1]
+    if number < 0x80 or 0xDC80 <= number <= 0xDCFF:
+        return f"\\x{number & 0xFF:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def quoted(name: str) -> str:
     """Put a name in quotes, so that blanks at its ends are seen; unusual blanks and unprintable characters as codes."""
-    return "'" + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in name) + "'"
+    return "'" + readable("".join(c if c.isprintable() else _code(c) for c in name)) + "'"
 
 
 def some(items: Iterable[str], most: int = 6, last: str = ", ") -> str:

@@ -40,7 +40,7 @@ def augment(args: argparse.Namespace) -> dict:
     if not data:
         raise SourceFault(args.recipe, "names no images", "give --data=folder")
     source = open_source(data, training=not args.plain, groups=recipe.split.groups)
-    print("\n".join(source.notes))
+    print(*source.notes, sep="\n")
     if args.preview:
         from tenfold.preprocess.preview import contact_sheet
         contact_sheet(recipe, source, args.preview)

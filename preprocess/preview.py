@@ -13,6 +13,7 @@ from tenfold.data.recipe import Recipe
 from tenfold.data.sources.class_checks import NO_IMAGE
 from tenfold.data.sources.formats import DECODED
 from tenfold.data.sources.opening import Source
+from tenfold.data.wording import readable
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean_page, cut_out
 from tenfold.preprocess.decode import BadPicture
@@ -85,7 +86,7 @@ def _sheet(rows: list[tuple[str, list[tuple[str, np.ndarray]]]], side: int) -> I
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
     for y, (name, cells) in enumerate(rows):
         top = _HEAD + y * (side + _GAP)
-        pen.text((_GAP, top + side // 2 - 8), name[:15], "black", font)
+        pen.text((_GAP, top + side // 2 - 8), readable(name, 15), "black", font)
         for x, (heading, pixels) in enumerate(cells):
             left = _NAME + x * (side + _GAP)
             if y == 0:

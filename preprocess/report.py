@@ -2,17 +2,16 @@
 
 import json
 import statistics
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tenfold.data.command import readable
+from tenfold.data.figures import save_figure
 from tenfold.data.files import make_folder, publish, read_file
 from tenfold.data.schema import INDEX, SPLITS
 from tenfold.data.source_table import SourceTable
 from tenfold.data.sources.opening import Source
-from tenfold.data.wording import counted, some
+from tenfold.data.wording import counted, readable, some
 from tenfold.preprocess.survey.suspects import SHEET, draw_suspects, suspects
 
 REPORT, PICTURE = "report.json", "classes.png"
@@ -122,9 +121,9 @@ def draw_classes(index: dict, facts: dict, sources: SourceTable, path: Path) -> 
     bars.set(ylabel="source images", xlim=(-0.6, len(order) - 0.4),
              title=f"{facts['images']:,} images in {len(order)} classes; largest / smallest {facts['imbalance']:.1f}")
     if len(order) <= _NAMED:
-        names = [name if len(name) <= 20 else name[:19] + "…" for name in map(readable, order)]
+        names = [readable(name, 20) for name in order]
         bars.set_xticks(range(len(order)), names, rotation=90 if len(order) > 12 or max(map(len, names)) > 7 else 0,
-                        fontsize=8 if len(order) > 30 else 10, parse_math=False)
+                        fontsize=8 if len(order) > 30 else 10)
     else:
         bars.set_xlabel("classes, largest first")
     bars.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -133,9 +132,8 @@ def draw_classes(index: dict, facts: dict, sources: SourceTable, path: Path) -> 
     bars.set_ylim(0, 1.2 * max(bottom))          # the legend stands above the bars
     bars.legend(loc="upper center", ncols=3)
     _draw_sizes(sizes, index["canvas"], facts, sources)
-    with publish(path) as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)         # a letter that the font lacks is drawn as a box
-        figure.savefig(temporary, format="png", dpi=100)
+    with publish(path) as temporary:
+        save_figure(figure, temporary, dpi=100)
 
 
 def _draw_sizes(axis: Any, canvas: list[int], facts: dict, sources: SourceTable) -> None:

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tenfold.data.command import readable, typed_as, typed_command
+from tenfold.data.command import typed_as, typed_command
 from tenfold.data.errors import EXIT_OK, EXIT_USER
 from tenfold.data.process import leave, process_began
+from tenfold.data.wording import readable
 from tenfold.version import __version__
 
 STARTED = process_began()    # the start of the interpreter counts against the budget of a training

@@ -40,7 +40,7 @@ def show(args: Any) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError):
         from tenfold.data.settings import nearest
         raise RecipeFault(args.name, "is no recipe", nearest(args.name, recipe_names())) from None
-    print(text, end="")
+    print(*text.splitlines(), sep="\n")
     return {"name": path.stem, "path": str(path), "text": text}
 
 

@@ -55,7 +55,7 @@ def test_help_names_the_verb_and_imports_nothing_heavy():
 
 def test_what_is_no_verb_is_one_line_with_the_nearest(capsys):
     for word, part in (("trian", "did you mean 'train'?"), ("qqqq", "tenfold --help"), ("--recipe", "where a verb"),
-                       ("a\nb", "'a·b'")):
+                       ("a\nb", "'a\\nb'")):
         assert cli.main([word]) == 2
         out, err = capsys.readouterr()
         assert out == ""

@@ -8,8 +8,9 @@ import pytest
 from cases import each
 from PIL import Image
 
-from tenfold.data.command import readable
-from tenfold.train.csv_file import write_csv, write_metrics
+from tenfold.data.html import figure_html, table
+from tenfold.train.csv_file import open_table, write_csv, write_metrics
+from tenfold.train.figures import new_figure, publish_figure, short
 from tenfold.train.run.figures import draw_curves
 from tenfold.train.score.figures import draw_confusion, draw_worst
 from tenfold.train.sweep.figures import draw_sweep, smoothed
@@ -109,5 +110,32 @@ def test_metrics_are_numbers_that_parse(tmp_path):
     assert float(rows[1]["val_loss"]) == pytest.approx(1 / 3, rel=1e-5)
 
 
-def test_a_name_is_shown_on_one_line():
-    assert readable("a\nb\t\udcff\u202e é日") == "a·b··· é日"
+FORMULAS = ["=cmd()", "+1+cmd()", "-2-3", "@SUM(A1)", "\t=a", "\r=a", "\n=a", "＝a", "=", "-", "--0.5", "- 5"]
+PLAIN = ["-0.5", "+1e-9", "-inf", "nan", "1", "a=b", "'=a'", " =a", "", "a\x1b[2J\0", "\udcff=", "a;=b"]
+
+
+def test_no_cell_is_a_formula_and_numbers_stay_numbers(tmp_path):
+    """https://owasp.org/www-community/attacks/CSV_Injection"""
+    write_csv(tmp_path / "t.csv", [{"text": text, "number": -0.5, "none": None} for text in FORMULAS + PLAIN])
+    with open(tmp_path / "t.csv", newline="", encoding="utf-8", errors="surrogateescape") as f:
+        rows = list(csv.DictReader(f))
+    assert [row["text"] for row in rows] == [f"'{text}" for text in FORMULAS] + PLAIN
+    assert {(row["number"], row["none"]) for row in rows} == {("-0.5", "")}
+    write_csv(tmp_path / "t.csv", [{"=a": "\ud800"}])
+    assert (tmp_path / "t.csv").read_text() == "'=a\n\\ud800\n"
+    with open_table(tmp_path / "t.csv", ["=a"]) as write:
+        write(["=b", -1])
+    assert (tmp_path / "t.csv").read_text() == "'=a\n'=b,-1\n"
+
+
+def test_a_name_is_never_a_formula_in_a_picture(tmp_path):
+    """matplotlib would set what stands between two $ as TeX, and end with an error where it is none."""
+    name = "$\\frac{$ \ud800\n$x$"
+    figure = new_figure(3, 3)
+    axis = figure.subplots()
+    axis.plot([0, 1], label=name.replace("\ud800", "?"))
+    axis.legend()
+    axis.set(xticks=[0], xticklabels=[short(name)], title=short(name))
+    publish_figure(tmp_path / "a.png", figure)
+    assert '<b>$' in table(name, [name], [[name]])
+    assert figure_html(figure, '"><b').startswith('<img alt="&quot;&gt;&lt;b" src="data:')

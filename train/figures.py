@@ -1,11 +1,11 @@
 """Make matplotlib figures in memory and write them as PNG files, atomically; shared by all plots."""
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenfold.data.command import readable
+from tenfold.data.figures import save_figure
 from tenfold.data.files import publish
+from tenfold.data.wording import readable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,13 +25,10 @@ def new_figure(width: float, height: float) -> "Figure":
 
 def publish_figure(path: str | Path, figure: "Figure") -> None:
     """Write a figure as a PNG file, whole or not at all."""
-    with publish(path) as temporary, warnings.catch_warnings():
-        # a letter that the font lacks is drawn as a box; a name too long for its margin is cut
-        warnings.simplefilter("ignore", UserWarning)
-        figure.savefig(temporary, format="png", dpi=110)
+    with publish(path) as temporary:
+        save_figure(figure, temporary)
 
 
 def short(name: str, most: int = 20) -> str:
     """Return a class name for a label: printable, and cut to `most` letters."""
-    name = readable(name)
-    return name if len(name) <= most else name[:most - 1] + "…"
+    return readable(name, most)

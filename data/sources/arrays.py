@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.command import readable
 from tenfold.data.sources.array_labels import read_labels, text
 from tenfold.data.sources.npz import SAVE, Arrays, Members, Npz
 from tenfold.data.sources.source import Layout, Source
 from tenfold.data.sources.split_names import FILLERS, SPLIT_WORDS, bare_split, words_of
-from tenfold.data.wording import counted, some
+from tenfold.data.wording import counted, readable, some
 
 # role -> names of it, the first before the next where a file holds several
 _ROLES = {

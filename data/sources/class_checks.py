@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from tenfold.data.command import readable
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_names import appearance, look_alikes
 from tenfold.data.sources.source import Source
-from tenfold.data.wording import quoted, some
+from tenfold.data.wording import quoted, readable, some
 
 NO_IMAGE = "no usable image"
 _NAMED = 8                   # classes in one line

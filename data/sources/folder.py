@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.command import readable
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_folders import CURE
 from tenfold.data.sources.class_names import one_spelling
@@ -14,7 +13,7 @@ from tenfold.data.sources.formats import SUFFIXES
 from tenfold.data.sources.layout import UNLABELLED, FolderLayout, understand
 from tenfold.data.sources.listing import BROKEN, LINKED, SPECIAL, UNREADABLE, Folder
 from tenfold.data.sources.source import Layout, Source
-from tenfold.data.wording import counted, folder_name, some
+from tenfold.data.wording import counted, folder_name, readable, some
 
 HIDDEN, LOOSE = "hidden or system", "loose image"
 _NOUNS = (LOOSE, LINKED, SPECIAL, BROKEN, UNREADABLE)      # kinds that are nouns: "2 linked folders"

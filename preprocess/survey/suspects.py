@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tenfold.data.command import readable
 from tenfold.data.files import publish
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.source_table import SourceTable
 from tenfold.data.sources.opening import Source
+from tenfold.data.wording import readable
 from tenfold.preprocess.clean.polarity import CLEAR
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean_page

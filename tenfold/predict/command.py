@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data.command import make_parser, readable, run, whole_number
+from tenfold.data.command import make_parser, run, whole_number
 from tenfold.data.errors import CheckpointFault, UserFault
+from tenfold.data.wording import readable
 from tenfold.predict.pictures import find_pictures
 
 if TYPE_CHECKING:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenfold.data.errors import SourceFault, UserFault
-from tenfold.data.files import make_folder, open_file, publish
+from tenfold.data.files import make_folder, open_file
 from tenfold.predict.pictures import FEW, plain_views
+from tenfold.train.csv_file import open_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +56,7 @@ def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, 
     shown = set(range(0, len(paths), -(-len(paths) // ON_SHEET)))
     cells: list[tuple[Row, NDArray[np.uint8]]] = []
     answers = model.classify(plain_views(paths, model.recipe, model.content, workers), tta)
-    with _table(found.csv, [*HEAD, *(f"p({name})" for name in model.classes if every_class)]) as write:
+    with open_table(found.csv, [*HEAD, *(f"p({name})" for name in model.classes if every_class)]) as write:
         for i, (path, (plain, probabilities)) in enumerate(zip(paths, _with_bar(answers, len(paths)), strict=True)):
             if probabilities is None or plain.pixels is None:
                 found.unreadable.append((path, plain.fault.fact if plain.fault else ""))
@@ -75,7 +74,7 @@ def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, 
                               f"{len(paths)} pictures be read", "give pictures in a format that Tenfold reads")
     (out / UNREADABLE).unlink(missing_ok=True)   # of an earlier call
     if found.unreadable:
-        with _table(out / UNREADABLE, ["path", "reason"]) as write:
+        with open_table(out / UNREADABLE, ["path", "reason"]) as write:
             for line in found.unreadable:
                 write(line)
     from tenfold.predict.sheet import write_sheet
@@ -93,17 +92,6 @@ def check_out(out: Path) -> None:
         return
     if "true" in head.strip().split(","):
         raise UserFault(out / CSV, "was written by a score", "choose another --out")
-
-
-@contextmanager
-def _table(path: Path, head: Sequence[str]) -> Iterator[Any]:
-    """A CSV file that appears whole or not at all; yields the function that writes a line of it."""
-    # file names need not be valid UTF-8
-    with (publish(path) as temporary,
-          open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as f):
-        writer = csv.writer(f)
-        writer.writerow(head)
-        yield writer.writerow
 
 
 def _row(path: str, classes: Sequence[str], probabilities: NDArray[np.float32]) -> Row:

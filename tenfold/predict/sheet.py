@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from tenfold.data.command import readable
 from tenfold.data.files import publish
+from tenfold.data.wording import readable
 
 if TYPE_CHECKING:
     from tenfold.predict.files import Row

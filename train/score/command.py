@@ -11,15 +11,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data.command import make_parser, module_command, readable, run
+from tenfold.data.command import make_parser, module_command, run
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.data.files import read_file
+from tenfold.data.wording import readable
 from tenfold.train.score.files import FILES
 
 if TYPE_CHECKING:
     from tenfold.data.recipe import Recipe
 
 CONFUSIONS = 8               # that are printed
+_NAME = 60                   # characters of a class name in the table
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -111,10 +113,11 @@ def copy_files(source: Path, folder: Path) -> None:
 def print_score(facts: dict[str, Any]) -> None:
     """Print a table of the classes, the worst confusions and the figures of the whole."""
     from tenfold.train.score.metrics import worst_confusions
-    wide = max(5, *(len(name) for name in facts["per_class"]))
+    names = {name: readable(name, _NAME) for name in facts["per_class"]}
+    wide = max(5, *map(len, names.values()))
     print(f"{'class':{wide}}  precision  recall      F1  images")
     for name, row in facts["per_class"].items():
-        print(f"{readable(name):{wide}}  {row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  "
+        print(f"{names[name]:{wide}}  {row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  "
               f"{row['support']:6d}")
     for count, true, predicted in worst_confusions(facts["confusion"], facts["classes"])[:CONFUSIONS]:
         print(f"{count} of {readable(true)} taken for {readable(predicted)}")

@@ -63,9 +63,9 @@ def draw_worst(path: str | Path, classes: list) -> None:
         for axis, (image, true, predicted, probability) in zip(line, pictures, strict=False):
             axis.imshow(image[:, :, 0] if image.shape[2] == 1 else image, cmap="gray", vmin=0, vmax=255)
             axis.set_title(f"{short(true, 16)}\n→ {short(predicted, 14)} {probability:.0%}", fontsize=8,
-                           parse_math=False, color="black" if true == name else "0.45")
+                           color="black" if true == name else "0.45")
         line[0].text(-0.12, 0.5, f"{short(name, 16)}\nF1 {f1:.2f}", transform=line[0].transAxes, ha="right",
-                     va="center", fontsize=10, parse_math=False)
+                     va="center", fontsize=10)
     publish_figure(path, figure)
 
 
@@ -86,7 +86,7 @@ def draw_f1_size(path: str | Path, per_class: dict, r: float | None) -> None:
         for at, f1, name in named:               # towards the middle: none runs over the edge
             right = at > (min(x) + max(x)) / 2
             axis.annotate(short(name), (at, f1), (-4 if right else 4, 4), ha="right" if right else "left",
-                          textcoords="offset points", fontsize=8, parse_math=False)
+                          textcoords="offset points", fontsize=8)
     title = "sizes of the training classes are not known" if not points else \
         "no correlation: all classes have the same size, or the same F1" if r is None else \
         f"Pearson's r = {r:.2f} over {len(points)} classes"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from tenfold.data.command import readable
+from tenfold.data.wording import readable
 from tenfold.train.figures import new_figure, publish_figure
 
 
