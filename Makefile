@@ -58,11 +58,15 @@ $(COMMANDS): $(ENV)
 bench-peers: .venv-peers/.done
 	+@PY=.venv-peers/bin/python; test -x $$PY || PY=$$PYTHON; exec "$$PY" -m data.make $@
 
-test: $(ENV) ## every quick test, CPU only
-	"$$PY" -m pytest $$("$$PY" -c 'import importlib.util as u; print("-n auto --dist worksteal" * bool(u.find_spec("xdist")))') -m "not slow"
+# side by side, where pytest-xdist is installed
+PYTEST = "$$PY" -m pytest $$("$$PY" -c 'import importlib.util as u; print("-n auto --dist worksteal" * bool(u.find_spec("xdist")))')
 
-test-slow: $(ENV) ## the heavy ones
-	"$$PY" -m pytest -m slow
+test: $(ENV) ## every quick test, CPU only
+	$(PYTEST) -m "not slow"
+
+test-slow: $(ENV) ## the heavy ones: side by side first, then those that need the cores to themselves
+	$(PYTEST) -m "slow and not alone"
+	"$$PY" -m pytest -m "slow and alone"
 
 lint: $(ENV) ## ruff and mypy
 	"$$PY" -m ruff check .

@@ -37,6 +37,7 @@ def test_a_recipes_network_fits_its_canvas(path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize(("recipe", "data", "settings", "floor"), [
     # scaled to a minute or two of two cores; guessing gives 3% of glyphs34, 10% of CIFAR-10, 50% of the pets,
     # 20% of the letters, 1% of tiny91
