@@ -109,7 +109,8 @@ def images(near, labels=None, groups=None, official=None):
 
 
 def held(near, **more):
-    return near_to_hold(images(near, **more), ("a", "b"), Split())
+    kept, lines = near_to_hold(images(near, **more), ("a", "b"), Split())
+    return [None if number < 0 else near[i] for i, number in enumerate(kept.tolist())], lines
 
 
 def test_few_copies_are_held_together():

@@ -6,6 +6,7 @@ from cases import each
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.splits.assign import Images, join, split_sources
+from tenfold.data.splits.assign import numbers as numbered
 from tenfold.data.splits.stratify import deal_units
 from tenfold.data.tables import Split
 
@@ -136,5 +137,5 @@ def test_official_splits_are_kept_whatever_the_groups_say():
 
 
 def test_join_links_chains_and_nothing_equals_none():
-    numbers = join([[1, 1, 2, None, None, 3], ["a", None, "a", "b", None, "b"]]).tolist()
+    numbers = join([numbered([1, 1, 2, None, None, 3]), numbered(["a", None, "a", "b", None, "b"])]).tolist()
     assert [numbers.index(n) for n in numbers] == [0, 0, 0, 3, 4, 3]

@@ -25,7 +25,8 @@ class Images:
     digests: Sequence[str] | np.ndarray      # equal where the pixels are
     official: list[str | None]               # "train", "val", "test", or None: in no official split
     groups: list[str | None] | None = None   # images of one name belong together; None: alone
-    near: list[int | None] | None = None     # the same number: the same picture saved twice
+    near: Sequence[int | None] | np.ndarray | None = None    # the same number: the same picture saved twice; None, or
+                                             # in an array a number below 0: alone
 
 
 def split_sources(images: Images, classes: Sequence[str], config: Split, seed: int) -> np.ndarray:
@@ -91,7 +92,8 @@ def _units(images: Images, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, bo
     """(the class that each of `rows` counts for, its unit, whether each unit is copies of one image only).
     Units are numbered by their least digest."""
     labels, digests = np.asarray(images.labels), ranks(images.digests)
-    joined = join([digests[rows]] + [[column[i] for i in rows] for column in (images.groups, images.near) if column])
+    joined = join([digests[rows]] + [numbers(column)[rows] for column in (images.groups, images.near)
+                                     if column is not None])
     unit, own = ranks(joined), digests[rows]
     least = np.full(unit.max(initial=-1) + 1, len(digests))
     np.minimum.at(least, unit, own)
@@ -108,30 +110,36 @@ def ranks(values: Sequence | np.ndarray) -> np.ndarray:
     return np.unique(np.asarray(values), return_inverse=True)[1].ravel()
 
 
-def join(columns: Sequence[Sequence | np.ndarray]) -> np.ndarray:
-    """Return a number for each row, the same for rows that are equal in one of the columns, and for chains of such.
-    None is equal to nothing. int64 (n,)"""
-    number = np.arange(len(columns[0]))
-    known = number if isinstance(columns[0], np.ndarray) else [i for i, v in enumerate(columns[0]) if v is not None]
-    _, first, which = np.unique(np.asarray(columns[0])[known], return_index=True, return_inverse=True)
-    number[known] = number[known][first][which.ravel()]
-    if len(columns) == 1:
-        return number
-    parent = number.tolist()
+def numbers(column: Sequence | np.ndarray) -> np.ndarray:
+    """Return a number for each value of a column, int64 (n,), the same for equal ones; below 0: None, equal to nothing.
+    An array of whole numbers stays as it is."""
+    if isinstance(column, np.ndarray) and column.dtype.kind == "i":
+        return column
+    seen: dict[object, int] = {}
+    return np.fromiter((-1 if value is None else seen.setdefault(value, len(seen)) for value in column), np.int64,
+                       len(column))
 
-    def root(i):
+
+def join(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Return a number for each row, the same for rows that are equal in one of the columns, and for chains of such.
+
+    columns: int64 (n,) each, as `numbers` returns them. int64 (n,)
+    """
+    parent = np.arange(len(columns[0]))
+
+    def root(i: int) -> int:
         while parent[i] != i:
             parent[i] = i = parent[parent[i]]
         return i
-    for column in columns[1:]:
-        seen: dict[object, int] = {}
-        for i, value in enumerate(column):
-            if value is not None:
-                parent[root(i)] = root(seen.setdefault(value, i))
-    number = np.array(parent, np.int64)
-    while (number != (up := number[number])).any():
-        number = up
-    return number
+    for column in columns:
+        _, first, which = np.unique(column, return_index=True, return_inverse=True)
+        first = first[which.ravel()]             # the first row of the same number
+        again = np.flatnonzero((column >= 0) & (first != np.arange(len(column))))
+        for i, j in zip(again.tolist(), first[again].tolist(), strict=True):
+            parent[root(i)] = root(j)
+    while (parent != (up := parent[parent])).any():
+        parent = up
+    return parent
 
 
 def duplicates(labels: Sequence | np.ndarray, digests: Sequence | np.ndarray, splits: Sequence | np.ndarray,

@@ -13,7 +13,7 @@ from tenfold.data.errors import RecipeFault, SourceFault
 from tenfold.data.files import read_file
 from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.source import Source
-from tenfold.data.splits.assign import HELD_OUT, Images, join, ranks
+from tenfold.data.splits.assign import HELD_OUT, Images, join, numbers, ranks
 from tenfold.data.tables import Split
 from tenfold.data.wording import counted, some
 
@@ -62,47 +62,47 @@ def source_groups(grouping: str, source: Source) -> tuple[list[str | None] | Non
     return names, [*lines, _summary(f"split.groups = {grouping!r}", names)]
 
 
-def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple[list[int | None], list[str]]:
-    """Return (images.near without the groups that cannot be copies of one picture; notes, one per line).
+def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple[np.ndarray, list[str]]:
+    """Return (images.near, -1 for groups that cannot be copies of one picture, int64 (n,); notes, one per line).
 
     A group that is large beside its class says that the pictures of the class look alike (one camera that does
     not move, patterns that differ by noise), and so does one that leaves the class too few units to be cut.
     """
-    numbers, total = images.near or [], Counter(images.labels.tolist())
-    pictures = different(numbers, images.digests)
-    of: dict[int | None, Counter] = {}           # classes of each group
-    many: dict[int | None, int] = {}             # different pictures in each group
+    near, total = numbers([] if images.near is None else images.near), Counter(images.labels.tolist())
+    pictures = different(near, images.digests)
+    of: dict[int, Counter] = {}                  # classes of each group
+    many: dict[int, int] = {}                    # different pictures in each group
     for row in np.flatnonzero(pictures > 1).tolist():
-        of.setdefault(numbers[row], Counter())[int(images.labels[row])] += 1
-        many[numbers[row]] = int(pictures[row])
+        group = int(near[row])
+        of.setdefault(group, Counter())[int(images.labels[row])] += 1
+        many[group] = int(pictures[row])
     held = set(of)
     crowds = {n for n in held if many[n] > _MANY
               and any(_SHARE * count > total[label] for label, count in of[n].items())}
-    short = _short_classes(replace(images, near=_only(numbers, held - crowds)), config)
+    short = _short_classes(replace(images, near=_only(near, held - crowds)), config)
     crowds |= {n for n in held if not short.isdisjoint(of[n])}
-    near = _only(numbers, held - crowds)
+    near = _only(near, held - crowds)
     lines = []
     if crowds:
         alike: Counter = sum((of[n] for n in crowds), Counter())
         names = [f"'{classes[label]}' ({count} of {total[label]})" for label, count in alike.most_common()]
         lines.append("too many images look alike to keep them in one split: "
                      + some(names, 10) + "; split.groups can say which belong together")
-    count = sum(n is not None for n in near)
+    count = int((near >= 0).sum())
     if count:
         lines.append(f"near-duplicates: {_groups_of(len(held - crowds), count)}")
     return near, lines
 
 
-def different(near: Sequence[int | None], digests: Sequence[str] | np.ndarray) -> np.ndarray:
-    """Return how many different pictures the group of each row holds, int64 (n,). None: a group of its own."""
-    group = ranks([-1 - len(near) - i if number is None else number for i, number in enumerate(near)])
-    picture = ranks(digests)
-    pairs = np.unique(group * (len(near) + 1) + picture)
+def different(near: np.ndarray, digests: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Return how many different pictures the group of each row holds, int64 (n,). near: as near_groups returns it."""
+    group = ranks(np.where(near < 0, -1 - np.arange(len(near)), near))
+    pairs = np.unique(group * (len(near) + 1) + ranks(digests))
     return np.bincount(pairs // (len(near) + 1))[group]
 
 
-def _only(near, kept: set) -> list[int | None]:
-    return [number if number in kept else None for number in near]
+def _only(near: np.ndarray, kept: set[int]) -> np.ndarray:
+    return np.where(np.isin(near, np.fromiter(kept, np.int64, len(kept))), near, -1)
 
 
 def _short_classes(images: Images, config: Split) -> set[int]:
@@ -111,7 +111,7 @@ def _short_classes(images: Images, config: Split) -> set[int]:
               and (getattr(config, split) or (split == "test" and config.folds))]
     rows = np.flatnonzero([split in (None, "train") for split in images.official])
     units = join([ranks(images.digests)[rows]] +
-                 [[column[i] for i in rows.tolist()] for column in (images.groups, images.near) if column])
+                 [numbers(column)[rows] for column in (images.groups, images.near) if column is not None])
     pairs = np.unique(images.labels[rows] * (len(rows) + 1) + units)
     number = Counter((pairs // (len(rows) + 1)).tolist())
     return {label for label, count in number.items() if count < max(len(splits) + 1, config.folds)}

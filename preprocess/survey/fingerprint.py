@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from tenfold.preprocess.survey.neighbours import Limits, candidates, sort_and_number
+from tenfold.preprocess.survey.neighbours import Limits, Looks, near_pairs, sort_and_number
 
 _STEP = 2                    # levels: a difference between two cells that is more than paper's grain
 _CELLS = 12                  # cells of the thumbnail on each side
@@ -13,7 +13,6 @@ _NEAR = 4, 625               # the same picture: thumbnails differ by at most 4/
                              # their deviation; see near_groups
 _GRAIN = 1                   # … or by a level, which is what rounding and JPEG do to a picture of few levels
 _GREY = 4                    # levels of deviation: a flatter thumbnail says nothing
-_TOGETHER = 1 << 14          # rows taken at once: they stay in the processor's cache
 HASH = 32                    # hexadecimal digits of the hash, which come first
 BYTES = HASH // 2 + _CELLS**2        # of a fingerprint
 
@@ -51,9 +50,9 @@ def fingerprint(pixels: np.ndarray) -> tuple[str, float]:
     return rows.tobytes().hex(), spreads[0]
 
 
-def near_groups(looks: np.ndarray | Sequence[str]) -> list[int]:
+def near_groups(looks: np.ndarray | Sequence[str]) -> np.ndarray:
     """Number fingerprints, uint8 (n, 160) or hexadecimal digits, so that those of the same picture, and chains of such,
-    have the same number.
+    have the same number, int64 (n,); below 0: it stands alone, as it says nothing.
 
     Two are the same picture where their thumbnails, whatever their brightness, differ by at most 0.08 of the
     larger deviation, or by one level. JPEG of quality 50 moves photographs of 256 pixels by 0.03, digits and
@@ -65,30 +64,24 @@ def near_groups(looks: np.ndarray | Sequence[str]) -> list[int]:
     other in one of eight orders: nearly all, in time n log n.
     """
     if not len(looks):
-        return []
+        return np.empty(0, np.int64)
     rows = looks if isinstance(looks, np.ndarray) else np.frombuffer(bytes.fromhex("".join(looks)), np.uint8)
-    rows, which = sort_and_number(rows.reshape(-1, BYTES))
-    thumbnails = rows[:, HASH // 2:]
-    total, square = (np.empty(len(rows), np.int64) for _ in range(2))
-    for first in range(0, len(rows), _TOGETHER):
-        levels = thumbnails[first:first + _TOGETHER].astype(np.int64)
-        total[first:first + _TOGETHER], square[first:first + _TOGETHER] = levels.sum(1), (levels * levels).sum(1)
-    cells = _CELLS**2
-    variance = cells * square - total**2
-    telling = variance >= (_GREY * cells) ** 2
-    parent = list(range(len(rows)))
+    first, group = sort_and_number(rows := rows.reshape(-1, BYTES))
+    several = Looks.of(rows, first, Limits(_NEAR, _GRAIN, _GREY))
+    parent: dict[int, int] = {}                  # of those in a pair only: they are few
 
     def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = i = parent[parent[i]]
+        while (up := parent.get(i, i)) != i:
+            parent[i] = i = parent.get(up, up)
         return i
-    limits = Limits((_NEAR[0] / _NEAR[1]) ** 0.5, _GRAIN * cells)
-    for i, j, product in candidates(rows, np.where(telling, np.sqrt(variance), np.nan), limits):
-        apart = cells * (square[i] + square[j] - 2 * product) - (total[i] - total[j]) ** 2
-        limit = np.maximum(_NEAR[0] * np.maximum(variance[i], variance[j]), _NEAR[1] * (_GRAIN * cells) ** 2)
-        near = telling[i] & telling[j] & (_NEAR[1] * apart <= limit)
-        for a, b in zip(i[near].tolist(), j[near].tolist(), strict=True):
+    for i, j in near_pairs(several):
+        for a, b in zip(i.tolist(), j.tolist(), strict=True):
             parent[root(a)] = root(b)
+    of = np.arange(len(first))
+    for i in parent:
+        of[i] = root(i)
     # equal pictures that are nearly blank say nothing either: each of those stands alone
-    return [root(i) if says else -1 - n for n, (i, says) in enumerate(zip(
-        which.tolist(), telling[which].tolist(), strict=True))]
+    silent = np.flatnonzero(several.variance[group] < 0)
+    group = of[group]
+    group[silent] = -1 - silent
+    return group

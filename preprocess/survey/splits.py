@@ -34,7 +34,7 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
                     [job.groups[row] for row in survey.listed.tolist()] if job.groups else None)
     near, notes = near_groups(survey.column("fingerprint")), list(job.group_notes)
     if recipe.split.near_duplicates == "together":
-        held, lines = near_to_hold(replace(images, near=[*near]), survey.classes, recipe.split)
+        held, lines = near_to_hold(replace(images, near=near), survey.classes, recipe.split)
         images = replace(images, near=held)
         notes += lines
     splits = split_sources(images, survey.classes, recipe.split, recipe.seed)
@@ -49,8 +49,8 @@ def _all_test(official: list[str | None]) -> np.ndarray:
     return np.array(["test" if split in kept else "" for split in official], "<U5")
 
 
-def _look_alikes(images: Images, near: list[int], splits: np.ndarray, paths: list[str]) -> dict:
+def _look_alikes(images: Images, near: np.ndarray, splits: np.ndarray, paths: list[str]) -> dict:
     """As data.splits.assign.duplicates, of pictures that look the same though their pixels differ."""
     alone = -1 - len(near) - np.arange(len(near))
-    keys = np.where(different(near, images.digests) > 1, np.array(near, np.int64), alone)
+    keys = np.where(different(near, images.digests) > 1, near, alone)
     return duplicates(images.labels, keys, splits, paths)
