@@ -3,7 +3,6 @@
 import os
 import threading
 import time
-from concurrent.futures import wait
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from tenfold.data.errors import ShardFault
 from tenfold.data.shardset import open_set
 from tenfold.data.tables import Train
 from tenfold.train import batches as batches_package
-from tenfold.train.batches import open_batches, order, reading, slots
+from tenfold.train.batches import memory, open_batches, order, reading, slots
 from tenfold.train.batches.reading import Reader
 
 CPU, META = torch.device("cpu"), torch.device("meta")
@@ -144,7 +143,9 @@ def test_the_next_epoch_is_read_before_it_is_asked_for(tmp_path, tiny_windows, m
     shards = open_set(t.written(tmp_path / "set", {"train": TRAIN}))
     made = tiny_windows(shards, shuffle=shuffle, batch=9, engine="threads")
     copies(made, 0)
-    wait([future for filling in made._filling for future in filling.futures])
+    for filling in made._filling:
+        for task in filling.tasks:
+            task.wait()
     monkeypatch.setattr(Reader, "scatter", None)         # what is filled needs it no more
     assert [filling.epoch for filling in made._filling] == ([1, 1] if shuffle else [])
     if shuffle:                                  # a window holds two batches
@@ -187,7 +188,7 @@ def test_batches_are_the_same_however_many_are_gathered_at_once(shards, tiny_win
 def test_a_device_that_gathers_by_itself_hands_out_the_same(shards, tiny_windows):
     made = tiny_windows(shards, rows=30, batch=10, engine="memory")
     expected = [copies(made, 2, first) for first in (0, 1, 6)]
-    made._on_device = torch.from_numpy(made._image), torch.from_numpy(made._label)
+    made._on_device = torch.from_numpy(made._image), torch.from_numpy(made._coded >> memory.LABEL)
     assert [len(batches) for batches in expected] == [6, 5, 0]
     assert all(same(copies(made, 2, first), expected[i]) for i, first in enumerate((0, 1, 6)))
     made.close()

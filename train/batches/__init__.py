@@ -4,7 +4,8 @@
 through a window, `memory` keeps the whole split, `dataloader` is PyTorch's own.
 
 Read in this order: `order` (which rows come when, a pure function) and `sampling` (how often), `files` and `reading`
-(rows from disk into buffers), `copying` (buffers to the device) and `threads`, `slots` and `memory`, `dataloader`.
+(rows from disk into buffers), `copying` (buffers to the device), `pool` (threads that take tasks) and `threads`,
+`slots` and `memory`, `dataloader`.
 """
 
 import math

@@ -8,7 +8,7 @@ import torch
 
 from tenfold.train.device import is_cuda, is_host
 
-KEPT = 4096                  # slices of a buffer that are made once: two new tensors for each batch cost as much as
+KEPT = 4096                  # batches of a buffer that are made once: two new tensors for each batch cost as much as
                              # copying fifty rows of 28×28
 
 
@@ -78,19 +78,23 @@ class Buffer:
     def __init__(self, rows: int, row_shape: tuple[int, ...], pinned: bool = False):
         self.image, self.label = _empty((rows, *row_shape), "uint8", pinned), _empty((rows,), "int64", pinned)
         self.image_view, self.label_view = self.image.numpy(), self.label.numpy()
-        self._slices: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._sizes: Sequence[int] = ()
+        self._kept: list[tuple[torch.Tensor, torch.Tensor]] = []     # its first batches, when they had these sizes
         self._copied: Done | None = None
 
     def batches(self, sizes: Sequence[int], skip: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield (image, label) of each batch after the first `skip`; only the last of `sizes` may be a short one."""
-        for number in range(skip, len(sizes)):
-            batch = self._slices.get(number)
-            if not batch or len(batch[1]) != sizes[number]:
-                rows = slice(number * sizes[0], number * sizes[0] + sizes[number])
-                batch = self.image[rows], self.label[rows]
-                if number < KEPT:
-                    self._slices[number] = batch
-            yield batch
+        kept = min(len(sizes), KEPT)
+        if self._sizes != sizes[:kept]:
+            self._sizes = sizes[:kept]
+            self._kept = [self._batch(sizes, number) for number in range(kept)]
+        yield from self._kept[skip:]
+        for number in range(max(skip, kept), len(sizes)):
+            yield self._batch(sizes, number)
+
+    def _batch(self, sizes: Sequence[int], number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = slice(number * sizes[0], number * sizes[0] + sizes[number])
+        return self.image[rows], self.label[rows]
 
     def used(self, copied: Done | None) -> None:
         """Record the event of the last copy from this buffer."""

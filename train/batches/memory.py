@@ -4,7 +4,6 @@ In memory, threads gather ahead into reused buffers; on a device, its own kernel
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -14,9 +13,12 @@ from tenfold.data.shard import Shard
 from tenfold.data.tables import Train
 from tenfold.train.batches.copying import Buffer, make_copier
 from tenfold.train.batches.order import Order, Window
+from tenfold.train.batches.pool import Pool, Task
 from tenfold.train.batches.reading import Reader
 from tenfold.train.batches.slots import in_turn, make_slots
 from tenfold.train.device import is_host
+
+LABEL = 40                   # a row's number and its label in one integer: the label begins at this bit
 
 
 class Memory:
@@ -28,16 +30,18 @@ class Memory:
                  device: torch.device):
         self.order = order
         self._image = np.empty((order.starts[-1], *row_shape), np.uint8)
-        self._label = np.concatenate([np.empty(0, np.int64), *(s.labels for s in files)])
-        self._pool = ThreadPoolExecutor(max(1, config.workers), "memory")
-        self._ahead: tuple[tuple[int, int] | None, Future] = None, Future()
+        label = np.concatenate([np.empty(0, np.int64), *(s.labels for s in files)])
+        # both are shuffled together, so that a label is not looked up by its row
+        self._coded = np.arange(len(label)) | label << LABEL
+        self._pool = Pool(max(1, config.workers), "memory")
+        self._ahead: tuple[tuple[int, int], Task] | None = None
         self._read(Reader(files))
         self._copier, self._on_device = make_copier(device), None
         if is_host(device):
             batch = max(order.sizes, default=0)
             self._group, self._slots = make_slots(batch, order.row_bytes, row_shape)
         else:
-            self._on_device = torch.from_numpy(self._image).to(device), torch.from_numpy(self._label).to(device)
+            self._on_device = torch.from_numpy(self._image).to(device), torch.from_numpy(label).to(device)
             del self._image
 
     def _read(self, reader: Reader) -> None:
@@ -50,7 +54,8 @@ class Memory:
         runs = [(shard, start, min(start + step, rows)) for shard, rows in enumerate(self.order.shard_rows)
                 for start in range(0, rows, step)]
         try:
-            list(self._pool.map(read, runs))
+            for task in [self._pool.submit(read, run) for run in runs]:
+                task.result()
         except BaseException:
             self.close()                         # it waits for the threads before the files are closed
             raise
@@ -63,49 +68,53 @@ class Memory:
             yield from in_turn(self._slots, self._groups(number, first))
             return
         image, label = self._on_device
-        for sizes, rows in self._windows(number, first):
+        for sizes, coded in self._windows(number, first):
             # a window's row numbers in one copy: a copy a step would wait for the steps before it
-            index, = self._copier.copy((torch.from_numpy(rows),))
+            index, = self._copier.copy((torch.from_numpy(_rows(coded)),))
             for some in index.split(sizes):
                 yield image.index_select(0, some), label.index_select(0, some)
 
-    def _groups(self, number: int, first: int) -> Iterator[tuple[Sequence[int], Callable[[Buffer], Future]]]:
-        for sizes, rows in self._windows(number, first):
+    def _groups(self, number: int, first: int) -> Iterator[tuple[Sequence[int], Callable[[Buffer], Task]]]:
+        for sizes, coded in self._windows(number, first):
             for at in range(0, len(sizes), self._group):
-                group = rows[at * sizes[0]:(at + self._group) * sizes[0]]
+                group = coded[at * sizes[0]:(at + self._group) * sizes[0]]
                 yield sizes[at:at + self._group], partial(self._begin, group)
 
     def _windows(self, number: int, first: int) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-        """Yield (sizes of its batches, int64 (rows,) their rows) of each window, without batches before `first`.
+        """Yield (sizes of its batches, int64 (rows,) their rows, coded) of each window, without batches before `first`.
 
         A thread computes them a window ahead; at an epoch's end, the first of the next.
         """
         windows = self.order.windows(number, first)
         window = next(windows, None)
         while window:
-            rows = self._numbers(number, window)
+            coded = self._numbers(number, window)
             if not (after := next(windows, None)) and self.order.shuffle:
                 self._numbers(number + 1, next(self.order.windows(number + 1)))
             elif after:
                 self._numbers(number, after)
             skip = max(0, first - window.first)
-            yield window.sizes[skip:], rows.result()[sum(window.sizes[:skip]):]
+            yield window.sizes[skip:], coded.result()[sum(window.sizes[:skip]):]
             window = after
 
-    def _numbers(self, number: int, window: Window) -> Future:
+    def _numbers(self, number: int, window: Window) -> Task:
         """The rows of a window; the last that was asked for is kept."""
-        if self._ahead[0] != (number, window.first):
-            self._ahead = (number, window.first), self._pool.submit(self.order.numbers, window)
+        if not self._ahead or self._ahead[0] != (number, window.first):
+            self._ahead = (number, window.first), self._pool.submit(self.order.numbers, window, self._coded)
         return self._ahead[1]
 
-    def _begin(self, rows: np.ndarray, slot: Buffer) -> Future:
-        return self._pool.submit(self._gather, rows, slot)
+    def _begin(self, coded: np.ndarray, slot: Buffer) -> Task:
+        return self._pool.submit(self._gather, coded, slot)
 
-    def _gather(self, rows: np.ndarray, slot: Buffer) -> None:
+    def _gather(self, coded: np.ndarray, slot: Buffer) -> None:
         # mode="clip": with the default, NumPy gathers into a new buffer and copies that
-        np.take(self._image, rows, axis=0, out=slot.image_view[:len(rows)], mode="clip")
-        np.take(self._label, rows, out=slot.label_view[:len(rows)], mode="clip")
+        np.take(self._image, _rows(coded), axis=0, out=slot.image_view[:len(coded)], mode="clip")
+        np.right_shift(coded, LABEL, out=slot.label_view[:len(coded)])
 
     def close(self) -> None:
         """Let go of the threads."""
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.close()
+
+
+def _rows(coded: np.ndarray) -> np.ndarray:
+    return coded & (1 << LABEL) - 1

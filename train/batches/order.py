@@ -125,11 +125,15 @@ class Order:
             chunks = [(shard, middle, end), *chunks[1:], (shard, start, middle)]
         return chunks
 
-    def numbers(self, window: Window) -> np.ndarray:
-        """Return int64 (rows,): the rows of a window, numbered through all shards, in the order of its batches."""
+    def numbers(self, window: Window, of: np.ndarray | None = None) -> np.ndarray:
+        """Return int64 (rows,): the rows of a window, numbered through all shards, in the order of its batches.
+
+        of: int64 (rows of the split,): what stands for each row, instead of its number.
+        """
         rows = np.empty(window.rows, np.int64)
         for shard, start, end, places, repeats in window.reads():
-            run = np.arange(start, end) + self.starts[shard]
+            start, end = start + self.starts[shard], end + self.starts[shard]
+            run = np.arange(start, end) if of is None else of[start:end]
             rows[places] = run if repeats is None else np.repeat(run, repeats)
         return rows
 

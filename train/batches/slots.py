@@ -2,9 +2,9 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
 
 from tenfold.train.batches.copying import Buffer
+from tenfold.train.batches.pool import Task, drop_all
 
 AHEAD = 3                    # groups of batches that are gathered before they are asked for
 GROUP_BYTES = 2 << 20        # small batches are gathered several at once: handing over to a thread costs
@@ -17,13 +17,13 @@ def make_slots(batch: int, row_bytes: int, row_shape: tuple[int, ...]) -> tuple[
     return group, deque(Buffer(group * batch, row_shape) for _ in range(AHEAD + 2))
 
 
-def in_turn(slots: deque, jobs: Iterable[tuple[Sequence[int], Callable[[Buffer], Future]]]) -> Iterator[tuple]:
+def in_turn(slots: deque, jobs: Iterable[tuple[Sequence[int], Callable[[Buffer], Task]]]) -> Iterator[tuple]:
     """Yield the batches of each group in order, AHEAD groups under way.
 
     A group is (sizes, begin), and `begin(slot)` has a thread fill the slot. All slots are back when this ends, wherever
     it stops.
     """
-    pending: deque = deque()                            # (slot, sizes, future)
+    pending: deque = deque()                            # (slot, sizes, task)
     lent: deque = deque()                               # the slot whose batches the caller is using
     try:
         for sizes, begin in jobs:
@@ -34,14 +34,14 @@ def in_turn(slots: deque, jobs: Iterable[tuple[Sequence[int], Callable[[Buffer],
         while pending:
             yield from _hand_out(slots, pending, lent)
     finally:                                     # also when the caller stops in the middle
-        wait([f for _, _, f in pending if not f.cancel()])     # a cancelled one would be waited for without end
+        drop_all(task for _, _, task in pending)
         slots.extend([*lent, *(slot for slot, _, _ in pending)])
 
 
 def _hand_out(slots: deque, pending: deque, lent: deque) -> Iterator[tuple]:
     slots.extend(lent)                           # only now has the caller asked for what follows
     lent.clear()
-    slot, sizes, future = pending.popleft()
+    slot, sizes, task = pending.popleft()
     lent.append(slot)
-    future.result()
+    task.result()
     yield from slot.batches(sizes)

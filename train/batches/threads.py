@@ -11,7 +11,6 @@ be crossed: worker processes pay for a new shared-memory segment and its page fa
 
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import count
 from threading import Event
@@ -23,17 +22,18 @@ from tenfold.data.shard import Shard
 from tenfold.data.tables import Train
 from tenfold.train.batches.copying import Buffer, make_copier
 from tenfold.train.batches.order import Order, Window
+from tenfold.train.batches.pool import Pool, Task, drop_all
 from tenfold.train.batches.reading import Reader
 from tenfold.train.device import is_cuda
 
 
 @dataclass
 class _Filling:
-    """A window on its way into a buffer: done when all the futures are."""
+    """A window on its way into a buffer: done when all the tasks are."""
     epoch: int
     window: Window
     buffer: Buffer
-    futures: list[Future]
+    tasks: list[Task]
 
     def holds(self, epoch: int, batch: int) -> bool:
         """Whether a batch of an epoch is in it."""
@@ -53,9 +53,9 @@ class Threads:
         windows = -(-len(order.sizes) // (order.window_batches or 1))
         self._free = deque(Buffer(rows, row_shape, pinned) for _ in range(min(2, windows)))
         self._filling: deque[_Filling] = deque()
-        self._windows: Iterator[tuple[int, Window]] = iter(())
+        self._windows: Iterator[tuple[int, Window, Task]] = iter(())
         self._reader, self._workers = Reader(files), max(1, config.workers)
-        self._pool = ThreadPoolExecutor(self._workers, "reader")
+        self._pool = Pool(self._workers, "reader")
         self._stop = Event()
 
     def epoch(self, number: int, first: int = 0) -> Generator[tuple[torch.Tensor, ...], None, None]:
@@ -70,8 +70,8 @@ class Threads:
         try:
             while self._begin_filling() and self._filling[0].epoch == number:
                 filled = self._filling[0]
-                for future in filled.futures:
-                    future.result()
+                for task in filled.tasks:
+                    task.result()
                 for pair in filled.buffer.batches(filled.window.sizes, max(0, first - filled.window.first)):
                     yield self._copier.copy(pair)
                 filled.buffer.used(self._copier.all_done())
@@ -80,11 +80,18 @@ class Threads:
             self.leave()
             raise
 
-    def _from(self, number: int, first: int) -> Iterator[tuple[int, Window]]:
-        """Yield (epoch, window) from a batch on; where rows are shuffled, of all the epochs that follow."""
+    def _from(self, number: int, first: int) -> Iterator[tuple[int, Window, Task]]:
+        """Yield (epoch, window, what computes its reads) from a batch on; where rows are shuffled, of all the epochs
+        that follow. The reads of the next one are begun before: one thread shuffles while the others read."""
+        before = None
         for epoch in count(number) if self.order.shuffle and self.order.sizes else [number]:
             for window in self.order.windows(epoch, first if epoch == number else 0):
-                yield epoch, window
+                now = epoch, window, self._pool.submit(list, window.reads())
+                if before:
+                    yield before
+                before = now
+        if before:
+            yield before
 
     def _begin_filling(self) -> bool:
         """Have the threads fill what is free with the windows to come; return whether there are any."""
@@ -97,28 +104,29 @@ class Threads:
         self._stop.set()
         for filled in self._filling:
             filled.buffer.used(self._copier.all_done())
-            # a cancelled one would be waited for without end
-            wait([future for future in filled.futures if not future.cancel()])
+            drop_all(filled.tasks)
             self._free.append(filled.buffer)
         self._filling.clear()
         self._stop = Event()
 
-    def _fill(self, epoch: int, window: Window, buffer: Buffer) -> _Filling:
+    def _fill(self, epoch: int, window: Window, reads: Task, buffer: Buffer) -> _Filling:
         """Have every thread take runs of the window from one list, until none is left."""
-        stop, runs = self._stop, self._pool.submit(lambda: iter(list(window.reads())))
+        stop, turn = self._stop, count()
 
         def work():
             buffer.wait_until_free()
-            for shard, start, end, where, repeats in runs.result():
+            runs = reads.result()
+            while (number := next(turn)) < len(runs):
+                shard, start, end, where, repeats = runs[number]
                 if stop.is_set():
                     return
                 self._reader.scatter(shard, start, where, buffer.image_view, repeats)
                 label = self._files[shard].labels[start:end]
                 buffer.label_view[where] = label if repeats is None else np.repeat(label, repeats)
-        return _Filling(epoch, window, buffer, [runs, *(self._pool.submit(work) for _ in range(self._workers))])
+        return _Filling(epoch, window, buffer, [self._pool.submit(work) for _ in range(self._workers)])
 
     def close(self) -> None:
         """Let go of files and threads."""
         self._stop.set()
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.close()
         self._reader.close()
