@@ -17,11 +17,13 @@ from typing import Any, NoReturn, TextIO
 
 from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
 from tenfold.data.make_targets import as_typed
+from tenfold.data.process import PARENT, STOPS, ignore_signals, is_unhandled
 from tenfold.data.wording import readable
 
 TYPED = "TENFOLD_TYPED"      # in the environment of a command that another one started: what the user typed
 _PACKAGES = ("tenfold", "preprocess", "train", "data", "benchmarks")     # of `python -m` in a checkout
 _LONGEST_LINE = 4000         # characters of a message that are printed
+_STOPPING = (1.0, 20.0)      # seconds that an interrupted one is given to end in order, before and after SIGTERM
 _typed_here = ""             # set by `typed_as`
 
 
@@ -69,11 +71,8 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
             stream.reconfigure(errors="backslashreplace")
     # the interpreter's last collection of garbage walks over all of torch, up to seconds that a budget has not
     atexit.register(gc.freeze)
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:      # not where a shell had it ignored
-        signal.signal(signal.SIGINT, _as_interrupt)
     try:
-        with contextlib.redirect_stdout(_Typed(sys.stderr if args.json else sys.stdout)):
+        with _stopped_by_signals() as came, contextlib.redirect_stdout(_Typed(sys.stderr if args.json else sys.stdout)):
             facts = body(args)
         if args.json:
             print(json.dumps(facts), flush=True)
@@ -82,12 +81,13 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
         print(_one_line(fault), file=sys.stderr)
         return EXIT_USER
     except KeyboardInterrupt as stop:
-        print(_shown(f"interrupted; {str(stop) or 'what was finished is kept'}"), file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return _interrupted(str(stop))
     except BrokenPipeError:                      # `… | head`: nobody reads on
         sys.stdout = None
         return EXIT_OK
     except Exception as error:
+        if came:                                 # a library made another error of the KeyboardInterrupt
+            return _interrupted()
         where = getattr(error, "filename", None)
         refusal = machine_fault(error, where or "this machine")
         if not refusal and where and isinstance(error, OSError) and error.strerror:
@@ -102,12 +102,36 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
 
 
 def module_command(module: str, *arguments: object) -> dict[str, Any]:
-    """Return `args` and `env` of a subprocess that runs `python -m tenfold.<module>`, whatever folder it starts in."""
+    """Return `args` and `env` of a subprocess that runs `python -m tenfold.<module>`, whatever folder it starts in.
+
+    It ends with this process, however that ends.
+    """
     import tenfold
     root = Path(tenfold.__file__).resolve().parents[1]
     path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
     return {"args": [sys.executable, "-m", f"tenfold.{module}", *map(str, arguments)],
-            "env": os.environ | {"PYTHONPATH": path, TYPED: typed_command()}}
+            "env": os.environ | {"PYTHONPATH": path, TYPED: typed_command(), PARENT: str(os.getpid())}}
+
+
+def run_module(module: str, *arguments: object) -> int:
+    """Run `python -m tenfold.<module>`, which prints to standard error only, and return its exit code.
+
+    Where this command is interrupted, that one is too, and says so: 130 is returned.
+    """
+    import subprocess
+    process = subprocess.Popen(**module_command(module, *arguments), stdout=2)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        for seconds in _STOPPING:                # ctrl-C has reached it; a signal to this process alone has not
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+                break
+            process.terminate()
+        return EXIT_INTERRUPTED
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _one_line(fault: UserFault) -> str:
@@ -162,11 +186,35 @@ class _Typed:
         return getattr(self.stream, name)
 
 
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt, or, inside a finaliser, where Python would print it and go on, a moment later."""
-    while frame:
-        if frame.f_code.co_name in ("remove", "__del__"):      # weakref's callback, and a class's own
-            threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
-            return
-        frame = frame.f_back
-    raise KeyboardInterrupt
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[list[int]]:
+    """Raise KeyboardInterrupt inside where a signal asks for the end; yield the list of those that came.
+
+    A signal that is ignored, as after `nohup`, stays ignored. Afterwards all is done: signals are ignored in a
+    command's own process, and as before in another's.
+    """
+    came: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        while frame:
+            # inside a finaliser (weakref's callback, a class's own) Python would print it and go on: a moment later
+            if frame.f_code.co_name in ("remove", "__del__"):
+                threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
+                return
+            frame = frame.f_back
+        raise KeyboardInterrupt
+    before = {number: signal.getsignal(number) for number in STOPS if is_unhandled(number)}
+    try:
+        for number in before:
+            signal.signal(number, stop)
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        ignore_signals()
+
+
+def _interrupted(how: str = "") -> int:
+    print(_shown(f"interrupted; {how or 'what was finished is kept'}"), file=sys.stderr)
+    return EXIT_INTERRUPTED

@@ -1,13 +1,13 @@
 """The command `tenfold fetch NAME`: download a public set into datasets/<name>.npz, which `tenfold augment` reads."""
 
 import argparse
-import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenfold.data.command import make_parser, run
+from tenfold.data.process import run_main
 from tenfold.data.public_names import SET_NAMES
 
 if TYPE_CHECKING:
@@ -68,4 +68,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(lambda started: main())

@@ -1,14 +1,24 @@
-"""Tell when this process began, before Python could look at a clock, and end it at once."""
+"""Begin and end the process of a command: its signals, its streams, its exit code; end it with the one that asks."""
 
 import atexit
 import os
+import signal
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USER
+from tenfold.data.streams import check_outputs, failed_output
+
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)       # each ends a command in order
+LOOK = 0.25                  # seconds between two looks at whether a process lives on
+PARENT = "TENFOLD_PARENT"    # in the environment of a command: the process that it ends with
 _AT_MOST = 5.0               # seconds that an interpreter takes to start: an older process was a script's before
 _UNKNOWN = 0.2               # seconds, where the system does not tell
+_own_process = False         # whether `run_main` began this process
 
 
 def process_began() -> float:
@@ -25,20 +35,70 @@ def process_began() -> float:
     return now - (age if 0 <= age <= _AT_MOST else _UNKNOWN)
 
 
+def run_main(main: Callable[[float], int]) -> NoReturn:
+    """Call `main(when this process began)`, which imports a command and runs it; end the process with its exit code.
+
+    A signal before the command itself handles them ends the process at once, with one line: nothing was begun. When
+    `main` has returned, signals are ignored: all is done.
+    """
+    global _own_process
+    _own_process = True
+    before = [number for number in STOPS if is_unhandled(number)]        # not where a shell had it ignored
+    for number in before:
+        signal.signal(number, _nothing_was_begun)
+    check_outputs()
+    if parent := os.environ.pop(PARENT, ""):
+        end_with(int(parent))
+    try:
+        code = main(process_began())
+    except SystemExit as stop:                   # of argparse, or of a command that another one started
+        code = stop.code if isinstance(stop.code, int) else EXIT_OK if stop.code is None else EXIT_USER
+    ignore_signals()
+    leave(code)
+
+
+def is_unhandled(number: int) -> bool:
+    """Whether a signal is left to the system, to Python's own handler, or to `run_main`'s."""
+    return signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, _nothing_was_begun)
+
+
+def _nothing_was_begun(number: int, frame: object) -> None:
+    os.write(2, b"interrupted; nothing was begun\n")
+    os._exit(EXIT_INTERRUPTED)
+
+
+def ignore_signals() -> None:
+    """Ignore what would stop a command whose work is done, in a process of its own."""
+    if _own_process:
+        for number in STOPS:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def end_with(process: int) -> None:
+    """End this process, which that one started, within a second after that one has ended, however it did.
+
+    (PR_SET_PDEATHSIG of Linux would fire when the thread ends that started this process.)
+    """
+    def watch() -> None:
+        while os.getppid() == process:
+            time.sleep(LOOK)
+        os.kill(os.getpid(), signal.SIGKILL)
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def leave(code: int) -> NoReturn:
     """End this process with an exit code, without taking the interpreter apart, which takes torch a third of a second.
 
-    For a process without workers: their pools are ended in the usual way only. What was registered to be done at exit
-    is done. Under a profiler or debugger, and where a stream cannot be written to the end, it is left in the usual way.
+    What was registered to be done at exit is done. A stream that could not be written makes an exit code of 0 a 2.
+    Under a profiler or debugger the process is left in the usual way.
     """
-    try:
-        plain = sys.gettrace() is None and sys.getprofile() is None
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-    except (OSError, ValueError):
-        plain = False
+    plain = sys.gettrace() is None and sys.getprofile() is None
     if plain:
         atexit._run_exitfuncs()
+    if (fault := failed_output()) and code == EXIT_OK:
+        print(f"{fault}; the work itself is done", file=sys.stderr)
+        code = EXIT_USER
+        failed_output()
+    if plain:
         os._exit(code)
     sys.exit(code)

@@ -1,7 +1,12 @@
 """`python -m preprocess`: augment a folder of labelled images into shards."""
 
-import sys
+from tenfold.data.process import run_main
 
-from tenfold.preprocess.command import main
 
-sys.exit(main())
+def main(started: float) -> int:
+    """Run the command."""
+    from tenfold.preprocess.command import main
+    return main()
+
+
+run_main(main)

@@ -1,7 +1,19 @@
-"""Run `python -m tenfold VERB …`, which is `tenfold VERB …` where the console command is not installed."""
+"""Run `tenfold VERB …`, also as `python -m tenfold VERB …`: signals and streams first, then the command."""
 
-import sys
+from typing import NoReturn
 
-from tenfold.cli import main
+from tenfold.data.process import run_main
 
-sys.exit(main())
+
+def main() -> NoReturn:
+    """Run the command that this process's arguments name, and end the process with its exit code."""
+    def run(started: float) -> int:
+        import sys
+
+        from tenfold.cli import main
+        return main(sys.argv[1:], started)
+    run_main(run)
+
+
+if __name__ == "__main__":
+    main()

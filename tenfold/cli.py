@@ -12,11 +12,8 @@ from dataclasses import dataclass
 
 from tenfold.data.command import typed_as, typed_command
 from tenfold.data.errors import EXIT_OK, EXIT_USER
-from tenfold.data.process import leave, process_began
 from tenfold.data.wording import readable
 from tenfold.version import __version__
-
-STARTED = process_began()    # the start of the interpreter counts against the budget of a training
 
 
 @dataclass(frozen=True)
@@ -44,14 +41,15 @@ VERBS = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that the arguments name, and return its exit code; None: those of this process."""
-    if argv is not None:
-        return _run(argv, time.monotonic())
-    code = _run(sys.argv[1:], STARTED)
-    if sys.argv[1:2] == ["train"]:               # whose budget counts the end; the others may have workers to end
-        leave(code)
-    return code
+def main(argv: Sequence[str] | None = None, started: float | None = None) -> int:
+    """Run the command that the arguments name, and return its exit code; None: those of this process, which ends.
+
+    started: the time.monotonic() from which the budget of a training counts (default: now).
+    """
+    if argv is None:
+        from tenfold.__main__ import main
+        main()
+    return _run(argv, time.monotonic() if started is None else started)
 
 
 def _run(argv: Sequence[str], started: float) -> int:

@@ -5,7 +5,6 @@ score, and compare.csv with a row for each. Nothing is written outside it.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import RecipeFault
 from tenfold.data.files import lock_folder, make_folder
+from tenfold.data.process import run_main
 from tenfold.data.recipe import Recipe, read_recipe
 from tenfold.experiment import (
     Result,
@@ -84,4 +84,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(lambda started: main())

@@ -5,13 +5,13 @@ folds.csv with a row for each. One fold by hand: tenfold augment --recipe … --
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tenfold.data.command import make_parser, run
 from tenfold.data.files import lock_folder, make_folder
+from tenfold.data.process import run_main
 from tenfold.data.recipe import read_recipe
 from tenfold.experiment import add_options, check_recipe, describe_setting, rate, record, run_recipe
 from tenfold.train.csv_file import write_csv
@@ -59,4 +59,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(lambda started: main())

@@ -1,6 +1,5 @@
 """List the recipes that can be named, or print one so that it can be copied: `tenfold recipes photos > mine.toml`."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from tenfold.data.command import Parser, run
 from tenfold.data.errors import RecipeFault
 from tenfold.data.files import read_file
+from tenfold.data.process import run_main
 from tenfold.data.recipe_lookup import find_recipe, recipe_names
 
 
@@ -54,4 +54,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(lambda started: main())

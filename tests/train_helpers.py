@@ -4,9 +4,9 @@ import contextlib
 import json
 import os
 import signal
+import sys
 from collections import namedtuple
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -139,11 +139,11 @@ def score(capture, model, *more) -> Ran:
 @pytest.fixture
 def preprocess_here(monkeypatch):
     """`tenfold score --data` runs the preprocessing command in this process, which is quicker."""
-    def run(args, env, stdout, check):
+    def run_module(module, *arguments):
         from tenfold.preprocess.command import main
-        with contextlib.redirect_stdout(stdout):
-            return SimpleNamespace(returncode=main([*args[3:], "--workers", "1"]))
-    monkeypatch.setattr("tenfold.train.score.command.subprocess", SimpleNamespace(run=run))
+        with contextlib.redirect_stdout(sys.stderr):
+            return main([*map(str, arguments), "--workers", "1"])
+    monkeypatch.setattr("tenfold.train.score.command.run_module", run_module)
 
 
 def one_line(ran: Ran) -> str:

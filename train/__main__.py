@@ -1,9 +1,12 @@
 """`python -m train`: the same as `tenfold train`, in a checkout."""
 
-from tenfold.data.process import leave, process_began
+from tenfold.data.process import run_main
 
-STARTED = process_began()    # the interpreter's start and the heavy imports count against the budget
 
-from tenfold.train.run.command import main  # noqa: E402
+def main(started: float) -> int:
+    """Run the command; the interpreter's start and the heavy imports count against the budget."""
+    from tenfold.train.run.command import main
+    return main(started=started)
 
-leave(main(started=STARTED))
+
+run_main(main)

@@ -1,7 +1,12 @@
 """`python -m tenfold.predict`: label new pictures with a model."""
 
-import sys
+from tenfold.data.process import run_main
 
-from tenfold.predict.command import main
 
-sys.exit(main())
+def main(started: float) -> int:
+    """Run the command."""
+    from tenfold.predict.command import main
+    return main()
+
+
+run_main(main)

@@ -1,7 +1,12 @@
 """`python -m train.bench`: time loader settings on shards."""
 
-import sys
+from tenfold.data.process import run_main
 
-from tenfold.train.bench.command import main
 
-sys.exit(main())
+def main(started: float) -> int:
+    """Run the command."""
+    from tenfold.train.bench.command import main
+    return main()
+
+
+run_main(main)

@@ -1,7 +1,12 @@
 """`python -m train.models`: list the networks with their parameters and multiply-adds."""
 
-import sys
+from tenfold.data.process import run_main
 
-from tenfold.train.models.command import main
 
-sys.exit(main())
+def main(started: float) -> int:
+    """Run the command."""
+    from tenfold.train.models.command import main
+    return main()
+
+
+run_main(main)

@@ -5,10 +5,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 
+from tenfold.data.process import STOPS
+
 
 @contextlib.contextmanager
 def held_back() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether SIGINT or SIGTERM came; a second one is not held back.
+    """Yield a function that says whether SIGINT, SIGTERM or SIGHUP came; a second one is not held back.
 
     Only signals that the process handles by Python are held back: one that is ignored stays ignored, and a SIGTERM
     that nobody handles ends the process as ever. The handlers are put back at the end. Outside the main thread,
@@ -23,7 +25,7 @@ def held_back() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    before = {s: signal.getsignal(s) for s in STOPS}
     before = {s: handler for s, handler in before.items() if callable(handler)}
     for number in before:
         signal.signal(number, note)

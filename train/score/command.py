@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data.command import make_parser, module_command, run
+from tenfold.data.command import make_parser, run, run_module
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.data.files import read_file
 from tenfold.data.wording import readable
@@ -83,11 +81,10 @@ def plain_shards(recipe: Recipe, data: str, settings: list[str]) -> str:
     folder = make_folder(f"shards/{recipe.name}-scored")
     carried = folder / "recipe.json"
     carried.write_text(json.dumps(recipe_tables(recipe)))
-    done = subprocess.run(**module_command("preprocess", "--recipe", carried, "--data", data, "--out", folder,
-                                           "--plain", *(a for s in settings for a in ("--set", s))),
-                          stdout=sys.stderr, check=False)
-    if done.returncode:
-        raise SystemExit(done.returncode)        # it has said why, in one line
+    code = run_module("preprocess", "--recipe", carried, "--data", data, "--out", folder, "--plain",
+                      *(a for s in settings for a in ("--set", s)))
+    if code:
+        raise SystemExit(code)                   # it has said why, in one line
     return str(folder)
 
 

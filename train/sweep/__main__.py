@@ -1,7 +1,12 @@
 """`python -m train.sweep`: compare settings of a recipe by a grid or a search."""
 
-import sys
+from tenfold.data.process import run_main
 
-from tenfold.train.sweep.command import main
 
-sys.exit(main())
+def main(started: float) -> int:
+    """Run the command."""
+    from tenfold.train.sweep.command import main
+    return main()
+
+
+run_main(main)

@@ -114,7 +114,7 @@ def run_process(command: list, folder: str | Path, log: Path, lock: TextIO, enou
     """Run `python -m command` in a folder and return its exit code. `enough` is asked all the while, and stops it.
 
     Ctrl-C reaches this process only (the other is in a separate session), which then stops the other
-    and waits. Killed outright, it leaves the other to end by its budget, and with it the sweep's `lock`.
+    and waits. Where this process is killed, the other ends within a second, and with it the sweep's `lock`.
     """
     with open_file(log, "ab") as f:
         process = subprocess.Popen(**module_command(*command), cwd=folder, stdin=subprocess.DEVNULL, stdout=f,
