@@ -1,25 +1,21 @@
 """Run tasks in worker processes, with a progress bar; ctrl-C or a killed worker gives one line, no traceback."""
 
-import os
-import queue
-import signal
-import sys
-import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 import cv2
-import joblib
-from joblib.externals.loky import ProcessPoolExecutor
-from joblib.externals.loky.backend import resource_tracker as loky_tracker
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
 
 from tenfold.data.errors import MachineFault
+from tenfold.preprocess.workers import Worker, WorkerEnded, hired
+
+_CURE = "ask for fewer --workers"
+T = TypeVar("T")
+AHEAD = 3                    # tasks for each worker that `stream` has under way before it waits for the oldest
 
 
 @dataclass(frozen=True)
@@ -30,26 +26,53 @@ class Progress:
     counts: list[int]        # how many units each task is
 
 
-def run_tasks(function: Callable[[Any], Any], tasks: Iterable, workers: int, progress: Progress) -> list:
-    """Return function(task) for each task, in order, computed in `workers` processes, with a progress bar."""
-    results = [None] * len(progress.counts)
-    with warnings.catch_warnings(), tqdm(total=sum(progress.counts), desc=progress.verb, unit=progress.unit,
-                                         disable=None, unit_scale=True) as bar:
-        # joblib's message on an interrupted build, when the pool is closed; ours is one line
-        warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
-        calls = (joblib.delayed(_numbered)(i, function, task, os.getcwd()) for i, task in enumerate(tasks))
-        # max_nbytes: small plans travel by pickle, no shared files in /dev/shm to be left behind
-        pool = joblib.Parallel(n_jobs=max(1, min(workers, len(results))), max_nbytes=None,
-                               return_as="generator_unordered")
-        try:
-            with closing(_without_interrupts(pool, calls)) as finished:
-                for i, result in finished:
-                    results[i] = result
-                    bar.update(progress.counts[i])
-        except TerminatedWorkerError:
-            raise MachineFault(f"{progress.verb}ing", "the system ended a worker, most likely for lack of memory",
-                               "ask for fewer --workers, or lower shards.megabytes") from None
+def run_tasks(function: Callable[[Any], T], tasks: Iterable[Any], workers: int, progress: Progress) -> list[T]:
+    """Return function(task) for each task, in order, computed in `workers` processes, with a progress bar.
+
+    MachineFault: the system ended a worker.
+    """
+    results: list[Any] = [None] * len(progress.counts)
+    found = _finished(function, enumerate(tasks), min(workers, len(results)), f"{progress.verb}ing")
+    with closing(found), tqdm(total=sum(progress.counts), desc=progress.verb, unit=progress.unit, disable=None,
+                              unit_scale=True) as bar:
+        for i, result in found:
+            results[i] = result
+            bar.update(progress.counts[i])
     return results
+
+
+def _finished(function: Callable[[Any], T], tasks: Iterator[tuple[int, Any]], workers: int,
+              work: str) -> Generator[tuple[int, T], None, None]:
+    """Yield (number, result) of each task as they are finished; here, where there is one worker."""
+    if workers <= 1:
+        for i, task in tasks:
+            with one_opencv_thread():
+                result = function(task)
+            yield i, result
+        return
+    with _named(work, f"{_CURE}, or lower shards.megabytes"), hired(workers) as idle:
+        busy: dict[Any, Worker] = {}
+        while True:
+            while idle_now := [worker for worker in idle if worker.link not in busy]:
+                pair = next(tasks, None)
+                if pair is None:
+                    break
+                idle_now[0].send(pair[0], function, (pair[1],))
+                busy[idle_now[0].link] = idle_now[0]
+            if not busy:
+                return
+            for link in wait(list(busy)):
+                yield busy[link].result()
+                del busy[link]
+
+
+@contextmanager
+def _named(work: str, cure: str) -> Iterator[None]:
+    """Say in one line that a worker was ended from outside."""
+    try:
+        yield
+    except WorkerEnded as ended:
+        raise MachineFault(work, str(ended), cure) from None
 
 
 @contextmanager
@@ -63,77 +86,19 @@ def one_opencv_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _numbered(i: int, function: Callable[[Any], Any], task: Any, folder: str) -> tuple[int, Any]:
-    os.chdir(folder)                             # a worker may live since before the user went to another folder
-    with one_opencv_thread():
-        return i, function(task)
-
-
-def _without_interrupts(pool: joblib.Parallel, calls: Iterable) -> Any:
-    """The pool's results. Its workers never hear ctrl-C, which each would answer with a traceback: this
-    process hears it and ends them. (A blocked signal stays blocked in the processes that are started.)"""
-    _start_trackers()                        # else one is started on the way, and unblocks the signal for all
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return pool(calls)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_trackers() -> None:
-    """Start the two processes that outlive this one and remove the semaphores that an interrupt left behind.
-    They would warn about each on standard error, where our one line stands."""
-    sys.warnoptions.append(quiet := "ignore:resource_tracker:UserWarning")     # handed on to what is started
-    try:
-        resource_tracker.ensure_running()
-        loky_tracker.ensure_running()
-    finally:
-        sys.warnoptions.remove(quiet)
-
-
-T = TypeVar("T")
-AHEAD = 3                    # tasks for each worker that `stream` has under way before it waits for the oldest
-
-
-def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers: int) -> Iterator[T]:
+def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers: int) -> Generator[T, None, None]:
     """Yield function(*task) of each task in their order, computed ahead by worker processes.
 
     A few tasks are under way at a time, so that memory does not grow with their number. MachineFault: the system
     ended a worker.
     """
-    # workers started here: joblib.Parallel, which may be called next, can reuse none but joblib's
-    pool = ProcessPoolExecutor(max_workers=workers, initializer=cv2.setNumThreads, initargs=(1,))
-    under_way: deque[Any] = deque()
-    try:
-        for task in tasks:
-            under_way.append(_submit(pool, function, task))
+    with _named("reading", _CURE), hired(workers) as every:
+        under_way: deque[Worker] = deque()
+        for i, task in enumerate(tasks):
+            worker = every[i % workers]
+            worker.send(i, function, task)
+            under_way.append(worker)
             if len(under_way) > AHEAD * workers:
-                yield under_way.popleft().result()
+                yield under_way.popleft().result()[1]
         while under_way:
-            yield under_way.popleft().result()
-        pool.shutdown(wait=True)
-    except TerminatedWorkerError:
-        raise MachineFault("reading", "the system ended a worker, most likely for lack of memory",
-                           "ask for fewer --workers") from None
-    except BaseException:                        # interrupted, or nobody asks for the rest
-        _kill(pool)
-        raise
-
-
-def _kill(pool: ProcessPoolExecutor) -> None:
-    """End the workers at once. What still waits in line goes first: loky forgets those tasks, then looks them up, and
-    its thread would end with a traceback."""
-    with suppress(queue.Empty):
-        while True:
-            pool._work_ids.get(block=False)
-    pool.shutdown(wait=True, kill_workers=True)
-
-
-def _submit(pool: ProcessPoolExecutor, function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
-    """Submit a task; a worker that is started for it never hears ctrl-C, see `_without_interrupts`."""
-    _start_trackers()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return pool.submit(function, *task)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            yield under_way.popleft().result()[1]

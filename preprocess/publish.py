@@ -52,7 +52,11 @@ def finished_set(job: Job) -> dict | None:
 
 
 def update_set(job: Job, index: dict) -> dict:
-    """Update dataset.json of a finished set where only settings that do not change pixels differ."""
+    """Update dataset.json of a finished set where only settings that do not change pixels differ.
+
+    The clean cache is removed, which a build leaves that was killed after it had written dataset.json.
+    """
+    shutil.rmtree(job.cache, ignore_errors=True)
     recipe = job.recipe
     kept = {key: value for key, value in asdict(recipe.source).items() if not key.startswith("levels")}
     wanted = index | {

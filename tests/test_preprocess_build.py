@@ -198,6 +198,10 @@ def test_a_harmed_set_is_mended(folder, augment, tmp_path):
         assert reported(augment(images, "--json", "--set", "draw.copies=30"))["digest"] == one["digest"], name
         assert contents(out) == whole, name
         assert (out / "train-00000.h5").stat().st_mtime_ns == kept, name
+    (out / ".clean").mkdir()                     # of a build that was killed after its index was written
+    (out / ".clean" / "clean-00000.u8").touch()
+    assert reported(augment(images, "--json", "--set", "draw.copies=30"))["digest"] == one["digest"]
+    assert not (out / ".clean").exists()
 
 
 def test_a_damaged_index_is_made_again(folder, augment, tmp_path):

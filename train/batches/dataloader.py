@@ -4,6 +4,9 @@ What most people set up, kept to be timed beside the others (`tenfold bench`). E
 crosses a process boundary in a new shared-memory segment; its page faults are the cost.
 """
 
+import functools
+import os
+import signal
 import warnings
 from collections import OrderedDict
 from collections.abc import Generator
@@ -13,6 +16,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from tenfold.data.errors import MachineFault, UserFault
+from tenfold.data.process import STOPS, end_with
 from tenfold.data.shard import Shard
 from tenfold.data.tables import Train
 from tenfold.train.batches.copying import make_copier
@@ -34,6 +38,7 @@ class Loader:
             warnings.simplefilter("ignore")
             self._loader = DataLoader(
                 self._rows, batch_sampler=self._batches, collate_fn=_as_it_is,
+                worker_init_fn=functools.partial(_begin_worker, os.getpid()),
                 num_workers=config.workers, persistent_workers=config.workers > 0,
                 pin_memory=config.pin_memory and is_cuda(device))
 
@@ -71,6 +76,13 @@ class Loader:
 
 def _as_it_is(batch):
     return batch
+
+
+def _begin_worker(parent: int, number: int) -> None:
+    """Make a worker end with the process that started it, which alone answers ctrl-C."""
+    end_with(parent)
+    for stop in STOPS:
+        signal.signal(stop, signal.SIG_DFL if stop == signal.SIGTERM else signal.SIG_IGN)
 
 
 class _Batches:
