@@ -11,15 +11,20 @@ PY     ?= .venv/bin/python
 export TENFOLD_VARIABLES := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
 # make would expand a value such as $(shell …) when it exports it: each is made what was typed, and no more
 $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$(eval override $v := $$(value $v))$(eval export $v)))
-override PYTHON := $(subst ~/,$(value HOME)/,$(value PYTHON))
-override PY     := $(subst ~/,$(value HOME)/,$(value PY))
+# a leading ~/ is the home folder
+override PYTHON := $(subst <~>,,$(subst <~>~/,$(value HOME)/,<~>$(value PYTHON)))
+override PY     := $(subst <~>,,$(subst <~>~/,$(value HOME)/,<~>$(value PY)))
 export PYTHON PY
+# what this file itself is made of is no variable to be given: make would run it
+override SHELL       := /bin/sh
+override .SHELLFLAGS := -c
+override ENV         :=
 export TENFOLD_GOALS := $(MAKECMDGOALS)
 
-FRONT = exec "$$PY" -m data.make
+override FRONT       := exec "$$PY" -m data.make
 ifeq ($(PY),.venv/bin/python)
-ENV   = .venv/.done
-FRONT = test -x .venv/bin/python || PY=$$PYTHON; exec "$$PY" -m data.make
+override ENV   := .venv/.done
+override FRONT := test -x .venv/bin/python || PY=$$PYTHON; exec "$$PY" -m data.make
 endif
 
 help: ## this list
@@ -51,7 +56,7 @@ compare: ## recipes side by side on the same images, same budget: RECIPES="a b '
 models: ## the networks, with parameters and multiply-adds: [RECIPE= ALL=1 SET=]
 recipes: ## the recipes that a name finds, each in a sentence; or one of them, to copy: [NAME=photos]
 
-COMMANDS = demo data augment report train score bench sweep bench-augment bench-load bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu bench-cold plots folds compare models recipes predict
+override COMMANDS := demo data augment report train score bench sweep bench-augment bench-load bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu bench-cold plots folds compare models recipes predict
 $(COMMANDS): $(ENV)
 	+@$(FRONT) $@
 

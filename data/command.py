@@ -22,7 +22,7 @@ from tenfold.data.wording import readable
 
 TYPED = "TENFOLD_TYPED"      # in the environment of a command that another one started: what the user typed
 _PACKAGES = ("tenfold", "preprocess", "train", "data", "benchmarks")     # of `python -m` in a checkout
-_LONGEST_LINE = 4000         # characters of a message that are printed
+LONGEST_LINE = 4000          # characters of a message that are printed
 _STOPPING = (1.0, 20.0)      # seconds that an interrupted one is given to end in order, before and after SIGTERM
 _typed_here = ""             # set by `typed_as`
 
@@ -140,7 +140,7 @@ def _one_line(fault: UserFault) -> str:
 
 def _shown(text: str) -> str:
     """A line of a message as it is printed."""
-    return readable(_typed(text), _LONGEST_LINE, keep="\t")
+    return readable(_typed(text), LONGEST_LINE, keep="\t")
 
 
 def _typed(text: str) -> str:

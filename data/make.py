@@ -13,11 +13,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tenfold.data.command import TYPED
+from tenfold.data.command import LONGEST_LINE, TYPED
 from tenfold.data.errors import EXIT_USER, ShardFault, UserFault
 from tenfold.data.make_targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, check_variables, words
 from tenfold.data.recipe_lookup import find_recipe
 from tenfold.data.schema import INDEX
+from tenfold.data.wording import readable
 
 SAMPLE = "datasets/sample.npz"
 MADE = ("shards: shards/sample   run: runs/sample   model: best.pth   "
@@ -35,16 +36,23 @@ def main(target: str) -> int:
         check_variables(os.environ.get("TENFOLD_VARIABLES", "").split())
         for under, module, arguments in steps(target, given, before):
             if "s" not in flags or "n" in flags:
-                print(shlex.join([os.environ.get("PY") or "python", "-m", module, *arguments]), flush=True)
+                print(as_command([os.environ.get("PY") or "python", "-m", module, *arguments]), flush=True)
             code = 0 if flags & set("nqt") else call(under, module, arguments)
             if code:
                 return code
     except UserFault as fault:
-        print(" ".join(str(fault).splitlines()), file=sys.stderr)
+        print(readable(" ".join(str(fault).splitlines()), LONGEST_LINE), file=sys.stderr)
         return EXIT_USER
     if target == "demo" and "s" not in flags:
         print(MADE)
     return 0
+
+
+def as_command(command: list[str]) -> str:
+    """Write a command as a shell takes it: what a terminal would obey as a code between $' and ', as bash reads it."""
+    return " ".join(shlex.quote(word) if readable(word, len(word)) == word else
+                    "$'" + readable(word.replace("\\", r"\\").replace("'", r"\'"), 12 * len(word)) + "'"
+                    for word in command)
 
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
@@ -95,7 +103,7 @@ def with_defaults(given: dict[str, str]) -> dict[str, str]:
 
 
 def arguments(target: str, given: dict[str, str]) -> list[str]:
-    """Return the command-line arguments of a module. Raises a fault for quotes in RECIPES that do not match."""
+    """Return the command-line arguments of a module. UserFault: RECIPES cannot be split, or a list holds an option."""
     values, found = with_defaults(given), []
     for option, name in words(target):
         value = given.get(name[:-1]) if name.endswith("!") else values.get(name)
@@ -105,10 +113,12 @@ def arguments(target: str, given: dict[str, str]) -> list[str]:
             continue
         elif name in FLAGS:
             found.append(option)
-        elif name == "SET":
-            found += [word for one in value.split() for word in (option, one)]
         elif name in LISTS:
-            found += [option, *value.split()]
+            if any(one.startswith("-") for one in value.split()):
+                raise UserFault(f"{name}={value}", "holds a word that begins with -",
+                                f'give {name}="table.key=value …"')
+            found += [word for one in value.split() for word in (option, one)] if name == "SET" else \
+                [option, *value.split()]
         elif name == "RECIPES":
             found += [_plain(one) for one in _recipes(value)]
         elif not option:
