@@ -18,6 +18,9 @@ _NO_SPACE = {errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk 
 _NO_PERMISSION = {errno.EACCES: "permission denied", errno.EPERM: "operation not permitted",
            errno.EROFS: "the file system is read-only"}
 
+_UNREADABLE = {errno.EACCES: "permission denied", errno.EPERM: "operation not permitted",
+               errno.EIO: "the disk reports an error"}
+
 
 class UserFault(Exception):
     """A fault in what the user gave. `str()` is the one line that is shown."""
@@ -68,4 +71,16 @@ def machine_fault(error: BaseException, where: object) -> MachineFault | None:
     for number, fact in _NO_PERMISSION.items():
         if code == number or f"errno = {number}," in text:
             return MachineFault(where, fact, "choose a place where you may write")
+    return None
+
+
+def unreadable(error: BaseException, where: object) -> MachineFault | None:
+    """Return the MachineFault for a file that is there and may be whole, but that the system does not let us read.
+
+    None for other errors: what was read is none of what it should be. HDF5 says the number in its text.
+    """
+    code, text = getattr(error, "errno", None), str(error)
+    for number, fact in _UNREADABLE.items():
+        if code == number or f"errno = {number}," in text:
+            return MachineFault(where, f"is unreadable ({fact})", "check its permissions, and the disk that it lies on")
     return None

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from tenfold.data.errors import RecipeFault
+from tenfold.data.errors import RecipeFault, unreadable
 from tenfold.data.files import read_file
 from tenfold.data.networks import check_network
 from tenfold.data.recipe_checks import check_recipe
@@ -59,8 +59,9 @@ def read_recipe(name: str | os.PathLike[str], assignments: Iterable[str] = ()) -
         tables = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         tried = ", ".join(map(str, candidates(path)[1:]))
-        raise RecipeFault(path, (error.strerror or "cannot be read") + (f", nor is there {tried}" if tried else ""),
-                          _other_recipes(path)) from None
+        raise unreadable(error, path) or RecipeFault(
+            path, (error.strerror or "cannot be read") + (f", nor is there {tried}" if tried else ""),
+            _other_recipes(path)) from None
     except (ValueError, RecursionError) as error:      # what tomllib, json and utf-8 raise
         raise RecipeFault(path, f"is not a recipe ({error})", "see recipes/sample.toml") from None
     if isinstance(tables, dict):

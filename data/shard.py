@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from tenfold.data.chunks import Chunks, known_chunks, read_chunks, write_lz4
-from tenfold.data.errors import ShardFault
+from tenfold.data.errors import ShardFault, unreadable
 from tenfold.data.files import open_file, publish
 from tenfold.data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, SHARD_NAME, chunk_rows
 
@@ -133,7 +133,7 @@ def open_shard(path: Path, rows: int, split: str, row_shape: tuple[int, int, int
                 if not 0 < offset <= path.stat().st_size - image.nbytes:
                     raise refuse("holds no pixels")
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise refuse(f"cannot be read ({error})") from None
+        raise unreadable(error, path) or refuse(f"cannot be read ({error})") from None
     return Shard(path, rows, offset, columns["label"], columns["source"], chunks)
 
 

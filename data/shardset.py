@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.errors import ShardFault, UserFault
+from tenfold.data.errors import ShardFault, UserFault, unreadable
 from tenfold.data.files import publish, read_file
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.schema import INDEX, SET_SCHEMA, SHARD_NAME, SOURCES, SPLITS
 from tenfold.data.shard import AGAIN, Shard, file_sha256, open_shard
 from tenfold.data.source_table import SourceTable, read_source_table
+from tenfold.data.wording import reason
 
 _KINDS = {"classes": list, "canvas": list, "channels": int, "mean": list, "std": list, "recipe": dict,
           "sources": dict, "digest": str, "shards": list, "rows": dict}      # of what must stand in dataset.json
@@ -34,7 +35,8 @@ def read_index(folder: str | Path) -> dict:
         fact = "holds an unfinished set" if Path(folder).is_dir() else "does not exist"
         raise ShardFault(folder, f"{fact} (no {INDEX})", "run `tenfold augment` first") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ShardFault(path, f"cannot be read ({getattr(error, 'strerror', None) or error})", AGAIN) from None
+        raise unreadable(error, path) or ShardFault(
+            path, f"cannot be read ({getattr(error, 'strerror', None) or error})", AGAIN) from None
     schema = index.get("schema") if isinstance(index, dict) else None
     if schema != SET_SCHEMA:
         raise ShardFault(path, f"has schema {schema}, this code reads {SET_SCHEMA}", AGAIN)
@@ -95,7 +97,7 @@ def open_set(folder: str | Path) -> ShardSet:
         bad = [s for s in index["shards"] if not SHARD_NAME.fullmatch(s["name"]) or not _is_sound(s)]
         rows = {split: sum(s["rows"] for s in index["shards"] if s["split"] == split) for split in SPLITS}
     except (KeyError, TypeError, AttributeError) as error:
-        raise ShardFault(folder / INDEX, f"is damaged ({error!r})", AGAIN) from None
+        raise ShardFault(folder / INDEX, f"is damaged ({reason(error)})", AGAIN) from None
     if bad or rows != index["rows"]:
         raise ShardFault(folder / INDEX, "is damaged (its list of shards does not add up)", AGAIN)
     if not _is_sound(index["sources"]):

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from tenfold.data.errors import ShardFault
+from tenfold.data.errors import ShardFault, unreadable
 from tenfold.data.files import open_file, publish
 from tenfold.data.schema import PATH_BYTES, SET_SCHEMA, SOURCE_COLUMNS, SOURCES, SPLITS
 from tenfold.data.shard import AGAIN, open_hdf5, own_dataset
@@ -117,7 +117,7 @@ def read_source_table(folder: Path) -> SourceTable:
     except FileNotFoundError:
         raise ShardFault(path, "is missing", AGAIN) from None
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise _refused(path, f"cannot be read ({error})") from None
+        raise unreadable(error, path) or _refused(path, f"cannot be read ({error})") from None
     return SourceTable(rows, lambda name: _read(path, name, places))
 
 
@@ -147,7 +147,7 @@ def _read(path: Path, name: str, places: dict[str, _Place]) -> np.ndarray:
         with open_file(path) as f:
             values = np.fromfile(f, place.dtype, int(np.prod(place.shape)), offset=place.offset).reshape(place.shape)
     except (OSError, ValueError) as error:
-        raise _refused(path, f"cannot be read ({error})") from None
+        raise unreadable(error, path) or _refused(path, f"cannot be read ({error})") from None
     wrong = {"split": lambda: ((values < -1) | (values >= len(SPLITS))).any(), "label": lambda: (values < 0).any(),
              "path_end": lambda: (np.diff(values, prepend=0) < 0).any()
              or (values[-1:] != places[PATH_BYTES].shape[0]).any()}.get(name)

@@ -1,5 +1,6 @@
 """Words for messages: foreign names made fit to be shown, counts with their noun, lists of names that stay short."""
 
+import re
 from collections.abc import Iterable
 
 LONGEST = 200                # characters of a name that are shown
@@ -34,6 +35,16 @@ def _code(c: str) -> str:
 def quoted(name: str) -> str:
     """Put a name in quotes, so that blanks at its ends are seen; unusual blanks and unprintable characters as codes."""
     return "'" + readable("".join(c if c.isprintable() else _code(c) for c in name)) + "'"
+
+
+def reason(error: Exception) -> str:
+    """Say in words why something failed, as the system or a library says it; a bare name of an error is none."""
+    text = " ".join((getattr(error, "strerror", None) or str(error)).split())
+    if isinstance(error, KeyError):
+        return f"it lacks {text}"
+    if not text:
+        return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", type(error).__name__).lower()
+    return readable(text[0].lower() + text[1:])
 
 
 def some(items: Iterable[str], most: int = 6, last: str = ", ") -> str:

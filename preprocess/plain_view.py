@@ -11,6 +11,7 @@ from PIL import Image
 from tenfold.data.errors import SourceFault
 from tenfold.data.files import read_file
 from tenfold.data.recipe import Recipe
+from tenfold.data.wording import reason
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.decode import BadPicture, decode_any
@@ -55,7 +56,7 @@ def _data(image: Any) -> bytes | np.ndarray | Image.Image:
         except IsADirectoryError:
             raise BadPicture("is a folder: give the pictures in it") from None
         except (OSError, ValueError) as error:       # ValueError: a NUL in the name
-            raise BadPicture(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+            raise BadPicture(f"unreadable: {reason(error)}") from None
         except MemoryError:
             raise BadPicture("enormous: it does not fit in memory") from None
     if isinstance(image, (bytes, bytearray, memoryview)):

@@ -55,7 +55,7 @@ def test_bad_pictures_are_set_aside_named_and_counted(folder, augment, tmp_path)
         bad = json.loads((out / "dataset.json").read_text())["set_aside"]
         assert {one["path"] for one in bad} == {f"a/{name}" for name in names}
         assert {one["reason"].split(":")[0] for one in bad} <= {"damaged", "empty file", "not a picture", "blank",
-                                                                "enormous", "cannot be read"}
+                                                                "enormous", "unreadable"}
 
 
 def test_past_the_stated_share_the_build_stops_and_can_be_allowed(folder, augment, refused, tmp_path):

@@ -92,7 +92,7 @@ def test_what_cannot_be_read_is_named_with_its_reason(tables, tmp_path):
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:-200])
     save(tmp_path / "blank.png", np.full((20, 30, 3), 200, np.uint8))
     for image, words in (
-            (tmp_path / "none.png", "none.png: cannot be read: No such file"), (tmp_path, "is a folder"),
+            (tmp_path / "none.png", "none.png: unreadable: no such file"), (tmp_path, "is a folder"),
             (tmp_path / "text.png", "text.png: not a picture: text"), (tmp_path / "cut.png", "cut.png: damaged"),
             (tmp_path / "blank.png", "blank.png: blank: every pixel is the same"), (b"", "picture: empty file"),
             (np.zeros((4, 4)), r"array float64 \(4, 4\): not a picture: give uint8"), (None, "NoneType: not a picture"),

@@ -201,7 +201,7 @@ def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch, tmp_path):
             (lambda: tenfold.score(run, tta="8"), tenfold.UserFault, "whole number"),
             (lambda: model.predict("images/down/no.txt", workers=-1), tenfold.UserFault, "whole number"),
             (lambda: model.predict("images/down"), tenfold.SourceFault, "is a folder"),
-            (lambda: model.predict("a\0b"), tenfold.SourceFault, "cannot be read"),
+            (lambda: model.predict("a\0b"), tenfold.SourceFault, "unreadable"),
             (lambda: model.predict(None), tenfold.SourceFault, "not a picture"),
             (lambda: tenfold.open_batches(shards, batch=0), tenfold.RecipeFault, "at least 1"),
             (lambda: tenfold.open_batches(shards, engine="x"), tenfold.RecipeFault, "memory"),

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 
-from tenfold.data.errors import SourceFault
+from tenfold.data.errors import SourceFault, unreadable
 from tenfold.data.files import open_file
 from tenfold.data.sources.formats import DECODED, HEAD, HEIC, SUFFIXES, identify
 
@@ -82,8 +82,9 @@ class Folder:
                         pictures.append((entry.name, stamp))
                         by_content[kind] += opened
         except OSError as error:
-            raise SourceFault(error.filename or self.path, error.strerror or "cannot be listed",
-                              "check its permissions") from None
+            path = error.filename or self.path
+            raise unreadable(error, path) or SourceFault(path, error.strerror or "cannot be listed",
+                                                         "check its permissions") from None
         return sorted(pictures), dict(sorted(folders.items())), passed, sorted(hidden), +by_content
 
     def _lies_in(self, link: str) -> bool:

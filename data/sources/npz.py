@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.errors import SourceFault
+from tenfold.data.errors import SourceFault, UserFault, unreadable
 from tenfold.data.files import open_file, publish
 from tenfold.data.wording import some
 
@@ -182,8 +182,8 @@ class Npz:
     def _short(self, key: str) -> SourceFault:
         return SourceFault(self.path, f"is damaged ({key} is shorter than its {self.members[key].shape})", _AGAIN)
 
-    def _no_arrays(self, error) -> SourceFault:
-        return SourceFault(self.path, f"is not an arrays file ({error})", SAVE)
+    def _no_arrays(self, error) -> UserFault:
+        return unreadable(error, self.path) or SourceFault(self.path, f"is not an arrays file ({error})", SAVE)
 
     def fault(self, fact: str, cure: str) -> SourceFault:
         """Return a fault that also lists the arrays that were found."""

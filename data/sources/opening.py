@@ -7,7 +7,7 @@ a set larger than memory works. Readers are small and picklable: worker processe
 from dataclasses import replace
 from pathlib import Path
 
-from tenfold.data.errors import SourceFault
+from tenfold.data.errors import SourceFault, UserFault, unreadable
 from tenfold.data.files import open_file
 from tenfold.data.public import SETS
 from tenfold.data.sources.arrays import open_arrays
@@ -57,7 +57,7 @@ def open_source(path: str | Path, training: bool = True, groups: str = "") -> So
     return replace(source, notes=[*source.notes, *class_notes(source)])
 
 
-def _no_source(path: Path) -> SourceFault:
+def _no_source(path: Path) -> UserFault:
     """The fault of a file that is no source: what it is instead, and how its images come in."""
     if not path.is_file():                       # a device, a pipe
         return SourceFault(path, "is neither a folder nor an .npz file", _FOLDER)
@@ -65,7 +65,7 @@ def _no_source(path: Path) -> SourceFault:
         with open_file(path) as f:
             kind = identify(f.read(HEAD))
     except OSError as error:
-        return SourceFault(path, f"cannot be read ({error.strerror})", "check its permissions")
+        return unreadable(error, path) or SourceFault(path, f"cannot be read ({error.strerror})", "look at it")
     suffix = path.suffix.lower()
     if kind in DECODED or kind == HEIC:
         what, cure = f"one picture ({kind})", _FOLDER

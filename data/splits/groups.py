@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.errors import RecipeFault, SourceFault
+from tenfold.data.errors import RecipeFault, SourceFault, unreadable
 from tenfold.data.files import read_file
 from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.source import Source
@@ -175,7 +175,7 @@ def _rows(file: Path) -> list[tuple[int, str, str]]:
         rows = [(n, [cell.strip() for cell in row]) for n, row in
                 enumerate(csv.reader(text.splitlines(), delimiter=mark), 1) if any(row)]
     except OSError as error:
-        raise SourceFault(file, error.strerror or "cannot be read", _CURE) from None
+        raise unreadable(error, file) or SourceFault(file, error.strerror or "cannot be read", _CURE) from None
     except (ValueError, csv.Error) as error:
         raise SourceFault(file, f"is not a .csv file ({error})", "write lines of path,group in UTF-8") from None
     heads = [cell.lower() for cell in rows[0][1]] if rows else []

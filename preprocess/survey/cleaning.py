@@ -14,7 +14,7 @@ from tenfold.preprocess.decode import BadPicture
 from tenfold.preprocess.draw.pyramid import Picture, build_pyramid
 from tenfold.preprocess.draw.together import are_blank, drawn_from_source, pictures_together
 from tenfold.preprocess.survey.clean_cache import read_facts, write_block
-from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source, examine_together
+from tenfold.preprocess.survey.facts import UNREADABLE, Facts, SourceFacts, examine_source, examine_together
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def clean_block(task: CleanTask) -> Facts:
     """Decode and clean the sources of a block; read their facts from disk if that was done under the same key."""
     cleaning = task.cleaning
     known = read_facts(cleaning.cache, task.block, cleaning.key)
-    if known:
-        return known
+    if known and not any(fault.startswith(UNREADABLE) for fault in known.faults.values()):
+        return known                             # what was unreadable may be mended, which no time of change tells
     facts, pictures = _examine_together(task) or _clean_each(task)
     write_block(cleaning.cache, task.block, cleaning.key, facts, pictures)
     return facts

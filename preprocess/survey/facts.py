@@ -8,10 +8,12 @@ from typing import Any, overload
 import numpy as np
 
 from tenfold.data.recipe import Recipe
+from tenfold.data.wording import reason
 from tenfold.preprocess.clean.polarity import dark_ink_log_odds
 from tenfold.preprocess.decode import BadPicture, Decoded, decode_any
 from tenfold.preprocess.survey.fingerprint import BYTES, fingerprint, fingerprints
 
+UNREADABLE = "unreadable"    # begins the fault of a picture file that the system does not let us read
 _DIGEST = 12                 # bytes
 
 
@@ -145,7 +147,7 @@ def load_source(reader: Any, listed: int, path: str, recipe: Recipe, ranges: tup
     try:
         data = reader.read(listed, path)
     except OSError as error:
-        raise BadPicture(f"cannot be read: {error.strerror}") from None
+        raise BadPicture(f"{UNREADABLE}: {reason(error)}") from None
     except MemoryError:
         raise BadPicture("enormous: it does not fit in memory") from None
     return decode_any(data, path, recipe, ranges)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from tenfold.data.chunks import read_at, read_chunks
-from tenfold.data.errors import ShardFault
+from tenfold.data.errors import ShardFault, unreadable
 from tenfold.data.shard import Shard, read_compressed
 from tenfold.train.batches.files import Files
 
@@ -35,8 +35,9 @@ class Reader:
             with self._files.lent(shard) as file:
                 yield file
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, zlib.error) as error:
-            raise ShardFault(self.shards[shard].path, f"could not be read to its end ({error})",
-                             "run `tenfold augment` again") from None
+            path = self.shards[shard].path
+            raise unreadable(error, path) or ShardFault(path, f"could not be read to its end ({error})",
+                                                        "run `tenfold augment` again") from None
 
     def read(self, shard: int, start: int, out: np.ndarray) -> None:
         """Read rows start … start + len(out) of a shard into `out`, uint8 (n, H, W, C), contiguous."""

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from tenfold.data.digests import DIFFERS, DigestError, check_trailer, zip_trailer
-from tenfold.data.errors import CheckpointFault, RecipeFault, ShardFault
+from tenfold.data.errors import CheckpointFault, RecipeFault, ShardFault, unreadable
 from tenfold.data.files import open_file, publish
 from tenfold.data.recipe import Recipe, make_recipe, recipe_tables, renewed
 from tenfold.data.schema import INDEX
@@ -88,7 +88,8 @@ def _read_checked(path: Path, cure: str) -> tuple[Any, bool]:
     except DigestError:
         raise CheckpointFault(path, DIFFERS, "use a copy that is whole, or train again") from None
     except OSError as error:
-        raise CheckpointFault(path, f"cannot be read ({error.strerror or error})", cure) from None
+        raise unreadable(error, path) or CheckpointFault(path, f"cannot be read ({error.strerror or error})",
+                                                         cure) from None
     except Exception as error:                   # torch and pickle raise a dozen kinds on what is no checkpoint
         odd = "Weights only load failed" in str(error) or isinstance(error, pickle.UnpicklingError)
         raise CheckpointFault(path, "holds pickled objects or is no checkpoint, and is not opened" if odd
