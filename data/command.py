@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TextIO
 from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
 from tenfold.data.make_targets import as_typed
 from tenfold.data.process import PARENT, STOPS, ignore_signals, is_unhandled
+from tenfold.data.quiet import quiet_libraries
 from tenfold.data.wording import readable
 
 TYPED = "TENFOLD_TYPED"      # in the environment of a command that another one started: what the user typed
@@ -72,7 +73,8 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
     # the interpreter's last collection of garbage walks over all of torch, up to seconds that a budget has not
     atexit.register(gc.freeze)
     try:
-        with _stopped_by_signals() as came, contextlib.redirect_stdout(_Typed(sys.stderr if args.json else sys.stdout)):
+        with _stopped_by_signals() as came, quiet_libraries(), \
+                contextlib.redirect_stdout(_Typed(sys.stderr if args.json else sys.stdout)):
             facts = body(args)
         if args.json:
             print(json.dumps(facts), flush=True)

@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 import unicodedata
+import warnings
 
 import pytest
 
@@ -73,6 +75,18 @@ def test_whatever_a_command_prints_is_fit_for_a_terminal_and_json_is_exact(capsy
         with pytest.raises(SystemExit):
             make_parser("tenfold x", "x").parse_args([f"--{name}"])
         assert not unfit(capsys.readouterr().err.replace("\t", ""))
+
+
+def test_a_librarys_warning_is_one_line_in_the_words_of_a_command(capfd):
+    def body(args):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("odd\nlevels \x1b[2J", RuntimeWarning, stacklevel=1)
+    shown = warnings.showwarning
+    assert run(body, argparse.Namespace(json=False)) == 0
+    assert capfd.readouterr() == ("", "note: odd levels \\x1b[2J\n")
+    assert warnings.showwarning is shown
+    assert os.environ["OPENCV_LOG_LEVEL"] == "SILENT"
 
 
 def test_a_table_in_a_notebook_holds_names_as_text():

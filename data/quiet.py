@@ -1,0 +1,26 @@
+"""Keep libraries from printing in their own way while a command runs."""
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from tenfold.data.wording import readable
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Let OpenCV print nothing, and a warning of a library be one line, "note: …", without its file and source.
+
+    Pillow and libtiff are kept quiet where they are called (preprocess/decode/pillow.py).
+    """
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")      # read as cv2 is imported, by worker processes too
+    with warnings.catch_warnings():
+        warnings.showwarning = _print_note
+        yield
+
+
+def _print_note(message: Warning | str, *about: Any, **more: Any) -> None:
+    print("note:", readable(" ".join(str(message).split()), 400), file=sys.stderr)
