@@ -5,6 +5,7 @@ zlib or Blosc, which let go of the interpreter's lock, use as many cores as ther
 """
 
 import contextlib
+import math
 import os
 import struct
 import threading
@@ -22,6 +23,10 @@ DEFLATE, BLOSC = 1, 32001    # HDF5's numbers for the filters of gzip and of Blo
 # not depend on the level, and packing costs less than drawing: letters 4.3 times smaller at 270 MB/s, 3.4 times by the
 # fast lz4
 _CODEC, _CODE, _LEVEL, _SHUFFLE = b"lz4hc", 2, 5, 0
+# HDF5's numbers for what packs, and how many bytes come of one at most: LZF, LZ4 and bitshuffle are only read
+_RATIOS = {DEFLATE: 1032, BLOSC: 255, 32000: 88, 32004: 255, 32008: 255}
+_PLAIN_FILTERS = {2, 3}      # those that keep the size: bytes in another order, a checksum
+_LARGEST = 64 << 20          # bytes of a chunk, or one row: a chunk is unpacked whole
 _SETTING = threading.Lock()      # of Blosc, which holds for the whole process
 _HEADER = struct.Struct("<4xIII")                # of a Blosc chunk: bytes unpacked, of a block, packed
 
@@ -36,20 +41,49 @@ class Chunks:
     filter: int                  # DEFLATE or BLOSC
 
 
-def known_chunks(image: Any, file_bytes: int) -> Chunks | None:
-    """Find the chunks of an HDF5 dataset; None unless they are whole rows, compressed by one filter that we can undo.
+def check_declared(dataset: Any, file_bytes: int) -> None:
+    """Check that a file of so many bytes can hold what an HDF5 dataset in it declares; nothing of it is read.
 
-    ValueError: they are not all there. MachineFault: their package is not installed.
+    ValueError: it declares more, is packed in a way that no version of ours wrote, or lacks a part.
+    """
+    name, size = dataset.name.strip("/"), math.prod(dataset.shape) * dataset.dtype.itemsize
+    if dataset.chunks is None:
+        offset = dataset.id.get_offset() or 0
+        if size and not 0 < offset <= file_bytes - size:
+            raise ValueError(f"{name} is longer than its file")
+        return
+    plan = dataset.id.get_create_plist()
+    kinds = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
+    packers = [_RATIOS[kind] for kind in kinds if kind in _RATIOS]
+    if len(packers) > 1 or set(kinds) - _RATIOS.keys() - _PLAIN_FILTERS:
+        raise ValueError(f"{name} is packed by filters that no set has")
+    if size > file_bytes * math.prod(packers):
+        raise ValueError(f"{name} declares {size} bytes, more than a file of {file_bytes} can hold")
+    rows, row = dataset.chunks[0], math.prod(dataset.shape[1:]) * dataset.dtype.itemsize
+    if dataset.chunks[1:] != dataset.shape[1:] or rows * row > max(row, _LARGEST):
+        raise ValueError(f"{name} has chunks of {dataset.chunks}")
+    if dataset.id.get_num_chunks() != -(-dataset.shape[0] // rows):
+        raise ValueError(f"{name} lacks chunks")
+
+
+def known_chunks(image: Any, file_bytes: int) -> Chunks | None:
+    """Find the chunks of an HDF5 dataset; None unless they are compressed by one filter that we can undo.
+
+    ValueError: they are not all there, or declare more than a file of `file_bytes` can hold. MachineFault: their
+    package is not installed.
     """
     plan = image.id.get_create_plist()
     kind = plan.get_filter(0)[0] if plan.get_nfilters() == 1 else None
-    if kind not in _DECODERS or image.chunks[1:] != image.shape[1:] or image.chunks[0] > max(1, image.shape[0]):
+    check_declared(image, file_bytes)
+    if kind not in _DECODERS or image.chunks[0] > max(1, image.shape[0]):
         return None
     if kind == BLOSC:
         blosc(image.file.filename)
     rows = image.chunks[0]
     count = -(-image.shape[0] // rows)
-    infos = sorted((image.id.get_chunk_info(i) for i in range(image.id.get_num_chunks())), key=lambda c: c.chunk_offset)
+    infos: list = []
+    image.id.chunk_iter(infos.append)            # each by its number would be sought from the beginning
+    infos.sort(key=lambda info: info.chunk_offset)
     if [c.chunk_offset[0] for c in infos] != [rows * i for i in range(count)]:
         raise ValueError("chunks are missing")
     packed = np.array([c.filter_mask == 0 for c in infos], bool)

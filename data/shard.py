@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from tenfold.data.chunks import Chunks, known_chunks, read_chunks, write_lz4
+from tenfold.data.chunks import Chunks, check_declared, known_chunks, read_chunks, write_lz4
 from tenfold.data.errors import ShardFault, unreadable
 from tenfold.data.files import open_file, publish
 from tenfold.data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, SHARD_NAME, chunk_rows
@@ -80,6 +80,7 @@ def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | No
             if any(f.attrs.get(name) != attributes[name] for name in ATTRIBUTES):
                 return None
             stored = own_dataset(f, IMAGE, ValueError)
+            check_declared(stored, path.stat().st_size)
             chunks = stored.chunks and known_chunks(stored, path.stat().st_size)
             image = np.empty(stored.shape, np.uint8) if chunks else stored[:]
         if chunks:
@@ -87,7 +88,7 @@ def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | No
                 read_chunks(file.fileno(), chunks, 0, image)
         return {"name": path.name, "rows": len(image), "bytes": path.stat().st_size,
                 "sha256": file_sha256(path)}, image
-    except (OSError, KeyError, RuntimeError, ValueError, EOFError, zlib.error):
+    except (OSError, KeyError, RuntimeError, ValueError, EOFError, MemoryError, zlib.error):
         return None
 
 
@@ -110,28 +111,26 @@ def open_shard(path: Path, rows: int, split: str, row_shape: tuple[int, int, int
     def refuse(fact):
         return ShardFault(path, fact, f"it is damaged or foreign: {AGAIN}")
     try:
+        size = path.stat().st_size
         with open_hdf5(path) as f:
             if f.attrs.get("schema") != SCHEMA or f.attrs.get("split") != split:
                 raise refuse(f"has schema {f.attrs.get('schema')} and split {f.attrs.get('split')}")
             image = own_dataset(f, IMAGE, refuse)
             if image.dtype != np.uint8 or image.shape != (rows, *row_shape):
                 raise refuse(f"holds image {image.dtype} {image.shape}, not uint8 {(rows, *row_shape)}")
+            check_declared(image, size)
             columns = {}
-            for name in COLUMNS:
+            for name, dtype in COLUMNS.items():
                 column = own_dataset(f, name, refuse)
-                if column.shape != (rows,) or column.dtype.kind != "i":
-                    raise refuse(f"holds {name} {column.dtype} {column.shape}")
+                if column.shape != (rows,) or column.dtype != dtype or column.chunks is not None:
+                    raise refuse(f"holds {name} {column.dtype} {column.shape}" + " in chunks" * bool(column.chunks))
+                check_declared(column, size)
                 columns[name] = column[:].astype(np.int64)
             for name, end in zip(("label", "source"), ends, strict=True):
                 if rows and not 0 <= columns[name].min() <= columns[name].max() < end:
                     raise refuse(f"has a {name} outside 0 to {end - 1}")
-            offset = chunks = None
-            if image.chunks is not None:
-                chunks = known_chunks(image, path.stat().st_size)
-            else:
-                offset = image.id.get_offset() or 0
-                if not 0 < offset <= path.stat().st_size - image.nbytes:
-                    raise refuse("holds no pixels")
+            chunks = known_chunks(image, size) if image.chunks else None
+            offset = None if image.chunks else image.id.get_offset() or 0
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise unreadable(error, path) or refuse(f"cannot be read ({error})") from None
     return Shard(path, rows, offset, columns["label"], columns["source"], chunks)

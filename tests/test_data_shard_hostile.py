@@ -8,6 +8,7 @@ import pytest
 from cases import each
 from one_shard import ATTRIBUTES, IMAGE, ROW, ROWS, SHAPE, index
 
+from tenfold.data.chunks import check_declared
 from tenfold.data.errors import ShardFault
 from tenfold.data.shard import file_sha256, finished_shard
 from tenfold.data.shardset import open_set
@@ -86,6 +87,64 @@ def test_a_hostile_shard_is_refused_before_it_is_read(made, tables, harm):
         open_set(folder).shards("train")
     if harm not in (HOSTILE["floats"], HOSTILE["other rows"], HOSTILE["no bytes"]):
         assert finished_shard(path, ATTRIBUTES) is None
+
+
+def _declared(f, over=1_000_000_000, **how):
+    """A billion rows that nothing was written of but one chunk."""
+    how = {"chunks": (1, *SHAPE), "compression": "gzip"} | how
+    image = f.create_dataset("image", (over, *SHAPE), np.uint8, **how)
+    if image.chunks and image.chunks[0] == 1:
+        image[0] = 0
+
+
+def _column(f, **how):
+    del f["label"]
+    f.create_dataset("label", (ROWS,), "<i8", **how)
+
+
+# 6 kB that declare a billion rows: name -> (how the file is changed, the rows that its index tells)
+DECLARED = {
+    "gzip": _declared, "lzf": lambda f: _declared(f, compression="lzf"),
+    "two packers": lambda f: _declared(f, ROWS, compression="gzip", shuffle=True, scaleoffset=0),
+    "plain chunks": lambda f: _declared(f, compression=None), "no bytes": lambda f: _declared(
+        f, chunks=None, compression=None), "parts of rows": lambda f: _declared(f, ROWS, chunks=(1, 1, 13, 3)),
+    "missing chunks": lambda f: _declared(f, ROWS), "one chunk": lambda f: _declared(f, ROWS, chunks=(10**6, *SHAPE),
+                                                                                    maxshape=(None, *SHAPE)),
+    "label in chunks": lambda f: _column(f, chunks=(7,), compression="gzip"), "label unwritten": _column}
+
+
+def test_what_a_file_cannot_hold_is_refused_before_it_is_read(made, tables, monkeypatch):
+    """By the time a column or a chunk is read it would be too late: nothing is."""
+    read = []
+    monkeypatch.setattr("tenfold.data.shard.read_chunks", lambda *a: read.append(a))
+    for name, harm in DECLARED.items():
+        folder = made()
+        path = folder / "train-00000.h5"
+        with h5py.File(path, "a") as f:
+            if "label" not in name:
+                del f["image"]
+            harm(f)
+            rows = len(f["image"])
+        facts = {"name": path.name, "rows": rows, "bytes": path.stat().st_size, "sha256": file_sha256(path)}
+        index(folder, tables, facts)
+        told = json.loads((folder / "dataset.json").read_text())
+        told["rows"]["train"] = rows
+        (folder / "dataset.json").write_text(json.dumps(told))
+        assert facts["bytes"] < 60_000 + IMAGE.nbytes
+        with pytest.raises(ShardFault, match="label" if "label" in name else r"read \(image"):
+            open_set(folder).shards("train")
+        if "label" not in name:
+            assert finished_shard(path, ATTRIBUTES) is None
+    assert not read
+
+
+def test_rows_of_nothing_are_packed_as_well_as_can_be_and_open(made):
+    for compression in ("none", "gzip", "lz4"):
+        blank = np.zeros((4000, 32, 32, 1), np.uint8)
+        made_of = {"label": np.zeros(4000, int), "source": np.zeros(4000, int), "copy": np.arange(4000)}
+        folder = made(compression, image=blank, **made_of)
+        with h5py.File(folder / "train-00000.h5") as f:
+            check_declared(f["image"], (folder / "train-00000.h5").stat().st_size)
 
 
 @each("over", [
