@@ -74,8 +74,8 @@ def near_groups(looks: np.ndarray | Sequence[str]) -> np.ndarray:
         while (up := parent.get(i, i)) != i:
             parent[i] = i = parent.get(up, up)
         return i
-    for i, j in near_pairs(several):
-        for a, b in zip(i.tolist(), j.tolist(), strict=True):
+    for left, right in near_pairs(several):
+        for a, b in zip(left.tolist(), right.tolist(), strict=True):
             parent[root(a)] = root(b)
     of = np.arange(len(first))
     for i in parent:

@@ -90,10 +90,11 @@ def near_pairs(looks: Looks) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             places = order[run.start:run.stop + _NEIGHBOURS]
             some = looks.some(places)
             i, j = _alike(some, *_neighbours(some, run.stop - run.start, first))
-            near = [_are_near(some, i[few], j[few], np.einsum("ij,ij->i", some.levels(i[few]), some.levels(j[few])))
-                    for few in _runs(len(i), _FEW)]
-            if near:
-                yield tuple(places[side[np.concatenate(near)]] for side in (i, j))
+            parts = [_are_near(some, i[few], j[few], np.einsum("ij,ij->i", some.levels(i[few]), some.levels(j[few])))
+                     for few in _runs(len(i), _FEW)]
+            if parts:
+                near = np.concatenate(parts)
+                yield places[i[near]], places[j[near]]
 
 
 def _are_near(looks: Looks, one: np.ndarray, other: np.ndarray, product: np.ndarray) -> np.ndarray:
