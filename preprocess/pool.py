@@ -1,19 +1,31 @@
-"""Run tasks in worker processes, with a progress bar; ctrl-C or a killed worker gives one line, no traceback."""
+"""Run tasks in joblib's worker processes, with a progress bar; ctrl-C or a killed worker gives one line, no traceback.
 
+The workers, and the trackers that remove their semaphores, end within a second after this process, however it ends.
+"""
+
+import atexit
+import os
+import queue
+import signal
+import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 import cv2
+import joblib
+from joblib.externals.loky import ProcessPoolExecutor, reusable_executor
+from joblib.externals.loky.backend import resource_tracker as loky_tracker
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
 
 from tenfold.data.errors import MachineFault
-from tenfold.preprocess.workers import Worker, WorkerEnded, hired
+from tenfold.data.process import STOPS, end_with
 
-_CURE = "ask for fewer --workers"
 T = TypeVar("T")
 AHEAD = 3                    # tasks for each worker that `stream` has under way before it waits for the oldest
 
@@ -32,47 +44,45 @@ def run_tasks(function: Callable[[Any], T], tasks: Iterable[Any], workers: int, 
     MachineFault: the system ended a worker.
     """
     results: list[Any] = [None] * len(progress.counts)
-    found = _finished(function, enumerate(tasks), min(workers, len(results)), f"{progress.verb}ing")
-    with closing(found), tqdm(total=sum(progress.counts), desc=progress.verb, unit=progress.unit, disable=None,
-                              unit_scale=True) as bar:
-        for i, result in found:
-            results[i] = result
-            bar.update(progress.counts[i])
+    calls = (joblib.delayed(_numbered)(i, function, task, os.getcwd()) for i, task in enumerate(tasks))
+    # max_nbytes: small plans travel by pickle, no shared files in /dev/shm to be left behind
+    pool = joblib.Parallel(n_jobs=max(1, min(workers, len(results))), max_nbytes=None,
+                           return_as="generator_unordered", initializer=_begin_worker, initargs=(os.getpid(),))
+    with warnings.catch_warnings(), tqdm(total=sum(progress.counts), desc=progress.verb, unit=progress.unit,
+                                         disable=None, unit_scale=True) as bar, _named(f"{progress.verb}ing"):
+        # joblib's message on an interrupted build, when the pool is closed; ours is one line
+        warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
+        with _starting_workers():
+            finished = pool(calls)
+        with closing(finished):
+            for i, result in finished:
+                results[i] = result
+                bar.update(progress.counts[i])
     return results
 
 
-def _finished(function: Callable[[Any], T], tasks: Iterator[tuple[int, Any]], workers: int,
-              work: str) -> Generator[tuple[int, T], None, None]:
-    """Yield (number, result) of each task as they are finished; here, where there is one worker."""
-    if workers <= 1:
-        for i, task in tasks:
-            with one_opencv_thread():
-                result = function(task)
-            yield i, result
-        return
-    with _named(work, f"{_CURE}, or lower shards.megabytes"), hired(workers) as idle:
-        busy: dict[Any, Worker] = {}
-        while True:
-            while idle_now := [worker for worker in idle if worker.link not in busy]:
-                pair = next(tasks, None)
-                if pair is None:
-                    break
-                idle_now[0].send(pair[0], function, (pair[1],))
-                busy[idle_now[0].link] = idle_now[0]
-            if not busy:
-                return
-            for link in wait(list(busy)):
-                yield busy[link].result()
-                del busy[link]
+def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers: int) -> Generator[T, None, None]:
+    """Yield function(*task) of each task in their order, computed ahead by worker processes.
 
-
-@contextmanager
-def _named(work: str, cure: str) -> Iterator[None]:
-    """Say in one line that a worker was ended from outside."""
-    try:
-        yield
-    except WorkerEnded as ended:
-        raise MachineFault(work, str(ended), cure) from None
+    A few tasks are under way at a time, so that memory does not grow with their number. MachineFault: the system
+    ended a worker.
+    """
+    # workers started here: joblib.Parallel, which may be called next, can reuse none but joblib's
+    pool = ProcessPoolExecutor(max_workers=workers, initializer=_begin_worker, initargs=(os.getpid(),))
+    under_way: deque[Any] = deque()
+    with _named("reading"):
+        try:
+            for task in tasks:
+                with _starting_workers():
+                    under_way.append(pool.submit(function, *task))
+                if len(under_way) > AHEAD * workers:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+            pool.shutdown(wait=True)
+        except BaseException:                    # interrupted, or nobody asks for the rest
+            _kill(pool)
+            raise
 
 
 @contextmanager
@@ -86,19 +96,61 @@ def one_opencv_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers: int) -> Generator[T, None, None]:
-    """Yield function(*task) of each task in their order, computed ahead by worker processes.
+def _begin_worker(parent: int) -> None:
+    cv2.setNumThreads(1)
+    end_with(parent)
 
-    A few tasks are under way at a time, so that memory does not grow with their number. MachineFault: the system
-    ended a worker.
-    """
-    with _named("reading", _CURE), hired(workers) as every:
-        under_way: deque[Worker] = deque()
-        for i, task in enumerate(tasks):
-            worker = every[i % workers]
-            worker.send(i, function, task)
-            under_way.append(worker)
-            if len(under_way) > AHEAD * workers:
-                yield under_way.popleft().result()[1]
-        while under_way:
-            yield under_way.popleft().result()[1]
+
+def _numbered(i: int, function: Callable[[Any], T], task: Any, folder: str) -> tuple[int, T]:
+    os.chdir(folder)                             # a worker may live since before the user went to another folder
+    with one_opencv_thread():                    # one worker is this process itself
+        return i, function(task)
+
+
+@contextmanager
+def _named(work: str) -> Iterator[None]:
+    """Say in one line that the system ended a worker."""
+    try:
+        yield
+    except TerminatedWorkerError:
+        raise MachineFault(work, "the system ended a worker, most likely for lack of memory",
+                           "ask for fewer --workers, or lower shards.megabytes") from None
+
+
+@contextmanager
+def _starting_workers() -> Iterator[None]:
+    """Start workers that never hear a signal, which each would answer with a traceback: this process hears it and
+    ends them. (A blocked signal stays blocked in the processes that are started.)"""
+    _start_trackers()                            # else one is started on the way, and unblocks ctrl-C for all
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_trackers() -> None:
+    """Start the two processes that outlive this one and remove the semaphores that an interrupt left behind.
+    They would warn about each on standard error, where our one line stands."""
+    sys.warnoptions.append(quiet := "ignore:resource_tracker:UserWarning")     # handed on to what is started
+    try:
+        resource_tracker.ensure_running()
+        loky_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove(quiet)
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    """End the workers at once. What still waits in line goes first: loky forgets those tasks, then looks them up, and
+    its thread would end with a traceback."""
+    with suppress(queue.Empty):
+        while True:
+            pool._work_ids.get(block=False)
+    pool.shutdown(wait=True, kill_workers=True)
+
+
+@atexit.register                                 # before multiprocessing, which would wait for them
+def _end_kept_workers() -> None:
+    """End the workers that joblib keeps for its next call."""
+    if (kept := reusable_executor._executor) is not None:
+        _kill(kept)

@@ -93,7 +93,7 @@ def workers_of(process) -> list[int]:
     for entry in os.listdir("/proc") if os.path.isdir("/proc") else pytest.skip("no /proc to find workers in"):
         try:
             with open(f"/proc/{entry}/cmdline", "rb") as f:
-                if os.getpgid(int(entry)) == process.pid and b"tenfold.preprocess.worker" in f.read():
+                if os.getpgid(int(entry)) == process.pid and b"popen_loky" in f.read():
                     found.append(int(entry))
         except (OSError, ValueError):
             continue
@@ -126,3 +126,12 @@ def test_a_worker_that_the_system_ends_is_one_line(start, tmp_path):
     assert "lack of memory" in err
     assert len(err.strip().splitlines()) == 1, err
     assert leftovers(out) == []
+
+
+def test_a_semaphore_that_an_interrupt_left_is_removed_without_a_word():
+    leak = ("import os; from preprocess.pool import _start_trackers; _start_trackers();"
+            "from joblib.externals.loky.backend.synchronize import Lock; lock = Lock();"
+            "print(lock._semlock.name, flush=True); os._exit(0)")
+    done = subprocess.run([sys.executable, "-c", leak], capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("/loky")
+    assert done.stderr == ""
