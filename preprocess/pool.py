@@ -97,7 +97,12 @@ def one_opencv_thread() -> Iterator[None]:
 
 
 def _begin_worker(parent: int) -> None:
+    """Begin a worker: one thread of OpenCV, nothing printed by libraries; it ends with the process `parent`."""
     cv2.setNumThreads(1)
+    if "OPENCV_LOG_LEVEL" not in os.environ:     # what the user has set, stands
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    if "PYTHONWARNINGS" not in os.environ:
+        warnings.simplefilter("ignore")
     end_with(parent)
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +19,15 @@ from tenfold.preprocess.pool import Progress, run_tasks, stream
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="no /proc to find processes in")
 THREE = Progress("try", "task", [1, 1, 1])
+
+
+def noisy(number: int) -> int:
+    import cv2
+    import numpy as np
+    warnings.warn("odd levels", RuntimeWarning, stacklevel=1)
+    cv2.imread("/nowhere.png")                   # OpenCV logs what it cannot open
+    np.float32([1e30]).astype(np.uint8)          # numpy warns of the cast
+    return number
 
 
 def fail(how: str) -> str:
@@ -91,3 +101,10 @@ def _group(number: int) -> list[int]:
         if int(group) == number and state != "Z":
             found.append(int(entry.parent.name))
     return found
+
+
+def test_libraries_print_nothing_in_a_worker(capfd, monkeypatch):
+    for name in ("PYTHONWARNINGS", "OPENCV_LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    assert list(stream(noisy, [(1,), (2,)], 1)) == [1, 2]
+    assert capfd.readouterr() == ("", "")
