@@ -77,6 +77,9 @@ lint: $(ENV) ## ruff and mypy
 	"$$PY" -m ruff check .
 	"$$PY" -m mypy
 
+audit: $(ENV) ## published weaknesses of the pinned packages (pip-audit); skipped, with a reason, where they cannot be asked for
+	"$$PY" .ci/audit.py
+
 clean: ## remove what the commands made: shards, runs and every model (not the environment, not your data)
 	rm -rf shards runs datasets/sample.npz best.pth score.json predictions.csv confusion.png worst.png f1-size.png bench.json bench.png .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
@@ -93,6 +96,6 @@ clean: ## remove what the commands made: shards, runs and every model (not the e
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-peers/torch.txt -r benchmarks/peers.txt
 	@touch $@
 
-.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint clean
+.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint audit clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
