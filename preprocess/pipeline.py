@@ -4,6 +4,7 @@ Each stage is a function that takes and returns a table or a small value, which 
 kept: run a build again after it was killed and it makes the rest.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from tenfold.preprocess.publish import describe_set, finished_set, publish_set, 
 from tenfold.preprocess.report import report_folder, write_report
 from tenfold.preprocess.survey.checks import check_usable, polarity_fault
 from tenfold.preprocess.survey.clean_cache import block_size
+from tenfold.preprocess.survey.facts import UNREADABLE
 from tenfold.preprocess.survey.splits import assign_splits
 from tenfold.preprocess.survey.survey import survey_sources
 from tenfold.preprocess.survey.table import Survey
@@ -65,6 +67,8 @@ def augment(recipe: Recipe, source: Source, out: Path | str, workers: int = 0, p
     job = check_job(recipe, source, Path(out), plain)
     with _held(job):
         done = finished_set(job)
+        if done and _has_become_readable(job, done):
+            done = None
         index = update_set(job, done) if done else _build(job.unpacked(), workers or joblib.cpu_count())
     seconds = time.monotonic() - start
     rows = sum(index["rows"].values())
@@ -86,6 +90,12 @@ def report(recipe: Recipe, source: Source, out: Path | str, workers: int = 0) ->
         else:
             index, sources = _describe_sources(job.unpacked(), workers or joblib.cpu_count())
     return ReportResult(job.out, write_report(index, sources, source, job.out), index)
+
+
+def _has_become_readable(job: Job, index: dict) -> bool:
+    """Whether a picture that was set aside as unreadable may be read now; its time of change does not tell."""
+    return any(bad["reason"].startswith(UNREADABLE) and os.access(job.source.root / bad["path"], os.R_OK)
+               for bad in index["set_aside"])
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Whatever the user gives: bad pictures are set aside by name; the rest is one line and exit code 2."""
 
+import errno
 import fcntl
 import functools
 import json
@@ -70,6 +71,20 @@ def test_past_the_stated_share_the_build_stops_and_can_be_allowed(folder, augmen
     assert ran.code == 0
     assert "11 images set aside" in ran.out
     assert "11 of 31" in refused(images, "--set", "source.max_pixels=1000000")     # also where shards are finished
+
+
+def test_what_was_unreadable_is_asked_anew(folder, augment, monkeypatch):
+    images, opened = folder(a=10, b=10), os.open
+
+    def refuse(path, *how, **more):
+        if str(path).endswith("a/003.png"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return opened(path, *how, **more)
+    with monkeypatch.context() as patched:
+        patched.setattr("tenfold.data.files.os.open", refuse)
+        assert "set aside: a/003.png (unreadable: permission denied)" in augment(images).out
+    assert "set aside" not in augment(images).out
+    assert json.loads(augment(images, "--json").out)["skipped"] == 0
 
 
 def test_what_is_enormous_is_asked_anew(folder, augment, refused):

@@ -14,6 +14,7 @@ from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.html import figure_html
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.shardset import ShardSet
+from tenfold.data.wording import readable
 from tenfold.train.device import choose_device, same_random_state
 from tenfold.train.inputs import fixed_settings, with_pixels_of
 from tenfold.train.out_of_memory import IN_TRAINING, memory_fault
@@ -48,7 +49,8 @@ class Run:
 
     def _repr_html_(self) -> str:
         top1 = "no val rows" if self.val_top1 is None else f"val top-1 {self.val_top1:.4f}"
-        return (f"<p>{escape(str(self.best))}: {top1}, {self.facts['epochs']} epochs, {self.facts['seconds']:.0f} s</p>"
+        where = escape(readable(str(self.best)))
+        return (f"<p>{where}: {top1}, {self.facts['epochs']} epochs, {self.facts['seconds']:.0f} s</p>"
                 + figure_html(self.figure(), "loss and top-1 of each epoch"))
 
 
