@@ -110,8 +110,8 @@ def test_metrics_are_numbers_that_parse(tmp_path):
     assert float(rows[1]["val_loss"]) == pytest.approx(1 / 3, rel=1e-5)
 
 
-FORMULAS = ["=cmd()", "+1+cmd()", "-2-3", "@SUM(A1)", "\t=a", "\r=a", "\n=a", "＝a", "=", "-", "--0.5", "- 5"]
-PLAIN = ["-0.5", "+1e-9", "-inf", "nan", "1", "a=b", "'=a'", " =a", "", "a\x1b[2J\0", "\udcff=", "a;=b"]
+FORMULAS = ["=cmd()", "+1+cmd()", "-2-3", "@SUM(A1)", "\t=a", "\r=a", "\n=a", "＝a", "==", "--0.5", "- 5"]
+PLAIN = ["-0.5", "=", "-", "\t", "+1e-9", "-inf", "nan", "1", "a=b", "'=a'", " =a", "", "a\x1b[2J\0", "\udcff=", "a;=b"]
 
 
 def test_no_cell_is_a_formula_and_numbers_stay_numbers(tmp_path):

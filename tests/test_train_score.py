@@ -17,6 +17,7 @@ from PIL import Image
 from train_helpers import pictures, place, preprocess_here  # noqa: F401  (every test stands in a folder of its own)
 
 from tenfold.data.shardset import open_set
+from tenfold.train.csv_file import as_cell
 from tenfold.train.models import build_model
 from tenfold.train.run.checkpoint import describe, save
 from tenfold.train.score.command import FILES
@@ -276,7 +277,7 @@ def test_classes_of_any_name_and_number(tmp_path, capsys, untrained, classes):
     assert ran.code == 0, ran.err
     assert ran.err == ""
     assert json.loads(t.Path("score.json").read_text())["per_class"].keys() == set(classes)
-    assert {r["true"] for r in predictions()} <= set(classes)
+    assert {r["true"] for r in predictions()} <= set(map(as_cell, classes))
     with Image.open("confusion.png") as picture:
         picture.load()
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from tenfold.data.files import publish
 
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")               # https://owasp.org/www-community/attacks/CSV_Injection
+# https://owasp.org/www-community/attacks/CSV_Injection; a sign alone, as a class of its own is named, is no formula
+_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠].", re.DOTALL)
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")       # surrogates that stand for no byte of a file name
 
 
