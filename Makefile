@@ -39,9 +39,9 @@ score: ## where a model is right and wrong: MODEL=best.pth [DATA=folder or SHARD
 predict: ## labels for new pictures: MODEL=best.pth IMAGES=file, folder or glob [ALL=1 OUT= DEVICE=]
 bench: ## time loader settings on your shards: RECIPE= [BUDGET= DEVICE= SET=]
 sweep: ## a grid or search over recipe keys: RECIPE= GRID="train.lr=0.001,0.002" or SEARCH="train.lr=1e-4..1e-2" [TRIALS=20 PRUNER= BUDGET= DATA= DEVICE=]
-bench-augment: ## drawing copies beside the first project's way: DATA=folder
-bench-load: ## our engines beside a plain copy, a memory map, h5py and image files
-bench-peers: ## our engines beside webdataset, streaming, litdata, spdl, DALI, …; in a separate environment
+bench-augment: ## drawing copies beside the first project's way, Pillow, albumentations, …; six minutes: DATA=folder [RECORD=1]
+bench-load: ## our engines beside a plain copy, a memory map, h5py and image files: [RECORD=1]
+bench-peers: ## our engines beside webdataset, streaming, litdata, spdl, DALI, …; in a separate environment: [RECORD=1]
 bench-train: ## our loop beside one written by hand, and the time to the first step: [DEVICE=]
 bench-budget: ## a hundred trainings of 10 to 60 s under changing load, timed from outside; an hour: [SHARDS= RECORD=1]
 bench-finetune: ## fine-tuning beside a plain torchvision loop: DATA=cifar10.npz WEIGHTS=squeezenet1_0.pth
@@ -59,6 +59,10 @@ recipes: ## the recipes that a name finds, each in a sentence; or one of them, t
 override COMMANDS := demo data augment report train score bench sweep bench-augment bench-load bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu bench-cold plots folds compare models recipes predict
 $(COMMANDS): $(ENV)
 	+@$(FRONT) $@
+
+ifdef ENV
+bench-augment: .venv-albumentations/.done .venv-albumentationsx/.done
+endif
 
 bench-peers: .venv-peers/.done
 	+@PY=.venv-peers/bin/python; test -x $$PY || PY=$$PYTHON; exec "$$PY" -m data.make $@
@@ -96,6 +100,11 @@ clean: ## remove what the commands made: shards, runs and every model (not the e
 	grep ^torch constraints.txt > .venv-peers/torch.txt
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r .venv-peers/torch.txt -r benchmarks/peers.txt
 	@touch $@
+
+# one that does not install is left out of the benchmark, and tried again the next time
+.venv-albumentations/.done .venv-albumentationsx/.done: .venv-%/.done: benchmarks/%.txt constraints.txt
+	"$$PYTHON" -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r benchmarks/$*.txt && touch $@ || echo "$*: does not install here"
 
 .PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint audit clean
 .NOTPARALLEL:

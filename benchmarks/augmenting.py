@@ -6,8 +6,10 @@ to the written shard, its hash included. All end on the same canvas.
 """
 
 import argparse
+import shutil
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +21,8 @@ from PIL import Image
 
 from benchmarks import augmenting_photos, augmenting_small
 from benchmarks.augmenting_build import breakdown, growing, ours, record, size, with_draw, workers
-from benchmarks.augmenting_peer import peer
+from benchmarks.augmenting_peer import peers
+from benchmarks.rows import add_record, keep_rows
 from tenfold.data.command import make_parser, run
 from tenfold.data.recipe import Recipe, read_recipe
 from tenfold.preprocess.clean.steps import clean
@@ -27,7 +30,8 @@ from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import draw_views
 from tenfold.preprocess.draw.render import draw_copies
 
-PAGES = 20                   # of the folder, evenly spread
+PAGES = 20                   # of the folder, evenly spread, for the first project's way
+BUILT = 30                   # of the folder, evenly spread, for whole builds
 PARTS = ["versus", "peer", "kernels", "breakdown", "growing", "workers"]
 MORE = ["sources"]           # minutes, so only when asked for
 
@@ -103,28 +107,45 @@ def versus(recipe: Recipe, data: str, rgb: list[np.ndarray], grey: list[np.ndarr
 
 def measure(args: argparse.Namespace) -> dict:
     """Time the parts that are asked for."""
+    keep_rows(args.record)
     cv2.setNumThreads(1)
     recipe = read_recipe(args.recipe, ["split.val=0", "split.test=0", *args.set])      # every page is drawn from
     files = sorted(Path(args.data).glob("*/*.png"))
     rgb = [np.asarray(Image.open(f).convert("RGB")) for f in files[::max(1, len(files) // PAGES)]]
     grey = [cv2.cvtColor(page, cv2.COLOR_RGB2GRAY) for page in rgb]
-    facts = versus(recipe, args.data, rgb, grey, args.repeats) if "versus" in args.parts else {}
-    if "peer" in args.parts:
-        peer(recipe, grey, (recipe.draw.canvas, rgb[0].shape[:2]), args.repeats)
-    if "kernels" in args.parts:
-        for name, build, alone in (*augmenting_small.rows(), *augmenting_photos.rows()):
-            record("augmenting, ms of processor time a copy beside the kernels alone", name, [build], build / alone)
-    if "sources" in args.parts:
-        for count, micros, megabytes in augmenting_small.growth():
-            record("augmenting, µs of processor time a copy", f"drawing, {count:,} arrays of 28×28, 8 copies", [micros])
-            record("augmenting, peak memory so far, MB", f"{count:,} arrays of 28×28, 8 copies", [megabytes])
-    if "breakdown" in args.parts:
-        breakdown(recipe, args.data)
-    if "growing" in args.parts:
-        growing(recipe, args.data, args.repeats)
-    if "workers" in args.parts:
-        workers(recipe, args.data, args.repeats)
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        data = some_of(files, Path(folder))
+        facts = versus(recipe, data, rgb, grey, args.repeats) if "versus" in args.parts else {}
+        if "peer" in args.parts:
+            peers(recipe, [page[:, :, None] for page in grey], (recipe.draw.canvas, rgb[0].shape[:2]), args.repeats)
+        if "kernels" in args.parts:
+            for name, build, alone in (*augmenting_small.rows(), *augmenting_photos.rows()):
+                record("augmenting, ms of processor time a copy beside the kernels alone", name, [build], build / alone)
+        if "sources" in args.parts:
+            grown()
+        if "breakdown" in args.parts:
+            breakdown(recipe, data)
+        if "growing" in args.parts:
+            growing(recipe, data, args.repeats)
+        if "workers" in args.parts:
+            workers(recipe, data, args.repeats)
     return facts
+
+
+def some_of(files: list[Path], folder: Path) -> str:
+    """Copy BUILT of the pages into a folder of their classes: builds of all of them would take a quarter of an hour."""
+    for path in files[::max(1, len(files) // BUILT)]:
+        to = folder / path.parent.name / path.name
+        to.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, to)
+    return str(folder)
+
+
+def grown() -> None:
+    """Record what a copy costs, and the memory, as the sources grow."""
+    for count, micros, megabytes in augmenting_small.growth():
+        record("augmenting, µs of processor time a copy", f"drawing, {count:,} arrays of 28×28, 8 copies", [micros])
+        record("augmenting, peak memory so far, MB", f"{count:,} arrays of 28×28, 8 copies", [megabytes])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -135,6 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--recipe", default="recipes/letters.toml")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS + MORE)
+    add_record(parser)
     return run(measure, parser.parse_args(argv))
 
 

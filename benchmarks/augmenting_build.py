@@ -117,4 +117,5 @@ def size(canvas: tuple[int, int]) -> str:
 def record(question: str, setting: str, values: Sequence[float], ratio: float | None = None) -> None:
     """Record a row and print it."""
     append(question, setting, values, ratio)
-    print(f"{statistics.median(values):10.4g}  {'' if ratio is None else f'{ratio:.2f}×':8} {question}: {setting}")
+    print(f"{statistics.median(values):10.4g}  {'' if ratio is None else f'{ratio:.2f}×':8} {question}: {setting}  "
+          f"({min(values):.4g} to {max(values):.4g})", flush=True)

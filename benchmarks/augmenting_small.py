@@ -40,9 +40,8 @@ def rows() -> list[tuple[str, float, float]]:
     with tempfile.TemporaryDirectory(dir=".") as name:
         arrays, pages = write_arrays(Path(name) / "arrays.npz", ARRAYS), Path(name) / "pages"
         write_pages(pages, PAGES)
-        letters = read_recipe("recipes/letters.toml", ["split.val=0", "split.test=0", "draw.copies=10"])
         return [_median("arrays of 28×28, 1 copy of 32×32", lambda: _arrays(recipe_of(1), arrays)),
-                _median("pages of 105×105, letters.toml, 10 copies", lambda: _pages(letters, pages))]
+                _median("pages of 105×105, letters.toml, 10 copies", lambda: _pages(letters(), pages))]
 
 
 def growth(counts: tuple[int, ...] = GROWTH, copies: int = 8) -> list[tuple[int, float, float]]:
@@ -68,6 +67,11 @@ def recipe_of(copies: int) -> Recipe:
     return make_recipe({"name": "glyphs", "split": {"val": 0, "test": 0}, "clean": {"channels": 1},
                         "draw": {"canvas": [32, 32], "copies": copies, "rotation": 8, "shear": 10, "aspect": 1.2,
                                  "scale": [0.8, 1.0]}, "model": {"name": "light"}})
+
+
+def letters() -> Recipe:
+    """letters.toml with ten copies of each page, all pages in train."""
+    return read_recipe("recipes/letters.toml", ["split.val=0", "split.test=0", "draw.copies=10"])
 
 
 def write_pages(folder: Path, count: int) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rows import append
+from benchmarks.rows import add_record, append, keep_rows
 from benchmarks.synthetic import SHAPES, rows_of, write_files, write_set
 from tenfold.data.command import make_parser, run
 
@@ -169,6 +169,7 @@ def copied(image: np.ndarray) -> float:
 
 def measure(args: argparse.Namespace) -> dict:
     """Time every loader on sets of three sizes, record and print the rows."""
+    keep_rows(args.record)
     from tenfold.train.device import keep_freed_memory
     keep_freed_memory()                          # as a training run does; it helps all that are in this process
     facts = {}
@@ -194,7 +195,7 @@ def record(name: str, rates: dict, row_bytes: int, question: str = "loading") ->
     for who, median in medians.items():
         append(f"{question} {name}, shuffled images/s", who, rates[who], median / copy)
         print(f"{name:9}  {who:41} {median:11,.0f} images/s  {median * row_bytes / 1e9:5.2f} GB/s "
-              f"{median / copy:6.1%}")
+              f"{median / copy:6.1%}  ({min(rates[who]):,.0f} to {max(rates[who]):,.0f})", flush=True)
     return medians
 
 
@@ -203,6 +204,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser("python -m benchmarks.loading", "Time our loaders beside what others use, on synthetic sets.")
     parser.add_argument("--megabytes", type=int, default=400, help="of pixels in each set (default: 400)")
     parser.add_argument("--repeats", type=int, default=7)
+    add_record(parser)
     return run(measure, parser.parse_args(argv))
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks.loading import BATCH, copied, rate, record
 from benchmarks.peer_loaders import FILES, prepare
 from benchmarks.peer_pipelines import BLOCKS, OURS, PEERS
+from benchmarks.rows import add_record, keep_rows
 from benchmarks.synthetic import SHAPES, rows_of
 from tenfold.data.command import make_parser, run
 
@@ -131,7 +132,7 @@ def time_all(folder: Path, image: np.ndarray, repeats: int, at_most: float) -> d
     named = {}
 
     def leave_out(name: Any, why: Any) -> None:
-        print(f"{name}: left out: {why}")
+        print(f"{name}: left out: {why}", flush=True)
         children.pop(name).close()
     try:
         for step in Child.answer, Child.ask:     # all write at once; then each is tried alone
@@ -176,6 +177,7 @@ def verdict(name: str, medians: dict) -> str:
 
 def measure(args: argparse.Namespace) -> dict:
     """Time every loader on sets of three sizes, record and print the rows."""
+    keep_rows(args.record)
     facts = {}
     for shape, megabytes in zip(SHAPES, MEGABYTES, strict=True):
         name = "×".join(map(str, shape))
@@ -184,7 +186,7 @@ def measure(args: argparse.Namespace) -> dict:
             prepare(Path(folder), image, label)
             rates = time_all(Path(folder), image, args.repeats, args.seconds)
         medians = facts[name] = record(name, rates, image[0].nbytes, "peers")
-        print(verdict(name, medians))
+        print(verdict(name, medians), flush=True)
     return facts
 
 
@@ -194,6 +196,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.2,
                         help="after which a repeat is cut off (default: 1.2; more on a busy machine)")
+    add_record(parser)
     return run(measure, parser.parse_args(argv))
 
 

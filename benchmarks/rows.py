@@ -1,5 +1,6 @@
 """Append a measured row to benchmarks/results.tsv."""
 
+import argparse
 import csv
 import datetime
 import functools
@@ -13,6 +14,18 @@ from typing import Any
 
 TABLE = Path(__file__).parent / "results.tsv"
 COLUMNS = ("date", "commit", "device", "question", "setting", "median", "spread", "n", "ratio")
+_kept = True
+
+
+def add_record(parser: argparse.ArgumentParser) -> None:
+    """Add --record to a benchmark whose rows are worth keeping on a quiet machine only."""
+    parser.add_argument("--record", action="store_true", help="append the rows to benchmarks/results.tsv")
+
+
+def keep_rows(record: bool) -> None:
+    """Have `append` write to TABLE, or only return the rows."""
+    global _kept
+    _kept = record
 
 
 def append(question: str, setting: str, values: Sequence[float], ratio: float | None = None,
@@ -22,6 +35,8 @@ def append(question: str, setting: str, values: Sequence[float], ratio: float | 
            "question": question, "setting": setting, "median": f"{statistics.median(values):.6g}",
            "spread": f"{min(values):.6g}..{max(values):.6g}", "n": len(values),
            "ratio": "" if ratio is None else f"{ratio:.3g}"}
+    if not _kept:
+        return row
     new = not TABLE.exists()
     with open(TABLE, "a", newline="", encoding="utf-8") as f:
         writer = csv.DictWriter(f, COLUMNS, delimiter="\t", lineterminator="\n")
