@@ -10,7 +10,7 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -43,6 +43,7 @@ class Recipe:
 _TABLES = {"source": Source, "split": Split, "clean": Clean, "draw": Draw, "shards": Shards,
            "model": Model, "train": Train, "augment": Augment}
 _SUCCESSORS = {"bitshuffle-lz4": "lz4", "lzf": "gzip"}      # compressions that are only read, no longer written
+_SHORT, _PIECE = 64, 4096    # items of a list that may hold columns; items of a column that are written at once
 _PIXEL_TABLES = ("split", "clean", "draw", "shards")        # what the bytes of a set depend on
 
 
@@ -130,9 +131,30 @@ def pixels_digest(recipe: Recipe) -> str:
 
 
 def digest_of(value: Any) -> str:
-    """Return a short digest of any value that JSON can hold."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    """Return a short digest of any value that JSON can hold, or of a list of such and of long columns."""
+    digest = hashlib.sha256()
+    for text in _as_json(value):
+        digest.update(text.encode())
+    return digest.hexdigest()[:32]
+
+
+def _as_json(value: Any) -> Iterator[str]:
+    """Yield the JSON of a value in pieces, so that long columns, numpy's too, are never held as text."""
+    array = hasattr(value, "tolist") and hasattr(value, "__len__")
+    if not array and (isinstance(value, str) or not isinstance(value, Sequence)):
+        yield json.dumps(value, sort_keys=True, separators=(",", ":"))
+        return
+    yield "["
+    if not array and len(value) <= _SHORT:
+        for i, item in enumerate(value):
+            yield "," * (i > 0)
+            yield from _as_json(item)
+    else:
+        for first in range(0, len(value), _PIECE):
+            piece = value[first:first + _PIECE]
+            text = json.dumps(piece.tolist() if array else piece, sort_keys=True, separators=(",", ":"))
+            yield "," * (first > 0) + text[1:-1]
+    yield "]"
 
 
 def pixel_differences(built: Recipe, wanted: Recipe) -> list[str]:

@@ -59,7 +59,7 @@ def draw_shards(plan: Plan, survey: Survey, where: Workplace, workers: int) -> l
     forget_levels(where.cache)
     tasks = (DrawTask(where, shard, survey.listed[shard.sources], survey.labels[shard.sources])
              for shard in plan.shards)
-    return run_tasks(draw_shard, tasks, workers, Progress("draw", "row", [len(shard) for shard in plan.shards]))
+    return run_tasks(draw_shard, tasks, workers, Progress("draw", "row", plan.counts))
 
 
 def draw_shard(task: DrawTask) -> DrawnShard:

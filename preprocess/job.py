@@ -50,7 +50,7 @@ def check_job(recipe: Recipe, source: Source, out: Path, plain: bool = False) ->
         raise SourceFault(out, "lies among the images, where the next build would take it for a class",
                           "choose another --out")
     groups, notes = (None, []) if plain else source_groups(recipe.split.groups, source)
-    stamp = digest_of([source.paths, source.labels.tolist(), source.official, source.stamps,
+    stamp = digest_of([source.paths, source.labels, source.official, source.stamps,
                        source.classes, pixels_digest(recipe), recipe.source.max_bad, recipe.source.max_opposite,
                        decoding_settings(recipe), plain, [groups, notes], recipe.split.near_duplicates])
     return Job(recipe, source, make_folder(out), plain, groups, notes, stamp)

@@ -1,6 +1,8 @@
 """Plan a set: which row goes to which shard; a pure function of the recipe, the splits and the pixels."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -25,17 +27,45 @@ class ShardPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All shards of a set."""
-    shards: tuple[ShardPlan, ...]
+    """All shards of a set. Each is made of the random order of its split's rows when it is asked for."""
+    survey: Survey
+    recipe: Recipe
+    places: list[tuple[str, int, int]]       # of each shard: its split, its number there, how many rows
+    orders: dict[str, np.ndarray]            # of each split: uint32 or uint64 (rows,), its rows in their order
+
+    @property
+    def counts(self) -> list[int]:
+        """Rows of each shard."""
+        return [count for _, _, count in self.places]
 
     @property
     def rows(self) -> int:
         """Rows of all shards."""
-        return sum(map(len, self.shards))
+        return sum(self.counts)
+
+    @property
+    def shards(self) -> Iterator[ShardPlan]:
+        """Yield the plan of each shard."""
+        survey, made_by = self.survey, pixels_digest(self.recipe)
+        for split, places in groupby(self.places, key=lambda place: place[0]):
+            members, start = np.flatnonzero(survey.splits == split), 0
+            for _, k, count in places:
+                rows, start = self.orders[split][start:start + count].astype(np.int64), start + count
+                copies = copies_of(split, self.recipe)
+                numbers, copy = members[rows // copies], rows % copies
+                held = np.unique(numbers)
+                digest = digest_of([survey.digests(held), survey.labels[held], numbers, copy])
+                yield ShardPlan(shard_name(split, k), split, numbers, copy, {
+                    "schema": SCHEMA, "split": split, "recipe": made_by, "plan": digest})
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.rows} rows in {len(self.shards)} shards"] + [
+        return "\n".join([f"{self.rows} rows in {len(self.places)} shards"] + [
             f"{shard.name}  {len(shard)} rows of {len(np.unique(shard.sources))} sources" for shard in self.shards])
+
+
+def copies_of(split: str, recipe: Recipe) -> int:
+    """Return how many rows a source of the split has: a training source draw.copies, a held-out one a plain one."""
+    return recipe.draw.copies if split == "train" else 1
 
 
 def rows_per_shard(total: int, row_bytes: int, megabytes: int) -> int:
@@ -48,26 +78,14 @@ def rows_per_shard(total: int, row_bytes: int, megabytes: int) -> int:
 
 
 def plan_shards(survey: Survey, recipe: Recipe) -> Plan:
-    """Put every row of every split in random order, cut into shards.
-
-    survey: with the splits of its images. A training source has draw.copies rows, a held-out one a single plain row.
-    """
-    splits, labels, digests = survey.splits, survey.labels, survey.digests
+    """Put every row of every split in random order, cut into shards. survey: with the splits of its images."""
     height, width = recipe.draw.canvas
     row_bytes = height * width * recipe.clean.channels
-    made_by = pixels_digest(recipe)
-    shards = []
+    places, orders = [], {}
     for stream, split in enumerate(SPLITS):
-        members = np.flatnonzero(splits == split)
-        copies = recipe.draw.copies if split == "train" else 1
-        order = np.random.default_rng([recipe.seed, PLAN, stream]).permutation(len(members) * copies)
-        size = rows_per_shard(len(order), row_bytes, recipe.shards.megabytes)
-        for k, start in enumerate(range(0, len(order), size)):
-            rows = order[start:start + size]
-            numbers, copy = members[rows // copies], rows % copies
-            held = np.unique(numbers)
-            digest = digest_of([digests[held].astype(str).tolist(), labels[held].tolist(), numbers.tolist(),
-                                copy.tolist()])
-            shards.append(ShardPlan(shard_name(split, k), split, numbers, copy, {
-                "schema": SCHEMA, "split": split, "recipe": made_by, "plan": digest}))
-    return Plan(tuple(shards))
+        total = int((survey.splits == split).sum()) * copies_of(split, recipe)
+        orders[split] = order = np.arange(total, dtype=np.uint32 if total < 2**32 else np.uint64)
+        np.random.default_rng([recipe.seed, PLAN, stream]).shuffle(order)
+        size = rows_per_shard(total, row_bytes, recipe.shards.megabytes)
+        places += [(split, k, min(size, total - start)) for k, start in enumerate(range(0, total, size))]
+    return Plan(survey, recipe, places, orders)

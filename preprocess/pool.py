@@ -38,12 +38,15 @@ class Progress:
     counts: list[int]        # how many units each task is
 
 
-def run_tasks(function: Callable[[Any], T], tasks: Iterable[Any], workers: int, progress: Progress) -> list[T]:
+def run_tasks(function: Callable[[Any], T], tasks: Iterable[Any], workers: int, progress: Progress,
+              take: Callable[[int, T], None] | None = None) -> list[T]:
     """Return function(task) for each task, in order, computed in `workers` processes, with a progress bar.
 
+    take: is given (number of the task, its result) of each as it is finished; none is kept then.
     MachineFault: the system ended a worker.
     """
     results: list[Any] = [None] * len(progress.counts)
+    keep = take or results.__setitem__
     calls = (joblib.delayed(_numbered)(i, function, task, os.getcwd()) for i, task in enumerate(tasks))
     # max_nbytes: small plans travel by pickle, no shared files in /dev/shm to be left behind
     pool = joblib.Parallel(n_jobs=max(1, min(workers, len(results))), max_nbytes=None,
@@ -56,7 +59,7 @@ def run_tasks(function: Callable[[Any], T], tasks: Iterable[Any], workers: int, 
             finished = pool(calls)
         with closing(finished):
             for i, result in finished:
-                results[i] = result
+                keep(i, result)
                 bar.update(progress.counts[i])
     return results
 

@@ -86,7 +86,7 @@ def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] 
         "layout": job.source.facts(),
         "set_aside": [{"path": bad.path, "reason": bad.reason} for bad in survey.set_aside],
         "notes": [*survey_notes(recipe, survey, job.plain), *assignment.notes],
-        "duplicates": duplicates(survey.labels, survey.digests, survey.splits, survey.paths),
+        "duplicates": duplicates(survey.labels, survey.pixels, survey.splits, survey.paths),
         "near_duplicates": assignment.near_duplicates,
     }
 

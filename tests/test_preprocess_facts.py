@@ -3,6 +3,7 @@
 import dataclasses
 
 from tenfold.preprocess.survey.facts import Facts, SourceFacts
+from tenfold.preprocess.survey.facts_file import FactsFile
 
 GOOD = SourceFacts("0a" * 12, (28, 20), fingerprint="b1" * 160, spread=12.25, several=True, two_tone=0.75)
 ROWS = [GOOD,
@@ -16,8 +17,17 @@ def test_rows_come_out_of_the_columns_as_they_went_in():
     assert [*facts] == ROWS
     assert facts[-1] == ROWS[-1]
     assert facts[1:3] == ROWS[1:3]
-    both = Facts.joined([facts, Facts.of([]), facts])
-    assert [*both] == ROWS * 2
-    assert both != facts
     assert Facts.of(ROWS) == facts
     assert facts.columns["bad"].tolist() == [False, False, True, False]
+
+
+def test_rows_come_out_of_the_file_as_they_went_in_whatever_their_order(tmp_path):
+    held = FactsFile(tmp_path)
+    for first in (4, 0, 8):
+        held.put(first, Facts.of(ROWS))
+    facts = held.facts()
+    assert [*facts] == ROWS * 3
+    assert [*facts.faults] == [2, 6, 10]
+    assert facts != Facts.of(ROWS)
+    assert len(FactsFile(tmp_path).facts()) == 0
+    assert not [*tmp_path.iterdir()]

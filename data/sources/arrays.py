@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.sources.array_labels import read_labels, text
+from tenfold.data.sources.columns import Runs
 from tenfold.data.sources.npz import SAVE, Arrays, Members, Npz
 from tenfold.data.sources.source import Layout, Source
 from tenfold.data.sources.split_names import FILLERS, SPLIT_WORDS, bare_split, words_of
@@ -58,7 +59,7 @@ def open_arrays(path: Path) -> Source:
         raise held.fault("holds no image", "give at least two classes of them")
     classes, labels, notes = read_labels(held, [(pair.labels, len(pair)) for pair in pairs],
                                          roles.get(("classes", None)))
-    official: Sequence[str | None] = [pair.split for pair in pairs for _ in range(len(pair))]
+    official: Sequence[str | None] = Runs(tuple((pair.split, len(pair)) for pair in pairs))
     splits = {pair.split: [pair.pixels.key] for pair in pairs if pair.split}
     split_key = None if splits else roles.get(("split", None))
     if split_key:
@@ -69,8 +70,8 @@ def open_arrays(path: Path) -> Source:
     used = {split_key, *unused, *(key for (role, _), key in roles.items() if role in ("classes", "groups"))} | {
         key for pair in pairs for key in (pair.pixels.key, pair.labels)}
     facts = path.stat()
-    return Source(path, classes, [f"{pair.pixels.key}[{i}]" for pair in pairs for i in range(len(pair))], labels,
-                  list(official), [(facts.st_size, facts.st_mtime_ns)] * total, layout,
+    paths = Runs(tuple((pair.pixels.key, len(pair)) for pair in pairs), numbered=True)
+    return Source(path, classes, paths, labels, official, Runs((((facts.st_size, facts.st_mtime_ns), total),)), layout,
                   _notes(held, pairs, classes, layout, [*notes, *_left_out(held, used)]),
                   pairs[0].pixels if len(pairs) == 1 else Members(tuple(pair.pixels for pair in pairs)), groups)
 

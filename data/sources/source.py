@@ -1,5 +1,6 @@
 """Describe the labelled images that were found: a source, its columns, and how its layout was understood."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,10 +29,10 @@ class Source:
     """Labelled images, not yet decoded: columns of equal length, in an order that depends on names alone."""
     root: Path
     classes: tuple[str, ...]
-    paths: list[str]               # relative to root, or "x[12]" in an arrays file
+    paths: Sequence[str]           # relative to root, or "x[12]" in an arrays file
     labels: np.ndarray             # int64, index into classes
-    official: list[str | None]     # "train", "val", "test", or None: in no official split
-    stamps: list[tuple[int, int]]  # size in bytes and time of change in ns: has it changed since?
+    official: Sequence[str | None]     # "train", "val", "test", or None: in no official split
+    stamps: Sequence[tuple[int, int]]  # size in bytes and time of change in ns: has it changed since?
     layout: Layout
     notes: list[str]               # for people, one per line: how it was understood, what is odd or not used
     arrays: "Arrays | Members | None" = None

@@ -23,7 +23,7 @@ class Images:
     """What a split is decided by: columns of equal length, a row for each usable image."""
     labels: np.ndarray                       # int64, index into the classes
     digests: Sequence[str] | np.ndarray      # equal where the pixels are
-    official: list[str | None]               # "train", "val", "test", or None: in no official split
+    official: Sequence[str | None]           # "train", "val", "test", or None: in no official split
     groups: list[str | None] | None = None   # images of one name belong together; None: alone
     near: Sequence[int | None] | np.ndarray | None = None    # the same number: the same picture saved twice; None, or
                                              # in an array a number below 0: alone
@@ -66,7 +66,7 @@ def _nothing_left(images: Images, classes, empty) -> SourceFault:
     """Classes without an image that may be trained on."""
     names = []
     for c in empty.tolist():
-        splits = sorted({images.official[i] or "train" for i in np.flatnonzero(images.labels == c)})
+        splits = sorted({images.official[i] or "train" for i in np.flatnonzero(images.labels == c).tolist()})
         names.append(f"'{classes[c]}' (" + ("all of them are images of another class too" if "train" in splits else
                      f"only in {' and '.join(splits)}" if splits else "none can be used") + ")")
     return SourceFault("the images", ("class " if len(names) == 1 else f"{len(names)} classes ")

@@ -1,5 +1,6 @@
 """Clean the source images of one block in a worker process, into the clean cache."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ class CleanTask:
     cleaning: Cleaning
     block: int
     first: int               # position of its first source in the listing
-    paths: list[str]
+    paths: Sequence[str]
     every: int = 1           # one in so many pictures is asked whether it is ink or a photograph
 
 

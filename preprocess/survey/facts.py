@@ -69,14 +69,6 @@ class Facts(Sequence[SourceFacts]):
         return cls(columns, {i: row.fault for i, row in enumerate(rows) if row.fault},
                    {i: row.levels for i, row in enumerate(rows) if row.levels})
 
-    @classmethod
-    def joined(cls, parts: Sequence["Facts"]) -> "Facts":
-        """Put the rows of several one behind the other."""
-        starts = np.cumsum([0, *map(len, parts)]).tolist()
-        faults, levels = ({start + row: value for start, part in zip(starts, parts, strict=False)
-                           for row, value in getattr(part, name).items()} for name in ("faults", "levels"))
-        return cls(np.concatenate([np.empty(0, COLUMNS), *(part.columns for part in parts)]), faults, levels)
-
     def __len__(self) -> int:
         return len(self.columns)
 

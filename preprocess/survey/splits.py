@@ -1,5 +1,6 @@
 """Assign each usable source image to a split, before any copy is made, and find near-duplicates on the way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -30,7 +31,7 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
     recipe = job.recipe
     if job.plain:
         return Assignment(survey.with_splits(_all_test(survey.official)), duplicates([], [], [], []))
-    images = Images(survey.labels, survey.digests, survey.official,
+    images = Images(survey.labels, survey.pixels, survey.official,
                     [job.groups[row] for row in survey.listed.tolist()] if job.groups else None)
     near, notes = near_groups(survey.column("fingerprint")), list(job.group_notes)
     if recipe.split.near_duplicates == "together":
@@ -43,13 +44,13 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
                       notes)
 
 
-def _all_test(official: list[str | None]) -> np.ndarray:
+def _all_test(official: Sequence[str | None]) -> np.ndarray:
     """Everything is held out, or what is official test where anything is."""
     kept = {"test"} if "test" in official else {"train", "val", "test", None}
     return np.array(["test" if split in kept else "" for split in official], "<U5")
 
 
-def _look_alikes(images: Images, near: np.ndarray, splits: np.ndarray, paths: list[str]) -> dict:
+def _look_alikes(images: Images, near: np.ndarray, splits: np.ndarray, paths: Sequence[str]) -> dict:
     """As data.splits.assign.duplicates, of pictures that look the same though their pixels differ."""
     alone = -1 - len(near) - np.arange(len(near))
     keys = np.where(different(near, images.digests) > 1, near, alone)

@@ -19,6 +19,7 @@ from tenfold.preprocess.survey.clean_cache import block_size, cache_key, recall,
 from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
 from tenfold.preprocess.survey.decisions import SAMPLE, decide, looks_for_ink
 from tenfold.preprocess.survey.facts import Facts, examine_source
+from tenfold.preprocess.survey.facts_file import FactsFile
 from tenfold.preprocess.survey.table import Survey
 
 _DECIDED = "decided.json"    # in the clean cache: what the whole set decided, where that took a second pass
@@ -54,7 +55,10 @@ def _clean_all(cleaning: Cleaning, source: Source, workers: int) -> Facts:
     starts = range(0, len(paths), size)
     tasks = (CleanTask(cleaning, block, first, paths[first:first + size], every) for block, first in enumerate(starts))
     counts = [min(size, len(paths) - first) for first in starts]
-    return Facts.joined(run_tasks(clean_block, tasks, workers, Progress("clean", "img", counts)))
+    found = FactsFile(cleaning.cache)
+    run_tasks(clean_block, tasks, workers, Progress("clean", "img", counts),
+              lambda block, facts: found.put(starts[block], facts))
+    return found.facts()
 
 
 def sample_sources(recipe: Recipe, source: Source, reader: Any) -> tuple[np.ndarray, Facts]:

@@ -1,5 +1,6 @@
 """The survey: what was found of each source image, and its number in shards and in sources.h5, in columns."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -52,21 +53,28 @@ class Survey:
     @cached_property
     def labels(self) -> np.ndarray:
         """Indices into the classes, int64 (usable,)."""
-        return np.asarray(self.source.labels, np.int64)[self.listed]
+        labels = np.asarray(self.source.labels, np.int64)
+        return labels[self.listed] if self.facts.faults else labels
 
     @cached_property
-    def digests(self) -> np.ndarray:
-        """Digests of the decoded pixels in hexadecimal digits, bytes "S24" (usable,)."""
-        digits = self.column("digest").tobytes().hex().encode()
-        return np.frombuffer(digits, "S24")
+    def pixels(self) -> np.ndarray:
+        """A number for each image, equal where the decoded pixels are, ascending as their digests: int64 (usable,)."""
+        words = np.ascontiguousarray(self.column("digest")).view(">u4").astype(np.uint32)
+        order, number = np.lexsort(words.T[::-1]), np.zeros(len(words), np.int64)
+        number[order[1:]] = np.cumsum((words[order[1:]] != words[order[:-1]]).any(1))
+        return number
+
+    def digests(self, rows: np.ndarray) -> list[str]:
+        """Return the digests of the decoded pixels of some images, in hexadecimal digits."""
+        return [digest.tobytes().hex() for digest in self.column("digest")[rows]]
 
     @cached_property
-    def paths(self) -> list[str]:
+    def paths(self) -> Sequence[str]:
         """Relative to the root of the source, or "x[12]" in an arrays file."""
         return self._of_usable(self.source.paths)
 
     @property
-    def official(self) -> list[str | None]:
+    def official(self) -> Sequence[str | None]:
         """The splits that the images' own layout puts them in."""
         return self._of_usable(self.source.official)
 
@@ -84,7 +92,7 @@ class Survey:
         """The same table with the split of each usable image filled in, by its number."""
         return replace(self, assigned=np.asarray(splits, "<U5"))
 
-    def _of_usable(self, values: list) -> list:
+    def _of_usable(self, values: Sequence) -> Sequence:
         return [values[row] for row in self.listed.tolist()] if self.facts.faults else values
 
     def __str__(self) -> str:
