@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,6 +18,7 @@ from tenfold.data.files import open_file, publish
 from tenfold.data.schema import PATH_BYTES, SET_SCHEMA, SOURCE_COLUMNS, SOURCES, SPLITS
 from tenfold.data.shard import AGAIN, open_hdf5, own_dataset
 
+_TOGETHER = 4096             # paths that are encoded at once
 _INK = {"pen": "pen", "lost_components": "lost_components", "lost_share": "lost_share", "edges": "edges",
         "share": "ink_share", "dark_ink": "dark_ink"}        # name in a row's "ink" -> column
 
@@ -35,7 +37,7 @@ class SourceTable:
         columns: "path" (n strings) and, where they are known, "label", "split" (names of splits, "" in none), "digest"
         and "fingerprint" (hexadecimal, "" unknown, or bytes as uint8 (n, …)) and the other names of SOURCE_COLUMNS.
         """
-        encoded = _encoded(columns)
+        encoded = dict(_encoded(columns))
         return cls(len(columns["path"]), encoded.__getitem__)
 
     def __len__(self) -> int:
@@ -94,7 +96,7 @@ def write_source_table(folder: Path, columns: Mapping) -> dict:
     held = io.BytesIO()                          # as in `write_shard`: a full disk must not meet HDF5
     with h5py.File(held, "w") as f:
         f.attrs["schema"] = SET_SCHEMA
-        for name, column in _encoded(columns).items():
+        for name, column in _encoded(columns):
             f.create_dataset(name, data=column)
     data = held.getbuffer()
     with publish(Path(folder) / SOURCES) as temporary:
@@ -160,24 +162,33 @@ def _refused(path: Path, fact: str) -> ShardFault:
     return ShardFault(path, fact, f"it is damaged or foreign: {AGAIN}")
 
 
-def _encoded(columns: Mapping) -> dict[str, np.ndarray]:
-    """All columns as they lie in the file; those that are not known hold the value that says so."""
+def _encoded(columns: Mapping) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each column as it lies in the file, with its name; one that is not known holds the value that says so."""
     unknown = set(columns) - set(SOURCE_COLUMNS) - {"path"}
     assert not unknown, f"sources.h5 has no column {unknown}"
-    paths = [path.encode("utf-8", "surrogateescape") for path in columns["path"]]
-    given = {**columns, "path_end": np.cumsum([len(path) for path in paths], dtype=np.int64)}
-    if "split" in given:
-        names = np.asarray(given["split"], "<U5")
-        given["split"] = sum((names == split) * (i + 1) for i, split in enumerate(SPLITS)) - np.ones(len(names), int)
-    for name in {"digest", "fingerprint"} & set(given):
+    paths, text = columns["path"], bytearray()
+    ends = np.empty(len(paths), np.int64)
+    for first in range(0, len(paths), _TOGETHER):
+        encoded = [path.encode("utf-8", "surrogateescape") for path in paths[first:first + _TOGETHER]]
+        ends[first:first + _TOGETHER] = len(text) + np.cumsum([len(path) for path in encoded])
+        text += b"".join(encoded)
+    for name, (dtype, shape, unknown_value) in SOURCE_COLUMNS.items():
+        given = ends if name == "path_end" else columns.get(name)
+        if given is None:
+            yield name, np.full((len(paths), *shape), unknown_value, dtype)
+        else:
+            yield name, np.asarray(_as_numbers(name, given), dtype).reshape(len(paths), *shape)
+    yield PATH_BYTES, np.frombuffer(text, np.uint8)
+
+
+def _as_numbers(name: str, given: Any) -> Any:
+    """Names of splits, and hexadecimal digits, as the numbers that stand for them; other columns as they are."""
+    if name == "split":
+        names, number = np.asarray(given, "<U5"), np.full(len(given), -1, np.int8)
+        for i, split in enumerate(SPLITS):
+            number[names == split] = i
+        return number
+    if name in ("digest", "fingerprint") and not isinstance(given, np.ndarray):
         width, = SOURCE_COLUMNS[name][1]
-        if isinstance(given[name], np.ndarray):
-            continue
-        text = "".join(digits or "00" * width for digits in given[name])
-        given[name] = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, width)
-    encoded = {name: np.full((len(paths), *shape), unknown_value, dtype)
-               for name, (dtype, shape, unknown_value) in SOURCE_COLUMNS.items()}
-    for name in set(given) - {"path"}:
-        encoded[name][:] = np.asarray(given[name]).reshape(encoded[name].shape)
-    encoded[PATH_BYTES] = np.frombuffer(b"".join(paths), np.uint8)
-    return encoded
+        return np.frombuffer(bytes.fromhex("".join(digits or "00" * width for digits in given)), np.uint8)
+    return given

@@ -125,12 +125,12 @@ def count_rows(recipe: Recipe, source: Source, plain: bool = False) -> int:
     official, split = source.official, recipe.split
     if plain:
         return official.count("test") or len(source)
-    free = [split in ("train", None) for split in official]
-    drawn = 0
+    free = np.fromiter((split in ("train", None) for split in official), bool, len(source))
+    given, drawn = set(official), 0
     for count in np.bincount(source.labels[free], minlength=len(source.classes)).tolist():
         shares = {"val": split.val, "test": 1 / split.folds if split.folds else split.test}
         held = sum(want if isinstance(want, int) else max(1, round(want * count)) if want else 0
-                   for name, want in shares.items() if name not in official)
+                   for name, want in shares.items() if name not in given)
         drawn += max(0, count - held)
     return drawn * recipe.draw.copies + len(source) - drawn
 

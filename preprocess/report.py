@@ -2,9 +2,10 @@
 
 import json
 import statistics
-from collections import Counter
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tenfold.data.figures import save_figure
 from tenfold.data.files import make_folder, publish, read_file
@@ -16,6 +17,7 @@ from tenfold.preprocess.survey.suspects import SHEET, draw_suspects, suspects
 
 REPORT, PICTURE = "report.json", "classes.png"
 _APART = ("two_labels", "under two labels"), ("two_splits", "in two splits")
+_TOGETHER = 4096             # paths that are read at once
 _NAMED = 140                 # classes whose names fit under their bars
 _COLOURS = {"train": "#4c72b0", "val": "#dd8452", "test": "#55a868"}
 
@@ -59,11 +61,13 @@ def report_facts(index: dict, sources: SourceTable) -> dict:
     classes = index["classes"]
     counts = {name: {split: index["class_counts"][split][i] for split in SPLITS} for i, name in enumerate(classes)}
     totals = {name: sum(of.values()) for name, of in counts.items()}
-    sides = {side: sources.column("size")[:, axis].tolist() for axis, side in enumerate(("height", "width"))}
+    sides = {side: np.sort(sources.column("size")[:, axis]) for axis, side in enumerate(("height", "width"))}
+    middle = slice((len(sources) - 1) // 2, len(sources) // 2 + 1)
     return {
         "stamp": index["stamp"], "images": len(sources), "classes": counts,
         "imbalance": round(max(totals.values()) / max(1, min(totals.values())), 3),
-        "sizes": {side: {"least": min(v), "median": statistics.median(v), "most": max(v)} for side, v in sides.items()},
+        "sizes": {side: {"least": int(v[0]), "median": statistics.median(v[middle].tolist()), "most": int(v[-1])}
+                  for side, v in sides.items()},
         "set_aside": index["set_aside"], "duplicates": index["duplicates"],
         "near_duplicates": index.get("near_duplicates", {"same": [], "two_labels": [], "two_splits": []}),
         "suspects": suspects(sources, classes, index.get("common", {}).get("polarity", "keep"))}
@@ -139,9 +143,14 @@ def draw_classes(index: dict, facts: dict, sources: SourceTable, path: Path) -> 
 def _draw_sizes(axis: Any, canvas: list[int], facts: dict, sources: SourceTable) -> None:
     """A circle for each size that occurs, its area the number of images; suspects red; the canvas a cross."""
     doubted = {s["path"] for s in facts["suspects"]}
-    sizes = [(width, height) for height, width in sources.column("size").tolist()]
-    counts = Counter(sizes)
-    odd = {size for size, path in zip(sizes, sources.paths(), strict=True) if path in doubted} if doubted else set()
+    size = sources.column("size")
+    pairs, number = np.unique(size[:, ::-1].astype(np.int64) @ (1 << 31, 1), return_counts=True)
+    counts = {divmod(pair, 1 << 31): count for pair, count in zip(pairs.tolist(), number.tolist(), strict=True)}
+    odd: set[tuple[int, int]] = set()
+    for first in range(0, len(sources) if doubted else 0, _TOGETHER):
+        rows = range(first, min(len(sources), first + _TOGETHER))
+        odd |= {tuple(size[row, ::-1].tolist()) for row, path in zip(rows, sources.paths(rows), strict=True)
+                if path in doubted}
     most = max(20, *counts.values())             # a picture whose size is unique is a dot
     for found, colour, label in (([c for c in counts if c not in odd], "#4c72b0", "images"),
                                  (sorted(odd), "#c44e52", "suspects among them")):

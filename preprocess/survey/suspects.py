@@ -1,6 +1,5 @@
 """Suspects: pictures to check by eye before training, each with the reason; where ink is in doubt, it is drawn."""
 
-import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -35,45 +34,52 @@ def suspects(sources: SourceTable, classes: list[str], polarity: str) -> list[di
 
     What holds for most pictures of the set (cut to their ink, mostly ink) makes none of them a suspect.
     """
-    sizes, spreads = sources.column("size").tolist(), sources.column("spread").tolist()
-    side = statistics.median(map(min, sizes))
-    shape = statistics.median(width / height for height, width in sizes)
-    reasons = [_ink_reasons(ink, polarity) for ink in sources.ink()]
-    usual = {kind for kind in ("edges", "mostly", "polarity") if sum(kind in r for r in reasons) > MOST * len(sources)}
+    size, spread, label = (sources.column(name) for name in ("size", "spread", "label"))
+    shapes = size[:, 1] / size[:, 0]
+    side, shape = np.median(size.min(1)), np.median(shapes)
+    tiny, odd = size.min(1) < max(8, side / TINY), ~((shape / ODD <= shapes) & (shapes <= shape * ODD))
+    doubts = _ink_doubts(sources, polarity)
+    usual = {kind for kind in ("edges", "mostly", "polarity") if doubts[kind].sum() > MOST * len(sources)}
+    doubted = (spread < BLANK) | tiny | odd
+    for kind in set(doubts) - usual:
+        doubted |= doubts[kind]
     rows = []
-    for row, ((height, width), spread, of_ink) in enumerate(zip(sizes, spreads, reasons, strict=True)):
+    for row in np.flatnonzero(doubted).tolist():
+        height, width = size[row].tolist()
         why = []
-        if spread < BLANK:
-            why.append(f"nearly blank (its grey levels deviate by {spread} of 255)")
-        if min(height, width) < max(8, side / TINY):
+        if spread[row] < BLANK:
+            why.append(f"nearly blank (its grey levels deviate by {spread[row].item()} of 255)")
+        if tiny[row]:
             why.append(f"tiny ({width}×{height})")
-        if not shape / ODD <= width / height <= shape * ODD:
+        if odd[row]:
             why.append(f"of an odd shape ({width}×{height})")
-        unusual = [words for kind, words in of_ink.items() if kind not in usual]
-        if why or unusual:
-            rows.append({"path": sources.path(row), "class": classes[sources.column("label")[row]],
-                          "why": ", ".join(why + unusual)}
-                         | ({"ink": True} if unusual else {}))
+        kinds = [kind for kind, found in doubts.items() if found[row] and kind not in usual]
+        unusual = _ink_reasons(kinds, sources.row(row)["ink"], polarity) if kinds else []
+        rows.append({"path": sources.path(row), "class": classes[label[row]], "why": ", ".join(why + unusual)}
+                    | ({"ink": True} if unusual else {}))
     return rows
 
 
-def _ink_reasons(ink: dict | None, polarity: str) -> dict[str, str]:
-    """{kind: words} of what is doubtful about a picture's ink."""
-    if not ink:
-        return {}
-    reasons = {}
-    if ink["lost_components"] or ink["lost_share"] > LOST:
-        components = ink["lost_components"]
-        reasons["lost"] = f"without {_percent(ink['lost_share'])} of its ink, taken for dust" + (
-            f" ({components} component{'s' * (components > 1)} broader than half the pen)" if components else "")
-    if ink["edges"] >= 3:
-        reasons["edges"] = "cropped so tightly that the ink touches all four edges" \
-            if ink["edges"] == 4 else "cropped so that the ink touches three edges"
-    if ink["share"] > MOST:
-        reasons["mostly"] = f"mostly ink ({ink['share']:.0%} of it)"
-    if {"dark": -1, "light": 1}.get(polarity, 0) * ink["dark_ink"] > CLEAR:
-        reasons["polarity"] = f"probably {'light' if polarity == 'dark' else 'dark'} ink, unlike the set's"
-    return reasons
+def _ink_doubts(sources: SourceTable, polarity: str) -> dict[str, np.ndarray]:
+    """{kind: bool (n,), whether it is doubtful about a picture's ink}; never of those where no ink was looked for."""
+    def of(name: str) -> np.ndarray:
+        return sources.column(name)
+    looked = of("pen") != 0
+    return {"lost": looked & ((of("lost_components") != 0) | (of("lost_share") > LOST)),
+            "edges": looked & (of("edges") >= 3), "mostly": looked & (of("ink_share") > MOST),
+            "polarity": looked & ({"dark": -1, "light": 1}.get(polarity, 0) * of("dark_ink") > CLEAR)}
+
+
+def _ink_reasons(kinds: list[str], ink: dict, polarity: str) -> list[str]:
+    """What is doubtful about a picture's ink, in words. kinds: of `_ink_doubts`."""
+    components = ink["lost_components"]
+    words = {"lost": f"without {_percent(ink['lost_share'])} of its ink, taken for dust" + (
+                 f" ({components} component{'s' * (components > 1)} broader than half the pen)" if components else ""),
+             "edges": "cropped so tightly that the ink touches all four edges" if ink["edges"] == 4
+                 else "cropped so that the ink touches three edges",
+             "mostly": f"mostly ink ({ink['share']:.0%} of it)",
+             "polarity": f"probably {'light' if polarity == 'dark' else 'dark'} ink, unlike the set's"}
+    return [words[kind] for kind in kinds]
 
 
 def draw_suspects(index: dict, suspected: list[dict], source: Source, path: Path) -> None:
