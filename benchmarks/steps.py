@@ -36,8 +36,8 @@ def optimizer_steps(name: str, batch: int) -> dict[str, Callable[[], None]]:
         model = build_model(name, NETWORKS[name], 3, 10, (size, size)).to(memory_format=torch.channels_last)
         optimizer = make_optimizer(model, Train(optimizer=kind.split()[-1], lr=1e-3))
         if kind.startswith("torch"):
-            groups = [{**group, "params": group["params"]} for group in optimizer._optimizers[1].param_groups]
-            optimizer._optimizers[1] = torch.optim.Muon(groups, lr=1e-3, adjust_lr_fn="match_rms_adamw")
+            groups = [{**group, "params": group["params"]} for group in optimizer.parts[1].param_groups]
+            optimizer.parts[1] = torch.optim.Muon(groups, lr=1e-3, adjust_lr_fn="match_rms_adamw")
 
         def step(model=model, optimizer=optimizer) -> None:
             F.cross_entropy(model(x), y).backward()

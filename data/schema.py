@@ -9,6 +9,8 @@ shards/<name>/dataset.json       written last: without it the set is not finishe
 
 import re
 
+from tenfold.data.fields import COUNT
+
 SCHEMA = 1               # of a shard
 SET_SCHEMA = 2           # of dataset.json and sources.h5
 SPLITS = ("train", "val", "test")
@@ -46,6 +48,21 @@ SOURCE_COLUMNS = {
     "ink_share": ("<f8", (), 0.0),       # share of the picture that is ink
     "dark_ink": ("<f8", (), 0.0),        # log-odds that the ink is dark
 }
+
+# dataset.json, in the words of `fields.misfit`
+SIDE = range(1, 4097)        # of the canvas, pixels
+CHANNELS = range(1, 4, 2)
+FILE = {"rows": COUNT, "bytes": COUNT, "sha256": str}
+COMMON = {"polarity": ("keep", "dark", "light", "each"), "paper": range(-1, 256), "ranges": [[str, float, float]]}
+DUPLICATES = {"same": [[str]], "two_labels": [[str]], "two_splits": [[str]]}
+SET_ASIDE = [{"path": str, "reason": str}]
+DESCRIBED = {                # what a build tells of the images
+    "class_counts": {split: [COUNT] for split in SPLITS}, "set_aside": SET_ASIDE, "duplicates": DUPLICATES,
+    "near_duplicates": DUPLICATES, "common": COMMON, "recipe": {"source": dict}, "notes": [str], "stamp": str}
+INDEX_FIELDS = {f"{key}?": kind for key, kind in DESCRIBED.items()} | {
+    "classes": [str], "rows": dict.fromkeys(SPLITS, COUNT), "canvas": [SIDE, SIDE], "channels": CHANNELS,
+    "mean": [float], "std": [float], "recipe": {}, "digest": str, "sources": FILE,
+    "shards": [FILE | {"split": SPLITS, "name": str}]}
 
 CHUNK_BYTES = 2 << 20    # compressed: whole rows, about 2 MB a chunk
 ALIGNMENT = 4096         # contiguous: image bytes begin at a page, fit for mapping and direct reads

@@ -9,15 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.errors import ShardFault, UserFault, unreadable
+from tenfold.data.fields import misfit
 from tenfold.data.files import publish, read_file
 from tenfold.data.recipe import Recipe, make_recipe, renewed
-from tenfold.data.schema import INDEX, SET_SCHEMA, SHARD_NAME, SOURCES, SPLITS
+from tenfold.data.schema import INDEX, INDEX_FIELDS, SET_SCHEMA, SHARD_NAME, SOURCES, SPLITS
 from tenfold.data.shard import AGAIN, Shard, file_sha256, open_shard
 from tenfold.data.source_table import SourceTable, read_source_table
-from tenfold.data.wording import reason
-
-_KINDS = {"classes": list, "canvas": list, "channels": int, "mean": list, "std": list, "recipe": dict,
-          "sources": dict, "digest": str, "shards": list, "rows": dict}      # of what must stand in dataset.json
 
 
 def write_index(folder: Path, index: dict) -> None:
@@ -40,7 +37,25 @@ def read_index(folder: str | Path) -> dict:
     schema = index.get("schema") if isinstance(index, dict) else None
     if schema != SET_SCHEMA:
         raise ShardFault(path, f"has schema {schema}, this code reads {SET_SCHEMA}", AGAIN)
+    fact = misfit(index, INDEX_FIELDS) or _disagreement(index)
+    if fact:
+        raise ShardFault(path, f"is damaged ({fact})", AGAIN)
     return index
+
+
+def _disagreement(index: dict) -> str:
+    """What does not fit together in a dataset.json whose fields are of their kinds; "": all does."""
+    rows = {split: sum(s["rows"] for s in index["shards"] if s["split"] == split) for split in SPLITS}
+    names = [shard["name"] for shard in index["shards"]]
+    counts = index.get("class_counts", {}).values()
+    if rows != index["rows"] or not all(map(SHARD_NAME.fullmatch, names)) or len(set(names)) < len(names):
+        return "its list of shards does not add up"
+    if not index["classes"] or len(set(index["classes"])) < len(index["classes"]):
+        return "it names no classes, or one twice"
+    if any(len(of_split) != len(index["classes"]) for of_split in counts):
+        return "class_counts does not fit the classes"
+    channels = {len(index["mean"]), len(index["std"])}
+    return "mean and std do not fit the channels" if not channels <= {0, index["channels"]} else ""
 
 
 @dataclass(frozen=True)
@@ -90,28 +105,11 @@ def open_set(folder: str | Path) -> ShardSet:
     what was written. ShardFault names the file that is not."""
     folder = Path(folder)
     index = read_index(folder)
-    try:
-        for key, kind in _KINDS.items():
-            if not isinstance(index[key], kind):
-                raise TypeError(f"{key} is {index[key]!r}"[:80])
-        bad = [s for s in index["shards"] if not SHARD_NAME.fullmatch(s["name"]) or not _is_sound(s)]
-        rows = {split: sum(s["rows"] for s in index["shards"] if s["split"] == split) for split in SPLITS}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ShardFault(folder / INDEX, f"is damaged ({reason(error)})", AGAIN) from None
-    if bad or rows != index["rows"]:
-        raise ShardFault(folder / INDEX, "is damaged (its list of shards does not add up)", AGAIN)
-    if not _is_sound(index["sources"]):
-        raise ShardFault(folder / INDEX, f"is damaged (it does not describe {SOURCES})", AGAIN)
     _verify(folder, [*index["shards"], index["sources"] | {"name": SOURCES}])
     sources = read_source_table(folder)
     if len(sources) != index["sources"]["rows"]:
         raise ShardFault(folder / SOURCES, f"has {len(sources)} rows, {INDEX} says {index['sources']['rows']}", AGAIN)
     return ShardSet(folder, index, sources)
-
-
-def _is_sound(file: dict) -> bool:
-    """Whether the entry of a file in dataset.json has the keys and types that it must have."""
-    return isinstance(file.get("sha256"), str) and type(file.get("bytes")) is int and type(file.get("rows")) is int
 
 
 def _verify(folder: Path, files: list[dict]) -> None:

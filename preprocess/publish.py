@@ -8,9 +8,10 @@ from importlib.metadata import version
 import numpy as np
 
 from tenfold.data.errors import ShardFault
+from tenfold.data.fields import misfit
 from tenfold.data.image_set import image_set
 from tenfold.data.recipe import digest_of, recipe_tables
-from tenfold.data.schema import SET_SCHEMA, SOURCES, SPLITS
+from tenfold.data.schema import DESCRIBED, SET_SCHEMA, SOURCES, SPLITS
 from tenfold.data.shard import shard_names
 from tenfold.data.shardset import read_index, write_index
 from tenfold.data.source_table import write_source_table
@@ -43,10 +44,10 @@ def finished_set(job: Job) -> dict | None:
     """Return dataset.json of a finished set in the job's folder, of the same images and recipe; None: there is none."""
     try:
         index = read_index(job.out)
-        whole = index.get("stamp") == job.stamp and all(
+        whole = index.get("stamp") == job.stamp and not misfit(index, DESCRIBED) and all(
             (job.out / file["name"]).stat().st_size == file["bytes"]
             for file in (*index["shards"], index["sources"] | {"name": SOURCES}))
-    except (ShardFault, OSError, KeyError, TypeError):
+    except (ShardFault, OSError):
         return None
     return index if whole else None
 

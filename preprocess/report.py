@@ -7,15 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from tenfold.data.errors import ShardFault
+from tenfold.data.fields import COUNT, Number, misfit
 from tenfold.data.figures import save_figure
 from tenfold.data.files import make_folder, publish, read_file
-from tenfold.data.schema import INDEX, SPLITS
+from tenfold.data.schema import DUPLICATES, SET_ASIDE, SPLITS
+from tenfold.data.shardset import read_index
 from tenfold.data.source_table import SourceTable
 from tenfold.data.sources.opening import Source
 from tenfold.data.wording import counted, readable, some
 from tenfold.preprocess.survey.suspects import SHEET, draw_suspects, suspects
 
 REPORT, PICTURE = "report.json", "classes.png"
+# of report.json, as `fields.misfit` takes them
+FIELDS = {"stamp": str, "images": COUNT, "classes": {str: dict.fromkeys(SPLITS, COUNT)}, "imbalance": float,
+          "sizes": {side: {"least": COUNT, "median": Number(0), "most": COUNT} for side in ("width", "height")},
+          "set_aside": SET_ASIDE, "duplicates": DUPLICATES, "near_duplicates": DUPLICATES,
+          "suspects": [{"path": str, "why": str}]}
 _APART = ("two_labels", "under two labels"), ("two_splits", "in two splits")
 _TOGETHER = 4096             # paths that are read at once
 _NAMED = 140                 # classes whose names fit under their bars
@@ -28,9 +36,8 @@ def report_folder(out: Path, stamp: str) -> Path:
     The report of a finished set is not replaced by one on other images.
     """
     try:
-        index = json.loads(read_file(out / INDEX))
-        other = index["stamp"] != stamp
-    except (OSError, ValueError, KeyError, TypeError):
+        other = read_index(out).get("stamp") != stamp
+    except ShardFault:
         other = False
     return make_folder(out.with_name(f"{out.name}-report")) if other else out
 
@@ -44,9 +51,10 @@ def write_report(index: dict, sources: SourceTable, source: Source, out: Path | 
     out = Path(out)
     try:
         report = json.loads(read_file(out / REPORT))
-        if report["stamp"] == index["stamp"] and (out / PICTURE).exists():
+        if not misfit(report, FIELDS) and report["stamp"] == index["stamp"] and (out / PICTURE).exists() \
+                and list(report["classes"]) == index["classes"]:
             return report
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError):
         pass
     facts = report_facts(index, sources)
     draw_classes(index, facts, sources, out / PICTURE)

@@ -70,7 +70,7 @@ def readers(folder: Path, tables) -> dict:
             "g.csv": lambda: _rows(folder / "g.csv"), "x.png": lambda: read_plain(str(folder / "x.png"), recipe),
             "y.png": lambda: FolderReader(folder).read(0, "y.png"), "best.pth": lambda: load(folder / "best.pth"),
             "sweep.json": lambda: open_record(folder, recipe, []),
-            "trials/0000/trial.json": lambda: read_trials(folder),
+            "trials/0000/trial.json": lambda: read_trials(folder, []),
             "trials/0000/metrics.csv": Trial(trial, {}).history, ".lock": locked}
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.errors import CheckpointFault
 from tenfold.data.html import table
 from tenfold.predict.pictures import Plain, plain_views
-from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.train import model_file
 from tenfold.train.crowd import sleep_when_crowded
 
@@ -48,14 +45,6 @@ class Predictions(list[Prediction]):
 
 class Model(model_file.Model):
     """A trained model that classifies pictures of any size and format."""
-
-    @classmethod
-    def open(cls, path: str | os.PathLike[str], device: str | None = None) -> Self:
-        """Open a checkpoint; see `load`."""
-        model = super().open(os.fspath(path), device)
-        if not _is_sound(model.content.get("common")):
-            raise CheckpointFault(path, "is damaged (what its training set decided makes no sense)", "train it again")
-        return model
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -106,16 +95,3 @@ class Model(model_file.Model):
 def load(path: str | os.PathLike[str], device: str | None = None) -> Model:
     """Open a trained model, such as best.pth. CheckpointFault: missing, damaged or foreign."""
     return Model.open(path, device)
-
-
-def _is_sound(decisions: Any) -> bool:
-    """Whether these can be the decisions of a set, since any file can be given. None: there are none."""
-    if decisions is None:
-        return True
-    try:
-        found = SetDecisions.of(decisions)
-        return (found.polarity in ("keep", "dark", "light", "each") and type(found.paper) is int
-                and all(isinstance(kind, str) and math.isfinite(low) and low < high < math.inf
-                        for kind, low, high in found.ranges))
-    except (TypeError, KeyError, ValueError):
-        return False

@@ -35,35 +35,35 @@ class Muon:
             matrices.append(group | {"params": [m for _, m in pairs]})
             others.append(group | {"params": [p for p in group["params"] if id(p) not in inside]})
         matrices, others = ([g for g in some if g["params"]] for some in (matrices, others))
-        self._optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=config.lr, fused=True)]
+        self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=config.lr, fused=True)]
         if matrices:                             # a net of two layers has nothing in between
-            self._optimizers.append(_Matrices(matrices, config.lr, config.momentum, config.nesterov))
+            self.parts.append(_Matrices(matrices, config.lr, config.momentum, config.nesterov))
 
     @property
     def param_groups(self) -> list[dict]:
         """The groups of both optimisers, with a learning rate each."""
-        return [group for optimizer in self._optimizers for group in optimizer.param_groups]
+        return [group for optimizer in self.parts for group in optimizer.param_groups]
 
     def step(self) -> None:
         """Update all weights by their gradients."""
         for p, matrix in self._views:
             matrix.grad = None if p.grad is None else as_matrix(p.grad, p)
-        for optimizer in self._optimizers:
+        for optimizer in self.parts:
             optimizer.step()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Reset all gradients."""
         for p, matrix in self._views:
             p.grad = matrix.grad = None
-        self._optimizers[0].zero_grad(set_to_none)
+        self.parts[0].zero_grad(set_to_none)
 
     def state_dict(self) -> dict:
         """Return the states of both optimisers."""
-        return {"parts": [optimizer.state_dict() for optimizer in self._optimizers]}
+        return {"parts": [optimizer.state_dict() for optimizer in self.parts]}
 
     def load_state_dict(self, state: dict) -> None:
         """Take up what `state_dict` returned."""
-        for optimizer, content in zip(self._optimizers, state["parts"], strict=True):
+        for optimizer, content in zip(self.parts, state["parts"], strict=True):
             optimizer.load_state_dict(content)
 
 

@@ -40,6 +40,26 @@ def _hidden(model: nn.Module) -> list[nn.Parameter]:
             *(m.in_proj_weight for m in model.modules() if isinstance(m, nn.MultiheadAttention))]
 
 
+def load_optimizer(optimizer: torch.optim.Optimizer | Muon, content: dict) -> None:
+    """Take up what `state_dict` returned. ValueError, and what torch raises: it fits other weights or settings."""
+    before = [dict(group) for group in optimizer.param_groups]
+    optimizer.load_state_dict(content)
+    for own, group in zip(before, optimizer.param_groups, strict=True):
+        if any(type(group.get(key)) is not type(value) for key, value in own.items()):
+            raise ValueError("its optimiser has other settings")
+    for part in getattr(optimizer, "parts", [optimizer]):
+        for p, held in part.state.items():
+            if not isinstance(p, torch.Tensor) or not all(_fits(value, p) for value in held.values()):
+                raise ValueError("the state of its optimiser is of other weights")
+
+
+def _fits(value: object, p: torch.Tensor) -> bool:
+    """Whether a part of an optimiser's state can belong to a weight: a count, or one number for each of its own."""
+    if not isinstance(value, torch.Tensor):
+        return value is None or type(value) in (int, float)
+    return value.is_floating_point() and (value.numel() == 1 or value.shape == p.shape)
+
+
 def set_lr(optimizer: torch.optim.Optimizer | Muon, lr: float) -> None:
     """Set the learning rate of every group to its share of `lr`."""
     for group in optimizer.param_groups:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 import pickle
 import warnings
@@ -15,17 +14,20 @@ import torch
 
 from tenfold.data.digests import DIFFERS, DigestError, check_trailer, zip_trailer
 from tenfold.data.errors import CheckpointFault, RecipeFault, ShardFault, unreadable
+from tenfold.data.fields import misfit
 from tenfold.data.files import open_file, publish
 from tenfold.data.recipe import Recipe, make_recipe, recipe_tables, renewed
-from tenfold.data.schema import INDEX
+from tenfold.data.schema import CHANNELS, COMMON, INDEX, SIDE
 
 if TYPE_CHECKING:            # a checkpoint is opened without h5py
     from tenfold.data.shardset import ShardSet
 
 SCHEMA = 1
-_BEST = {"schema": int, "weights": dict, "model": str, "arguments": dict, "classes": list, "canvas": list,
-         "channels": int, "mean": list, "std": list, "recipe": dict, "dataset": str, "metrics": dict}
-_NONSENSE = "its classes, canvas, channels, mean and std make no sense"
+_WEIGHTS = {str: torch.Tensor}
+_HEAD = {"model": str, "arguments": {str: object}, "classes": [str], "canvas": [SIDE, SIDE], "channels": CHANNELS,
+         "mean": [float], "std": [float], "recipe": dict, "dataset": str,
+         "common?": (None, COMMON), "trained_on?": (None, torch.Tensor), "chosen_by?": (None, torch.Tensor)}
+_BEST = _HEAD | {"weights": _WEIGHTS, "metrics": {str: object}}      # last.pth has these too
 
 
 def describe(shards: ShardSet, recipe: Recipe) -> dict:
@@ -42,8 +44,9 @@ def describe(shards: ShardSet, recipe: Recipe) -> dict:
     if recipe.model.normalise == "imagenet" and index["channels"] in (1, 3):
         from tenfold.train.models.published import usual_normalisation
         head["mean"], head["std"] = usual_normalisation(recipe.model.name, index["channels"])
-    if not _sound(head):
-        raise ShardFault(shards.folder / INDEX, f"is damaged ({_NONSENSE})", "run `tenfold augment` again")
+    fact = misfit(head, _HEAD) or _disagreement(head)
+    if fact:
+        raise ShardFault(shards.folder / INDEX, f"is damaged ({fact})", "run `tenfold augment` again")
     return head
 
 
@@ -106,24 +109,27 @@ def load(path: str | os.PathLike[str]) -> dict:
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA:
         raise CheckpointFault(path, f"has schema {schema}, this code reads {SCHEMA}", "train it again")
-    for key, kind in _BEST.items():
-        if not isinstance(content.get(key), kind):
-            raise CheckpointFault(path, f"lacks a {kind.__name__} '{key}'", cure)
-    if not _sound(content):
-        raise CheckpointFault(path, f"is damaged ({_NONSENSE})", cure)
+    fact = misfit(content, _BEST) or _disagreement(content)
+    if fact:
+        raise CheckpointFault(path, f"is damaged ({fact})", cure)
     if not checked:
         print(f"note: {path} carries no digest (older versions wrote none), so damage to it may go unnoticed")
     return content
 
 
-def _sound(content: dict) -> bool:
-    """Check the values of a checkpoint that the model is built from: the file may be foreign."""
-    classes, canvas, channels = content["classes"], content["canvas"], content["channels"]
-    return (len(classes) > 0 and all(isinstance(c, str) for c in classes) and len(set(classes)) == len(classes)
-            and len(canvas) == 2 and all(type(side) is int and 0 < side <= 4096 for side in canvas)
-            and channels in (1, 3) and all(isinstance(name, str) for name in content["arguments"])
-            and all(len(content[key]) == channels and all(type(v) in (int, float) and math.isfinite(v)
-                                                          for v in content[key]) for key in ("mean", "std")))
+def _disagreement(content: dict) -> str:
+    """What does not fit together in values of the right kinds, which the model is built from; "": all does."""
+    classes, channels = content["classes"], content["channels"]
+    if not classes or len(set(classes)) < len(classes):
+        return "it names no classes, or one twice"
+    if not len(content["mean"]) == len(content["std"]) == channels:
+        return "mean and std do not fit the channels"
+    if any(low >= high for _, low, high in (content.get("common") or {}).get("ranges", ())):
+        return "common.ranges are none"
+    numbers = [content.get(key) for key in ("trained_on", "chosen_by")]
+    strange = any(held is not None and (held.dtype != torch.int64 or held.ndim != 1 or not held.is_contiguous())
+                  for held in numbers)
+    return "trained_on or chosen_by holds no numbers of images" if strange else ""
 
 
 def restore(path: str | os.PathLike[str]) -> tuple[torch.nn.Module, Recipe, dict[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from tenfold.data.errors import CheckpointFault, TrainingFault
+from tenfold.data.errors import TrainingFault
 from tenfold.data.files import set_aside_previous
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
@@ -61,10 +61,7 @@ class Trainer:
     def resume(self, last: dict) -> None:
         """Go on from what `state_content` gave. CheckpointFault: it is of another run."""
         load_state(self.out / "last.pth", last, self.learner, self.state, self.step_metrics)
-        try:
-            self._follow(Plan(**self.state.plan))
-        except TypeError:
-            raise CheckpointFault(self.out / "last.pth", "holds no plan of a run", "train without --resume") from None
+        self._follow(Plan(**{f.name: self.state.plan[f.name] for f in dataclasses.fields(Plan)}))
         self.pace.threads.restore(self.state.threads)
         clock = self.pace.clock
         clock.reached = min(1.0, self.state.late / clock.budget)

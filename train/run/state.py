@@ -3,11 +3,29 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import torch
+
 from tenfold.data.errors import CheckpointFault
+from tenfold.data.fields import COUNT, Number
 from tenfold.train.device import random_state, set_random_state
 from tenfold.train.learn.learner import Learner
+from tenfold.train.learn.optimizer import load_optimizer
 from tenfold.train.run.step_metrics import StepMetrics
 from tenfold.train.run.validation import Validation
+
+_ANY = Number(nan=True)
+_ROW = {"epoch": Number(0), "step": COUNT, "val_rows": COUNT} | dict.fromkeys(
+    ("seconds", "lr", "train_loss", "train_top1", "val_loss", "val_top1", "images_per_second", "data_wait_fraction"),
+    _ANY)
+_SOME = range(1, 2**53)
+_PLAN = {"images": _SOME, "steps": _SOME, "batch": _SOME, "lr": Number(0), "evaluations": COUNT, "val_batches": COUNT}
+# what last.pth has beyond best.pth, as `fields.misfit` takes it
+LAST_FIELDS = {
+    "average": {str: torch.Tensor}, "optimizer": {str: object}, "scaler?": {str: object},
+    "random": {"cpu": torch.Tensor}, "seen": torch.Tensor, "position": {
+        "epoch": COUNT, "batch": COUNT, "step": COUNT, "best_top1": _ANY, "best_loss": _ANY, "best_epoch": COUNT,
+        "seconds": Number(0), "training": Number(0), "waiting": Number(0), "images": COUNT, "late": Number(0),
+        "plan": _PLAN, "threads": range(4097), "done": bool, "history": [_ROW]}}
 
 
 @dataclass
@@ -52,12 +70,9 @@ class RunState:
                 "data_wait_fraction": round(self.data_wait_fraction, 4)}
 
     def restore(self, values: dict) -> None:
-        """Take over the values that `asdict` gave. TypeError: a value is missing, unknown or of another type."""
-        other = RunState(**values)
-        for name, default in asdict(RunState()).items():
-            if type(values[name]) is not type(default):
-                raise TypeError(f"'{name}' of its state is of another type")
-            setattr(self, name, getattr(other, name))
+        """Take over the values that `asdict` gave, which were checked (`LAST_FIELDS`)."""
+        for name in asdict(RunState()):
+            setattr(self, name, values[name])
 
 
 def state_content(learner: Learner, state: RunState, steps: StepMetrics) -> dict:
@@ -77,7 +92,7 @@ def load_state(path: Path, last: dict, learner: Learner, state: RunState, steps:
     try:
         learner.model.load_state_dict(last["weights"])
         learner.ema.module.load_state_dict(last["average"])
-        learner.optimizer.load_state_dict(last["optimizer"])
+        load_optimizer(learner.optimizer, last["optimizer"])
         learner.scaling.load_state_dict(last.get("scaler", {}))
         set_random_state(last["random"], steps.device)
         state.restore(last["position"])

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenfold.data.errors import CheckpointFault, ShardFault, UserFault
+from tenfold.data.fields import misfit
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.html import figure_html
-from tenfold.data.recipe import Recipe, make_recipe, renewed
+from tenfold.data.recipe import Recipe, make_recipe, recipe_tables, renewed
 from tenfold.data.shardset import ShardSet
 from tenfold.data.wording import readable
 from tenfold.train.device import choose_device, same_random_state
@@ -25,6 +26,7 @@ from tenfold.train.run.checkpoint import load
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.loop import Trainer
 from tenfold.train.run.notes import closing_notes
+from tenfold.train.run.state import LAST_FIELDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -128,12 +130,14 @@ def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict[str, Any] |
         print(f"{path} does not exist: beginning at the beginning")
         return None
     last = load(path)
-    position = last.get("position")
-    if not isinstance(position, dict) or type(position.get("seconds")) is not float:
-        raise CheckpointFault(path, "cannot be resumed from (it holds no place in a run)", "train without --resume")
+    fact = misfit(last, LAST_FIELDS)
+    if fact:
+        raise CheckpointFault(path, f"holds no place in a run to go on from ({fact})", "train without --resume")
     if last["dataset"] != shards.index["digest"]:
         raise CheckpointFault(path, f"was trained on other shards than {shards.folder}", "train without --resume")
-    before, now = fixed_settings(make_recipe(renewed(last["recipe"]), str(path))), fixed_settings(recipe)
+    carried = make_recipe(renewed(last["recipe"]), str(path))
+    last["recipe"] = recipe_tables(carried)
+    before, now = fixed_settings(carried), fixed_settings(recipe)
     if recipe.train.batch == "auto":             # it is what was chosen then
         now["train.batch"] = before["train.batch"]
     different = [name for table in ("model", "train", "augment", "seed") for name in now

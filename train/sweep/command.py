@@ -69,9 +69,9 @@ def _sweep(args) -> dict:
         own_shards = changes_pixels(names)
         if not own_shards:
             _check_set(shards, args)
-        trials = read_trials(out)
         # before the study, which another search's keys would spoil
         record = open_record(out, recipe, sorted(names) if args.grid else sorted(args.search))
+        trials = read_trials(out, names)
         plan = Grid(keys) if args.grid else Search(
             keys, out, trials, args.trials, args.pruner, recipe.seed, recipe.train.epochs)
         record.share_out(parse_duration(recipe.train.budget), plan.planned,

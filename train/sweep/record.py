@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tenfold.data.errors import CheckpointFault, TrainingFault
+from tenfold.data.fields import Number, misfit
 from tenfold.data.files import publish, read_file
 from tenfold.data.recipe import Recipe
 from tenfold.train.inputs import fixed_settings
@@ -13,6 +14,26 @@ from tenfold.train.inputs import fixed_settings
 CLOSING = 4.0                # seconds for the table and the picture, of the budget
 PROCESS = 1.0                # seconds that a trial takes beyond its own budget: its process, and ours
 FAIR = 0.9                   # of its share: a trial that has less left is not begun
+
+
+_FIELDS = {"recipe": {str: object}, "space": [str], "share?": (None, Number(1)), "spent?": Number(0)}
+
+
+def read_fields(path: Path, fields: dict) -> dict:
+    """Read a JSON file of a sweep whose fields are as `misfit` takes them. CheckpointFault: it is another, or damaged.
+
+    FileNotFoundError: there is none.
+    """
+    try:
+        content = json.loads(read_file(path))
+        fact = misfit(content, fields)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        fact = getattr(error, "strerror", None) or str(error)
+    if fact:
+        raise CheckpointFault(path, f"is not a sweep's ({fact})", "give another --out, or remove its folder")
+    return content
 
 
 class SweepRecord:
@@ -67,15 +88,13 @@ def open_record(out: Path, recipe: Recipe, space: list[str]) -> SweepRecord:
     """Open the record of the sweep that goes on in `out`, or a new one. CheckpointFault: it is another sweep."""
     path, now = out / "sweep.json", fixed_settings(recipe)
     try:
-        content = json.loads(read_file(path))
-        before = {name.rstrip("."): value for name, value in content["recipe"].items()}
-        different = [name for name in before | now if before.get(name) != now.get(name)]
-        different += ["what it varies"] if content["space"] != space else []
-        share, spent = content.get("share"), content.get("spent", 0.0)
+        content = read_fields(path, _FIELDS)
     except FileNotFoundError:
         return SweepRecord(path, now, space)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise CheckpointFault(path, f"is not a sweep's ({error})", "give another --out") from None
+    before = {name.rstrip("."): value for name, value in content["recipe"].items()}
+    different = [name for name in before | now if before.get(name) != now.get(name)]
+    different += ["what it varies"] if content["space"] != space else []
+    share, spent = content.get("share"), content.get("spent", 0.0)
     if different:
         raise CheckpointFault(out, f"holds a sweep with other settings ({', '.join(different[:5])})",
                               "give those again, or another --out, or remove the folder")

@@ -17,11 +17,19 @@ from pathlib import Path
 from typing import TextIO
 
 from tenfold.data.command import module_command
+from tenfold.data.errors import CheckpointFault
+from tenfold.data.fields import COUNT, Number, misfit
 from tenfold.data.files import make_folder, open_file, publish, read_file
+from tenfold.train.sweep.record import read_fields
 
 POLL = 0.2                   # seconds between two looks at a process
 STOPPING = 60.0              # seconds that a stopped one is given to write its checkpoint
 LATE = 15.0                  # seconds beyond its budget after which a trial is stopped
+
+
+_ROW = dict.fromkeys(("epoch", "seconds", "train_loss", "train_top1", "val_top1"), Number(nan=True))    # of metrics.csv
+_FIELDS = {"settings": dict, "state": ("begun", "finished", "pruned", "failed"), "val_top1": (None, float),
+           "epochs": COUNT, "seconds": Number(0), "shards": str, "reason": str}
 
 
 @dataclass
@@ -58,14 +66,34 @@ class Trial:
         """Return the rows of metrics.csv so far, as numbers."""
         try:
             with open_file(self.folder / "metrics.csv", "r", newline="", encoding="utf-8") as f:
-                return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(f)]
+                rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(f)]
+            fact = misfit(rows, [_ROW], "its table")
         except FileNotFoundError:
             return []
+        except (OSError, ValueError, TypeError, csv.Error) as error:
+            fact = getattr(error, "strerror", None) or str(error)
+        if fact:
+            raise CheckpointFault(self.folder / "metrics.csv", f"is not a trial's ({fact})", "remove its folder")
+        return rows
 
 
-def read_trials(out: Path) -> list[Trial]:
-    """Return all trials that were begun below `out`, in that order."""
-    return [Trial(path.parent, **json.loads(read_file(path))) for path in sorted(out.glob("trials/*/trial.json"))]
+def read_trials(out: Path, names: list[str]) -> list[Trial]:
+    """Return all trials that were begun below `out`, in that order. names: of the settings that vary.
+
+    CheckpointFault: a file is damaged, or of another sweep.
+    """
+    fields = _FIELDS | {"settings": dict.fromkeys(names, object)}
+    trials = []
+    for path in sorted(out.glob("trials/*/trial.json")):
+        kept = read_fields(path, fields)
+        odd = [name for name in kept["settings"] if name not in names]
+        if kept["state"] == "finished" and (kept["val_top1"] is None or not kept["shards"]):
+            odd.append("finished without a result")
+        if odd or not path.parent.name.isdecimal():
+            raise CheckpointFault(path, f"is of another sweep ({', '.join(odd) or 'a folder without a number'})",
+                                  "give another --out, or remove its folder")
+        trials.append(Trial(path.parent, **{name: kept[name] for name in _FIELDS}))
+    return trials
 
 
 def new_trial(out: Path, trials: list[Trial], settings: dict) -> Trial:
