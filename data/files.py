@@ -1,10 +1,11 @@
-"""Open regular files only, write files atomically (whole or not at all), and lock a folder so that one command at a
-time writes into it."""
+"""Open regular files only, write files atomically (one or several, whole or not at all), and lock a folder so that one
+command at a time writes into it."""
 
 import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -80,6 +81,35 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def publish_together(folder: str | os.PathLike[str], names: Iterable[str]) -> Iterator[Path]:
+    """Yield a temporary folder for files that belong together; on success all of them are moved into `folder`, else
+    none is, and what lay there stays.
+
+    names: of those files; one that was not written is removed from `folder`, where it is an earlier call's.
+    Raises MachineFault where the disk is full, a name is a folder's, or the folder may not be written.
+    """
+    folder, names = Path(folder), list(names)
+    for name in names:
+        if (folder / name).is_dir():
+            raise MachineFault(folder / name, "is a folder", "choose another --out, or move it away")
+    place = folder / f"{TEMPORARY}{os.getpid()}-together"
+    try:
+        place.mkdir(exist_ok=True)
+        yield place
+        for name in names:
+            if (place / name).exists():
+                os.replace(place / name, folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
+    except MachineFault as fault:                # say where it would have gone
+        raise MachineFault(fault.where.replace(str(place), str(folder)), fault.fact, fault.cure) from None
+    except OSError as error:
+        raise machine_fault(error, folder) or error from None
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
 def make_folder(path: str | os.PathLike[str]) -> Path:
     """Make the folder if need be, check that it can be written to, and return it. Raises MachineFault."""
     path = Path(path)
@@ -127,7 +157,10 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files that a killed run left in the folder."""
     for path in folder.glob(f"{TEMPORARY}*"):
-        path.unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

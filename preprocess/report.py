@@ -10,7 +10,7 @@ import numpy as np
 from tenfold.data.errors import ShardFault
 from tenfold.data.fields import COUNT, Number, misfit
 from tenfold.data.figures import save_figure
-from tenfold.data.files import make_folder, publish, read_file
+from tenfold.data.files import make_folder, publish, publish_together, read_file
 from tenfold.data.schema import DUPLICATES, SET_ASIDE, SPLITS
 from tenfold.data.shardset import read_index
 from tenfold.data.source_table import SourceTable
@@ -57,10 +57,11 @@ def write_report(index: dict, sources: SourceTable, source: Source, out: Path | 
     except (OSError, ValueError, RecursionError):
         pass
     facts = report_facts(index, sources)
-    draw_classes(index, facts, sources, out / PICTURE)
-    draw_suspects(index, facts["suspects"], source, out / SHEET)
-    with publish(out / REPORT) as temporary:
-        temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    with publish_together(out, (SHEET, PICTURE, REPORT)) as place:
+        draw_classes(index, facts, sources, place / PICTURE)
+        draw_suspects(index, facts["suspects"], source, place / SHEET)
+        with publish(place / REPORT) as temporary:
+            temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return facts
 
 

@@ -16,6 +16,7 @@ from tenfold.data.files import (
     lock_folder,
     make_folder,
     publish,
+    publish_together,
     remove_leftovers,
     set_aside_previous,
 )
@@ -41,6 +42,31 @@ def test_publish_leaves_nothing_behind_what_fails(tmp_path, error):
         fail()
     assert (tmp_path / "x").read_text() == "old"
     assert os.listdir(tmp_path) == ["x"]
+
+
+def test_files_that_belong_together_are_all_of_one_call(tmp_path):
+    names = ("a", "b", "c")
+
+    def write(text, error=None, which=names):
+        with publish_together(tmp_path, names) as place:
+            for name in which:
+                with publish(place / name) as temporary:
+                    temporary.write_text(text)
+                    if error and name == "b":
+                        raise error
+    write("1")
+    (tmp_path / "mine").touch()
+    with pytest.raises(MachineFault, match=f"^{tmp_path / 'b'}: no space left"):       # not the temporary name
+        write("2", OSError(28, "No space left on device"))
+    with pytest.raises(KeyboardInterrupt):
+        write("2", KeyboardInterrupt())
+    assert {name: (tmp_path / name).read_text() for name in names} == dict.fromkeys(names, "1")
+    write("3", which=("a", "c"))                 # b is an earlier call's
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "3", "c": "3", "mine": ""}
+    (tmp_path / "b").mkdir()
+    with pytest.raises(MachineFault, match="is a folder"):
+        write("4")
+    assert (tmp_path / "a").read_text() == "3"
 
 
 def test_a_folder_in_the_files_place_is_named(tmp_path):
@@ -98,6 +124,8 @@ for path in ({place!r}, {place + "/below"!r}):
 
 def test_the_sweep_takes_halves_only(tmp_path):
     (tmp_path / ".part-1-x.h5").touch()
+    (tmp_path / ".part-1-together").mkdir()
+    (tmp_path / ".part-1-together" / "x").touch()
     (tmp_path / "x.h5").touch()
     remove_leftovers(tmp_path)
     assert os.listdir(tmp_path) == ["x.h5"]

@@ -53,6 +53,18 @@ def here(base, tmp_path):
     return tmp_path
 
 
+def test_the_files_are_all_of_one_call(here, capsys, monkeypatch):
+    assert predict(capsys, "best.pth", "new", "--out", "out").code == 0
+    before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+
+    def full(path, *_):
+        raise OSError(28, "No space left on device", str(path))
+    monkeypatch.setattr("tenfold.predict.sheet.write_sheet", full)
+    (here / "new" / "bad.png").write_bytes(b"no picture")
+    assert predict(capsys, "best.pth", "new", "--out", "out").code == 2
+    assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
+
+
 def predict(capsys, *words) -> t.Ran:
     capsys.readouterr()
     try:

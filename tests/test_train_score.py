@@ -94,6 +94,19 @@ def test_the_pictures_are_pictures(model, capsys):
             assert min(picture.size) > 200, name
 
 
+def test_the_files_are_all_of_one_score(model, capsys, monkeypatch):
+    """A disk that is full at the last file leaves an earlier score as it was."""
+    assert t.score(capsys, model, "--out", "elsewhere").code == 0
+    before = {path.name: path.read_bytes() for path in t.Path("elsewhere").iterdir()}
+
+    def full(path, *_):
+        raise OSError(28, "No space left on device", str(path))
+    monkeypatch.setattr("tenfold.train.score.figures.draw_f1_size", full)
+    ran = t.score(capsys, model, "--out", "elsewhere", "--tta", "1")
+    assert ran.code == 2, ran
+    assert {path.name: path.read_bytes() for path in t.Path("elsewhere").iterdir()} == before
+
+
 def test_a_score_tells_how_many_images_each_class_was_trained_on(base, model, capsys):
     assert t.score(capsys, model).code == 0
     index = json.loads((base / "shards/stripes/dataset.json").read_text())

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenfold.data.errors import SourceFault, UserFault
-from tenfold.data.files import make_folder, open_file
-from tenfold.predict.pictures import FEW, plain_views
+from tenfold.data.files import make_folder, open_file, publish_together
+from tenfold.predict.pictures import FEW, Plain, plain_views
 from tenfold.train.csv_file import open_table
 
 if TYPE_CHECKING:
@@ -53,11 +53,27 @@ def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, 
     check_out(out)
     make_folder(out)
     start, found = time.monotonic(), Labelled(out / CSV, out / SHEET, replaced=(out / CSV).exists())
+    with publish_together(out, (UNREADABLE, SHEET, CSV)) as place:
+        cells = _label(model, paths, place / CSV, found, plain_views(paths, model.recipe, model.content, workers),
+                       tta, every_class)
+        if found.unreadable:
+            with open_table(place / UNREADABLE, ["path", "reason"]) as write:
+                for line in found.unreadable:
+                    write(line)
+        from tenfold.predict.sheet import write_sheet
+        write_sheet(place / SHEET, cells, len(found.rows))
+    found.seconds = time.monotonic() - start
+    return found
+
+
+def _label(model: Model, paths: Sequence[str], table: Path, found: Labelled, views: Iterator[Plain], tta: int,
+           every_class: bool) -> list[tuple[Row, NDArray[np.uint8]]]:
+    """Write predictions.csv to `table` and fill in `found`; return what the contact sheet shows."""
     shown = set(range(0, len(paths), -(-len(paths) // ON_SHEET)))
     cells: list[tuple[Row, NDArray[np.uint8]]] = []
-    answers = model.classify(plain_views(paths, model.recipe, model.content, workers), tta)
-    with open_table(found.csv, [*HEAD, *(f"p({name})" for name in model.classes if every_class)]) as write:
-        for i, (path, (plain, probabilities)) in enumerate(zip(paths, _with_bar(answers, len(paths)), strict=True)):
+    answers = _with_bar(model.classify(views, tta), len(paths))
+    with open_table(table, [*HEAD, *(f"p({name})" for name in model.classes if every_class)]) as write:
+        for i, (path, (plain, probabilities)) in enumerate(zip(paths, answers, strict=True)):
             if probabilities is None or plain.pixels is None:
                 found.unreadable.append((path, plain.fault.fact if plain.fault else ""))
                 continue
@@ -72,15 +88,7 @@ def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, 
             path, reason = found.unreadable[0]
             raise SourceFault(path, reason if len(paths) == 1 else f"{reason}; nor can any other of the "
                               f"{len(paths)} pictures be read", "give pictures in a format that Tenfold reads")
-    (out / UNREADABLE).unlink(missing_ok=True)   # of an earlier call
-    if found.unreadable:
-        with open_table(out / UNREADABLE, ["path", "reason"]) as write:
-            for line in found.unreadable:
-                write(line)
-    from tenfold.predict.sheet import write_sheet
-    write_sheet(found.sheet, cells, len(found.rows))
-    found.seconds = time.monotonic() - start
-    return found
+    return cells
 
 
 def check_out(out: Path) -> None:

@@ -100,11 +100,12 @@ def folder_of_run(model: Path) -> Path | None:
 
 
 def copy_files(source: Path, folder: Path) -> None:
-    """Copy the files of a score into another folder, each whole or not at all."""
-    from tenfold.data.files import publish
-    for name in FILES:
-        with publish(folder / name) as temporary:
-            shutil.copyfile(source / name, temporary)
+    """Copy the files of a score into another folder, all of them or none."""
+    from tenfold.data.files import publish, publish_together
+    with publish_together(folder, FILES) as place:
+        for name in FILES:
+            with publish(place / name) as temporary:
+                shutil.copyfile(source / name, temporary)
 
 
 def print_score(facts: dict[str, Any]) -> None:

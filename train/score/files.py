@@ -18,7 +18,13 @@ WORST = 8                    # classes that are drawn, and pictures of each
 
 
 def write_score(out: Path, score: Score) -> None:
-    """Write all of FILES into the folder `out`, each whole or not at all."""
+    """Write all of FILES into the folder `out`, all of them or none."""
+    from tenfold.data.files import publish_together
+    with publish_together(out, FILES) as place:
+        _write_files(place, score)
+
+
+def _write_files(out: Path, score: Score) -> None:
     import numpy as np
 
     from tenfold.data.files import publish

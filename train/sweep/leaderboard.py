@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+from tenfold.data.files import publish_together
 from tenfold.train.sweep.space import as_set
 from tenfold.train.sweep.trial import Trial
 
@@ -43,10 +44,12 @@ def write_leaderboard(out: Path, trials: list[Trial]) -> list[Trial]:
     from tenfold.train.csv_file import write_csv
     from tenfold.train.sweep.figures import draw_sweep
     rows = ranked(trials)
-    if rows:
-        write_csv(out / "sweep.csv", [{k: json.dumps(v) if isinstance(v, list) else v for k, v in row(t).items()}
-                                      for t in rows])
+    if not rows:
+        return rows
     curves = [(f"{t.number}: {as_set(t.settings)}", t.history()) for t in rows if t.ended()]
-    if curves:
-        draw_sweep(out / "sweep.png", curves)
+    with publish_together(out, ["sweep.csv", "sweep.png"]) as place:
+        write_csv(place / "sweep.csv", [{k: json.dumps(v) if isinstance(v, list) else v for k, v in row(t).items()}
+                                      for t in rows])
+        if curves:
+            draw_sweep(place / "sweep.png", curves)
     return rows
