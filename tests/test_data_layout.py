@@ -13,6 +13,7 @@ from tenfold.data.sources.layout import understand
 from tenfold.data.sources.listing import SYSTEM, Folder
 from tenfold.data.sources.opening import open_source
 from tenfold.data.sources.split_names import parse_split_name
+from tenfold.predict.pictures import find_pictures
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
@@ -168,7 +169,7 @@ def test_what_is_passed_over_is_counted_by_kind(tree):
     hidden = source.layout.passed_over.pop("hidden or system")
     assert hidden > 8
     assert source.layout.passed_over == {".docx": 2, ".txt": 1, "without suffix (text)": 1, "loose image": 1,
-                                         "linked folder": 1, "special file": 1, "broken link": 1}
+                                         "repeated folder": 1, "special file": 1, "broken link": 1}
     assert len(source) == 4
     assert "2 .docx" in source.notes[0]
     assert len(source.notes) == 1
@@ -197,6 +198,35 @@ def test_pictures_are_known_by_content_where_the_suffix_does_not_tell(tree, monk
     assert source.layout.passed_over == {".text": 1, ".nef": 1, "without suffix (empty)": 1}
 
 
+def test_links_are_followed_at_every_depth_and_each_folder_is_read_once(tree):
+    """The same pictures, whichever of them are links: class folders, deeper folders, files, folders of splits."""
+    plain = tree("cat/a/b*2", "cat*1", "dog/c*3", root="plain")
+    held = tree("a/b*2", "c*3", root="held")
+    linked = tree("cat*1", root="linked")
+    (linked / "dog").mkdir()
+    (linked / "cat" / "a").symlink_to(held / "a")
+    (linked / "dog" / "c").symlink_to(held / "c")
+    assert open_source(linked).paths == open_source(plain).paths
+    assert find_pictures([str(linked)]) == [f"{linked}/{path}" for path in open_source(linked).paths]
+    files = tree("cat/a/b*0", root="files")
+    for path in open_source(plain).paths:
+        (files / path).parent.mkdir(parents=True, exist_ok=True)
+        (files / path).symlink_to(plain / path)
+    assert open_source(files).paths == open_source(plain).paths
+    splits = tree("test/cat*1", "test/dog*1", root="splits")
+    (splits / "train").symlink_to(plain)
+    assert counts(open_source(splits))["train", "cat"] == 3
+    # of two ways to a folder the real one, then the first by name; never a loop, however many links there are
+    for name in ("cat", "dog"):
+        for other in ("cat", "dog", "."):
+            (plain / name / f"to {ord(other[0])}").symlink_to(plain / other)
+    (plain / "ape").symlink_to(held)
+    (plain / "cat" / "held").symlink_to(held)
+    source = open_source(plain)
+    assert counts(source) == {(None, "ape"): 5, (None, "cat"): 3, (None, "dog"): 3}
+    assert source.layout.passed_over == {"repeated folder": 7}
+
+
 def test_linked_folders_are_followed_to_the_classes_and_never_in_a_loop(tree):
     root = tree("train/cat*2", "test/cat*2", "test/dog*1")
     other = tree("dog*3", root="other")
@@ -205,7 +235,7 @@ def test_linked_folders_are_followed_to_the_classes_and_never_in_a_loop(tree):
     (other / "dog" / "back").symlink_to(root)
     source = open_source(root)
     assert counts(source) == {("train", "cat"): 2, ("train", "dog"): 3, ("test", "cat"): 2, ("test", "dog"): 1}
-    assert source.layout.passed_over == {"linked folder": 2}
+    assert source.layout.passed_over == {"repeated folder": 2}
     (root.parent / "link").symlink_to(root)
     assert counts(open_source(root.parent / "link")) == counts(source)
 

@@ -53,14 +53,10 @@ def _layout(top: Folder, tree: FolderLayout, images: int) -> tuple[Layout, list[
     passed: Counter = Counter()
     by_content: Counter = Counter()
     hidden: list[str] = []
-    linked = [folder for folder in [*tree.above, *(b.folder for b in tree.class_folders)] if folder.linked]
-    for folder in (inner for start in (top, *linked) for inner in start.walk()):
+    for folder in top.walk():
         passed += folder.passed
         passed[HIDDEN] += len(folder.hidden)
         hidden += folder.hidden
-    reached = {folder.below for start in (top, *linked) for folder in start.walk()}
-    passed[LINKED] += sum(inner.linked and inner.below not in reached for start in (top, *linked)
-                          for folder in start.walk() for inner in folder.folders.values())
     passed[LOOSE] += sum(len(folder.pictures) for folder in tree.above)
     for branch in tree.class_folders:
         for folder in branch.folder.walk():

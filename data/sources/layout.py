@@ -12,8 +12,8 @@ Only folders that hold pictures at some depth count. The rules, in this order:
    split too: training_set/training_set/cat.
 4. Otherwise each folder is a class. Where each class holds "train" and "test" folders, those are the splits.
 
-A root whose folders are all split names is never taken for classes. Links to folders are followed down to the class
-folders, not below.
+A root whose folders are all split names is never taken for classes. Links to folders and files are
+followed at every depth (`listing`).
 """
 
 import os
@@ -166,7 +166,7 @@ def _doubtful(layout: FolderLayout, here: Folder, grouped: bool) -> str:
     """Return a note where class folders could be meant as something else; else ""."""
     classes = {name: folder for name, folder in here.picture_folders.items() if folder.below not in layout.why}
     inside = {name: folder.picture_folders for name, folder in classes.items()}
-    deep = [name for name, folders in inside.items() if any(not inner.linked for inner in folders.values())]
+    deep = [name for name, folders in inside.items() if folders]
     splits = [name for name in classes if bare_split(name)]
     if set(splits) & set(deep):
         return f"{some(map(folder_name, splits), last=' and ')}: read as a class like the folders beside; " \

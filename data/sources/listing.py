@@ -4,6 +4,7 @@ A file with a picture's suffix is taken unopened. Any other file is known by its
 a picture that Tenfold decodes, else counted by its kind.
 """
 
+import heapq
 import os
 import stat
 from collections import Counter
@@ -20,17 +21,21 @@ SYSTEM = frozenset({"__macosx", "@eadir", "#recycle", "#snapshot", "$recycle.bin
 # raw camera files: their first bytes are TIFF's, but all that a TIFF decoder finds in them is a thumbnail
 RAW = frozenset({".nef", ".nrw", ".cr2", ".arw", ".sr2", ".srf", ".dng", ".pef", ".srw", ".3fr", ".iiq", ".kdc",
                  ".dcr", ".erf", ".mef", ".mos", ".fff", ".rwl", ".gpr"})
-LINKED, SPECIAL, BROKEN, UNREADABLE = "linked folder", "special file", "broken link", "unreadable file"
+LINKED, SPECIAL, BROKEN, UNREADABLE = "repeated folder", "special file", "broken link", "unreadable file"
 _LONGEST = 12                # characters of a suffix; what is longer is part of a name
 
 
 class Folder:
-    """The listing of one folder, read when it is first asked for."""
+    """The listing of one folder and of all below it, read when it is first asked for.
 
-    def __init__(self, path: str, below: str = "", linked: bool = False):
+    Links to folders are followed at every depth. Each real folder is read once, first where it lies, then by the link
+    whose path comes first; other ways to it, and links to a folder that they lie in, are passed over.
+    """
+
+    def __init__(self, path: str, below: str = "", root: "Folder | None" = None):
         self.path = path                         # where it lies
         self.below = below                       # its path relative to the root, "" for the root
-        self.linked = linked
+        self._root = root or self
 
     def __repr__(self):
         return f"Folder({self.path!r})"
@@ -43,7 +48,7 @@ class Folder:
     @property
     def folders(self) -> dict[str, "Folder"]:
         """The folders in it by name, sorted; hidden ones and the system's left out."""
-        return self._listing[1]
+        return dict(sorted(self._listing[1].items()))
 
     @property
     def passed(self) -> Counter:
@@ -60,20 +65,51 @@ class Folder:
         """How many of its pictures were known by their content, by suffix."""
         return self._listing[4]
 
+    @property
+    def _listing(self) -> tuple[list, dict[str, "Folder"], Counter, list, Counter]:
+        self._root._explored                     # noqa: B018  read once, from the root
+        return self._found
+
     @cached_property
-    def _listing(self):
-        pictures, folders, passed, hidden, by_content = [], {}, Counter[str](), [], Counter[str]()
+    def _explored(self) -> bool:
+        """List this folder, the root, and all below it: what lies there first, then what links lead to."""
+        known, waiting = {_identity(self.path)}, [self]
+        links: list[tuple[str, Folder, str]] = []
+        while waiting or links:
+            if waiting:
+                folder = waiting.pop()
+                inner, more = folder._scan()
+                for link in more:
+                    heapq.heappush(links, link)
+            else:
+                _, folder, name = heapq.heappop(links)           # the first by its path, which is its own
+                inner = [] if folder._lies_in(os.path.join(folder.path, name)) else [folder._inside(name)]
+                folder._found[2][LINKED] += not inner
+            for one in inner:
+                identity = _identity(one.path)
+                if identity in known:
+                    folder._found[2][LINKED] += 1
+                else:
+                    known.add(identity)
+                    folder._found[1][os.path.basename(one.path)] = one
+                    waiting.append(one)
+        return True
+
+    def _scan(self) -> tuple[list["Folder"], list[tuple[str, "Folder", str]]]:
+        """Read the listing; returns the folders that lie in it, and (path, this folder, name) of links to folders."""
+        pictures, passed, hidden, by_content = [], Counter[str](), [], Counter[str]()
+        inner, links = [], []
         try:
             with os.scandir(self.path) as entries:
                 for entry in entries:
                     if entry.name.startswith(".") or entry.name.lower() in SYSTEM:
                         hidden.append(entry.name)
                     elif _is_folder(entry):
-                        if entry.is_symlink() and self._lies_in(entry.path):
-                            passed[LINKED] += 1
+                        one = self._inside(entry.name)
+                        if entry.is_symlink():
+                            links.append((one.below, self, entry.name))
                         else:
-                            below = f"{self.below}/{entry.name}" if self.below else entry.name
-                            folders[entry.name] = Folder(entry.path, below, entry.is_symlink())
+                            inner.append(one)
                     else:
                         kind, stamp, opened = _file(entry)
                         if stamp is None:
@@ -85,7 +121,12 @@ class Folder:
             path = error.filename or self.path
             raise unreadable(error, path) or SourceFault(path, error.strerror or "cannot be listed",
                                                          "check its permissions") from None
-        return sorted(pictures), dict(sorted(folders.items())), passed, sorted(hidden), +by_content
+        folders: dict[str, Folder] = {}          # filled in by `_explored`
+        self._found = sorted(pictures), folders, passed, sorted(hidden), +by_content
+        return sorted(inner, key=lambda one: one.below), links
+
+    def _inside(self, name: str) -> "Folder":
+        return Folder(os.path.join(self.path, name), f"{self.below}/{name}" if self.below else name, self._root)
 
     def _lies_in(self, link: str) -> bool:
         """Whether this folder lies in what `link` leads to: a loop."""
@@ -94,12 +135,12 @@ class Folder:
         return here == target or here.startswith(target.rstrip("/") + "/")
 
     def walk(self) -> Iterator["Folder"]:
-        """It and every folder below it; linked folders are passed over."""
+        """It and every folder below it."""
         waiting = [self]
         while waiting:
             folder = waiting.pop()
             yield folder
-            waiting += [inner for inner in folder.folders.values() if not inner.linked]
+            waiting += folder.folders.values()
 
     @cached_property
     def has_pictures(self) -> bool:
@@ -114,6 +155,16 @@ class Folder:
     def count(self) -> int:
         """How many pictures lie in it, at any depth."""
         return sum(len(folder.pictures) for folder in self.walk())
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """Facts that tell one real folder from all others."""
+    try:
+        facts = os.stat(path)
+    except OSError as error:
+        raise unreadable(error, path) or SourceFault(path, error.strerror or "cannot be listed",
+                                                     "check its permissions") from None
+    return facts.st_dev, facts.st_ino
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
