@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TextIO
 
 from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
 from tenfold.data.make_targets import as_typed
+from tenfold.data.out_of_memory import ANYWHERE, is_out_of_memory, used_up
 from tenfold.data.process import PARENT, STOPS, ignore_signals, is_unhandled
 from tenfold.data.quiet import quiet_libraries
 from tenfold.data.wording import readable
@@ -95,6 +96,8 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
         if not refusal and where and isinstance(error, OSError) and error.strerror:
             # a folder in a file's place, a name too long, …
             refusal = MachineFault(os.fsdecode(where), error.strerror, "look at what lies there")
+        if is_out_of_memory(error):
+            refusal = used_up(error, "this command", ANYWHERE)
         if refusal:
             print(_one_line(refusal), file=sys.stderr)
             return EXIT_USER

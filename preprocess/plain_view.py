@@ -27,7 +27,8 @@ def read_plain(image: str | os.PathLike | bytes | np.ndarray | Image.Image, reci
     image: a path, the bytes of a picture file, a uint8 array (H, W) or (H, W, 1, 3 or 4), or a PIL image.
     index_facts: dataset.json, or a checkpoint that carries its "common": what the whole set decided (polarity, tone
     of the paper, ranges of levels). Without it the picture stands for itself, and deep levels go by the recipe.
-    SourceFault: the picture cannot be read or used, and why. No state is kept, so any process may call it.
+    SourceFault: the picture cannot be read or used, and why; MachineFault: there is not memory enough. No state is
+    kept, so any process may call it.
     """
     name = str(image) if isinstance(image, (str, os.PathLike)) else _describe(image)
     decisions = _decisions(recipe, index_facts)
@@ -58,7 +59,7 @@ def _data(image: Any) -> bytes | np.ndarray | Image.Image:
         except (OSError, ValueError) as error:       # ValueError: a NUL in the name
             raise BadPicture(f"unreadable: {reason(error)}") from None
         except MemoryError:
-            raise BadPicture("enormous: it does not fit in memory") from None
+            raise BadPicture("enormous: its file does not fit in memory") from None
     if isinstance(image, (bytes, bytearray, memoryview)):
         return bytes(image)
     if isinstance(image, Image.Image):

@@ -23,7 +23,9 @@ from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
 
+from tenfold.data import memory
 from tenfold.data.errors import MachineFault
+from tenfold.data.memory import free_host_memory
 from tenfold.data.process import STOPS, end_with
 
 T = TypeVar("T")
@@ -47,9 +49,11 @@ def run_tasks(function: Callable[[Any], T], tasks: Iterable[Any], workers: int, 
     """
     results: list[Any] = [None] * len(progress.counts)
     keep = take or results.__setitem__
-    calls = (joblib.delayed(_numbered)(i, function, task, os.getcwd()) for i, task in enumerate(tasks))
+    workers = max(1, min(workers, len(results)))
+    share = free_host_memory() // workers if workers > 1 else 0
+    calls = (joblib.delayed(_numbered)(i, function, task, os.getcwd(), share) for i, task in enumerate(tasks))
     # max_nbytes: small plans travel by pickle, no shared files in /dev/shm to be left behind
-    pool = joblib.Parallel(n_jobs=max(1, min(workers, len(results))), max_nbytes=None,
+    pool = joblib.Parallel(n_jobs=workers, max_nbytes=None,
                            return_as="generator_unordered", initializer=_begin_worker, initargs=(os.getpid(),))
     with warnings.catch_warnings(), tqdm(total=sum(progress.counts), desc=progress.verb, unit=progress.unit,
                                          disable=None, unit_scale=True) as bar, _named(f"{progress.verb}ing"):
@@ -71,7 +75,8 @@ def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers
     ended a worker.
     """
     # workers started here: joblib.Parallel, which may be called next, can reuse none but joblib's
-    pool = ProcessPoolExecutor(max_workers=workers, initializer=_begin_worker, initargs=(os.getpid(),))
+    pool = ProcessPoolExecutor(max_workers=workers, initializer=_begin_worker,
+                               initargs=(os.getpid(), free_host_memory() // workers))
     under_way: deque[Any] = deque()
     with _named("reading"):
         try:
@@ -99,8 +104,12 @@ def one_opencv_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _begin_worker(parent: int) -> None:
-    """Begin a worker: one thread of OpenCV, nothing printed by libraries; it ends with the process `parent`."""
+def _begin_worker(parent: int, share: int = 0) -> None:
+    """Begin a worker: one thread of OpenCV, nothing printed by libraries; it ends with the process `parent`.
+
+    share: bytes of memory that it may take.
+    """
+    memory.share = share
     cv2.setNumThreads(1)
     if "OPENCV_LOG_LEVEL" not in os.environ:     # what the user has set, stands
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -109,7 +118,8 @@ def _begin_worker(parent: int) -> None:
     end_with(parent)
 
 
-def _numbered(i: int, function: Callable[[Any], T], task: Any, folder: str) -> tuple[int, T]:
+def _numbered(i: int, function: Callable[[Any], T], task: Any, folder: str, share: int) -> tuple[int, T]:
+    memory.share = share
     os.chdir(folder)                             # a worker may live since before the user went to another folder
     with one_opencv_thread():                    # one worker is this process itself
         return i, function(task)

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 from cases import each
 
-from tenfold.data.errors import SourceFault
+from tenfold.data.errors import MachineFault, SourceFault
+from tenfold.data.recipe import make_recipe
+from tenfold.data.sources import arrays
+from tenfold.data.sources.array_labels import _CLASSES, bytes_of_rows
+from tenfold.data.sources.npz import Npz
 from tenfold.data.sources.opening import open_source
+from tenfold.preprocess.job import check_job
 
 X = np.random.default_rng(0).integers(0, 256, (6, 5, 7, 3), np.uint8)
 Y = np.array([0, 1, 0, 1, 1, 0], np.uint16)
@@ -103,6 +108,41 @@ def test_a_hostile_file_is_refused(tmp_path, over, kind):
     _zip(tmp_path / "a.npz", kind, **{"x": _plain(X), "y": _plain(Y), **over})
     with pytest.raises(SourceFault, match=r"a\.npz"):
         open_source(tmp_path / "a.npz").reader(tmp_path)
+
+
+def test_a_bomb_is_refused_by_its_declared_size(tmp_path, monkeypatch):
+    """Before a byte of it is unpacked: what fits into no memory, and what memory is too small for."""
+    bombs = {"classes": _npy("<U1", "(40000000,)", b""), "groups": _npy("<U300000", "(6,)", b""),
+             "split": _npy("<U300000", "(6,)", b"")}
+    monkeypatch.setattr(np, "load", None)        # it is not asked
+    for key, bomb in bombs.items():
+        _zip(tmp_path / "a.npz", zipfile.ZIP_DEFLATED, **{"x": _plain(X), key: bomb})
+        with pytest.raises(SourceFault, match=rf"a\.npz: {key} is declared with .* are the most"):
+            Npz(tmp_path / "a.npz").read(key, {"classes": _CLASSES}.get(key, bytes_of_rows(6)))
+    monkeypatch.undo()
+    np.savez(tmp_path / "b.npz", x=X, y=Y)
+    monkeypatch.setattr(arrays, "LISTED", 1 << 60)
+    with pytest.raises(MachineFault, match=r"b\.npz: needs about .* to list its 6 images"):
+        open_source(tmp_path / "b.npz")
+
+
+def test_what_follows_the_pixels_is_not_unpacked(tmp_path):
+    _zip(tmp_path / "a.npz", zipfile.ZIP_DEFLATED, x=_plain(X) + bytes(2_000_000), y=_plain(Y))
+    reader = open_source(tmp_path / "a.npz").reader(tmp_path)
+    assert (reader.read(5, "") == X.reshape(6, *reader.shape_of_each)[5]).all()
+    assert sum(path.stat().st_size for path in tmp_path.glob("x.*")) == X.size
+
+
+def test_arrays_obey_the_recipes_bound_of_pixels(tmp_path):
+    np.savez(tmp_path / "a.npz", x=X, y=Y)
+    with pytest.raises(SourceFault, match=r"a\.npz: its images have \d+ pixels each, more than source.max_pixels = 9"):
+        check_job(make_recipe(tables(9)), open_source(tmp_path / "a.npz"), tmp_path / "out")
+    check_job(make_recipe(tables(X[0].size)), open_source(tmp_path / "a.npz"), tmp_path / "out")
+
+
+def tables(max_pixels: int) -> dict:
+    return {"source": {"max_pixels": max_pixels}, "model": {"name": "convnet"}, "draw": {"canvas": [8, 8], "copies": 1},
+            "clean": {"channels": 1}, "train": {}}
 
 
 @each("key", ["../x", "/x", "a/../../x", "x" * 300])

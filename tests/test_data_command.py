@@ -66,6 +66,14 @@ def test_what_the_machine_refuses_is_one_line_and_code_2(capsys, error):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@each("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+                OSError(errno.ENOMEM, "Cannot allocate memory", "f")], ids=repr)
+def test_memory_that_is_used_up_is_one_line_and_code_2(capsys, error):
+    assert call(boom(error)) == 2
+    assert capsys.readouterr().err == ("memory: is used up in this command; ask for fewer --workers, or free some "
+                                       "memory\n")
+
+
 def test_our_own_fault_shows_where_and_is_code_1(capsys):
     assert call(boom(ZeroDivisionError("x"))) == 1
     assert "Traceback" in capsys.readouterr().err

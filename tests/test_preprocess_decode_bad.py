@@ -11,7 +11,10 @@ from cases import each
 from picture_files import LIMIT, H, W, chunk, colour, grey, held, png, tiff
 from PIL import Image
 
+from tenfold.data import memory
+from tenfold.data.errors import MachineFault
 from tenfold.preprocess.decode import BadPicture, decode
+from tenfold.preprocess.decode.picture import read
 
 GREY, RGB = grey(), colour()
 RNG = np.random.default_rng(0)
@@ -44,7 +47,32 @@ def test_enormous_pictures_are_set_aside_unseen(data):
         decode(data, 3, H * W - 1)
 
 
-def test_the_bound_is_the_recipes_not_pillows():
+def test_memory_that_is_lacking_stops_a_build_and_costs_no_picture(monkeypatch):
+    """What is in a set does not depend on the machine: not on its memory, not on the number of workers."""
+    png = held(np.zeros((2000, 1500), np.uint8), "PNG")
+    monkeypatch.setattr(memory, "share", 60_000_000)         # of a worker beside others
+    with pytest.raises(MachineFault, match=r"a\.png: needs about 72 MB of memory to be decoded, and 60 MB are free for "
+                                           "each worker; ask for fewer --workers, or lower source.max_pixels"):
+        read(png, 1, 10**7, name="a.png")
+    assert read(held(np.zeros((1500, 2000), np.uint8), "JPEG"), 1, 10**7).size == (1500, 2000)
+    monkeypatch.setattr(memory, "share", 10**9)
+    for error in (MemoryError(), RuntimeError("std::bad_alloc")):
+        with monkeypatch.context() as patch:
+            patch.setattr(Image, "open", raising(error))
+            with pytest.raises(BadPicture, match="damaged: it asks for more memory than a picture takes"):
+                read(png, 1, 10**7)
+            with pytest.raises(MachineFault, match=r"a\.png: memory is used up in decoding it; ask for"):
+                read(png, 1, 10**8, name="a.png")
+
+
+def raising(error):
+    def function(*arguments, **more):
+        raise error
+    return function
+
+
+def test_the_bound_is_the_recipes_not_pillows(monkeypatch):
+    monkeypatch.setattr(memory, "share", 10**12)
     before = Image.MAX_IMAGE_PIXELS
     assert decode(held(np.zeros((1, 2**16), np.uint8), "PNG"), 1, 2**16).shape == (1, 2**16, 1)
     with pytest.raises(BadPicture, match="damaged"):      # read on, past Pillow's own bound, to where it breaks off

@@ -1,5 +1,8 @@
 """Where the memory is used up a command says so in one line, and train.batch = "auto" keeps within it."""
 
+import errno
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -9,11 +12,11 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 import tenfold
 from tenfold.data.errors import MachineFault, RecipeFault, UserFault
+from tenfold.data.out_of_memory import memory_fault
 from tenfold.data.recipe import change_recipe, make_recipe
 from tenfold.data.shardset import open_set
 from tenfold.train import model_file
 from tenfold.train.learn.learner import Learner
-from tenfold.train.out_of_memory import memory_fault
 from tenfold.train.run import batch_size
 from tenfold.train.run.checkpoint import load
 from tenfold.train.score import evaluate
@@ -35,12 +38,16 @@ def shards(tmp_path_factory):
     RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you tried "
                  "to allocate 400000000000 bytes. Error code 12 (Cannot allocate memory)"),
-    RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4096 bytes.")], ids=str)
+    RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4096 bytes."),
+    cv2.error("OpenCV(4.12.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9000000000 bytes in "
+              "function 'OutOfMemoryError'"), RuntimeError("std::bad_alloc"), RuntimeError("can't start new thread"),
+    OSError(errno.ENOMEM, "Cannot allocate memory"), OSError("Can't read data (memory allocation failed for chunk)"),
+    ImportError("libopenblas.so: failed to map segment from shared object")], ids=str)
 def test_however_it_is_said_it_becomes_one_line(error):
     with pytest.raises(MachineFault, match=r"memory: is used up in training.*; lower it") as caught, \
             memory_fault("training", "lower it"):
         raise error
-    assert ("allocate" in str(error)) == ("more were asked for" in str(caught.value)) or "ALLOC" in str(error)
+    assert (" to allocate" in str(error)) == ("more were asked for" in str(caught.value)) or "ALLOC" in str(error)
 
 
 def test_as_numpy_and_torch_say_it_here():
@@ -50,8 +57,10 @@ def test_as_numpy_and_torch_say_it_here():
 
 
 def test_other_errors_stay_what_they_are():
-    with pytest.raises(RuntimeError, match="shapes"), memory_fault("training", "lower it"):
-        raise RuntimeError("shapes do not match")
+    for error in (RuntimeError("shapes do not match"), UserFault("out of memory.png", "is odd"),
+                  FileNotFoundError(errno.ENOENT, "No such file", "out of memory.png")):
+        with pytest.raises(type(error)), memory_fault("training", "lower it"):
+            raise error
 
 
 def test_training_scoring_and_predicting_say_it_with_the_cure(shards, capsys, monkeypatch):

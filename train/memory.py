@@ -1,19 +1,9 @@
-"""Find out how much memory is free: what the system could hand out, within the limits of the process's cgroups."""
-
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+"""Find out how much memory is free for tensors on a device."""
 
 import torch
 
+from tenfold.data.memory import free_host_memory
 from tenfold.train.device import is_cuda
-
-# a version of cgroups: files of its limits, of what is used, and the line in memory.stat of unused file cache
-_V1 = (("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file")
-_V2 = (("memory.max", "memory.high"), "memory.current", "inactive_file")
 
 
 def free_memory(device: torch.device) -> int:
@@ -23,82 +13,3 @@ def free_memory(device: torch.device) -> int:
     """
     host = free_host_memory()
     return min(host, torch.cuda.mem_get_info(device)[0]) if is_cuda(device) else host
-
-
-def free_host_memory(root: str | Path = "/") -> int:
-    """Return the bytes that this process can take before the system swaps or ends it; a guess where nothing says so.
-
-    root: the folder in which proc and sys are looked for.
-    """
-    found = [_available(Path(root)), *_free_in_cgroups(Path(root))]
-    known = [size for size in found if size is not None]
-    return min(known) if known else os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-
-
-def _available(root: Path) -> int | None:
-    """Bytes that are free or that the system can take back from its file cache; None: unknown."""
-    kilobytes = re.search(r"^MemAvailable:\s*(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
-    if kilobytes:
-        return int(kilobytes[1]) << 10
-    return _mac_available(_output_of("vm_stat")) if sys.platform == "darwin" else None
-
-
-def _mac_available(vm_stat: str) -> int | None:
-    """Bytes of free and inactive pages by what macOS's vm_stat prints; None: it does not say."""
-    size = re.search(r"page size of (\d+) bytes", vm_stat)
-    pages = re.findall(r"^Pages (?:free|inactive|speculative):\s*(\d+)", vm_stat, re.MULTILINE)
-    return int(size[1]) * sum(map(int, pages)) if size and pages else None
-
-
-def _free_in_cgroups(root: Path) -> Iterator[int]:
-    """Yield the bytes left within each memory limit of this process's cgroup and those above it.
-
-    File cache that is not in use counts as free: the system takes it back before it ends a process.
-    """
-    for (limits, used, cache), folder, top in _memory_cgroups(root):
-        while True:
-            bounds = [bound for name in limits if (bound := _number(folder / name)) is not None]
-            usage = _number(folder / used)
-            if bounds and usage is not None:
-                inactive = re.search(rf"^{cache} (\d+)", _text(folder / "memory.stat"), re.MULTILINE)
-                yield max(0, min(bounds) - max(0, usage - (int(inactive[1]) if inactive else 0)))
-            if folder == top:
-                break
-            folder = folder.parent
-
-
-def _memory_cgroups(root: Path) -> Iterator[tuple[tuple, Path, Path]]:
-    """Yield (version, folder of this process's cgroup, folder of the topmost that is seen) where memory is limited."""
-    mounts = [line.split() for line in _text(root / "proc/self/mountinfo").splitlines()]
-    for line in _text(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        for mount in mounts:                     # … root of it, where it is mounted, options … - type, source, options
-            kind, options = mount[mount.index("-") + 1], mount[-1].split(",")
-            if kind == ("cgroup" if controllers else "cgroup2") and (not controllers or "memory" in options):
-                top = root / mount[4].lstrip("/")
-                inside = os.path.relpath(path, mount[3])
-                # a container may see its own cgroup as the root, under a path that is not there
-                folder = top if inside.startswith("..") else top / inside
-                yield (_V1 if controllers else _V2), folder if folder.is_dir() else top, top
-                break
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path).strip()
-    return int(text) if text.isdigit() else None     # "max": no limit
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
-
-
-def _output_of(command: str) -> str:
-    try:
-        return subprocess.run([command], capture_output=True, text=True, timeout=10, check=False).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ""

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from tenfold.data.errors import CheckpointFault, SourceFault
+from tenfold.data.out_of_memory import IN_INFERENCE, memory_fault
 from tenfold.data.recipe import Recipe
 from tenfold.train.device import choose_device
 from tenfold.train.normalise import Normalise
-from tenfold.train.out_of_memory import IN_INFERENCE, memory_fault
 from tenfold.train.run.checkpoint import restore
 from tenfold.train.score.evaluate import forward
 from tenfold.train.score.tta import MeanOfViews, choose_views

@@ -7,7 +7,14 @@ from tenfold.data.sources.npz import Npz
 from tenfold.data.wording import some
 
 _MOST = 2**53                # a float holds every whole number up to here
+_CLASSES = 64 << 20          # bytes of the names of all classes, at most
+_ROW = 1 << 16               # bytes of one image's label, one-hot perhaps, or of its group's name, at most
 _EACH = "give each label a name of its own in classes"
+
+
+def bytes_of_rows(n: int) -> int:
+    """Return the most bytes that an array with a row for each of n images may have."""
+    return _ROW * n + (1 << 20)
 
 
 def text(array: np.ndarray) -> np.ndarray:
@@ -19,7 +26,9 @@ def read_labels(held: Npz, keys: list[tuple[str, int]], classes_key: str | None
                 ) -> tuple[tuple[str, ...], np.ndarray, list[str]]:
     """Return (class names, int64 labels of all splits, notes). keys: the labels of each split, with the number of
     its images. SourceFault: labels that fit neither the images nor the names."""
-    names = None if classes_key is None else [one_spelling(name) for name in text(held.read(classes_key)).tolist()]
+    names = None
+    if classes_key is not None:
+        names = [one_spelling(name) for name in text(held.read(classes_key, _CLASSES)).tolist()]
     if names is not None and len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1} if len(names) < 10_000 else [])
         raise held.fault(f"{classes_key} names {some(map(repr, twice), 3) or 'a class'} twice", _EACH)
@@ -43,7 +52,7 @@ def _numbers_or_names(held: Npz, key: str, n: int) -> tuple[np.ndarray, int]:
     member = held.members[key]
     if member.shape[:1] != (n,) or len(member.shape) > 2:
         raise held.fault(f"there are {n} images, {key} is {member}", "give one label a row")
-    raw = held.read(key)
+    raw = held.read(key, bytes_of_rows(n))
     if raw.ndim == 2 and raw.shape[1] == 1:
         raw = raw[:, 0]
     if raw.ndim == 2:

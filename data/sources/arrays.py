@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.sources.array_labels import read_labels, text
+from tenfold.data.memory import check_room
+from tenfold.data.sources.array_labels import bytes_of_rows, read_labels, text
 from tenfold.data.sources.columns import Runs
 from tenfold.data.sources.npz import SAVE, Arrays, Members, Npz
 from tenfold.data.sources.source import Layout, Source
@@ -28,6 +29,7 @@ _ROLES = {
     "groups": ("groups", "group"),
 }
 _ROLE = {name: role for role, names in _ROLES.items() for name in names}
+LISTED = 500                 # bytes of memory for what is known of an image
 _SHORT = {"tr": "train", "te": "test", "ts": "test"}       # x_tr: for arrays only, a folder of that name may be a class
 _CURES = {                   # of pixels that are no uint8, by the kind of their dtype
     "f": "save (x * 255).astype(numpy.uint8) if they lie in 0..1, x.astype(numpy.uint8) if in 0..255",
@@ -57,6 +59,7 @@ def open_arrays(path: Path) -> Source:
     total = sum(map(len, pairs))
     if not total:
         raise held.fault("holds no image", "give at least two classes of them")
+    check_room(path, LISTED * total, f"to list its {total:,} images", "free some memory")
     classes, labels, notes = read_labels(held, [(pair.labels, len(pair)) for pair in pairs],
                                          roles.get(("classes", None)))
     official: Sequence[str | None] = Runs(tuple((pair.split, len(pair)) for pair in pairs))
@@ -153,7 +156,7 @@ def _pixels(held: Npz, key: str) -> Arrays:
 
 def _official(held: Npz, key: str, n: int) -> list[str]:
     """The split of each picture, from the words in `key`."""
-    words = text(held.read(key)).tolist()
+    words = text(held.read(key, bytes_of_rows(n))).tolist()
     if len(words) != n:
         raise held.fault(f"there are {n} images, {key} has {len(words)}", "give train, val or test for each")
     splits = {word: split for word in set(words) if (split := bare_split(word))}
@@ -170,7 +173,7 @@ def _groups(held: Npz, roles: dict, pairs: list[Pair]) -> list[str] | None:
     groups: list[str] = []
     for pair in pairs:
         key = roles.get(("groups", pair.split))
-        group_names = text(held.read(key)).tolist() if key else []
+        group_names = text(held.read(key, bytes_of_rows(len(pair)))).tolist() if key else []
         if len(group_names) != len(pair):
             raise held.fault(f"{pair.pixels.key} has {len(pair)} images, and {len(group_names)} groups of them",
                              "give one group a row, or leave groups out")

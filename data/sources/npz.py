@@ -11,14 +11,17 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
-from tenfold.data.errors import SourceFault, UserFault, unreadable
+from tenfold.data.errors import MachineFault, SourceFault, UserFault, unreadable
 from tenfold.data.files import open_file, publish
+from tenfold.data.memory import check_room, gigabytes
 from tenfold.data.wording import some
 
 _MEMBERS = 1000              # whose headers are read
+_DEFLATE = 1032              # bytes that a byte of deflate can become at the most
 _AGAIN = "make or fetch it again"
 SAVE = "save it with numpy.savez(file, x=…, y=…, classes=…)"
 
@@ -35,18 +38,19 @@ class Arrays:
         """Return the same pictures in a file that can be mapped: unpacked into `scratch` where they are compressed."""
         if self.offset >= 0:
             return self
-        unpacked = scratch / f"{self.key}.npy"
+        unpacked, size, free = scratch / f"{self.key}.u8", math.prod(self.shape), shutil.disk_usage(scratch).free
+        if size > free:
+            raise MachineFault(self.file, f"unpacks to {gigabytes(size)}, and the disk of {scratch} has "
+                               f"{gigabytes(free)} left", "free some space, or choose another --out")
         try:
             with open_file(self.file) as f, zipfile.ZipFile(f) as z, z.open(f"{self.key}.npy") as x, \
                     publish(unpacked) as temporary, open(temporary, "wb") as out:
-                shutil.copyfileobj(x, out, 1 << 20)
+                _header(x)
+                _copy(x, out, size)              # and nothing that may follow
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise SourceFault(self.file, f"is damaged ({error})", _AGAIN) from None
-        with open_file(unpacked) as f:
-            _header(f)
-            if unpacked.stat().st_size < f.tell() + math.prod(self.shape):
-                raise SourceFault(self.file, f"is damaged ({self.key} is shorter than its {self.shape})", _AGAIN)
-            return Arrays(unpacked, f.tell(), self.shape, self.key)
+            words = str(error) or f"{self.key} is shorter than its {self.shape}"
+            raise SourceFault(self.file, f"is damaged ({words})", _AGAIN) from None
+        return Arrays(unpacked, 0, self.shape, self.key)
 
     @cached_property
     def _pixels(self) -> np.ndarray:
@@ -61,6 +65,11 @@ class Arrays:
     def read(self, row: int, path: str) -> np.ndarray:
         """Return picture `row`, uint8 (H, W, C), as a copy."""
         return np.array(self._pixels[row])
+
+    @property
+    def pixels_of_each(self) -> int:
+        """Height times width of a picture."""
+        return self.shape[1] * self.shape[2]
 
     @property
     def shape_of_each(self) -> tuple[int, ...] | None:
@@ -88,6 +97,11 @@ class Members:
                 return one.read(row, path)
             row -= one.shape[0]
         raise IndexError(path)
+
+    @property
+    def pixels_of_each(self) -> int:
+        """Height times width of the largest picture."""
+        return max(one.pixels_of_each for one in self.arrays)
 
     @property
     def shape_of_each(self) -> tuple[int, ...] | None:
@@ -145,9 +159,14 @@ class Npz:
         except Exception as error:   # numpy too
             self.damaged[key] = str(error)
 
-    def read(self, key: str) -> np.ndarray:
-        """Read a small array in full. SourceFault: it is damaged, or holds Python objects."""
+    def read(self, key: str, most: int) -> np.ndarray:
+        """Read an array in full. SourceFault: it has more than `most` bytes, is damaged, or holds Python objects."""
         member = self.members[key]
+        size = math.prod(member.shape) * member.dtype.itemsize
+        if size > most:
+            raise self.fault(f"{key} is declared with {gigabytes(size)}, where {gigabytes(most)} are the most that it "
+                             "can need", _AGAIN)
+        check_room(self.path, 2 * size, f"to read {key}", "free some memory")
         if member.dtype.hasobject:
             raise self.fault(f"{key} holds Python objects, which are never unpickled",
                              f"save it as text or numbers: {key}=numpy.array({key}, dtype=str)")
@@ -174,7 +193,11 @@ class Npz:
         return Arrays(self.path, offset, shape, key)
 
     def _check_whole(self, key: str) -> None:
-        member = self.members[key]
+        member, packed = self.members[key], self.members[key].info.compress_size
+        method = member.info.compress_type
+        if (method == zipfile.ZIP_STORED and packed < member.info.file_size) or (
+                method == zipfile.ZIP_DEFLATED and packed * _DEFLATE + 1000 < member.info.file_size):
+            raise SourceFault(self.path, f"is damaged ({key} declares more than its {packed} bytes can hold)", _AGAIN)
         if min(member.shape, default=0) < 0 or \
                 member.info.file_size < member.begin + math.prod(member.shape) * member.dtype.itemsize:
             raise self._short(key)
@@ -198,6 +221,16 @@ def _header(f) -> tuple[tuple[int, ...], bool, np.dtype]:
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else \
         np.lib.format.read_array_header_2_0
     return read(f)
+
+
+def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
+    """Copy so many bytes. EOFError: there are fewer."""
+    while size:
+        data = source.read(min(size, 1 << 20))
+        if not data:
+            raise EOFError
+        target.write(data)
+        size -= len(data)
 
 
 def _stored_at(path: Path, info: zipfile.ZipInfo) -> int:

@@ -10,11 +10,17 @@ from functools import lru_cache
 
 import numpy as np
 
+from tenfold.data.errors import MachineFault
+from tenfold.data.memory import check_room, is_room
+
 WHOLE_NUMBERS = (1, 8, 10, 12, 14, 16, 20, 24, 32)      # usual depths; 1 is a mask of 0 and 1
 # the usual ranges of floats, and how much of one must be used, so that a set is never nearly black
 FLOATS = ((0.0, 1.0, 0.0), (-0.5, 0.5, 0.0), (-1.0, 1.0, 0.0), (0.0, 255.0, 1 / 16), (0.0, 4095.0, 1 / 16),
           (0.0, 65535.0, 1 / 16), (-128.0, 128.0, 1 / 16))
 HOUNSFIELD = (-1024, 3071)   # signed: computed tomography, 12 bits from -1024 on
+BYTES_A_PIXEL = 24           # of memory while a picture is decoded, at the most that was measured: RGB with alpha
+BYTES_A_JPEG_PIXEL = 12
+_CURE = "ask for fewer --workers, or lower source.max_pixels, which sets it aside"
 SLACK = 1 / 510              # half a level of 255: what resampling overshoots
 
 
@@ -27,10 +33,25 @@ class BadPicture(Exception):
     levels: "Levels | None" = None       # of a deep picture of which nothing is to be seen under the range of the set
 
 
-def check_size(height: int, width: int, max_pixels: int) -> None:
-    """Raise BadPicture if there are more pixels than the recipe allows."""
+def check_size(height: int, width: int, max_pixels: int, each: int = BYTES_A_PIXEL) -> None:
+    """Raise BadPicture if there are more pixels than the recipe allows; MachineFault: than there is memory for.
+
+    each: bytes of memory that a pixel takes while it is decoded.
+    """
     if width * height > max_pixels:
         raise BadPicture(f"enormous: {width}×{height} pixels")
+    check_room(f"a picture of {width}×{height} pixels", each * width * height, "to be decoded", _CURE)
+
+
+def no_memory(max_pixels: int, name: str = "") -> BadPicture | MachineFault:
+    """Return what to raise where a decoder found no memory, though the size of the picture is allowed.
+
+    It is the file's fault where the machine has room for the largest picture that is allowed. Otherwise the build must
+    stop: what is in a set does not depend on the machine.
+    """
+    if is_room(BYTES_A_PIXEL * max_pixels):
+        return BadPicture("damaged: it asks for more memory than a picture takes")
+    return MachineFault(name or "a picture", "memory is used up in decoding it", _CURE)
 
 
 @dataclass(frozen=True)

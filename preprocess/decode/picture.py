@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from tenfold.data.errors import MachineFault
+from tenfold.data.out_of_memory import is_out_of_memory
 from tenfold.data.recipe import Recipe
 from tenfold.preprocess.decode.files import Opened, open_file
-from tenfold.preprocess.decode.levels import BadPicture, Deep, Frame, Levels, check_size, levels_of, to_bytes
+from tenfold.preprocess.decode.levels import BadPicture, Deep, Frame, Levels, check_size, levels_of, no_memory, to_bytes
 from tenfold.preprocess.decode.pillow import frame_in_memory, in_words, quiet, stored_orientation
 from tenfold.preprocess.decode.reduction import Reduction, reduction_of
 
@@ -43,6 +45,7 @@ def decode_any(data: bytes | np.ndarray | Image.Image, path: str, recipe: Recipe
     path: the name of the file, for formats without a signature. BadPicture: it cannot be decoded.
     """
     if isinstance(data, np.ndarray):
+        check_size(*data.shape[:2], recipe.source.max_pixels)
         return Decoded(from_array(data, recipe.clean.channels))
     if isinstance(data, Image.Image):
         return from_pillow(data, recipe.clean.channels, recipe.source.max_pixels, ranges)
@@ -59,7 +62,7 @@ def read(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: 
     """
     if not data:
         raise BadPicture("empty file")
-    with _faults_in_words(max_pixels), open_file(data, max_pixels, name, reduction) as opened:
+    with _faults_in_words(max_pixels, name), open_file(data, max_pixels, name, reduction) as opened:
         frame, levels = _first_shown(opened, _by_kind(ranges))
     return Decoded(_upright(_in_channels(frame, channels), opened.orientation), levels, opened.several, opened.stored)
 
@@ -78,19 +81,19 @@ def _by_kind(ranges: tuple) -> dict[str, tuple]:
 
 
 @contextmanager
-def _faults_in_words(max_pixels: int) -> Iterator[None]:
-    """Pillow kept quiet; whatever it raises becomes a BadPicture."""
+def _faults_in_words(max_pixels: int, name: str = "") -> Iterator[None]:
+    """Pillow kept quiet; whatever it raises becomes a BadPicture, or a MachineFault that names the file."""
     try:
         with quiet(max_pixels):
             yield
     except BadPicture:
         raise
+    except MachineFault as fault:
+        raise MachineFault(name or fault.where, fault.fact, fault.cure) from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise BadPicture("enormous: a decompression bomb") from None
-    except MemoryError:
-        raise BadPicture("enormous: it does not fit in memory") from None
     except Exception as error:   # Pillow's plugins raise OSError, SyntaxError, struct.error, … on damage
-        raise BadPicture(in_words(error)) from None
+        raise (no_memory(max_pixels, name) if is_out_of_memory(error) else BadPicture(in_words(error))) from None
 
 
 def from_array(pixels: np.ndarray, channels: int) -> np.ndarray:

@@ -13,7 +13,18 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tenfold.preprocess.decode.levels import BROKEN, HEADER, TRUNCATED, BadPicture, Deep, Frame, check_size
+from tenfold.data.out_of_memory import is_out_of_memory
+from tenfold.preprocess.decode.levels import (
+    BROKEN,
+    BYTES_A_JPEG_PIXEL,
+    BYTES_A_PIXEL,
+    HEADER,
+    TRUNCATED,
+    BadPicture,
+    Deep,
+    Frame,
+    check_size,
+)
 from tenfold.preprocess.decode.metadata import orientation_of
 
 _SILENT = logging.NullHandler()          # else Python prints what Pillow logs
@@ -75,12 +86,13 @@ def opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Image.Imag
         picture = Image.open(io.BytesIO(data), formats=formats)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise BadPicture(f"enormous: more than {max_pixels} pixels") from None
-    except MemoryError:
-        raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         words = in_words(error)
         raise BadPicture(words if words == TRUNCATED else HEADER) from None
-    check_size(picture.height, picture.width, max_pixels)
+    each = BYTES_A_JPEG_PIXEL if formats == ("JPEG",) else BYTES_A_PIXEL
+    check_size(picture.height, picture.width, max_pixels, each)
     return picture
 
 

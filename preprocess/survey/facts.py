@@ -11,6 +11,7 @@ from tenfold.data.recipe import Recipe
 from tenfold.data.wording import reason
 from tenfold.preprocess.clean.polarity import dark_ink_log_odds
 from tenfold.preprocess.decode import BadPicture, Decoded, decode_any
+from tenfold.preprocess.decode.levels import no_memory
 from tenfold.preprocess.survey.fingerprint import BYTES, fingerprint, fingerprints
 
 UNREADABLE = "unreadable"    # begins the fault of a picture file that the system does not let us read
@@ -141,7 +142,7 @@ def load_source(reader: Any, listed: int, path: str, recipe: Recipe, ranges: tup
     except OSError as error:
         raise BadPicture(f"{UNREADABLE}: {reason(error)}") from None
     except MemoryError:
-        raise BadPicture("enormous: it does not fit in memory") from None
+        raise no_memory(recipe.source.max_pixels, path) from None
     return decode_any(data, path, recipe, ranges)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data.errors import SourceFault
+from tenfold.data.errors import MachineFault, SourceFault
 from tenfold.data.recipe import Recipe
 from tenfold.data.settings import check_count
 
@@ -84,4 +84,6 @@ def read_some(pictures: Sequence[Any], recipe: Recipe, known: Mapping[str, Any])
             views.append(Plain(read_plain(path, recipe, known)))
         except SourceFault as fault:
             views.append(Plain(None, fault))
+        except MachineFault as fault:            # it needs more memory than there is; others may not
+            views.append(Plain(None, SourceFault(fault.where, fault.fact, fault.cure)))
     return views

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import torch
 
+from tenfold.data.out_of_memory import is_out_of_memory
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import engine_for
@@ -12,7 +13,6 @@ from tenfold.train.device import is_cuda, is_host, peak_memory, same_random_stat
 from tenfold.train.learn.learner import Learner
 from tenfold.train.memory import free_memory
 from tenfold.train.normalise import Normalise
-from tenfold.train.out_of_memory import is_out_of_memory
 
 _SHARE = 0.8                 # of the free memory that may be used: evaluation, compiled steps and fragments need some
 _MOST, _MOST_ON_CPU = 1024, 128      # larger ones are no faster, and make fewer steps of an epoch
@@ -70,7 +70,7 @@ def _step_bytes(learner: Learner, shards: ShardSet, rows: int) -> float:
     try:
         with peak_memory(device) as peak:
             learner.loss(*learner.example(rows, shards.row_shape))[0].backward()
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:
         if not is_out_of_memory(error):
             raise
         return math.inf

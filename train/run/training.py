@@ -13,12 +13,12 @@ from tenfold.data.errors import CheckpointFault, ShardFault, UserFault
 from tenfold.data.fields import misfit
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.html import figure_html
+from tenfold.data.out_of_memory import IN_TRAINING, memory_fault
 from tenfold.data.recipe import Recipe, make_recipe, recipe_tables, renewed
 from tenfold.data.shardset import ShardSet
 from tenfold.data.wording import readable
 from tenfold.train.device import choose_device, same_random_state
 from tenfold.train.inputs import fixed_settings, with_pixels_of
-from tenfold.train.out_of_memory import IN_TRAINING, memory_fault
 from tenfold.train.precision import fast_kernels
 from tenfold.train.run import figures
 from tenfold.train.run.batch_size import choose_batch, with_batch

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from tenfold.data.errors import CheckpointFault
 from tenfold.data.html import figure_html, table
+from tenfold.data.out_of_memory import IN_INFERENCE, memory_fault
 from tenfold.data.shardset import ShardSet
 from tenfold.data.sources.class_names import class_differences, one_spelling
 from tenfold.train.batches import open_batches
 from tenfold.train.crowd import sleep_when_crowded
 from tenfold.train.model_file import Model, load
-from tenfold.train.out_of_memory import IN_INFERENCE, memory_fault
 from tenfold.train.run.checkpoint import image_numbers
 from tenfold.train.score import evaluate
 from tenfold.train.score.metrics import f1_against_size, measure

@@ -1,11 +1,17 @@
 """Free memory: what the system can hand out, not what lies idle, and never more than a cgroup allows."""
 
+import os
+
 import pytest
 import torch
 from cases import each
 
-from tenfold.train import batches, memory
-from tenfold.train.memory import free_host_memory, free_memory
+from tenfold.data import memory
+from tenfold.data.errors import MachineFault
+from tenfold.data.memory import check_room, free_host_memory
+from tenfold.train import batches
+from tenfold.train import memory as device_memory
+from tenfold.train.memory import free_memory
 
 GB, FREE = 1 << 30, 20       # GB that are available in the machine
 MOUNTS = {1: "35 31 0:32 {top} /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw,memory\n"
@@ -69,8 +75,23 @@ def test_macos_counts_pages_that_it_can_hand_out(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("host", "device", "free"), [(7, 9, 7), (9, 7, 7)])
 def test_on_cuda_it_is_the_smaller_of_host_and_device(monkeypatch, host, device, free):
-    monkeypatch.setattr(memory, "free_host_memory", lambda: host)
+    monkeypatch.setattr(device_memory, "free_host_memory", lambda: host)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda asked: (device, 80))
     assert free_memory(torch.device("cuda")) == free
     assert free_memory(torch.device("cpu")) == host
     assert batches._memory_for_a_set(torch.device("cuda")) == free // 3
+
+
+def test_the_limit_of_the_process_itself_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory.resource, "getrlimit", lambda which: (5 * GB, 5 * GB))
+    root = machine(tmp_path, 2, {"job/step": (None, 0, 0)})
+    (root / "proc/self/statm").write_text(f"{2 * GB // os.sysconf('SC_PAGE_SIZE')} 1 1 1 0 1 0\n")
+    assert free_host_memory(root) == 3 * GB
+
+
+def test_what_is_not_there_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr(memory, "free_host_memory", lambda: GB)
+    check_room("a.png", GB, "to be decoded", "lower it")
+    with pytest.raises(MachineFault, match=r"a.png: needs about 1\.9 GB of memory to be decoded, and 1\.1 GB are free; "
+                                           "lower it"):
+        check_room("a.png", 1_900_000_000, "to be decoded", "lower it")
