@@ -45,7 +45,7 @@ def decode_any(data: bytes | np.ndarray | Image.Image, path: str, recipe: Recipe
     path: the name of the file, for formats without a signature. BadPicture: it cannot be decoded.
     """
     if isinstance(data, np.ndarray):
-        check_size(*data.shape[:2], recipe.source.max_pixels)
+        check_size(data.shape[0], data.shape[1], recipe.source.max_pixels)
         return Decoded(from_array(data, recipe.clean.channels))
     if isinstance(data, Image.Image):
         return from_pillow(data, recipe.clean.channels, recipe.source.max_pixels, ranges)
