@@ -12,5 +12,7 @@ It imports neither `preprocess` nor `train`. Read in this order:
 4. Sets on disk: `schema` (the format as values), `files` (a file appears whole or not at all), `digests`
    (damage is noticed when a file is opened), `shard` and `chunks` (write and open one file), `source_table` (a row for
    each source, in columns), `shardset` (open and verify a set).
-5. Commands: `command` (what all commands share), `make_targets` and `make` (what each make target runs), `html`.
+5. The process: `process` (signals, exit codes, the end with a parent), `streams` (output that cannot be written),
+   `memory` (how much is free), `out_of_memory` (say that it is used up).
+6. Commands: `command` (what all commands share), `make_targets` and `make` (what each make target runs), `html`.
 """

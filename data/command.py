@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TextIO
 
 from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
 from tenfold.data.make_targets import as_typed
+from tenfold.data.memory import check_limit
 from tenfold.data.out_of_memory import ANYWHERE, is_out_of_memory, used_up
 from tenfold.data.process import PARENT, STOPS, ignore_signals, is_unhandled
 from tenfold.data.quiet import quiet_libraries
@@ -76,6 +77,7 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
     try:
         with _stopped_by_signals() as came, quiet_libraries(), \
                 contextlib.redirect_stdout(_Typed(sys.stderr if args.json else sys.stdout)):
+            check_limit()
             facts = body(args)
         if args.json:
             print(json.dumps(facts), flush=True)

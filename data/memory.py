@@ -3,7 +3,6 @@
 import os
 import re
 import resource
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from tenfold.data.errors import MachineFault
 
 _SMALL = 64 << 20            # bytes that every machine has: to ask takes a tenth of a millisecond
+_LEAST = 512 << 20           # bytes of addresses, without which numpy, OpenCV and torch are not loaded
 share = 0                    # bytes that a worker may take, beside the others, as who started it says; 0: all
 # a version of cgroups: files of its limits, of what is used, and the line in memory.stat of unused file cache
 _V1 = (("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file")
@@ -42,6 +42,14 @@ def is_room(needed: int) -> bool:
 def gigabytes(size: int) -> str:
     """Write a number of bytes for people: "1.9 GB"."""
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
+
+
+def check_limit() -> None:
+    """Raise a MachineFault where the process's own limit leaves too little to begin: OpenBLAS would end the process."""
+    left = _free_addresses(Path("/"))
+    if left is not None and left < _LEAST:
+        raise MachineFault("memory", f"the limit of this process (ulimit -v) leaves {gigabytes(left)}",
+                           f"allow {gigabytes(_LEAST)} or more")
 
 
 def _free_addresses(root: Path) -> int | None:
@@ -115,6 +123,7 @@ def _text(path: Path) -> str:
 
 
 def _output_of(command: str) -> str:
+    import subprocess
     try:
         return subprocess.run([command], capture_output=True, text=True, timeout=10, check=False).stdout
     except (OSError, subprocess.SubprocessError):

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from tenfold.data.errors import MachineFault, UserFault
 
 # how CUDA, cuBLAS and cuDNN, MPS, torch on the CPU of Linux and of Windows, C++, OpenCV, HDF5 and the loader of shared
-# libraries say it, and Python where a thread has no room for its stack
+# libraries say it, and Python where a thread has no room for its stack, or a module lost the error on its way
 _SIGNS = re.compile(r"out of memory|_ALLOC_FAILED|can't allocate memory|cannot allocate memory|not enough memory"
                     r"|bad_alloc|insufficient memory|memory allocation failed|unable to allocate|can't start new thread"
-                    r"|failed to map segment", re.IGNORECASE)
+                    r"|failed to map segment|error return without exception set", re.IGNORECASE)
 _WANTED = re.compile(r"(?:(?:tried|unable) to|failed to) allocate ([\d.]+ ?\w+)", re.IGNORECASE)
 IN_TRAINING = 'lower train.batch or model.size, or give train.batch = "auto"'
 IN_INFERENCE = "choose --device cpu, or train with a smaller train.batch or model.size"

@@ -8,7 +8,7 @@ from cases import each
 
 from tenfold.data import memory
 from tenfold.data.errors import MachineFault
-from tenfold.data.memory import check_room, free_host_memory
+from tenfold.data.memory import check_limit, check_room, free_host_memory
 from tenfold.train import batches
 from tenfold.train import memory as device_memory
 from tenfold.train.memory import free_memory
@@ -87,6 +87,14 @@ def test_the_limit_of_the_process_itself_counts(tmp_path, monkeypatch):
     root = machine(tmp_path, 2, {"job/step": (None, 0, 0)})
     (root / "proc/self/statm").write_text(f"{2 * GB // os.sysconf('SC_PAGE_SIZE')} 1 1 1 0 1 0\n")
     assert free_host_memory(root) == 3 * GB
+
+
+def test_a_limit_under_which_libraries_would_end_the_process_is_refused(monkeypatch):
+    monkeypatch.setattr(memory, "_free_addresses", lambda root: 300_000_000)
+    with pytest.raises(MachineFault, match=r"memory: the limit of this process \(ulimit -v\) leaves 0\.3 GB; allow"):
+        check_limit()
+    monkeypatch.setattr(memory, "_free_addresses", lambda root: None)
+    check_limit()
 
 
 def test_what_is_not_there_is_refused_in_words(monkeypatch):

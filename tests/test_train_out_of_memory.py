@@ -42,6 +42,7 @@ def shards(tmp_path_factory):
     cv2.error("OpenCV(4.12.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9000000000 bytes in "
               "function 'OutOfMemoryError'"), RuntimeError("std::bad_alloc"), RuntimeError("can't start new thread"),
     OSError(errno.ENOMEM, "Cannot allocate memory"), OSError("Can't read data (memory allocation failed for chunk)"),
+    SystemError("error return without exception set"),
     ImportError("libopenblas.so: failed to map segment from shared object")], ids=str)
 def test_however_it_is_said_it_becomes_one_line(error):
     with pytest.raises(MachineFault, match=r"memory: is used up in training.*; lower it") as caught, \
