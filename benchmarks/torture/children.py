@@ -1,0 +1,182 @@
+"""Run a command of Tenfold in a forked process, kill it at some moment, and see what it leaves.
+
+The process is forked from one that has imported all: a build or a training of a tiny set takes some tenths of a second.
+"""
+
+import contextlib
+import io
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenfold.data.process import run_main
+
+GONE_WITHIN = 2.0            # seconds after the end of a process in which its workers must be gone
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_EVENTS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree"}
+
+
+@dataclass(frozen=True)
+class Kill:
+    """When a process is ended: after some seconds, or by itself before its n-th operation on a file."""
+    seconds: float = -1.0
+    operation: int = -1
+    number: int = signal.SIGKILL
+
+    def __str__(self) -> str:
+        when = f"after {self.seconds:.4f} s" if self.seconds >= 0 else f"before file operation {self.operation}"
+        return f"{signal.Signals(self.number).name} {when}"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended. code: its exit code, or the number of the signal that ended it, negative."""
+    code: int
+    out: str
+    err: str
+    seconds: float
+    operations: int          # on files, if it came to its end
+    left: tuple[str, ...]    # processes that lived on, shared memory
+
+
+def run_child(body: Callable[[], int], folder: Path, kill: Kill | None = None, limit: float = 60.0,
+              before: Callable[[], object] = int) -> Ended:
+    """Run body() -> exit code in a forked process, in `folder`, as a session of its own; TMPDIR is folder/tmp.
+
+    before: called in it before the command begins. What it prints is kept beside the folder meanwhile. After `limit`
+    seconds it is killed, and the code is -SIGALRM.
+    """
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
+    notes = {name: folder.with_name(folder.name + name) for name in (".out", ".err", ".operations")}
+    begin, code = time.monotonic(), None
+    pid = os.fork()
+    if not pid:
+        _be_child(body, folder, kill, notes, before)
+    try:
+        code = _wait(pid, begin, kill, limit)
+        left = tuple(_left(pid))
+    finally:
+        for each in _session(pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        if code is None:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+    out, err = (notes[name].read_text("utf-8", "replace") if notes[name].exists() else "" for name in (".out", ".err"))
+    operations = int(notes[".operations"].read_text()) if notes[".operations"].exists() else 0
+    for path in notes.values():
+        path.unlink(missing_ok=True)
+    return Ended(code, out, err, time.monotonic() - begin, operations, left)
+
+
+def _be_child(body: Callable[[], int], folder: Path, kill: Kill | None, notes: dict[str, Path],
+              before: Callable[[], object]) -> None:
+    code = 1
+    try:
+        os.setsid()
+        os.chdir(folder)
+        os.environ["TMPDIR"] = str(folder / "tmp")
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for name, number in ((os.devnull, 0), (notes[".out"], 1), (notes[".err"], 2)):
+            file = os.open(name, os.O_RDONLY if not number else os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(file, number)
+            os.close(file)
+        count = _count_operations(folder, kill)
+        before()
+        for name, number in (("stdout", 1), ("stderr", 2)):      # as a new interpreter finds them
+            with contextlib.suppress(OSError):
+                os.fstat(number)
+                raw = io.FileIO(number, "w", closefd=False)
+                setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", line_buffering=number == 2))
+
+        def main(started: float) -> int:
+            try:
+                return body()
+            finally:
+                notes[".operations"].write_text(str(count[0]))
+        run_main(main)
+    except BaseException:
+        os.write(2, traceback.format_exc().encode())
+    finally:
+        os._exit(code)
+
+
+def _count_operations(folder: Path, kill: Kill | None) -> list[int]:
+    """Count what is done to files below `folder`, and end this process where `kill` says so."""
+    count, below = [0], f"{folder}{os.sep}"
+
+    def hook(event: str, arguments: tuple) -> None:
+        if event == "open":
+            path, _, flags = arguments
+            if not (isinstance(flags, int) and flags & _WRITING):
+                return
+        elif event in _EVENTS:
+            path = arguments[0]
+        else:
+            return
+        if isinstance(path, (str, bytes, os.PathLike)):
+            path = os.path.join(below, os.fsdecode(path))
+            if path.startswith(below):
+                count[0] += 1
+                if kill and kill.operation == count[0]:
+                    os.kill(os.getpid(), kill.number)
+    sys.addaudithook(hook)
+    return count
+
+
+def _wait(pid: int, begin: float, kill: Kill | None, limit: float) -> int:
+    at = begin + kill.seconds if kill and kill.seconds >= 0 else None
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        now = time.monotonic()
+        if at is not None and now >= at:
+            os.kill(pid, kill.number if kill else signal.SIGKILL)
+            at = None
+        elif now > begin + limit:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return -signal.SIGALRM
+        time.sleep(0.001 if at is not None else 0.004)
+
+
+def _left(pid: int) -> Iterator[str]:
+    """What lives on after a process has ended."""
+    end = time.monotonic() + GONE_WITHIN
+    while (alive := _session(pid)) and time.monotonic() < end:
+        time.sleep(0.02)
+    yield from (f"process {_words_of(each)}" for each in alive)
+    own = re.compile(rf"(?<!\d){pid}(?!\d)")
+    if os.path.isdir("/dev/shm"):
+        for name in filter(own.search, os.listdir("/dev/shm")):
+            yield f"/dev/shm/{name}"
+            with contextlib.suppress(OSError):
+                os.unlink(f"/dev/shm/{name}")
+
+
+def _session(pid: int) -> list[int]:
+    """The processes of the session that `pid` began, by /proc; [] where there is none."""
+    found = []
+    for entry in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        if entry.isdecimal():
+            with contextlib.suppress(OSError, ValueError):
+                state, _, _, session, *_ = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+                if int(session) == pid and state != "Z":
+                    found.append(int(entry))
+    return found
+
+
+def _words_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:160]
+    except OSError:
+        return str(pid)
