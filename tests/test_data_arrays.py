@@ -34,6 +34,22 @@ def test_stored_and_compressed_give_the_same_rows(tmp_path, write, x):
     assert (write is np.savez) == (reader.file == tmp_path / "a.npz")      # stored pixels are mapped where they lie
 
 
+@each("write", [np.savez, np.savez_compressed])
+def test_a_flipped_bit_in_the_pixels_is_found_before_they_are_used(tmp_path, write):
+    write(tmp_path / "a.npz", x=np.tile(X, (50, 1, 1, 1)), y=np.tile(Y, 50))
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    data[len(data) // 2] ^= 4
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(SourceFault, match=r"a\.npz: .*damaged"):
+        open_source(tmp_path / "a.npz").reader(tmp_path)
+
+
+def test_many_equal_names_are_refused_at_once(tmp_path):
+    np.savez(tmp_path / "a.npz", x=X, y=Y, classes=np.full(10_001, "a"))
+    with pytest.raises(SourceFault, match="'a' twice"):
+        open_source(tmp_path / "a.npz")
+
+
 def test_names_may_be_bytes_or_left_out(tmp_path):
     np.savez(tmp_path / "a.npz", x=X, y=Y, classes=np.array([b"no", b"yes"]), split=np.array([b"train", b"val"] * 3))
     source = open_source(tmp_path / "a.npz")

@@ -1,5 +1,7 @@
 """Read the labels of an arrays file, in every usual form, as class names and whole numbers from 0."""
 
+from collections import Counter
+
 import numpy as np
 
 from tenfold.data.sources.class_names import one_spelling
@@ -30,7 +32,7 @@ def read_labels(held: Npz, keys: list[tuple[str, int]], classes_key: str | None
     if classes_key is not None:
         names = [one_spelling(name) for name in text(held.read(classes_key, _CLASSES)).tolist()]
     if names is not None and len(set(names)) != len(names):
-        twice = sorted({name for name in names if names.count(name) > 1} if len(names) < 10_000 else [])
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         raise held.fault(f"{classes_key} names {some(map(repr, twice), 3) or 'a class'} twice", _EACH)
     read = [_numbers_or_names(held, key, n) for key, n in keys]
     columns, wide = [column for column, _ in read], max(wide for _, wide in read)
