@@ -17,9 +17,12 @@ def shards(tmp_path_factory):
 
 
 def test_resuming_from_nothing_begins_at_the_beginning(shards, capsys):
+    t.Path("runs/x").mkdir(parents=True)
+    t.Path("runs/x/.part-1-last.pth").touch()    # of a run that was killed while it wrote
     ran = t.train(capsys, shards, "--resume", *QUICK)
     assert ran.code == 0
     assert "beginning" in ran.out
+    assert not list(t.Path("runs/x").glob(".part-*"))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenfold.data.errors import CheckpointFault, ShardFault, UserFault
 from tenfold.data.fields import misfit
-from tenfold.data.files import lock_folder, make_folder
+from tenfold.data.files import leftovers_removed, lock_folder, make_folder
 from tenfold.data.html import figure_html
 from tenfold.data.out_of_memory import IN_TRAINING, memory_fault
 from tenfold.data.recipe import Recipe, make_recipe, recipe_tables, renewed
@@ -70,7 +70,7 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
     if not shards.rows("train"):
         raise ShardFault(shards.folder, "holds no training rows", "name the shards of a recipe, not those of a score")
     recipe, out = with_pixels_of(shards, recipe), make_folder(out)
-    with lock_folder(out):
+    with lock_folder(out), leftovers_removed(out):       # of a run that was killed while it wrote
         last = _resumable(out / "last.pth", recipe, shards) if resume else None
         where = choose_device(device)
         if recipe.train.batch == "auto":
