@@ -50,13 +50,14 @@ bundle: ## recipes and their shards as one file of 60 MB at most: BUNDLE=shards.
 bench-gpu: ## train a bundle and time loop, loaders and start in under ten minutes: BUNDLE=shards.tar [BUDGET= DEVICE=]
 bench-cold: ## an epoch read from a cold disk beside the disk's own rate (Linux, 4 GB of disk space)
 bench-threads: ## training on the CPU beside other busy processes, by number and waiting of threads; three minutes
+torture: ## kills, flipped bits, mutated inputs, random command lines, full disks; a table, in half an hour: [ONLY="kills flips" SEED=]
 plots: ## docs/*.png out of benchmarks/results.tsv
 folds: ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= TTA= OUT= RESUME=1 SET=]
 compare: ## recipes side by side on the same images, same budget: RECIPES="a b 'my c'" DATA= [BUDGET= TTA= OUT= RESUME=1 SET=]
 models: ## the networks, with parameters and multiply-adds: [RECIPE= ALL=1 SET=]
 recipes: ## the recipes that a name finds, each in a sentence; or one of them, to copy: [NAME=photos]
 
-override COMMANDS := demo data augment report train score bench sweep bench-augment bench-load bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu bench-cold plots folds compare models recipes predict
+override COMMANDS := demo data augment report train score bench sweep bench-augment bench-load bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu bench-cold torture plots folds compare models recipes predict
 $(COMMANDS): $(ENV)
 	+@$(FRONT) $@
 
@@ -106,6 +107,6 @@ clean: ## remove what the commands made: shards, runs and every model (not the e
 	"$$PYTHON" -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r benchmarks/$*.txt && touch $@ || echo "$*: does not install here"
 
-.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint audit clean
+.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint audit clean torture
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

@@ -42,11 +42,12 @@ TARGETS = {
     "bench-gpu": ("benchmarks.gpu", f"BUNDLE --budget=BUDGET --device=DEVICE {_SETS}"),
     "bench-cold": ("benchmarks.cold", _SETS),
     "bench-threads": ("benchmarks.threads", _SETS),
+    "torture": ("benchmarks.torture", "--only=ONLY --seed=SEED --json=JSON"),
     "plots": ("benchmarks.plots", ""),
 }
 PATHS = {"DATA", "RECIPE", "SHARDS", "OUT", "MODEL", "PREVIEW", "BUNDLE", "WEIGHTS", "IMAGES"}  # a ~ is expanded
 FLAGS = {"RESUME", "JSON", "ALL", "RECORD"}              # given: yes
-LISTS = {"SET", "GRID", "SEARCH"}                        # several, split at blanks
+LISTS = {"SET", "GRID", "SEARCH", "ONLY"}                # several, split at blanks
 
 VERBS = {"fetch" if target == "data" else target: target for target, (module, _) in TARGETS.items()
           if not module.startswith("benchmarks.")}       # of `tenfold VERB`; the benchmarks are a developer's
