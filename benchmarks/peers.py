@@ -179,7 +179,7 @@ def measure(args: argparse.Namespace) -> dict:
     """Time every loader on sets of three sizes, record and print the rows."""
     keep_rows(args.record)
     facts = {}
-    for shape, megabytes in zip(SHAPES, MEGABYTES, strict=True):
+    for shape, megabytes in zip(SHAPES, args.megabytes, strict=True):
         name = "×".join(map(str, shape))
         image, label = rows_of(shape, megabytes)
         with tempfile.TemporaryDirectory(dir=".") as folder:
@@ -196,6 +196,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.2,
                         help="after which a repeat is cut off (default: 1.2; more on a busy machine)")
+    parser.add_argument("--megabytes", type=int, nargs=len(SHAPES), default=MEGABYTES,
+                        help=f"of pixels in each set (default: {' '.join(map(str, MEGABYTES))}; fewer end sooner)")
     add_record(parser)
     return run(measure, parser.parse_args(argv))
 

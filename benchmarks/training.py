@@ -9,10 +9,7 @@ startup: `python -m train --help`, and from the command to the end of the first 
 import argparse
 import dataclasses
 import itertools
-import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,42 +20,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks import rows
+from benchmarks.training_set import make_set
+from benchmarks.training_startup import time_startup
 from tenfold.data.command import make_parser, run
-from tenfold.data.errors import RecipeFault
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 
-ROOT = Path(__file__).resolve().parent.parent
-CANVAS, CLASSES = (90, 90), 52
 PARTS, MODES = ("loop", "startup"), ("none", "default", "reduce-overhead", "max-autotune")
 AT_LEAST = 0.5               # seconds of a repeat: whole epochs until then
 # dense bfloat16 FLOP/s with float32 sums, from the makers' data sheets; the first name that fits counts
 PEAKS = {"H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "H200": 989e12, "B200": 2250e12, "A100": 312e12,
          "A10G": 70e12, "A10": 125e12, "L40S": 362e12, "L4": 121e12, "RTX 4090": 165e12, "RTX 3090": 71e12}
-
-
-def make_set(folder: Path, args: argparse.Namespace) -> Any:
-    """A set of random rows, as `make augment` would leave it."""
-    from tenfold.data.recipe import make_recipe, recipe_tables
-    from tenfold.data.schema import SCHEMA, SET_SCHEMA
-    from tenfold.data.shard import write_shard
-    from tenfold.data.shardset import open_set, write_index
-    from tenfold.data.source_table import write_source_table
-    recipe = make_recipe({"name": "bench", "draw": {"canvas": list(CANVAS), "copies": 1}, "model": {"name": args.model},
-                          "train": {"batch": args.batch, "schedule": "constant", "warmup": 0.0, "epochs": 10**6,
-                                    "engine": args.engine}})
-    rng, count = np.random.default_rng(0), args.steps * args.batch
-    image = rng.integers(0, 256, (count, *CANVAS, 1), np.uint8)
-    columns = {"label": rng.integers(0, CLASSES, count), "source": np.zeros(count), "copy": np.arange(count)}
-    folder.mkdir(parents=True)
-    facts = write_shard(folder / "train-00000.h5", image, columns,
-                        {"schema": SCHEMA, "split": "train", "recipe": "", "plan": ""}, "none")
-    shard = {"split": "train"} | {k: facts[k] for k in ("name", "rows", "bytes", "sha256")}
-    write_index(folder, {"schema": SET_SCHEMA, "classes": [str(i) for i in range(CLASSES)], "canvas": list(CANVAS),
-                         "channels": 1, "mean": [0.5], "std": [0.29], "rows": {"train": count, "val": 0, "test": 0},
-                         "digest": "", "shards": [shard],
-                         "sources": write_source_table(folder, {"path": ["x"]}), "recipe": recipe_tables(recipe)})
-    return open_set(folder), recipe, image, columns["label"]
 
 
 def open_trainer(shards: ShardSet, recipe: Recipe, device: Any, mode: str) -> Any:
@@ -178,36 +150,6 @@ def record_loop(mode: str, what: str, rates: dict[tuple[str, int], list[tuple[fl
           + (f", {share:.1%} of the device's peak" if share else ""))
     return {"ratio": ratio, "cpu_ratio": cpu_ratio, "images_per_second": statistics.median(mine),
             "by_hand": statistics.median(hand), "data_wait_fraction": wait, "share_of_peak": share}
-
-
-def time_startup(args: argparse.Namespace, folder: Path) -> dict:
-    """Seconds: of --help, and from the command until the first step was done, as the run itself tells."""
-    args.steps = 2
-    make_set(folder / "few", args)
-    device = ["--device", args.device] if args.device else []
-    command = [sys.executable, "-m", "train", "--shards", folder / "few", "--out", folder / "run", "--json",
-               "--set", "train.epochs=1", *device]
-    # run there, else best.pth of the random set would replace yours
-    path = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
-    helps, firsts, where = [], [], rows.cpu()
-    for _ in range(args.repeats):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "train", "--help"], stdout=subprocess.DEVNULL, check=True)
-        helps.append(time.perf_counter() - start)
-        done = subprocess.run(command, cwd=folder, env=path, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RecipeFault("python -m train", "did not run", done.stderr.strip()[-300:])
-        facts = json.loads(done.stdout)
-        firsts.append(facts["first_step_seconds"])
-    if facts["device"] != "cpu":
-        import torch
-        where = rows.name_of(torch.device(facts["device"]))
-    rows.append("start-up, seconds", "python -m train --help", helps, device=where)
-    rows.append("start-up, seconds", f"from command to first step, {args.model}, batch {args.batch}", firsts,
-                device=where)
-    medians = {"help": statistics.median(helps), "first_step": statistics.median(firsts)}
-    print(f"python -m train --help: {medians['help']:.2f} s; from command to first step: {medians['first_step']:.1f} s")
-    return medians
 
 
 def measure(args: argparse.Namespace) -> dict:
