@@ -53,10 +53,10 @@ def test_a_source_image_takes_few_bytes_of_memory(tmp_path, monkeypatch):
                  "preprocess.survey.neighbours._FEW", "data.recipe._PIECE", "data.source_table._TOGETHER"):
         monkeypatch.setattr(f"tenfold.{name}", BLOCK // 2)   # what is held at once is as small beside these sets
     peaks = {}
-    for count in (150, 400, 1000):                      # the first brings in what is imported late
+    for count in (300, 800, 2000):                      # the first brings in what is imported late
         np.savez(tmp_path / f"{count}.npz", x=np.zeros((count, 2, 2), np.uint8), y=np.arange(count) % 3)
         tracemalloc.start()
         prepare(tmp_path, count)
         peaks[count] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert (peaks[1000] - peaks[400]) / 600 < BYTES
+    assert (peaks[2000] - peaks[800]) / 1200 < BYTES

@@ -22,6 +22,7 @@ from tenfold.preprocess.survey.facts import Facts
 BLOCKS, LARGEST = 32, 128    # of a set, at least, so that all workers have their share; sources in a block, at most:
                              # many small files take longer than many small pictures
 LARGEST_SMALL = 2048         # small arrays in a block, at most
+_LEAST = 1 << 17             # bytes of arrays in a block, at least: it takes as long to write as they to be examined
 _BYTES, _MOST = 1 << 20, 64 << 20            # of arrays in a block: up to so many fill it, and no more are read at once
 NO_PICTURES = -1             # size of a block whose pictures are drawn from their source
 
@@ -29,11 +30,12 @@ NO_PICTURES = -1             # size of a block whose pictures are drawn from the
 def block_size(source: Source) -> int:
     """Return how many sources one block holds: a function of the source, never of the number of workers."""
     shape = source.arrays.shape_of_each if source.arrays else None
-    largest = LARGEST
+    least, largest = 1, LARGEST
     if shape:
         size = math.prod(shape)
+        least = max(1, min(LARGEST, _LEAST // size))
         largest = max(1, min(max(LARGEST, _BYTES // size), LARGEST_SMALL, _MOST // size))
-    return min(largest, -(-len(source) // BLOCKS))
+    return min(largest, max(least, -(-len(source) // BLOCKS)))
 
 
 def cache_key(recipe: Recipe, source: Source) -> str:

@@ -1,0 +1,104 @@
+"""python -m benchmarks.augmenting_growth: what a build costs as its sources grow, 28×28 arrays at equal copies.
+
+For each size, in processes of its own: microseconds of processor time a copy in one process, without what a build
+costs however small it is (a build of ten images; the trial that estimates its cost; the 256 images that are asked
+whether they are ink); and the memory of a build in two workers, of its own process and of the largest worker.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.augmenting_build import ours, record, timers
+from benchmarks.augmenting_sets import characters, write_arrays
+from benchmarks.augmenting_small import recipe_of
+
+SIZES, MORE, FEW = (100, 3_000, 100_000), 800_000, 10
+REPEATS = 9                  # of the small sizes
+
+
+def speed(count: int, copies: int, folder: Path) -> float:
+    """Microseconds a copy, without the fixed start: of the least time of several, as other processes only add."""
+    from tenfold.preprocess import pipeline
+    from tenfold.preprocess.survey import cleaning
+    cv2.setNumThreads(1)
+    few, many = _few(folder), str(write_arrays(folder / "arrays.npz", count))
+    fixed = [(pipeline, "estimate_cost", "trial"), (cleaning, "two_tone", "asked")]
+
+    def seconds(data: str) -> float:
+        with timers(fixed, time.process_time) as apart:
+            taken = ours(recipe_of(copies), data, clock=time.process_time)[1]
+        return taken - sum(apart.values())
+    seconds(few)                 # whatever is imported late
+    start, whole = zip(*((seconds(few), seconds(many)) for _ in range(REPEATS if count < 50_000 else 1)), strict=True)
+    return 1e6 * (min(whole) - min(start)) / ((count - FEW) * copies)
+
+
+def memory(count: int, copies: int, folder: Path) -> dict[str, float]:
+    """Megabytes: "own", memory of the build's process that nobody else can be given, at most, above that at its
+    start; "resident", with the mapped files, at most; "worker", resident, of the largest worker."""
+    data = str(write_arrays(folder / "arrays.npz", count))
+    ours(recipe_of(copies), _few(folder))
+    start, most, over = _own(), [0.0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.01):
+            most[0] = max(most[0], _own())
+    watching = threading.Thread(target=watch)
+    watching.start()
+    ours(recipe_of(copies), data, 2)
+    over.set()
+    watching.join()
+    peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return {"own": most[0] - start, "resident": peaks[0], "worker": peaks[1]}
+
+
+def _few(folder: Path) -> str:
+    """An arrays file of ten images in two classes."""
+    np.savez(folder / "few.npz", x=characters(FEW)[0], y=np.arange(FEW) % 2)
+    return str(folder / "few.npz")
+
+
+def _own() -> float:
+    """Megabytes of memory of this process that no file holds (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
+
+
+def main() -> None:
+    """Measure all sizes and record a row of each figure, or with --part one of them, for this command itself."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--copies", type=int, default=2)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--all", action="store_true", help=f"{MORE:,} images too, some five minutes")
+    parser.add_argument("--part", choices=("speed", "memory"))
+    args = parser.parse_args()
+    if args.part:
+        with tempfile.TemporaryDirectory(dir=".") as name:
+            part = speed if args.part == "speed" else memory
+            print(json.dumps(part(args.sizes[0], args.copies, Path(name))))
+        return
+    for count in (*args.sizes, *[MORE] * args.all):
+        found = {part: json.loads(subprocess.run(
+            [sys.executable, "-m", "benchmarks.augmenting_growth", "--part", part, "--sizes", str(count),
+             "--copies", str(args.copies)], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+            for part in ("speed", "memory")}
+        named = f"{count:,} arrays of 28×28, {args.copies} copies"
+        record("augmenting, µs of processor time a copy without the fixed start", named, [found["speed"]])
+        for kind, what in (("own", "memory of the build's process above its start, MB"),
+                           ("resident", "the same, resident, with what it starts with and mapped files, MB"),
+                           ("worker", "memory of the largest worker, resident, MB")):
+            record(f"augmenting, {what}", named, [found["memory"][kind]])
+
+
+if __name__ == "__main__":
+    main()
