@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from benchmarks import augmenting_photos, augmenting_small
+from benchmarks import augmenting_growth, augmenting_photos, augmenting_small
 from benchmarks.augmenting_build import breakdown, growing, ours, record, size, with_draw, workers
 from benchmarks.augmenting_peer import peers
 from benchmarks.rows import add_record, keep_rows
@@ -122,7 +122,7 @@ def measure(args: argparse.Namespace) -> dict:
             for name, build, alone in (*augmenting_small.rows(), *augmenting_photos.rows()):
                 record("augmenting, ms of processor time a copy beside the kernels alone", name, [build], build / alone)
         if "sources" in args.parts:
-            grown()
+            augmenting_growth.rows()
         if "breakdown" in args.parts:
             breakdown(recipe, data)
         if "growing" in args.parts:

@@ -13,7 +13,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -23,21 +25,23 @@ from benchmarks.augmenting_sets import characters, write_arrays
 from benchmarks.augmenting_small import recipe_of
 
 SIZES, MORE, FEW = (100, 3_000, 100_000), 800_000, 10
+COPIES = 2
 REPEATS = 9                  # of the small sizes
 
 
 def speed(count: int, copies: int, folder: Path) -> float:
     """Microseconds a copy, without the fixed start: of the least time of several, as other processes only add."""
     from tenfold.preprocess import pipeline
+    from tenfold.preprocess.cost import Cost
     from tenfold.preprocess.survey import cleaning
     cv2.setNumThreads(1)
     few, many = _few(folder), str(write_arrays(folder / "arrays.npz", count))
-    fixed = [(pipeline, "estimate_cost", "trial"), (cleaning, "two_tone", "asked")]
 
     def seconds(data: str) -> float:
-        with timers(fixed, time.process_time) as apart:
+        with patch.object(pipeline, "estimate_cost", lambda *_: Cost(0, 0, 0, 0)), \
+                timers([(cleaning, "two_tone", "asked")], time.process_time) as apart:
             taken = ours(recipe_of(copies), data, clock=time.process_time)[1]
-        return taken - sum(apart.values())
+        return taken - apart["asked"]
     seconds(few)                 # whatever is imported late
     start, whole = zip(*((seconds(few), seconds(many)) for _ in range(REPEATS if count < 50_000 else 1)), strict=True)
     return 1e6 * (min(whole) - min(start)) / ((count - FEW) * copies)
@@ -74,30 +78,35 @@ def _own() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
 
 
-def main() -> None:
-    """Measure all sizes and record a row of each figure, or with --part one of them, for this command itself."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--copies", type=int, default=2)
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--all", action="store_true", help=f"{MORE:,} images too, some five minutes")
-    parser.add_argument("--part", choices=("speed", "memory"))
-    args = parser.parse_args()
-    if args.part:
-        with tempfile.TemporaryDirectory(dir=".") as name:
-            part = speed if args.part == "speed" else memory
-            print(json.dumps(part(args.sizes[0], args.copies, Path(name))))
-        return
-    for count in (*args.sizes, *[MORE] * args.all):
-        found = {part: json.loads(subprocess.run(
-            [sys.executable, "-m", "benchmarks.augmenting_growth", "--part", part, "--sizes", str(count),
-             "--copies", str(args.copies)], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
-            for part in ("speed", "memory")}
-        named = f"{count:,} arrays of 28×28, {args.copies} copies"
-        record("augmenting, µs of processor time a copy without the fixed start", named, [found["speed"]])
+def rows(sizes: Iterable[int] = SIZES, copies: int = COPIES) -> None:
+    """Measure some sizes, each figure in a process of its own, and record a row of each."""
+    for count in sizes:
+        asked = ["--sizes", str(count), "--copies", str(copies)]
+        micros, megabytes = (json.loads(subprocess.run(
+            [sys.executable, "-m", "benchmarks.augmenting_growth", "--part", part, *asked], check=True,
+            stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]) for part in ("speed", "memory"))
+        named = f"{count:,} arrays of 28×28, {copies} copies"
+        record("augmenting, µs of processor time a copy without the fixed start", named, [micros])
         for kind, what in (("own", "memory of the build's process above its start, MB"),
                            ("resident", "the same, resident, with what it starts with and mapped files, MB"),
                            ("worker", "memory of the largest worker, resident, MB")):
-            record(f"augmenting, {what}", named, [found["memory"][kind]])
+            record(f"augmenting, {what}", named, [megabytes[kind]])
+
+
+def main() -> None:
+    """Record the rows that are asked for; with --part, print one figure of one size, for `rows`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--copies", type=int, default=COPIES)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--all", action="store_true", help=f"{MORE:,} images too: five minutes and more")
+    parser.add_argument("--part", choices=("speed", "memory"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if not args.part:
+        rows((*args.sizes, *[MORE] * args.all), args.copies)
+        return
+    with tempfile.TemporaryDirectory(dir=".") as name:
+        measured: object = (speed if args.part == "speed" else memory)(args.sizes[0], args.copies, Path(name))
+        print(json.dumps(measured))
 
 
 if __name__ == "__main__":

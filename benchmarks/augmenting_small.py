@@ -9,7 +9,6 @@ made here.
 
 import hashlib
 import os
-import resource
 import statistics
 import tempfile
 import time
@@ -31,7 +30,6 @@ from tenfold.preprocess.draw.together import pictures_together
 
 REPEATS = 3
 ARRAYS, PAGES = 20_000, 310
-GROWTH = (100, 3_000, 100_000)
 
 
 def rows() -> list[tuple[str, float, float]]:
@@ -42,24 +40,6 @@ def rows() -> list[tuple[str, float, float]]:
         write_pages(pages, PAGES)
         return [_median("arrays of 28×28, 1 copy of 32×32", lambda: _arrays(recipe_of(1), arrays)),
                 _median("pages of 105×105, letters.toml, 10 copies", lambda: _pages(letters(), pages))]
-
-
-def growth(counts: tuple[int, ...] = GROWTH, copies: int = 8) -> list[tuple[int, float, float]]:
-    """Measure: [(arrays of 28×28, µs of processor time that drawing one of their copies takes, MB of memory that the
-    process has taken so far at most), …]."""
-    from tenfold.preprocess import draw_shards
-    cv2.setNumThreads(1)
-    measured = []
-    with tempfile.TemporaryDirectory(dir=".") as name:
-        for count in counts:
-            data, spent = write_arrays(Path(name) / "arrays.npz", count), []
-            for _ in range(REPEATS if count < 50_000 else 1):
-                with timers([(draw_shards, "draw_shard", "draw")], time.process_time) as drawing:
-                    ours(recipe_of(copies), str(data))
-                spent.append(1e6 * drawing["draw"] / (count * copies))
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            measured.append((count, statistics.median(spent), peak))
-    return measured
 
 
 def recipe_of(copies: int) -> Recipe:
@@ -143,5 +123,3 @@ def _pages(recipe: Recipe, folder: Path) -> tuple[float, float]:
 if __name__ == "__main__":
     for title, build, plain in rows():
         print(f"{build:8.3f} ms a copy, kernels {plain:.3f}, {build / plain:.2f} times: {title}")
-    for sources, micros, megabytes in growth():
-        print(f"{micros:8.1f} µs a copy, {megabytes:.0f} MB: {sources:,} arrays of 28×28, 8 copies")
