@@ -141,13 +141,6 @@ def some_of(files: list[Path], folder: Path) -> str:
     return str(folder)
 
 
-def grown() -> None:
-    """Record what a copy costs, and the memory, as the sources grow."""
-    for count, micros, megabytes in augmenting_small.growth():
-        record("augmenting, µs of processor time a copy", f"drawing, {count:,} arrays of 28×28, 8 copies", [micros])
-        record("augmenting, peak memory so far, MB", f"{count:,} arrays of 28×28, 8 copies", [megabytes])
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.augmenting",
