@@ -219,15 +219,15 @@ def test_closing_leaves_no_file_open(tmp_path, tiny_windows, engine, workers):
 
     def opened():
         """The files that are open after the epochs of an engine, one of them left in the middle."""
+        threads = set(threading.enumerate())
         made = tiny_windows(shards, batch=9, engine=engine, workers=workers)
         left = made.epoch(2)
         copies(made, 0), copies(made, 1), next(left)
         left.close()
         made.close()
         del made, left
-        for thread in threading.enumerate():     # a queue of multiprocessing closes its ends in a thread of its own
-            if thread.name == "QueueFeederThread":
-                thread.join(30)
+        for thread in set(threading.enumerate()) - threads:      # in one of its own a queue closes its ends
+            thread.join(30)
         return len(os.listdir("/dev/fd"))
     first = opened()                             # what multiprocessing keeps for the process is open now
     assert opened() == first
