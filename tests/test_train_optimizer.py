@@ -172,7 +172,7 @@ def singular_polynomial(x: torch.Tensor) -> torch.Tensor:
 def test_muon_leaves_tokens_positions_and_the_ends_of_a_network_to_adamw():
     model = without_memory(partial(maker("vit_b_32", {}), 3, 7), (224, 224))
     optimizer = make_optimizer(model, Train(optimizer="muon"))
-    moved = sum(p.numel() for p in optimizer._optimizers[1].param_groups[0]["params"])
+    moved = sum(p.numel() for p in optimizer.parts[1].param_groups[0]["params"])
     blocks = [p for name, p in model.named_parameters() if name.startswith("encoder.layers") and p.ndim == 2]
     assert moved == sum(p.numel() for p in blocks)
     assert len(blocks) == 4 * 12

@@ -26,12 +26,14 @@ def _plain(value: Any) -> Any:
 
 
 def model_content(path: Path) -> Any:
+    """Return what a command reads of a model, as plain values."""
     from tenfold.train.model_file import load
     model = load(path, "cpu")
     return _plain({"weights": dict(model.network.state_dict()), **model.content})
 
 
 def last_content(path: Path) -> Any:
+    """Return what a resumed run reads of its last.pth, as plain values."""
     from tenfold.train.run.checkpoint import load
     return _plain(load(path))
 
