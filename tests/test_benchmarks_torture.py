@@ -106,6 +106,7 @@ def test_the_table_counts_what_failed_and_says_how_to_repeat_it(capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_short_form_finds_nothing(tmp_path):
     ran = subprocess.run([sys.executable, "-m", "benchmarks.torture", "--short", "--json", "--folder", tmp_path],
                          env=t.environment(), capture_output=True, text=True, check=False)

@@ -55,8 +55,12 @@ def run_child(body: Callable[[], int], folder: Path, kill: Kill | None = None, l
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     notes = {name: folder.with_name(folder.name + name) for name in (".out", ".err", ".operations")}
     begin, code = time.monotonic(), None
+    stops = {signal.SIGINT, signal.SIGTERM}      # not before the new process has its own handlers
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     pid = os.fork()
-    if not pid:
+    if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+    else:
         _be_child(body, folder, kill, notes, before)
     try:
         code = _wait(pid, begin, kill, limit)
@@ -85,6 +89,7 @@ def _be_child(body: Callable[[], int], folder: Path, kill: Kill | None, notes: d
         os.environ["TMPDIR"] = str(folder / "tmp")
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
         for name, number in ((os.devnull, 0), (notes[".out"], 1), (notes[".err"], 2)):
             file = os.open(name, os.O_RDONLY if not number else os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(file, number)

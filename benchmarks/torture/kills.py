@@ -104,7 +104,7 @@ def _differing(found: dict[str, Any], content: dict[str, Any]) -> str:
 
 def build_setup(number: int) -> tuple[tiny.Setup, int, str]:
     """The setup of a build by its number, how many worker processes it has, and the name of the two together."""
-    setup, several = tiny.BUILDS[number % len(tiny.BUILDS)], number % WITH_WORKERS == WITH_WORKERS - 1
+    setup, several = tiny.BUILDS[number % len(tiny.BUILDS)], number % WITH_WORKERS == 3
     return setup, 1 + several, f"{setup.name}, 2 workers" if several else setup.name
 
 
