@@ -44,6 +44,16 @@ def test_a_flipped_bit_in_the_pixels_is_found_before_they_are_used(tmp_path, wri
         open_source(tmp_path / "a.npz").reader(tmp_path)
 
 
+def test_a_flipped_bit_in_a_members_name_does_not_make_it_another(tmp_path):
+    np.savez(tmp_path / "a.npz", x=X, y=Y, classes=["no", "yes"])
+    data = (tmp_path / "a.npz").read_bytes()
+    at = data.rfind(b"classes.npy")              # in the directory at the end
+    for name in (b"classe3.npy", b"classes.npx"):
+        (tmp_path / "a.npz").write_bytes(data[:at] + name + data[at + len(name):])
+        with pytest.raises(SourceFault, match="differ"):
+            open_source(tmp_path / "a.npz")
+
+
 def test_many_equal_names_are_refused_at_once(tmp_path):
     np.savez(tmp_path / "a.npz", x=X, y=Y, classes=np.full(10_001, "a"))
     with pytest.raises(SourceFault, match="'a' twice"):

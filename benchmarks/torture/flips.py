@@ -10,10 +10,13 @@ What a flip may end in: it is refused in one line, or what is read is what was w
 - `clean cache`, `.verified`, `npz`: what a build that goes on finds, what openings remember, what `fetch` writes
 """
 
+import contextlib
+import io
 import os
 import pickle
 import random
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from typing import Any
 from benchmarks.torture import tiny
 from benchmarks.torture.flips_read import built, last_content, model_content, npz_content, set_content
 from benchmarks.torture.lanes import caught_noise
-from benchmarks.torture.outcomes import NOISE, REFUSED, SAME, SILENT, TRACEBACK
+from benchmarks.torture.outcomes import NOISE, REFUSED, SAME, SILENT, TOLD, TRACEBACK
 
 SLOW = ("shard raw, rebuilt", "clean cache")    # a build for each
 KNOWN = "known.pickle"
@@ -40,6 +43,7 @@ def prepare(base: Path) -> Path:
     shutil.copy(base / "plain.npz", there / "npz")
     for name, setup in SETS.items():
         _must(tiny.build_body(base, setup, out=str(there / f"set {name}"))())
+        time.sleep(0.05)
         set_content(there / f"set {name}")              # writes .verified
     _must(main(["--recipe", str(base / f"{SETS['raw'].name}.toml"), "--data", str(base / "pictures"), "--report",
                 "--out", str(there / "report" / "set"), "--workers", "1"]))
@@ -83,6 +87,8 @@ def flip(base: Path, known: dict[str, Any], seed: int, kind: str, number: int) -
             read(here)
         if kind.endswith("rebuilt"):
             (here / "dataset.json").unlink()
+        if not path.exists():                    # nothing is remembered of a set that was just written
+            return SAME, "no such file"
         words = f"{path.name}: {_flip_a_bit(path, rng)}"
         return judge(lambda: read(here), known[kind], words)
     finally:
@@ -104,8 +110,9 @@ def judge(read: Callable[[], Any], known: Any, words: str) -> tuple[str, str]:
     """Call `read`, and say what it came to, beside what is `known`."""
     from tenfold.data.errors import UserFault
     noise: list[str] = []
+    said = io.StringIO()
     try:
-        with caught_noise(noise):
+        with caught_noise(noise), contextlib.redirect_stdout(said):
             found = read()
     except UserFault as fault:
         return REFUSED, f"{words}: {fault}"
@@ -113,7 +120,7 @@ def judge(read: Callable[[], Any], known: Any, words: str) -> tuple[str, str]:
         return TRACEBACK, f"{words}: {type(error).__name__}: {error}"
     if noise and any(text.strip() for text in noise):
         return NOISE, f"{words}: {noise[0][:300]}"
-    return (SAME, words) if found == known else (SILENT, words)
+    return (SAME, words) if found == known else (TOLD if "note: " in said.getvalue() else SILENT, words)
 
 
 def _readings(base: Path) -> dict[str, Any]:

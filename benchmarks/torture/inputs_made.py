@@ -64,13 +64,16 @@ def sources_header(base: Path, here: Path, rng: random.Random) -> Callable[[], A
 
 
 def _mutate_file(folder: Path, name: str, rng: random.Random) -> None:
+    from tenfold.data.digests import TRAILER_BYTES, trailer
     path = folder / name
-    data = mutated_bytes(path.read_bytes(), rng)
+    data = mutated_bytes(path.read_bytes()[:-TRAILER_BYTES], rng)
+    sha = hashlib.sha256(data)
+    data += trailer(sha)
     path.write_bytes(data)
     content = json.loads((folder / "dataset.json").read_bytes())
     for entry in [content["sources"], *content["shards"]]:
         if entry.get("name", "sources.h5") == name:
-            entry.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+            entry.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), content=sha.hexdigest())
     _sign(folder, content)
 
 

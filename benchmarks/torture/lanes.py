@@ -93,7 +93,10 @@ def _work_through(numbers: list[int], work: Work, limits: Limits, pipe: int) -> 
         now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (now + (limits.megabytes << 20),) * 2)
     for number in numbers:
-        outcome, words = work(number)
+        try:
+            outcome, words = work(number)
+        except Exception:                        # of the harness itself
+            outcome, words = CRASH, traceback.format_exc()[-1500:]
         line = json.dumps([number, outcome, words[:2000]]) + "\n"
         os.write(pipe, line.encode())
 

@@ -8,6 +8,7 @@ SAME = "same result"
 REFUSED = "refused in one line"
 READ = "read"
 SET_ASIDE = "set aside in words"
+TOLD = "read, with a note"
 DONE = "done"
 # what does not
 SILENT = "SILENT DIFFERENCE"

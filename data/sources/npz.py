@@ -153,6 +153,7 @@ class Npz:
         try:
             with open_file(path) as f, zipfile.ZipFile(f) as z:
                 for info in z.infolist()[:_MEMBERS]:
+                    _check_name(z, info)
                     if info.filename.endswith(".npy"):
                         self._add(z, info)
         except Exception as error:   # zipfile raises a dozen kinds on damage, and on what is made to harm
@@ -224,6 +225,17 @@ class Npz:
         held = [f"{key[:40]} {member}" for key, member in self.members.items()]
         held += [f"{key[:40]} (damaged: {why[:60]})" for key, why in self.damaged.items()]
         return SourceFault(self.path, f"{fact} (it holds {some(held, 8) or 'no arrays'})", cure)
+
+
+def _check_name(z: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+    """Raise zipfile.BadZipFile where the two names of a member differ: it would be passed over, or be another array."""
+    try:
+        z.open(info).close()
+    except zipfile.BadZipFile as error:
+        if "differ" in str(error):
+            raise
+    except Exception:            # of a kind that is not read
+        return
 
 
 def _header(f) -> tuple[tuple[int, ...], bool, np.dtype]:
