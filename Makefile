@@ -37,6 +37,7 @@ report: ## what a set is made of, before it is built: RECIPE= DATA=
 train: ## shards → runs/<recipe>/ and best.pth: RECIPE= [BUDGET= RESUME=1 DEVICE= SHARDS= OUT= DATA= SET=]
 score: ## where a model is right and wrong: MODEL=best.pth [DATA=folder or SHARDS= TTA=8 DEVICE=]
 predict: ## labels for new pictures: MODEL=best.pth IMAGES=file, folder or glob [ALL=1 OUT= DEVICE=]
+verify: ## read every byte of a set and name what is damaged: SHARDS= or RECIPE= [JSON=1]
 bench: ## time loader settings on your shards: RECIPE= [BUDGET= DEVICE= SET=]
 sweep: ## a grid or search over recipe keys: RECIPE= GRID="train.lr=0.001,0.002" or SEARCH="train.lr=1e-4..1e-2" [TRIALS=20 PRUNER= BUDGET= DATA= DEVICE=]
 bench-augment: ## drawing copies beside the first project's way, Pillow, albumentations, …; six minutes: DATA=folder [RECORD=1]
@@ -57,7 +58,7 @@ compare: ## recipes side by side on the same images, same budget: RECIPES="a b '
 models: ## the networks, with parameters and multiply-adds: [RECIPE= ALL=1 SET=]
 recipes: ## the recipes that a name finds, each in a sentence; or one of them, to copy: [NAME=photos]
 
-override COMMANDS := demo data augment report train score bench sweep bench-augment bench-load bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu bench-cold torture plots folds compare models recipes predict
+override COMMANDS := demo data augment report train score verify bench sweep bench-augment bench-load bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu bench-cold torture plots folds compare models recipes predict
 $(COMMANDS): $(ENV)
 	+@$(FRONT) $@
 
@@ -107,6 +108,6 @@ clean: ## remove what the commands made: shards, runs and every model (not the e
 	"$$PYTHON" -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r benchmarks/$*.txt && touch $@ || echo "$*: does not install here"
 
-.PHONY: help demo data augment report train score bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint audit clean torture
+.PHONY: help demo data augment report train score verify bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint audit clean torture
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

@@ -18,11 +18,12 @@ _SEVERAL = ("--out=OUT! --budget=BUDGET --tta=TTA --workers=WORKERS --device=DEV
             f"{_SETS}")
 TARGETS = {
     "data": ("data.fetch", "NAME --json=JSON"),
-    "augment": ("preprocess", f"{_ROW} {_SETS}"),
+    "augment": ("preprocess", f"{_ROW} --verify=VERIFY {_SETS}"),
     "report": ("preprocess", f"{_ROW} --report {_SETS}"),
     "train": ("train", "--recipe=RECIPE --shards=SHARDS --out=OUT --data=DATA --budget=BUDGET --device=DEVICE "
-                       f"--resume=RESUME {_SETS}"),
-    "score": ("train.score", f"MODEL --data=DATA --shards=SHARDS! --tta=TTA --device=DEVICE {_SETS}"),
+                       f"--resume=RESUME --verify=VERIFY {_SETS}"),
+    "score": ("train.score", f"MODEL --data=DATA --shards=SHARDS! --tta=TTA --device=DEVICE --verify=VERIFY {_SETS}"),
+    "verify": ("data.verify", f"--shards=SHARDS --recipe=RECIPE! {_SETS}"),
     "predict": ("tenfold.predict", "MODEL IMAGES --out=OUT! --all=ALL --device=DEVICE --json=JSON"),
     "bench": ("train.bench", f"--recipe=RECIPE --shards=SHARDS --budget=BUDGET --device=DEVICE {_SETS}"),
     "sweep": ("train.sweep", "--recipe=RECIPE --shards=SHARDS --out=OUT --grid=GRID --search=SEARCH --trials=TRIALS "
@@ -46,7 +47,7 @@ TARGETS = {
     "plots": ("benchmarks.plots", ""),
 }
 PATHS = {"DATA", "RECIPE", "SHARDS", "OUT", "MODEL", "PREVIEW", "BUNDLE", "WEIGHTS", "IMAGES"}  # a ~ is expanded
-FLAGS = {"RESUME", "JSON", "ALL", "RECORD"}              # given: yes
+FLAGS = {"RESUME", "JSON", "ALL", "RECORD", "VERIFY"}    # given: yes
 LISTS = {"SET", "GRID", "SEARCH", "ONLY"}                # several, split at blanks
 
 VERBS = {"fetch" if target == "data" else target: target for target, (module, _) in TARGETS.items()

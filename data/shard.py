@@ -11,18 +11,19 @@ import h5py
 import numpy as np
 
 from tenfold.data.chunks import Chunks, check_declared, known_chunks, read_chunks, write_lz4
+from tenfold.data.digests import hash_file, trailer
 from tenfold.data.errors import ShardFault, unreadable
 from tenfold.data.files import open_file, publish
 from tenfold.data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, SHARD_NAME, chunk_rows
-
-AGAIN = "run `tenfold augment` again"    # the cure of a damaged file or set
+from tenfold.data.verified import AGAIN
 
 
 def write_shard(path: str | Path, image: np.ndarray, columns: dict, attributes: dict, compression: str) -> dict:
     """Write a shard whole or not at all. image uint8 (rows, H, W, C); columns {name: int64 (rows,)} as in COLUMNS.
 
-    Returns {"name", "rows", "bytes", "sha256"}. Raises MachineFault: disk full, no
-    permission, package missing.
+    Behind the HDF5 file comes a trailer with its digest (see data/digests.py). Returns {"name", "rows", "bytes",
+    "sha256", "content"}: sha256 is that of the whole file, content that of what comes before the trailer. Raises
+    MachineFault: disk full, no permission, package missing.
     """
     # HDF5 sees memory only: on a full disk it keeps handles that it can neither flush nor close,
     # prints a traceback for each and crashes when the process ends
@@ -32,8 +33,11 @@ def write_shard(path: str | Path, image: np.ndarray, columns: dict, attributes: 
         for piece in pieces:
             f.write(piece)
             digest.update(piece)
-    return {"name": Path(path).name, "rows": len(image), "bytes": sum(piece.nbytes for piece in pieces),
-            "sha256": digest.hexdigest()}
+        content, end = digest.hexdigest(), trailer(digest)
+        f.write(end)
+        digest.update(end)
+    return {"name": Path(path).name, "rows": len(image), "bytes": sum(piece.nbytes for piece in pieces) + len(end),
+            "sha256": digest.hexdigest(), "content": content}
 
 
 def _file_bytes(image, columns, attributes, compression) -> list[memoryview]:
@@ -62,22 +66,22 @@ def _file_bytes(image, columns, attributes, compression) -> list[memoryview]:
     return [memoryview(whole[:at].ljust(at, b"\0")), pixels, memoryview(whole[at + image.nbytes:])]
 
 
-def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a whole file, in hexadecimal digits."""
-    with open_file(path) as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
-
-
 def shard_names(folder: Path) -> list[str]:
     """Return the files in a folder that are named as shards are."""
     return sorted(p.name for p in folder.glob("*.h5") if SHARD_NAME.fullmatch(p.name))
 
 
 def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | None:
-    """Return (what `write_shard` returned, its image) of a shard on disk written for the same plan, else None."""
+    """Return (what `write_shard` returned, its image) of a shard on disk written for the same plan, else None.
+
+    None too where it is damaged, or carries no digest, as those of older versions: it cannot be told what it was.
+    """
     try:
         with open_hdf5(path) as f:
             if any(f.attrs.get(name) != attributes[name] for name in ATTRIBUTES):
+                return None
+            digest = hash_file(path)
+            if not digest.matches:
                 return None
             stored = own_dataset(f, IMAGE, ValueError)
             check_declared(stored, path.stat().st_size)
@@ -86,8 +90,8 @@ def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | No
         if chunks:
             with open_file(path) as file:
                 read_chunks(file.fileno(), chunks, 0, image)
-        return {"name": path.name, "rows": len(image), "bytes": path.stat().st_size,
-                "sha256": file_sha256(path)}, image
+        return {"name": path.name, "rows": len(image), "bytes": path.stat().st_size, "sha256": digest.whole,
+                "content": digest.content}, image
     except (OSError, KeyError, RuntimeError, ValueError, EOFError, MemoryError, zlib.error):
         return None
 

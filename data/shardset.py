@@ -1,36 +1,36 @@
 """A set of shards: its dataset.json and sources.h5, and what is checked when it is opened."""
 
-import contextlib
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from tenfold.data.digests import CHECKSUM, DIFFERS, DigestError, read_json, write_json
 from tenfold.data.errors import ShardFault, UserFault, unreadable
 from tenfold.data.fields import misfit
-from tenfold.data.files import publish, read_file
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.schema import INDEX, INDEX_FIELDS, SET_SCHEMA, SHARD_NAME, SOURCES, SPLITS
-from tenfold.data.shard import AGAIN, Shard, file_sha256, open_shard
+from tenfold.data.shard import Shard, open_shard
 from tenfold.data.source_table import SourceTable, read_source_table
+from tenfold.data.verified import AGAIN, check_files
 
 
 def write_index(folder: Path, index: dict) -> None:
     """Write dataset.json, the last file of a set: without it the set is not finished."""
-    with publish(folder / INDEX) as temporary:
-        temporary.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+    write_json(folder / INDEX, index)
 
 
 def read_index(folder: str | Path) -> dict:
     """Read dataset.json. ShardFault: missing (the set is not finished), damaged, of another schema."""
     path = Path(folder) / INDEX
     try:
-        index = json.loads(read_file(path))
+        index = read_json(path)
     except FileNotFoundError:
         fact = "holds an unfinished set" if Path(folder).is_dir() else "does not exist"
         raise ShardFault(folder, f"{fact} (no {INDEX})", "run `tenfold augment` first") from None
+    except DigestError:
+        raise ShardFault(path, DIFFERS, AGAIN) from None
     except (OSError, ValueError, RecursionError) as error:
         raise unreadable(error, path) or ShardFault(
             path, f"cannot be read ({getattr(error, 'strerror', None) or error})", AGAIN) from None
@@ -100,39 +100,31 @@ class ShardSet:
                    np.zeros(len(self.classes), np.int64))
 
 
-def open_set(folder: str | Path) -> ShardSet:
-    """Open shards/<name>: every file is there, as long as it was and, the first time, byte for byte
-    what was written. ShardFault names the file that is not."""
+def open_set(folder: str | Path, verify: bool = False) -> ShardSet:
+    """Open shards/<name>: every file is there, and byte for byte what was written when it was last looked at.
+
+    Files are hashed the first time, and again when the file system says that they changed or are others; with `verify`
+    all of them. ShardFault names the file that is not what was written. Prints a note where dataset.json, of an older
+    version, has no checksum.
+    """
     folder = Path(folder)
-    index = read_index(folder)
-    _verify(folder, [*index["shards"], index["sources"] | {"name": SOURCES}])
+    index, faults = check_set(folder, verify)
+    if faults:
+        raise faults[0]
+    if CHECKSUM not in index:
+        print(f"note: {folder / INDEX} is of an older version: it lacks a checksum and the version of its pixels; "
+              f"{AGAIN} to add them")
     sources = read_source_table(folder)
     if len(sources) != index["sources"]["rows"]:
         raise ShardFault(folder / SOURCES, f"has {len(sources)} rows, {INDEX} says {index['sources']['rows']}", AGAIN)
     return ShardSet(folder, index, sources)
 
 
-def _verify(folder: Path, files: list[dict]) -> None:
-    """Hash each file once; `.verified` remembers size and time of change of those that were right."""
-    marker = folder / ".verified"
-    try:
-        known = dict(json.loads(read_file(marker)))
-    except (OSError, ValueError, TypeError, RecursionError):
-        known = {}
-    right = {}
-    for file in files:
-        path = folder / file["name"]
-        try:
-            facts = path.stat()
-        except OSError:
-            raise ShardFault(path, "is missing", AGAIN) from None
-        if facts.st_size != file["bytes"]:
-            raise ShardFault(path, f"has {facts.st_size} bytes, {file['bytes']} were written",
-                             f"it is truncated or foreign: {AGAIN}")
-        state = [file["sha256"], facts.st_size, facts.st_mtime_ns]
-        if known.get(file["name"]) != state and file_sha256(path) != file["sha256"]:
-            raise ShardFault(path, "is not what was written (its hash differs)", f"remove it and {AGAIN}")
-        right[file["name"]] = state
-    if right != known:
-        with contextlib.suppress(OSError, UserFault), publish(marker) as temporary:   # a read-only set is fine
-            temporary.write_text(json.dumps(right))
+def check_set(folder: Path, again: bool = False) -> tuple[dict, list[UserFault]]:
+    """Read dataset.json and check the files that it names, `again` or where they changed; see `check_files`.
+
+    Returns (dataset.json, a fault for each file that is not what was written). ShardFault: there is no finished set,
+    or dataset.json itself is damaged.
+    """
+    index = read_index(folder)
+    return index, check_files(folder, [*index["shards"], index["sources"] | {"name": SOURCES}], again)

@@ -16,7 +16,8 @@ import numpy as np
 from tenfold.data.errors import ShardFault, unreadable
 from tenfold.data.files import open_file, publish
 from tenfold.data.schema import PATH_BYTES, SET_SCHEMA, SOURCE_COLUMNS, SOURCES, SPLITS
-from tenfold.data.shard import AGAIN, open_hdf5, own_dataset
+from tenfold.data.shard import open_hdf5, own_dataset
+from tenfold.data.verified import AGAIN
 
 _TOGETHER = 4096             # paths that are encoded at once
 _INK = {"pen": "pen", "lost_components": "lost_components", "lost_share": "lost_share", "edges": "edges",

@@ -16,6 +16,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--data", help="folder with a sub-folder per class, or .npz (default: the recipe's)")
     parser.add_argument("--out", help="folder for the shards (default: shards/<recipe name>)")
     parser.add_argument("--workers", type=whole_number, default=0, help="processes (default: 0, one for each core)")
+    parser.add_argument("--verify", action="store_true", help="read every byte of a finished set, and make again what "
+                                                              "is damaged (default: only what looks changed)")
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--preview", metavar="SHEET.png",
                       help="only draw a contact sheet of what the recipe does, as PNG or JPEG")
@@ -59,7 +61,7 @@ def augment(args: argparse.Namespace) -> dict:
         print_report(report.facts, report.folder)
         return report.facts | {"seconds": round(time.monotonic() - start, 3), "out": str(report.folder)}
 
-    built = pipeline.augment(recipe, source, out, args.workers, args.plain)
+    built = pipeline.augment(recipe, source, out, args.workers, args.plain, args.verify)
     facts = None if args.plain else write_report(built.index, read_source_table(built.folder), source, out)
     seconds, rows = time.monotonic() - start, built.rows
     print_findings(built.index, built.folder / "dataset.json")

@@ -48,7 +48,8 @@ class DrawnShard:
     split: str
     rows: int
     bytes: int
-    sha256: str
+    sha256: str              # of the file
+    content: str             # of what comes before its trailer
     pixels: int
     sum: list[int]
     sum_of_squares: list[int]

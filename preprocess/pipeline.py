@@ -56,17 +56,19 @@ class ReportResult:
     index: dict = field(repr=False)  # what dataset.json would say of the sources
 
 
-def augment(recipe: Recipe, source: Source, out: Path | str, workers: int = 0, plain: bool = False) -> BuildResult:
+def augment(recipe: Recipe, source: Source, out: Path | str, workers: int = 0, plain: bool = False,
+            verify: bool = False) -> BuildResult:
     """Build a set in the folder `out`: clean each image once, draw copies of it, write shards and dataset.json.
 
     workers: processes; 0: one for each core. plain: every image becomes a row of the test split (only those of an
-    official test split, where there is one). A finished set of the same images by the same recipe is kept.
+    official test split, where there is one). A finished set of the same images by the same recipe is kept; files of it
+    that are not what was written are made again. verify: read all of them to see that, not only those that changed.
     Raises SourceFault, RecipeFault, MachineFault.
     """
     start, workers = time.monotonic(), check_count("--workers", workers, least=0)
     job = check_job(recipe, source, Path(out), plain)
     with _held(job):
-        done = finished_set(job)
+        done = finished_set(job, verify)
         if done and _has_become_readable(job, done):
             done = None
         index = update_set(job, done) if done else _build(job.unpacked(), workers or joblib.cpu_count())

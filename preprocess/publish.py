@@ -7,13 +7,14 @@ from importlib.metadata import version
 
 import numpy as np
 
+from tenfold.data.digests import CHECKSUM
 from tenfold.data.errors import ShardFault
 from tenfold.data.fields import misfit
 from tenfold.data.image_set import image_set
-from tenfold.data.recipe import digest_of, recipe_tables
-from tenfold.data.schema import DESCRIBED, SET_SCHEMA, SOURCES, SPLITS
+from tenfold.data.recipe import PIXELS_VERSION, digest_of, recipe_tables
+from tenfold.data.schema import DESCRIBED, INDEX, SET_SCHEMA, SPLITS
 from tenfold.data.shard import shard_names
-from tenfold.data.shardset import read_index, write_index
+from tenfold.data.shardset import check_set, read_index, write_index
 from tenfold.data.source_table import write_source_table
 from tenfold.data.splits.assign import duplicates
 from tenfold.preprocess.draw_shards import DrawnShard
@@ -25,6 +26,7 @@ from tenfold.preprocess.survey.splits import Assignment
 from tenfold.preprocess.survey.table import Survey
 
 _PACKAGES = ("numpy", "h5py", "pillow", "joblib", "opencv-python-headless")
+_NAMED = 20                  # damaged files that are printed
 
 
 def publish_set(job: Job, index: dict, survey: Survey) -> dict:
@@ -40,16 +42,24 @@ def publish_set(job: Job, index: dict, survey: Survey) -> dict:
     return index
 
 
-def finished_set(job: Job) -> dict | None:
-    """Return dataset.json of a finished set in the job's folder, of the same images and recipe; None: there is none."""
+def finished_set(job: Job, verify: bool = False) -> dict | None:
+    """Return dataset.json of a finished set in the job's folder, of the same images and recipe; None: there is none.
+
+    None too where a file is not what was written; a line says so. verify: all files are read, also those that look as
+    they did when they were last found right.
+    """
     try:
-        index = read_index(job.out)
-        whole = index.get("stamp") == job.stamp and not misfit(index, DESCRIBED) and all(
-            (job.out / file["name"]).stat().st_size == file["bytes"]
-            for file in (*index["shards"], index["sources"] | {"name": SOURCES}))
-    except (ShardFault, OSError):
-        return None
-    return index if whole else None
+        if read_index(job.out).get("stamp") != job.stamp:
+            return None
+        index, faults = check_set(job.out, verify)
+        if misfit(index, DESCRIBED):
+            return None
+    except ShardFault as unreadable:
+        index, faults = {}, [unreadable]
+    if (job.out / INDEX).exists():               # else it is not finished
+        for fault in faults[:_NAMED]:
+            print(f"{fault.where}: {fault.fact}; `tenfold augment` makes it again")
+    return None if faults else index
 
 
 def update_set(job: Job, index: dict) -> dict:
@@ -62,8 +72,8 @@ def update_set(job: Job, index: dict) -> dict:
     kept = {key: value for key, value in asdict(recipe.source).items() if not key.startswith("levels")}
     wanted = index | {
         "name": recipe.name, "recipe": recipe_tables(recipe) | {"source": index["recipe"]["source"] | kept},
-        "layout": job.source.facts(), "images": image_set(job.source)}
-    if wanted != index:
+        "layout": job.source.facts(), "images": image_set(job.source), "pixels_version": PIXELS_VERSION}
+    if wanted != index or CHECKSUM not in index:
         write_index(job.out, wanted)
     return wanted
 
@@ -78,11 +88,11 @@ def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] 
         "rows": {split: sum(shard.rows for shard in shards if shard.split == split) for split in SPLITS},
         "class_counts": _class_counts(survey),
         "canvas": list(recipe.draw.canvas), "channels": recipe.clean.channels, "mean": mean, "std": std,
-        "digest": digest_of([shard.sha256 for shard in shards]),
+        "digest": digest_of([shard.content for shard in shards]),
         "shards": [{key: getattr(shard, key) for key in ("split", "name", "rows", "bytes", "sha256")}
                    for shard in shards],
         "common": asdict(decisions), "recipe": recipe_tables(with_ranges(recipe, decisions.ranges)),
-        "stamp": job.stamp, "images": image_set(job.source),
+        "stamp": job.stamp, "pixels_version": PIXELS_VERSION, "images": image_set(job.source),
         "versions": {name: version(name) for name in _PACKAGES},
         "layout": job.source.facts(),
         "set_aside": [{"path": bad.path, "reason": bad.reason} for bad in survey.set_aside],

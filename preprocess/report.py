@@ -1,16 +1,16 @@
 """Report on the images of a set before training: report.json for scripts, classes.png for people."""
 
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tenfold.data.digests import CHECKSUM, read_json, write_json
 from tenfold.data.errors import ShardFault
 from tenfold.data.fields import COUNT, Number, misfit
 from tenfold.data.figures import save_figure
-from tenfold.data.files import make_folder, publish, publish_together, read_file
+from tenfold.data.files import make_folder, publish, publish_together
 from tenfold.data.schema import DUPLICATES, SET_ASIDE, SPLITS
 from tenfold.data.shardset import read_index
 from tenfold.data.source_table import SourceTable
@@ -50,18 +50,17 @@ def write_report(index: dict, sources: SourceTable, source: Source, out: Path | 
     """
     out = Path(out)
     try:
-        report = json.loads(read_file(out / REPORT))
+        report = read_json(out / REPORT)
         if not misfit(report, FIELDS) and report["stamp"] == index["stamp"] and (out / PICTURE).exists() \
                 and list(report["classes"]) == index["classes"]:
-            return report
+            return {key: value for key, value in report.items() if key != CHECKSUM}
     except (OSError, ValueError, RecursionError):
         pass
     facts = report_facts(index, sources)
     with publish_together(out, (SHEET, PICTURE, REPORT)) as place:
         draw_classes(index, facts, sources, place / PICTURE)
         draw_suspects(index, facts["suspects"], source, place / SHEET)
-        with publish(place / REPORT) as temporary:
-            temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        write_json(place / REPORT, facts)
     return facts
 
 

@@ -36,6 +36,7 @@ VERBS = {
     "compare": Verb("tenfold.compare", "train and score several recipes on the same images"),
     "folds": Verb("tenfold.folds", "cross-validate a recipe by source image"),
     "models": Verb("tenfold.train.models.command", "list the networks with parameters and multiply-adds"),
+    "verify": Verb("tenfold.data.verify", "read every byte of a set, and find what is damaged"),
     "fetch": Verb("tenfold.data.fetch", "write a public set as datasets/<name>.npz"),
     "recipes": Verb("tenfold.recipe_files", "list the recipes that come along, or print one"),
 }

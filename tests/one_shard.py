@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tenfold.data.digests import hash_file
 from tenfold.data.recipe import make_recipe, recipe_tables
 from tenfold.data.shard import write_shard
 from tenfold.data.shardset import write_index
@@ -15,6 +16,11 @@ ROW = {"label": np.arange(ROWS) % 2, "source": np.arange(ROWS) % 5, "copy": np.a
 
 def write(folder, compression="none", name="train-00000.h5", **over):
     return write_shard(folder / name, over.pop("image", IMAGE), {**ROW, **over}, ATTRIBUTES, compression)
+
+
+def facts_of(path):
+    """What dataset.json says of a shard of these rows, however it was written."""
+    return {"name": path.name, "rows": ROWS, "bytes": path.stat().st_size, "sha256": hash_file(path).whole}
 
 
 def index(folder, tables, facts):

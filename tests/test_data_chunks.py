@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from cases import each
 from conftest import PACKED, leftovers, opened
-from one_shard import IMAGE, ROW, ROWS, index, write
+from one_shard import IMAGE, ROW, ROWS, facts_of, index, write
 
 from tenfold.data.chunks import BLOSC, blosc, known_chunks, read_chunks
 from tenfold.data.errors import MachineFault
-from tenfold.data.shard import file_sha256
 from tenfold.data.shardset import open_set
 from tenfold.train.batches.reading import Reader
 
@@ -150,7 +149,7 @@ def test_reading_without_the_package_is_refused_in_words(made, tables, no_numcod
         image = f.create_dataset("image", IMAGE.shape, np.uint8, chunks=IMAGE.shape, compression=BLOSC,
                                  compression_opts=(2, 2, 1, IMAGE.nbytes, 5, 0, 1), allow_unknown_filter=True)
         image.id.write_direct_chunk((0, 0, 0, 0), b"packed")
-    index(folder, tables, {"name": path.name, "rows": ROWS, "bytes": path.stat().st_size, "sha256": file_sha256(path)})
+    index(folder, tables, facts_of(path))
     with pytest.raises(MachineFault, match=r"train-00000\.h5: needs the package numcodecs.*pip install numcodecs"):
         open_set(folder).shards("train")
 

@@ -8,6 +8,7 @@ import pytest
 from cases import each
 from mutations import each_change
 
+from tenfold.data.digests import FileDigest
 from tenfold.data.errors import UserFault
 from tenfold.data.fields import Number, misfit
 from tenfold.data.shardset import open_set, read_index
@@ -31,10 +32,12 @@ def test_a_misfit_is_told_by_its_place(value, kind, fact):
 
 
 def whole_index(folder, tables) -> dict:
-    """A dataset.json with all that a build writes."""
+    """A dataset.json with all that a build writes but its checksum, which would refuse every change."""
     one_shard.index(folder, tables, one_shard.write(folder))
     none = {"same": [["p", "q"]], "two_labels": [["p", "q"]], "two_splits": [["p", "q"]]}
-    return json.loads((folder / "dataset.json").read_text()) | {
+    index = json.loads((folder / "dataset.json").read_text())
+    del index["checksum"]
+    return index | {
         "class_counts": {split: [3, 2] for split in ("train", "val", "test")}, "duplicates": none,
         "set_aside": [{"path": "p", "reason": "q"}], "near_duplicates": none, "notes": ["n"], "stamp": "s",
         "recipe": {"source": {}}, "common": {"polarity": "dark", "paper": 3, "ranges": [["unsigned", 0.0, 3.0]]}}
@@ -43,7 +46,7 @@ def whole_index(folder, tables) -> dict:
 @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_every_field_of_dataset_json(tmp_path, tables, capsys, monkeypatch, stride):
     index = whole_index(tmp_path, tables)
-    monkeypatch.setattr("tenfold.data.shardset.file_sha256", lambda path: _hash(path, index))
+    monkeypatch.setattr("tenfold.data.verified.hash_file", lambda path, _: _hash(path, index))
     sources = SourceTable.of({"path": list("01234"), "label": [0, 1, 0, 1, 0], "split": ["train"] * 5,
                               "size": [(28, 28)] * 5})
     (tmp_path / "dataset.json").write_text(json.dumps(index))
@@ -71,9 +74,10 @@ def test_every_field_of_dataset_json(tmp_path, tables, capsys, monkeypatch, stri
     assert refused > tried / 2
 
 
-def _hash(path, index) -> str:
-    return next(file["sha256"] for file in (*index["shards"], index["sources"] | {"name": "sources.h5"})
-                if file["name"] == path.name)
+def _hash(path, index) -> FileDigest:
+    whole = next(file["sha256"] for file in (*index["shards"], index["sources"] | {"name": "sources.h5"})
+                 if file["name"] == path.name)
+    return FileDigest(whole, whole, None)
 
 
 def test_every_field_of_report_json(tmp_path, tables, capsys):

@@ -11,9 +11,10 @@ from cases import each
 from conftest import PACKED, leftovers, opened
 from one_shard import ATTRIBUTES, IMAGE, ROW, ROWS, SHAPE, write
 
+from tenfold.data.digests import hash_file
 from tenfold.data.errors import MachineFault, ShardFault
 from tenfold.data.schema import COLUMNS
-from tenfold.data.shard import file_sha256, finished_shard, read_compressed
+from tenfold.data.shard import finished_shard, read_compressed
 from tenfold.data.shardset import open_set, read_index
 
 
@@ -44,7 +45,7 @@ def test_the_facts_are_exact(tmp_path, compression):
     facts = write(tmp_path, compression)
     assert facts["rows"] == ROWS
     assert facts["bytes"] == (tmp_path / facts["name"]).stat().st_size
-    assert facts["sha256"] == file_sha256(tmp_path / facts["name"])
+    assert facts["sha256"] == hash_file(tmp_path / facts["name"]).whole
     again, image = finished_shard(tmp_path / facts["name"], ATTRIBUTES)
     assert again == facts
     assert (image == IMAGE).all()

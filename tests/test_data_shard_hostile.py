@@ -6,12 +6,12 @@ import h5py
 import numpy as np
 import pytest
 from cases import each
-from one_shard import ATTRIBUTES, IMAGE, ROW, ROWS, SHAPE, index
+from one_shard import ATTRIBUTES, IMAGE, ROW, ROWS, SHAPE, facts_of, index
 
 from tenfold.data.chunks import check_declared
 from tenfold.data.errors import ShardFault
-from tenfold.data.shard import file_sha256, finished_shard
-from tenfold.data.shardset import open_set
+from tenfold.data.shard import finished_shard
+from tenfold.data.shardset import open_set, write_index
 
 
 @each("text", ["", "{", "[]", "3", "null", "{}", '{"schema": 2}', '{"schema": 1}', "\xff",
@@ -28,7 +28,7 @@ def test_a_damaged_index_is_refused(made, text):
 def test_an_index_with_a_foreign_value_is_refused_or_opens(made, key, value):
     folder = made()
     told = json.loads((folder / "dataset.json").read_text())
-    (folder / "dataset.json").write_text(json.dumps({**told, key: value}))
+    write_index(folder, {**told, key: value})
     try:
         open_set(folder).shards("train")
     except ShardFault:
@@ -41,7 +41,7 @@ def test_an_index_that_points_elsewhere_is_refused(made, name):
     folder = made()
     told = json.loads((folder / "dataset.json").read_text())
     told["shards"][0]["name"] = name
-    (folder / "dataset.json").write_text(json.dumps(told))
+    write_index(folder, told)
     with pytest.raises(ShardFault):
         open_set(folder)
 
@@ -82,7 +82,7 @@ def test_a_hostile_shard_is_refused_before_it_is_read(made, tables, harm):
     with h5py.File(path, "a") as f:
         del f["image"]
         harm(f, secret)
-    index(folder, tables, {"name": path.name, "rows": ROWS, "bytes": path.stat().st_size, "sha256": file_sha256(path)})
+    index(folder, tables, facts_of(path))
     with pytest.raises(ShardFault, match=r"image|pixels"):
         open_set(folder).shards("train")
     if harm not in (HOSTILE["floats"], HOSTILE["other rows"], HOSTILE["no bytes"]):
@@ -125,11 +125,11 @@ def test_what_a_file_cannot_hold_is_refused_before_it_is_read(made, tables, monk
                 del f["image"]
             harm(f)
             rows = len(f["image"])
-        facts = {"name": path.name, "rows": rows, "bytes": path.stat().st_size, "sha256": file_sha256(path)}
+        facts = facts_of(path) | {"rows": rows}
         index(folder, tables, facts)
         told = json.loads((folder / "dataset.json").read_text())
         told["rows"]["train"] = rows
-        (folder / "dataset.json").write_text(json.dumps(told))
+        write_index(folder, told)
         assert facts["bytes"] < 60_000 + IMAGE.nbytes
         with pytest.raises(ShardFault, match="label" if "label" in name else r"read \(image"):
             open_set(folder).shards("train")
@@ -160,7 +160,7 @@ def test_attributes_of_an_odd_kind_are_refused(made, tables):
     path = folder / "train-00000.h5"
     with h5py.File(path, "a") as f:
         f.attrs["schema"] = [1, 1]
-    index(folder, tables, {"name": path.name, "rows": ROWS, "bytes": path.stat().st_size, "sha256": file_sha256(path)})
+    index(folder, tables, facts_of(path))
     with pytest.raises(ShardFault):
         open_set(folder).shards("train")
 
@@ -170,6 +170,6 @@ def test_a_shard_under_another_splits_name_is_refused(made):
     told = json.loads((folder / "dataset.json").read_text())
     told["shards"][0]["split"] = "test"
     told["rows"] = {"train": 0, "val": 0, "test": ROWS}
-    (folder / "dataset.json").write_text(json.dumps(told))
+    write_index(folder, told)
     with pytest.raises(ShardFault, match="split"):
         open_set(folder).shards("test")

@@ -7,10 +7,10 @@ import h5py
 import numpy as np
 import pytest
 
+from tenfold.data.digests import hash_file
 from tenfold.data.errors import ShardFault
 from tenfold.data.schema import PATH_BYTES, SOURCE_COLUMNS
-from tenfold.data.shard import file_sha256
-from tenfold.data.shardset import open_set
+from tenfold.data.shardset import open_set, write_index
 from tenfold.data.source_table import SourceTable, read_source_table, write_source_table
 
 ODD = ["a/0.png", "", "日本/ü,\"n\n.png", b"a/\xff\xfe.png".decode("utf-8", "surrogateescape"), "x[12]"]
@@ -24,7 +24,7 @@ COLUMNS = {"path": ODD, "label": [0, 1, 1, 0, 2], "split": ["train", "val", "tes
 def test_what_is_written_comes_back(tmp_path):
     facts = write_source_table(tmp_path, COLUMNS)
     data = (tmp_path / "sources.h5").read_bytes()
-    assert (facts["rows"], facts["bytes"], facts["sha256"]) == (5, len(data), file_sha256(tmp_path / "sources.h5"))
+    assert (facts["rows"], facts["bytes"], facts["sha256"]) == (5, len(data), hash_file(tmp_path / "sources.h5").whole)
     for table in (read_source_table(tmp_path), SourceTable.of(COLUMNS)):
         assert len(table) == 5
         assert table.paths() == ODD
@@ -126,8 +126,8 @@ def test_a_damaged_or_hostile_table_is_refused_in_one_line(made, tmp_path_factor
 
     def refused(data):
         (folder / "sources.h5").write_bytes(data)
-        told["sources"] = {"rows": 5, "bytes": len(data), "sha256": file_sha256(folder / "sources.h5")}
-        (folder / "dataset.json").write_text(json.dumps(told))
+        told["sources"] = {"rows": 5, "bytes": len(data), "sha256": hash_file(folder / "sources.h5").whole}
+        write_index(folder, told)
         with pytest.raises(ShardFault, match=r"sources\.h5: .*run `.*` again") as fault:
             all_columns(open_set(folder).sources)
         assert len(str(fault.value).splitlines()) == 1
@@ -153,7 +153,7 @@ def test_a_table_that_is_not_the_one_written_is_refused(made):
             open_set(folder)
     told = json.loads((folder / "dataset.json").read_text())
     for odd in ({}, [], 5, {"rows": 5}, {**told["sources"], "rows": 6}, {**told["sources"], "name": "/etc/passwd"}):
-        (folder / "dataset.json").write_text(json.dumps(told | {"sources": odd}))
+        write_index(folder, told | {"sources": odd})
         with pytest.raises(ShardFault):
             open_set(folder)
 
@@ -161,6 +161,6 @@ def test_a_table_that_is_not_the_one_written_is_refused(made):
 def test_a_set_of_the_older_schema_is_refused_with_the_cure(made):
     folder = made()
     told = json.loads((folder / "dataset.json").read_text())
-    (folder / "dataset.json").write_text(json.dumps(told | {"schema": 1, "sources": [{"path": "x"}]}))
+    write_index(folder, told | {"schema": 1, "sources": [{"path": "x"}]})
     with pytest.raises(ShardFault, match=r"has schema 1, this code reads 2; run `.*` again"):
         open_set(folder)

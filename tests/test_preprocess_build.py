@@ -190,14 +190,22 @@ def test_a_harmed_set_is_mended(folder, augment, tmp_path):
     one = reported(augment(images, "--json", "--set", "draw.copies=30"))
     whole = contents(out)
     victim = out / "train-00001.h5"
-    kept = (out / "train-00000.h5").stat().st_mtime_ns
+    kept = (out / "train-00000.h5").stat().st_ino
+
+    def flip(*unlinked):
+        damaged = bytearray(victim.read_bytes())
+        damaged[len(damaged) // 2] ^= 1
+        victim.write_bytes(damaged)
+        for name in unlinked:
+            (out / name).unlink()
     for name, harm in (("truncated", lambda: os.truncate(victim, 5000)), ("removed", victim.unlink),
-                       ("no sources", (out / "sources.h5").unlink),
+                       ("no sources", (out / "sources.h5").unlink), ("a flipped bit", flip),
+                       ("a flipped bit of an unfinished set", lambda: flip("dataset.json")),
                        ("replaced", lambda: victim.write_bytes((out / "val-00000.h5").read_bytes()))):
         harm()
         assert reported(augment(images, "--json", "--set", "draw.copies=30"))["digest"] == one["digest"], name
         assert contents(out) == whole, name
-        assert (out / "train-00000.h5").stat().st_mtime_ns == kept, name
+        assert (out / "train-00000.h5").stat().st_ino == kept, name
     (out / ".clean").mkdir()                     # of a build that was killed after its index was written
     (out / ".clean" / "clean-00000.u8").touch()
     assert reported(augment(images, "--json", "--set", "draw.copies=30"))["digest"] == one["digest"]

@@ -11,6 +11,8 @@ import train_helpers as t
 from cases import each
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
+from tenfold.data.shardset import write_index
+
 KEYS = {"val_top1", "epochs", "steps", "seconds", "budget_seconds", "images_per_second", "data_wait_fraction", "best"}
 QUICK = ("--set", "train.epochs=1")
 
@@ -97,7 +99,7 @@ def test_a_compression_that_is_only_read(tmp_path, capsys, kind):
     shards = t.written(tmp_path / kind, compression="lzf")       # h5py's own, and the name in dataset.json
     index = json.loads((shards / "dataset.json").read_text())
     index["recipe"]["shards"]["compression"] = kind
-    (shards / "dataset.json").write_text(json.dumps(index))
+    write_index(shards, index)
     assert t.train(capsys, shards, *QUICK).code == 0
     content = torch.load("best.pth", weights_only=True)
     content["recipe"]["shards"]["compression"] = kind
@@ -186,7 +188,7 @@ def test_shards_that_were_made_otherwise_are_said_to_be(shards, capsys, tmp_path
 def test_a_dataset_json_that_makes_no_sense(tmp_path, capsys, odd):
     shards = t.written(tmp_path / "set")
     index = json.loads((shards / "dataset.json").read_text())
-    (shards / "dataset.json").write_text(json.dumps(index | odd))
+    write_index(shards, index | odd)
     assert str(shards) in t.one_line(t.train(capsys, shards, *QUICK))
 
 

@@ -19,6 +19,8 @@ def arguments() -> Parser:
     parser.add_argument("--budget", help="45s, 10m, 1h: the whole command ends before (default: the recipe's)")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last.pth, if there is one")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_argument("--verify", action="store_true", help="read every byte of the shards first (default: once, and "
+                                                              "where they look changed)")
     return parser
 
 
@@ -34,7 +36,7 @@ def _train(args, started: float) -> dict:
     from tenfold.data.shardset import open_set
     from tenfold.train.inputs import named_recipe
     recipe, folder = named_recipe(args)
-    shards = open_set(folder)
+    shards = open_set(folder, args.verify)
     if args.data:
         from tenfold.data.image_set import check_images
         check_images(shards.folder, shards.index, args.data, args.recipe)

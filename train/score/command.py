@@ -33,6 +33,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--tta", type=int, default=1, metavar="N",
                         help="average over N views of each image: mirrored, turned, shifted, as the recipe draws them")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_argument("--verify", action="store_true", help="read every byte of the shards first (default: once, and "
+                                                              "where they look changed)")
     return parser
 
 
@@ -59,7 +61,7 @@ def score_command(args: argparse.Namespace) -> dict[str, Any]:
     if args.data:
         folder = plain_shards(model.recipe, args.data, args.set)
     out = Path(args.out or Path(args.model).parent)
-    shards = open_set(folder)
+    shards = open_set(folder, args.verify)
     check_fit(model, shards, args.data)          # in the words of what was given
     result = score(model, shards, tta=args.tta, out=out, started=started)
     for note in result.notes:
