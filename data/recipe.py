@@ -130,6 +130,17 @@ def pixels_digest(recipe: Recipe) -> str:
     return digest_of(what)
 
 
+def pixels_note(one: str, version: object, other: str, others: object, cure: str) -> tuple[str, ...]:
+    """Return a note where two things go by different versions of the pixels, else nothing, also if one is not known.
+
+    one, other: such as "best.pth was trained on" and "this Tenfold draws"; version, others: theirs.
+    """
+    if type(version) is not int or type(others) is not int or version == others:
+        return ()
+    return (f"note: {one} pixels of version {version}, {other} version {others}: the same image looks a little "
+            f"different, which may cost accuracy; {cure}",)
+
+
 def digest_of(value: Any) -> str:
     """Return a short digest of any value that JSON can hold, or of a list of such and of long columns."""
     digest = hashlib.sha256()

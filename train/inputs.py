@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenfold.data.errors import RecipeFault, ShardFault
-from tenfold.data.recipe import Recipe, make_recipe, pixel_differences, read_recipe, recipe_tables, renewed
+from tenfold.data.recipe import (
+    PIXELS_VERSION,
+    Recipe,
+    make_recipe,
+    pixel_differences,
+    pixels_note,
+    read_recipe,
+    recipe_tables,
+    renewed,
+)
 from tenfold.data.schema import INDEX
 from tenfold.data.settings import override
 
@@ -39,7 +48,11 @@ def named_recipe(args: argparse.Namespace) -> tuple[Recipe, Path]:
 
 
 def with_pixels_of(shards: "ShardSet", recipe: Recipe) -> Recipe:
-    """Return the recipe with the tables that made the shards' pixels; print a note where those differ."""
+    """Return the recipe with the tables that made the shards' pixels; print a note where those differ, or
+    where they were drawn by another version."""
+    for note in pixels_note(f"{shards.folder} holds", shards.index.get("pixels_version"), "this Tenfold draws",
+                            PIXELS_VERSION, "`tenfold augment` makes the set again"):
+        print(note)
     different = pixel_differences(shards.recipe, recipe)
     if different:
         print(f"note: {shards.folder} was made with other settings than are asked for ({'; '.join(different[:4])}); "

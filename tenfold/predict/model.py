@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.html import table
+from tenfold.data.recipe import PIXELS_VERSION, pixels_note
 from tenfold.predict.pictures import Plain, plain_views
 from tenfold.train import model_file
 from tenfold.train.crowd import sleep_when_crowded
@@ -49,10 +50,12 @@ class Model(model_file.Model):
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes for people on how far its predictions can be trusted."""
+        versions = pixels_note(f"{self.path} was trained on", self.content.get("pixels_version"), "this Tenfold draws",
+                               PIXELS_VERSION, "make its shards again and train it again")
         if self.content.get("common") is None and self.recipe.clean.polarity == "auto":
             return (f"note: {self.path} does not say which polarity its training set has; each picture is judged by "
-                    "itself",)
-        return ()
+                    "itself", *versions)
+        return versions
 
     def predict(self, pictures: Picture | Iterable[Picture], *, tta: int = 1, workers: int = 0) -> Predictions:
         """Classify one picture or several: paths, bytes of picture files, uint8 arrays (H, W) or (H, W, C) in RGB,

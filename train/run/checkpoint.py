@@ -39,6 +39,7 @@ def describe(shards: ShardSet, recipe: Recipe) -> dict:
     head = {"schema": SCHEMA, "model": recipe.model.name, "arguments": recipe.model.args,
             "classes": list(shards.classes), "canvas": index["canvas"], "channels": index["channels"],
             "mean": index["mean"], "std": index["std"], "recipe": recipe_tables(recipe), "dataset": index["digest"],
+            "pixels_version": index.get("pixels_version"),
             "class_counts": index.get("class_counts"), "common": index.get("common"),
             "trained_on": image_numbers(shards, "train"), "chosen_by": image_numbers(shards, "val")}
     if recipe.model.normalise == "imagenet" and index["channels"] in (1, 3):

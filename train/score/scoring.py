@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tenfold.data.errors import CheckpointFault
 from tenfold.data.html import figure_html, table
 from tenfold.data.out_of_memory import IN_INFERENCE, memory_fault
+from tenfold.data.recipe import pixels_note
 from tenfold.data.shardset import ShardSet
 from tenfold.data.sources.class_names import class_differences, one_spelling
 from tenfold.train.batches import open_batches
@@ -114,7 +115,10 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
     seen, notes = seen_in_training(model, shards)
     facts |= seen | {"f1_size_r": f1_against_size(facts["per_class"], sizes), "tta": tta,
                      "seconds": round(time.monotonic() - started, 3)}
-    result = Score(facts, probabilities, labels, shards, notes)
+    versions = pixels_note(f"{model.path} was trained on", model.content.get("pixels_version"),
+                           f"{shards.folder} holds", shards.index.get("pixels_version"),
+                           "make both by the same version of Tenfold")
+    result = Score(facts, probabilities, labels, shards, (*notes, *versions))
     if folder is not None:
         write_score(folder, result)
     return result
