@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.files import open_file, publish, read_file
+from tenfold.data.digests import read_json, write_json
+from tenfold.data.files import open_file, publish
 from tenfold.data.recipe import PIXELS_VERSION, Recipe, digest_of
 from tenfold.data.sources.source import Source
 from tenfold.preprocess.draw.pyramid import Picture
-from tenfold.preprocess.survey.clean_blocks import pixels_file, write_pictures
+from tenfold.preprocess.survey.clean_blocks import is_whole, pixels_file, write_pictures
 from tenfold.preprocess.survey.facts import Facts
 
 BLOCKS, LARGEST = 32, 128    # of a set, at least, so that all workers have their share; sources in a block, at most:
@@ -24,7 +25,7 @@ BLOCKS, LARGEST = 32, 128    # of a set, at least, so that all workers have thei
 LARGEST_SMALL = 2048         # small arrays in a block, at most
 _LEAST = 1 << 17             # bytes of arrays in a block, at least: it takes as long to write as they to be examined
 _BYTES, _MOST = 1 << 20, 64 << 20            # of arrays in a block: up to so many fill it, and no more are read at once
-NO_PICTURES = -1             # size of a block whose pictures are drawn from their source
+NO_PICTURES = -1, 0, 0       # size, bytes written and their check of a block whose pictures are drawn from their source
 
 
 def block_size(source: Source) -> int:
@@ -62,9 +63,9 @@ def write_block(folder: Path, number: int, key: str, facts: Facts,
     """
     pixels, tables = _files(folder, number)
     tables.unlink(missing_ok=True)      # of another recipe: they must not be found beside these pixels
-    size = NO_PICTURES if pictures is None else write_pictures(pixels, pictures)
+    written = NO_PICTURES if pictures is None else write_pictures(pixels, pictures)
     with publish(tables) as temporary, open(temporary, "wb") as f:
-        np.savez(f, key=key, size=size, facts=facts.columns, words=json.dumps([facts.faults, facts.levels]))
+        np.savez(f, key=key, written=written, facts=facts.columns, words=json.dumps([facts.faults, facts.levels]))
 
 
 def read_facts(folder: Path, number: int, key: str) -> Facts | None:
@@ -72,7 +73,8 @@ def read_facts(folder: Path, number: int, key: str) -> Facts | None:
     pixels, tables = _files(folder, number)
     try:
         with open_file(tables) as f, np.load(f) as z:      # numpy leaves a damaged file open
-            if str(z["key"]) != key or z["size"] not in (NO_PICTURES, pixels.exists() and pixels.stat().st_size):
+            written = tuple(z["written"].tolist())
+            if str(z["key"]) != key or (written != NO_PICTURES and not is_whole(pixels, *written)):
                 return None
             faults, levels = ({int(row): value for row, value in some.items()} for some in json.loads(str(z["words"])))
             return Facts(z["facts"], faults, {row: tuple(value) for row, value in levels.items()})
@@ -87,14 +89,13 @@ def count_blocks(folder: Path) -> int:
 
 def remember(path: Path, key: str, value: dict) -> None:
     """Keep a small value in the cache for a build that goes on after this one was stopped."""
-    with publish(path) as temporary:
-        temporary.write_text(json.dumps({"key": key, "value": value}))
+    write_json(path, {"key": key, "value": value})
 
 
 def recall(path: Path, key: str) -> dict | None:
     """Return what an earlier build kept under the same key, else None."""
     try:
-        kept = json.loads(read_file(path))
+        kept = read_json(path)
         return kept["value"] if kept["key"] == key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
