@@ -126,8 +126,10 @@ def read_chunks(file: int, chunks: Chunks, start: int, out: np.ndarray) -> None:
 
 def _inflate(raw: bytearray, out: np.ndarray) -> None:
     """Decompress gzip into `out`; takes no more memory than its pixels, whatever the stream declares."""
-    pixels = zlib.decompressobj().decompress(raw, len(out))
-    if len(pixels) != len(out):
+    stream = zlib.decompressobj()
+    pixels = stream.decompress(raw, len(out))
+    # its check of the pixels, which it has computed by now, is only looked at behind them
+    if len(pixels) != len(out) or stream.decompress(stream.unconsumed_tail, 1) or not stream.eof:
         raise EOFError("a chunk is damaged")
     out[:] = np.frombuffer(pixels, np.uint8)
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import zlib
 from pathlib import Path
 
 import h5py
@@ -42,6 +43,20 @@ def test_a_shards_bytes_do_not_depend_on_the_thread_that_packs_them(tmp_path, mo
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
     assert (rows_of(tmp_path / "one.h5") == image).all()
     assert blosc().use_threads is None           # numcodecs' own setting, for whoever uses it in this process too
+
+
+def test_a_flipped_bit_in_a_gzip_chunk_is_noticed_as_it_is_read(tmp_path):
+    write(tmp_path, "gzip", "x.h5")
+    with h5py.File(tmp_path / "x.h5") as f:
+        info = f["image"].id.get_chunk_info(0)
+    whole = (tmp_path / "x.h5").read_bytes()
+    places = [0, 1, *np.random.default_rng(0).integers(2, info.size - 4, 30).tolist(), *range(info.size - 4, info.size)]
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[info.byte_offset + place] ^= 1 << place % 8
+        (tmp_path / "x.h5").write_bytes(damaged)
+        with pytest.raises((EOFError, zlib.error)):
+            rows_of(tmp_path / "x.h5")
 
 
 @each("cname", ["zstd", "lz4", "zlib"])
