@@ -17,6 +17,7 @@ import train_helpers as t
 from cases import each
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
+from tenfold.data.digests import read_json, write_json
 from tenfold.train.sweep import preparation, trial
 from tenfold.train.sweep.command import main
 from tenfold.train.sweep.figures import smoothed
@@ -269,7 +270,7 @@ def test_the_time_of_a_trial_that_was_killed_counts(fake, sweep):
     with pytest.raises(t.Killed):
         sweep("--grid", "train.lr=0.1,0.4", "--out", "k")
     path = Path("k/trials/0001/trial.json")
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": 0.0}))     # as kill -9 leaves it
+    write_json(path, read_json(path) | {"seconds": 0.0})     # as kill -9 leaves it
     fake.event = lambda recipe, epoch: None
     rows = t.last_json(sweep("--grid", "train.lr=0.1,0.4", "--out", "k", "--json").out)["rows"]
     assert next(r for r in rows if r["trial"] == 1)["seconds"] > 14

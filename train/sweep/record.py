@@ -1,13 +1,12 @@
 """The record of a sweep (sweep.json), shared by all of its sessions, and the budget of each trial."""
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenfold.data.digests import read_json, write_json
 from tenfold.data.errors import CheckpointFault, TrainingFault
 from tenfold.data.fields import Number, misfit
-from tenfold.data.files import publish, read_file
 from tenfold.data.recipe import Recipe
 from tenfold.train.inputs import fixed_settings
 
@@ -25,7 +24,7 @@ def read_fields(path: Path, fields: dict) -> dict:
     FileNotFoundError: there is none.
     """
     try:
-        content = json.loads(read_file(path))
+        content = read_json(path)
         fact = misfit(content, fields)
     except FileNotFoundError:
         raise
@@ -67,8 +66,7 @@ class SweepRecord:
     def save(self) -> None:
         """Write sweep.json."""
         content = {"recipe": self.recipe, "space": self.space, "share": self.share, "spent": self.elapsed()}
-        with publish(self.path) as temporary:
-            temporary.write_text(json.dumps(content, indent=1) + "\n")
+        write_json(self.path, content)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ end the sweep; it costs the start of an interpreter, about three seconds, which 
 
 import contextlib
 import csv
-import json
 import math
 import signal
 import subprocess
@@ -17,9 +16,10 @@ from pathlib import Path
 from typing import TextIO
 
 from tenfold.data.command import module_command
+from tenfold.data.digests import write_json
 from tenfold.data.errors import CheckpointFault
 from tenfold.data.fields import COUNT, Number, misfit
-from tenfold.data.files import make_folder, open_file, publish, read_file
+from tenfold.data.files import make_folder, open_file, read_file
 from tenfold.train.sweep.record import read_fields
 
 POLL = 0.2                   # seconds between two looks at a process
@@ -55,8 +55,7 @@ class Trial:
 
     def save(self) -> None:
         """Write trial.json."""
-        with publish(self.folder / "trial.json") as temporary:
-            temporary.write_text(json.dumps({k: v for k, v in asdict(self).items() if k != "folder"}, indent=1) + "\n")
+        write_json(self.folder / "trial.json", {k: v for k, v in asdict(self).items() if k != "folder"})
 
     def spent(self) -> float:
         """Return the seconds of training, those of a session that was killed before it could keep them included."""
