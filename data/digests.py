@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from tenfold.data.files import open_file, publish, read_file
 
 CHECKSUM = "checksum"        # key of a JSON file
+_SHA256 = "sha256:"          # begins its value
 DIFFERS = "is damaged (its content does not match its digest)"
 _TRAILER = re.compile(rb"\ntenfold sha256 ([0-9a-f]{64})\n")
 TRAILER_BYTES = 81
@@ -128,11 +129,14 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     RecursionError: it is nested too deep.
     """
     content = json.loads(read_file(path))
-    if isinstance(content, dict) and CHECKSUM in content and content[CHECKSUM] != _checksum(content):
-        raise DigestError
+    if isinstance(content, dict):
+        carried = content.get(CHECKSUM) or next(
+            (v for v in content.values() if isinstance(v, str) and v.startswith(_SHA256)), None)
+        if carried and content.get(CHECKSUM) != _checksum(content):      # also where its own name is damaged
+            raise DigestError
     return content
 
 
 def _checksum(content: dict[str, Any]) -> str:
     rest = {key: value for key, value in content.items() if key != CHECKSUM}
-    return "sha256:" + hashlib.sha256(json.dumps(rest, separators=(",", ":")).encode()).hexdigest()
+    return _SHA256 + hashlib.sha256(json.dumps(rest, separators=(",", ":")).encode()).hexdigest()

@@ -37,7 +37,9 @@ KINDS = ("best.pth", "last.pth", "shard raw", "shard lz4", "shard gzip", "datase
 
 def prepare(base: Path) -> Path:
     """Make the originals below base/flips; return the file with what is read from each. In a process of its own."""
+    from tenfold.data import verified
     from tenfold.preprocess.command import main
+    verified._SETTLED = -1.0                            # else it remembers nothing of files that were just written
     there = base / "flips"
     (there / "npz").mkdir(parents=True)
     shutil.copy(base / "plain.npz", there / "npz")
