@@ -30,6 +30,10 @@ class FactsFile:
         self._faults |= {first + row: fault for row, fault in facts.faults.items()}
         self._levels |= {first + row: levels for row, levels in facts.levels.items()}
 
+    def close(self) -> None:
+        """Let go of the file, where `facts` was not asked for."""
+        self._file.close()
+
     def facts(self) -> Facts:
         """Return all that was put in; the file is closed, and stays as long as they do."""
         with self._file as f:

@@ -4,6 +4,7 @@ The first pass follows what a sample of the set suggests; where the whole set de
 that. Both leave their pictures in the clean cache, so that a build that was stopped goes on.
 """
 
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,10 @@ def _clean_all(cleaning: Cleaning, source: Source, workers: int) -> Facts:
     starts = range(0, len(paths), size)
     tasks = (CleanTask(cleaning, block, first, paths[first:first + size], every) for block, first in enumerate(starts))
     counts = [min(size, len(paths) - first) for first in starts]
-    found = FactsFile(cleaning.cache)
-    run_tasks(clean_block, tasks, workers, Progress("clean", "img", counts),
-              lambda block, facts: found.put(starts[block], facts))
-    return found.facts()
+    with closing(FactsFile(cleaning.cache)) as found:
+        run_tasks(clean_block, tasks, workers, Progress("clean", "img", counts),
+                  lambda block, facts: found.put(starts[block], facts))
+        return found.facts()
 
 
 def sample_sources(recipe: Recipe, source: Source, reader: Any) -> tuple[np.ndarray, Facts]:
