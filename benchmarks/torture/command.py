@@ -20,7 +20,7 @@ from tenfold.data.command import make_parser, run, whole_number
 from tenfold.data.errors import EXIT_OURS, UserFault
 
 ATTACKS = ("kills", "flips", "inputs", "lines", "disks")
-FULL = {"kills_build": 600, "kills_train": 400, "flips": 10_000, "inputs": 100_000, "lines": 1_000, "disks": 200}
+FULL = {"kills_build": 600, "kills_train": 400, "flips": 10_000, "inputs": 100_000, "lines": 600, "disks": 120}
 SHORT = {"kills_build": 4, "kills_train": 2, "flips": 130, "inputs": 1_500, "lines": 10, "disks": 3}
 
 

@@ -77,5 +77,7 @@ def npz_content(path: Path) -> Any:
     from tenfold.data.sources.opening import open_source
     source = open_source(path)
     reader = source.reader(path.parent)
+    if any("not read:" in note for note in source.notes):        # people are told
+        print("note: ", *source.notes)
     return _digest(source.labels.tobytes(), source.classes, source.official,
                    *(reader.read(row, name).tobytes() for row, name in enumerate(source.paths)))   # type: ignore

@@ -24,7 +24,8 @@ from benchmarks.torture.outcomes import MEMORY, NOISE, READ, REFUSED, SET_ASIDE,
 MEGABYTES = 700              # that a lane may take: a file of some kilobytes asks for more only where it lies
 SECONDS = 10.0
 _NO_WORDS = re.compile(r"\b\w*(Error|Exception)\b|\bNone\b|0x[0-9a-f]{8,}")
-_HUNGER = re.compile(r"(out of|in) memory|memory allocation failed|allocate memory|unable to allocate", re.IGNORECASE)
+# not HDF5's "memory allocation failed": it asks for what a header declares, and touches none of it
+_HUNGER = re.compile(r"(out of|in) memory|allocate memory|unable to allocate", re.IGNORECASE)
 
 
 def try_input(base: Path, seed: int, kind: str, number: int) -> tuple[str, str]:
@@ -179,5 +180,5 @@ def _groups(base: Path, here: Path, rng: random.Random) -> Callable[[], Any]:
 KINDS: dict[str, Callable[[Path, Path, random.Random], Callable[[], Any]]] = {
     "pictures": _picture, "recipes": _recipe_file, "arrays": _arrays, "folders": _folder, "group tables": _groups,
     "dataset.json": index, "shard headers": shard_header, "sources.h5": sources_header, "checkpoints": checkpoint}
-SHARES = {"pictures": 0.5, "recipes": 0.12, "arrays": 0.12, "folders": 0.05, "group tables": 0.03, "dataset.json": 0.06,
-          "shard headers": 0.05, "sources.h5": 0.02, "checkpoints": 0.05}
+SHARES = {"pictures": 0.54, "recipes": 0.12, "arrays": 0.12, "folders": 0.05, "group tables": 0.03, "dataset.json": 0.05,
+          "shard headers": 0.03, "sources.h5": 0.02, "checkpoints": 0.04}
