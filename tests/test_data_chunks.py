@@ -70,6 +70,7 @@ def test_what_hdf5plugin_writes_is_read(tmp_path, compression, cname, shuffle):
     assert (rows_of(tmp_path / "x.h5") == IMAGE).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", PACKED[:1])
 def test_reading_needs_no_plugin_of_hdf5(made, compression):
     code = f"""

@@ -145,7 +145,7 @@ def test_a_report_of_what_cannot_be_built_is_one_line(folder, augment, refused, 
 
 
 @pytest.mark.usefixtures("picture")
-@pytest.mark.parametrize("classes", [2, 13, 150])
+@pytest.mark.parametrize("classes", [2, 13, pytest.param(150, marks=pytest.mark.slow)])
 def test_a_picture_of_any_number_of_classes(tmp_path, augment, classes):
     x = np.stack([photo(i, 9, 8) for i in range(3 * classes)])
     np.savez(tmp_path / "a.npz", x=x, y=np.arange(len(x)) % classes, classes=[f"class {i}" for i in range(classes)])

@@ -60,7 +60,7 @@ def _here():
         yield
 
 
-@examples(30)
+@examples(15)
 @given(st.sampled_from(KEYS), JSON)
 def test_any_value_of_any_key_of_a_recipe(place, value):
     table, key = place
@@ -71,7 +71,7 @@ def test_any_value_of_any_key_of_a_recipe(place, value):
         assert make_recipe(recipe_tables(recipe)) == recipe
 
 
-@examples(30)
+@examples(15)
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda t: t.encode("utf-8", "replace")) |
        st.lists(st.sampled_from(["[draw]", "[", "]", "=", "\n", "canvas", "[1, 2]", '"', "'''", "0x", "nan", "{", "\0",
                                  "model.name", '"light"', "9" * 5000]), max_size=12).map(" ".join).map(str.encode))
@@ -82,7 +82,7 @@ def test_any_bytes_as_a_recipe(data):
         assert recipe is None or isinstance(recipe, Recipe)
 
 
-@examples(25)
+@examples(12)
 @given(st.sampled_from(["classes", "rows", "canvas", "channels", "mean", "std", "shards", "sources", "digest", "schema",
                         "class_counts", "duplicates", "set_aside", "common", "recipe"]), JSON)
 def test_any_value_in_dataset_json(key, value):
@@ -115,7 +115,7 @@ HEADER = st.builds(
     st.none() | st.integers(0, 60_000))
 
 
-@examples(40)
+@examples(20)
 @given(HEADER, HEADER, st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]), st.booleans())
 def test_any_headers_in_an_arrays_file(x, y, packed, sound_labels):
     held = io.BytesIO()
@@ -128,7 +128,7 @@ def test_any_headers_in_an_arrays_file(x, y, packed, sound_labels):
         assert len(source.labels) == len(source)
 
 
-@examples(25)
+@examples(12)
 @given(st.binary(max_size=200) | st.lists(st.lists(st.text(max_size=6), max_size=4).map(",".join), max_size=6)
        .map(lambda lines: "\n".join(lines).encode("utf-8", "surrogatepass")))
 def test_any_bytes_as_a_table_of_groups(data):
@@ -137,7 +137,7 @@ def test_any_bytes_as_a_table_of_groups(data):
     assert rows is None or all(len(row) == 3 for row in rows)
 
 
-@examples(25)
+@examples(12)
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4), st.floats(0, 1))
 def test_any_bytes_in_the_headers_of_a_shard(flips, share):
     whole = HERE / "whole.h5"
@@ -155,7 +155,7 @@ def test_any_bytes_in_the_headers_of_a_shard(flips, share):
         assert shard.offset + 7 * one_shard.IMAGE[0].nbytes <= len(data)
 
 
-@examples(25)
+@examples(12)
 @given(NUMBER, NUMBER, st.sampled_from([None, "gzip", "lzf"]), st.booleans())
 def test_any_size_that_a_shard_declares(rows, chunk, compression, written):
     path = HERE / "y.h5"

@@ -25,6 +25,7 @@ def test_a_recipe_is_a_page_to_learn_from(path):
     assert read_recipe(path).name == path.stem
 
 
+@pytest.mark.slow                                # most of them are trained by the test below
 @each("path", RECIPES, ids=lambda p: p.stem)
 def test_a_recipes_network_fits_its_canvas(path):
     from tenfold.train.models import build_model

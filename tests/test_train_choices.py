@@ -120,6 +120,7 @@ def test_class_weights(tmp_path, monkeypatch):
     assert (effective[0] / effective[1]).item() == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_net_that_learns_with_all_of_it_still_learns(tmp_path, capsys):
     """Stripes that a child could tell apart; of directions, so that no image is mirrored."""
     shards = t.written(tmp_path / "set", {"train": (600,), "val": (60,)})

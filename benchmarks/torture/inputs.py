@@ -180,5 +180,5 @@ def _groups(base: Path, here: Path, rng: random.Random) -> Callable[[], Any]:
 KINDS: dict[str, Callable[[Path, Path, random.Random], Callable[[], Any]]] = {
     "pictures": _picture, "recipes": _recipe_file, "arrays": _arrays, "folders": _folder, "group tables": _groups,
     "dataset.json": index, "shard headers": shard_header, "sources.h5": sources_header, "checkpoints": checkpoint}
-SHARES = {"pictures": 0.54, "recipes": 0.12, "arrays": 0.12, "folders": 0.05, "group tables": 0.03, "dataset.json": 0.05,
-          "shard headers": 0.03, "sources.h5": 0.02, "checkpoints": 0.04}
+SHARES = {"pictures": 0.54, "recipes": 0.12, "arrays": 0.12, "folders": 0.05, "group tables": 0.03,
+          "dataset.json": 0.05, "shard headers": 0.03, "sources.h5": 0.02, "checkpoints": 0.04}
