@@ -115,13 +115,25 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / f"{TEMPORARY}{os.getpid()}-probe"
-        probe.touch()
-        probe.unlink()
+        _write_nothing(path)
     except OSError as error:
         raise machine_fault(error, path) or MachineFault(
             path, error.strerror or "cannot be made", "choose another folder") from None
     return path
+
+
+def _write_nothing(folder: Path) -> None:
+    """Make a file and remove it; on Linux one without a name, of which a kill leaves nothing. OSError: refused."""
+    if hasattr(os, "O_TMPFILE"):
+        try:
+            os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY))
+            return
+        except OSError as error:                 # a file system or a kernel that knows no such files
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+                raise
+    probe = folder / f"{TEMPORARY}{os.getpid()}-probe"
+    probe.touch()
+    probe.unlink()
 
 
 def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], signs: Iterable[str]) -> str | None:
@@ -161,6 +173,18 @@ def remove_leftovers(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def remove_leftovers_of(path: Path) -> None:
+    """Remove the temporary files that processes which have ended left while they published `path`, in any folder."""
+    for left in path.parent.glob(f"{TEMPORARY}*-{path.name}"):
+        number = left.name.removeprefix(TEMPORARY).partition("-")[0]
+        try:
+            os.kill(int(number), 0)
+        except ProcessLookupError:
+            left.unlink(missing_ok=True)
+        except (ValueError, OverflowError, OSError):             # no number of a process, or it lives
+            continue
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from tenfold.data.files import (
     publish,
     publish_together,
     remove_leftovers,
+    remove_leftovers_of,
     set_aside_previous,
 )
 
@@ -129,6 +130,15 @@ def test_the_sweep_takes_halves_only(tmp_path):
     (tmp_path / "x.h5").touch()
     remove_leftovers(tmp_path)
     assert os.listdir(tmp_path) == ["x.h5"]
+
+
+def test_what_ended_processes_left_of_one_file_is_swept_and_no_more(tmp_path):
+    ended = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout.strip()
+    kept = {f".part-{os.getpid()}-x.h5", f".part-{ended}-y.h5", ".part-odd-x.h5", "x.h5"}
+    for name in {f".part-{ended}-x.h5"} | kept:
+        (tmp_path / name).touch()
+    remove_leftovers_of(tmp_path / "x.h5")
+    assert set(os.listdir(tmp_path)) == kept
 
 
 def test_swept_before_and_behind(tmp_path):

@@ -104,6 +104,12 @@ def test_a_missing_file_a_folder_and_nonsense(tmp_path):
     refused(path)
 
 
+@each("more", [{"widths": [8] * 9_999}, {"depth": 10**9}], ids=repr)
+def test_layers_without_weights_are_not_built(content, path, more):
+    save(path, content | {"arguments": content["arguments"] | more})
+    refused(path, match="more layers than")
+
+
 def test_a_truncated_file(path):
     whole = path.read_bytes()
     for left in (*(int(share * len(whole)) for share in (0.01, 0.3, 0.7, 0.99)), len(whole) - 40, len(whole) - 1):

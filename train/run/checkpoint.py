@@ -133,6 +133,12 @@ def _disagreement(content: dict) -> str:
     return "trained_on or chosen_by holds no numbers of images" if strange else ""
 
 
+def _layers(arguments: dict[str, Any]) -> int:
+    """How many layers the arguments of a network name at the least."""
+    return max((len(value) if isinstance(value, list) else value if name == "depth" and type(value) is int else 0
+                for name, value in arguments.items()), default=0)
+
+
 def restore(path: str | os.PathLike[str]) -> tuple[torch.nn.Module, Recipe, dict[str, Any]]:
     """Open a checkpoint: (the model with its weights, the recipe, the checkpoint's content)."""
     from tenfold.train.models import build_model
@@ -140,6 +146,9 @@ def restore(path: str | os.PathLike[str]) -> tuple[torch.nn.Module, Recipe, dict
     content = load(path)
     recipe = make_recipe(renewed(content["recipe"]), f"{path} recipe")
     size = seen_size(content["canvas"], recipe.model.size)
+    if _layers(content["arguments"]) > len(content["weights"]):      # a foreign file's would be built for minutes
+        raise CheckpointFault(path, "does not fit its own model (it names more layers than it has weights)",
+                              "train it again")
     try:
         with torch.random.fork_rng(devices=[]):  # its first weights are random, and are replaced
             model = build_model(content["model"], content["arguments"], content["channels"], len(content["classes"]),
