@@ -112,3 +112,9 @@ def test_the_process_is_left_as_it_was(tables):
     with pytest.raises(SourceFault):
         read_plain(b"x", make_recipe(tables()))
     assert before == (Image.MAX_IMAGE_PIXELS, list(warnings.filters), cv2.getNumThreads())
+
+
+def test_what_a_set_decided_may_hold_keys_of_other_versions():
+    from tenfold.preprocess.clean.set_decisions import SetDecisions
+    told = {"polarity": "dark", "paper": 9, "ranges": [["f", 0.0, 1.0]], "polaritys": "dark"}
+    assert SetDecisions.of(told) == SetDecisions("dark", 9, (("f", 0.0, 1.0),))

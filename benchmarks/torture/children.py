@@ -54,7 +54,7 @@ def run_child(body: Callable[[], int], folder: Path, kill: Kill | None = None, l
     """
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     notes = {name: folder.with_name(folder.name + name) for name in (".out", ".err", ".operations")}
-    begin, code = time.monotonic(), None
+    begin, code, shared = time.monotonic(), None, _shared_memory()
     stops = {signal.SIGINT, signal.SIGTERM}      # not before the new process has its own handlers
     held = signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     pid = os.fork()
@@ -64,7 +64,7 @@ def run_child(body: Callable[[], int], folder: Path, kill: Kill | None = None, l
         _be_child(body, folder, kill, notes, before)
     try:
         code = _wait(pid, begin, kill, limit)
-        left = tuple(_left(pid))
+        left = tuple(_left(pid, shared))
     finally:
         for each in _session(pid):
             with contextlib.suppress(ProcessLookupError):
@@ -154,18 +154,21 @@ def _wait(pid: int, begin: float, kill: Kill | None, limit: float) -> int:
         time.sleep(0.001 if at is not None else 0.004)
 
 
-def _left(pid: int) -> Iterator[str]:
-    """What lives on after a process has ended."""
+def _shared_memory() -> frozenset[str]:
+    return frozenset(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else frozenset()
+
+
+def _left(pid: int, shared: frozenset[str]) -> Iterator[str]:
+    """What lives on after a process has ended; shared: what was in shared memory before it."""
     end = time.monotonic() + GONE_WITHIN
     while (alive := _session(pid)) and time.monotonic() < end:
         time.sleep(0.02)
     yield from (f"process {_words_of(each)}" for each in alive)
     own = re.compile(rf"(?<!\d){pid}(?!\d)")
-    if os.path.isdir("/dev/shm"):
-        for name in filter(own.search, os.listdir("/dev/shm")):
-            yield f"/dev/shm/{name}"
-            with contextlib.suppress(OSError):
-                os.unlink(f"/dev/shm/{name}")
+    for name in filter(own.search, _shared_memory() - shared):
+        yield f"/dev/shm/{name}"
+        with contextlib.suppress(OSError):
+            os.unlink(f"/dev/shm/{name}")
 
 
 def _session(pid: int) -> list[int]:

@@ -12,5 +12,6 @@ class SetDecisions:
 
     @classmethod
     def of(cls, table: dict) -> "SetDecisions":
-        """Rebuild it from the table in dataset.json: undoes dataclasses.asdict and JSON."""
-        return cls(**table | {"ranges": tuple(map(tuple, table["ranges"]))})
+        """Rebuild it from the table in dataset.json: undoes dataclasses.asdict and JSON. Other keys are passed over."""
+        known = {name: table[name] for name in ("polarity", "paper") if name in table}
+        return cls(**known, ranges=tuple(map(tuple, table["ranges"])))
