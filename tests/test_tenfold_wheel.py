@@ -56,7 +56,7 @@ def test_a_wheel_serves_a_user_whose_folder_holds_a_train_and_a_data(checkout, t
     assert "tenfold/py.typed" in names
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"tenfold"}
     entry = next(site.glob("*.dist-info/entry_points.txt")).read_text()
-    assert "tenfold = tenfold.cli:main" in entry
+    assert "tenfold = tenfold.__main__:main" in entry
     user = tmp_path / "user"
     (user / "data").mkdir(parents=True)
     for name in ("train.py", "preprocess.py", "data/__init__.py"):

