@@ -84,7 +84,7 @@ lint: $(ENV) ## ruff and mypy
 	"$$PY" -m mypy
 
 audit: $(ENV) ## published weaknesses of the pinned packages (pip-audit); skipped, with a reason, where they cannot be asked for
-	-@"$$PY" -c 'import pip_audit' 2>/dev/null || "$$PY" -m pip install --quiet --disable-pip-version-check -c constraints.txt pip-audit
+	-@"$$PY" -c 'import pip_audit' 2>/dev/null || "$$PY" -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 10 -c constraints.txt pip-audit
 	"$$PY" .ci/audit.py
 
 clean: ## remove what the commands made: shards, runs and every model (not the environment, not your data)
