@@ -115,7 +115,7 @@ def test_colour(tmp_path, capsys):
 
 
 @each("how", [
-    "train.batch=7", "train.batch=1000000", "train.label_smoothing=0.99",
+    "train.batch=1", "train.batch=1000000", "train.label_smoothing=0.99",
     "train.warmup=0.99", "train.window=1000000000", "train.workers=256", "train.weight_decay=0", "train.lr=1e-300",
     "train.momentum=0", "train.precision='bfloat16'", "train.schedule='step'", "train.optimizer='sgd'",
     "train.ema=0.999", "model.dropout=1", "seed=9223372036854775807",

@@ -100,7 +100,7 @@ def test_epochs_and_seeds_differ():
 
 
 @each("compression", ["none", "lzf", "gzip"])
-@each("rows", [1, 20])
+@each("rows", [1, 20, 1000])
 @each("sampling", [0.5, 1.0])
 def test_all_engines_hand_out_the_same_batches(tmp_path, monkeypatch, compression, rows, sampling):
     rows_of = {"train": (31, 20, 2), "val": (2,), "test": (2,)}

@@ -54,7 +54,7 @@ class Arrays:
         return Arrays(unpacked, 0, self.shape, self.key, whole=True)
 
     def _checked(self) -> "Arrays":
-        """Return the same, once all bytes are what the file's own checksum (CRC-32) says, at a gigabyte a second."""
+        """Return the same, once all bytes are what the file's own checksum (CRC-32) says."""
         try:
             with open_file(self.file) as f, zipfile.ZipFile(f) as z, z.open(f"{self.key}.npy") as x:
                 while x.read(1 << 20):
