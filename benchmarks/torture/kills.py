@@ -34,7 +34,7 @@ class Alone:
 
 
 def alone(body: Callable[[], int], folder: Path, read: Callable[[Path], dict[str, Any]]) -> Alone:
-    """Run the body and leave it alone."""
+    """Run a command to its end, without a signal: what the killed ones are compared with."""
     shutil.rmtree(folder, ignore_errors=True)
     ended = run_child(body, folder)
     if ended.code or ended.left:

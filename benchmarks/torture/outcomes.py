@@ -46,7 +46,7 @@ class Count:
     interrupted: bool = False
 
     def add(self, case: Case) -> None:
-        """Count a case."""
+        """Count one attack by what it ended in."""
         self.outcomes[case.outcome] += 1
         if not case.held and len(self.failures) < KEPT:
             self.failures.append(case)
