@@ -94,7 +94,7 @@ clean: ## remove what the commands made: shards, runs and every model (not the e
 .venv/.done: pyproject.toml constraints.txt
 	"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tenfold needs Python 3.11 or newer; give PYTHON=python3.12, say")'
 	"$$PYTHON" -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,dev]'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[sample,pretrained,dev]'
 	@touch $@
 
 .venv-peers/.done: benchmarks/peers.txt constraints.txt

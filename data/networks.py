@@ -23,6 +23,7 @@ NETWORKS = {
     "light2": {"widths": tuple[int, ...], "dropout": float},
     "heavy11": {**_STEPS, "se": bool, **_HEAD},
     "heavy22": {**_STEPS, "se": bool, **_HEAD},
+    "efficientnet_lite0": _HEAD,
 }
 PUBLISHED = {"stem": ("published", "small"), "init": ("published", "kaiming"), **_HEAD}    # of each of torchvision's
 

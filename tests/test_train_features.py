@@ -25,7 +25,8 @@ SQUEEZENET = ("--set", "model.name=squeezenet1_1", "--set", "model.dropout=0.2")
 SAMPLED = ("--set", "model.name=convnet", "--set", "model.widths=[4]", "--set", "model.head_widths=[7]", "--set",
            "train.sampling=0.5")
 STEM = ("--set", "model.name=heavy11", "--set", "model.widths=[4,6]", "--set", 'model.freeze=["0","1"]')
-SMALL = {name: {"widths": [4, 6]} for name in MODELS} | {"wrn": {"depth": 10, "width": 1}}
+SMALL = {name: {"widths": [4, 6]} for name in MODELS} | {"wrn": {"depth": 10, "width": 1},
+                                                              "efficientnet_lite0": {}}
 QUICK = ["squeezenet1_0", "mobilenet_v3_small", *MODELS]
 
 

@@ -16,7 +16,8 @@ from tenfold.train.models.head import find_head
 from tenfold.train.models.pretrained import freeze, load_weights
 from tenfold.train.models.published import names
 
-SMALL = {"wrn": {"depth": 10, "width": 1}, "cnn6": {"widths": [4, 6], "head_widths": [9, 8, 7]}}
+SMALL = {"wrn": {"depth": 10, "width": 1}, "cnn6": {"widths": [4, 6], "head_widths": [9, 8, 7]},
+         "efficientnet_lite0": {}}
 OURS = {name: SMALL.get(name, {"widths": [4, 6]}) for name in MODELS}
 QUICK = ["alexnet", "convnext_tiny", "googlenet", "inception_v3", "mobilenet_v3_small", "resnet18", "squeezenet1_0",
          "swin_t", "vit_b_32"]

@@ -12,7 +12,8 @@ from tenfold.data.errors import RecipeFault
 from tenfold.train.models import MODELS, build_model
 from tenfold.train.models.build import dry_run, maker
 
-SMALL = {"wrn": {"depth": 10, "width": 1}, "cnn6": {"widths": [4, 6], "head_widths": [9, 8, 7]}}
+SMALL = {"wrn": {"depth": 10, "width": 1}, "cnn6": {"widths": [4, 6], "head_widths": [9, 8, 7]},
+         "efficientnet_lite0": {}}
 SMALL = {name: SMALL.get(name, {"widths": [4, 6]}) for name in MODELS} | {"squeezenet1_1": {}, "resnet18": {}}
 EVERY = each("name", MODELS)
 

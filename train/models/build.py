@@ -12,11 +12,13 @@ from tenfold.data.errors import RecipeFault
 from tenfold.data.networks import check_network
 from tenfold.train.models import published
 from tenfold.train.models.convnet import cnn6, convnet
+from tenfold.train.models.efficientnet_lite0 import efficientnet_lite0
 from tenfold.train.models.resnet import heavy11, heavy22, light, light2, resnet, seresnet, wrn
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet": resnet, "seresnet": seresnet, "wrn": wrn, "convnet": convnet, "cnn6": cnn6,
-    "light": light, "light2": light2, "heavy11": heavy11, "heavy22": heavy22}
+    "light": light, "light2": light2, "heavy11": heavy11, "heavy22": heavy22,
+    "efficientnet_lite0": efficientnet_lite0}
 CANNOT = (TypeError, ValueError, RuntimeError, LookupError, ArithmeticError, AssertionError)
 _LARGE = (32, 64, 128, 224, 448, 896, 2048)     # sides at which every network is happy, at the latest
 

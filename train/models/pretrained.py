@@ -1,28 +1,21 @@
 """Load pretrained weights into a network, and freeze parts of it."""
 
 import re
-import socket
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import MethodType
-from urllib.parse import urlparse
 
 import torch
 from torch import nn
 
-from tenfold.data.errors import CheckpointFault, MachineFault, RecipeFault
+from tenfold.data.errors import CheckpointFault, RecipeFault
 from tenfold.data.settings import nearest
 from tenfold.data.tables import Model
-from tenfold.data.vision import torchvision
 from tenfold.train.models.head import find_head, layers
-from tenfold.train.models.published import names
-from tenfold.train.run.checkpoint import read
+from tenfold.train.models.weight_sources import find_weights
 
 BACKBONE = "backbone"        # in `freeze`: all but the head
 # of DenseNet's published files: denselayer1.norm.1.weight is now denselayer1.norm1.weight
 _DENSE = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-PATIENCE = 30                # seconds without an answer from where weights are downloaded
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")    # classifiers that only help GoogLeNet and Inception to train
 
 
@@ -30,12 +23,12 @@ def load_weights(model: nn.Module, config: Model) -> None:
     """Load the recipe's pretrained `weights` into the model; do nothing where it names none.
 
     A head of another shape keeps its first weights; a first layer for grey takes the sum over red, green and
-    blue, and one of another kernel keeps its own. All else must fit. Raises RecipeFault: no such weights;
-    MachineFault: they cannot be downloaded; CheckpointFault: the file is missing, damaged, of another network.
+    blue, and one of another kernel keeps its own. All else must fit. Raises what `find_weights` does, and
+    CheckpointFault: the weights are of another network.
     """
     if not config.weights:
         return
-    path, weights = _published(config) if _is_name(config.weights) else _local(config.weights)
+    path, weights = find_weights(config)
     weights = {_DENSE.sub(r"\1\2", k): v for k, v in weights.items() if not k.startswith(_AUXILIARY)}
     model_state, head, first = model.state_dict(), find_head(model), layers(model)[0][0] + ".weight"
     same_head = {k for k in weights if head.stood_at(k)} == {k for k in model_state if head.holds(k)} and all(
@@ -99,47 +92,3 @@ def _learns(parameter) -> bool:
 def _stay(self, mode: bool = True):
     """In the place of a frozen module's `train`, whoever calls it."""
     return nn.Module.train(self, False)
-
-
-def _is_name(weights: str) -> bool:
-    return weights.isidentifier() and not Path(weights).is_file()
-
-
-def _published(config: Model):
-    """(file name, weights) by torchvision, which downloads them once and keeps them."""
-    if config.name not in names():
-        raise RecipeFault("[model] weights", f"'{config.weights}' are published for torchvision's networks, and "
-                          f"'{config.name}' is none", "give a .pth file, or leave it out")
-    known = {w.name.lower(): w for w in torchvision().models.get_model_weights(config.name)}
-    known["imagenet"] = torchvision().models.get_model_weights(config.name).DEFAULT
-    chosen = known.get(config.weights.lower())
-    if chosen is None:
-        raise RecipeFault("[model] weights", f"'{config.weights}' are not weights of '{config.name}'",
-                          nearest(config.weights, known))
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    file = Path(urlparse(chosen.url).path).name
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)           # torch's download has none
-    try:
-        return file, chosen.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True)
-    except Exception as error:                   # URLError, a timeout, cut off, another hash, disk full, damaged, …
-        fact = str(error).partition("\n")[0]
-        if (folder / file).exists():
-            raise CheckpointFault(folder / file, f"cannot be read ({fact})",
-                                  "delete it, and it is downloaded anew") from None
-        raise MachineFault(chosen.url, f"cannot be downloaded ({fact})", f"put {file} into {folder}") from None
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _local(weights: str):
-    """(path, weights) from a file: a state dict, or a checkpoint of ours that holds one."""
-    if not Path(weights).is_file():
-        raise CheckpointFault(weights, "does not exist", "name a .pth file in [model] weights")
-    content = read(weights, "give a state dict that torch.save wrote")
-    if isinstance(content, dict) and isinstance(content.get("weights"), dict):
-        content = content["weights"]
-    if not isinstance(content, dict) or not all(isinstance(k, str) and isinstance(v, torch.Tensor)
-                                                for k, v in content.items()):
-        raise CheckpointFault(weights, "holds no state dict", "give one that torch.save(model.state_dict(), …) wrote")
-    return weights, content

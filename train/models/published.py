@@ -13,7 +13,7 @@ from tenfold.train.models.head import layers, mark
 _THEIRS = {"googlenet": {"aux_logits": False, "init_weights": True},
            "inception_v3": {"aux_logits": False, "init_weights": True}}
 # trained on pixels of mean and deviation 0.5; the first two carry code that undoes the usual ones instead
-_HALVES = ("googlenet", "inception_v3", "efficientnet_v2_l")
+_HALVES = ("googlenet", "inception_v3", "efficientnet_v2_l", "efficientnet_lite0")
 _PUBLISHED = 1000            # classes of ImageNet
 
 

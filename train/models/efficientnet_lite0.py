@@ -1,0 +1,105 @@
+"""EfficientNet-Lite0: EfficientNet-B0 without squeeze-and-excitation and with ReLU6, by name: efficientnet_lite0.
+
+The modules bear the names of the published weights' file, so that it fits as it is (models/pretrained.py).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from tenfold.train.models.blocks import head, kaiming_init
+from tenfold.train.models.head import mark
+
+# (expansion, kernel, stride, channels, blocks) of each stage: EfficientNet-B0's (arXiv:1905.11946, table 1)
+_STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4),
+           (6, 3, 1, 320, 1))
+_STEM, _FEATURES = 32, 1280
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution of stride 2 with TensorFlow's "same" padding, (B, cin, H, W) -> (B, cout, H/2, W/2), rounded up.
+
+    An even side gets one row of zeros less at its beginning than at its end. An odd side gets as many at both.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply it; shapes as in the class's first line."""
+        end = self.kernel_size[0] // 2
+        top, left = end - 1 + x.shape[2] % 2, end - 1 + x.shape[3] % 2       # no `if`: torch.fx can follow it
+        return F.conv2d(F.pad(x, (left, end, top, end)), self.weight, None, self.stride, 0, 1, self.groups)
+
+
+class InvertedResidual(nn.Module):
+    """MBConv (Sandler et al., 2018, arXiv:1801.04381), (B, cin, H, W) -> (B, cout, H/s, W/s), rounded up.
+
+    A 1×1 convolution to `expansion` times the channels, one for each channel by itself, and a 1×1 convolution to
+    `cout`; each is normalised, and ReLU6 follows the first two. Where the shape stays, the input is added.
+    """
+
+    def __init__(self, cin: int, cout: int, expansion: int, kernel: int, stride: int):
+        super().__init__()
+        wide = cin * expansion
+        if expansion > 1:
+            self._expand_conv = _conv(cin, wide)
+            self._bn0 = _norm(wide)
+        self._depthwise_conv = _conv(wide, wide, kernel, stride, groups=wide)
+        self._bn1 = _norm(wide)
+        self._project_conv = _conv(wide, cout)
+        self._bn2 = _norm(cout)
+        self.expands, self.adds = expansion > 1, stride == 1 and cin == cout
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply it; shapes as in the class's first line."""
+        y = x
+        if self.expands:
+            y = F.relu6(self._bn0(self._expand_conv(y)), inplace=True)
+        y = F.relu6(self._bn1(self._depthwise_conv(y)), inplace=True)
+        y = self._bn2(self._project_conv(y))
+        return x + y if self.adds else y
+
+
+class EfficientNetLite0(nn.Module):
+    """The network that `efficientnet_lite0` builds, (B, channels, H, W) -> (B, classes)."""
+
+    def __init__(self, channels: int, classes: int, head_widths: Sequence[int], dropout: float):
+        super().__init__()
+        self._conv_stem = _conv(channels, _STEM, 3, 2)
+        self._bn0 = _norm(_STEM)
+        blocks, cin = [], _STEM
+        for expansion, kernel, stride, cout, count in _STAGES:
+            for i in range(count):
+                blocks.append(InvertedResidual(cin, cout, expansion, kernel, 1 if i else stride))
+                cin = cout
+        self._blocks = nn.Sequential(*blocks)
+        self._conv_head = _conv(cin, _FEATURES)
+        self._bn1 = _norm(_FEATURES)
+        self._dropout, *layers = head(_FEATURES, classes, head_widths, dropout)
+        self._fc = mark(nn.Sequential(*layers)) if head_widths else layers[0]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply it; shapes as in the class's first line."""
+        x = F.relu6(self._bn0(self._conv_stem(x)), inplace=True)
+        x = self._blocks(x)
+        x = F.relu6(self._bn1(self._conv_head(x)), inplace=True)
+        return self._fc(self._dropout(x.mean((2, 3))))
+
+
+def efficientnet_lite0(channels: int, classes: int, canvas: Sequence[int], *, head_widths: Sequence[int] = (),
+                       dropout: float = 0.2) -> nn.Module:
+    """Build EfficientNet-Lite0 (Tan and Le, 2019, arXiv:1905.11946; Lite: TensorFlow's tpu repository, 2020).
+
+    (B, channels, H, W) -> (B, classes); any canvas. 4.65 M parameters with 1000 classes. There is no stochastic depth.
+    """
+    return kaiming_init(EfficientNetLite0(channels, classes, head_widths, dropout))
+
+
+def _conv(cin: int, cout: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    if stride == 1:
+        return nn.Conv2d(cin, cout, kernel, 1, kernel // 2, groups=groups, bias=False)
+    return SameConv2d(cin, cout, kernel, stride, groups=groups, bias=False)
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)     # TensorFlow's momentum of 0.99
