@@ -1,5 +1,6 @@
 """EfficientNet-Lite0: TensorFlow's padding, any canvas, parts that torch.fx tells apart, the package's weights."""
 
+import copy
 import types
 
 import pytest
@@ -12,7 +13,8 @@ from tenfold.data.errors import CheckpointFault, MachineFault, RecipeFault
 from tenfold.data.tables import Model
 from tenfold.train.learn.frozen import agrees, split
 from tenfold.train.models import build_model, weight_sources
-from tenfold.train.models.efficientnet_lite0 import SameConv2d
+from tenfold.train.models.efficientnet_lite0 import SamePad
+from tenfold.train.models.folded import folded
 from tenfold.train.models.pretrained import freeze, load_weights
 
 LITE0 = Model("efficientnet_lite0", weights="imagenet")
@@ -27,12 +29,11 @@ def net(channels=3, classes=5, canvas=(32, 32), **arguments):
 
 @each(("kernel", "height", "width"), [(3, 8, 10), (3, 7, 9), (5, 8, 9), (5, 7, 10), (3, 1, 2), (5, 1, 1), (5, 2, 3)])
 def test_same_padding_is_tensorflows(kernel, height, width):
-    layer, x = SameConv2d(2, 3, kernel, 2, bias=False), torch.randn(1, 2, height, width)
+    x = torch.randn(1, 2, height, width)
     # ceil(n / 2) windows that begin (short // 2) before the first pixel, zeros wherever there is none
     short = [max((-(-side // 2) - 1) * 2 + kernel - side, 0) for side in (height, width)]
     (top, bottom), (left, right) = ((each // 2, each - each // 2) for each in short)
-    assert torch.equal(layer(x), F.conv2d(F.pad(x, (left, right, top, bottom)), layer.weight, stride=2))
-    assert layer(x).shape[2:] == (-(-height // 2), -(-width // 2))
+    assert torch.equal(SamePad(kernel)(x), F.pad(x, (left, right, top, bottom)))
 
 
 def test_its_size_is_the_published_one_and_it_takes_any_canvas():
@@ -108,3 +109,28 @@ def test_a_package_that_is_missing_or_damaged_is_named_in_a_line(tmp_path, monke
         load_weights(net(), LITE0)
     with pytest.raises(RecipeFault, match="did you mean 'imagenet'"):
         load_weights(net(), Model("efficientnet_lite0", weights="imagnet"))
+
+
+def test_a_folded_network_gives_the_same_with_no_normalisation_left():
+    model, x = net(), torch.randn(4, 3, 33, 32).to(memory_format=torch.channels_last)
+    for _ in range(3):
+        model(x)                                 # statistics of its own
+    before = copy.deepcopy(model.state_dict())
+    freeze(model, ["backbone"])
+    first = split(model).parts(model)[0]
+    for whole in (model, first):
+        lighter = folded(whole)
+        assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in lighter.modules())
+        with torch.no_grad():
+            torch.testing.assert_close(lighter(x), whole.eval()(x), rtol=1e-4, atol=1e-4)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+@each("name", ["resnet", "wrn", "light", "mobilenet_v3_small"])
+def test_what_cannot_be_folded_stays(name):
+    torch.manual_seed(0)
+    model = build_model(name, {"depth": 10, "width": 1} if name == "wrn" else {}, 3, 5, (40, 40), check=False)
+    x = torch.randn(4, 3, 40, 40)
+    model(x)
+    with torch.no_grad():
+        torch.testing.assert_close(folded(model)(x), model.eval()(x), rtol=1e-4, atol=1e-4)

@@ -18,17 +18,20 @@ _STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3
 _STEM, _FEATURES = 32, 1280
 
 
-class SameConv2d(nn.Conv2d):
-    """A convolution of stride 2 with TensorFlow's "same" padding, (B, cin, H, W) -> (B, cout, H/2, W/2), rounded up.
+class SamePad(nn.Module):
+    """The zeros of TensorFlow's "same" padding before a convolution of stride 2, (B, C, H, W) -> (B, C, H + p, W + q).
 
     An even side gets one row of zeros less at its beginning than at its end. An odd side gets as many at both.
     """
 
+    def __init__(self, kernel: int):
+        super().__init__()
+        self.end = kernel // 2
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply it; shapes as in the class's first line."""
-        end = self.kernel_size[0] // 2
-        top, left = end - 1 + x.shape[2] % 2, end - 1 + x.shape[3] % 2       # no `if`: torch.fx can follow it
-        return F.conv2d(F.pad(x, (left, end, top, end)), self.weight, None, self.stride, 0, 1, self.groups)
+        top, left = self.end - 1 + x.shape[2] % 2, self.end - 1 + x.shape[3] % 2     # no `if`: torch.fx can follow it
+        return F.pad(x, (left, self.end, top, self.end))
 
 
 class InvertedResidual(nn.Module):
@@ -44,6 +47,7 @@ class InvertedResidual(nn.Module):
         if expansion > 1:
             self._expand_conv = _conv(cin, wide)
             self._bn0 = _norm(wide)
+        self.pad = SamePad(kernel) if stride == 2 else nn.Identity()
         self._depthwise_conv = _conv(wide, wide, kernel, stride, groups=wide)
         self._bn1 = _norm(wide)
         self._project_conv = _conv(wide, cout)
@@ -55,7 +59,7 @@ class InvertedResidual(nn.Module):
         y = x
         if self.expands:
             y = F.relu6(self._bn0(self._expand_conv(y)), inplace=True)
-        y = F.relu6(self._bn1(self._depthwise_conv(y)), inplace=True)
+        y = F.relu6(self._bn1(self._depthwise_conv(self.pad(y))), inplace=True)
         y = self._bn2(self._project_conv(y))
         return x + y if self.adds else y
 
@@ -65,6 +69,7 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self, channels: int, classes: int, head_widths: Sequence[int], dropout: float):
         super().__init__()
+        self.pad = SamePad(3)
         self._conv_stem = _conv(channels, _STEM, 3, 2)
         self._bn0 = _norm(_STEM)
         blocks, cin = [], _STEM
@@ -80,7 +85,7 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply it; shapes as in the class's first line."""
-        x = F.relu6(self._bn0(self._conv_stem(x)), inplace=True)
+        x = F.relu6(self._bn0(self._conv_stem(self.pad(x))), inplace=True)
         x = self._blocks(x)
         x = F.relu6(self._bn1(self._conv_head(x)), inplace=True)
         return self._fc(self._dropout(x.mean((2, 3))))
@@ -96,9 +101,8 @@ def efficientnet_lite0(channels: int, classes: int, canvas: Sequence[int], *, he
 
 
 def _conv(cin: int, cout: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    if stride == 1:
-        return nn.Conv2d(cin, cout, kernel, 1, kernel // 2, groups=groups, bias=False)
-    return SameConv2d(cin, cout, kernel, stride, groups=groups, bias=False)
+    padding = 0 if stride == 2 else kernel // 2              # of stride 2: by SamePad
+    return nn.Conv2d(cin, cout, kernel, stride, padding, groups=groups, bias=False)
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
