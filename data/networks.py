@@ -27,14 +27,19 @@ NETWORKS = {
 }
 PUBLISHED = {"stem": ("published", "small"), "init": ("published", "kaiming"), **_HEAD}    # of each of torchvision's
 
+TIMM_PREFIX = "timm/"        # before the name of one of timm's, which the package itself knows
+TIMM = _HEAD
+_TIMM_NAME = re.compile(re.escape(TIMM_PREFIX) + r"\w+(\.\w+)?", re.ASCII)     # network, and tag of its weights
+
 
 def check_network(name: str, arguments: dict, where: str = "[model]") -> None:
     """Raise RecipeFault for an unknown network or argument, or a value of another type. Where torchvision is not
-    installed, a name that may be one of its networks passes."""
-    theirs = () if name in NETWORKS else torchvision_networks()
+    installed, a name that may be one of its networks passes, and always one that may be timm's."""
+    of_timm = _TIMM_NAME.fullmatch(name)
+    theirs = () if name in NETWORKS or of_timm else torchvision_networks()
     if name not in NETWORKS and theirs and name not in theirs:
         raise RecipeFault(f"{where} name '{name}'", "is not a network", nearest(name, (*NETWORKS, *theirs)))
-    known = NETWORKS.get(name, PUBLISHED)
+    known = NETWORKS.get(name, TIMM if of_timm else PUBLISHED)
     for argument, value in arguments.items():
         if argument not in known:
             raise RecipeFault(f"{where} {argument}", f"is not an argument of '{name}'", nearest(argument, known))

@@ -9,11 +9,12 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from tenfold.data.errors import RecipeFault
-from tenfold.data.networks import check_network
+from tenfold.data.networks import TIMM_PREFIX, check_network
 from tenfold.train.models import published
 from tenfold.train.models.convnet import cnn6, convnet
 from tenfold.train.models.efficientnet_lite0 import efficientnet_lite0
 from tenfold.train.models.resnet import heavy11, heavy22, light, light2, resnet, seresnet, wrn
+from tenfold.train.models.timm_networks import timm_network
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet": resnet, "seresnet": seresnet, "wrn": wrn, "convnet": convnet, "cnn6": cnn6,
@@ -53,7 +54,8 @@ def maker(name: str, arguments: dict) -> Callable[..., nn.Module]:
     RecipeFault: no such network, no such argument, a value of another kind.
     """
     check_network(name, arguments)
-    return partial(MODELS.get(name) or partial(published.published, name), **arguments)
+    theirs = timm_network if name.startswith(TIMM_PREFIX) else published.published
+    return partial(MODELS.get(name) or partial(theirs, name), **arguments)
 
 
 def dry_run(make: Callable[..., nn.Module], channels: int, canvas: Sequence[int]) -> tuple[nn.Module, torch.Tensor]:

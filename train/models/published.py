@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from tenfold.data.networks import TIMM_PREFIX
 from tenfold.data.vision import torchvision
 from tenfold.train.models.blocks import head, kaiming_init
 from tenfold.train.models.head import layers, mark
+from tenfold.train.models.timm_networks import timm_normalisation
 
 # arguments of torchvision's own: no auxiliary classifiers, and Inception's own first weights
 _THEIRS = {"googlenet": {"aux_logits": False, "init_weights": True},
@@ -66,7 +68,10 @@ def usual_normalisation(name: str, channels: int) -> tuple[list[float], list[flo
 
     Grey: the mean of RGB's.
     """
-    mean, std = ([0.5] * 3, [0.5] * 3) if name in _HALVES else ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    if name.startswith(TIMM_PREFIX):
+        mean, std = timm_normalisation(name)
+    else:
+        mean, std = ([0.5] * 3, [0.5] * 3) if name in _HALVES else ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     return (mean, std) if channels == 3 else ([sum(mean) / 3] * channels, [sum(std) / 3] * channels)
 
 

