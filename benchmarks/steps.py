@@ -2,7 +2,8 @@
 
 optimizers: the same network and batch with each optimiser, and with torch's own Muon in the place of ours.
 frozen: a SqueezeNet whose backbone is frozen, its step on images, on kept features, and computing the features.
-Repeats take turns; the median counts. The ratio is to SGD's step, and to the step on images.
+folded: efficientnet_lite0 evaluated at some sizes, with batch normalisation folded into convolutions, in smaller parts.
+Repeats take turns; the median counts. The ratio is to the first: SGD's step, the step on images, the plain pass.
 """
 
 import argparse
@@ -16,8 +17,10 @@ from benchmarks import rows
 from tenfold.data.command import make_parser, run
 from tenfold.data.tables import Train
 
+PARTS = ("optimizers", "frozen", "folded")
 OPTIMIZERS = ("sgd", "adamw", "muon", "torch's muon")
 NETWORKS = {"resnet": {"widths": [32, 64, 128]}, "seresnet": {"widths": [64, 128, 256], "depth": 1}}
+PASSES = (96, 128, 160, 224)                  # sides at which efficientnet_lite0 is evaluated
 SIZES = {"resnet": 64, "seresnet": 32}        # of square pictures in RGB
 
 
@@ -80,6 +83,24 @@ def frozen_steps(batch: int) -> dict[str, Callable[[], None]]:
             "features": torch.no_grad()(lambda: parts[0](x))}
 
 
+def folded_passes(size: int, batch: int) -> dict[str, Callable[[], None]]:
+    """A pass of a batch through efficientnet_lite0, as it is and folded, at once and eight pictures at a time."""
+    import torch
+
+    from tenfold.train.models import build_model
+    from tenfold.train.models.folded import folded
+    plain = build_model("efficientnet_lite0", {}, 3, 2, (size, size), check=False).eval()
+    plain.to(memory_format=torch.channels_last)
+    x = torch.randn(batch, 3, size, size).to(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def evaluate(model: torch.nn.Module, at_once: int) -> None:
+        for part in x.split(at_once):
+            model(part)
+    return {f"{name}, {at_once}": partial(evaluate, model, at_once)
+            for name, model in (("plain", plain), ("folded", folded(plain))) for at_once in (batch, 8)}
+
+
 def seconds(steps: dict[str, Callable[[], None]], repeats: int) -> dict[str, list[float]]:
     """Processor seconds of each step, of every repeat; the first one, which is slower, is left out."""
     taken: dict[str, list[float]] = {name: [] for name in steps}
@@ -101,6 +122,8 @@ def measure(args: argparse.Namespace) -> dict:
         parts |= {f"optimizer step, {name}": partial(optimizer_steps, name) for name in NETWORKS}
     if "frozen" in args.parts:
         parts["frozen backbone, step"] = frozen_steps
+    if "folded" in args.parts:
+        parts |= {f"efficientnet_lite0, {size} pixels": partial(folded_passes, size) for size in PASSES}
     for question, make in parts.items():
         taken = seconds(make(args.batch), args.repeats)
         first = statistics.median(next(iter(taken.values())))
@@ -115,7 +138,7 @@ def measure(args: argparse.Namespace) -> dict:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.steps", "Time training steps by the processor's clock.")
-    parser.add_argument("--parts", nargs="+", choices=("optimizers", "frozen"), default=["optimizers", "frozen"])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--record", action="store_true", help="append the rows to benchmarks/results.tsv")
