@@ -10,7 +10,7 @@ import train_helpers as t
 from cases import each
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from tenfold.train.learn import features
+from tenfold.train.learn import features, one_pass
 from tenfold.train.learn.features import Features
 from tenfold.train.learn.frozen import accept_features, agrees, split
 from tenfold.train.models import MODELS, build_model
@@ -98,12 +98,12 @@ def test_where_features_cannot_be_kept_or_do_not_pay_they_are_not(shards, more, 
     assert bool(words) == ("anew" in ran.out)
 
 
-@each(("name", "value", "words"), [("_SETTLED", -1e9, "or more, over half of the time left"),
+@each(("name", "value", "words"), [("_SETTLED", -1e9, "of the budget are left for it"),
                                    ("free_memory", lambda device: 1000, "more than a third of the free memory"),
                                    ("agrees", lambda *_: False, "cannot be taken apart")])
 def test_why_features_are_not_kept_is_said_in_a_line(shards, name, value, words, capsys, monkeypatch):
-    monkeypatch.setattr(features, name, value)
-    monkeypatch.setattr(features._Limit, "__init__", limited(features._Limit.__init__, name == "_SETTLED"))
+    monkeypatch.setattr(one_pass if name == "_SETTLED" else features, name, value)
+    monkeypatch.setattr(one_pass._Limit, "__init__", limited(one_pass._Limit.__init__, name == "_SETTLED"))
     ran = train(capsys, shards, *RESNET)
     assert ran.code == 0, ran.err
     assert [words in line for line in ran.out.splitlines() if "anew in every epoch" in line] == [True]
