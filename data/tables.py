@@ -106,6 +106,9 @@ class Model:
     freeze: tuple[str, ...] = ()                            # names of modules that stay as they are, such as
                                                             # "layer1"; "backbone" is all but the head,
                                                             # the last layer and those of head_widths
+    head: str = setting("random", choices=("random", "fitted"))      # how the last layer begins: as the network makes
+                                                            # it, or fitted at once, by logistic regression, to
+                                                            # what the layers before it make of the training rows
     size: int = setting(0, low=0, high=4096)                # shorter side that the network sees, resized on
                                                             # the device, pixels; 0: as the rows are
     normalise: str = setting("dataset", choices=("dataset", "imagenet"))    # whose mean and deviation

@@ -42,8 +42,8 @@ class Learner:
         self.ema = EMA(self.model, config.ema)
         self.normalise = normalise
         self._augment = make_augment(recipe.augment, size, device, recipe.seed)
-        self.loss = make_loss(self.model, normalise, config, self._augment,
-                              class_weights(shards, config.class_weights, device))
+        self.classes, self.class_weights = len(shards.classes), class_weights(shards, config.class_weights, device)
+        self.loss = make_loss(self.model, normalise, config, self._augment, self.class_weights)
         self._clip = config.clip
         self.features: Features | None = None    # of the training rows, where they stand for images
 

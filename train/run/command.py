@@ -54,8 +54,8 @@ def _train(args, started: float) -> dict:
     facts, first = trained.facts, trained.facts["first_step_seconds"]
     print(f"{trained.best} (also ./best.pth): val top-1 "
           + ("unknown, no val rows" if trained.val_top1 is None else f"{trained.val_top1:.4f}")
-          + f"; {facts['steps']} steps, {facts['epochs']} epochs, {facts['images_per_second']:.0f} images/s, "
-          f"{facts['data_wait_fraction']:.1%} waiting for data; "
+          + (f"; {facts['steps']} steps, {facts['epochs']} epochs, {facts['images_per_second']:.0f} images/s, "
+             f"{facts['data_wait_fraction']:.1%} waiting for data; " if facts["steps"] else "; ")
           + (f"first step after {first:.1f} s; " if first else "") + f"{facts['seconds']:.1f} s")
     return facts
 

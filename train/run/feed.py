@@ -9,8 +9,10 @@ import torch
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
-from tenfold.train.learn.features import keep_features
+from tenfold.train.learn.features import FeatureBatches, keep_features
+from tenfold.train.learn.fitted_head import PASS_ROWS, FittedHead, fit_head, is_all_that_learns
 from tenfold.train.learn.learner import Learner
+from tenfold.train.learn.one_pass import SPLITS, pictures
 
 
 class Feed:
@@ -20,6 +22,7 @@ class Feed:
         self._shards, self._recipe = shards, recipe
         self._open: Callable[[str, int], Any] = lambda split, rows: open_batches(
             shards, split, dataclasses.replace(recipe.train, batch=rows), recipe.seed, device, shuffle=split == "train")
+        self._kept: dict[str, FeatureBatches] = {}
         self.train, self.val = (self._open(split, recipe.train.batch_rows) for split in ("train", "val"))
         self.batch: int = self.train.order.sizes[0]
 
@@ -43,12 +46,18 @@ class Feed:
         if rows != self.batch:
             self._reopen(rows)
 
-    def keep_features(self, learner: Learner, seconds: float) -> None:
-        """Where the beginning of the network is frozen, compute it once for all rows, in so many seconds at most."""
-        orders = {"train": self.train.order, "val": self.val.order}
-        if kept := keep_features(learner, self._shards, self._recipe, orders, seconds):
-            self._open = lambda split, rows: kept[split].of(rows)
-            self._reopen(self.batch)
+    def prepare(self, learner: Learner, left: Callable[[], float], fit: bool) -> FittedHead | None:
+        """Compute once what need not be computed in every step, in half of the seconds that are `left`.
+
+        Where the recipe says so and `fit`, the head is fitted to all rows; where more than it learns, or that cannot be
+        done, the frozen beginning of the network is computed for all rows, and they are handed out from now on.
+        """
+        fit = fit and self._recipe.model.head == "fitted"
+        alone = fit and is_all_that_learns(learner)
+        fitted = self._fit_head(learner, left() / 2) if alone else None
+        if fitted is None:
+            self._keep_features(learner, left() / 2)
+        return self._fit_head(learner, left() / 2) if fit and not alone else fitted
 
     def close(self) -> None:
         """Let go of files and threads."""
@@ -58,3 +67,17 @@ class Feed:
     def _reopen(self, rows: int) -> None:
         self.close()
         self.train, self.val, self.batch = self._open("train", rows), self._open("val", rows), rows
+
+    def _keep_features(self, learner: Learner, seconds: float) -> None:
+        orders = {"train": self.train.order, "val": self.val.order}
+        if kept := keep_features(learner, self._shards, self._recipe, orders, seconds):
+            self._kept = kept
+            self._open = lambda split, rows: kept[split].of(rows)
+            self._reopen(self.batch)
+
+    def _fit_head(self, learner: Learner, seconds: float) -> FittedHead | None:
+        source = pictures(self._shards, self._recipe, learner.normalise, PASS_ROWS)
+        if kept := self._kept:
+            source = lambda split: kept[split].features.in_order(PASS_ROWS)  # noqa: E731
+        rows = {split: self._shards.rows(split) for split in SPLITS}
+        return fit_head(learner, source, rows, self._recipe.train, seconds)

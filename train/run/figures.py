@@ -63,6 +63,10 @@ class Curves:
 
     def finish(self, history: list[dict[str, Any]], left: float) -> None:
         """Draw the whole history if the seconds left allow it, else say that it is not drawn."""
+        begin = time.monotonic()
+        if self._rehearsal.ident:                # a quick run may end before it
+            self._rehearsal.join(max(0.0, left / 2))
+        left -= time.monotonic() - begin
         if self._rehearsal.is_alive() or 1.15 * self._closing.seconds["curves"] > left:
             print(f"note: no time was left to draw {self._path}; metrics.csv holds its figures")
         else:

@@ -9,7 +9,6 @@ import torch
 from tqdm.auto import tqdm
 
 from tenfold.data.errors import TrainingFault
-from tenfold.data.files import set_aside_previous
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.learn.learner import Learner
@@ -21,17 +20,13 @@ from tenfold.train.run.checkpoint_writer import CheckpointWriter
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.feed import Feed
 from tenfold.train.run.figures import Curves
-from tenfold.train.run.fitting import fit_plan
 from tenfold.train.run.interrupts import held_back
 from tenfold.train.run.pace import Pace
 from tenfold.train.run.plan import Plan, whole_plan
+from tenfold.train.run.preparation import prepare, spent
 from tenfold.train.run.state import RunState, load_state, state_content
 from tenfold.train.run.step_metrics import CURE, StepMetrics
 from tenfold.train.run.validation import Validation, validate
-from tenfold.train.score.files import FILES as SCORE_FILES
-
-CHECKPOINTS = ("last.pth", "best.pth")
-FILES = (*CHECKPOINTS, "metrics.csv", "curves.png")      # what a run leaves in its folder
 
 
 class Trainer:
@@ -55,13 +50,13 @@ class Trainer:
         check_batch(self.learner.model, self.feed.batch,
                     normalise(torch.zeros(1, *shards.row_shape, dtype=torch.uint8, device=device)))
         self.plan = self.whole_plan = whole_plan(recipe.train, self.feed.steps, self.feed.batch)
-        self._follow(self.plan)
+        self.follow(self.plan)
         self.step_metrics = StepMetrics(device)
 
     def resume(self, last: dict) -> None:
         """Go on from what `state_content` gave. CheckpointFault: it is of another run."""
         load_state(self.out / "last.pth", last, self.learner, self.state, self.step_metrics)
-        self._follow(Plan(**{f.name: self.state.plan[f.name] for f in dataclasses.fields(Plan)}))
+        self.follow(Plan(**{f.name: self.state.plan[f.name] for f in dataclasses.fields(Plan)}))
         self.pace.threads.restore(self.state.threads)
         clock = self.pace.clock
         clock.reached = min(1.0, self.state.late / clock.budget)
@@ -72,43 +67,32 @@ class Trainer:
         KeyboardInterrupt: it was interrupted; last.pth is written first. TrainingFault: the loss is not finite, or the
         budget was spent before the first step.
         """
-        clock = self.pace.clock
         self.pace.threads.begin()
-        self.feed.keep_features(self.learner, clock.left() / 2)
-        self.learner.compile(self.config.compile, self.feed.batch, self.feed.row_shape)
-        if not self.state.step:
-            if clock.left() <= 0:
-                raise self._spent()
-            self._follow(fit_plan(self.plan, self.config, self.learner, self.feed, self.pace))
-            # what an earlier run left must not be taken for this one's
-            if line := set_aside_previous(self.out, (*FILES, *SCORE_FILES), CHECKPOINTS):
-                print(line)
-        clock.begin(self.plan.fits)
+        fitted = prepare(self)
+        self.pace.clock.begin(self.plan.fits)
         self.curves.begin()
         with held_back() as interrupted, self.writer, tqdm(
                 total=self.plan.steps * self.feed.batch, initial=self.state.images, desc="train", unit="img",
                 unit_scale=True, disable=None) as bar:
+            if fitted:
+                val = Validation(self.learner.candidates()[0], *fitted.val, fitted.val_rows)
+                self._record(0, fitted.train, val, 0.0, bar)
             while not self.state.done:
                 t = self._steps(interrupted, bar)
                 if self.state.row_steps:
                     self._close_row(t, bar)
-                elif self.state.step:            # the budget ended with the evaluation before
+                elif self.state.history:         # the budget ended with the evaluation before
                     self.state.done = True
                     self._save()
                 else:
-                    raise self._spent()
+                    raise spent(self.pace.clock)
 
     def close(self) -> None:
         """Let go of files and threads."""
         self.pace.threads.close()
         self.feed.close()
 
-    def _spent(self) -> TrainingFault:
-        clock = self.pace.clock
-        return TrainingFault("--budget", f"of {clock.budget:g} s is spent before the first step "
-                             f"({clock.elapsed():.1f} s)", "give more")
-
-    def _follow(self, plan: Plan) -> None:
+    def follow(self, plan: Plan) -> None:
         """Take over a plan, with batches of its size."""
         self.feed.use_batch(plan.batch)
         self.plan, self.state.plan = plan, dataclasses.asdict(plan)
@@ -120,7 +104,7 @@ class Trainer:
             t, complete = self._epoch_steps(interrupted, bar)
             if complete:
                 state.epoch, state.batch = state.epoch + 1, 0
-            if t >= 1 or self.plan.evaluation_is_due(t, len(state.history), complete):
+            if t >= 1 or self.plan.evaluation_is_due(t, state.evaluations, complete):
                 return t
 
     def _epoch_steps(self, interrupted: Callable[[], bool], bar: tqdm) -> tuple[float, bool]:
@@ -133,7 +117,7 @@ class Trainer:
             with pace.waiting():
                 pair = next(batches, None)
             t = pace.clock.progress(state.images, self.plan.images)
-            if pair is None or t >= 1 or (state.row_steps and self.plan.evaluation_is_due(t, len(state.history))):
+            if pair is None or t >= 1 or (state.row_steps and self.plan.evaluation_is_due(t, state.evaluations)):
                 break
             state.late = t * pace.clock.budget if t > state.images / self.plan.images else 0.0
             image, label = pair
@@ -179,8 +163,8 @@ class Trainer:
         self.writer.hold(state_content(self.learner, self.state, self.step_metrics), self.state.history, best)
 
     def _close_row(self, t: float, bar: tqdm) -> None:
-        """Evaluate, record, and have the checkpoints written; at the end of the run, wait for them."""
-        state, config = self.state, self.config
+        """Evaluate, record, and have the checkpoints written."""
+        state = self.state
         train = self._read(bar)
         state.done = t >= 1 or state.images >= self.plan.images
         epoch: float = state.epoch
@@ -189,15 +173,15 @@ class Trainer:
             state.batch = 0
         elif state.batch:
             epoch += state.batch / self.feed.steps
-        val = self._validate()
-        row = state.row(epoch, train, val, self.plan.lr * lr_at(t, config), self.pace.clock.elapsed())
-        state.history.append(row)
+        self._record(epoch, train, self._validate(), self.plan.lr * lr_at(t, self.config), bar)
+
+    def _record(self, epoch: float, train: tuple[float, float], val: Validation, lr: float, bar: tqdm) -> None:
+        """Add a row to the history and have the checkpoints written; at the end of the run, wait for them."""
+        state, patience = self.state, self.config.patience
+        row = state.row(epoch, train, val, lr, self.pace.clock.elapsed())
+        best = {"weights": val.network.state_dict(), "metrics": row} if state.add(row) else None
         self.step_metrics.clear()
-        best = None
-        if not val.rows or (val.top1, -val.loss) > (state.best_top1, -state.best_loss):
-            state.best_top1, state.best_loss, state.best_epoch = val.top1, val.loss, state.epoch
-            best = {"weights": val.network.state_dict(), "metrics": row}
-        out_of_patience = bool(config.patience) and state.epoch - state.best_epoch >= config.patience
+        out_of_patience = bool(patience) and state.epoch - state.best_epoch >= patience
         state.done |= out_of_patience
         self._save(best)
         if state.done:
@@ -206,11 +190,11 @@ class Trainer:
             self.curves.update(state.history, self.pace.clock.left())
         self.pace.clock.reserve(self.pace.closing.total())
         with contextlib.suppress(BrokenPipeError):       # `… | head`: nobody reads on, and the run goes on
-            bar.write(f"epoch {epoch:3.3g}/{config.epochs}  loss {row['train_loss']:.4f}  top-1 "
+            bar.write(f"epoch {epoch:3.3g}/{self.config.epochs}  loss {row['train_loss']:.4f}  top-1 "
                       f"{row['train_top1']:.4f}  val loss {val.loss:.4f}  val top-1 {val.top1:.4f}  "
                       f"{row['seconds']:.0f} s")
             if out_of_patience and state.images < self.plan.images:
-                bar.write(f"no better val since epoch {state.best_epoch}: ended (train.patience = {config.patience})")
+                bar.write(f"no better val since epoch {state.best_epoch}: ended (train.patience = {patience})")
 
     def _validate(self) -> Validation:
         """Evaluate, in the time that is left for it. TrainingFault: weights or loss are not finite."""

@@ -53,6 +53,11 @@ class RunState:
         return self.step - (self.history[-1]["step"] if self.history else 0)
 
     @property
+    def evaluations(self) -> int:
+        """Evaluations so far; the row of a fitted head, before the first step, is none of them."""
+        return len(self.history) - bool(self.history and not self.history[0]["step"])
+
+    @property
     def images_per_second(self) -> float:
         """Images trained on per second of training."""
         return self.images / max(self.training, 1e-9)
@@ -68,6 +73,15 @@ class RunState:
                 "train_loss": train[0], "train_top1": train[1], "val_loss": val.loss, "val_top1": val.top1,
                 "val_rows": val.rows, "images_per_second": round(self.images_per_second, 1),
                 "data_wait_fraction": round(self.data_wait_fraction, 4)}
+
+    def add(self, row: dict) -> bool:
+        """Add a line to the history; return whether it is the best so far, which without val is always the last."""
+        top1, loss = row["val_top1"], row["val_loss"]
+        self.history.append(row)
+        best = not row["val_rows"] or (top1, -loss) > (self.best_top1, -self.best_loss)
+        if best:
+            self.best_top1, self.best_loss, self.best_epoch = top1, loss, self.epoch
+        return best
 
     def restore(self, values: dict) -> None:
         """Take over the values that `asdict` gave, which were checked (`LAST_FIELDS`)."""

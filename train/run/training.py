@@ -117,7 +117,8 @@ def _result(trainer: Trainer, budget: float, notes: list[str]) -> Run:
              "data_wait_fraction": round(state.data_wait_fraction, 5), "best": str(best),
              "device": str(trainer.learner.normalise.device),
              "threads": pace.threads.count, "first_step_seconds": pace.first_step and round(pace.first_step, 3),
-             "planned_steps": trainer.whole_plan.steps, "batch": trainer.feed.batch, "notes": notes}
+             "planned_steps": trainer.whole_plan.steps if state.step else 0, "batch": trainer.feed.batch,
+             "notes": notes}
     return Run(best, state.history, val, trainer.out, facts)
 
 

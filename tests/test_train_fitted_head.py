@@ -1,0 +1,175 @@
+"""A head that is fitted at once is the logistic regression on the features, and nothing else of the network changes."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import train_helpers as t
+from cases import each
+from sklearn.linear_model import LogisticRegression
+from torch.nn import functional as F
+from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
+
+from tenfold.data.recipe import recipe_tables
+from tenfold.train.learn import fitted_head, one_pass
+from tenfold.train.learn.fitted_head import last_layer
+from tenfold.train.learn.logistic import DECAYS, Problem, path
+from tenfold.train.models import build_model
+from tenfold.train.run.checkpoint import load, restore
+
+FITTED = ("--set", "model.head=fitted", "--set", "model.name=resnet", "--set", "model.widths=[4,6]", "--set",
+          "train.ema=0.9")
+ALONE = (*FITTED, "--set", 'model.freeze=["backbone"]')
+PARTLY = (*FITTED, "--set", 'model.freeze=["0","1"]', "--set", "train.epochs=2")
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return t.written(tmp_path_factory.mktemp("fitted") / "set", model={"args": {}})
+
+
+def rows_of(run) -> list[dict]:
+    with open(f"{run}/metrics.csv", newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def standardised(rows: int, width: int, classes: int):
+    rng = np.random.default_rng(rows)
+    x = rng.normal(size=(rows, width))
+    label = (x @ rng.normal(size=(width, classes)) + rng.gumbel(size=(rows, classes))).argmax(1)
+    return (x - x.mean(0)) / x.std(0), label
+
+
+def test_the_path_is_that_of_sklearn():
+    x, label = standardised(90, 5, 3)
+    problem = Problem(torch.from_numpy(x), torch.from_numpy(label), 3)
+    found = list(path(problem))
+    assert [decay for decay, *_ in found] == sorted(DECAYS, reverse=True)
+    for decay, weight, bias in found[::3]:
+        theirs = LogisticRegression(C=1 / (decay * len(x)), tol=1e-8, max_iter=1000).fit(x, label)
+        np.testing.assert_allclose(weight, theirs.coef_, atol=2e-3)
+        np.testing.assert_allclose(bias - bias.mean(), theirs.intercept_ - theirs.intercept_.mean(), atol=2e-3)
+
+
+def test_class_weights_and_smoothing_are_those_of_the_loss_and_time_ends_the_path():
+    x, label = map(torch.from_numpy, standardised(60, 4, 3))
+    weights = torch.tensor([3.0, 1.0, 1.0], dtype=torch.float64)
+    problem = Problem(x, label, 3, weights, smoothing=0.1)
+    (decay, weight, bias), = path(problem, late=lambda: True)
+    assert decay == DECAYS[0]
+    *_, (decay, weight, bias) = path(problem)
+    for values in (weight, bias):
+        values.requires_grad_()
+    loss = F.cross_entropy(F.linear(x, weight, bias), label, weights, label_smoothing=0.1)
+    (loss + decay / 2 * weight.square().sum()).backward()
+    assert max(weight.grad.abs().max(), bias.grad.abs().max()) < 1e-4
+
+
+def test_with_a_frozen_backbone_the_head_is_the_regression_and_the_run_ends(shards, capsys):
+    ran = t.train(capsys, shards, *ALONE)
+    assert ran.code == 0, ran.err
+    assert "the head was fitted to 153 rows of 6 features" in ran.out
+    row, = rows_of("runs/x")
+    assert (row["epoch"], row["step"], row["val_rows"]) == ("0", "0", "23")
+    model, _, content = restore("runs/x/best.pth")
+    torch.manual_seed(5)
+    first = build_model("resnet", {"widths": [4, 6]}, 1, 3, t.CANVAS).state_dict()
+    changed = {k for k, v in model.state_dict().items() if not torch.equal(v, first[k])}
+    last = last_layer(model)
+    assert {id(v) for k, v in model.named_parameters() if k in changed} == {id(last.weight), id(last.bias)}
+    assert len(changed) == 2
+    assert t.same_weights("runs/x/best.pth", "runs/x/last.pth")
+    x, label = features(model, content, shards, "train")
+    val, val_label = features(model, content, shards, "val")
+    scale, decay = x.std(0), float(ran.out.partition("weight decay ")[2].split()[0])
+    decay = min(DECAYS, key=lambda known: abs(known - decay))
+    theirs = LogisticRegression(C=1 / (decay * len(x)), tol=1e-8, max_iter=5000).fit((x - x.mean(0)) / scale, label)
+    np.testing.assert_allclose(last.weight.detach().numpy() * scale, theirs.coef_, rtol=0.02, atol=0.02)
+    logits = torch.from_numpy(val) @ last.weight.detach().T + last.bias.detach()
+    loss = F.cross_entropy(logits, torch.from_numpy(val_label)).item()
+    assert float(row["val_loss"]) == pytest.approx(loss, rel=1e-3)
+    assert t.train(capsys, shards, *ALONE, "--resume").code == 0
+    assert len(rows_of("runs/x")) == 1
+
+
+def features(model, content, shards, split):
+    """What the last layer gets for each row, by nothing of ours but the network: float32 (rows, D), label."""
+    image, label = t.pixels(shards, split)
+    x = (torch.from_numpy(image).permute(0, 3, 1, 2) / 255 - content["mean"][0]) / content["std"][0]
+    got = []
+    last_layer(model.eval()).register_forward_pre_hook(lambda _, inputs: got.append(inputs[0].detach().numpy()))
+    model(x)
+    return got[0], label
+
+
+def test_with_less_frozen_training_goes_on_from_the_head_and_no_best_is_worse(shards, capsys, monkeypatch):
+    ran = t.train(capsys, shards, *PARTLY, out="runs/alone")
+    assert ran.code == 0, ran.err
+    rows = rows_of("runs/alone")
+    assert [(row["epoch"], row["step"]) for row in rows] == [("0", "0"), ("1", "4"), ("2", "8")]
+    best = load("runs/alone/best.pth")["metrics"]
+    assert best["val_top1"] == max(float(row["val_top1"]) for row in rows) >= float(rows[0]["val_top1"])
+    for step in (1, 6):
+        with monkeypatch.context() as patch:
+            t.write_each_state(patch)
+            t.at_step(patch, step, t.die)
+            with pytest.raises(t.Killed):
+                t.train(capsys, shards, *PARTLY)
+        ran = t.train(capsys, shards, *PARTLY, "--resume")
+        assert ran.code == 0, ran.err
+        assert "was fitted" not in ran.out
+        assert t.same_weights("runs/x/last.pth", "runs/alone/last.pth")
+        assert t.same_weights("runs/x/best.pth", "runs/alone/best.pth")
+        assert [{**a, **CLOCK} for a in rows_of("runs/x")] == [{**a, **CLOCK} for a in rows]
+
+
+CLOCK = dict.fromkeys(("seconds", "images_per_second", "data_wait_fraction"))
+
+
+def test_a_run_killed_during_the_fit_begins_anew(shards, capsys, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(fitted_head, "path", lambda *_: t.die())
+        with pytest.raises(t.Killed):
+            t.train(capsys, shards, *ALONE)
+    assert not list(Path("runs/x").glob("*.pth"))
+    ran = t.train(capsys, shards, *ALONE, "--resume")
+    assert ran.code == 0, ran.err
+    assert "was fitted" in ran.out
+
+
+def test_pictures_that_change_are_trained_on_after_a_fit_to_the_plain_rows(shards, capsys):
+    ran = t.train(capsys, shards, *ALONE, "--set", "augment.flip=0.5", "--set", "train.epochs=1")
+    assert ran.code == 0, ran.err
+    assert [row["step"] for row in rows_of("runs/x")] == ["0", "4"]
+
+
+@each(("more", "name", "value", "words"), [
+    (("--set", "model.head_widths=[5]"), "_SHARE", 3, "more than one linear layer"),
+    ((), "free_memory", lambda device: 1000, "more than a third of the free memory"),
+    ((), "_TOLERANCE", -1.0, "not linear in what the last layer gets"), ((), "_SETTLED", -1e9, "are left for it")])
+def test_where_it_cannot_be_fitted_a_line_says_so_and_the_head_is_trained(shards, more, name, value, words, capsys,
+                                                                           monkeypatch):
+    if name == "_SETTLED":
+        init = one_pass._Limit.__init__
+        monkeypatch.setattr(one_pass._Limit, "__init__", lambda self, seconds, rows: init(self, 1e-6, rows))
+    monkeypatch.setattr(one_pass if name == "_SETTLED" else fitted_head, name, value)
+    ran = t.train(capsys, shards, *ALONE, *more, "--set", "train.epochs=1")
+    assert ran.code == 0, ran.err
+    assert [words in line for line in ran.out.splitlines() if "is not fitted" in line] == [True]
+    assert [row["epoch"] for row in rows_of("runs/x")] == ["1"]
+
+
+def test_without_val_one_penalty_is_taken(tmp_path, capsys):
+    shards = t.written(tmp_path / "set", {"val": ()}, model={"args": {}})
+    ran = t.train(capsys, shards, *ALONE)
+    assert ran.code == 0, ran.err
+    assert f"weight decay {fitted_head._UNCHOSEN:g}\n" in ran.out
+    assert rows_of("runs/x")[0]["val_top1"] == "nan"
+
+
+def test_the_key_is_a_recipes():
+    from tenfold.data.recipe import make_recipe
+    assert make_recipe(t.tables()).model.head == "random"
+    assert recipe_tables(make_recipe(t.tables(model={"head": "fitted"})))["model"]["head"] == "fitted"

@@ -1,0 +1,67 @@
+"""Multinomial logistic regression with an L2 penalty, by L-BFGS, for penalties from strong to weak."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from tenfold.train.learn.loss import mixed_cross_entropy
+
+DECAYS = tuple(round(10 ** (1 - i / 2), 6) for i in range(10))       # 10, 3.2, 1, … 0.0003
+_ITERATIONS = 20             # between two looks at the clock
+_MOST = 25                   # times as many
+_CONVERGED = 1e-5            # a relative change of the loss in _ITERATIONS that is none
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is fitted: linear functions of x (n, D), of mean 0 and deviation 1, to the classes `label` int64 (n,).
+
+    weights: float (classes,) or None, as the loss of a training has them; smoothing: of labels.
+    """
+    x: torch.Tensor
+    label: torch.Tensor
+    classes: int
+    weights: torch.Tensor | None = None
+    smoothing: float = 0.0
+
+    def loss(self, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        """Return the mean loss of the linear function; weight (classes, D), bias (classes,)."""
+        return mixed_cross_entropy(F.linear(self.x, weight, bias), self.label, self.weights, self.smoothing)[0]
+
+
+def path(problem: Problem, decays: Sequence[float] = DECAYS,
+         late: Callable[[], bool] = lambda: False) -> Iterator[tuple[float, torch.Tensor, torch.Tensor]]:
+    """Yield (decay, weight (classes, D), bias (classes,)) of the least loss + decay / 2 × |weight|² for each decay.
+
+    Each begins from the one before. late: asked now and then; where it says True, that is as far as it goes.
+    """
+    x = problem.x
+    weight = x.new_zeros(problem.classes, x.shape[1]).requires_grad_()
+    bias = x.new_zeros(problem.classes).requires_grad_()
+    for decay in decays:
+        _minimise(problem, decay, weight, bias, late)
+        yield decay, weight.detach().clone(), bias.detach().clone()
+        if late():
+            return
+
+
+def _minimise(problem: Problem, decay: float, weight: torch.Tensor, bias: torch.Tensor,
+              late: Callable[[], bool]) -> None:
+    """Move weight and bias to the minimum."""
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=_ITERATIONS, tolerance_grad=1e-6, tolerance_change=0.0,
+                                  line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad(set_to_none=True)
+        loss = problem.loss(weight, bias) + decay / 2 * weight.square().sum()
+        loss.backward()
+        return loss
+    before = float("inf")
+    with torch.enable_grad():
+        for _ in range(_MOST):
+            now = optimizer.step(closure).item()         # the loss at the beginning of these iterations
+            if before - now <= _CONVERGED * abs(now) or late():
+                return
+            before = now

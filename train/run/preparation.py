@@ -1,0 +1,45 @@
+"""What a run does before its first step: fit the head, keep features, compile, fit the plan to the budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenfold.data.errors import TrainingFault
+from tenfold.data.files import set_aside_previous
+from tenfold.train.learn.fitted_head import FittedHead, is_all_that_learns
+from tenfold.train.run.clock import Clock
+from tenfold.train.run.fitting import fit_plan
+from tenfold.train.score.files import FILES as SCORE_FILES
+
+if TYPE_CHECKING:
+    from tenfold.train.run.loop import Trainer
+
+CHECKPOINTS = ("last.pth", "best.pth")
+FILES = (*CHECKPOINTS, "metrics.csv", "curves.png")      # what a run leaves in its folder
+
+
+def prepare(trainer: Trainer) -> FittedHead | None:
+    """Prepare the first step of a run, or of the rest of one; return its head, where that was fitted now.
+
+    Then nothing may be left to learn: `trainer.state.done`. TrainingFault: the budget is spent.
+    """
+    clock, state, learner, feed = trainer.pace.clock, trainer.state, trainer.learner, trainer.feed
+    begins = not state.history and not state.step
+    fitted = feed.prepare(learner, clock.left, fit=begins)
+    state.done = fitted is not None and is_all_that_learns(learner)
+    if not state.done:
+        learner.compile(trainer.config.compile, feed.batch, feed.row_shape)
+        if begins and not fitted and clock.left() <= 0:
+            raise spent(clock)
+        if not state.step:
+            trainer.follow(fit_plan(trainer.plan, trainer.config, learner, feed, trainer.pace))
+    # what an earlier run left must not be taken for this one's
+    if begins and (line := set_aside_previous(trainer.out, (*FILES, *SCORE_FILES), CHECKPOINTS)):
+        print(line)
+    return fitted
+
+
+def spent(clock: Clock) -> TrainingFault:
+    """Return the fault of a run whose budget is spent before its first step."""
+    return TrainingFault("--budget", f"of {clock.budget:g} s is spent before the first step ({clock.elapsed():.1f} s)",
+                         "give more")
