@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from tenfold.train.learn.loss import mixed_cross_entropy
 
-DECAYS = tuple(round(10 ** (1 - i / 2), 6) for i in range(10))       # 10, 3.2, 1, … 0.0003
+DECAYS = tuple(round(10 ** (0.5 - i / 2), 6) for i in range(9))      # 3.2, 1, 0.32, … 0.0003
 _ITERATIONS = 20             # between two looks at the clock
 _MOST = 25                   # times as many
 _CONVERGED = 1e-5            # a relative change of the loss in _ITERATIONS that is none
