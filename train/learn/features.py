@@ -15,6 +15,7 @@ from tenfold.train.learn.frozen import accept_features, agrees, split
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.one_pass import SPLITS, NotDoneError, one_pass, pictures
 from tenfold.train.memory import free_memory
+from tenfold.train.models.folded import folded
 from tenfold.train.precision import autocast
 
 _SHARE = 3                   # features may take one part of so many of the free memory
@@ -119,9 +120,10 @@ def _compute(learner: Learner, parts: tuple[nn.Module, nn.Module], shards: Shard
         raise NotDoneError("[augment] changes the pictures")
     rows, device = {name: shards.rows(name) for name in SPLITS}, learner.normalise.device
     kept: dict[str, Features] = {}
+    frozen = folded(parts[0])
     for name, start, x, label in one_pass(pictures(shards, recipe, learner.normalise), rows, seconds, device):
         with torch.no_grad(), autocast(device, recipe.train.precision):
-            features = parts[0](x)
+            features = frozen(x)
         if not kept:
             _check(learner.model, parts, x, features, sum(rows.values()))
             kept = {split: Features(count, features) for split, count in rows.items()}

@@ -24,7 +24,6 @@ from tenfold.train.models.head import find_head, layers
 from tenfold.train.precision import autocast
 from tenfold.train.score.evaluate import loss_and_top1
 
-PASS_ROWS = 32               # of a batch on the way: on a CPU 16 to 128 are about as fast
 _SHARE = 3                   # features may take one part of so many of the free memory
 _TRIED = 8                   # rows on which they are compared with the whole network
 _TOLERANCE = 0.01            # of the largest logit; CUDA multiplies in TF32

@@ -9,11 +9,10 @@ import torch
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
-from tenfold.train.device import is_host
 from tenfold.train.learn.features import FeatureBatches, keep_features
-from tenfold.train.learn.fitted_head import PASS_ROWS, FittedHead, fit_head, is_all_that_learns
+from tenfold.train.learn.fitted_head import FittedHead, fit_head, is_all_that_learns
 from tenfold.train.learn.learner import Learner
-from tenfold.train.learn.one_pass import SPLITS, pictures
+from tenfold.train.learn.one_pass import SPLITS, pass_rows, pictures
 
 
 class Feed:
@@ -77,9 +76,8 @@ class Feed:
             self._reopen(self.batch)
 
     def _fit_head(self, learner: Learner, seconds: float) -> FittedHead | None:
-        # on a graphics card more rows, which share what a call costs (not measured)
-        batch, kept = PASS_ROWS * (1 if is_host(learner.normalise.device) else 4), self._kept
-        source = pictures(self._shards, self._recipe, learner.normalise, batch)
+        kept, batch = self._kept, pass_rows(learner.normalise.device)
+        source = pictures(self._shards, self._recipe, learner.normalise)
         if kept:
             source = lambda split: kept[split].features.in_order(batch)  # noqa: E731
         rows = {split: self._shards.rows(split) for split in SPLITS}
