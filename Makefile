@@ -30,6 +30,7 @@ endif
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
 
+auto: ## no recipe: look, choose, prove, augment, train and score, all in one budget: DATA=folder [BUDGET=10m NAME= DEVICE= SEED=]
 demo: ## augment, train and score on 5,000 handwritten digits; about two minutes, no GPU
 data: ## a public set → datasets/<name>.npz: NAME=cifar10, mnist, svhn, … (README)
 augment: ## images → shards/<recipe>: RECIPE= DATA= [SHARDS= WORKERS= SET= PREVIEW=sheet.png]
@@ -44,6 +45,7 @@ bench-augment: ## drawing copies beside the first project's way, Pillow, albumen
 bench-load: ## our engines beside a plain copy, a memory map, h5py and image files: [RECORD=1]
 bench-peers: ## our engines beside webdataset, streaming, litdata, spdl, DALI, …; in a separate environment: [RECORD=1]
 bench-train: ## our loop beside one written by hand, and the time to the first step: [DEVICE=]
+bench-auto: ## the automatic mode beside HOG + SVM and regression on pretrained features, three seeds: DATA= [BUDGET=10m RECORD=1]
 bench-budget: ## a hundred trainings of 10 to 60 s under changing load, timed from outside; an hour: [SHARDS= RECORD=1]
 bench-finetune: ## fine-tuning beside a plain torchvision loop: DATA=cifar10.npz WEIGHTS=squeezenet1_0.pth
 bench-device-augment: ## what each key of [augment] costs beside a training step: [DEVICE=]
@@ -58,7 +60,7 @@ compare: ## recipes side by side on the same images, same budget: RECIPES="a b '
 models: ## the networks, with parameters and multiply-adds: [RECIPE= ALL=1 SET=]
 recipes: ## the recipes that a name finds, each in a sentence; or one of them, to copy: [NAME=photos]
 
-override COMMANDS := demo data augment report train score verify bench sweep bench-augment bench-load bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu bench-cold torture plots folds compare models recipes predict
+override COMMANDS := auto demo data augment report train score verify bench sweep bench-augment bench-load bench-train bench-auto bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu bench-cold torture plots folds compare models recipes predict
 $(COMMANDS): $(ENV)
 	+@$(FRONT) $@
 
@@ -108,6 +110,6 @@ clean: ## remove what the commands made: shards, runs and every model (not the e
 	"$$PYTHON" -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r benchmarks/$*.txt && touch $@ || echo "$*: does not install here"
 
-.PHONY: help demo data augment report train score verify bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint audit clean torture
+.PHONY: help auto demo data augment report train score verify bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-auto bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint audit clean torture
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

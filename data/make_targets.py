@@ -17,6 +17,8 @@ _SETS = "--set=SET --json=JSON"
 _SEVERAL = ("--out=OUT! --budget=BUDGET --tta=TTA --workers=WORKERS --device=DEVICE --resume=RESUME --record=RECORD "
             f"{_SETS}")
 TARGETS = {
+    "auto": ("tenfold.automatic", "DATA! --budget=BUDGET --name=NAME --workers=WORKERS --device=DEVICE --seed=SEED "
+                                  "--json=JSON"),
     "data": ("data.fetch", "NAME --json=JSON"),
     "augment": ("preprocess", f"{_ROW} --verify=VERIFY {_SETS}"),
     "report": ("preprocess", f"{_ROW} --report {_SETS}"),
@@ -37,6 +39,7 @@ TARGETS = {
     "bench-load": ("benchmarks.loading", f"--record=RECORD {_SETS}"),
     "bench-peers": ("benchmarks.peers", f"--record=RECORD {_SETS}"),
     "bench-train": ("benchmarks.training", f"--parts loop startup --device=DEVICE {_SETS}"),
+    "bench-auto": ("benchmarks.auto", f"--data=DATA --budget=BUDGET --record=RECORD {_SETS}"),
     "bench-budget": ("benchmarks.budget", f"--shards=SHARDS --record=RECORD {_SETS}"),
     "bench-finetune": ("benchmarks.finetune", f"--data=DATA --weights=WEIGHTS {_SETS}"),
     "bench-device-augment": ("benchmarks.device_augment", f"--device=DEVICE {_SETS}"),

@@ -31,6 +31,7 @@ from tenfold.data.errors import (
 )
 
 if TYPE_CHECKING:
+    from tenfold.automatic.auto import AutoResult
     from tenfold.batches import Batches
     from tenfold.data.recipe import Recipe
     from tenfold.data.shardset import ShardSet
@@ -38,13 +39,14 @@ if TYPE_CHECKING:
     from tenfold.train.run.training import Run
     from tenfold.train.score.scoring import Score
 
-__all__ = ["Batches", "CheckpointFault", "MachineFault", "Model", "Prediction", "Recipe", "RecipeFault", "Run", "Score",
-           "ShardFault", "ShardSet", "SourceFault", "TrainingFault", "UserFault", "augment", "load", "open_batches",
-           "open_shards", "read_recipe", "score", "train"]
+__all__ = ["AutoResult", "Batches", "CheckpointFault", "MachineFault", "Model", "Prediction", "Recipe", "RecipeFault",
+           "Run", "Score", "ShardFault", "ShardSet", "SourceFault", "TrainingFault", "UserFault", "augment", "auto",
+           "load", "open_batches", "open_shards", "read_recipe", "score", "train"]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 # imported when they are first asked for
-_CLASSES = {"Batches": "tenfold.batches", "Recipe": "tenfold.data.recipe", "ShardSet": "tenfold.data.shardset",
+_CLASSES = {"AutoResult": "tenfold.automatic.auto", "Batches": "tenfold.batches", "Recipe": "tenfold.data.recipe",
+            "ShardSet": "tenfold.data.shardset",
             "Model": "tenfold.predict.model", "Prediction": "tenfold.predict.model",
             "Run": "tenfold.train.run.training", "Score": "tenfold.train.score.scoring"}
 
@@ -104,6 +106,23 @@ def train(shards: PathLike | ShardSet, recipe: PathLike | Recipe | None = None, 
     seconds = parse_duration(asked.train.budget if budget is None else budget, "budget")
     return training.train(opened, asked, Path(out or f"runs/{asked.name}"), budget=seconds, device=device,
                           resume=resume, started=started)
+
+
+def auto(data: PathLike, budget: str | float = "10m", *, name: str = "", device: str | None = None, workers: int = 0,
+         seed: int = 0) -> AutoResult:
+    """Look at labelled images, choose and prove a recipe, augment, train and score, all within one budget.
+
+    data: a folder of class folders or an .npz. name: of the recipe (recipes/<name>.toml, in which each line says what
+    decided it), the shards and the run (default: auto-<folder>). A call that was stopped goes on when it is repeated.
+    """
+    import time
+    from pathlib import Path
+
+    started = time.monotonic()
+    from tenfold.automatic.auto import Automatic
+    from tenfold.data.recipe import parse_duration
+    return Automatic(Path(data), parse_duration(budget, "budget"), name=name, device=device, workers=workers,
+                     seed=seed, started=started).run()
 
 
 def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = None, *, data: PathLike | None = None,

@@ -26,6 +26,7 @@ class Verb:
 
 
 VERBS = {
+    "auto": Verb("tenfold.automatic.command", "a folder and a budget in: choose a recipe, augment, train, score"),
     "augment": Verb("tenfold.preprocess.command", "turn labelled images into shards of augmented copies"),
     "train": Verb("tenfold.train.run.command", "train a classifier on shards within a time budget; writes best.pth"),
     "score": Verb("tenfold.train.score.command", "measure a model on its test rows or on a labelled folder"),
@@ -68,7 +69,7 @@ def _run(argv: Sequence[str], started: float) -> int:
         print(f"{front}: {_unknown(verb)} (all of them: {front} --help)", file=sys.stderr)
         return EXIT_USER
     command: Callable[..., int] = importlib.import_module(VERBS[verb].module).main
-    more = {"started": started} if verb == "train" else {}
+    more = {"started": started} if verb in ("auto", "train") else {}
     with typed_as(f"{front} {verb}"):
         return command([*VERBS[verb].arguments, *rest], **more)
 

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tenfold.data.command import Parser, make_parser, run
@@ -48,7 +49,7 @@ def _train(args, started: float) -> dict:
     from tenfold.train.device import keep_freed_memory
     from tenfold.train.run.training import train
     keep_freed_memory()
-    with _copied_here(Path(args.out or f"runs/{recipe.name}") / "best.pth", args.resume):
+    with copied_here(Path(args.out or f"runs/{recipe.name}") / "best.pth", args.resume):
         trained = train(shards, recipe, args.out or f"runs/{recipe.name}", budget=budget, device=args.device,
                         resume=args.resume, started=started)
     facts, first = trained.facts, trained.facts["first_step_seconds"]
@@ -61,7 +62,7 @@ def _train(args, started: float) -> dict:
 
 
 @contextlib.contextmanager
-def _copied_here(best: Path, resume: bool):
+def copied_here(best: Path, resume: bool) -> Iterator[None]:
     """Copy the run's best.pth to the current folder on exit; of a stopped run too, if that run wrote it."""
     before = _stamp(best)
     try:

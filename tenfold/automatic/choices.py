@@ -1,0 +1,85 @@
+"""A way: settings of a recipe, each with the reason for it; made a recipe, and written as one with its reasons."""
+
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tenfold.data.files import publish
+from tenfold.data.recipe import Recipe, make_recipe
+from tenfold.data.wording import readable
+
+_WIDTH = 120
+_COLUMN = 32                 # where comments begin
+_ORDER = ("source", "split", "clean", "draw", "shards", "model", "augment", "train")
+
+
+@dataclass
+class Way:
+    """One whole way from images to a model: its settings ("table.key": value) and what decided each."""
+    name: str
+    about: str                                   # a line
+    settings: dict[str, Any] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def choose(self, key: str, value: Any, reason: str = "") -> "Way":
+        """Set a key, with what decided it; return the way."""
+        self.settings[key], self.reasons[key] = value, reason
+        return self
+
+    def changed(self, name: str, about: str) -> "Way":
+        """Return a copy of another name, to be changed further."""
+        return Way(name, about, dict(self.settings), dict(self.reasons))
+
+    def tables(self) -> dict[str, Any]:
+        """The settings as tables, as in a TOML file."""
+        tables: dict[str, Any] = {}
+        for key, value in self.settings.items():
+            table, _, name = key.partition(".")
+            if name:
+                tables.setdefault(table, {})[name] = value
+            else:
+                tables[table] = value
+        return tables
+
+    def recipe(self, name: str) -> Recipe:
+        """Make the recipe. RecipeFault: a value is out of bounds."""
+        return make_recipe(self.tables(), where=f"the way '{self.name}'", name=name)
+
+
+def write_recipe(way: Way, path: Path, head: list[str]) -> None:
+    """Write a way as a recipe file in which each line says in its comment what decided it; `head`: lines above."""
+    lines = [*(f"# {readable(line)}" if line else "#" for line in head), ""]
+    tables = way.tables()
+    lines += _assignment("seed", tables["seed"], way.reasons["seed"]) if "seed" in tables else []
+    for table in (t for t in _ORDER if t in tables):
+        lines += ["", f"[{table}]"]
+        for name, value in tables[table].items():
+            lines += _assignment(name, value, way.reasons[f"{table}.{name}"])
+    with publish(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _assignment(name: str, value: Any, reason: str) -> list[str]:
+    """`name = value   # reason`, on as many lines as it takes."""
+    start = f"{name} = {toml_value(value)}"
+    if not reason:
+        return textwrap.wrap(start, _WIDTH, subsequent_indent="    ") if isinstance(value, list) else [start]
+    if len(start) > _WIDTH // 2:
+        return [*(f"# {line}" for line in textwrap.wrap(readable(reason), _WIDTH - 2)), *_assignment(name, value, "")]
+    column = max(_COLUMN, len(start) + 2)
+    first, *more = textwrap.wrap(readable(reason), max(40, _WIDTH - column - 2))
+    return [f"{start:{column}}# {first}", *(f"{'':{column}}# {line}" for line in more)]
+
+
+def toml_value(value: Any) -> str:
+    """Return a plain value in TOML: text, number, truth or a list of them."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = "".join(f"\\u{ord(c):04x}" if ord(c) < 32 or ord(c) == 127 else c
+                          for c in value.replace("\\", "\\\\").replace('"', '\\"'))
+        return f'"{escaped}"'
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(toml_value, value))}]"
+    return repr(round(value, 6)) if isinstance(value, float) else repr(value)

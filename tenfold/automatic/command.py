@@ -1,0 +1,46 @@
+"""The command `tenfold auto`: a folder and a budget in, a recipe, a model and its score out."""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tenfold.data.command import Parser, run, whole_number
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = Parser("tenfold auto", allow_abbrev=False, description="Look at a folder of labelled images, choose and "
+                    "prove a recipe, augment, train and score, all within one budget.")
+    parser.add_argument("data", help="folder with a sub-folder per class, or .npz")
+    parser.add_argument("--budget", default="10m", help="45s, 10m, 1h: for all of it (default: 10m)")
+    parser.add_argument("--name", default="", help="of the recipe, shards and run (default: auto-<folder>)")
+    parser.add_argument("--workers", type=whole_number, default=0,
+                        help="processes that draw (default: 0, one for each core)")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_argument("--seed", type=whole_number, default=0, help="of every split, copy, order and weight")
+    parser.add_argument("--json", action="store_true",
+                        help="print one JSON object as the last line; the rest goes to standard error")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None, started: float | None = None) -> int:
+    """Run the command; `started`: the time.monotonic() from which the budget counts."""
+    started = time.monotonic() if started is None else started
+    return run(lambda args: _auto(args, started), arguments().parse_args(argv))
+
+
+def _auto(args: argparse.Namespace, started: float) -> dict[str, Any]:
+    from tenfold.automatic.auto import Automatic
+    from tenfold.data.recipe import parse_duration
+    automatic = Automatic(Path(args.data), parse_duration(args.budget), name=args.name, device=args.device,
+                          workers=args.workers, seed=args.seed, started=started)
+    result = automatic.run()
+    print("", *result.lines, sep="\n")
+    print(f"best.pth is the model: tenfold predict best.pth my_pictures; {result.recipe} the recipe; "
+          f"{automatic.spent():.0f} of {automatic.state.budget:.0f} s")
+    return {"recipe": str(result.recipe), "best": str(result.run.best), "top1": result.score.top1,
+            "macro_f1": result.score.macro_f1, "images": result.score.images, "val_top1": result.run.val_top1,
+            "steps": result.run.facts["steps"], "seconds": round(automatic.spent(), 3),
+            "budget_seconds": automatic.state.budget, "lines": result.lines}

@@ -1,0 +1,92 @@
+"""Fit a way to the seconds: the network, canvas, batch, copies and epochs with which enough steps are taken.
+
+Good runs of two minutes took 1,550 to 2,650 steps, whatever the set, and bad ones 440 or fewer; so a network, a canvas
+and a batch are the largest with which STEPS fit, by what was measured on this machine.
+"""
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from tenfold.automatic.choices import Way
+from tenfold.automatic.look import Look
+from tenfold.automatic.machine import Machine
+
+STEPS = 1500                 # that a run shall have
+_LEAST_BATCH, GOOD_BATCH, _BATCH = 32, 64, 128
+_OVERHEAD = 0.85             # of a step's rate is left beside its optimizer, evaluations and checkpoints
+_DRAWN = 0.12                # share of the seconds that drawing copies may take
+_COPY = 60e-6                # seconds of a core for a copy of 32×32 pixels, and its writing
+_FULL = 1.25                 # planned images over those that fit: the clock ends the run, and no second is left over
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a way is fitted to."""
+    data: str
+    look: Look
+    machine: Machine
+    pretrained: bool         # whether weights of ImageNet are at hand
+    seed: int
+    seconds: float           # for drawing and training
+
+
+def begin(setting: Setting, name: str, about: str) -> Way:
+    """Return a way with its seed, images, splits and how often each class is drawn."""
+    look = setting.look
+    way = Way(name, about).choose("seed", setting.seed, "one number decides every split, copy, order and weight")
+    way.choose("source.data", setting.data)
+    shares = (0.15, 0.2) if look.images < 1000 else (0.1, 0.1) if look.images < 50_000 else (0.05, 0.05)
+    for split, share in zip(("val", "test"), shares, strict=True):
+        if split not in look.official:
+            way.choose(f"split.{split}", share, "share of each class that " + (
+                "chooses among ways and epochs" if split == "val" else "only the score sees"))
+    if look.most > 3 * look.least:
+        way.choose("train.sampling", 0.5, f"classes have {look.least} to {look.most} images: half way to all equally "
+                   "often")
+    return way
+
+
+def _power_of_two(rows: float) -> int:
+    return int(min(_BATCH, max(_LEAST_BATCH, 2 ** int(math.log2(max(1.0, rows))))))
+def largest(way: Way, setting: Setting, steps: list[dict[str, Any]]) -> None:
+    """Take the last of some settings, small to large, with which enough steps fit into the seconds; fit the plan."""
+    needed = STEPS * GOOD_BATCH / setting.seconds
+    way.choose("draw.copies", 1)
+    taken, rate = dict[str, Any](), 0.0
+    for step in steps:
+        for key, value in step.items():
+            way.choose(key, value)
+        measured = setting.machine.training_rate(way.recipe("auto"), setting.look.classes, GOOD_BATCH)
+        if taken and measured * _OVERHEAD < needed:
+            break
+        taken, rate = step, measured * _OVERHEAD
+    for key, value in taken.items():
+        way.choose(key, value)
+    way.choose("model.widths", taken["model.widths"], f"about {rate:,.0f} images/s in training here, {needed:,.0f} are "
+               f"needed for {STEPS:,} steps of {GOOD_BATCH} in {setting.seconds:.0f} s")
+    _fit_plan(way, setting, rate)
+
+
+def _fit_plan(way: Way, setting: Setting, rate: float) -> None:
+    """Copies, batch and epochs for as many images as fit into the seconds."""
+    look, canvas = setting.look, way.settings["draw.canvas"]
+    images, sources = rate * setting.seconds, look.images * 0.8
+    batch = _power_of_two(images / STEPS)
+    drawn = setting.seconds * _DRAWN * (os.cpu_count() or 1) / (_COPY * canvas[0] * canvas[1] / 1024)
+    copies = max(1, min(100, int(images / sources), int(drawn / sources)))
+    way.choose("draw.copies", copies, f"about {images:,.0f} images can be trained on in the time")
+    epochs = max(1, math.ceil(_FULL * images / (copies * sources)))
+    way.choose("train.epochs", epochs, "a little more than fits: the rate falls to 0 at the end of the budget")
+    way.choose("train.batch", batch, f"about {images / batch:,.0f} steps")
+
+
+def train_by_adam(way: Way, lr: float, decay: float) -> None:
+    """AdamW with a rate that falls to 0; lr: at batches of GOOD_BATCH."""
+    batch = way.settings["train.batch"]
+    way.choose("train.optimizer", "adamw").choose("train.lr", round(lr * math.sqrt(batch / GOOD_BATCH), 5),
+                                                  f"{lr:g} at batch {GOOD_BATCH}, and with the root of the batch")
+    way.choose("train.weight_decay", decay).choose("train.schedule", "cosine").choose("train.warmup", 0.05)
+    way.choose("train.label_smoothing", 0.1).choose("train.ema", 0.99, "the mean of some hundred steps is kept, or the "
+                                                    "last weights where they are better")

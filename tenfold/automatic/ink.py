@@ -1,0 +1,69 @@
+"""Ink on a plain ground, such as characters and drawings: a small residual network on many varied copies."""
+
+from tenfold.automatic.choices import Way
+from tenfold.automatic.fit import Setting, begin, largest, train_by_adam
+from tenfold.automatic.look import InkFacts, Look
+
+_PEN = 1.5                   # pixels that a stroke is wide on the canvas, at least
+_CANVASES = (32, 40, 48, 64)
+_WIDTHS = ([16, 32, 64], [32, 64, 128], [48, 96, 192])
+_PAGE, _SCAN = 100, 200      # pixels of the shorter side from which a picture is a page, and a scan with grain
+_FEW = 60                    # images a class below which copies are varied more
+
+
+def ink_name(cut: bool, turned: bool) -> str:
+    """The name of this way."""
+    return f"ink {'cut out' if cut else 'where it stands'}, {'at any angle' if turned else 'upright'}"
+
+
+def ink(setting: Setting, marks: InkFacts, cut: bool, turned: bool) -> Way:
+    """Characters and drawings: a small residual network from nothing, on strongly varied copies."""
+    look = setting.look
+    way = begin(setting, ink_name(cut, turned), "ink on a plain ground: a small residual network on varied copies")
+    way.choose("clean.channels", 1, f"grey: {1 - look.colour:.0%} of the pictures looked at have no colours"
+               if not look.is_colour else "grey: what is ink differs from its ground in tone")
+    dark, light = look.votes
+    way.choose("clean.polarity", "auto" if look.polarity == "each" else look.polarity,
+               f"{dark} of {look.looked} pictures look like dark ink on light, {light} like light on dark")
+    if cut:
+        _clean_pages(way, look)
+        way.choose("clean.roi", True, f"cut to the ink: its place varies by {marks.wander:.0%} of the side, its size "
+                   f"by {marks.sizes:.0%}")
+    else:
+        way.choose("clean.roi", False, f"as it stands: its place varies by {marks.wander:.0%} of the side only, its "
+                   f"size by {marks.sizes:.0%}")
+    few = look.each < _FEW
+    way.choose("draw.rotation", 180 if turned else (15 if few else 10), look.angle_words)
+    way.choose("draw.scale", [0.6, 0.95] if cut else [0.8, 1.0])
+    way.choose("draw.shear", 20 if few and cut else 10, f"{look.each:.0f} images a class: {'few' if few else 'many'}")
+    way.choose("draw.aspect", 1.5 if few and cut else 1.2)
+    if cut and min(look.size) >= _PAGE:
+        way.choose("draw.broaden", 0.045 if few else 0.02, "pens of other widths")
+    if cut:
+        way.choose("draw.contrast", [0.6, 1.0])
+    way.choose("draw.place", True, "anywhere on the canvas")
+    _fit_ink_network(way, setting, 0.8 * marks.pen)
+    way.choose("model.dropout", 0.2)
+    train_by_adam(way, 0.003, 0.05)
+    return way
+
+
+def _clean_pages(way: Way, look: Look) -> None:
+    """Steps that only pictures of some size need."""
+    if min(look.size) < _PAGE:
+        way.choose("clean.offset", 30)
+        return
+    if min(look.size) >= _SCAN:
+        way.choose("clean.bilateral", 9, "scans have grain")
+    way.choose("clean.threshold", 0.3, f"pages of {look.size[1]}×{look.size[0]} pixels: what is no ink goes")
+    way.choose("clean.specks", 0.5, "dust goes, dots stay")
+
+
+def _fit_ink_network(way: Way, setting: Setting, pen: float) -> None:
+    """The largest canvas and network of which enough steps fit into the seconds; pen: share of the canvas."""
+    thin = next((side for side in _CANVASES if pen * side >= _PEN), _CANVASES[-1])       # that strokes want
+    way.choose("model.name", "resnet").choose("model.depth", 1).choose("model.stem_stride", 2)
+    steps = [(side, widths) for side in _CANVASES if side <= thin for widths in _WIDTHS if side in (32, thin)]
+    largest(way, setting, [{"draw.canvas": [side, side], "model.widths": widths} for side, widths in steps])
+    side = way.settings["draw.canvas"][0]
+    way.choose("draw.canvas", [side, side], f"strokes are {pen * side:.1f} pixels wide there")

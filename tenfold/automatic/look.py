@@ -1,0 +1,192 @@
+"""Look at a set of labelled images: what a sample of them and the counts of all say about how to train on it."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from tenfold.automatic.angles import CHANCE, TURNED, UPRIGHT, shape_of, upright_share
+from tenfold.data.errors import SourceFault
+from tenfold.data.recipe import Recipe, make_recipe
+from tenfold.data.schema import SPLITS
+from tenfold.data.sources.opening import Source
+from tenfold.preprocess.clean.ground import TWO_TONE, two_tone
+from tenfold.preprocess.clean.set_decisions import SetDecisions
+from tenfold.preprocess.clean.steps import clean_page
+from tenfold.preprocess.decode import BadPicture
+from tenfold.preprocess.survey.decisions import decide
+from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source
+from tenfold.preprocess.survey.survey import sample_sources
+
+SAMPLE = 256                 # pictures that are looked at, spread evenly over the listing
+LEAST = 32                   # of them, however long each takes
+INK = 0.5                    # share of the pictures that are ink, from which the set is
+_LONGEST = 8.0               # seconds after which no more are looked at, unless they are too few
+_COLOUR = 12.0               # levels by which the channels of a pixel differ on average in a picture of colours,
+_PATCH = 0.02                # or by four times as many in such a share of it
+
+
+@dataclass(frozen=True)
+class InkFacts:
+    """What the pictures of ink show, medians over those that were looked at; shares are of the longer side."""
+    pen: float               # width of the strokes, share of the ink's box
+    box: float               # longer side of the ink's box
+    wander: float            # deviation of the box's middle from picture to picture
+    sizes: float             # deviation of the box's longer side over its mean
+    tight: float             # share of the pictures whose ink reaches three or four edges
+    near_upright: float | None       # see angles.upright_share
+
+    @property
+    def varies(self) -> bool | None:
+        """Whether place or size of the ink differ from picture to picture, so that it is cut out; None: a little."""
+        if self.wander > 0.06 or self.sizes > 0.15:
+            return True
+        return False if self.wander < 0.03 and self.sizes < 0.05 else None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is known of a set before anything is built."""
+    images: int
+    classes: int
+    least: int               # images of the smallest class
+    most: int                # of the largest
+    size: tuple[int, int]    # median height, width, pixels
+    shape: float             # median of width / height
+    looked: int              # pictures that were looked at
+    colour: float            # share of them that has colours
+    ink: float               # share of them that is ink on a plain ground, or light ink on dark
+    polarity: str            # of the ink: "dark", "light", or "each" where both are there
+    votes: tuple[int, int]   # pictures that look like dark ink on light, and like light ink on dark
+    marks: InkFacts | None   # None: the set is no ink
+    seconds: float           # of a core to read, decode and look at a picture
+    official: dict[str, int]         # images of each split that the layout gives
+
+    @property
+    def is_ink(self) -> bool:
+        """Whether the set is ink (characters, drawings), not photographs."""
+        return self.ink > INK and self.marks is not None
+
+    @property
+    def each(self) -> float:
+        """Images of a class, on average."""
+        return self.images / self.classes
+
+    @property
+    def upright(self) -> bool | None:
+        """Whether characters stand upright; False: at any angle; None: it cannot be told."""
+        near = self.marks.near_upright if self.marks else None
+        return None if near is None or TURNED < near < UPRIGHT else near >= UPRIGHT
+
+    @property
+    def angle_words(self) -> str:
+        """What is known of the angles."""
+        near = self.marks.near_upright if self.marks else None
+        return "" if near is None else (f"{near:.0%} of the characters match one of their class best when that is "
+                                        f"turned by 30 degrees at most; {CHANCE:.0%} where any angle is as likely")
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether colours may matter."""
+        return self.colour > 0.1
+
+    def test_images(self, recipe: Recipe) -> float:
+        """Return about how many images the test split has by a recipe."""
+        test = recipe.split.test
+        return self.official.get("test") or (test * self.images if test < 1 else test * self.classes)
+
+    def lines(self) -> list[str]:
+        """What was seen, for people."""
+        kind = "ink on a plain ground" if self.is_ink else "photographs or other pictures"
+        tone = {"dark": ", dark on light", "light": ", light on dark", "each": ", of both polarities"}[self.polarity]
+        counts = f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
+        return [f"{self.images:,} images in {self.classes} classes, {counts} each; "
+                f"{self.size[1]}×{self.size[0]} pixels (median), {'colour' if self.is_colour else 'grey'}; {kind}"
+                + (tone if self.is_ink else "") + f" ({self.looked} looked at)"]
+
+
+def look(source: Source, scratch: Path) -> Look:
+    """Look at an even sample of the pictures, for a few seconds of one core; `scratch`: where an .npz is unpacked."""
+    recipe, reader = _plain_recipe(), source.reader(scratch)
+    sampled, known = sample_sources(recipe, source, reader)
+    decisions = decide(recipe, known, source.labels[sampled])
+    order = np.unique(np.linspace(0, len(source) - 1, SAMPLE).astype(int))
+    np.random.default_rng(0).shuffle(order)
+    facts: list[SourceFacts] = []
+    marks: list[_Mark | None] = []
+    colours: list[bool] = []
+    start = time.monotonic()
+    for row in order.tolist():
+        if len(facts) >= LEAST and time.monotonic() - start > _LONGEST:
+            break
+        found, pixels = examine_source(reader, row, source.paths[row], recipe, decisions.ranges)
+        if pixels is not None:
+            facts.append(replace(found, two_tone=two_tone(pixels)))
+            marks.append(_marks(pixels, recipe, decisions, int(source.labels[row])) if facts[-1].two_tone > TWO_TONE
+                         else None)
+            colours.append(_is_coloured(pixels))
+    if not facts:
+        raise SourceFault(source.root, "holds no picture that can be read", "run `tenfold report`, which names each")
+    seconds = (time.monotonic() - start) / len(facts)
+    return _summed_up(source, Facts.of(facts), [m for m in marks if m], colours, seconds)
+
+
+def _plain_recipe() -> Recipe:
+    """A recipe that decodes in colour and asks for ink."""
+    return make_recipe({"clean": {"channels": 3, "polarity": "auto", "roi": True},
+                        "draw": {"canvas": [32, 32], "copies": 1}, "model": {"name": "resnet"}})
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """The ink of one picture; lengths are shares of the picture's longer side."""
+    pen: float
+    box: float
+    x: float
+    y: float
+    edges: int
+    shape: np.ndarray        # see angles.shape_of
+    label: int
+
+
+def _marks(pixels: np.ndarray, recipe: Recipe, decisions: SetDecisions, label: int) -> _Mark | None:
+    """The ink of a picture; None: it has none."""
+    try:
+        _, ink = clean_page(pixels, recipe.clean, decisions)
+    except BadPicture:
+        return None
+    if ink is None:
+        return None
+    height, width = ink.mask.shape
+    rows, columns = (np.flatnonzero(ink.mask.any(axis)) for axis in (1, 0))
+    box, side = max(np.ptp(rows), np.ptp(columns)) + 1, max(height, width)
+    return _Mark(ink.pen / box, box / side, float(columns[0] + columns[-1]) / 2 / side - width / 2 / side,
+                 float(rows[0] + rows[-1]) / 2 / side - height / 2 / side, ink.facts()["edges"],
+                 shape_of(ink.mask), label)
+
+
+def _is_coloured(pixels: np.ndarray) -> bool:
+    """Whether the channels differ, on average or in a patch of some size; uint8 (H, W, 3)."""
+    apart = np.ptp(pixels, axis=2)
+    return bool(apart.mean() > _COLOUR or np.mean(apart > 4 * _COLOUR) > _PATCH)
+
+
+def _summed_up(source: Source, facts: Facts, marks: list[_Mark], colours: list[bool], seconds: float) -> Look:
+    columns, counts = facts.columns, np.bincount(source.labels, minlength=len(source.classes))
+    height, width = np.median(columns["size"], axis=0)
+    polarity = decide(_plain_recipe(), facts, np.zeros(len(facts), np.int64)).polarity
+    ink = None
+    if marks:
+        table = np.array([(m.pen, m.box, m.x, m.y, m.edges >= 3) for m in marks])
+        pen, box = np.median(table[:, :2], axis=0)
+        ink = InkFacts(float(pen), float(box), float(table[:, 2:4].std(0).max()),
+                       float(table[:, 1].std() / table[:, 1].mean()), float(table[:, 4].mean()),
+                       upright_share(np.stack([m.shape for m in marks]), np.array([m.label for m in marks])))
+    votes = int((columns["dark_ink"] > 0).sum()), int((columns["dark_ink"] < 0).sum())
+    given = Counter(source.official)
+    official = {split: given[split] for split in SPLITS if given[split]}
+    return Look(len(source), len(source.classes), int(counts.min()), int(counts.max()), (int(height), int(width)),
+                float(np.median(columns["size"][:, 1] / columns["size"][:, 0])), len(facts), float(np.mean(colours)),
+                float((columns["two_tone"] > TWO_TONE).mean()), polarity, votes, ink, seconds, official)

@@ -1,0 +1,80 @@
+"""Measure what this machine does a second: training steps of a network, and pictures through a pretrained one."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch.nn import functional as F
+
+from tenfold.data.recipe import Recipe
+from tenfold.train.crowd import sleep_when_crowded
+from tenfold.train.device import choose_device, is_host, same_random_state, synchronise
+from tenfold.train.models import build_model
+from tenfold.train.models.folded import folded
+from tenfold.train.normalise import seen_size
+from tenfold.train.precision import autocast
+
+_SECONDS = 0.3               # of a measurement, at least, after a first call that is not counted;
+_LONG = 0.6                  # where that takes as long, it is the measurement
+_FORWARD_ROWS = 8
+
+
+@dataclass
+class Machine:
+    """The device, and rates that were measured on it; each is measured once."""
+    device: torch.device
+    _known: dict[tuple[object, ...], float] = field(default_factory=dict)
+
+    @classmethod
+    def here(cls, device: str | None) -> "Machine":
+        """The device by its name; None: the best there is."""
+        return cls(choose_device(device))
+
+    @property
+    def is_accelerated(self) -> bool:
+        """Whether it is a graphics card."""
+        return not is_host(self.device)
+
+    def training_rate(self, recipe: Recipe, classes: int, batch: int) -> float:
+        """Return images a second of training steps of the recipe's network on its canvas, in such batches."""
+        return self._rate(recipe, classes, batch, training=True)
+
+    def forward_rate(self, recipe: Recipe, classes: int) -> float:
+        """Return images a second through the recipe's network as a pass over all rows takes them: without gradients."""
+        return self._rate(recipe, classes, _FORWARD_ROWS, training=False)
+
+    def _rate(self, recipe: Recipe, classes: int, batch: int, training: bool) -> float:
+        size, model = seen_size(recipe.draw.canvas, recipe.model.size), recipe.model
+        key = (model.name, repr(model.args), size, recipe.clean.channels, classes, batch, training)
+        if key not in self._known:
+            with same_random_state(self.device):
+                network = build_model(model.name, model.args, recipe.clean.channels, classes, size, check=False)
+                network = (network if training else folded(network)).train(training)
+                network.to(self.device, memory_format=torch.channels_last)
+                x = torch.randn(batch, recipe.clean.channels, *size, device=self.device)
+                x = x.contiguous(memory_format=torch.channels_last)
+                label = torch.zeros(batch, dtype=torch.int64, device=self.device)
+                with torch.set_grad_enabled(training), autocast(self.device, recipe.train.precision), \
+                        sleep_when_crowded(self.device):
+                    step = (lambda: _step(network, x, label)) if training else (lambda: network(x))
+                    self._known[key] = batch / _timed(step, self.device)
+        return self._known[key]
+
+
+def _step(network: torch.nn.Module, x: torch.Tensor, label: torch.Tensor) -> None:
+    F.cross_entropy(network(x).float(), label).backward()
+    network.zero_grad(set_to_none=True)
+
+
+def _timed(call: Callable[[], object], device: torch.device) -> float:
+    """Return the seconds of a call: the median of some, after a first one that is slower, unless that was long."""
+    taken: list[float] = []
+    begin = time.monotonic()
+    while not taken or (taken[0] < _LONG and time.monotonic() - begin < taken[0] + _SECONDS):
+        start = time.monotonic()
+        call()
+        synchronise(device)
+        taken.append(time.monotonic() - start)
+    return statistics.median(taken[1:] or taken)

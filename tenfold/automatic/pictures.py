@@ -1,0 +1,88 @@
+"""Photographs and other pictures: on features of a pretrained network, or from nothing."""
+
+from tenfold.automatic.choices import Way
+from tenfold.automatic.fit import Setting, begin, largest, train_by_adam
+
+_PICTURES = (96, 112, 128, 160, 192, 224)        # sizes at which a pretrained network is asked
+_FEATURES = 0.35             # share of the seconds that the pass through it may take,
+_ALONE = 0.6                 # where the head alone learns
+_FEW = 3000                  # pictures up to which the head alone learns: more of it would only learn them by heart
+_VIEWS = 4                   # of each picture, at most
+_EPOCHS = 12                 # of its last blocks, at most
+_EARLY = ["_conv_stem", "_bn0", *(f"_blocks.{number}" for number in range(11))]      # that stay as they are then
+
+
+def pictures_pretrained(setting: Setting) -> Way:
+    """Photographs and other pictures: a network with ImageNet's weights, its head fitted, then its last blocks."""
+    way = begin(setting, "pretrained", "pictures: a network pretrained on ImageNet")
+    way.choose("clean.channels", 3)
+    way.choose("draw.canvas", [96, 96]).choose("draw.copies", 1)
+    way.choose("model.name", "efficientnet_lite0", "4.6 million parameters, 75% of ImageNet")
+    way.choose("model.weights", "imagenet").choose("model.normalise", "imagenet")
+    way.choose("model.head", "fitted", "by logistic regression on the features of all rows, in seconds")
+    _fit_picture_size(way, setting)
+    return way
+
+
+def _fit_picture_size(way: Way, setting: Setting) -> None:
+    """The largest size at which all pictures pass through the network in a share of the seconds, and several views."""
+    look, side, few = setting.look, min(setting.look.size), setting.look.images <= _FEW
+    seconds = (_ALONE if few else _FEATURES) * setting.seconds
+    sizes = [size for size in _PICTURES if size <= max(_PICTURES[1], 4 * side)]      # beyond, nothing more is seen
+    taken, rate = 0, 0.0
+    for size in sizes:
+        canvas = min(size, max(8, side))
+        way.choose("draw.canvas", [canvas, canvas]).choose("model.size", size if size != canvas else 0)
+        measured = setting.machine.forward_rate(way.recipe("auto"), look.classes)
+        if taken and look.images > measured * seconds:
+            break
+        taken, rate = size, measured
+    canvas = min(taken, max(8, side))
+    copies = max(1, min(_VIEWS, int(seconds * rate / look.images)))
+    way.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
+    way.choose("model.size", taken if taken != canvas else 0, f"the network sees {taken} pixels: {rate:.0f} images/s "
+               f"here, {look.images / rate:.0f} s for all pictures")
+    way.choose("draw.copies", copies, "views of each picture, as many as that pass takes time for")
+    if side <= canvas and 0.75 < look.shape < 1.33:
+        way.choose("draw.fit", "stretch", "pictures are nearly square").choose("draw.place", False)
+    else:
+        way.choose("draw.fit", "cover", "a square of the picture")
+        way.choose("draw.scale", [0.85, 1.0] if copies > 1 else [1.0, 1.0]).choose("draw.place", copies > 1)
+    if copies > 1:
+        way.choose("draw.flip", 0.5, "a mirrored picture is of the same class, as a rule")
+    _thaw(way, few)
+
+
+def _thaw(way: Way, few: bool) -> None:
+    """What is trained after the head was fitted: the last blocks, or nothing where pictures are few."""
+    if few:
+        way.choose("model.freeze", ["backbone"], f"the head alone learns: the rest would learn up to {_FEW:,} pictures "
+                   "by heart")
+    else:
+        way.choose("model.freeze", _EARLY, "the last blocks learn too, once the head is fitted")
+    way.choose("train.epochs", 1 if few else _EPOCHS, "as many as fit").choose("train.batch", 64)
+    way.choose("train.optimizer", "adamw").choose("train.lr", 0.0002).choose("train.weight_decay", 0.05)
+    way.choose("train.schedule", "cosine").choose("train.warmup", 0.2).choose("train.ema", 0.99)
+
+
+def pictures_from_nothing(setting: Setting) -> Way:
+    """Pictures without pretrained weights: a residual network by the seconds."""
+    look = setting.look
+    way = begin(setting, "from nothing", "pictures: a residual network from random weights")
+    way.choose("clean.channels", 3 if look.is_colour else 1)
+    side = min(look.size)
+    small = side <= 64
+    way.choose("model.name", "resnet").choose("model.depth", 1).choose("model.stem_stride", 1 if small else 2)
+    largest(way, setting, [{"draw.canvas": [canvas, canvas], "model.widths": [width << k for k in range(4)]}
+                            for canvas in ([side] if small else [64, 96, 128]) for width in (16, 32, 64)])
+    if small:
+        copies = way.settings["draw.copies"]
+        way.choose("draw.copies", 1, "random views are made while training").choose("draw.fit", "stretch")
+        way.choose("draw.place", False)
+        way.choose("train.epochs", way.settings["train.epochs"] * copies)
+        way.choose("augment.crop", max(1, side // 8)).choose("augment.border", "reflect").choose("augment.flip", 0.5)
+    else:
+        way.choose("draw.fit", "cover").choose("draw.scale", [0.6, 1.0]).choose("draw.rotation", 10)
+        way.choose("draw.contrast", [0.7, 1.3]).choose("draw.flip", 0.5)
+    train_by_adam(way, 0.002, 0.05)
+    return way

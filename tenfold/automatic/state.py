@@ -1,0 +1,56 @@
+"""The state of the automatic mode, kept in auto.json, so that a call that was stopped goes on when it is repeated."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tenfold.automatic.choices import Way
+from tenfold.automatic.race import Trial, stored
+from tenfold.data.digests import DigestError, read_json, write_json
+from tenfold.data.fields import COUNT, Number, misfit
+
+_SCHEMA = 1
+_TRIAL = {"name": str, "round": COUNT, "seconds": Number(0), "val_top1": (None, float), "val_rows": COUNT, "fault": str}
+_FIELDS = {"schema": _SCHEMA, "images": object, "budget": Number(0), "seed": COUNT, "seconds": Number(0),
+          "scoring": Number(0), "trials": [_TRIAL], "done": bool,
+          "chosen?": {"name": str, "about": str, "settings": dict, "reasons": {str: str}}}
+
+
+@dataclass
+class State:
+    """How far a call is: what was tried and chosen, and the seconds that calls before it spent."""
+    images: Any
+    budget: float
+    seed: int
+    seconds: float = 0.0     # spent by earlier calls
+    scoring: float = 0.0     # that are kept for the score
+    trials: list[Trial] = field(default_factory=list)
+    chosen: Way | None = None
+    done: bool = False
+
+    def save(self, folder: Path, seconds: float) -> None:
+        """Write it; seconds: spent in all."""
+        kept = {"schema": _SCHEMA, "images": self.images, "budget": self.budget, "seed": self.seed,
+                "seconds": seconds, "scoring": self.scoring, "trials": stored(self.trials), "done": self.done}
+        write_json(folder / "auto.json", kept | ({"chosen": asdict(self.chosen)} if self.chosen else {}))
+
+    @classmethod
+    def taken_up(cls, folder: Path, images: Any, budget: float, seed: int) -> State:
+        """Return that of a call that was stopped, on the same images with the same budget and seed; else a new one.
+
+        images: as `image_set` describes them.
+        """
+        new, path = cls(json.loads(json.dumps(images)), budget, seed), folder / "auto.json"
+        try:
+            kept = read_json(path)
+        except (OSError, ValueError, RecursionError, DigestError):       # none yet, or nothing to go on with
+            return new
+        if misfit(kept, _FIELDS) or kept["done"] or (kept["images"], kept["budget"], kept["seed"]) != (
+                new.images, budget, seed):
+            return new
+        print(f"going on with what was stopped after {kept['seconds']:.0f} s ({path})")
+        return cls(new.images, budget, seed, kept["seconds"], kept["scoring"],
+                   [Trial(**trial) for trial in kept["trials"]], Way(**kept["chosen"]) if "chosen" in kept else None)

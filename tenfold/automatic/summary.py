@@ -1,0 +1,79 @@
+"""Tell what the automatic mode saw, tried, chose and reached, in about ten lines."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tenfold.automatic.race import Trial
+from tenfold.data.wording import counted, readable, some
+
+if TYPE_CHECKING:
+    from tenfold.train.run.training import Run
+    from tenfold.train.score.scoring import Score
+
+_Z = 1.96                    # of a 95% interval
+_WEAK = 3                    # classes that are named
+_SUSPECTS = 12               # mistakes that are counted as suspects, at most
+_SURE = 0.9                  # probability from which a mistake may be a wrong label
+_RISING = 0.005              # of val top-1 in the last fifth of a run, from which more time would help
+
+
+def interval(share: float, count: int) -> tuple[float, float]:
+    """Return the 95% interval of a share of `count` rows (Wilson, 1927)."""
+    if not count:
+        return 0.0, 1.0
+    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
+    half = _Z / (1 + _Z**2 / count) * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def race_line(trials: Sequence[Trial]) -> str:
+    """Return what was tried, and what it came to."""
+    last = max(trial.round for trial in trials)
+    by_round = [", ".join(str(t) for t in trials if t.round == number) for number in range(last + 1)]
+    return f"tried, val top-1 of {trials[0].val_rows} rows: " + "; then ".join(by_round)
+
+
+def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:
+    """Return what training and scoring came to, and what would help most."""
+    low, high = interval(score.top1, score.images)
+    facts = run.facts
+    done = f"trained {facts['steps']:,} steps" if facts["steps"] else "fitted the head, with no step of training,"
+    lines = [f"{done} in {facts['seconds']:.0f} s, val top-1 "
+             + ("unknown" if run.val_top1 is None else f"{run.val_top1:.1%}"),
+             f"score: {score.top1:.1%} of {score.images} test images that nothing was chosen by "
+             f"(95% interval {low:.1%} to {high:.1%}), macro-F1 {score.macro_f1:.3f}"]
+    lines += facts["notes"]
+    return lines + _help_lines(run, score, budget)
+
+
+def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
+    per_class = score.per_class
+    weak = sorted((name for name, values in per_class.items() if values["support"] and values["f1"] < 1),
+                  key=lambda name: per_class[name]["f1"])[:_WEAK]
+    lines = []
+    if weak:
+        words = (f"{readable(name)} (F1 {per_class[name]['f1']:.2f}"
+                 + (f", trained on {counted(per_class[name]['trained_on'], 'image')}" if "trained_on" in per_class[name]
+                    else "") + ")" for name in weak)
+        lines.append(f"weakest classes, of which more images would help most: {some(words)}")
+    wrong = sorted((p for p in score.predictions if p["true"] != p["predicted"] and p["probability"] >= _SURE),
+                   key=lambda p: -p["probability"])[:_SUSPECTS]
+    if wrong:
+        lines.append(f"look at {counted(len(wrong), 'test image')} that the model is sure is of another class: "
+                     f"{readable(wrong[0]['path'])} ('{readable(wrong[0]['true'])}', taken for "
+                     f"'{readable(wrong[0]['predicted'])}')")
+    rise = _rise(run)
+    if rise is not None and rise > _RISING:
+        lines.append(f"a longer budget would help: val top-1 rose by {100 * rise:.1f} points in the last part of "
+                     f"{budget:.0f} s")
+    return lines
+
+
+def _rise(run: "Run") -> float | None:
+    """By how much val top-1 rose from the evaluation before the last fifth to the best; None: there is none."""
+    history = run.history
+    early = [float(row["val_top1"]) for row in history if row["seconds"] <= 0.8 * history[-1]["seconds"]]
+    if not early or run.val_top1 is None:
+        return None
+    return run.val_top1 - max(early)

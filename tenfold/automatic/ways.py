@@ -1,0 +1,34 @@
+"""The ways from images to a model that what was seen leaves open, the likeliest first."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from tenfold.automatic.choices import Way
+from tenfold.automatic.fit import Setting
+from tenfold.automatic.ink import ink, ink_name
+from tenfold.automatic.look import Look
+from tenfold.automatic.machine import Machine
+from tenfold.automatic.pictures import pictures_from_nothing, pictures_pretrained
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way by its name; `make` fits it to a setting. The first of several is the one that is expected to win."""
+    name: str
+    make: Callable[[Setting], Way]
+
+
+def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate]:
+    """Return the ways that what was seen leaves open, the likeliest first."""
+    if look.marks and look.is_ink:
+        varies = look.marks.varies
+        cut = [True, False] if varies is None else [varies]
+        turned = [False, True] if look.upright is None else [not look.upright]
+        return [Candidate(ink_name(c, t), partial(ink, marks=look.marks, cut=c, turned=t))
+                for t in turned for c in cut]
+    scratch = Candidate("from nothing", pictures_from_nothing)
+    tuned = Candidate("pretrained", pictures_pretrained)
+    if not pretrained:
+        return [scratch]
+    return [tuned, scratch] if machine.is_accelerated else [tuned]

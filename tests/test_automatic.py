@@ -1,0 +1,188 @@
+"""The automatic mode: what is seen decides, no choice is made on noise, and the recipe says why."""
+
+import dataclasses
+import tomllib
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import train_helpers as t
+from characters import character
+from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
+
+import tenfold
+from tenfold.automatic import auto, race
+from tenfold.automatic.angles import TURNED, UPRIGHT, shape_of, upright_share
+from tenfold.automatic.choices import Way, toml_value, write_recipe
+from tenfold.automatic.fit import STEPS, Setting
+from tenfold.automatic.look import InkFacts, Look, look
+from tenfold.automatic.machine import Machine
+from tenfold.automatic.race import Trial, leader, survivors
+from tenfold.automatic.summary import interval
+from tenfold.automatic.ways import candidates
+from tenfold.data.errors import UserFault
+from tenfold.data.recipe import read_recipe
+from tenfold.data.sources import open_source
+
+MARKS = InkFacts(pen=0.05, box=0.7, wander=0.1, sizes=0.2, tight=0.0, near_upright=0.9)
+INK = Look(images=600, classes=6, least=100, most=100, size=(200, 200), shape=1.0, looked=64, colour=0.0, ink=1.0,
+           polarity="dark", votes=(60, 4), marks=MARKS, seconds=0.01, official={})
+PHOTOS = dataclasses.replace(INK, size=(193, 256), colour=0.9, ink=0.02, polarity="each", marks=None)
+
+
+class Fixed(Machine):
+    """A machine whose rates are known: images a second of 32×32 and the narrowest network, less for others."""
+
+    def __init__(self, rate: float):
+        super().__init__(torch.device("cpu"))
+        self.rate = rate
+
+    def _rate(self, recipe, classes, batch, training):
+        width = (recipe.model.args.get("widths") or [32])[0]
+        return self.rate * (32 / recipe.draw.canvas[0])**2 * (16 / width)**1.5
+
+
+def setting(seen, seconds, rate=2000.0):
+    return Setting("images", seen, Fixed(rate), True, 0, seconds)
+
+
+def letters(turn: float, seed: int = 0, count: int = 8):
+    """(shapes, labels) of some characters of several classes, each turned by up to `turn` degrees."""
+    rng, shapes, labels = np.random.default_rng(seed), [], []
+    for label, name in enumerate("jE/!"):
+        for _ in range(count):
+            drawn = cv2.copyMakeBorder((255 * character(name, 5, 40)).astype(np.uint8), *4 * (30,), cv2.BORDER_CONSTANT)
+            middle = drawn.shape[1] / 2, drawn.shape[0] / 2
+            matrix = cv2.getRotationMatrix2D(middle, rng.uniform(-turn, turn), rng.uniform(0.8, 1.1))
+            shapes.append(shape_of(cv2.warpAffine(drawn, matrix, drawn.shape[::-1])))
+            labels.append(label)
+    return np.stack(shapes), np.array(labels)
+
+
+def test_characters_that_stand_upright_are_told_from_those_at_any_angle():
+    assert upright_share(*letters(8)) > UPRIGHT
+    assert upright_share(*letters(180)) < TURNED
+    assert upright_share(*letters(0, count=1)) is None       # nothing to compare with
+
+
+def test_a_recipe_that_is_written_is_the_recipe_that_was_chosen(tmp_path):
+    for seen in (INK, PHOTOS):
+        for candidate in candidates(seen, Fixed(500), pretrained=False):
+            way = candidate.make(setting(seen, 100))
+            way.choose("source.data", 'a "folder"\\with\nodd\x1b signs €', "ink #1\n[train]\nbatch = 3")
+            write_recipe(way, tmp_path / "x.toml", ["x: made\nby hand", "", "more"])
+            assert read_recipe(tmp_path / "x.toml") == way.recipe("x")
+            assert all(len(line) <= 160 for line in (tmp_path / "x.toml").read_text().splitlines())
+
+
+def test_toml_values_are_read_as_they_were():
+    for value in ("", 'a"b', "\\u", "\x7f\t", 0.1, 1e-7, 3, True, [1, 2.5], ["a"], (0.5, 1.0), [[0.5, 0.1]]):
+        read = tomllib.loads(f"x = {toml_value(value)}")["x"]
+        assert read == pytest.approx(value, abs=1e-6) if isinstance(value, float) else read == (
+            list(value) if isinstance(value, tuple) else value)
+
+
+def test_enough_steps_fit_and_more_seconds_never_make_a_network_smaller():
+    width = 0
+    for seconds in (20, 60, 200, 600, 3000):
+        way = candidates(INK, Fixed(2000), False)[0].make(setting(INK, seconds))
+        recipe = way.recipe("x")
+        images = 0.85 * Fixed(2000)._rate(recipe, 6, 64, True) * seconds
+        assert images / recipe.train.batch >= min(STEPS, images / 32) - 1
+        assert recipe.train.epochs * recipe.draw.copies * 0.8 * INK.images >= images         # no second is left over
+        assert recipe.model.args["widths"][0] * recipe.draw.canvas[0] >= width
+        width = recipe.model.args["widths"][0] * recipe.draw.canvas[0]
+
+
+@pytest.mark.parametrize(("seen", "names"), [
+    (INK, ["ink cut out, upright"]),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, near_upright=0.2)), ["ink cut out, at any angle"]),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, near_upright=0.5)),
+     ["ink cut out, upright", "ink cut out, at any angle"]),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, wander=0.02, sizes=0.01)),
+     ["ink where it stands, upright"]),
+    (PHOTOS, ["pretrained"]),
+], ids=lambda v: "" if isinstance(v, Look) else " or ".join(v))
+def test_what_was_seen_leaves_few_ways_open(seen, names):
+    assert [c.name for c in candidates(seen, Fixed(500), pretrained=True)] == names
+
+
+def test_uneven_classes_are_drawn_more_evenly_and_official_splits_stand():
+    uneven = dataclasses.replace(INK, least=10, most=200, official={"train": 500, "test": 100})
+    settings = candidates(uneven, Fixed(500), False)[0].make(setting(uneven, 60)).settings
+    assert settings["train.sampling"] == 0.5
+    assert "split.test" not in settings
+    assert "split.val" in settings
+
+
+def trial(name, top1, rows=200):
+    return Trial(name, 0, 10.0, top1, rows)
+
+
+def test_no_choice_is_made_on_noise():
+    first, second = trial("first", 0.80), trial("second", 0.82)
+    assert leader([first, second]) is first                  # 4 of 200 rows
+    assert leader([first, dataclasses.replace(second, val_top1=0.90)]).name == "second"
+    assert leader([dataclasses.replace(first, val_rows=20000), dataclasses.replace(second, val_rows=20000)]) != first
+    assert leader([trial("none", None), second]) is second
+    assert survivors([first, trial("worst", 0.1), trial("best", 0.95), second]) == ["best", "second"]
+    assert leader([trial("a", 1.0, 10), trial("b", 0.95, 10)]).name == "a"
+
+
+def test_the_interval_is_wilsons():
+    assert interval(0.9, 100) == pytest.approx((0.8256, 0.9448), abs=1e-4)
+    assert interval(1.0, 10)[0] == pytest.approx(0.7225, abs=1e-4)
+    assert interval(0.5, 0) == (0.0, 1.0)
+
+
+def test_a_folder_of_ink_is_looked_at(tmp_path):
+    source = open_source(t.folder(tmp_path / "images"))
+    seen = look(source, tmp_path)
+    assert (seen.images, seen.classes, seen.official) == (len(source), len(source.classes), {})
+    assert seen == dataclasses.replace(look(source, tmp_path), seconds=seen.seconds)         # the same each time
+
+
+def test_what_was_stopped_goes_on_with_its_trials(tmp_path):
+    images = t.folder(tmp_path / "images")
+    one = auto.Automatic(images, 60.0, started=0.0)
+    one.state.trials.append(trial("a", 0.5))
+    one.state.chosen = Way("a", "b").choose("seed", 3, "why")
+    one.state.save(one.race_folder, 12.5)
+    again = auto.Automatic(images, 60.0).state
+    assert (again.trials, again.chosen, again.seconds) == (one.state.trials, one.state.chosen, 12.5)
+    for other in (auto.Automatic(images, 61.0), auto.Automatic(images, 60.0, seed=1)):       # another question
+        assert other.state.trials == []
+    (one.race_folder / "auto.json").write_text('{"schema": 1}')
+    assert auto.Automatic(images, 60.0).state.chosen is None
+
+
+def test_what_an_earlier_call_left_is_kept_under_another_name(tmp_path, capsys):
+    one = auto.Automatic(t.folder(tmp_path / "images"), 60.0, name="x")
+    one.out.mkdir(parents=True)
+    for file in (one.out / "last.pth", one.recipe):
+        file.write_text("mine")
+    one._set_aside()
+    assert (one.out.with_name("x.previous") / "last.pth").read_text() == "mine"
+    assert one.recipe.with_name("x.previous.toml").read_text() == "mine"
+    assert not one.recipe.exists()
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    with pytest.raises(UserFault, match="without folders"):
+        auto.Automatic(tmp_path / "images", 60.0, name="../x")
+
+
+def test_a_budget_that_is_too_short_is_refused_before_anything_is_done(tmp_path):
+    with pytest.raises(UserFault, match="too short"):
+        tenfold.auto(t.folder(tmp_path / "images"), budget="5s")
+
+
+@pytest.mark.slow
+def test_a_folder_becomes_a_scored_model_and_a_recipe_that_makes_it_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(race, "augment", None)               # one way only: there is no race
+    result = tenfold.auto(t.folder(tmp_path / "images", images=90), budget="60s", workers=1)
+    assert result.score.top1 > 0.8
+    assert result.run.best.exists()
+    recipe = read_recipe(result.recipe)
+    assert recipe.train.batch == result.run.facts["batch"] or result.run.facts["planned_steps"]
+    assert "95% interval" in "\n".join(result.lines)
+    assert result.lines[0] in result.recipe.read_text()
