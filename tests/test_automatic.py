@@ -176,6 +176,12 @@ def test_a_budget_that_is_too_short_is_refused_before_anything_is_done(tmp_path)
         tenfold.auto(t.folder(tmp_path / "images"), budget="5s")
 
 
+def test_more_images_than_can_be_read_in_the_budget_are_refused(tmp_path):
+    many = dataclasses.replace(INK, seconds=10.0)
+    with pytest.raises(UserFault, match="read them"):
+        auto.Automatic(t.folder(tmp_path / "images"), 60.0, workers=1)._choose(many)
+
+
 @pytest.mark.slow
 def test_a_folder_becomes_a_scored_model_and_a_recipe_that_makes_it_again(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(race, "augment", None)               # one way only: there is no race

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEAST = 20.0                 # seconds of a budget that the whole can be done in, at least
 _RACE = 0.25                 # share of the budget that a race may take
 _WORTH = 15.0                # seconds of a trial below which it says nothing, and there is no race
+_READ = 0.5                  # share of the budget that reading the images may take
 _STARTED = 3.0               # seconds until a training has begun, besides those of its build
 _END = 3.0                   # seconds that are kept for the score's pictures and for leaving
 
@@ -105,6 +106,11 @@ class Automatic:
         from tenfold.train.models.weight_sources import packaged_weights
         machine, pretrained = Machine.here(self.device), bool(packaged_weights())
         build = _STARTED + len(self.source) * seen.seconds / (self.workers or os.cpu_count() or 1)
+        if build > _READ * self._left():
+            raise UserFault("--budget", f"of {self.state.budget:g} s is too short for {len(self.source):,} images: "
+                            f"to read them takes about {build:.0f} s", f"give {build / _READ + 60:.0f} s or more")
+        if not (pretrained or seen.is_ink):
+            print("note: what helps pictures most, a pretrained network, is missing: pip install 'tenfold[pretrained]'")
 
         def fitted(candidate: Candidate, seconds: float) -> Way:
             return candidate.make(Setting(str(self.data), seen, machine, pretrained, self.state.seed,

@@ -13,7 +13,7 @@ def arguments() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser("tenfold auto", allow_abbrev=False, description="Look at a folder of labelled images, choose and "
                     "prove a recipe, augment, train and score, all within one budget.")
-    parser.add_argument("data", help="folder with a sub-folder per class, or .npz")
+    parser.add_argument("data", nargs="?", default="", help="folder with a sub-folder per class, or .npz")
     parser.add_argument("--budget", default="10m", help="45s, 10m, 1h: for all of it (default: 10m)")
     parser.add_argument("--name", default="", help="of the recipe, shards and run (default: auto-<folder>)")
     parser.add_argument("--workers", type=whole_number, default=0,
@@ -33,7 +33,10 @@ def main(argv: Sequence[str] | None = None, started: float | None = None) -> int
 
 def _auto(args: argparse.Namespace, started: float) -> dict[str, Any]:
     from tenfold.automatic.auto import Automatic
+    from tenfold.data.errors import SourceFault
     from tenfold.data.recipe import parse_duration
+    if not args.data:
+        raise SourceFault("this command", "was given no images", "name their folder: `tenfold auto my_images`")
     automatic = Automatic(Path(args.data), parse_duration(args.budget), name=args.name, device=args.device,
                           workers=args.workers, seed=args.seed, started=started)
     result = automatic.run()
