@@ -62,7 +62,8 @@ def _plain_rows(data: str, recipe: Recipe, name: str, side: int) -> ShardSet:
     from tenfold.data.recipe import change_recipe
     from tenfold.data.sources import open_source
     from tenfold.preprocess.pipeline import augment
-    plain = change_recipe(recipe, [*_PLAIN, f"draw.canvas=[{side},{side}]"])
+    middle = sum(recipe.draw.scale) / 2          # as test rows have it
+    plain = change_recipe(recipe, [*_PLAIN, f"draw.canvas=[{side},{side}]", f"draw.scale=[{middle},{middle}]"])
     return open_set(augment(plain, open_source(data), Path("shards") / name).folder)
 
 

@@ -114,6 +114,7 @@ def auto(data: PathLike, budget: str | float = "10m", *, name: str = "", device:
 
     data: a folder of class folders or an .npz. name: of the recipe (recipes/<name>.toml, in which each line says what
     decided it), the shards and the run (default: auto-<folder>). A call that was stopped goes on when it is repeated.
+    The model is `result.run.best`.
     """
     import time
     from pathlib import Path

@@ -2,6 +2,7 @@
 
 import dataclasses
 import tomllib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ from tenfold.data.errors import UserFault
 from tenfold.data.recipe import read_recipe
 from tenfold.data.sources import open_source
 
-MARKS = InkFacts(pen=0.05, box=0.7, wander=0.1, sizes=0.2, tight=0.0, near_upright=0.9)
+MARKS = InkFacts(pen=0.05, wander=0.1, sizes=0.2, near_upright=0.9)
 INK = Look(images=600, classes=6, least=100, most=100, size=(200, 200), shape=1.0, looked=64, colour=0.0, ink=1.0,
            polarity="dark", votes=(60, 4), marks=MARKS, seconds=0.01, official={})
 PHOTOS = dataclasses.replace(INK, size=(193, 256), colour=0.9, ink=0.02, polarity="each", marks=None)
@@ -38,13 +39,13 @@ class Fixed(Machine):
         super().__init__(torch.device("cpu"))
         self.rate = rate
 
-    def _rate(self, recipe, classes, batch, training):
+    def _rate(self, recipe, classes, batch, kind):
         width = (recipe.model.args.get("widths") or [32])[0]
         return self.rate * (32 / recipe.draw.canvas[0])**2 * (16 / width)**1.5
 
 
 def setting(seen, seconds, rate=2000.0):
-    return Setting("images", seen, Fixed(rate), True, 0, seconds)
+    return Setting("images", seen, Fixed(rate), 2, 0, seconds)
 
 
 def letters(turn: float, seed: int = 0, count: int = 8):
@@ -63,7 +64,8 @@ def letters(turn: float, seed: int = 0, count: int = 8):
 def test_characters_that_stand_upright_are_told_from_those_at_any_angle():
     assert upright_share(*letters(8)) > UPRIGHT
     assert upright_share(*letters(180)) < TURNED
-    assert upright_share(*letters(0, count=1)) is None       # nothing to compare with
+    assert upright_share(*letters(0, count=1)) is None       # nothing to compare with, or too little
+    assert upright_share(*letters(0, count=2)) is None
 
 
 def test_a_recipe_that_is_written_is_the_recipe_that_was_chosen(tmp_path):
@@ -88,9 +90,9 @@ def test_enough_steps_fit_and_more_seconds_never_make_a_network_smaller():
     for seconds in (20, 60, 200, 600, 3000):
         way = candidates(INK, Fixed(2000), False)[0].make(setting(INK, seconds))
         recipe = way.recipe("x")
-        images = 0.85 * Fixed(2000)._rate(recipe, 6, 64, True) * seconds
+        images = 0.85 * Fixed(2000)._rate(recipe, 6, 64, "training") * seconds
         assert images / recipe.train.batch >= min(STEPS, images / 32) - 1
-        assert recipe.train.epochs * recipe.draw.copies * 0.8 * INK.images >= images         # no second is left over
+        assert recipe.train.epochs * recipe.draw.copies * INK.training_images >= images         # no second is left over
         assert recipe.model.args["widths"][0] * recipe.draw.canvas[0] >= width
         width = recipe.model.args["widths"][0] * recipe.draw.canvas[0]
 
@@ -126,6 +128,7 @@ def test_no_choice_is_made_on_noise():
     assert leader([first, dataclasses.replace(second, val_top1=0.90)]).name == "second"
     assert leader([dataclasses.replace(first, val_rows=20000), dataclasses.replace(second, val_rows=20000)]) != first
     assert leader([trial("none", None), second]) is second
+    assert leader([trial("none", None), trial("nor", None)]).name == "none"
     assert survivors([first, trial("worst", 0.1), trial("best", 0.95), second]) == ["best", "second"]
     assert leader([trial("a", 1.0, 10), trial("b", 0.95, 10)]).name == "a"
 
@@ -148,12 +151,12 @@ def test_what_was_stopped_goes_on_with_its_trials(tmp_path):
     one = auto.Automatic(images, 60.0, started=0.0)
     one.state.trials.append(trial("a", 0.5))
     one.state.chosen = Way("a", "b").choose("seed", 3, "why")
-    one.state.save(one.race_folder, 12.5)
+    one.state.save(one.folder, 12.5)
     again = auto.Automatic(images, 60.0).state
     assert (again.trials, again.chosen, again.seconds) == (one.state.trials, one.state.chosen, 12.5)
-    for other in (auto.Automatic(images, 61.0), auto.Automatic(images, 60.0, seed=1)):       # another question
+    for other in (auto.Automatic(images, 61.0), auto.Automatic(images, 60.0, seed=1)):       # another call
         assert other.state.trials == []
-    (one.race_folder / "auto.json").write_text('{"schema": 1}')
+    (one.folder / "auto.json").write_text('{"schema": 1}')
     assert auto.Automatic(images, 60.0).state.chosen is None
 
 
@@ -164,11 +167,37 @@ def test_what_an_earlier_call_left_is_kept_under_another_name(tmp_path, capsys):
         file.write_text("mine")
     one._set_aside()
     assert (one.out.with_name("x.previous") / "last.pth").read_text() == "mine"
-    assert one.recipe.with_name("x.previous.toml").read_text() == "mine"
-    assert not one.recipe.exists()
     assert len(capsys.readouterr().out.splitlines()) == 2
-    with pytest.raises(UserFault, match="without folders"):
-        auto.Automatic(tmp_path / "images", 60.0, name="../x")
+    one.recipe.write_text("mine, too")
+    one._set_aside()
+    assert [file.read_text() for file in sorted(one.recipe.parent.glob("*.toml"))] == ["mine", "mine, too"]
+    one.recipe.write_text("# x: a recipe of the user's own")
+    for name, fact in (("../x", "folders"), ("..", "folders"), ("x", "did not make")):
+        with pytest.raises(UserFault, match=fact):
+            auto.Automatic(tmp_path / "images", 60.0, name=name)
+
+
+def test_a_class_without_an_image_for_each_split_is_named(tmp_path):
+    images = t.folder(tmp_path / "images")
+    for file in sorted((images / "across").iterdir())[2:]:
+        file.unlink()
+    with pytest.raises(UserFault, match="2 images of 'across'"):
+        auto.Automatic(images, 60.0)
+
+
+def test_official_splits_count_for_what_is_trained_on():
+    official = dataclasses.replace(INK, images=70_000, official={"train": 10_000, "test": 60_000})
+    assert official.training_images == pytest.approx(9_500)
+    assert INK.training_images == pytest.approx(390)
+
+
+@pytest.mark.parametrize(("rate", "name"), [(1.0, "from nothing"), (2000.0, "pretrained")])
+def test_what_has_no_time_for_a_pretrained_network_is_trained_from_nothing(rate, name):
+    way = candidates(PHOTOS, Fixed(rate), pretrained=True)[0].make(setting(PHOTOS, 60, rate))
+    assert way.name == name
+    few = way.settings.get("model.freeze") == ["backbone"]
+    assert few == (name == "pretrained")
+    way.recipe("x")
 
 
 def test_a_budget_that_is_too_short_is_refused_before_anything_is_done(tmp_path):
@@ -189,6 +218,8 @@ def test_a_folder_becomes_a_scored_model_and_a_recipe_that_makes_it_again(tmp_pa
     assert result.score.top1 > 0.8
     assert result.run.best.exists()
     recipe = read_recipe(result.recipe)
-    assert recipe.train.batch == result.run.facts["batch"] or result.run.facts["planned_steps"]
+    assert recipe.draw.copies * 195 > len(result.run.history)
+    assert sum(row["seconds"] for row in result.run.history[-1:]) < 60
+    assert not Path("best.pth").exists()
     assert "95% interval" in "\n".join(result.lines)
     assert result.lines[0] in result.recipe.read_text()

@@ -13,7 +13,7 @@ from tenfold.data import schema
 from tenfold.data.make_targets import FLAGS
 from tenfold.data.networks import NETWORKS, PUBLISHED, TIMM
 
-RECIPE_FILES = sorted(ROOT.glob("recipes/*.toml"))
+RECIPE_FILES = sorted(ROOT.glob("recipes/[!a]*.toml"))        # not what `make auto` wrote
 
 
 def test_every_block_names_only_what_there_is():

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 UPRIGHT, TURNED = 0.6, 0.45  # shares of best matches near upright, from and up to which a set counts as that
+LEAST = 24                   # characters with others of their class, from which the share says something
 CHANCE = 5 / 24              # the share where any angle is as likely
 _SIDE = 24                   # pixels of a character as it is compared
 _ANGLES = 24                 # that are tried, evenly over the circle
@@ -26,7 +27,8 @@ def shape_of(mask: np.ndarray) -> np.ndarray:
 def upright_share(shapes: np.ndarray, labels: np.ndarray) -> float | None:
     """Return the share of characters that match one of their class best when that is turned by 30 degrees at most.
 
-    shapes: float32 (n, 24, 24) of `shape_of`; labels (n,). None: no class has two.
+    shapes: float32 (n, 24, 24) of `shape_of`; labels (n,). None: too few have others of
+    their class.
     """
     turned = np.stack([_unit(_turn(shape)) for shape in shapes]) if len(shapes) else np.empty((0, _ANGLES, 1))
     near = []
@@ -37,7 +39,7 @@ def upright_share(shapes: np.ndarray, labels: np.ndarray) -> float | None:
             if len(mates):
                 steps = int((turned[mates] @ turned[one, 0]).max(0).argmax())
                 near.append(min(steps, _ANGLES - steps) <= _NEAR)
-    return float(np.mean(near)) if near else None
+    return float(np.mean(near)) if len(near) >= LEAST else None
 
 
 def _turn(shape: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""auto(): look at a folder, choose a way, prove it, augment, train and score, all within one budget."""
+"""Automatic: look at a folder, choose a way, prove it, augment, train and score, all within one budget."""
 
 from __future__ import annotations
 
-import os
+import contextlib
 import shutil
 import time
 from collections.abc import Callable
@@ -11,8 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import joblib
+
+from tenfold.automatic.checks import MADE, check_counts, checked_name, plain_name
 from tenfold.automatic.choices import Way, write_recipe
-from tenfold.automatic.look import Look, look
+from tenfold.automatic.look import LONGEST, Look, look
 from tenfold.automatic.race import Trial, rounds, run_trial, survivors
 from tenfold.automatic.state import State
 from tenfold.automatic.summary import race_line, result_lines
@@ -20,6 +23,7 @@ from tenfold.data.errors import UserFault
 from tenfold.data.files import lock_folder, make_folder, set_aside_previous
 from tenfold.data.image_set import image_set
 from tenfold.data.sources.opening import open_source
+from tenfold.version import __version__
 
 if TYPE_CHECKING:
     from tenfold.data.recipe import Recipe
@@ -30,6 +34,7 @@ LEAST = 20.0                 # seconds of a budget that the whole can be done in
 _RACE = 0.25                 # share of the budget that a race may take
 _WORTH = 15.0                # seconds of a trial below which it says nothing, and there is no race
 _READ = 0.5                  # share of the budget that reading the images may take
+_LOOK = 0.2                  # share of it after which no more pictures are looked at
 _STARTED = 3.0               # seconds until a training has begun, besides those of its build
 _END = 3.0                   # seconds that are kept for the score's pictures and for leaving
 
@@ -44,89 +49,109 @@ class AutoResult:
 
 
 class Automatic:
-    """One call of the automatic mode: its images, its folders, its clock and how far it is."""
+    """One call of the automatic mode: its images, its folders, its clock and how far it is.
+
+    copied: best.pth is copied to the current folder, as `tenfold train` does. The other arguments are those of
+    `tenfold.auto`; started: the time.monotonic() from which the budget counts.
+    """
 
     def __init__(self, data: Path, budget: float, *, name: str = "", device: str | None = None, workers: int = 0,
-                 seed: int = 0, started: float | None = None):
+                 seed: int = 0, copied: bool = False, started: float | None = None):
         self._started = time.monotonic() if started is None else started
         if budget < LEAST:
             raise UserFault("--budget", f"of {budget:g} s is too short to look, augment, train and score",
                             f"give {LEAST:g} s at least")
-        self.data, self.source = data, open_source(data)
-        if name and Path(name).name != name:
-            raise UserFault("--name", f"is '{name}'", "give a name without folders")
-        self.name = name or f"auto-{_plain(data)}"
+        self.data, self.budget, self.seed, self.workers, self._copied = data, budget, seed, workers, copied
+        self.source = open_source(data)
+        check_counts(self.source)
+        self.name = checked_name(name or f"auto-{plain_name(data)}", data)
         self.out, self.shards = Path("runs") / self.name, Path("shards") / self.name
         self.recipe = make_folder("recipes") / f"{self.name}.toml"
-        self.race_folder = make_folder(Path("runs") / f"{self.name}-race")
-        self.device, self.workers = device, workers
-        self.state = State.taken_up(self.race_folder, image_set(self.source), budget, seed)
+        self.folder = make_folder(Path("runs") / f"{self.name}-race")
+        from tenfold.automatic.machine import Machine
+        from tenfold.train.models.weight_sources import packaged_weights
+        self.machine, self.pretrained = Machine.here(device), bool(packaged_weights())
+        self.state = State.taken_up(self.folder, {
+            "images": image_set(self.source), "budget": budget, "seed": seed, "device": str(self.machine.device),
+            "pretrained": self.pretrained, "version": __version__})
 
     def run(self) -> AutoResult:
         """Do all of it, or what an earlier call left to do. UserFault: images, budget or machine do not allow it."""
-        with lock_folder(self.race_folder):
-            return self._run()
+        with lock_folder(self.folder):
+            try:
+                return self._run()
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt("the same call goes on where this one was stopped") from None
 
     def _run(self) -> AutoResult:
-        state, lines = self.state, list[str]()
-        unpacked = make_folder(self.race_folder / "look")
-        seen = look(self.source, unpacked)
+        state, unpacked = self.state, make_folder(self.folder / "look")
+        seen = look(self.source, unpacked, min(LONGEST, _LOOK * self.budget))
         shutil.rmtree(unpacked)
-        lines += seen.lines()
+        lines = seen.lines()
         print(*self.source.notes, *lines, sep="\n", flush=True)
         if state.chosen is None:
             state.chosen = self._choose(seen)
             self._set_aside()                    # so that what lies there from now on is this call's
-            state.save(self.race_folder, self.spent())
+            state.save(self.folder, self.spent())
         lines += [race_line(state.trials)] if state.trials else []
         lines.append(f"chosen: {state.chosen.name} ({state.chosen.about})")
-        recipe = self.recipe
-        write_recipe(state.chosen, recipe, self._head(lines))
-        print(*lines[1:], f"{recipe} says what decided each line", sep="\n", flush=True)
+        write_recipe(state.chosen, self.recipe, self._head(lines))
+        print(*lines[1:], f"{self.recipe} says what decided its lines", sep="\n", flush=True)
         run, score = self._train(state.chosen.recipe(self.name))
-        told = result_lines(run, score, state.budget)
+        told = result_lines(run, score, self.budget)
         state.done = True
-        state.save(self.race_folder, self.spent())
-        write_recipe(state.chosen, recipe, self._head(lines + told))
-        shutil.rmtree(self.race_folder / "trials", ignore_errors=True)
-        return AutoResult(recipe, run, score, lines + told)
+        state.save(self.folder, self.spent())
+        write_recipe(state.chosen, self.recipe, self._head(lines + told))
+        shutil.rmtree(self.folder / "trials", ignore_errors=True)
+        return AutoResult(self.recipe, run, score, lines + told)
 
     def spent(self) -> float:
         """Seconds of the budget that are gone, those of earlier calls included."""
         return self.state.seconds + time.monotonic() - self._started
 
     def _left(self) -> float:
-        return self.state.budget - self.spent() - _END
+        return self.budget - self.spent() - _END
 
     def _choose(self, seen: Look) -> Way:
         """The way that a race proves, or the likeliest where there is one only or no time."""
         from tenfold.automatic.fit import Setting
-        from tenfold.automatic.machine import Machine
         from tenfold.automatic.ways import Candidate, candidates
-        from tenfold.train.models.weight_sources import packaged_weights
-        machine, pretrained = Machine.here(self.device), bool(packaged_weights())
-        build = _STARTED + len(self.source) * seen.seconds / (self.workers or os.cpu_count() or 1)
-        if build > _READ * self._left():
-            raise UserFault("--budget", f"of {self.state.budget:g} s is too short for {len(self.source):,} images: "
-                            f"to read them takes about {build:.0f} s", f"give {build / _READ + 60:.0f} s or more")
-        if not (pretrained or seen.is_ink):
+        cores = self.workers or joblib.cpu_count()
+        reading = len(self.source) * seen.seconds / cores
+        if reading > _READ * self._left():
+            raise UserFault("--budget", f"of {self.budget:g} s is too short for {len(self.source):,} images: to read "
+                            f"them takes about {reading:.0f} s", f"give {reading / _READ + 60:.0f} s or more")
+        if not (self.pretrained or seen.is_ink):
             print("note: what helps pictures most, a pretrained network, is missing: pip install 'tenfold[pretrained]'")
 
         def fitted(candidate: Candidate, seconds: float) -> Way:
-            return candidate.make(Setting(str(self.data), seen, machine, pretrained, self.state.seed,
-                                          max(1.0, seconds - build)))
-        ways = candidates(seen, machine, pretrained)
-        each, number = _RACE * self.state.budget / max(1, rounds(len(ways))), 0
-        while len(ways) > 1 and each / len(ways) - build >= _WORTH:
+            return candidate.make(Setting(str(self.data), seen, self.machine, cores, self.seed,
+                                          max(1.0, seconds - reading - _STARTED)))
+        ways = candidates(seen, self.machine, self.pretrained)
+        each, number = _RACE * self.budget / max(1, rounds(len(ways))), 0
+        while len(ways) > 1 and each / len(ways) - reading - _STARTED >= _WORTH:
             seconds = each / len(ways)
             trials = [self._trial(way.name, number, seconds, partial(fitted, way, seconds)) for way in ways]
             going_on = survivors(trials)
             ways, number = [way for way in ways if way.name in going_on], number + 1
-        chosen = fitted(ways[0], self._left() - self._pictures())
+        pictures = 2.0 + 0.02 * self.budget      # seconds for what a score writes and draws
+        chosen = fitted(ways[0], self._left() - pictures)
         recipe = chosen.recipe(self.name)
-        self.state.scoring = self._pictures() + seen.test_images(recipe) / machine.forward_rate(recipe, seen.classes)
-        return chosen.choose("train.budget", f"{max(1, int(self._left() - self.state.scoring - build))}s",
-                             f"what training had of {self.state.budget:g} s, about")
+        self.state.scoring = pictures + seen.test_images(recipe) / self.machine.scoring_rate(recipe, seen.classes)
+        seconds = max(1.0, self._left() - self.state.scoring - reading)
+        return chosen.choose("train.budget", f"{seconds:.0f}s", f"about what training had of {self.budget:g} s")
+
+    def _trial(self, name: str, number: int, seconds: float, make: Callable[[], Way]) -> Trial:
+        """A trial, or what an earlier call found of it."""
+        known = next((t for t in self.state.trials if (t.name, t.round) == (name, number)), None)
+        if known:
+            return known
+        folder = self.folder / "trials" / f"{number}-{len(self.state.trials)}"
+        trial = run_trial(make(), number, self.source, folder, seconds, self.workers, str(self.machine.device))
+        print(f"tried {trial} in {trial.seconds:.0f} s", flush=True)
+        self.state.trials.append(trial)
+        self.state.save(self.folder, self.spent())
+        return trial
 
     def _set_aside(self) -> None:
         """Move away what an earlier call of the same name left: its run, and its recipe, which may have been edited."""
@@ -135,52 +160,35 @@ class Automatic:
             if line := set_aside_previous(self.out, (*FILES, *SCORE_FILES), CHECKPOINTS):
                 print(line)
         if self.recipe.exists():
-            kept = self.recipe.with_name(f"{self.name}.previous.toml")
+            number = 1
+            while (kept := self.recipe.with_name(f"{self.name}-before-{number}.toml")).exists():
+                number += 1
             self.recipe.replace(kept)
             print(f"{self.recipe} was there before: it is {kept.name} now")
 
-    def _trial(self, name: str, number: int, seconds: float, make: Callable[[], Way]) -> Trial:
-        """A trial, or what an earlier call found of it."""
-        known = next((t for t in self.state.trials if (t.name, t.round) == (name, number)), None)
-        if known:
-            return known
-        folder = self.race_folder / "trials" / f"{number}-{len(self.state.trials)}"
-        trial = run_trial(make(), number, self.source, folder, seconds, self.workers, self.device)
-        print(f"tried {trial} in {trial.seconds:.0f} s", flush=True)
-        self.state.trials.append(trial)
-        self.state.save(self.race_folder, self.spent())
-        return trial
-
-    def _pictures(self) -> float:
-        """Seconds that are kept for what a score writes and draws."""
-        return 2.0 + 0.02 * self.state.budget
-
     def _train(self, recipe: Recipe) -> tuple[Run, Score]:
         from tenfold.data.shardset import open_set
+        from tenfold.preprocess.command import print_findings
         from tenfold.preprocess.pipeline import augment
         from tenfold.train.device import keep_freed_memory
         from tenfold.train.run.command import copied_here
         from tenfold.train.run.training import train
         from tenfold.train.score.scoring import score
         built = augment(recipe, self.source, self.shards, self.workers)
+        print_findings(built.index, built.folder / "dataset.json")
         rows = ", ".join(f"{count} {split}" for split, count in built.rows.items())
         print(f"{built.folder}: {rows} rows")
-        shards = open_set(self.shards)
+        self.state.save(self.folder, self.spent())
+        shards, device = open_set(self.shards), str(self.machine.device)
         keep_freed_memory()
         resume = (self.out / "last.pth").exists()            # of a call that was stopped
-        with copied_here(self.out / "best.pth", resume):
-            seconds = self._left() - self.state.scoring
-            run = train(shards, recipe, self.out, budget=seconds, device=self.device, resume=resume)
-        return run, score(run.best, shards, device=self.device, out=self.out)
+        with copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext():
+            run = train(shards, recipe, self.out, budget=max(1.0, self._left() - self.state.scoring), device=device,
+                        resume=resume)
+        return run, score(run.best, shards, device=device, out=self.out)
 
     def _head(self, lines: list[str]) -> list[str]:
-        return [f"{self.name}: made by `tenfold auto {self.data}`, for a budget of {self.state.budget:g} s.", "",
+        return [f"{self.name}: {MADE} {self.data}`, budget {self.budget:g} s, seed {self.seed}.", "",
                 *lines, "", "To make it again, or with a line changed:", "",
                 f"  tenfold augment --recipe recipes/{self.name}.toml",
                 f"  tenfold train --recipe recipes/{self.name}.toml", "  tenfold score best.pth"]
-
-
-def _plain(data: Path) -> str:
-    """The name of the images' folder or file, of characters that any file name may have."""
-    stem = data.resolve().stem if data.suffix == ".npz" else data.resolve().name
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem) or "images"

@@ -9,7 +9,7 @@ from tenfold.data.files import publish
 from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.data.wording import readable
 
-_WIDTH = 120
+_WIDTH, _LONGEST = 120, 1000                     # characters of a line, and of what is said in one
 _COLUMN = 32                 # where comments begin
 _ORDER = ("source", "split", "clean", "draw", "shards", "model", "augment", "train")
 
@@ -26,10 +26,6 @@ class Way:
         """Set a key, with what decided it; return the way."""
         self.settings[key], self.reasons[key] = value, reason
         return self
-
-    def changed(self, name: str, about: str) -> "Way":
-        """Return a copy of another name, to be changed further."""
-        return Way(name, about, dict(self.settings), dict(self.reasons))
 
     def tables(self) -> dict[str, Any]:
         """The settings as tables, as in a TOML file."""
@@ -48,8 +44,8 @@ class Way:
 
 
 def write_recipe(way: Way, path: Path, head: list[str]) -> None:
-    """Write a way as a recipe file in which each line says in its comment what decided it; `head`: lines above."""
-    lines = [*(f"# {readable(line)}" if line else "#" for line in head), ""]
+    """Write a way as a recipe file in which what was decided has its reason as a comment; `head`: lines above."""
+    lines = [*(f"# {readable(line, _LONGEST)}" if line else "#" for line in head), ""]
     tables = way.tables()
     lines += _assignment("seed", tables["seed"], way.reasons["seed"]) if "seed" in tables else []
     for table in (t for t in _ORDER if t in tables):
@@ -66,9 +62,10 @@ def _assignment(name: str, value: Any, reason: str) -> list[str]:
     if not reason:
         return textwrap.wrap(start, _WIDTH, subsequent_indent="    ") if isinstance(value, list) else [start]
     if len(start) > _WIDTH // 2:
-        return [*(f"# {line}" for line in textwrap.wrap(readable(reason), _WIDTH - 2)), *_assignment(name, value, "")]
+        above = textwrap.wrap(readable(reason, _LONGEST), _WIDTH - 2)
+        return [*(f"# {line}" for line in above), *_assignment(name, value, "")]
     column = max(_COLUMN, len(start) + 2)
-    first, *more = textwrap.wrap(readable(reason), max(40, _WIDTH - column - 2))
+    first, *more = textwrap.wrap(readable(reason, _LONGEST), max(40, _WIDTH - column - 2))
     return [f"{start:{column}}# {first}", *(f"{'':{column}}# {line}" for line in more)]
 
 

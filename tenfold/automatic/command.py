@@ -38,12 +38,12 @@ def _auto(args: argparse.Namespace, started: float) -> dict[str, Any]:
     if not args.data:
         raise SourceFault("this command", "was given no images", "name their folder: `tenfold auto my_images`")
     automatic = Automatic(Path(args.data), parse_duration(args.budget), name=args.name, device=args.device,
-                          workers=args.workers, seed=args.seed, started=started)
+                          workers=args.workers, seed=args.seed, copied=True, started=started)
     result = automatic.run()
     print("", *result.lines, sep="\n")
     print(f"best.pth is the model: tenfold predict best.pth my_pictures; {result.recipe} the recipe; "
-          f"{automatic.spent():.0f} of {automatic.state.budget:.0f} s")
+          f"{automatic.spent():.0f} of {automatic.budget:.0f} s")
     return {"recipe": str(result.recipe), "best": str(result.run.best), "top1": result.score.top1,
             "macro_f1": result.score.macro_f1, "images": result.score.images, "val_top1": result.run.val_top1,
             "steps": result.run.facts["steps"], "seconds": round(automatic.spent(), 3),
-            "budget_seconds": automatic.state.budget, "lines": result.lines}
+            "budget_seconds": automatic.budget, "lines": result.lines}

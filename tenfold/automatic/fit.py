@@ -5,7 +5,6 @@ and a batch are the largest with which STEPS fit, by what was measured on this m
 """
 
 import math
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +26,7 @@ class Setting:
     data: str
     look: Look
     machine: Machine
-    pretrained: bool         # whether weights of ImageNet are at hand
+    cores: int               # that draw
     seed: int
     seconds: float           # for drawing and training
 
@@ -37,11 +36,9 @@ def begin(setting: Setting, name: str, about: str) -> Way:
     look = setting.look
     way = Way(name, about).choose("seed", setting.seed, "one number decides every split, copy, order and weight")
     way.choose("source.data", setting.data)
-    shares = (0.15, 0.2) if look.images < 1000 else (0.1, 0.1) if look.images < 50_000 else (0.05, 0.05)
-    for split, share in zip(("val", "test"), shares, strict=True):
-        if split not in look.official:
-            way.choose(f"split.{split}", share, "share of each class that " + (
-                "chooses among ways and epochs" if split == "val" else "only the score sees"))
+    for split, share in look.shares.items():
+        way.choose(f"split.{split}", share, "share of each class that " + (
+            "chooses among ways and epochs" if split == "val" else "only the score sees"))
     if look.most > 3 * look.least:
         way.choose("train.sampling", 0.5, f"classes have {look.least} to {look.most} images: half way to all equally "
                    "often")
@@ -50,6 +47,8 @@ def begin(setting: Setting, name: str, about: str) -> Way:
 
 def _power_of_two(rows: float) -> int:
     return int(min(_BATCH, max(_LEAST_BATCH, 2 ** int(math.log2(max(1.0, rows))))))
+
+
 def largest(way: Way, setting: Setting, steps: list[dict[str, Any]]) -> None:
     """Take the last of some settings, small to large, with which enough steps fit into the seconds; fit the plan."""
     needed = STEPS * GOOD_BATCH / setting.seconds
@@ -72,9 +71,9 @@ def largest(way: Way, setting: Setting, steps: list[dict[str, Any]]) -> None:
 def _fit_plan(way: Way, setting: Setting, rate: float) -> None:
     """Copies, batch and epochs for as many images as fit into the seconds."""
     look, canvas = setting.look, way.settings["draw.canvas"]
-    images, sources = rate * setting.seconds, look.images * 0.8
+    images, sources = rate * setting.seconds, look.training_images
     batch = _power_of_two(images / STEPS)
-    drawn = setting.seconds * _DRAWN * (os.cpu_count() or 1) / (_COPY * canvas[0] * canvas[1] / 1024)
+    drawn = setting.seconds * _DRAWN * setting.cores / (_COPY * canvas[0] * canvas[1] / 1024)
     copies = max(1, min(100, int(images / sources), int(drawn / sources)))
     way.choose("draw.copies", copies, f"about {images:,.0f} images can be trained on in the time")
     epochs = max(1, math.ceil(_FULL * images / (copies * sources)))

@@ -16,14 +16,14 @@ from tenfold.preprocess.clean.ground import TWO_TONE, two_tone
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean_page
 from tenfold.preprocess.decode import BadPicture
-from tenfold.preprocess.survey.decisions import decide
+from tenfold.preprocess.survey.decisions import decide, votes
 from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source
 from tenfold.preprocess.survey.survey import sample_sources
 
 SAMPLE = 256                 # pictures that are looked at, spread evenly over the listing
 LEAST = 32                   # of them, however long each takes
 INK = 0.5                    # share of the pictures that are ink, from which the set is
-_LONGEST = 8.0               # seconds after which no more are looked at, unless they are too few
+LONGEST = 8.0                # seconds after which no more are looked at, unless they are too few
 _COLOUR = 12.0               # levels by which the channels of a pixel differ on average in a picture of colours,
 _PATCH = 0.02                # or by four times as many in such a share of it
 
@@ -32,10 +32,8 @@ _PATCH = 0.02                # or by four times as many in such a share of it
 class InkFacts:
     """What the pictures of ink show, medians over those that were looked at; shares are of the longer side."""
     pen: float               # width of the strokes, share of the ink's box
-    box: float               # longer side of the ink's box
     wander: float            # deviation of the box's middle from picture to picture
     sizes: float             # deviation of the box's longer side over its mean
-    tight: float             # share of the pictures whose ink reaches three or four edges
     near_upright: float | None       # see angles.upright_share
 
     @property
@@ -71,8 +69,20 @@ class Look:
 
     @property
     def each(self) -> float:
-        """Images of a class, on average."""
-        return self.images / self.classes
+        """Images of a class to train on, on average."""
+        return self.training_images / self.classes
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of each class that val and test get, where the layout does not say."""
+        val, test = (0.15, 0.2) if self.images < 1000 else (0.1, 0.1) if self.images < 50_000 else (0.05, 0.05)
+        return {split: share for split, share in (("val", val), ("test", test)) if split not in self.official}
+
+    @property
+    def training_images(self) -> float:
+        """About how many images there are to train on."""
+        held = sum(self.official.get(split, 0) for split in ("val", "test"))
+        return max(1.0, (self.images - held) * (1 - sum(self.shares.values())))
 
     @property
     def upright(self) -> bool | None:
@@ -107,19 +117,25 @@ class Look:
                 + (tone if self.is_ink else "") + f" ({self.looked} looked at)"]
 
 
-def look(source: Source, scratch: Path) -> Look:
-    """Look at an even sample of the pictures, for a few seconds of one core; `scratch`: where an .npz is unpacked."""
+def look(source: Source, scratch: Path, longest: float = LONGEST) -> Look:
+    """Look at an even sample of the pictures, official test images left out.
+
+    scratch: where an .npz is unpacked. longest: seconds after which no more are looked at, unless they are too few.
+    """
+    begin = time.monotonic()
     recipe, reader = _plain_recipe(), source.reader(scratch)
     sampled, known = sample_sources(recipe, source, reader)
     decisions = decide(recipe, known, source.labels[sampled])
-    order = np.unique(np.linspace(0, len(source) - 1, SAMPLE).astype(int))
+    seen = np.flatnonzero(np.array(source.official, dtype=object) != "test")
+    order = seen[np.unique(np.linspace(0, len(seen) - 1, SAMPLE).astype(int))]
     np.random.default_rng(0).shuffle(order)
     facts: list[SourceFacts] = []
     marks: list[_Mark | None] = []
     colours: list[bool] = []
+    labels: list[int] = []
     start = time.monotonic()
-    for row in order.tolist():
-        if len(facts) >= LEAST and time.monotonic() - start > _LONGEST:
+    for tried, row in enumerate(order.tolist()):
+        if tried >= LEAST and time.monotonic() - begin > longest:
             break
         found, pixels = examine_source(reader, row, source.paths[row], recipe, decisions.ranges)
         if pixels is not None:
@@ -127,10 +143,12 @@ def look(source: Source, scratch: Path) -> Look:
             marks.append(_marks(pixels, recipe, decisions, int(source.labels[row])) if facts[-1].two_tone > TWO_TONE
                          else None)
             colours.append(_is_coloured(pixels))
+            labels.append(int(source.labels[row]))
     if not facts:
         raise SourceFault(source.root, "holds no picture that can be read", "run `tenfold report`, which names each")
     seconds = (time.monotonic() - start) / len(facts)
-    return _summed_up(source, Facts.of(facts), [m for m in marks if m], colours, seconds)
+    polarity = decide(recipe, Facts.of(facts), np.array(labels)).polarity
+    return _summed_up(source, Facts.of(facts), polarity, [m for m in marks if m], colours, seconds)
 
 
 def _plain_recipe() -> Recipe:
@@ -146,7 +164,6 @@ class _Mark:
     box: float
     x: float
     y: float
-    edges: int
     shape: np.ndarray        # see angles.shape_of
     label: int
 
@@ -163,7 +180,7 @@ def _marks(pixels: np.ndarray, recipe: Recipe, decisions: SetDecisions, label: i
     rows, columns = (np.flatnonzero(ink.mask.any(axis)) for axis in (1, 0))
     box, side = max(np.ptp(rows), np.ptp(columns)) + 1, max(height, width)
     return _Mark(ink.pen / box, box / side, float(columns[0] + columns[-1]) / 2 / side - width / 2 / side,
-                 float(rows[0] + rows[-1]) / 2 / side - height / 2 / side, ink.facts()["edges"],
+                 float(rows[0] + rows[-1]) / 2 / side - height / 2 / side,
                  shape_of(ink.mask), label)
 
 
@@ -173,20 +190,18 @@ def _is_coloured(pixels: np.ndarray) -> bool:
     return bool(apart.mean() > _COLOUR or np.mean(apart > 4 * _COLOUR) > _PATCH)
 
 
-def _summed_up(source: Source, facts: Facts, marks: list[_Mark], colours: list[bool], seconds: float) -> Look:
+def _summed_up(source: Source, facts: Facts, polarity: str, marks: list[_Mark], colours: list[bool],
+               seconds: float) -> Look:
     columns, counts = facts.columns, np.bincount(source.labels, minlength=len(source.classes))
     height, width = np.median(columns["size"], axis=0)
-    polarity = decide(_plain_recipe(), facts, np.zeros(len(facts), np.int64)).polarity
     ink = None
     if marks:
-        table = np.array([(m.pen, m.box, m.x, m.y, m.edges >= 3) for m in marks])
-        pen, box = np.median(table[:, :2], axis=0)
-        ink = InkFacts(float(pen), float(box), float(table[:, 2:4].std(0).max()),
-                       float(table[:, 1].std() / table[:, 1].mean()), float(table[:, 4].mean()),
+        pen, box, x, y = np.array([(m.pen, m.box, m.x, m.y) for m in marks]).T
+        ink = InkFacts(float(np.median(pen)), float(max(x.std(), y.std())), float(box.std() / box.mean()),
                        upright_share(np.stack([m.shape for m in marks]), np.array([m.label for m in marks])))
-    votes = int((columns["dark_ink"] > 0).sum()), int((columns["dark_ink"] < 0).sum())
+    seen_as = votes(facts)
     given = Counter(source.official)
     official = {split: given[split] for split in SPLITS if given[split]}
     return Look(len(source), len(source.classes), int(counts.min()), int(counts.max()), (int(height), int(width)),
                 float(np.median(columns["size"][:, 1] / columns["size"][:, 0])), len(facts), float(np.mean(colours)),
-                float((columns["two_tone"] > TWO_TONE).mean()), polarity, votes, ink, seconds, official)
+                float((columns["two_tone"] > TWO_TONE).mean()), polarity, seen_as, ink, seconds, official)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from tenfold.data.recipe import Recipe
 from tenfold.train.crowd import sleep_when_crowded
 from tenfold.train.device import choose_device, is_host, same_random_state, synchronise
+from tenfold.train.learn.one_pass import pass_rows
 from tenfold.train.models import build_model
 from tenfold.train.models.folded import folded
 from tenfold.train.normalise import seen_size
@@ -18,7 +19,6 @@ from tenfold.train.precision import autocast
 
 _SECONDS = 0.3               # of a measurement, at least, after a first call that is not counted;
 _LONG = 0.6                  # where that takes as long, it is the measurement
-_FORWARD_ROWS = 8
 
 
 @dataclass
@@ -39,19 +39,23 @@ class Machine:
 
     def training_rate(self, recipe: Recipe, classes: int, batch: int) -> float:
         """Return images a second of training steps of the recipe's network on its canvas, in such batches."""
-        return self._rate(recipe, classes, batch, training=True)
+        return self._rate(recipe, classes, batch, "training")
 
     def forward_rate(self, recipe: Recipe, classes: int) -> float:
-        """Return images a second through the recipe's network as a pass over all rows takes them: without gradients."""
-        return self._rate(recipe, classes, _FORWARD_ROWS, training=False)
+        """Return images a second through the recipe's network as one pass over all rows takes them."""
+        return self._rate(recipe, classes, pass_rows(self.device), "pass")
 
-    def _rate(self, recipe: Recipe, classes: int, batch: int, training: bool) -> float:
-        size, model = seen_size(recipe.draw.canvas, recipe.model.size), recipe.model
-        key = (model.name, repr(model.args), size, recipe.clean.channels, classes, batch, training)
+    def scoring_rate(self, recipe: Recipe, classes: int) -> float:
+        """Return images a second through the recipe's network as a score takes them."""
+        return self._rate(recipe, classes, recipe.train.batch_rows, "score")
+
+    def _rate(self, recipe: Recipe, classes: int, batch: int, kind: str) -> float:
+        size, model, training = seen_size(recipe.draw.canvas, recipe.model.size), recipe.model, kind == "training"
+        key = (model.name, repr(model.args), size, recipe.clean.channels, classes, batch, kind)
         if key not in self._known:
             with same_random_state(self.device):
                 network = build_model(model.name, model.args, recipe.clean.channels, classes, size, check=False)
-                network = (network if training else folded(network)).train(training)
+                network = (folded(network) if kind == "pass" else network).train(training)
                 network.to(self.device, memory_format=torch.channels_last)
                 x = torch.randn(batch, recipe.clean.channels, *size, device=self.device)
                 x = x.contiguous(memory_format=torch.channels_last)

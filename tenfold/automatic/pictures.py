@@ -4,8 +4,8 @@ from tenfold.automatic.choices import Way
 from tenfold.automatic.fit import Setting, begin, largest, train_by_adam
 
 _PICTURES = (96, 112, 128, 160, 192, 224)        # sizes at which a pretrained network is asked
-_FEATURES = 0.35             # share of the seconds that the pass through it may take,
-_ALONE = 0.6                 # where the head alone learns
+_FEATURES = 0.3              # share of the seconds that the pass through it may take,
+_ALONE = 0.4                 # where the head alone learns
 _FEW = 3000                  # pictures up to which the head alone learns: more of it would only learn them by heart
 _VIEWS = 4                   # of each picture, at most
 _EPOCHS = 12                 # of its last blocks, at most
@@ -20,12 +20,14 @@ def pictures_pretrained(setting: Setting) -> Way:
     way.choose("model.name", "efficientnet_lite0", "4.6 million parameters, 75% of ImageNet")
     way.choose("model.weights", "imagenet").choose("model.normalise", "imagenet")
     way.choose("model.head", "fitted", "by logistic regression on the features of all rows, in seconds")
-    _fit_picture_size(way, setting)
-    return way
+    return way if _fit_picture_size(way, setting) else pictures_from_nothing(setting)
 
 
-def _fit_picture_size(way: Way, setting: Setting) -> None:
-    """The largest size at which all pictures pass through the network in a share of the seconds, and several views."""
+def _fit_picture_size(way: Way, setting: Setting) -> bool:
+    """The largest size at which all pictures pass through the network in a share of the seconds, and several views.
+
+    False: there is no time for the smallest either.
+    """
     look, side, few = setting.look, min(setting.look.size), setting.look.images <= _FEW
     seconds = (_ALONE if few else _FEATURES) * setting.seconds
     sizes = [size for size in _PICTURES if size <= max(_PICTURES[1], 4 * side)]      # beyond, nothing more is seen
@@ -34,9 +36,11 @@ def _fit_picture_size(way: Way, setting: Setting) -> None:
         canvas = min(size, max(8, side))
         way.choose("draw.canvas", [canvas, canvas]).choose("model.size", size if size != canvas else 0)
         measured = setting.machine.forward_rate(way.recipe("auto"), look.classes)
-        if taken and look.images > measured * seconds:
+        if look.images > measured * seconds:
             break
         taken, rate = size, measured
+    if not taken:
+        return False
     canvas = min(taken, max(8, side))
     copies = max(1, min(_VIEWS, int(seconds * rate / look.images)))
     way.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
@@ -51,6 +55,7 @@ def _fit_picture_size(way: Way, setting: Setting) -> None:
     if copies > 1:
         way.choose("draw.flip", 0.5, "a mirrored picture is of the same class, as a rule")
     _thaw(way, few)
+    return True
 
 
 def _thaw(way: Way, few: bool) -> None:
@@ -58,6 +63,8 @@ def _thaw(way: Way, few: bool) -> None:
     if few:
         way.choose("model.freeze", ["backbone"], f"the head alone learns: the rest would learn up to {_FEW:,} pictures "
                    "by heart")
+        if way.settings.pop("train.sampling", None):         # which the fit of a head does not know
+            way.choose("train.class_weights", "balanced", way.reasons.pop("train.sampling"))
     else:
         way.choose("model.freeze", _EARLY, "the last blocks learn too, once the head is fitted")
     way.choose("train.epochs", 1 if few else _EPOCHS, "as many as fit").choose("train.batch", 64)
@@ -70,7 +77,7 @@ def pictures_from_nothing(setting: Setting) -> Way:
     look = setting.look
     way = begin(setting, "from nothing", "pictures: a residual network from random weights")
     way.choose("clean.channels", 3 if look.is_colour else 1)
-    side = min(look.size)
+    side = max(8, min(look.size))
     small = side <= 64
     way.choose("model.name", "resnet").choose("model.depth", 1).choose("model.stem_stride", 1 if small else 2)
     largest(way, setting, [{"draw.canvas": [canvas, canvas], "model.widths": [width << k for k in range(4)]}

@@ -63,13 +63,13 @@ def leader(trials: list[Trial]) -> Trial:
     best = trials[0]
     for trial in trials[1:]:
         apart = (trial.val_top1 or 0.0) - (best.val_top1 or 0.0)
-        if best.val_top1 is None or apart > math.hypot(trial.error, best.error):
+        if trial.val_top1 is not None and (best.val_top1 is None or apart > math.hypot(trial.error, best.error)):
             best = trial
     return best
 
 
 def survivors(trials: list[Trial]) -> list[str]:
-    """Return the names that go on to the next round: the better half of at least two, the leader among them."""
+    """Return the names that go on to the next round: the better half, rounded up, the leader first."""
     first = leader(trials)
     ranked = sorted(trials, key=lambda t: (t is not first, -(t.val_top1 or 0.0)))
     return [trial.name for trial in ranked[:(len(trials) + 1) // 2]]

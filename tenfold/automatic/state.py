@@ -14,17 +14,14 @@ from tenfold.data.fields import COUNT, Number, misfit
 
 _SCHEMA = 1
 _TRIAL = {"name": str, "round": COUNT, "seconds": Number(0), "val_top1": (None, float), "val_rows": COUNT, "fault": str}
-_FIELDS = {"schema": _SCHEMA, "images": object, "budget": Number(0), "seed": COUNT, "seconds": Number(0),
-          "scoring": Number(0), "trials": [_TRIAL], "done": bool,
-          "chosen?": {"name": str, "about": str, "settings": dict, "reasons": {str: str}}}
+_FIELDS = {"schema": _SCHEMA, "call": dict, "seconds": Number(0), "scoring": Number(0), "done": bool,
+          "trials": [_TRIAL], "chosen?": {"name": str, "about": str, "settings": dict, "reasons": {str: str}}}
 
 
 @dataclass
 class State:
     """How far a call is: what was tried and chosen, and the seconds that calls before it spent."""
-    images: Any
-    budget: float
-    seed: int
+    call: dict[str, Any]     # what was asked, of which images, with what at hand
     seconds: float = 0.0     # spent by earlier calls
     scoring: float = 0.0     # that are kept for the score
     trials: list[Trial] = field(default_factory=list)
@@ -33,24 +30,20 @@ class State:
 
     def save(self, folder: Path, seconds: float) -> None:
         """Write it; seconds: spent in all."""
-        kept = {"schema": _SCHEMA, "images": self.images, "budget": self.budget, "seed": self.seed,
-                "seconds": seconds, "scoring": self.scoring, "trials": stored(self.trials), "done": self.done}
+        kept = {"schema": _SCHEMA, "call": self.call, "seconds": seconds, "scoring": self.scoring,
+                "trials": stored(self.trials), "done": self.done}
         write_json(folder / "auto.json", kept | ({"chosen": asdict(self.chosen)} if self.chosen else {}))
 
     @classmethod
-    def taken_up(cls, folder: Path, images: Any, budget: float, seed: int) -> State:
-        """Return that of a call that was stopped, on the same images with the same budget and seed; else a new one.
-
-        images: as `image_set` describes them.
-        """
-        new, path = cls(json.loads(json.dumps(images)), budget, seed), folder / "auto.json"
+    def taken_up(cls, folder: Path, call: dict[str, Any]) -> State:
+        """Return that of the same call that was stopped; else a new one. call: plain values."""
+        new, path = cls(json.loads(json.dumps(call))), folder / "auto.json"
         try:
             kept = read_json(path)
         except (OSError, ValueError, RecursionError, DigestError):       # none yet, or nothing to go on with
             return new
-        if misfit(kept, _FIELDS) or kept["done"] or (kept["images"], kept["budget"], kept["seed"]) != (
-                new.images, budget, seed):
+        if misfit(kept, _FIELDS) or kept["done"] or kept["call"] != new.call:
             return new
         print(f"going on with what was stopped after {kept['seconds']:.0f} s ({path})")
-        return cls(new.images, budget, seed, kept["seconds"], kept["scoring"],
-                   [Trial(**trial) for trial in kept["trials"]], Way(**kept["chosen"]) if "chosen" in kept else None)
+        return cls(new.call, kept["seconds"], kept["scoring"], [Trial(**trial) for trial in kept["trials"]],
+                   Way(**kept["chosen"]) if "chosen" in kept else None)

@@ -43,7 +43,7 @@ def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:
              + ("unknown" if run.val_top1 is None else f"{run.val_top1:.1%}"),
              f"score: {score.top1:.1%} of {score.images} test images that nothing was chosen by "
              f"(95% interval {low:.1%} to {high:.1%}), macro-F1 {score.macro_f1:.3f}"]
-    lines += facts["notes"]
+    lines += [*score.notes, *facts["notes"]]
     return lines + _help_lines(run, score, budget)
 
 

@@ -21,7 +21,7 @@ class Candidate:
 
 def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate]:
     """Return the ways that what was seen leaves open, the likeliest first."""
-    if look.marks and look.is_ink:
+    if look.marks and look.is_ink:               # the first for type checkers
         varies = look.marks.varies
         cut = [True, False] if varies is None else [varies]
         turned = [False, True] if look.upright is None else [not look.upright]

@@ -1,0 +1,41 @@
+"""Refuse what the automatic mode cannot do before it begins: a name that is taken, a class with too few images."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tenfold.data.errors import SourceFault, UserFault
+from tenfold.data.files import read_file
+from tenfold.data.sources.opening import Source
+
+MADE = "made by `tenfold auto"                   # in the first line of the recipes that are written
+
+
+def plain_name(data: Path) -> str:
+    """The name of the images' folder or file, of characters that any file name may have."""
+    stem = data.resolve().stem if data.suffix == ".npz" else data.resolve().name
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem) or "images"
+
+
+def checked_name(name: str, data: Path) -> str:
+    """The name, if it can be that of a recipe. UserFault: it, or the images' path, cannot."""
+    if Path(name).name != name or name.startswith("."):
+        raise UserFault("--name", f"is '{name}'", "give a plain name without folders")
+    try:
+        f"{data}{name}".encode()
+    except UnicodeEncodeError:
+        raise UserFault(str(data), "has a name that is no UTF-8, so no recipe can hold it", "rename it") from None
+    path = Path("recipes") / f"{name}.toml"
+    if path.exists() and MADE.encode() not in read_file(path).partition(b"\n")[0]:
+        raise UserFault(path, "is a recipe that this command did not make", "give another --name")
+    return name
+
+
+def check_counts(source: Source) -> None:
+    """Raise SourceFault unless each class has an image for each split."""
+    official = {split for split in source.official if split}
+    needed = 3 - len(official & {"val", "test"})
+    counts = np.bincount(source.labels, minlength=len(source.classes))
+    if counts.min() < needed:
+        raise SourceFault(source.root, f"has {counts.min()} images of '{source.classes[counts.argmin()]}', and one "
+                          "each is needed to train, to choose and to score", "add images of it, or leave the class out")
