@@ -17,8 +17,9 @@ from tenfold.automatic import auto, race
 from tenfold.automatic.angles import TURNED, UPRIGHT, shape_of, upright_share
 from tenfold.automatic.choices import Way, toml_value, write_recipe
 from tenfold.automatic.fit import STEPS, Setting
-from tenfold.automatic.look import InkFacts, Look, look
+from tenfold.automatic.look import Look, look
 from tenfold.automatic.machine import Machine
+from tenfold.automatic.marks import InkFacts
 from tenfold.automatic.race import Trial, leader, survivors
 from tenfold.automatic.summary import interval
 from tenfold.automatic.ways import candidates

@@ -2,7 +2,8 @@
 
 from tenfold.automatic.choices import Way
 from tenfold.automatic.fit import Setting, begin, largest, train_by_adam
-from tenfold.automatic.look import InkFacts, Look
+from tenfold.automatic.look import Look
+from tenfold.automatic.marks import InkFacts
 
 _PEN = 1.5                   # pixels that a stroke is wide on the canvas, at least
 _CANVASES = (32, 40, 48, 64)

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.automatic.angles import CHANCE, TURNED, UPRIGHT, shape_of, upright_share
+from tenfold.automatic.angles import CHANCE, TURNED, UPRIGHT
+from tenfold.automatic.marks import InkFacts, Mark, find_mark, ink_facts
 from tenfold.data.errors import SourceFault
 from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.data.schema import SPLITS
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.clean.ground import TWO_TONE, two_tone
-from tenfold.preprocess.clean.set_decisions import SetDecisions
-from tenfold.preprocess.clean.steps import clean_page
-from tenfold.preprocess.decode import BadPicture
 from tenfold.preprocess.survey.decisions import decide, votes
 from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source
 from tenfold.preprocess.survey.survey import sample_sources
@@ -26,22 +24,6 @@ INK = 0.5                    # share of the pictures that are ink, from which th
 LONGEST = 8.0                # seconds after which no more are looked at, unless they are too few
 _COLOUR = 12.0               # levels by which the channels of a pixel differ on average in a picture of colours,
 _PATCH = 0.02                # or by four times as many in such a share of it
-
-
-@dataclass(frozen=True)
-class InkFacts:
-    """What the pictures of ink show, medians over those that were looked at; shares are of the longer side."""
-    pen: float               # width of the strokes, share of the ink's box
-    wander: float            # deviation of the box's middle from picture to picture
-    sizes: float             # deviation of the box's longer side over its mean
-    near_upright: float | None       # see angles.upright_share
-
-    @property
-    def varies(self) -> bool | None:
-        """Whether place or size of the ink differ from picture to picture, so that it is cut out; None: a little."""
-        if self.wander > 0.06 or self.sizes > 0.15:
-            return True
-        return False if self.wander < 0.03 and self.sizes < 0.05 else None
 
 
 @dataclass(frozen=True)
@@ -77,6 +59,11 @@ class Look:
         """The share of each class that val and test get, where the layout does not say."""
         val, test = (0.15, 0.2) if self.images < 1000 else (0.1, 0.1) if self.images < 50_000 else (0.05, 0.05)
         return {split: share for split, share in (("val", val), ("test", test)) if split not in self.official}
+
+    @property
+    def images_but_test(self) -> float:
+        """About how many images there are to train on and to choose by."""
+        return max(1.0, (self.images - self.official.get("test", 0)) * (1 - self.shares.get("test", 0.0)))
 
     @property
     def training_images(self) -> float:
@@ -130,7 +117,7 @@ def look(source: Source, scratch: Path, longest: float = LONGEST) -> Look:
     order = seen[np.unique(np.linspace(0, len(seen) - 1, SAMPLE).astype(int))]
     np.random.default_rng(0).shuffle(order)
     facts: list[SourceFacts] = []
-    marks: list[_Mark | None] = []
+    marks: list[Mark | None] = []
     colours: list[bool] = []
     labels: list[int] = []
     start = time.monotonic()
@@ -140,7 +127,7 @@ def look(source: Source, scratch: Path, longest: float = LONGEST) -> Look:
         found, pixels = examine_source(reader, row, source.paths[row], recipe, decisions.ranges)
         if pixels is not None:
             facts.append(replace(found, two_tone=two_tone(pixels)))
-            marks.append(_marks(pixels, recipe, decisions, int(source.labels[row])) if facts[-1].two_tone > TWO_TONE
+            marks.append(find_mark(pixels, recipe, decisions, int(source.labels[row])) if facts[-1].two_tone > TWO_TONE
                          else None)
             colours.append(_is_coloured(pixels))
             labels.append(int(source.labels[row]))
@@ -157,51 +144,19 @@ def _plain_recipe() -> Recipe:
                         "draw": {"canvas": [32, 32], "copies": 1}, "model": {"name": "resnet"}})
 
 
-@dataclass(frozen=True)
-class _Mark:
-    """The ink of one picture; lengths are shares of the picture's longer side."""
-    pen: float
-    box: float
-    x: float
-    y: float
-    shape: np.ndarray        # see angles.shape_of
-    label: int
-
-
-def _marks(pixels: np.ndarray, recipe: Recipe, decisions: SetDecisions, label: int) -> _Mark | None:
-    """The ink of a picture; None: it has none."""
-    try:
-        _, ink = clean_page(pixels, recipe.clean, decisions)
-    except BadPicture:
-        return None
-    if ink is None:
-        return None
-    height, width = ink.mask.shape
-    rows, columns = (np.flatnonzero(ink.mask.any(axis)) for axis in (1, 0))
-    box, side = max(np.ptp(rows), np.ptp(columns)) + 1, max(height, width)
-    return _Mark(ink.pen / box, box / side, float(columns[0] + columns[-1]) / 2 / side - width / 2 / side,
-                 float(rows[0] + rows[-1]) / 2 / side - height / 2 / side,
-                 shape_of(ink.mask), label)
-
-
 def _is_coloured(pixels: np.ndarray) -> bool:
     """Whether the channels differ, on average or in a patch of some size; uint8 (H, W, 3)."""
     apart = np.ptp(pixels, axis=2)
     return bool(apart.mean() > _COLOUR or np.mean(apart > 4 * _COLOUR) > _PATCH)
 
 
-def _summed_up(source: Source, facts: Facts, polarity: str, marks: list[_Mark], colours: list[bool],
+def _summed_up(source: Source, facts: Facts, polarity: str, marks: list[Mark], colours: list[bool],
                seconds: float) -> Look:
     columns, counts = facts.columns, np.bincount(source.labels, minlength=len(source.classes))
     height, width = np.median(columns["size"], axis=0)
-    ink = None
-    if marks:
-        pen, box, x, y = np.array([(m.pen, m.box, m.x, m.y) for m in marks]).T
-        ink = InkFacts(float(np.median(pen)), float(max(x.std(), y.std())), float(box.std() / box.mean()),
-                       upright_share(np.stack([m.shape for m in marks]), np.array([m.label for m in marks])))
     seen_as = votes(facts)
     given = Counter(source.official)
     official = {split: given[split] for split in SPLITS if given[split]}
     return Look(len(source), len(source.classes), int(counts.min()), int(counts.max()), (int(height), int(width)),
                 float(np.median(columns["size"][:, 1] / columns["size"][:, 0])), len(facts), float(np.mean(colours)),
-                float((columns["two_tone"] > TWO_TONE).mean()), polarity, seen_as, ink, seconds, official)
+                float((columns["two_tone"] > TWO_TONE).mean()), polarity, seen_as, ink_facts(marks), seconds, official)

@@ -36,16 +36,16 @@ def _fit_picture_size(way: Way, setting: Setting) -> bool:
         canvas = min(size, max(8, side))
         way.choose("draw.canvas", [canvas, canvas]).choose("model.size", size if size != canvas else 0)
         measured = setting.machine.forward_rate(way.recipe("auto"), look.classes)
-        if look.images > measured * seconds:
+        if look.images_but_test > measured * seconds:
             break
         taken, rate = size, measured
     if not taken:
         return False
     canvas = min(taken, max(8, side))
-    copies = max(1, min(_VIEWS, int(seconds * rate / look.images)))
+    copies = max(1, min(_VIEWS, int(seconds * rate / look.images_but_test)))
     way.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
     way.choose("model.size", taken if taken != canvas else 0, f"the network sees {taken} pixels: {rate:.0f} images/s "
-               f"here, {look.images / rate:.0f} s for all pictures")
+               f"here, {look.images_but_test / rate:.0f} s for those of train and val")
     way.choose("draw.copies", copies, "views of each picture, as many as that pass takes time for")
     if side <= canvas and 0.75 < look.shape < 1.33:
         way.choose("draw.fit", "stretch", "pictures are nearly square").choose("draw.place", False)

@@ -1,0 +1,64 @@
+"""The ink on a set's pictures: its strokes, its place and size, and the angles at which characters stand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tenfold.automatic.angles import shape_of, upright_share
+from tenfold.data.recipe import Recipe
+from tenfold.preprocess.clean.set_decisions import SetDecisions
+from tenfold.preprocess.clean.steps import clean_page
+from tenfold.preprocess.decode import BadPicture
+
+
+@dataclass(frozen=True)
+class InkFacts:
+    """What the pictures of ink show, medians over those that were looked at; shares are of the longer side."""
+    pen: float               # width of the strokes, share of the ink's box
+    wander: float            # deviation of the box's middle from picture to picture
+    sizes: float             # deviation of the box's longer side over its mean
+    near_upright: float | None       # see angles.upright_share
+
+    @property
+    def varies(self) -> bool | None:
+        """Whether place or size of the ink differ from picture to picture, so that it is cut out; None: a little."""
+        if self.wander > 0.06 or self.sizes > 0.15:
+            return True
+        return False if self.wander < 0.03 and self.sizes < 0.05 else None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The ink of one picture; lengths are shares of the picture's longer side."""
+    pen: float
+    box: float
+    x: float
+    y: float
+    shape: np.ndarray        # see angles.shape_of
+    label: int
+
+
+def find_mark(pixels: np.ndarray, recipe: Recipe, decisions: SetDecisions, label: int) -> Mark | None:
+    """Return the ink of a picture, uint8 (H, W, C), of some class; None: it has none."""
+    try:
+        _, ink = clean_page(pixels, recipe.clean, decisions)
+    except BadPicture:
+        return None
+    if ink is None:
+        return None
+    height, width = ink.mask.shape
+    rows, columns = (np.flatnonzero(ink.mask.any(axis)) for axis in (1, 0))
+    box, side = max(np.ptp(rows), np.ptp(columns)) + 1, max(height, width)
+    return Mark(ink.pen / box, box / side, float(columns[0] + columns[-1]) / 2 / side - width / 2 / side,
+                 float(rows[0] + rows[-1]) / 2 / side - height / 2 / side,
+                 shape_of(ink.mask), label)
+
+
+def ink_facts(marks: Sequence[Mark]) -> InkFacts | None:
+    """Sum up the ink of many pictures; None: there is none."""
+    if not marks:
+        return None
+    pen, box, x, y = np.array([(m.pen, m.box, m.x, m.y) for m in marks]).T
+    return InkFacts(float(np.median(pen)), float(max(x.std(), y.std())), float(box.std() / box.mean()),
+                    upright_share(np.stack([m.shape for m in marks]), np.array([m.label for m in marks])))
