@@ -170,7 +170,6 @@ class Automatic:
         from tenfold.data.shardset import open_set
         from tenfold.preprocess.command import print_findings
         from tenfold.preprocess.pipeline import augment
-        from tenfold.train.device import keep_freed_memory
         from tenfold.train.run.command import copied_here
         from tenfold.train.run.training import train
         from tenfold.train.score.scoring import score
@@ -180,7 +179,6 @@ class Automatic:
         print(f"{built.folder}: {rows} rows")
         self.state.save(self.folder, self.spent())
         shards, device = open_set(self.shards), str(self.machine.device)
-        keep_freed_memory()
         resume = (self.out / "last.pth").exists()            # of a call that was stopped
         with copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext():
             run = train(shards, recipe, self.out, budget=max(1.0, self._left() - self.state.scoring), device=device,

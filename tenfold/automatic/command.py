@@ -37,6 +37,8 @@ def _auto(args: argparse.Namespace, started: float) -> dict[str, Any]:
     from tenfold.data.recipe import parse_duration
     if not args.data:
         raise SourceFault("this command", "was given no images", "name their folder: `tenfold auto my_images`")
+    from tenfold.train.device import keep_freed_memory
+    keep_freed_memory()                          # before the machine is timed, as it then is in training
     automatic = Automatic(Path(args.data), parse_duration(args.budget), name=args.name, device=args.device,
                           workers=args.workers, seed=args.seed, copied=True, started=started)
     result = automatic.run()

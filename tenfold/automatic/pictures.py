@@ -67,7 +67,7 @@ def _thaw(way: Way, few: bool) -> None:
             way.choose("train.class_weights", "balanced", way.reasons.pop("train.sampling"))
     else:
         way.choose("model.freeze", _EARLY, "the last blocks learn too, once the head is fitted")
-    way.choose("train.epochs", 1 if few else _EPOCHS, "as many as fit").choose("train.batch", 64)
+    way.choose("train.epochs", 1 if few else _EPOCHS, "" if few else "as many of them as fit").choose("train.batch", 64)
     way.choose("train.optimizer", "adamw").choose("train.lr", 0.0002).choose("train.weight_decay", 0.05)
     way.choose("train.schedule", "cosine").choose("train.warmup", 0.2).choose("train.ema", 0.99)
 
