@@ -43,7 +43,7 @@ def _auto(args: argparse.Namespace, started: float) -> dict[str, Any]:
                           workers=args.workers, seed=args.seed, copied=True, started=started)
     result = automatic.run()
     print("", *result.lines, sep="\n")
-    print(f"best.pth is the model: tenfold predict best.pth my_pictures; {result.recipe} the recipe; "
+    print(f"best.pth is the model, for `tenfold predict`; {result.recipe} the recipe; "
           f"{automatic.spent():.0f} of {automatic.budget:.0f} s")
     return {"recipe": str(result.recipe), "best": str(result.run.best), "top1": result.score.top1,
             "macro_f1": result.score.macro_f1, "images": result.score.images, "val_top1": result.run.val_top1,
