@@ -58,7 +58,7 @@ def _recipe(data: str, recipe: str, split: list[str], budget: str, seed: int) ->
 
 
 def _plain_rows(data: str, recipe: Recipe, name: str, side: int) -> ShardSet:
-    """Shards of the same splits, cleaned alike, in which every picture has one plain row of so many pixels."""
+    """Build shards with the same splits and cleaning, and one row without augmentation for each picture."""
     from tenfold.data.recipe import change_recipe
     from tenfold.data.sources import open_source
     from tenfold.preprocess.pipeline import augment

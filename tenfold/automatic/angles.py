@@ -43,7 +43,7 @@ def upright_share(shapes: np.ndarray, labels: np.ndarray) -> float | None:
 
 
 def _turn(shape: np.ndarray) -> np.ndarray:
-    """A character at every angle, float32 (24, 24, 24)."""
+    """Rotate a character to each of 24 angles: float32 (24 angles, 24, 24)."""
     middle = ((_SIDE - 1) / 2,) * 2
     return np.stack([cv2.warpAffine(shape, cv2.getRotationMatrix2D(middle, 360 * k / _ANGLES, 1), (_SIDE, _SIDE))
                      for k in range(_ANGLES)])

@@ -137,7 +137,8 @@ class Automatic:
         pictures = 2.0 + 0.02 * self.budget      # seconds for what a score writes and draws
         chosen = fitted(ways[0], self._left() - pictures)
         recipe = chosen.recipe(self.name)
-        self.state.scoring = pictures + seen.test_images(recipe) / self.machine.scoring_rate(recipe, seen.classes)
+        test_images = seen.images - seen.images_but_test
+        self.state.scoring = pictures + test_images / self.machine.scoring_rate(recipe, seen.classes)
         seconds = max(1.0, self._left() - self.state.scoring - reading)
         return chosen.choose("train.budget", f"{seconds:.0f}s", f"about what training had of {self.budget:g} s")
 

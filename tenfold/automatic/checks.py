@@ -12,7 +12,7 @@ MADE = "made by `tenfold auto"                   # in the first line of the reci
 
 
 def plain_name(data: Path) -> str:
-    """The name of the images' folder or file, of characters that any file name may have."""
+    """Return the name of the images' folder or file, with "-" for characters that are unsafe in file names."""
     stem = data.resolve().stem if data.suffix == ".npz" else data.resolve().name
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem) or "images"
 

@@ -1,4 +1,4 @@
-"""A way: settings of a recipe, each with the reason for it; made a recipe, and written as one with its reasons."""
+"""Candidate recipes whose settings carry their reasons, and how they are written as TOML."""
 
 import textwrap
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _ORDER = ("source", "split", "clean", "draw", "shards", "model", "augment", "tra
 
 @dataclass
 class Way:
-    """One whole way from images to a model: its settings ("table.key": value) and what decided each."""
+    """A candidate recipe: its settings ("table.key": value) and the reason for each."""
     name: str
     about: str                                   # a line
     settings: dict[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Way:
 
 
 def write_recipe(way: Way, path: Path, head: list[str]) -> None:
-    """Write a way as a recipe file in which what was decided has its reason as a comment; `head`: lines above."""
+    """Write a candidate as a recipe file, each decision with its reason as a comment; `head`: lines above."""
     lines = [*(f"# {readable(line, _LONGEST)}" if line else "#" for line in head), ""]
     tables = way.tables()
     lines += _assignment("seed", tables["seed"], way.reasons["seed"]) if "seed" in tables else []

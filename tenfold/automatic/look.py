@@ -89,11 +89,6 @@ class Look:
         """Whether colours may matter."""
         return self.colour > 0.1
 
-    def test_images(self, recipe: Recipe) -> float:
-        """Return about how many images the test split has by a recipe."""
-        test = recipe.split.test
-        return self.official.get("test") or (test * self.images if test < 1 else test * self.classes)
-
     def lines(self) -> list[str]:
         """What was seen, for people."""
         kind = "ink on a plain ground" if self.is_ink else "photographs or other pictures"

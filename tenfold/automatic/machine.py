@@ -42,11 +42,11 @@ class Machine:
         return self._rate(recipe, classes, batch, "training")
 
     def forward_rate(self, recipe: Recipe, classes: int) -> float:
-        """Return images a second through the recipe's network as one pass over all rows takes them."""
+        """Return images a second for which the recipe's network computes features, without gradients."""
         return self._rate(recipe, classes, pass_rows(self.device), "pass")
 
     def scoring_rate(self, recipe: Recipe, classes: int) -> float:
-        """Return images a second through the recipe's network as a score takes them."""
+        """Return images a second that the recipe's network predicts when a model is scored."""
         return self._rate(recipe, classes, recipe.train.batch_rows, "score")
 
     def _rate(self, recipe: Recipe, classes: int, batch: int, kind: str) -> float:

@@ -7,9 +7,8 @@ one, which was thought less likely, only where that is better by more than a sta
 import contextlib
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tenfold.automatic.choices import Way
 from tenfold.data.files import make_folder, open_file
@@ -19,7 +18,7 @@ from tenfold.preprocess.pipeline import augment
 
 @dataclass(frozen=True)
 class Trial:
-    """What a way came to in a race."""
+    """The result of one candidate recipe that was trained for a short time."""
     name: str
     round: int
     seconds: float
@@ -78,8 +77,3 @@ def survivors(trials: list[Trial]) -> list[str]:
 def rounds(count: int) -> int:
     """Return how many rounds so many ways take."""
     return max(0, math.ceil(math.log2(max(1, count))))
-
-
-def stored(trials: list[Trial]) -> list[dict[str, Any]]:
-    """Trials as plain values."""
-    return [asdict(trial) for trial in trials]

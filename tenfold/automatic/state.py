@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tenfold.automatic.choices import Way
-from tenfold.automatic.race import Trial, stored
+from tenfold.automatic.race import Trial
 from tenfold.data.digests import DigestError, read_json, write_json
 from tenfold.data.fields import COUNT, Number, misfit
 
@@ -31,7 +31,7 @@ class State:
     def save(self, folder: Path, seconds: float) -> None:
         """Write it; seconds: spent in all."""
         kept = {"schema": _SCHEMA, "call": self.call, "seconds": seconds, "scoring": self.scoring,
-                "trials": stored(self.trials), "done": self.done}
+                "trials": [asdict(trial) for trial in self.trials], "done": self.done}
         write_json(folder / "auto.json", kept | ({"chosen": asdict(self.chosen)} if self.chosen else {}))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The ways from images to a model that what was seen leaves open, the likeliest first."""
+"""List the candidate recipes for a set of images, the likeliest first; "way" in this package means such a candidate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tenfold.automatic.pictures import pictures_from_nothing, pictures_pretraine
 
 @dataclass(frozen=True)
 class Candidate:
-    """A way by its name; `make` fits it to a setting. The first of several is the one that is expected to win."""
+    """A candidate recipe that may be tried: its name, and the function that fits it to the images and the seconds."""
     name: str
     make: Callable[[Setting], Way]
 

@@ -115,7 +115,7 @@ def keep_features(learner: Learner, shards: ShardSet, recipe: Recipe, orders: di
 
 def _compute(learner: Learner, parts: tuple[nn.Module, nn.Module], shards: ShardSet, recipe: Recipe,
              seconds: float) -> dict[str, Features]:
-    """The features of all rows, by split. NotDoneError: not here, or not in so many seconds."""
+    """Compute the features of all rows, by split. NotDoneError: they cannot be kept, or it takes too many seconds."""
     if learner.numbers(0, 0, 1) is not None:
         raise NotDoneError("[augment] changes the pictures")
     rows, device = {name: shards.rows(name) for name in SPLITS}, learner.normalise.device

@@ -13,9 +13,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from tenfold.train.device import same_random_state
-
-_CANNOT = (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, LookupError, AttributeError, NameError,
-           AssertionError)
+from tenfold.train.models.folded import CANNOT_TRACE
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ def split(model: nn.Module) -> Split | None:
     model.train()
     try:
         graph = fx.symbolic_trace(model).graph
-    except _CANNOT:                              # its code asks for values of the picture
+    except CANNOT_TRACE:                              # its code asks for values of the picture
         return None
     changing = _changing(model, graph)
     for last in reversed(graph.nodes):           # a part of which nothing else is needed later, the largest of them

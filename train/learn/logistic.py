@@ -49,7 +49,7 @@ def path(problem: Problem, decays: Sequence[float] = DECAYS,
 
 def _minimise(problem: Problem, decay: float, weight: torch.Tensor, bias: torch.Tensor,
               late: Callable[[], bool]) -> None:
-    """Move weight and bias to the minimum."""
+    """Minimise the penalised loss by L-BFGS; weight and bias are changed in place."""
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=_ITERATIONS, tolerance_grad=1e-6, tolerance_change=0.0,
                                   line_search_fn="strong_wolfe")
 

@@ -5,8 +5,9 @@ import copy
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-_CANNOT = (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, LookupError, AttributeError, NameError,
-           AssertionError)
+# what torch.fx raises for code that it cannot follow
+CANNOT_TRACE = (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, LookupError, AttributeError, NameError,
+                AssertionError)
 
 
 def folded(model: nn.Module) -> nn.Module:
@@ -18,7 +19,7 @@ def folded(model: nn.Module) -> nn.Module:
     model = copy.deepcopy(model).eval()
     try:
         traced = fx.symbolic_trace(model)
-    except _CANNOT:                              # its code asks for values of the picture
+    except CANNOT_TRACE:                              # its code asks for values of the picture
         return model
     modules = dict(traced.named_modules())
     used = [node.target for node in traced.graph.nodes if node.op == "call_module"]

@@ -54,7 +54,7 @@ class RunState:
 
     @property
     def evaluations(self) -> int:
-        """Evaluations so far; the row of a fitted head, before the first step, is none of them."""
+        """How often val was evaluated since training began; that of a fitted head, before, does not count."""
         return len(self.history) - bool(self.history and not self.history[0]["step"])
 
     @property
