@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import Any, TypeVar
@@ -56,15 +56,15 @@ def run_tasks(function: Callable[[Any], T], tasks: Iterable[Any], workers: int, 
     pool = joblib.Parallel(n_jobs=workers, max_nbytes=None,
                            return_as="generator_unordered", initializer=_begin_worker, initargs=(os.getpid(),))
     with warnings.catch_warnings(), tqdm(total=sum(progress.counts), desc=progress.verb, unit=progress.unit,
-                                         disable=None, unit_scale=True) as bar, _named(f"{progress.verb}ing"):
+                                         disable=None, unit_scale=True) as bar, _named(f"{progress.verb}ing"), \
+            ExitStack() as stack:
         # joblib's message on an interrupted build, when the pool is closed; ours is one line
         warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
-        with _starting_workers():
-            finished = pool(calls)
-        with closing(finished):
-            for i, result in finished:
-                keep(i, result)
-                bar.update(progress.counts[i])
+        with _starting_workers():                # ctrl-C is heard as this ends: what closes the pool stands by then
+            finished = stack.enter_context(closing(pool(calls)))
+        for i, result in finished:
+            keep(i, result)
+            bar.update(progress.counts[i])
     return results
 
 
