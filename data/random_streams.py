@@ -9,3 +9,4 @@ PLAN = 2                     # the order of the rows on disk
 ORDER = 3                    # the order of the rows in an epoch
 SAMPLING = 4                 # how often each row comes in an epoch
 AUGMENT = 5                  # the augmentation of a batch on the device
+THINNING = 6                 # which images of a large class are used

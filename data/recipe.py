@@ -127,6 +127,8 @@ def pixels_digest(recipe: Recipe) -> str:
     for key in ("groups", "near_duplicates"):        # came later: sets made before them keep their digest
         if what["split"][key] == getattr(Split(), key):
             del what["split"][key]
+    if recipe.source.per_class:                      # likewise
+        what["per_class"] = recipe.source.per_class
     return digest_of(what)
 
 
@@ -171,10 +173,11 @@ def _as_json(value: Any) -> Iterator[str]:
 def pixel_differences(built: Recipe, wanted: Recipe) -> list[str]:
     """List where the recipe of the shards differs from the one that is asked for: ["draw.copies: 20, not 100", …]."""
     differences = [] if built.seed == wanted.seed else [f"seed: {built.seed}, not {wanted.seed}"]
-    for table in _PIXEL_TABLES:
+    for table in ("source", *_PIXEL_TABLES):
         a, b = getattr(built, table), getattr(wanted, table)
-        differences += [f"{table}.{f.name}: {getattr(a, f.name)}, not {getattr(b, f.name)}"
-                  for f in fields(a) if getattr(a, f.name) != getattr(b, f.name)]
+        keys = ["per_class"] if table == "source" else [f.name for f in fields(a)]
+        differences += [f"{table}.{key}: {getattr(a, key)}, not {getattr(b, key)}"
+                        for key in keys if getattr(a, key) != getattr(b, key)]
     return differences
 
 

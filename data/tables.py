@@ -17,6 +17,9 @@ class Source:
     max_opposite: float = setting(0.2, low=0, high=1)       # share that clearly looks like the other polarity than
                                                             # clean.polarity declares, and stops the build
     max_pixels: int = setting(100_000_000, low=1)           # a larger picture is taken for a bomb
+    per_class: int = setting(0, low=0)                      # images of each class that are used, at most, chosen at
+                                                            # random; 0: all. Those of an official test split are
+                                                            # all used, of an official val split at most so many too
     levels: int = setting(0, low=0)                         # the highest level of deep pictures (more than 8 bits),
                                                             # such as 4095; 0: the least usual depth that holds
                                                             # the whole set, which dataset.json then names here

@@ -9,6 +9,7 @@ from tenfold.data.files import make_folder
 from tenfold.data.recipe import Recipe, digest_of, pixels_digest
 from tenfold.data.sources.class_checks import check_learnable
 from tenfold.data.sources.opening import Source
+from tenfold.data.sources.thinning import choose_images, choose_rows
 from tenfold.data.splits.groups import source_groups
 from tenfold.preprocess.survey.clean_cache import decoding_settings
 
@@ -17,11 +18,12 @@ from tenfold.preprocess.survey.clean_cache import decoding_settings
 class Job:
     """What a build makes, of which images, and where."""
     recipe: Recipe
-    source: Source
+    source: Source                       # the images that are used
+    whole: Source                        # all images: of a large set not all are used, see source.per_class
     out: Path                            # folder of the set
     plain: bool                          # every image becomes a test row, as for scoring
-    groups: list[str | None] | None      # the group of each image of the listing; None: there are no groups
-    group_notes: list[str]               # lines for people
+    groups: list[str | None] | None      # the group of each image that is used; None: there are no groups
+    notes: list[str]                     # lines for people: how many images are used, what the groups are
     stamp: str                           # digest of all that the set depends on
 
     @property
@@ -53,8 +55,18 @@ def check_job(recipe: Recipe, source: Source, out: Path, plain: bool = False) ->
     if out.resolve().is_relative_to(source.root.resolve()):
         raise SourceFault(out, "lies among the images, where the next build would take it for a class",
                           "choose another --out")
-    groups, notes = (None, []) if plain else source_groups(recipe.split.groups, source)
-    stamp = digest_of([source.paths, source.labels, source.official, source.stamps,
-                       source.classes, pixels_digest(recipe), recipe.source.max_bad, recipe.source.max_opposite,
+    used, groups, notes = (source, None, []) if plain else _used_images(recipe, source)
+    stamp = digest_of([used.paths, used.labels, used.official, used.stamps,
+                       used.classes, pixels_digest(recipe), recipe.source.max_bad, recipe.source.max_opposite,
                        decoding_settings(recipe), plain, [groups, notes], recipe.split.near_duplicates])
-    return Job(recipe, source, make_folder(out), plain, groups, notes, stamp)
+    return Job(recipe, used, source, make_folder(out), plain, groups, notes, stamp)
+
+
+def _used_images(recipe: Recipe, whole: Source) -> tuple[Source, list[str | None] | None, list[str]]:
+    """(the images that source.per_class leaves, the group of each, lines for people)"""
+    groups, notes = source_groups(recipe.split.groups, whole)        # of all: a table may name any image
+    rows = choose_rows(whole, recipe.source.per_class, recipe.seed)
+    if len(rows) == len(whole):
+        return whole, groups, notes
+    line = f"source.per_class = {recipe.source.per_class}: {len(rows):,} of {len(whole):,} images are used"
+    return choose_images(whole, rows), groups and [groups[row] for row in rows.tolist()], [line, *notes]

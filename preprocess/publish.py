@@ -72,7 +72,7 @@ def update_set(job: Job, index: dict) -> dict:
     kept = {key: value for key, value in asdict(recipe.source).items() if not key.startswith("levels")}
     wanted = index | {
         "name": recipe.name, "recipe": recipe_tables(recipe) | {"source": index["recipe"]["source"] | kept},
-        "layout": job.source.facts(), "images": image_set(job.source), "pixels_version": PIXELS_VERSION}
+        "layout": job.source.facts(), "images": image_set(job.whole), "pixels_version": PIXELS_VERSION}
     if wanted != index or CHECKSUM not in index:
         write_index(job.out, wanted)
     return wanted
@@ -92,7 +92,7 @@ def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] 
         "shards": [{key: getattr(shard, key) for key in ("split", "name", "rows", "bytes", "sha256")}
                    for shard in shards],
         "common": asdict(decisions), "recipe": recipe_tables(with_ranges(recipe, decisions.ranges)),
-        "stamp": job.stamp, "pixels_version": PIXELS_VERSION, "images": image_set(job.source),
+        "stamp": job.stamp, "pixels_version": PIXELS_VERSION, "images": image_set(job.whole),
         "versions": {name: version(name) for name in _PACKAGES},
         "layout": job.source.facts(),
         "set_aside": [{"path": bad.path, "reason": bad.reason} for bad in survey.set_aside],

@@ -59,7 +59,8 @@ def with_pixels_of(shards: "ShardSet", recipe: Recipe) -> Recipe:
               "it is used as it is (`tenfold augment` makes it anew)")
     theirs = shards.recipe
     levels = {f.name: getattr(theirs.source, f.name) for f in fields(theirs.source) if f.name.startswith("levels")}
-    return replace(recipe, source=replace(recipe.source, **levels),      # so that scoring reads deep pictures alike
+    source = replace(recipe.source, per_class=theirs.source.per_class, **levels)     # scoring reads deep pictures alike
+    return replace(recipe, source=source,
                    split=theirs.split, clean=theirs.clean, draw=theirs.draw, shards=theirs.shards)
 
 

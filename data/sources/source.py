@@ -11,6 +11,7 @@ from tenfold.data.files import read_file
 
 if TYPE_CHECKING:
     from tenfold.data.sources.npz import Arrays, Members
+    from tenfold.data.sources.thinning import SomePictures
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class Source:
     stamps: Sequence[tuple[int, int]]  # size in bytes and time of change in ns: has it changed since?
     layout: Layout
     notes: list[str]               # for people, one per line: how it was understood, what is odd or not used
-    arrays: "Arrays | Members | None" = None
+    arrays: "Arrays | Members | SomePictures | None" = None
     groups: list[str] | None = None              # images of one group belong on one side of the split
     homes: list[str] | None = None               # the class folder of each image, relative to root: "train/cat"
 
     def __len__(self):
         return len(self.paths)
 
-    def reader(self, scratch: Path) -> "FolderReader | Arrays | Members":
+    def reader(self, scratch: Path) -> "FolderReader | Arrays | Members | SomePictures":
         """Return what reads the pictures; a compressed arrays file is first unpacked into `scratch`."""
         return self.arrays.mapped(scratch) if self.arrays else FolderReader(self.root)
 

@@ -23,7 +23,7 @@ class Cleaning:
     """The settings by which all source images of a set are read and cleaned, and the folder of the cache."""
     cache: Path              # folder of the clean cache
     key: str                 # digest of what the cleaned pictures depend on
-    reader: Any              # reads the pictures: data.sources.FolderReader, Arrays or Members
+    reader: Any              # reads the pictures: data.sources.FolderReader, Arrays, …
     recipe: Recipe
     decisions: SetDecisions
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tenfold.data.errors import SourceFault
 from tenfold.data.schema import SPLITS
 from tenfold.data.splits.assign import Images, duplicates, split_sources
 from tenfold.data.splits.groups import different, near_to_hold
@@ -33,15 +34,27 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
         return Assignment(survey.with_splits(_all_test(survey.official)), duplicates([], [], [], []))
     images = Images(survey.labels, survey.pixels, survey.official,
                     [job.groups[row] for row in survey.listed.tolist()] if job.groups else None)
-    near, notes = near_groups(survey.column("fingerprint")), list(job.group_notes)
+    near, notes = near_groups(survey.column("fingerprint")), list(job.notes)
     if recipe.split.near_duplicates == "together":
         held, lines = near_to_hold(replace(images, near=near), survey.classes, recipe.split)
         images = replace(images, near=held)
         notes += lines
-    splits = split_sources(images, survey.classes, recipe.split, recipe.seed)
+    splits = _split(job, images)
     notes += split_notes(images, splits, survey.classes, recipe.split)
     return Assignment(survey.with_splits(splits), _look_alikes(images, near, splits, survey.paths),
                       notes)
+
+
+def _split(job: Job, images: Images) -> np.ndarray:
+    """As split_sources; where images were left out, the fault of too few names the setting that did it."""
+    recipe = job.recipe
+    try:
+        return split_sources(images, job.source.classes, recipe.split, recipe.seed)
+    except SourceFault as fault:
+        if len(job.source) == len(job.whole):
+            raise
+        cure = f"raise source.per_class, which is {recipe.source.per_class}, or {fault.cure}"
+        raise SourceFault(fault.where, fault.fact, cure) from None
 
 
 def _all_test(official: Sequence[str | None]) -> np.ndarray:

@@ -1,0 +1,72 @@
+"""Choose at most so many images of each class of a source, so that a large set can be used in part."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from tenfold.data.random_streams import THINNING
+from tenfold.data.sources.npz import Arrays, Members
+from tenfold.data.sources.source import Source
+
+
+@dataclass(frozen=True, eq=False)
+class SomePictures:
+    """Some of the pictures of an arrays file; read as `Arrays` and `Members` are."""
+    arrays: "Arrays | Members | SomePictures"
+    rows: np.ndarray         # int64 (n,): where each lies in `arrays`
+
+    def mapped(self, scratch: Path) -> "SomePictures":
+        """Return the same pictures in files that can be mapped, as `Arrays.mapped` does."""
+        return replace(self, arrays=self.arrays.mapped(scratch))
+
+    def read(self, row: int, path: str) -> np.ndarray:
+        """Return picture `row` of these, uint8 (H, W, C), as a copy."""
+        return self.arrays.read(int(self.rows[row]), path)
+
+    @property
+    def pixels_of_each(self) -> int:
+        """Height times width of the largest picture of the file."""
+        return self.arrays.pixels_of_each
+
+    @property
+    def shape_of_each(self) -> tuple[int, ...] | None:
+        """(H, W, C) of every picture of the file; None: they differ."""
+        return self.arrays.shape_of_each
+
+    def read_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Return some pictures of one shape, uint8 (n, H, W, C), as a copy. rows: int64 (n,)."""
+        return self.arrays.read_rows(self.rows[rows])
+
+
+def choose_rows(source: Source, per_class: int, seed: int) -> np.ndarray:
+    """Return the rows that are used where each class has at most `per_class`, ascending: int64 (n,). 0: all.
+
+    Images of an official test split are all used; those of an official val split are counted by themselves. The choice
+    within a class depends on the seed and on how many images it has, and a larger number adds to a smaller one's.
+    """
+    if not per_class:
+        return np.arange(len(source))
+    official = np.array([split or "train" for split in source.official])
+    kinds = np.where(official == "test", -1, 2 * np.asarray(source.labels) + (official == "val"))
+    order = np.argsort(kinds, kind="stable")
+    numbers, starts = np.unique(kinds[order], return_index=True)
+    used = kinds < 0
+    for number, rows in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
+        if number >= 0:
+            shuffled = np.random.default_rng([seed, THINNING, number]).permutation(rows)
+            used[shuffled[:per_class]] = True
+    return np.flatnonzero(used)
+
+
+def choose_images(source: Source, rows: np.ndarray) -> Source:
+    """Return a source of some of the images only. rows: int64 (n,), ascending, their places in the listing."""
+    if len(rows) == len(source):
+        return source
+    places = rows.tolist()
+
+    def of(column):
+        return None if column is None else [column[row] for row in places]
+    return replace(source, paths=of(source.paths), labels=source.labels[rows], official=of(source.official),
+                   stamps=of(source.stamps), groups=of(source.groups), homes=of(source.homes),
+                   arrays=SomePictures(source.arrays, rows) if source.arrays else None)
