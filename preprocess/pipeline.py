@@ -25,7 +25,14 @@ from tenfold.preprocess.cost import check_space, estimate_cost, print_cost
 from tenfold.preprocess.draw_shards import Workplace, draw_shards
 from tenfold.preprocess.job import Job, check_job
 from tenfold.preprocess.plan import plan_shards
-from tenfold.preprocess.publish import describe_set, finished_set, publish_set, source_columns, update_set
+from tenfold.preprocess.publish import (
+    describe_set,
+    finished_set,
+    keep_shards_of,
+    publish_set,
+    source_columns,
+    update_set,
+)
 from tenfold.preprocess.report import report_folder, write_report
 from tenfold.preprocess.survey.checks import check_usable, polarity_fault
 from tenfold.preprocess.survey.clean_cache import block_size
@@ -119,6 +126,7 @@ def _build(job: Job, workers: int) -> dict:
     assignment = assign_splits(job, survey)
     plan = plan_shards(assignment.survey, recipe)
     check_space(job.out, replace(cost, rows=plan.rows))
+    keep_shards_of(job, survey.decisions)
     (job.out / INDEX).unlink(missing_ok=True)      # from here on the set is unfinished
     where = Workplace(job.out, job.cache, block_size(job.source), recipe, job.source.reader(job.cache))
     shards = draw_shards(plan, assignment.survey, where, workers)

@@ -1,5 +1,6 @@
 """Publish a set: write sources.h5 and dataset.json, all that the trainer knows of preprocessing, last."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,8 +18,10 @@ from tenfold.data.shard import shard_names
 from tenfold.data.shardset import check_set, read_index, write_index
 from tenfold.data.source_table import write_source_table
 from tenfold.data.splits.assign import duplicates
+from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.draw_shards import DrawnShard
 from tenfold.preprocess.job import Job
+from tenfold.preprocess.survey.clean_cache import recall, remember
 from tenfold.preprocess.survey.fingerprint import HASH
 from tenfold.preprocess.survey.notes import survey_notes
 from tenfold.preprocess.survey.ranges import with_ranges
@@ -26,6 +29,7 @@ from tenfold.preprocess.survey.splits import Assignment
 from tenfold.preprocess.survey.table import Survey
 
 _PACKAGES = ("numpy", "h5py", "pillow", "joblib", "opencv-python-headless")
+_DRAWN_BY = "drawn_by.json"  # in the clean cache: the decisions by which the shards of an unfinished set are drawn
 _NAMED = 20                  # damaged files that are printed
 
 
@@ -40,6 +44,22 @@ def publish_set(job: Job, index: dict, survey: Survey) -> dict:
     write_index(job.out, index)
     shutil.rmtree(job.cache)
     return index
+
+
+def keep_shards_of(job: Job, decisions: SetDecisions) -> None:
+    """Remove the shards in the job's folder that were drawn by other decisions over the set, which no shard names.
+
+    An official test split can be the same while the other images, and with them the decisions, have changed.
+    """
+    now = json.loads(json.dumps(asdict(decisions)))
+    try:
+        drawn_by = read_index(job.out).get("common")
+    except ShardFault:                           # not finished
+        drawn_by = recall(job.cache / _DRAWN_BY, "")
+    if drawn_by not in (None, now):
+        for name in shard_names(job.out):
+            (job.out / name).unlink()
+    remember(job.cache / _DRAWN_BY, "", now)
 
 
 def finished_set(job: Job, verify: bool = False) -> dict | None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cases import each
 from conftest import PACKED, contents, leftovers, opened, page, save, sources_of
+from PIL import Image
 
 from tenfold.data.recipe import make_recipe
 from tenfold.data.shardset import open_set
@@ -171,6 +172,25 @@ def test_other_images_make_other_shards(folder, augment, tmp_path):
     three = reported(augment(images, "--json"))
     assert three["digest"] not in (one["digest"], two["digest"])
     assert len(index(tmp_path / "shards")["sources"]) == 15
+
+
+def test_what_other_images_decide_makes_other_shards_of_the_same_images(augment, tmp_path):
+    settings = [f"--set={key}" for key in ("clean.polarity=auto", "clean.threshold=0", "clean.roi=false",
+                                           "draw.copies=1")]
+
+    def build(out):
+        assert augment(images, *settings, out=tmp_path / out).code == 0
+        return contents(tmp_path / out)
+    images = tmp_path / "images"
+    save(images / "test" / "a" / "0.png", 255 - page(90))
+    for k in range(20):
+        save(images / "train" / "ab"[k % 2] / f"{k}.png", page(k))
+    before = build("set")
+    for file in images.glob("train/*/*.png"):
+        save(file, 255 - np.asarray(Image.open(file)))
+    after = build("set")
+    assert after["test-00000.h5"] != before["test-00000.h5"]
+    assert after == build("fresh")
 
 
 def test_other_labels_make_other_shards(augment, tmp_path):
