@@ -1,6 +1,7 @@
 """Choose at most so many images of each class of a source, so that a large set can be used in part."""
 
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -63,10 +64,10 @@ def choose_images(source: Source, rows: np.ndarray) -> Source:
     """Return a source of some of the images only. rows: int64 (n,), ascending, their places in the listing."""
     if len(rows) == len(source):
         return source
-    places = rows.tolist()
+    used = np.isin(np.arange(len(source)), rows).tolist()
 
     def of(column):
-        return None if column is None else [column[row] for row in places]
+        return None if column is None else list(compress(column, used))
     return replace(source, paths=of(source.paths), labels=source.labels[rows], official=of(source.official),
                    stamps=of(source.stamps), groups=of(source.groups), homes=of(source.homes),
                    arrays=SomePictures(source.arrays, rows) if source.arrays else None)
