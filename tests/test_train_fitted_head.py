@@ -1,7 +1,10 @@
 """A head that is fitted at once is the logistic regression on the features, and nothing else of the network changes."""
 
 import csv
+import itertools
+import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,8 +60,16 @@ def test_class_weights_and_smoothing_are_those_of_the_loss_and_time_ends_the_pat
     x, label = map(torch.from_numpy, standardised(60, 4, 3))
     weights = torch.tensor([3.0, 1.0, 1.0], dtype=torch.float64)
     problem = Problem(x, label, 3, weights, smoothing=0.1)
-    (decay, weight, bias), = path(problem, late=lambda: True)
-    assert decay == DECAYS[0]
+    losses = [math.log(3)]                       # where all weights are 0
+    for evaluations in range(0, 12, 3):
+        looks = itertools.count()
+        (decay, weight, bias), = path(problem, late=lambda most=evaluations, looks=looks: next(looks) >= most)
+        loss = problem.loss(weight, bias) + decay / 2 * weight.square().sum()
+        assert decay == DECAYS[0]
+        assert next(looks) == evaluations + 2    # it ended with the next look, which path itself repeated
+        losses.append(loss.item())
+    assert losses[0] > losses[1]
+    assert losses == sorted(losses, reverse=True)
     *_, (decay, weight, bias) = path(problem)
     for values in (weight, bias):
         values.requires_grad_()
@@ -148,17 +159,82 @@ def test_pictures_that_change_are_trained_on_after_a_fit_to_the_plain_rows(shard
 @each(("more", "name", "value", "words"), [
     (("--set", "model.head_widths=[5]"), "_SHARE", 3, "more than one linear layer"),
     ((), "free_memory", lambda device: 1000, "more than a third of the free memory"),
-    ((), "_TOLERANCE", -1.0, "not linear in what the last layer gets"), ((), "_SETTLED", -1e9, "are left for it")])
+    ((), "_TOLERANCE", -1.0, "not linear in what the last layer gets"),
+    ((), "pass_in_time", lambda *_: iter(()), "there was time for 0 of 153 training rows, fewer than the 3 classes")])
 def test_where_it_cannot_be_fitted_a_line_says_so_and_the_head_is_trained(shards, more, name, value, words, capsys,
                                                                            monkeypatch):
-    if name == "_SETTLED":
-        init = one_pass._Limit.__init__
-        monkeypatch.setattr(one_pass._Limit, "__init__", lambda self, seconds, rows: init(self, 1e-6, rows))
-    monkeypatch.setattr(one_pass if name == "_SETTLED" else fitted_head, name, value)
+    monkeypatch.setattr(fitted_head, name, value)
     ran = t.train(capsys, shards, *ALONE, *more, "--set", "train.epochs=1")
     assert ran.code == 0, ran.err
     assert [words in line for line in ran.out.splitlines() if "is not fitted" in line] == [True]
     assert [row["epoch"] for row in rows_of("runs/x")] == ["1"]
+
+
+class Batches:
+    """Stands for the clock of a pass, in which each batch takes a second."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        monkeypatch.setattr(one_pass, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(one_pass, "synchronise", self.done)
+
+    def done(self, device):
+        self.now += 1
+
+
+def passed(way, rows: dict[str, int], seconds: float, batch: int = 1) -> list[tuple[str, list[int]]]:
+    """The split and the rows of each batch that is passed, in turn."""
+    def source(name):
+        for numbers in torch.arange(rows[name]).split(batch) if rows[name] else ():
+            yield numbers, numbers
+    found = list(way(source, rows, seconds, torch.device("cpu")))
+    assert all(x[0] == start for _, start, x, _ in found)
+    return [(name, x.tolist()) for name, _, x, _ in found]
+
+
+def test_a_pass_ends_in_time_with_the_first_rows_of_each_split_and_a_third_of_the_time_for_val(monkeypatch):
+    clock = Batches(monkeypatch)
+    for train, val, seconds in itertools.product((1, 4, 12), (0, 1, 3, 12), (0.1, 1, 2, 5, 7, 16, 24, 25)):
+        clock.now = 0.0
+        found = passed(one_pass.pass_in_time, {"train": train, "val": val}, seconds)
+        rows = {name: [row for split, (row,) in found if split == name] for name in ("train", "val")}
+        assert all(rows[name] == list(range(len(rows[name]))) for name in rows)
+        assert found[0] == ("train", [0])
+        assert bool(rows["val"]) == bool(val)
+        assert clock.now == len(found) == min(train + val, max(seconds, 1 + bool(val)))
+        third = [split for split, _ in found[1:]].index("train") if len(rows["train"]) > 1 else 0
+        assert third <= max(1, math.ceil((seconds - 1) / 3))
+    clock.now, rows = 0.0, {"train": 9, "val": 17}
+    found = passed(one_pass.pass_in_time, rows, 8.5, batch=4)         # its last batch begins after 7 seconds
+    assert [name for name, _ in found] == 1 * ["train"] + 3 * ["val"] + 2 * ["train"] + 2 * ["val"]
+    assert sorted(found) == sorted(passed(one_pass.one_pass, rows, 1e9, batch=4))
+
+
+def accuracy(run, shards) -> float:
+    """The share of the training rows of a set that a run's best model knows."""
+    model, _, content = restore(f"{run}/best.pth")
+    image, label = t.pixels(shards, "train")
+    x = (torch.from_numpy(image).permute(0, 3, 1, 2) / 255 - content["mean"][0]) / content["std"][0]
+    return float((model.eval()(x).argmax(1).numpy() == label).mean())
+
+
+def test_what_a_pass_had_no_time_for_is_left_out_of_the_fit_and_the_figures_say_so(shards, capsys, monkeypatch):
+    given = []
+
+    def in_time(source, rows, seconds, device):
+        given.append(seconds)
+        return one_pass.pass_in_time(source, rows, 4.5, device)
+    Batches(monkeypatch)
+    monkeypatch.setattr(fitted_head, "pass_in_time", in_time)
+    ran = t.train(capsys, shards, *ALONE)
+    assert ran.code == 0, ran.err
+    assert "the head was fitted to 24 of 153 rows (what the time allowed) of 6 features" in ran.out
+    assert " by 16 of 23 rows of val (" in ran.out
+    assert "note: val top-1 is that of 16 of 23 val rows" in ran.out
+    row, = rows_of("runs/x")
+    assert row["val_rows"] == "16"
+    assert accuracy("runs/x", shards) > 0.8
+    assert 600 / 2 < given[0] < 600 / 1.5        # the regression may take half as long again
 
 
 def test_without_val_one_penalty_is_taken(tmp_path, capsys):

@@ -1,7 +1,7 @@
 """Compute the frozen part of a network once for each row, keep the features, and train the rest on them."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from tenfold.data.shardset import ShardSet
 from tenfold.train.batches.order import Order
 from tenfold.train.learn.frozen import accept_features, agrees, split
 from tenfold.train.learn.learner import Learner
-from tenfold.train.learn.one_pass import SPLITS, NotDoneError, one_pass, pictures
+from tenfold.train.learn.one_pass import SPLITS, NotDoneError, Pairs, one_pass, pictures
 from tenfold.train.memory import free_memory
 from tenfold.train.models.folded import folded
 from tenfold.train.precision import autocast
@@ -54,7 +54,7 @@ class Features:
         """Return (features (B, …), label int64 (B,)) of rows int64 (B,), in memory of their own."""
         return self._shaped(self._values.index_select(0, rows)), self._label.index_select(0, rows)
 
-    def in_order(self, batch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def in_order(self, batch: int) -> Pairs:
         """Yield (features (B, …), label int64 (B,)) of all rows in turn; they are those that are kept, no copies."""
         for values, label in zip(self._values.split(batch), self._label.split(batch), strict=True):
             yield self._shaped(values), label

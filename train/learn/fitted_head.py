@@ -17,7 +17,7 @@ from tenfold.data.tables import Train
 from tenfold.train.device import same_random_state
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.logistic import DECAYS, Problem, path
-from tenfold.train.learn.one_pass import NotDoneError, Source, one_pass
+from tenfold.train.learn.one_pass import NotDoneError, Source, pass_in_time
 from tenfold.train.memory import free_memory
 from tenfold.train.models.folded import folded
 from tenfold.train.models.head import find_head, layers
@@ -72,8 +72,8 @@ def fit_head(learner: Learner, source: Source, rows: dict[str, int], config: Tra
     """Set the last layer of the learner's network, and of its mean, to what minimises the loss of the training rows.
 
     A penalty on its weights is chosen by the log-loss of val. source: yields the rows of a split as the network takes
-    them; rows: how many each has. The pass over them may take so many seconds, and the regression half as many more.
-    None: it is not done, for a reason that is printed.
+    them; rows: how many each has. The pass over them may take so many seconds, and the regression half as many more:
+    what is not passed by then is left out, of train and of val. None: it is not done, for a reason that is printed.
     """
     begin = time.monotonic()
     try:
@@ -90,29 +90,43 @@ def fit_head(learner: Learner, source: Source, rows: dict[str, int], config: Tra
             last = last_layer(model)
             last.weight.copy_(weight.view_as(last.weight))
             last.bias.copy_(fitted.bias - weight @ shift)
-    by_val = f" by val (log-loss {fitted.val[0]:.4f}, top-1 {fitted.val[1]:.4f})" if fitted.val_rows else ""
     count, width = tables["train"][0].shape
-    print(f"the head was fitted to {count:,} rows of {width:,} features in {time.monotonic() - passed:.1f} s, after "
+    of_train = f"{count:,} rows"
+    if count < rows["train"]:
+        of_train = f"{count:,} of {rows['train']:,} rows (what the time allowed)"
+    of_val = "val" if fitted.val_rows == rows["val"] else f"{fitted.val_rows:,} of {rows['val']:,} rows of val"
+    by_val = f" by {of_val} (log-loss {fitted.val[0]:.4f}, top-1 {fitted.val[1]:.4f})" if fitted.val_rows else ""
+    print(f"the head was fitted to {of_train} of {width:,} features in {time.monotonic() - passed:.1f} s, after "
           f"{passed - begin:.1f} s for the features; weight decay {fitted.decay:.2g}{by_val}")
     return fitted
 
 
 def _features(learner: Learner, source: Source, rows: dict[str, int], config: Train,
               seconds: float) -> dict[str, Table]:
-    """What the last layer gets for each row, by split. NotDoneError: not here, or not in so many seconds."""
+    """What the last layer gets for each row that is passed in so many seconds, by split.
+
+    NotDoneError: not here, or for fewer training rows than there are classes.
+    """
     width, device = last_layer(learner.model).weight.shape[1], learner.normalise.device
     needed, free = 4 * width * sum(rows.values()), free_memory(device)
+    if seconds <= 0:
+        raise NotDoneError("no time is left for it")
     if needed > free / _SHARE:
         raise NotDoneError(f"its features would take {needed / 2**20:,.0f} MB, more than a third of the free memory")
     tables = {name: (torch.empty(count, width, device=device), torch.empty(count, dtype=torch.int64, device=device))
               for name, count in rows.items()}
-    before = None
-    for name, start, x, label in one_pass(source, rows, seconds, device):
+    before, passed = None, dict.fromkeys(rows, 0)
+    for name, start, x, label in pass_in_time(source, rows, seconds, device):
         before = before or _before_last(learner, x[:_TRIED])
-        here = slice(start, start + len(label))
+        passed[name] = start + len(label)
+        here = slice(start, passed[name])
         with torch.no_grad(), autocast(device, config.precision):
             tables[name][0][here] = before(x)
         tables[name][1][here] = label
+    if passed["train"] < min(rows["train"], learner.classes):
+        raise NotDoneError(f"there was time for {passed['train']:,} of {rows['train']:,} training rows, fewer than "
+                           f"the {learner.classes:,} classes")
+    tables = {name: (x[:passed[name]], label[:passed[name]]) for name, (x, label) in tables.items()}
     if not all(x.isfinite().all() for x, _ in tables.values()):
         raise NotDoneError("what the last layer gets is not finite")
     return tables

@@ -9,8 +9,9 @@ from torch.nn import functional as F
 from tenfold.train.learn.loss import mixed_cross_entropy
 
 DECAYS = tuple(round(10 ** (0.5 - i / 2), 6) for i in range(9))      # 3.2, 1, 0.32, … 0.0003
-_ITERATIONS = 20             # between two looks at the clock
+_ITERATIONS = 20             # between two looks at the change of the loss
 _MOST = 25                   # times as many
+_LEAST = 5                   # evaluations of the loss, however late it is: the first steps go the furthest
 _CONVERGED = 1e-5            # a relative change of the loss in _ITERATIONS that is none
 
 
@@ -35,7 +36,7 @@ def path(problem: Problem, decays: Sequence[float] = DECAYS,
          late: Callable[[], bool] = lambda: False) -> Iterator[tuple[float, torch.Tensor, torch.Tensor]]:
     """Yield (decay, weight (classes, D), bias (classes,)) of the least loss + decay / 2 × |weight|² for each decay.
 
-    Each begins from the one before. late: asked now and then; where it says True, that is as far as it goes.
+    Each begins from the one before. late: asked before each evaluation; where it says True, that is as far as it goes.
     """
     x = problem.x
     weight = x.new_zeros(problem.classes, x.shape[1]).requires_grad_()
@@ -47,21 +48,38 @@ def path(problem: Problem, decays: Sequence[float] = DECAYS,
             return
 
 
+class _LateError(Exception):
+    """The time is up in the middle of an iteration."""
+
+
 def _minimise(problem: Problem, decay: float, weight: torch.Tensor, bias: torch.Tensor,
               late: Callable[[], bool]) -> None:
-    """Minimise the penalised loss by L-BFGS; weight and bias are changed in place."""
+    """Minimise the penalised loss by L-BFGS; weight and bias are changed in place, to the best so far if it is late."""
+    losses: list[float] = []
+    best = weight, bias
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=_ITERATIONS, tolerance_grad=1e-6, tolerance_change=0.0,
                                   line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
+        nonlocal best
+        if len(losses) >= _LEAST and late():
+            raise _LateError
         optimizer.zero_grad(set_to_none=True)
         loss = problem.loss(weight, bias) + decay / 2 * weight.square().sum()
         loss.backward()
+        losses.append(loss.item())
+        if losses[-1] <= min(losses):
+            best = weight.detach().clone(), bias.detach().clone()
         return loss
     before = float("inf")
-    with torch.enable_grad():
-        for _ in range(_MOST):
-            now = optimizer.step(closure).item()         # the loss at the beginning of these iterations
-            if before - now <= _CONVERGED * abs(now) or late():
-                return
-            before = now
+    try:
+        with torch.enable_grad():
+            for _ in range(_MOST):
+                now = optimizer.step(closure).item()     # the loss at the beginning of these iterations
+                if before - now <= _CONVERGED * abs(now):
+                    return
+                before = now
+    except _LateError:
+        with torch.no_grad():                    # the point that was to be tried next may be a bad one
+            weight.copy_(best[0])
+            bias.copy_(best[1])

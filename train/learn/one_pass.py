@@ -1,8 +1,8 @@
-"""Go once through all rows of train and val, in the order of their files; end early where it would take too long."""
+"""Go once through the rows of train and val, in the order of their files: through all, or as many as time allows."""
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -18,10 +18,13 @@ from tenfold.train.normalise import Normalise
 SPLITS = ("train", "val")
 _ROWS, _CARD_ROWS = 8, 128   # of a batch: on a CPU few, which stay in its caches. EfficientNet-Lite0 at 192 pixels:
                              # 87 images a second in batches of 8, 42 in batches of 32 (a card: not measured)
-_SETTLED = 1.0               # seconds after which the end of the pass is foreseen
+_SETTLED = 1.0               # seconds after which the end of a pass through all rows is foreseen
+_TURNS = ("train", 0.0), ("val", 1 / 3), ("train", 1.0), ("val", 1.0)   # until this share of the seconds is over
 _WINDOW = 32                 # MB of images that are read ahead
 
-Source: TypeAlias = Callable[[str], Iterator[tuple[torch.Tensor, torch.Tensor]]]
+Pairs: TypeAlias = Generator[tuple[torch.Tensor, torch.Tensor], None, None]      # x (B, …), label int64 (B,)
+Source: TypeAlias = Callable[[str], Pairs]
+Passed: TypeAlias = Iterator[tuple[str, int, torch.Tensor, torch.Tensor]]        # split, number of the first row, …
 
 
 class NotDoneError(Exception):
@@ -38,7 +41,7 @@ def pictures(shards: ShardSet, recipe: Recipe, normalise: Normalise) -> Source:
 
     float (B, C, H, W) and int64 (B,).
     """
-    def of(name: str) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def of(name: str) -> Pairs:
         config = replace(recipe.train, engine="threads", window=_WINDOW, batch=pass_rows(normalise.device))
         with contextlib.closing(open_batches(shards, name, config, recipe.seed, normalise.device,
                                              shuffle=False)) as batches, contextlib.closing(batches.epoch(0)) as epoch:
@@ -47,14 +50,13 @@ def pictures(shards: ShardSet, recipe: Recipe, normalise: Normalise) -> Source:
     return of
 
 
-def one_pass(source: Source, rows: dict[str, int], seconds: float,
-             device: torch.device) -> Iterator[tuple[str, int, torch.Tensor, torch.Tensor]]:
+def one_pass(source: Source, rows: dict[str, int], seconds: float, device: torch.device) -> Passed:
     """Yield (split, number of the first row, x, label) of each batch of every split of `rows`, with a progress bar.
 
     NotDoneError: with what is done between, it would take more than so many seconds.
     """
     limit = _Limit(seconds, sum(rows.values()))
-    with tqdm(total=sum(rows.values()), desc="features", unit="img", unit_scale=True, disable=None) as bar:
+    with _progress(rows) as bar:
         for name in rows:
             done = 0
             for x, label in source(name):
@@ -63,6 +65,34 @@ def one_pass(source: Source, rows: dict[str, int], seconds: float,
                 bar.update(len(label))
                 synchronise(device)
                 limit.check(len(label))
+
+
+def pass_in_time(source: Source, rows: dict[str, int], seconds: float, device: torch.device) -> Passed:
+    """Yield as `one_pass` does, through as many rows as there is time for; at least a batch of train and one of val.
+
+    The first batch, which is slower, is of train. Then comes val, for a third of the seconds that are left at most,
+    then train, and what was left out of val if there is time. The rows of a split lie in random order in its files
+    (preprocess/plan.py), so those that come in time are a fair sample of them.
+    """
+    begin = time.monotonic()
+    end, done = begin + seconds, dict.fromkeys(rows, 0)
+    with _progress(rows) as bar, contextlib.ExitStack() as stack:
+        batches = {name: stack.enter_context(contextlib.closing(source(name))) for name in rows}
+        for name, share in _TURNS:
+            while not done[name] or time.monotonic() < begin + share * (end - begin):
+                pair = next(batches[name], None)
+                if pair is None:
+                    break
+                yield name, done[name], *pair
+                is_first = not any(done.values())
+                done[name] += len(pair[1])
+                bar.update(len(pair[1]))
+                synchronise(device)
+                begin = time.monotonic() if is_first else begin
+
+
+def _progress(rows: dict[str, int]) -> tqdm:
+    return tqdm(total=sum(rows.values()), desc="features", unit="img", unit_scale=True, disable=None)
 
 
 class _Limit:
