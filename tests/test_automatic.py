@@ -20,6 +20,7 @@ from tenfold.automatic.fit import STEPS, Setting
 from tenfold.automatic.look import Look, look
 from tenfold.automatic.machine import Machine
 from tenfold.automatic.marks import InkFacts
+from tenfold.automatic.mirrors import may_be_mirrored, mirrored_outline, outline, unmirrored_share
 from tenfold.automatic.race import Trial, leader, survivors
 from tenfold.automatic.summary import interval
 from tenfold.automatic.ways import candidates
@@ -29,8 +30,9 @@ from tenfold.data.sources import open_source
 
 MARKS = InkFacts(pen=0.05, wander=0.1, sizes=0.2, near_upright=0.9)
 INK = Look(images=600, classes=6, least=100, most=100, size=(200, 200), shape=1.0, looked=64, colour=0.0, ink=1.0,
-           polarity="dark", votes=(60, 4), marks=MARKS, seconds=0.01, official={})
+           polarity="dark", votes=(60, 4), marks=MARKS, seconds=0.01, official={}, counts=(100,) * 6)
 PHOTOS = dataclasses.replace(INK, size=(193, 256), colour=0.9, ink=0.02, polarity="each", marks=None)
+SIGNS = dataclasses.replace(PHOTOS, unmirrored=(0.9, 256))
 
 
 class Fixed(Machine):
@@ -67,6 +69,46 @@ def test_characters_that_stand_upright_are_told_from_those_at_any_angle():
     assert upright_share(*letters(180)) < TURNED
     assert upright_share(*letters(0, count=1)) is None       # nothing to compare with, or too little
     assert upright_share(*letters(0, count=2)) is None
+
+
+@pytest.mark.parametrize(("mirrored", "names"), [(False, "jE/i"), (True, "jE/i"), (False, "üoI=")])
+def test_shapes_whose_mirror_images_are_others_are_told_from_those_that_look_either_way(mirrored, names):
+    rng, pictures, labels = np.random.default_rng(0), [], []
+    for label, name in enumerate(names):
+        for number in range(15):
+            edges = rng.integers(4, 12, 4).tolist()
+            drawn = cv2.copyMakeBorder(155 * character(name, 5, 40), *edges, cv2.BORDER_CONSTANT)
+            noisy = np.clip(drawn + rng.normal(50, 9, drawn.shape), 0, 255).astype(np.uint8)[..., None]
+            pictures.append(noisy[:, ::-1] if mirrored and number % 2 else noisy)
+            labels.append(label)
+    share, count = unmirrored_share(*(np.stack([of(p) for p in pictures]) for of in (outline, mirrored_outline)),
+                                    np.array(labels))
+    assert count == 60
+    assert may_be_mirrored(share, count) == (mirrored or names == "üoI=")
+    assert may_be_mirrored(1.0, 20)                          # too few to tell
+    assert unmirrored_share(np.ones((2, 3)), np.ones((2, 3)), np.array([0, 1])) == (0.5, 0)   # none has another
+
+
+def test_what_may_not_be_mirrored_never_is():
+    for seen in (SIGNS, dataclasses.replace(SIGNS, size=(32, 32))):
+        ways = candidates(seen, Fixed(500), pretrained=True)
+        assert [c.name for c in ways] == ["from nothing", "pretrained"]
+        for candidate in ways:
+            settings = candidate.make(setting(seen, 300)).settings
+            assert not {"draw.flip", "augment.flip"} & settings.keys()
+    settings = candidates(PHOTOS, Fixed(500), pretrained=True)[0].make(setting(PHOTOS, 300)).settings
+    assert settings["draw.flip"] == 0.5
+
+
+def test_a_part_of_a_set_has_as_many_of_each_class_as_there_are_or_the_same_number():
+    uneven = dataclasses.replace(INK, images=160, counts=(5, 50, 95), least=5, most=95, official={"test": 10})
+    for images, kept in ((150, 150), (149, 149), (100, 99), (62, 61), (25, 25), (3, 25)):
+        part = uneven.part(images)
+        assert part.images == kept + 10
+        assert part == uneven.capped(part.per_class)
+        assert bool(part.per_class) == (kept < 150)
+    assert uneven.part(62).per_class == 28
+    assert uneven.capped(0) is uneven
 
 
 def test_a_recipe_that_is_written_is_the_recipe_that_was_chosen(tmp_path):
@@ -192,12 +234,13 @@ def test_official_splits_count_for_what_is_trained_on():
     assert INK.training_images == pytest.approx(390)
 
 
-@pytest.mark.parametrize(("rate", "name"), [(1.0, "from nothing"), (2000.0, "pretrained")])
-def test_what_has_no_time_for_a_pretrained_network_is_trained_from_nothing(rate, name):
+@pytest.mark.parametrize("rate", [1.0, 100.0, 2000.0])
+def test_as_many_pictures_pass_through_a_pretrained_network_as_there_is_time_for(rate):
     way = candidates(PHOTOS, Fixed(rate), pretrained=True)[0].make(setting(PHOTOS, 60, rate))
-    assert way.name == name
-    few = way.settings.get("model.freeze") == ["backbone"]
-    assert few == (name == "pretrained")
+    size = way.settings["model.size"] or way.settings["draw.canvas"][0]
+    used = PHOTOS.capped(way.settings.get("source.per_class", 0))
+    assert (used.images < PHOTOS.images) == (rate < 2000)
+    assert used.least == 10 or used.images_but_test <= 60 * rate * (32 / size)**2
     way.recipe("x")
 
 
@@ -206,10 +249,15 @@ def test_a_budget_that_is_too_short_is_refused_before_anything_is_done(tmp_path)
         tenfold.auto(t.folder(tmp_path / "images"), budget="5s")
 
 
-def test_more_images_than_can_be_read_in_the_budget_are_refused(tmp_path):
-    many = dataclasses.replace(INK, seconds=10.0)
-    with pytest.raises(UserFault, match="read them"):
-        auto.Automatic(t.folder(tmp_path / "images"), 60.0, workers=1)._choose(many)
+def test_of_more_images_than_can_be_read_in_the_budget_a_part_is_used(tmp_path, capsys):
+    call = auto.Automatic(t.folder(tmp_path / "images"), 60.0, workers=1)
+    call.machine = Fixed(2000)
+    way = call._choose(dataclasses.replace(INK, seconds=0.2))
+    assert 10 <= way.settings["source.per_class"] <= 25      # of 100: 120 s for all
+    assert "600 images" not in (said := capsys.readouterr().out)
+    assert "are used" in said
+    with pytest.raises(UserFault, match="test images"):      # which are all scored
+        call._choose(dataclasses.replace(INK, seconds=10.0, official={"test": 500}))
 
 
 @pytest.mark.slow

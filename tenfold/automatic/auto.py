@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LEAST = 20.0                 # seconds of a budget that the whole can be done in, at least
 _RACE = 0.25                 # share of the budget that a race may take
 _WORTH = 15.0                # seconds of a trial below which it says nothing, and there is no race
-_READ = 0.5                  # share of the budget that reading the images may take
+_READ = 0.35                 # share of the budget that reading the images may take
 _LOOK = 0.2                  # share of it after which no more pictures are looked at
 _STARTED = 3.0               # seconds until a training has begun, besides those of its build
 _END = 3.0                   # seconds that are kept for the score's pictures and for leaving
@@ -117,10 +117,7 @@ class Automatic:
         from tenfold.automatic.fit import Setting
         from tenfold.automatic.ways import Candidate, candidates
         cores = self.workers or joblib.cpu_count()
-        reading = len(self.source) * seen.seconds / cores
-        if reading > _READ * self._left():
-            raise UserFault("--budget", f"of {self.budget:g} s is too short for {len(self.source):,} images: to read "
-                            f"them takes about {reading:.0f} s", f"give {reading / _READ + 60:.0f} s or more")
+        seen, reading = self._part(seen, cores)
         if not (self.pretrained or seen.is_ink):
             print("note: what helps pictures most, a pretrained network, is missing: pip install 'tenfold[pretrained]'")
 
@@ -137,10 +134,24 @@ class Automatic:
         pictures = 2.0 + 0.02 * self.budget      # seconds for what a score writes and draws
         chosen = fitted(ways[0], self._left() - pictures)
         recipe = chosen.recipe(self.name)
+        seen = seen.capped(chosen.settings.get("source.per_class", 0))
         test_images = seen.images - seen.images_but_test
         self.state.scoring = pictures + test_images / self.machine.scoring_rate(recipe, seen.classes)
         seconds = max(1.0, self._left() - self.state.scoring - reading)
         return chosen.choose("train.budget", f"{seconds:.0f}s", f"about what training had of {self.budget:g} s")
+
+    def _part(self, seen: Look, cores: int) -> tuple[Look, float]:
+        """(The images that there is time to read, the seconds that takes); says which are left out."""
+        seconds, time_for = seen.seconds / cores, _READ * self._left()
+        test = seen.official.get("test", 0) * seconds
+        if test > time_for:
+            raise UserFault("--budget", f"of {self.budget:g} s is too short for {seen.official['test']:,} test images: "
+                            f"to read them takes about {test:.0f} s", f"give {test / _READ + 60:.0f} s or more")
+        part = seen.part((time_for - test) / seconds)
+        if part.per_class:
+            print(f"note: to read all images takes about {seen.images * seconds:.0f} s: {part.images:,} are used, "
+                  f"{part.per_class:,} of a class at most")
+        return part, part.images * seconds
 
     def _trial(self, name: str, number: int, seconds: float, make: Callable[[], Way]) -> Trial:
         """A trial, or what an earlier call found of it."""

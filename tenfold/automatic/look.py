@@ -1,19 +1,20 @@
 """Look at a set of labelled images: what a sample of them and the counts of all say about how to train on it."""
 
 import time
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from tenfold.automatic.angles import CHANCE, TURNED, UPRIGHT
-from tenfold.automatic.marks import InkFacts, Mark, find_mark, ink_facts
+from tenfold.automatic.marks import InkFacts, Mark, find_ink, ink_facts, mark_of
+from tenfold.automatic.mirrors import may_be_mirrored, mirrored_outline, outline, unmirrored_share
 from tenfold.data.errors import SourceFault
 from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.data.schema import SPLITS
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.clean.ground import TWO_TONE, two_tone
+from tenfold.preprocess.pool import one_opencv_thread
 from tenfold.preprocess.survey.decisions import decide, votes
 from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source
 from tenfold.preprocess.survey.survey import sample_sources
@@ -21,6 +22,7 @@ from tenfold.preprocess.survey.survey import sample_sources
 SAMPLE = 256                 # pictures that are looked at, spread evenly over the listing
 LEAST = 32                   # of them, however long each takes
 INK = 0.5                    # share of the pictures that are ink, from which the set is
+_FEWEST = 10                 # images of a class that are used, where there is time for a part only
 LONGEST = 8.0                # seconds after which no more are looked at, unless they are too few
 _COLOUR = 12.0               # levels by which the channels of a pixel differ on average in a picture of colours,
 _PATCH = 0.02                # or by four times as many in such a share of it
@@ -41,8 +43,34 @@ class Look:
     polarity: str            # of the ink: "dark", "light", or "each" where both are there
     votes: tuple[int, int]   # pictures that look like dark ink on light, and like light ink on dark
     marks: InkFacts | None   # None: the set is no ink
-    seconds: float           # of a core to read, decode and look at a picture
+    seconds: float           # of a core to read, decode and clean a picture
     official: dict[str, int]         # images of each split that the layout gives
+    counts: tuple[int, ...]  # images of each class, those of an official test split left out
+    unmirrored: tuple[float, int] = (0.5, 0)     # see mirrors.unmirrored_share
+    per_class: int = 0       # images of each class that are used, at most; 0: all
+
+    def part(self, images: float) -> "Look":
+        """Return what is known of the part that is used where no more than so many images can be, test ones left out.
+
+        Of each class the same number is used, or all that there are, and _FEWEST at the least.
+        """
+        left, rest = images, len(self.counts)
+        for count in sorted(self.counts):
+            if count * rest > left:
+                return self.capped(max(_FEWEST, int(left / rest)))
+            left, rest = left - count, rest - 1
+        return self
+
+    def capped(self, per_class: int) -> "Look":
+        """Return what is known of the part with so many images of each class, at most; 0: all."""
+        if not 0 < per_class < max(self.counts):
+            return self
+        kept = [min(count, per_class) for count in self.counts]
+        test, held = self.official.get("test", 0), sum(self.counts)
+        official = {split: count if split == "test" else round(count * sum(kept) / held)
+                    for split, count in self.official.items()}
+        return replace(self, images=sum(kept) + test, least=min(kept), most=max(kept), official=official,
+                       per_class=per_class)
 
     @property
     def is_ink(self) -> bool:
@@ -85,6 +113,17 @@ class Look:
                                         f"turned by 30 degrees at most; {CHANCE:.0%} where any angle is as likely")
 
     @property
+    def may_mirror(self) -> bool:
+        """Whether mirror images are of the same class."""
+        return may_be_mirrored(*self.unmirrored)
+
+    @property
+    def mirror_words(self) -> str:
+        """What is known of mirror images."""
+        share, count = self.unmirrored
+        return f"{share:.0%} of {count} pictures match others of their class better than their mirror images do"
+
+    @property
     def is_colour(self) -> bool:
         """Whether colours may matter."""
         return self.colour > 0.1
@@ -104,6 +143,11 @@ def look(source: Source, scratch: Path, longest: float = LONGEST) -> Look:
 
     scratch: where an .npz is unpacked. longest: seconds after which no more are looked at, unless they are too few.
     """
+    with one_opencv_thread():                    # as a build's worker reads them, whose time is to be told
+        return _look(source, scratch, longest)
+
+
+def _look(source: Source, scratch: Path, longest: float) -> Look:
     begin = time.monotonic()
     recipe, reader = _plain_recipe(), source.reader(scratch)
     sampled, known = sample_sources(recipe, source, reader)
@@ -111,26 +155,35 @@ def look(source: Source, scratch: Path, longest: float = LONGEST) -> Look:
     seen = np.flatnonzero(np.array(source.official, dtype=object) != "test")
     order = seen[np.unique(np.linspace(0, len(seen) - 1, SAMPLE).astype(int))]
     np.random.default_rng(0).shuffle(order)
-    facts: list[SourceFacts] = []
-    marks: list[Mark | None] = []
-    colours: list[bool] = []
-    labels: list[int] = []
-    start = time.monotonic()
+    pictures: list[_Picture] = []
     for tried, row in enumerate(order.tolist()):
         if tried >= LEAST and time.monotonic() - begin > longest:
             break
-        found, pixels = examine_source(reader, row, source.paths[row], recipe, decisions.ranges)
+        start, label = time.monotonic(), int(source.labels[row])
+        facts, pixels = examine_source(reader, row, source.paths[row], recipe, decisions.ranges)
         if pixels is not None:
-            facts.append(replace(found, two_tone=two_tone(pixels)))
-            marks.append(find_mark(pixels, recipe, decisions, int(source.labels[row])) if facts[-1].two_tone > TWO_TONE
-                         else None)
-            colours.append(_is_coloured(pixels))
-            labels.append(int(source.labels[row]))
-    if not facts:
+            ink = find_ink(pixels, recipe, decisions)
+            seconds, tone = time.monotonic() - start, two_tone(pixels)
+            mark = mark_of(ink, label) if ink and tone > TWO_TONE else None
+            pictures.append(_Picture(replace(facts, two_tone=tone), label, mark, _is_coloured(pixels),
+                                     outline(pixels), mirrored_outline(pixels), seconds))
+    if not pictures:
         raise SourceFault(source.root, "holds no picture that can be read", "run `tenfold report`, which names each")
-    seconds = (time.monotonic() - start) / len(facts)
-    polarity = decide(recipe, Facts.of(facts), np.array(labels)).polarity
-    return _summed_up(source, Facts.of(facts), polarity, [m for m in marks if m], colours, seconds)
+    labels = np.array([picture.label for picture in pictures])
+    polarity = decide(recipe, Facts.of(picture.facts for picture in pictures), labels).polarity
+    return _summed_up(source, pictures, polarity)
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """What is known of a picture that was looked at."""
+    facts: SourceFacts
+    label: int
+    mark: Mark | None
+    coloured: bool
+    outline: np.ndarray
+    mirrored: np.ndarray
+    seconds: float           # of a core to read, decode, examine and clean it, about as the build does
 
 
 def _plain_recipe() -> Recipe:
@@ -145,13 +198,18 @@ def _is_coloured(pixels: np.ndarray) -> bool:
     return bool(apart.mean() > _COLOUR or np.mean(apart > 4 * _COLOUR) > _PATCH)
 
 
-def _summed_up(source: Source, facts: Facts, polarity: str, marks: list[Mark], colours: list[bool],
-               seconds: float) -> Look:
-    columns, counts = facts.columns, np.bincount(source.labels, minlength=len(source.classes))
+def _summed_up(source: Source, pictures: list[_Picture], polarity: str) -> Look:
+    facts = Facts.of(picture.facts for picture in pictures)
+    columns, given = facts.columns, np.array(source.official, dtype=object)
+    counts, but_test = (np.bincount(labels, minlength=len(source.classes)) for labels in (
+        source.labels, source.labels[given != "test"]))
     height, width = np.median(columns["size"], axis=0)
-    seen_as = votes(facts)
-    given = Counter(source.official)
-    official = {split: given[split] for split in SPLITS if given[split]}
+    official = {split: int((given == split).sum()) for split in SPLITS if split in given}
+    unmirrored = unmirrored_share(np.stack([p.outline for p in pictures]),
+                                  np.stack([p.mirrored for p in pictures]),
+                                  np.array([p.label for p in pictures]))
     return Look(len(source), len(source.classes), int(counts.min()), int(counts.max()), (int(height), int(width)),
-                float(np.median(columns["size"][:, 1] / columns["size"][:, 0])), len(facts), float(np.mean(colours)),
-                float((columns["two_tone"] > TWO_TONE).mean()), polarity, seen_as, ink_facts(marks), seconds, official)
+                float(np.median(columns["size"][:, 1] / columns["size"][:, 0])), len(facts),
+                float(np.mean([p.coloured for p in pictures])), float((columns["two_tone"] > TWO_TONE).mean()),
+                polarity, votes(facts), ink_facts([p.mark for p in pictures if p.mark]),
+                float(np.mean([p.seconds for p in pictures])), official, tuple(but_test.tolist()), unmirrored)

@@ -7,6 +7,7 @@ import numpy as np
 
 from tenfold.automatic.angles import shape_of, upright_share
 from tenfold.data.recipe import Recipe
+from tenfold.preprocess.clean.ink import Ink
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean_page
 from tenfold.preprocess.decode import BadPicture
@@ -39,14 +40,16 @@ class Mark:
     label: int
 
 
-def find_mark(pixels: np.ndarray, recipe: Recipe, decisions: SetDecisions, label: int) -> Mark | None:
-    """Return the ink of a picture, uint8 (H, W, C), of some class; None: it has none."""
+def find_ink(pixels: np.ndarray, recipe: Recipe, decisions: SetDecisions) -> Ink | None:
+    """Return the ink of a picture, uint8 (H, W, C), as the build finds it; None: it has none."""
     try:
-        _, ink = clean_page(pixels, recipe.clean, decisions)
+        return clean_page(pixels, recipe.clean, decisions)[1]
     except BadPicture:
         return None
-    if ink is None:
-        return None
+
+
+def mark_of(ink: Ink, label: int) -> Mark:
+    """Return what is known of the ink of a picture of some class."""
     height, width = ink.mask.shape
     rows, columns = (np.flatnonzero(ink.mask.any(axis)) for axis in (1, 0))
     box, side = max(np.ptp(rows), np.ptp(columns)) + 1, max(height, width)

@@ -1,12 +1,15 @@
 """Photographs and other pictures: on features of a pretrained network, or from nothing."""
 
+from typing import Any
+
 from tenfold.automatic.choices import Way
-from tenfold.automatic.fit import Setting, begin, largest, train_by_adam
+from tenfold.automatic.fit import Setting, begin, largest, train_by_adam, use_part
 
 _PICTURES = (96, 112, 128, 160, 192, 224)        # sizes at which a pretrained network is asked
 _FEATURES = 0.3              # share of the seconds that the pass through it may take,
 _ALONE = 0.4                 # where the head alone learns
 _FEW = 3000                  # pictures up to which the head alone learns: more of it would only learn them by heart
+_SMALL = 64                  # pixels up to which views are made while training
 _VIEWS = 4                   # of each picture, at most
 _EPOCHS = 12                 # of its last blocks, at most
 _EARLY = ["_conv_stem", "_bn0", *(f"_blocks.{number}" for number in range(11))]      # that stay as they are then
@@ -20,27 +23,31 @@ def pictures_pretrained(setting: Setting) -> Way:
     way.choose("model.name", "efficientnet_lite0", "4.6 million parameters, 75% of ImageNet")
     way.choose("model.weights", "imagenet").choose("model.normalise", "imagenet")
     way.choose("model.head", "fitted", "by logistic regression on the features of all rows, in seconds")
-    return way if _fit_picture_size(way, setting) else pictures_from_nothing(setting)
+    _fit_picture_size(way, setting)
+    return way
 
 
-def _fit_picture_size(way: Way, setting: Setting) -> bool:
+def _fit_picture_size(way: Way, setting: Setting) -> None:
     """The largest size at which all pictures pass through the network in a share of the seconds, and several views.
 
-    False: there is no time for the smallest either.
+    Where there is no time for the smallest either, a part of the pictures is used.
     """
-    look, side, few = setting.look, min(setting.look.size), setting.look.images <= _FEW
-    seconds = (_ALONE if few else _FEATURES) * setting.seconds
+    look, side = setting.look, min(setting.look.size)
+    alone = look.images <= _FEW
     sizes = [size for size in _PICTURES if size <= max(_PICTURES[1], 4 * side)]      # beyond, nothing more is seen
     taken, rate = 0, 0.0
     for size in sizes:
         canvas = min(size, max(8, side))
         way.choose("draw.canvas", [canvas, canvas]).choose("model.size", size if size != canvas else 0)
         measured = setting.machine.forward_rate(way.recipe("auto"), look.classes)
-        if look.images_but_test > measured * seconds:
+        if taken and look.images_but_test > measured * (_ALONE if alone else _FEATURES) * setting.seconds:
             break
         taken, rate = size, measured
-    if not taken:
-        return False
+        if look.images_but_test > rate * _ALONE * setting.seconds:
+            alone, look = True, look.part(rate * _ALONE * setting.seconds / (1 - look.shares.get("test", 0.0)))
+            use_part(way, look, "there is time to pass through the network")
+            break
+    seconds = (_ALONE if alone else _FEATURES) * setting.seconds
     canvas = min(taken, max(8, side))
     copies = max(1, min(_VIEWS, int(seconds * rate / look.images_but_test)))
     way.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
@@ -52,10 +59,11 @@ def _fit_picture_size(way: Way, setting: Setting) -> bool:
     else:
         way.choose("draw.fit", "cover", "a square of the picture")
         way.choose("draw.scale", [0.85, 1.0] if copies > 1 else [1.0, 1.0]).choose("draw.place", copies > 1)
-    if copies > 1:
-        way.choose("draw.flip", 0.5, "a mirrored picture is of the same class, as a rule")
-    _thaw(way, few)
-    return True
+    if copies > 1 and look.may_mirror:
+        way.choose("draw.flip", 0.5, look.mirror_words)
+    elif copies > 1:
+        way.choose("draw.scale", [0.85, 1.0]).choose("draw.place", True).choose("draw.rotation", 8, look.mirror_words)
+    _thaw(way, alone)
 
 
 def _thaw(way: Way, few: bool) -> None:
@@ -77,19 +85,40 @@ def pictures_from_nothing(setting: Setting) -> Way:
     look = setting.look
     way = begin(setting, "from nothing", "pictures: a residual network from random weights")
     way.choose("clean.channels", 3 if look.is_colour else 1)
+    way.choose("model.name", "resnet").choose("model.depth", 1)
     side = max(8, min(look.size))
-    small = side <= 64
-    way.choose("model.name", "resnet").choose("model.depth", 1).choose("model.stem_stride", 1 if small else 2)
-    largest(way, setting, [{"draw.canvas": [canvas, canvas], "model.widths": [width << k for k in range(4)]}
-                            for canvas in ([side] if small else [64, 96, 128]) for width in (16, 32, 64)])
-    if small:
+    if not look.may_mirror:
+        _signs(way, setting)
+    elif side <= _SMALL:
+        way.choose("model.stem_stride", 1)
+        largest(way, setting, _sizes([side], 4))
         copies = way.settings["draw.copies"]
         way.choose("draw.copies", 1, "random views are made while training").choose("draw.fit", "stretch")
         way.choose("draw.place", False)
         way.choose("train.epochs", way.settings["train.epochs"] * copies)
-        way.choose("augment.crop", max(1, side // 8)).choose("augment.border", "reflect").choose("augment.flip", 0.5)
+        way.choose("augment.crop", max(1, side // 8)).choose("augment.border", "reflect")
+        way.choose("augment.flip", 0.5, look.mirror_words)
     else:
+        way.choose("model.stem_stride", 2)
+        largest(way, setting, _sizes([64, 96, 128], 4))
         way.choose("draw.fit", "cover").choose("draw.scale", [0.6, 1.0]).choose("draw.rotation", 10)
-        way.choose("draw.contrast", [0.7, 1.3]).choose("draw.flip", 0.5)
+        way.choose("draw.contrast", [0.7, 1.3]).choose("draw.flip", 0.5, look.mirror_words)
     train_by_adam(way, 0.002, 0.05)
     return way
+
+
+def _signs(way: Way, setting: Setting) -> None:
+    """Characters, signs and other shapes in photographs: small, on many varied copies, never mirrored."""
+    look = setting.look
+    way.choose("model.stem_stride", 2)
+    largest(way, setting, _sizes([32, 40, 48], 3))
+    way.choose("draw.fit", "stretch" if 0.75 < look.shape < 1.33 else "inside")
+    way.choose("draw.rotation", 10, f"and no mirror images: {look.mirror_words}")
+    way.choose("draw.scale", [0.8, 1.0]).choose("draw.place", True).choose("draw.shear", 10)
+    way.choose("draw.contrast", [0.5, 1.3]).choose("model.dropout", 0.2)
+
+
+def _sizes(canvases: list[int], stages: int) -> list[dict[str, Any]]:
+    """Networks of so many stages, from the narrowest on the smallest canvas to the widest on the largest."""
+    return [{"draw.canvas": [canvas, canvas], "model.widths": [width << k for k in range(stages)]}
+            for canvas in canvases for width in (16, 32, 64)]

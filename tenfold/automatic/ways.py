@@ -31,4 +31,6 @@ def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate
     tuned = Candidate("pretrained", pictures_pretrained)
     if not pretrained:
         return [scratch]
+    if not look.may_mirror:                      # characters, signs: ImageNet's features tell few of them apart
+        return [scratch, tuned]
     return [tuned, scratch] if machine.is_accelerated else [tuned]
