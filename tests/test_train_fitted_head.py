@@ -61,7 +61,7 @@ def test_class_weights_and_smoothing_are_those_of_the_loss_and_time_ends_the_pat
     weights = torch.tensor([3.0, 1.0, 1.0], dtype=torch.float64)
     problem = Problem(x, label, 3, weights, smoothing=0.1)
     losses = [math.log(3)]                       # where all weights are 0
-    for evaluations in range(0, 12, 3):
+    for evaluations in range(12):
         looks = itertools.count()
         (decay, weight, bias), = path(problem, late=lambda most=evaluations, looks=looks: next(looks) >= most)
         loss = problem.loss(weight, bias) + decay / 2 * weight.square().sum()
