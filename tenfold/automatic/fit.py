@@ -1,7 +1,7 @@
 """Fit a way to the seconds: the network, canvas, batch, copies and epochs with which enough steps are taken.
 
-Good runs of two minutes took 1,550 to 2,650 steps, whatever the set, and bad ones 440 or fewer; so a network, a canvas
-and a batch are the largest with which STEPS fit, by what was measured on this machine.
+Good runs of two minutes on small sets took 1,550 to 2,650 steps, and bad ones 440 or fewer; larger sets want some
+passes. So a network and a canvas are the largest with which both fit, by what was measured on this machine.
 """
 
 import math
@@ -12,12 +12,13 @@ from tenfold.automatic.choices import Way
 from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
 
-STEPS = 1500                 # that a run shall have
+STEPS = 1500                 # that a run shall have,
+_PASSES = 8                  # and times that it shall see each image, in some copy
 _LEAST_BATCH, GOOD_BATCH, _BATCH = 32, 64, 128
 _OVERHEAD = 0.85             # of a step's rate is left beside its optimizer, evaluations and checkpoints
 _DRAWN = 0.12                # share of the seconds that drawing copies may take
 _COPY = 60e-6                # seconds of a core for a copy of 32×32 pixels, and its writing
-_FULL = 1.25                 # planned images over those that fit: the clock ends the run, and no second is left over
+_FULL = 2                    # planned images over those that fit: the clock ends the run, and no second is left over
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def _power_of_two(rows: float) -> int:
 
 def largest(way: Way, setting: Setting, steps: list[dict[str, Any]]) -> None:
     """Take the last of some settings, small to large, with which enough steps fit into the seconds; fit the plan."""
-    needed = STEPS * GOOD_BATCH / setting.seconds
+    images = max(STEPS * GOOD_BATCH, _PASSES * setting.look.training_images)
+    needed = images / setting.seconds
     way.choose("draw.copies", 1)
     taken, rate = dict[str, Any](), 0.0
     for step in steps:
@@ -71,7 +73,7 @@ def largest(way: Way, setting: Setting, steps: list[dict[str, Any]]) -> None:
     for key, value in taken.items():
         way.choose(key, value)
     way.choose("model.widths", taken["model.widths"], f"about {rate:,.0f} images/s in training here, {needed:,.0f} are "
-               f"needed for {STEPS:,} steps of {GOOD_BATCH} in {setting.seconds:.0f} s")
+               f"needed for {images:,.0f} in {setting.seconds:.0f} s")
     _fit_plan(way, setting, rate)
 
 
@@ -84,7 +86,7 @@ def _fit_plan(way: Way, setting: Setting, rate: float) -> None:
     copies = max(1, min(100, int(images / sources), int(drawn / sources)))
     way.choose("draw.copies", copies, f"about {images:,.0f} images can be trained on in the time")
     epochs = max(1, math.ceil(_FULL * images / (copies * sources)))
-    way.choose("train.epochs", epochs, "a little more than fits: the rate falls to 0 at the end of the budget")
+    way.choose("train.epochs", epochs, "more than fits: the rate falls to 0 at the end of the budget")
     way.choose("train.batch", batch, f"about {images / batch:,.0f} steps")
 
 

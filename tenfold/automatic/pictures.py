@@ -87,9 +87,7 @@ def pictures_from_nothing(setting: Setting) -> Way:
     way.choose("clean.channels", 3 if look.is_colour else 1)
     way.choose("model.name", "resnet").choose("model.depth", 1)
     side = max(8, min(look.size))
-    if not look.may_mirror:
-        _signs(way, setting)
-    elif side <= _SMALL:
+    if side <= _SMALL:
         way.choose("model.stem_stride", 1)
         largest(way, setting, _sizes([side], 4))
         copies = way.settings["draw.copies"]
@@ -97,25 +95,33 @@ def pictures_from_nothing(setting: Setting) -> Way:
         way.choose("draw.place", False)
         way.choose("train.epochs", way.settings["train.epochs"] * copies)
         way.choose("augment.crop", max(1, side // 8)).choose("augment.border", "reflect")
-        way.choose("augment.flip", 0.5, look.mirror_words)
+        if look.may_mirror:
+            way.choose("augment.flip", 0.5, look.mirror_words)
     else:
         way.choose("model.stem_stride", 2)
         largest(way, setting, _sizes([64, 96, 128], 4))
         way.choose("draw.fit", "cover").choose("draw.scale", [0.6, 1.0]).choose("draw.rotation", 10)
-        way.choose("draw.contrast", [0.7, 1.3]).choose("draw.flip", 0.5, look.mirror_words)
+        way.choose("draw.contrast", [0.7, 1.3])
+        way.choose("draw.flip", 0.5 if look.may_mirror else 0.0, look.mirror_words)
     train_by_adam(way, 0.002, 0.05)
     return way
 
 
-def _signs(way: Way, setting: Setting) -> None:
-    """Characters, signs and other shapes in photographs: small, on many varied copies, never mirrored."""
+def shapes(setting: Setting) -> Way:
+    """Characters, signs and other shapes in photographs: small, in tones of grey, on many varied copies."""
     look = setting.look
-    way.choose("model.stem_stride", 2)
+    way = begin(setting, "shapes", "shapes in photographs: a small residual network on varied copies in grey")
+    way.choose("clean.channels", 1, f"grey, and no mirror images: {look.mirror_words}")
+    way.choose("clean.polarity", "auto", "whatever is lighter or darker than its ground becomes light")
+    way.choose("clean.offset", 30).choose("clean.roi", True, "levels are stretched from the ground to the shape")
+    way.choose("model.name", "resnet").choose("model.depth", 1).choose("model.stem_stride", 2)
     largest(way, setting, _sizes([32, 40, 48], 3))
     way.choose("draw.fit", "stretch" if 0.75 < look.shape < 1.33 else "inside")
-    way.choose("draw.rotation", 10, f"and no mirror images: {look.mirror_words}")
-    way.choose("draw.scale", [0.8, 1.0]).choose("draw.place", True).choose("draw.shear", 10)
-    way.choose("draw.contrast", [0.5, 1.3]).choose("model.dropout", 0.2)
+    way.choose("draw.rotation", 10).choose("draw.shear", 15).choose("draw.aspect", 1.25)
+    way.choose("draw.scale", [0.7, 1.0]).choose("draw.place", True).choose("draw.contrast", [0.5, 1.3])
+    way.choose("model.dropout", 0.2)
+    train_by_adam(way, 0.004, 0.05)
+    return way
 
 
 def _sizes(canvases: list[int], stages: int) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from tenfold.automatic.fit import Setting
 from tenfold.automatic.ink import ink, ink_name
 from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
-from tenfold.automatic.pictures import pictures_from_nothing, pictures_pretrained
+from tenfold.automatic.pictures import pictures_from_nothing, pictures_pretrained, shapes
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,7 @@ def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate
         return [Candidate(ink_name(c, t), partial(ink, marks=look.marks, cut=c, turned=t))
                 for t in turned for c in cut]
     scratch = Candidate("from nothing", pictures_from_nothing)
-    tuned = Candidate("pretrained", pictures_pretrained)
-    if not pretrained:
-        return [scratch]
+    tuned = [Candidate("pretrained", pictures_pretrained)] if pretrained else []
     if not look.may_mirror:                      # characters, signs: ImageNet's features tell few of them apart
-        return [scratch, tuned]
-    return [tuned, scratch] if machine.is_accelerated else [tuned]
+        return [Candidate("shapes", shapes), *tuned, *([scratch] if look.is_colour else [])]
+    return [*tuned, scratch] if machine.is_accelerated or not tuned else tuned
