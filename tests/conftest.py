@@ -1,6 +1,7 @@
 """Pages, folders and recipes for the tests: small, seeded, not square, never downloaded."""
 
 import contextlib
+import gc
 import os
 import shutil
 from collections import namedtuple
@@ -21,10 +22,18 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 MEMORY = Path("/dev/shm")
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 2**30:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+# what collection imports and rewrites stays to the end: looking through it for garbage took half of the time of both
+gc.disable()
 Ran = namedtuple("Ran", "code out err")
 PACKED = [pytest.param(kind, marks=pytest.mark.skipif(
     not (find_spec("numcodecs") and find_spec("hdf5plugin")),
     reason="numcodecs or hdf5plugin is missing: pip install -e '.[dev]'")) for kind in ("lz4",)]
+
+
+def pytest_collection_finish():
+    """Look for garbage from here on, and only in what the tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 def page(seed: int, height: int = 37, width: int = 53, channels: int = 3) -> np.ndarray:
