@@ -15,6 +15,7 @@ pytest.importorskip("hypothesis", reason="hypothesis is missing: pip install -e 
 import one_shard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
 
 from tenfold.data.errors import UserFault
 from tenfold.data.recipe import Recipe, make_recipe, read_recipe, recipe_tables
@@ -33,12 +34,18 @@ KEYS = [(table, key) for table, content in TABLES.items() if isinstance(content,
 
 
 def examples(quick: int):
-    """Run the test on a few examples, the same ones each time, and on 12 times as many among the slow tests."""
+    """Run the test on a few examples, the same ones each time, and on 12 times as many among the slow tests.
+
+    Those may also be what stands in the code of all modules of ours, which hypothesis takes four seconds to read.
+    """
     def decorate(test):
         @pytest.mark.parametrize("many", [quick, pytest.param(12 * quick, marks=pytest.mark.slow)])
         def each(many):
-            settings(max_examples=many, deadline=None, derandomize=True, database=None,
-                     suppress_health_check=list(HealthCheck))(test)()
+            with pytest.MonkeyPatch.context() as patch:
+                if many == quick:
+                    patch.setattr(providers, "_get_local_constants", lambda: providers._local_constants, raising=False)
+                settings(max_examples=many, deadline=None, derandomize=True, database=None,
+                         suppress_health_check=list(HealthCheck))(test)()
         each.__name__, each.__doc__ = test.__name__, test.__doc__
         return each
     return decorate
