@@ -275,12 +275,12 @@ ODD_CLASSES = {
     "commas and quotes": ('a,b"c', "'", "x;y"), "mathematics": ("$", "$\\frac{1}$", "_^{}"),
     "lines": ("a\nb", "\t", "\r"),
     "no alphabet": ("\udcff\udcfe", "あ", "🙂"), "long": ("a" * 250, "b" * 250, "c"), "space": (" ", "  ", "\u202e")}
-TOGETHER = {"all of them": tuple(itertools.chain(*ODD_CLASSES.values())), "two": ("-", "=1+1")}
-APART = ODD_CLASSES | {"many": tuple(f"class {i}" for i in range(300))}
+TOGETHER = (*itertools.chain(*ODD_CLASSES.values()), "-", "=1+1")
+APART = ODD_CLASSES | {"two": ("-", "=1+1"), "many": tuple(f"class {i}" for i in range(300))}
 
 
 @pytest.mark.parametrize("classes", [
-    *(pytest.param(classes, id=name) for name, classes in TOGETHER.items()),
+    pytest.param(TOGETHER, id="all of them"),
     *(pytest.param(classes, id=name, marks=pytest.mark.slow) for name, classes in APART.items())])
 @pytest.mark.filterwarnings("error")
 @pytest.mark.usefixtures("pictures")
