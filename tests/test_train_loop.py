@@ -114,7 +114,7 @@ def test_a_run_whose_budget_is_spent_when_it_is_resumed_is_brought_to_its_end(sh
     assert t.Path("best.pth").exists()
 
 
-@pytest.mark.parametrize("seconds", [1.0, 3.0, 20.0])
+@pytest.mark.parametrize("seconds", [3.0, 20.0, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_a_plan_far_too_long_ends_before_its_budget_fully_annealed(shards, capsys, monkeypatch, seconds):
     slow, rates = Slow(monkeypatch, seconds), []
     set_lr = learner.set_lr
