@@ -37,7 +37,7 @@ def it_gives_logits_and_learns(name, canvas, channels, classes):
 
 
 test_it_gives_logits_and_learns = EVERY(each(FORMS, [
-    ((8, 8), 1, 300), ((20, 28), 3, 2), ((33, 17), 3, 300), ((8, 70), 1, 2)])(it_gives_logits_and_learns))
+    ((8, 8), 1, 300), ((33, 17), 3, 2)])(it_gives_logits_and_learns))
 test_so_it_does_in_any_combination = pytest.mark.slow(EVERY(each(FORMS, itertools.product(CANVASES, (1, 3), (2, 300)))(
     it_gives_logits_and_learns)))
 
