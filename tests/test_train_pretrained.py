@@ -90,18 +90,18 @@ def test_densenets_published_names_are_understood(file):
 
 
 @each(("change", "words"), [
-    (lambda s: s.pop("layer1.0.conv1.weight"), "it lacks layer1.0.conv1.weight"),
+    (lambda s: s.pop("features.3.squeeze.weight"), "it lacks features.3.squeeze.weight"),
     (lambda s: s.update(other=torch.zeros(1)), "it has other besides"),
-    (lambda s: s.update({"bn1.weight": torch.zeros(3)}), r"bn1.weight is \[3\], not \[64\]"),
-    (lambda s: s.update({"conv1.weight": torch.zeros(3)}), "conv1.weight"),
+    (lambda s: s.update({"features.0.bias": torch.zeros(3)}), r"features.0.bias is \[3\], not \[64\]"),
+    (lambda s: s.update({"features.0.weight": torch.zeros(3)}), "features.0.weight"),
     (lambda s: s.update(epoch=3), "no state dict"), (dict.clear, "it lacks"),
 ])
 def test_what_does_not_fit_is_named(change, words, tmp_path):
-    path, found = str(tmp_path / "there.pth"), dict(state())
+    path, found = str(tmp_path / "there.pth"), dict(state("squeezenet1_1"))
     change(found)
     torch.save(found, path)
     with pytest.raises(CheckpointFault, match=words):
-        load_weights(net(), Model("resnet18", weights=path))
+        load_weights(net("squeezenet1_1"), Model("squeezenet1_1", weights=path))
 
 
 def test_no_file_and_no_such_published_weights():
