@@ -1,5 +1,7 @@
 """How well an epoch is shuffled, against a true permutation of the same rows."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -11,10 +13,17 @@ SHARDS = (6000, 6000, 6000, 2000)
 LABELS = np.random.default_rng(7).integers(0, 5, ROWS)       # rows lie in random order on disk
 
 
+@functools.cache
 def visited(window_chunks: int, epoch: int = 0) -> np.ndarray:
     """The rows of an epoch in their order, ten to a chunk and so many chunks to a window."""
     one = Order(SHARDS, CHUNK_BYTES // 10, window_chunks * CHUNK_BYTES, 16, 3, True)
     return np.concatenate(list(one.rows(epoch)))
+
+
+@functools.cache
+def true(measure) -> list[float]:
+    """What it says of twenty permutations."""
+    return [measure(np.random.default_rng(seed).permutation(ROWS)) for seed in range(20)]
 
 
 def correlation(rows) -> float:
@@ -34,17 +43,15 @@ def neighbours(rows) -> float:
 
 @pytest.mark.parametrize("window", [10, 128, 10_000])
 def test_when_a_row_comes_does_not_tell_where_it_lies(window):
-    true = [correlation(np.random.default_rng(s).permutation(ROWS)) for s in range(20)]
     got = [correlation(visited(window, epoch)) for epoch in range(20)]
     # whole chunks travel together, so random order is that of 2,000 chunks: ten times as few, √10 times as far
-    assert np.mean(got) < 1.5 * np.sqrt(10) * np.mean(true)
+    assert np.mean(got) < 1.5 * np.sqrt(10) * np.mean(true(correlation))
 
 
 @pytest.mark.parametrize("window", [10, 128, 10_000])
 def test_labels_run_no_longer_than_at_random(window):
-    true = [runs(np.random.default_rng(s).permutation(ROWS)) for s in range(20)]
     got = [runs(visited(window, epoch)) for epoch in range(20)]
-    assert abs(np.mean(got) - np.mean(true)) < 4 * np.std(true)
+    assert abs(np.mean(got) - np.mean(true(runs))) < 4 * np.std(true(runs))
 
 
 def test_what_a_window_leaves_of_the_order_on_disk():
