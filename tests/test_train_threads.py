@@ -9,6 +9,7 @@ import pytest
 import torch
 import train_helpers as t
 from cases import each
+from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.train import crowd as crowd_module
 from tenfold.train.crowd import BarrierSleep, Crowd, Load, LoadMeter, core_limit, sleep_when_crowded
