@@ -1,5 +1,6 @@
 """Foreign, damaged and hostile sets are refused before their pixels are believed."""
 
+import itertools
 import json
 
 import h5py
@@ -23,17 +24,18 @@ def test_a_damaged_index_is_refused(made, text):
         open_set(folder)
 
 
-@each("value", [None, 5, "x", [], {}, [5], ["x"], [{}], {"train": "x"}], ids=repr)
-@each("key", ["classes", "rows", "canvas", "channels", "mean", "std", "shards", "sources", "digest"])
-def test_an_index_with_a_foreign_value_is_refused_or_opens(made, key, value):
+def test_an_index_with_a_foreign_value_is_refused_or_opens(made):
     folder = made()
     told = json.loads((folder / "dataset.json").read_text())
-    write_index(folder, {**told, key: value})
-    try:
-        open_set(folder).shards("train")
-    except ShardFault:
-        return
-    assert key in ("mean", "std", "digest")
+    for key, value in itertools.product(
+            ["classes", "rows", "canvas", "channels", "mean", "std", "shards", "sources", "digest"],
+            [None, 5, "x", [], {}, [5], ["x"], [{}], {"train": "x"}]):
+        write_index(folder, {**told, key: value})
+        try:
+            open_set(folder).shards("train")
+        except ShardFault:
+            continue
+        assert key in ("mean", "std", "digest"), (key, value)
 
 
 @each("name", ["../x.h5", "/etc/passwd", "x.h5", "train-00000.h5/../x", 5, None])
