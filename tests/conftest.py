@@ -18,6 +18,8 @@ from PIL import Image
 # test processes side by side would fight over the cores; children inherit it, and torch, which reads it, comes later
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+# dozens of commands are started: each finds the project compiled by the one before
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # the tests write, sync and remove thousands of small files: in memory where there is room for them
 MEMORY = Path("/dev/shm")
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 2**30:
