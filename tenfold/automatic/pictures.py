@@ -7,8 +7,7 @@ from tenfold.automatic.fit import Setting, begin, largest, train_by_adam, use_pa
 
 _PICTURES = (96, 112, 128, 160, 192, 224)        # sizes at which a pretrained network is asked
 _FEATURES = 0.3              # share of the seconds that the pass through it may take,
-_ALONE = 0.4                 # where the head alone learns
-_FEW = 3000                  # pictures up to which the head alone learns: more of it would only learn them by heart
+_ALONE = 0.4                 # where there is time for nothing else
 _SMALL = 64                  # pixels up to which views are made while training
 _VIEWS = 4                   # of each picture, at most
 _EPOCHS = 12                 # of its last blocks, at most
@@ -33,14 +32,13 @@ def _fit_picture_size(way: Way, setting: Setting) -> None:
     Where there is no time for the smallest either, a part of the pictures is used.
     """
     look, side = setting.look, min(setting.look.size)
-    alone = look.images <= _FEW
     sizes = [size for size in _PICTURES if size <= max(_PICTURES[1], 4 * side)]      # beyond, nothing more is seen
-    taken, rate = 0, 0.0
+    taken, rate, alone = 0, 0.0, False
     for size in sizes:
         canvas = min(size, max(8, side))
         way.choose("draw.canvas", [canvas, canvas]).choose("model.size", size if size != canvas else 0)
         measured = setting.machine.forward_rate(way.recipe("auto"), look.classes)
-        if taken and look.images_but_test > measured * (_ALONE if alone else _FEATURES) * setting.seconds:
+        if taken and look.images_but_test > measured * _FEATURES * setting.seconds:
             break
         taken, rate = size, measured
         if look.images_but_test > rate * _ALONE * setting.seconds:
@@ -66,18 +64,18 @@ def _fit_picture_size(way: Way, setting: Setting) -> None:
     _thaw(way, alone)
 
 
-def _thaw(way: Way, few: bool) -> None:
-    """What is trained after the head was fitted: the last blocks, or nothing where pictures are few."""
-    if few:
-        way.choose("model.freeze", ["backbone"], f"the head alone learns: the rest would learn up to {_FEW:,} pictures "
-                   "by heart")
+def _thaw(way: Way, alone: bool) -> None:
+    """What is trained after the head was fitted: the last blocks, or nothing where there is no time for it."""
+    if alone:
+        way.choose("model.freeze", ["backbone"], "there is time to fit the head only")
         if way.settings.pop("train.sampling", None):         # which the fit of a head does not know
             way.choose("train.class_weights", "balanced", way.reasons.pop("train.sampling"))
     else:
         way.choose("model.freeze", _EARLY, "the last blocks learn too, once the head is fitted")
-    way.choose("train.epochs", 1 if few else _EPOCHS, "" if few else "as many of them as fit").choose("train.batch", 64)
-    way.choose("train.optimizer", "adamw").choose("train.lr", 0.0002).choose("train.weight_decay", 0.05)
-    way.choose("train.schedule", "cosine").choose("train.warmup", 0.2).choose("train.ema", 0.99)
+    way.choose("train.epochs", 1 if alone else _EPOCHS, "" if alone else "as many of them as fit")
+    way.choose("train.batch", 64).choose("train.optimizer", "adamw").choose("train.lr", 0.001)
+    way.choose("train.weight_decay", 0.05).choose("train.schedule", "cosine").choose("train.warmup", 0.2)
+    way.choose("train.ema", 0.99)
 
 
 def pictures_from_nothing(setting: Setting) -> Way:
