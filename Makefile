@@ -45,7 +45,7 @@ bench-augment: ## drawing copies beside the first project's way, Pillow, albumen
 bench-load: ## our engines beside a plain copy, a memory map, h5py and image files: [RECORD=1]
 bench-peers: ## our engines beside webdataset, streaming, litdata, spdl, DALI, …; in a separate environment: [RECORD=1]
 bench-train: ## our loop beside one written by hand, and the time to the first step: [DEVICE=]
-bench-auto: ## the automatic mode beside HOG + SVM and regression on pretrained features, three seeds: DATA= [BUDGET=10m RECORD=1]
+bench-auto: ## the automatic mode beside HOG + SVM, regression on features, ultralytics, fastai, AutoGluon, three seeds: DATA= [BUDGET=10m RECORD=1]
 bench-budget: ## a hundred trainings of 10 to 60 s under changing load, timed from outside; an hour: [SHARDS= RECORD=1]
 bench-finetune: ## fine-tuning beside a plain torchvision loop: DATA=cifar10.npz WEIGHTS=squeezenet1_0.pth
 bench-device-augment: ## what each key of [augment] costs beside a training step: [DEVICE=]
@@ -66,6 +66,7 @@ $(COMMANDS): $(ENV)
 
 ifdef ENV
 bench-augment: .venv-albumentations/.done .venv-albumentationsx/.done
+bench-auto: .venv-auto_peers/.done .venv-auto_autogluon/.done
 endif
 
 bench-peers: .venv-peers/.done
@@ -109,6 +110,13 @@ clean: ## remove what the commands made: shards, runs and every model (not the e
 .venv-albumentations/.done .venv-albumentationsx/.done: .venv-%/.done: benchmarks/%.txt constraints.txt
 	"$$PYTHON" -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r benchmarks/$*.txt && touch $@ || echo "$*: does not install here"
+
+# over .venv, whose torch they use; what they need in other versions they have themselves
+.venv-auto_peers/.done .venv-auto_autogluon/.done: .venv-%/.done: benchmarks/%.txt constraints.txt $(ENV)
+	"$$PYTHON" -m venv .venv-$*
+	.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-$*/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/below.pth"
+	grep ^torch constraints.txt > .venv-$*/torch.txt
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-$*/torch.txt -r benchmarks/$*.txt && touch $@ || echo "$*: does not install here"
 
 .PHONY: help auto demo data augment report train score verify bench sweep bench-augment bench-load bench-peers bench-cold bench-train bench-auto bench-budget bench-threads bench-finetune bench-device-augment bundle bench-gpu plots folds compare models recipes predict test test-slow lint audit clean torture
 .NOTPARALLEL:

@@ -25,24 +25,18 @@ from benchmarks import augmenting_photos, augmenting_small
 from benchmarks.augmenting_build import record, size, with_draw
 from benchmarks.augmenting_sets import characters
 from benchmarks.augmenting_theirs import LIBRARIES
+from benchmarks.environments import ROOT, LeftOut, python_of, telling
 from tenfold.data.recipe import Recipe
 
-ROOT = Path(__file__).resolve().parent.parent
 OWN = {"albumentations": ".venv-albumentations", "AlbumentationsX": ".venv-albumentationsx"}   # they exclude each other
 COPIES = 1000                # of all pictures of a set together, in one repeat; a quarter where canvases are large
-
-
-class LeftOut(Exception):
-    """Why a library is not among the rows."""
 
 
 class Theirs:
     """A process that draws copies by one library."""
 
     def __init__(self, library: str):
-        python = ROOT / OWN[library] / "bin" / "python" if library in OWN else Path(sys.executable)
-        if not python.exists():
-            raise LeftOut(f"there is no {OWN[library]} (see the Makefile), or it does not install here")
+        python = python_of(OWN[library]) if library in OWN else Path(sys.executable)
         quiet = {"NO_ALBUMENTATIONS_UPDATE": "1", "NO_ALBUMENTATIONS_TELEMETRY": "1", "ALBUMENTATIONS_OFFLINE": "1"}
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.augmenting_theirs", library], cwd=ROOT, text=True, env=os.environ | quiet,
@@ -88,15 +82,6 @@ def peers(recipe: Recipe, pages: Sequence[np.ndarray], canvases: Sequence[tuple[
     finally:
         for one in theirs:
             one.close()
-
-
-@contextlib.contextmanager
-def telling(library: str) -> Iterator[None]:
-    """Print why a library is left out."""
-    try:
-        yield
-    except LeftOut as why:
-        print(f"{library}: left out: {why}")
 
 
 def made_sets() -> Iterator[tuple[str, Recipe, list[np.ndarray]]]:

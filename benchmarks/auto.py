@@ -1,8 +1,9 @@
 """The automatic mode beside what else one would do in the same time: python -m benchmarks.auto --data SET …
 
 For each set and seed: `tenfold auto`; the shipped recipes that are named, by `tenfold compare`, with the same budget
-and split; and two honest quick ways on the same splits: HOG features with an RBF support vector machine, and logistic
-regression on the features of a pretrained network. All choose on val; the figures are top-1 of test.
+and split; two honest quick ways on the same splits: HOG features with an RBF support vector machine, and logistic
+regression on the features of a pretrained network; and other libraries in the same seconds (benchmarks/auto_peers.py).
+All choose on val; the figures are top-1 of test.
 """
 
 import argparse
@@ -10,7 +11,9 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import numpy as np
 
 import tenfold
 from benchmarks import rows
+from benchmarks.auto_peers import PEERS, run_peers, write_pictures
 from tenfold.data.command import make_parser, module_command, run, whole_number
 from tenfold.data.recipe import Recipe, parse_duration, read_recipe
 from tenfold.data.shardset import ShardSet, open_set
@@ -33,6 +37,8 @@ def arguments() -> argparse.ArgumentParser:
     parser = make_parser("python -m benchmarks.auto", "The automatic mode beside recipes and two quick ways.")
     parser.add_argument("--data", required=True, nargs="+", metavar="SET", help="folders or .npz files")
     parser.add_argument("--recipes", nargs="*", default=[], metavar="NAME", help="shipped recipes to compare with")
+    parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=PEERS, metavar="NAME",
+                        help=f"other libraries, none to leave them out (default: {', '.join(map(repr, PEERS))})")
     parser.add_argument("--budget", default="10m", help="of each (default: 10m)")
     parser.add_argument("--seeds", type=whole_number, default=3)
     rows.add_record(parser)
@@ -152,9 +158,19 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
                     d=data, c=chosen: feature_regression(_plain_rows(d, c, f"{n}-features", _FEATURE_SIDE)))):
                 start = time.monotonic()
                 found.setdefault(way, []).append((make(seed), time.monotonic() - start))
+            for peer, top1, seconds in _peers(data, chosen, name, args, seed) if args.peers else ():
+                found.setdefault(peer, []).append((top1, seconds))
         table[Path(data).stem] = {way: _row(Path(data).stem, way, results, args.budget)
                                   for way, results in found.items()}
     return table
+
+
+def _peers(data: str, chosen: Recipe, name: str, args: argparse.Namespace, seed: int
+           ) -> Iterator[tuple[str, float, float]]:
+    """Yield (name, top-1 of test, seconds) of the other libraries on the pictures of the same splits."""
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = write_pictures(data, _plain_rows(data, chosen, f"{name}-hog", _HOG_SIDE), Path(folder))
+        yield from run_peers(pictures, args.peers, parse_duration(args.budget), seed)
 
 
 def _row(data: str, way: str, results: list[tuple[float, float]], budget: str) -> dict[str, float]:

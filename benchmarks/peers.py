@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.environments import LeftOut
 from benchmarks.loading import BATCH, copied, rate, record
 from benchmarks.peer_loaders import FILES, prepare
 from benchmarks.peer_pipelines import BLOCKS, OURS, PEERS
@@ -49,10 +50,6 @@ def check(epoch: Callable[[], Any], image: np.ndarray, label: np.ndarray, lossle
     extra, missing = (got - want).total(), (want - got).total()
     if extra or missing >= 2 * BATCH:
         raise ValueError(f"an epoch of {len(label)} rows lacks {missing} and has {extra} that are not due")
-
-
-class LeftOut(Exception):
-    """Why a loader is not in the table."""
 
 
 def serve(pipe: Any, name: str, folder: Path, method: str, at_most: float) -> None:
