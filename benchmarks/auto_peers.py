@@ -35,7 +35,7 @@ class Pictures:
     """The pictures of a set as PNGs in class folders below train, val and test."""
     folder: Path
     side: int                    # the median of their longer sides, pixels
-    ink: bool                    # characters on an even ground
+    ink: bool                    # characters on an even ground, as the recipe has it that declares a polarity
 
 
 def write_pictures(data: str, shards: ShardSet, folder: Path) -> Pictures:
@@ -58,7 +58,7 @@ def write_pictures(data: str, shards: ShardSet, folder: Path) -> Pictures:
                 home = folder / split / f"{source.labels[rows[path]]:05}"       # a class may be named as no folder can
                 home.mkdir(parents=True, exist_ok=True)
                 picture.save(home / f"{number:07}.png", compress_level=1)
-    return Pictures(folder, round(statistics.median(sides)), bool((table.column("pen") > 0).any()))
+    return Pictures(folder, round(statistics.median(sides)), recipe.clean.polarity != "keep")
 
 
 def run_peers(pictures: Pictures, names: list[str], seconds: float, seed: int) -> Iterator[tuple[str, float, float]]:
