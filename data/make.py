@@ -119,8 +119,8 @@ def arguments(target: str, given: dict[str, str]) -> list[str]:
                                 f'give {name}="table.key=value …"')
             found += [word for one in value.split() for word in (option, one)] if name == "SET" else \
                 [option, *value.split()]
-        elif name == "RECIPES":
-            found += [_plain(one) for one in _recipes(value)]
+        elif name.rstrip("!") == "RECIPES":
+            found += [option] * bool(option) + [_plain(one) for one in _recipes(value)]
         elif not option:
             found.append(_plain(value))
         else:

@@ -39,7 +39,7 @@ TARGETS = {
     "bench-load": ("benchmarks.loading", f"--record=RECORD {_SETS}"),
     "bench-peers": ("benchmarks.peers", f"--record=RECORD {_SETS}"),
     "bench-train": ("benchmarks.training", f"--parts loop startup --device=DEVICE {_SETS}"),
-    "bench-auto": ("benchmarks.auto", f"--data=DATA --budget=BUDGET --record=RECORD {_SETS}"),
+    "bench-auto": ("benchmarks.auto", f"--data=DATA --budget=BUDGET --recipes=RECIPES! --record=RECORD {_SETS}"),
     "bench-budget": ("benchmarks.budget", f"--shards=SHARDS --record=RECORD {_SETS}"),
     "bench-finetune": ("benchmarks.finetune", f"--data=DATA --weights=WEIGHTS {_SETS}"),
     "bench-device-augment": ("benchmarks.device_augment", f"--device=DEVICE {_SETS}"),
