@@ -49,7 +49,7 @@ def _auto(data: str, name: str, budget: str, seed: int) -> tuple[float, float]:
     """(top-1 of test, seconds) of `tenfold auto`, timed from outside."""
     start = time.monotonic()
     ran = subprocess.run(**module_command("automatic", data, "--budget", budget, "--name", name, "--seed", seed,
-                                          "--json"), stdout=subprocess.PIPE, text=True, check=True)
+                                          "--device", "cpu", "--json"), stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(ran.stdout.splitlines()[-1])["top1"], time.monotonic() - start
 
 
@@ -57,7 +57,8 @@ def _recipe(data: str, recipe: str, split: list[str], budget: str, seed: int) ->
     """(top-1 of test, seconds) of a shipped recipe with the split of the automatic mode."""
     start = time.monotonic()
     sets = [word for setting in (*split, f"seed={seed}") for word in ("--set", setting)]
-    ran = subprocess.run(**module_command("compare", recipe, "--data", data, "--budget", budget, "--json", *sets),
+    ran = subprocess.run(**module_command("compare", recipe, "--data", data, "--budget", budget, "--device", "cpu",
+                                          "--json", *sets),
                          stdout=subprocess.PIPE, text=True, check=True)
     facts, = json.loads(ran.stdout.splitlines()[-1]).values()
     return facts["top1"], time.monotonic() - start
@@ -150,7 +151,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             name = f"bench-auto-{Path(data).stem}-{seed}"
             found.setdefault("auto", []).append(_auto(data, name, args.budget, seed))
             chosen = read_recipe(f"recipes/{name}.toml")
-            split = [f"split.val={chosen.split.val}", f"split.test={chosen.split.test}"]
+            split = [f"split.val={chosen.split.val}", f"split.test={chosen.split.test}",
+                     f"source.per_class={chosen.source.per_class}"]
             for recipe in args.recipes:
                 found.setdefault(recipe, []).append(_recipe(data, recipe, split, args.budget, seed))
             for way, make in (("HOG + SVM", lambda s, n=name, d=data, c=chosen: hog_svm(

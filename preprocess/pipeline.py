@@ -28,8 +28,8 @@ from tenfold.preprocess.plan import plan_shards
 from tenfold.preprocess.publish import (
     describe_set,
     finished_set,
-    keep_shards_of,
     publish_set,
+    remove_other_shards,
     source_columns,
     update_set,
 )
@@ -126,7 +126,7 @@ def _build(job: Job, workers: int) -> dict:
     assignment = assign_splits(job, survey)
     plan = plan_shards(assignment.survey, recipe)
     check_space(job.out, replace(cost, rows=plan.rows))
-    keep_shards_of(job, survey.decisions)
+    remove_other_shards(job, survey.decisions)
     (job.out / INDEX).unlink(missing_ok=True)      # from here on the set is unfinished
     where = Workplace(job.out, job.cache, block_size(job.source), recipe, job.source.reader(job.cache))
     shards = draw_shards(plan, assignment.survey, where, workers)

@@ -46,8 +46,8 @@ def publish_set(job: Job, index: dict, survey: Survey) -> dict:
     return index
 
 
-def keep_shards_of(job: Job, decisions: SetDecisions) -> None:
-    """Remove the shards in the job's folder that were drawn by other decisions over the set, which no shard names.
+def remove_other_shards(job: Job, decisions: SetDecisions) -> None:
+    """Remove the shards in the job's folder that were drawn under other decisions over the set, which no shard names.
 
     An official test split can be the same while the other images, and with them the decisions, have changed.
     """

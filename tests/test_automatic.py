@@ -17,10 +17,11 @@ from tenfold.automatic import auto, race
 from tenfold.automatic.angles import TURNED, UPRIGHT, shape_of, upright_share
 from tenfold.automatic.choices import Way, toml_value, write_recipe
 from tenfold.automatic.fit import STEPS, Setting
-from tenfold.automatic.look import Look, look
+from tenfold.automatic.look import Look
+from tenfold.automatic.looking import _rows, look
 from tenfold.automatic.machine import Machine
 from tenfold.automatic.marks import InkFacts
-from tenfold.automatic.mirrors import may_be_mirrored, mirrored_outline, outline, unmirrored_share
+from tenfold.automatic.mirrors import hog, may_be_mirrored, unmirrored_share
 from tenfold.automatic.race import Trial, leader, survivors
 from tenfold.automatic.summary import interval
 from tenfold.automatic.ways import candidates
@@ -81,8 +82,8 @@ def test_shapes_whose_mirror_images_are_others_are_told_from_those_that_look_eit
             noisy = np.clip(drawn + rng.normal(50, 9, drawn.shape), 0, 255).astype(np.uint8)[..., None]
             pictures.append(noisy[:, ::-1] if mirrored and number % 2 else noisy)
             labels.append(label)
-    share, count = unmirrored_share(*(np.stack([of(p) for p in pictures]) for of in (outline, mirrored_outline)),
-                                    np.array(labels))
+    share, count = unmirrored_share(np.stack([hog(p) for p in pictures]),
+                                    np.stack([hog(p[:, ::-1]) for p in pictures]), np.array(labels))
     assert count == 60
     assert may_be_mirrored(share, count) == (mirrored or names == "üoI=")
     assert may_be_mirrored(1.0, 20)                          # too few to tell
@@ -93,6 +94,10 @@ def test_what_may_not_be_mirrored_never_is():
     for seen in (SIGNS, dataclasses.replace(SIGNS, size=(32, 32))):
         ways = candidates(seen, Fixed(500), pretrained=True)
         assert [c.name for c in ways] == ["shapes", "pretrained", "from nothing"]
+        one_sided = candidates(dataclasses.replace(seen, unmirrored=(0.7, 256)), Fixed(500), pretrained=True)
+        assert [c.name for c in one_sided] == ["pretrained", "shapes", "from nothing"]
+        plain = candidates(dataclasses.replace(seen, inked=0.9), Fixed(500), pretrained=True)
+        assert [c.name for c in plain] == ["pretrained"]     # "shapes" would set one in ten aside
         for candidate in ways:
             recipe = candidate.make(setting(seen, 300)).recipe("x")
             assert (recipe.draw.flip, recipe.augment.flip) == (0, 0)
@@ -101,14 +106,18 @@ def test_what_may_not_be_mirrored_never_is():
 
 
 def test_a_part_of_a_set_has_as_many_of_each_class_as_there_are_or_the_same_number():
-    uneven = dataclasses.replace(INK, images=160, counts=(5, 50, 95), least=5, most=95, official={"test": 10})
+    uneven = dataclasses.replace(INK, images=160, classes=3, counts=(5, 50, 95), least=5, most=95,
+                                 official={"test": 10})
     for images, kept in ((150, 150), (149, 149), (100, 99), (62, 61), (25, 25), (3, 25)):
-        part = uneven.part(images)
+        part = uneven.subset(images)
         assert part.images == kept + 10
-        assert part == uneven.capped(part.per_class)
+        assert part == uneven.with_per_class(part.per_class)
         assert bool(part.per_class) == (kept < 150)
-    assert uneven.part(62).per_class == 28
-    assert uneven.capped(0) is uneven
+    assert uneven.subset(62).per_class == 28
+    with_val = dataclasses.replace(uneven, images=190, counts=(5, 50, 95, 10, 10, 10), official={"test": 10, "val": 30})
+    assert with_val.with_per_class(8).official == {"test": 10, "val": 24}
+    assert with_val.with_per_class(8).images == 10 + 24 + 5 + 8 + 8
+    assert uneven.with_per_class(0) is uneven
 
 
 def test_a_recipe_that_is_written_is_the_recipe_that_was_chosen(tmp_path):
@@ -189,14 +198,26 @@ def test_a_folder_of_ink_is_looked_at(tmp_path):
     assert seen == dataclasses.replace(look(source, tmp_path), seconds=seen.seconds)         # the same each time
 
 
+def test_of_many_classes_some_are_looked_at_with_others_of_their_class():
+    labels = np.arange(3000) % 1000
+    seen = labels[_rows(labels)]
+    assert len(seen) > 150
+    assert min(np.unique(seen, return_counts=True)[1]) > 1
+    few = np.sort(np.random.default_rng(0).integers(0, 7, 5000))
+    assert len(set(_rows(few))) == 256
+    assert sorted(_rows(np.array([0, 1, 1]))) == [0, 1, 2]
+
+
 def test_what_was_stopped_goes_on_with_its_trials(tmp_path):
     images = t.folder(tmp_path / "images")
     one = auto.Automatic(images, 60.0, started=0.0)
     one.state.trials.append(trial("a", 0.5))
     one.state.chosen = Way("a", "b").choose("seed", 3, "why")
+    one.state.per_class = 3
     one.state.save(one.folder, 12.5)
     again = auto.Automatic(images, 60.0).state
-    assert (again.trials, again.chosen, again.seconds) == (one.state.trials, one.state.chosen, 12.5)
+    assert dataclasses.replace(again, seconds=0.0) == one.state
+    assert again.seconds == 12.5
     for other in (auto.Automatic(images, 61.0), auto.Automatic(images, 60.0, seed=1)):       # another call
         assert other.state.trials == []
     (one.folder / "auto.json").write_text('{"schema": 1}')
@@ -238,7 +259,7 @@ def test_official_splits_count_for_what_is_trained_on():
 def test_as_many_pictures_pass_through_a_pretrained_network_as_there_is_time_for(rate):
     way = candidates(PHOTOS, Fixed(rate), pretrained=True)[0].make(setting(PHOTOS, 60, rate))
     size = way.settings["model.size"] or way.settings["draw.canvas"][0]
-    used = PHOTOS.capped(way.settings.get("source.per_class", 0))
+    used = PHOTOS.with_per_class(way.settings.get("source.per_class", 0))
     assert (used.images < PHOTOS.images) == (rate < 2000)
     assert used.least == 10 or used.images_but_test <= 60 * rate * (32 / size)**2
     way.recipe("x")
@@ -249,15 +270,19 @@ def test_a_budget_that_is_too_short_is_refused_before_anything_is_done(tmp_path)
         tenfold.auto(t.folder(tmp_path / "images"), budget="5s")
 
 
-def test_of_more_images_than_can_be_read_in_the_budget_a_part_is_used(tmp_path, capsys):
+def test_of_more_images_than_can_be_read_in_the_budget_a_part_is_used(tmp_path):
     call = auto.Automatic(t.folder(tmp_path / "images"), 60.0, workers=1)
-    call.machine = Fixed(2000)
-    way = call._choose(dataclasses.replace(INK, seconds=0.2))
-    assert 10 <= way.settings["source.per_class"] <= 25      # of 100: 120 s for all
-    assert "600 images" not in (said := capsys.readouterr().out)
-    assert "are used" in said
-    with pytest.raises(UserFault, match="test images"):      # which are all scored
-        call._choose(dataclasses.replace(INK, seconds=10.0, official={"test": 500}))
+    part = call._readable(dataclasses.replace(INK, seconds=0.2))         # 120 s for all
+    assert 10 <= part.per_class <= 35
+    assert f"{part.per_class} of a class" in part.lines()[0]
+    assert call._readable(INK) == INK
+    for far_too_many in (dataclasses.replace(INK, seconds=10.0), dataclasses.replace(INK, seconds=0.2, images=1100,
+                                                                                     official={"test": 500})):
+        with pytest.raises(UserFault, match="too short"):
+            call._readable(far_too_many)
+    call._started -= 90                                      # no time is left
+    with pytest.raises(UserFault, match="too short"):
+        call._readable(INK)
 
 
 @pytest.mark.slow

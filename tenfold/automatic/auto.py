@@ -15,7 +15,8 @@ import joblib
 
 from tenfold.automatic.checks import MADE, check_counts, checked_name, plain_name
 from tenfold.automatic.choices import Way, write_recipe
-from tenfold.automatic.look import LONGEST, Look, look
+from tenfold.automatic.look import Look
+from tenfold.automatic.looking import LONGEST, look
 from tenfold.automatic.race import Trial, rounds, run_trial, survivors
 from tenfold.automatic.state import State
 from tenfold.automatic.summary import race_line, result_lines
@@ -87,6 +88,9 @@ class Automatic:
         state, unpacked = self.state, make_folder(self.folder / "look")
         seen = look(self.source, unpacked, min(LONGEST, _LOOK * self.budget))
         shutil.rmtree(unpacked)
+        if state.per_class is None:
+            state.per_class = self._readable(seen).per_class
+        seen = seen.with_per_class(state.per_class)
         lines = seen.lines()
         print(*self.source.notes, *lines, sep="\n", flush=True)
         if state.chosen is None:
@@ -116,8 +120,7 @@ class Automatic:
         """The way that a race proves, or the likeliest where there is one only or no time."""
         from tenfold.automatic.fit import Setting
         from tenfold.automatic.ways import Candidate, candidates
-        cores = self.workers or joblib.cpu_count()
-        seen, reading = self._part(seen, cores)
+        cores, reading = self._cores, seen.images * seen.seconds / self._cores
         if not (self.pretrained or seen.is_ink):
             print("note: what helps pictures most, a pretrained network, is missing: pip install 'tenfold[pretrained]'")
 
@@ -134,24 +137,25 @@ class Automatic:
         pictures = 2.0 + 0.02 * self.budget      # seconds for what a score writes and draws
         chosen = fitted(ways[0], self._left() - pictures)
         recipe = chosen.recipe(self.name)
-        seen = seen.capped(chosen.settings.get("source.per_class", 0))
+        seen = seen.with_per_class(chosen.settings.get("source.per_class", 0))
         test_images = seen.images - seen.images_but_test
         self.state.scoring = pictures + test_images / self.machine.scoring_rate(recipe, seen.classes)
         seconds = max(1.0, self._left() - self.state.scoring - reading)
         return chosen.choose("train.budget", f"{seconds:.0f}s", f"about what training had of {self.budget:g} s")
 
-    def _part(self, seen: Look, cores: int) -> tuple[Look, float]:
-        """(The images that there is time to read, the seconds that takes); says which are left out."""
-        seconds, time_for = seen.seconds / cores, _READ * self._left()
-        test = seen.official.get("test", 0) * seconds
-        if test > time_for:
-            raise UserFault("--budget", f"of {self.budget:g} s is too short for {seen.official['test']:,} test images: "
-                            f"to read them takes about {test:.0f} s", f"give {test / _READ + 60:.0f} s or more")
-        part = seen.part((time_for - test) / seconds)
-        if part.per_class:
-            print(f"note: to read all images takes about {seen.images * seconds:.0f} s: {part.images:,} are used, "
-                  f"{part.per_class:,} of a class at most")
-        return part, part.images * seconds
+    @property
+    def _cores(self) -> int:
+        return self.workers or joblib.cpu_count()
+
+    def _readable(self, seen: Look) -> Look:
+        """The look at what there is time to read. UserFault: there is time for too little of it."""
+        each, time_for = seen.seconds / self._cores, max(0.0, _READ * self._left())
+        part = seen.subset(time_for / each - seen.official.get("test", 0))
+        if (needed := part.images * each) > time_for:
+            raise UserFault("--budget", f"of {self.budget:g} s is too short: to read {part.images:,} images, as few as "
+                            f"one can train on and all of an official test split, takes about {needed:.0f} s",
+                            f"give {needed / _READ + 60:.0f} s or more")
+        return part
 
     def _trial(self, name: str, number: int, seconds: float, make: Callable[[], Way]) -> Trial:
         """A trial, or what an earlier call found of it."""

@@ -37,20 +37,20 @@ def begin(setting: Setting, name: str, about: str) -> Way:
     look = setting.look
     way = Way(name, about).choose("seed", setting.seed, "one number decides every split, copy, order and weight")
     way.choose("source.data", setting.data)
-    if look.per_class:
-        use_part(way, look, "there is time to read")
-    for split, share in look.shares.items():
-        way.choose(f"split.{split}", share, "share of each class that " + (
-            "chooses among ways and epochs" if split == "val" else "only the score sees"))
+    use(way, look, "there is time to read")
     if look.most > 3 * look.least:
         way.choose("train.sampling", 0.5, f"classes have {look.least} to {look.most} images: half way to all equally "
                    "often")
     return way
 
 
-def use_part(way: Way, look: Look, why: str) -> None:
-    """Use a part of the images, that of the look."""
-    way.choose("source.per_class", look.per_class, f"{why} {look.images:,} of the images")
+def use(way: Way, look: Look, why: str) -> None:
+    """Use the images that the look is at, all or a part, with splits for so many; why: the reason for a part."""
+    if look.per_class:
+        way.choose("source.per_class", look.per_class, f"{why} {look.images:,} images")
+    for split, share in look.shares.items():
+        way.choose(f"split.{split}", share, "share of each class that " + (
+            "chooses among ways and epochs" if split == "val" else "only the score sees"))
 
 
 def _power_of_two(rows: float) -> int:

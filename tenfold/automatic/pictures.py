@@ -3,15 +3,15 @@
 from typing import Any
 
 from tenfold.automatic.choices import Way
-from tenfold.automatic.fit import Setting, begin, largest, train_by_adam, use_part
+from tenfold.automatic.fit import Setting, begin, largest, train_by_adam, use
 
-_PICTURES = (96, 112, 128, 160, 192, 224)        # sizes at which a pretrained network is asked
+_PICTURES = (96, 112, 128, 160, 192, 224)        # sides at which a pretrained network is timed
 _FEATURES = 0.3              # share of the seconds that the pass through it may take,
-_ALONE = 0.4                 # where there is time for nothing else
+_HEAD_ONLY = 0.4             # where there is time for nothing else
 _SMALL = 64                  # pixels up to which views are made while training
 _VIEWS = 4                   # of each picture, at most
 _EPOCHS = 12                 # of its last blocks, at most
-_EARLY = ["_conv_stem", "_bn0", *(f"_blocks.{number}" for number in range(11))]      # that stay as they are then
+_EARLY = ["_conv_stem", "_bn0", *(f"_blocks.{number}" for number in range(11))]      # that stay frozen
 
 
 def pictures_pretrained(setting: Setting) -> Way:
@@ -29,7 +29,7 @@ def pictures_pretrained(setting: Setting) -> Way:
 def _fit_picture_size(way: Way, setting: Setting) -> None:
     """The largest size at which all pictures pass through the network in a share of the seconds, and several views.
 
-    Where there is no time for the smallest either, a part of the pictures is used.
+    Where there is no time for all at the smallest either, a part of them is used.
     """
     look, side = setting.look, min(setting.look.size)
     sizes = [size for size in _PICTURES if size <= max(_PICTURES[1], 4 * side)]      # beyond, nothing more is seen
@@ -41,11 +41,11 @@ def _fit_picture_size(way: Way, setting: Setting) -> None:
         if taken and look.images_but_test > measured * _FEATURES * setting.seconds:
             break
         taken, rate = size, measured
-        if look.images_but_test > rate * _ALONE * setting.seconds:
-            alone, look = True, look.part(rate * _ALONE * setting.seconds / (1 - look.shares.get("test", 0.0)))
-            use_part(way, look, "there is time to pass through the network")
+        if look.images_but_test > rate * _HEAD_ONLY * setting.seconds:
+            alone, look = True, look.subset(rate * _HEAD_ONLY * setting.seconds / (1 - look.shares.get("test", 0.0)))
+            use(way, look, "there is time to pass through the network")
             break
-    seconds = (_ALONE if alone else _FEATURES) * setting.seconds
+    seconds = (_HEAD_ONLY if alone else _FEATURES) * setting.seconds
     canvas = min(taken, max(8, side))
     copies = max(1, min(_VIEWS, int(seconds * rate / look.images_but_test)))
     way.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
@@ -60,20 +60,22 @@ def _fit_picture_size(way: Way, setting: Setting) -> None:
     if copies > 1 and look.may_mirror:
         way.choose("draw.flip", 0.5, look.mirror_words)
     elif copies > 1:
-        way.choose("draw.scale", [0.85, 1.0]).choose("draw.place", True).choose("draw.rotation", 8, look.mirror_words)
-    _thaw(way, alone)
+        way.choose("draw.flip", 0.0, look.mirror_words).choose("draw.rotation", 8)
+        way.choose("draw.scale", [0.85, 1.0]).choose("draw.place", True)
+    _choose_layers(way, alone)
 
 
-def _thaw(way: Way, alone: bool) -> None:
-    """What is trained after the head was fitted: the last blocks, or nothing where there is no time for it."""
+def _choose_layers(way: Way, alone: bool) -> None:
+    """Choose what is trained after the head was fitted: the last blocks, or nothing where there is no time for it."""
     if alone:
         way.choose("model.freeze", ["backbone"], "there is time to fit the head only")
-        if way.settings.pop("train.sampling", None):         # which the fit of a head does not know
+        if way.settings.pop("train.sampling", None):         # the regression ignores sampling, so the loss is weighted
             way.choose("train.class_weights", "balanced", way.reasons.pop("train.sampling"))
     else:
         way.choose("model.freeze", _EARLY, "the last blocks learn too, once the head is fitted")
     way.choose("train.epochs", 1 if alone else _EPOCHS, "" if alone else "as many of them as fit")
-    way.choose("train.batch", 64).choose("train.optimizer", "adamw").choose("train.lr", 0.001)
+    way.choose("train.batch", 64).choose("train.optimizer", "adamw").choose(
+        "train.lr", 0.001, "of 0.0002 and 0.001 the better one on photographs of cats and dogs")
     way.choose("train.weight_decay", 0.05).choose("train.schedule", "cosine").choose("train.warmup", 0.2)
     way.choose("train.ema", 0.99)
 
@@ -110,8 +112,8 @@ def shapes(setting: Setting) -> Way:
     look = setting.look
     way = begin(setting, "shapes", "shapes in photographs: a small residual network on varied copies in grey")
     way.choose("clean.channels", 1, f"grey, and no mirror images: {look.mirror_words}")
-    way.choose("clean.polarity", "auto", "whatever is lighter or darker than its ground becomes light")
-    way.choose("clean.offset", 30).choose("clean.roi", True, "levels are stretched from the ground to the shape")
+    way.choose("clean.polarity", "auto", "shapes become light on dark")
+    way.choose("clean.roi", True, "cut to the shape, and uneven light is levelled")
     way.choose("model.name", "resnet").choose("model.depth", 1).choose("model.stem_stride", 2)
     largest(way, setting, _sizes([32, 40, 48], 3))
     way.choose("draw.fit", "stretch" if 0.75 < look.shape < 1.33 else "inside")

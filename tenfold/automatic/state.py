@@ -15,7 +15,8 @@ from tenfold.data.fields import COUNT, Number, misfit
 _SCHEMA = 1
 _TRIAL = {"name": str, "round": COUNT, "seconds": Number(0), "val_top1": (None, float), "val_rows": COUNT, "fault": str}
 _FIELDS = {"schema": _SCHEMA, "call": dict, "seconds": Number(0), "scoring": Number(0), "done": bool,
-          "trials": [_TRIAL], "chosen?": {"name": str, "about": str, "settings": dict, "reasons": {str: str}}}
+           "per_class": (None, COUNT), "trials": [_TRIAL],
+           "chosen?": {"name": str, "about": str, "settings": dict, "reasons": {str: str}}}
 
 
 @dataclass
@@ -26,12 +27,13 @@ class State:
     scoring: float = 0.0     # that are kept for the score
     trials: list[Trial] = field(default_factory=list)
     chosen: Way | None = None
+    per_class: int | None = None     # images of each class that there is time to read, 0: all; None: not known yet
     done: bool = False
 
     def save(self, folder: Path, seconds: float) -> None:
         """Write it; seconds: spent in all."""
         kept = {"schema": _SCHEMA, "call": self.call, "seconds": seconds, "scoring": self.scoring,
-                "trials": [asdict(trial) for trial in self.trials], "done": self.done}
+                "trials": [asdict(trial) for trial in self.trials], "per_class": self.per_class, "done": self.done}
         write_json(folder / "auto.json", kept | ({"chosen": asdict(self.chosen)} if self.chosen else {}))
 
     @classmethod
@@ -46,4 +48,4 @@ class State:
             return new
         print(f"going on with what was stopped after {kept['seconds']:.0f} s ({path})")
         return cls(new.call, kept["seconds"], kept["scoring"], [Trial(**trial) for trial in kept["trials"]],
-                   Way(**kept["chosen"]) if "chosen" in kept else None)
+                   Way(**kept["chosen"]) if "chosen" in kept else None, kept["per_class"])

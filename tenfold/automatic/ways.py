@@ -11,6 +11,8 @@ from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
 from tenfold.automatic.pictures import pictures_from_nothing, pictures_pretrained, shapes
 
+_INKED = 0.98                # share of pictures with a shape on them, from which those without can be set aside
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -29,6 +31,8 @@ def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate
                 for t in turned for c in cut]
     scratch = Candidate("from nothing", pictures_from_nothing)
     tuned = [Candidate("pretrained", pictures_pretrained)] if pretrained else []
-    if not look.may_mirror:                      # characters, signs: ImageNet's features tell few of them apart
-        return [Candidate("shapes", shapes), *tuned, *([scratch] if look.is_colour else [])]
+    if not look.may_mirror and look.inked > _INKED:
+        grey, colour = Candidate("shapes", shapes), [scratch] if look.is_colour else []
+        # ImageNet's features tell few characters and signs apart; things that are all seen from one side, they do
+        return [grey, *tuned, *colour] if look.are_signs else [*tuned, grey, *colour]
     return [*tuned, scratch] if machine.is_accelerated or not tuned else tuned
