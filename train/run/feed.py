@@ -14,10 +14,12 @@ from tenfold.train.learn.fitted_head import FittedHead, fit_head, is_all_that_le
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.one_pass import SPLITS, pass_rows, pictures
 
-_SHARE = 0.5                 # of the seconds left that a pass over the rows may take,
-_ALONE = 0.6                 # where the head alone learns: with the regression, half as long, that is 0.9, and the rest
-                             # is left for a batch that takes long. With 2, 10 and 91 classes the regression took 3, 21
-                             # and 115% of the time of the pass (900 to 2,500 rows of 96×96 pixels, 1,280 features)
+_KEEP = 0.5                  # of the seconds left that computing features to be kept may take
+_ALONE = 0.6                 # that the pass may take to which a head is fitted, where it alone learns: with the
+                             # regression, half as long, that is 0.9, and the rest is left for a batch that takes long.
+                             # With 2, 10 and 91 classes the regression took 3, 21 and 115% of the time of the pass
+                             # (900 to 2,500 rows of 96×96 pixels, 1,280 features)
+_FIRST = 0.1                 # where more than the head learns after it, which mends a head that was fitted to fewer rows
 
 
 class Feed:
@@ -62,8 +64,8 @@ class Feed:
         alone = fit and is_all_that_learns(learner)
         fitted = self._fit_head(learner, _ALONE * left()) if alone else None
         if fitted is None:
-            self._keep_features(learner, _SHARE * left())
-        return self._fit_head(learner, _SHARE * left()) if fit and not alone else fitted
+            self._keep_features(learner, _KEEP * left())
+        return self._fit_head(learner, _FIRST * left()) if fit and not alone else fitted
 
     def close(self) -> None:
         """Let go of files and threads."""
