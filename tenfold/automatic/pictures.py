@@ -7,7 +7,8 @@ from tenfold.automatic.fit import Setting, begin, largest, train_by_adam, use
 
 _PICTURES = (96, 112, 128, 160, 192, 224)        # sides at which a pretrained network is timed
 _FEATURES = 0.3              # share of the seconds that the pass through it may take,
-_HEAD_ONLY = 0.4             # where there is time for nothing else
+_HEAD_ONLY = 0.4             # where the head alone learns
+_FEW = 3000                  # pictures up to which it does: few val rows cannot tell when the rest is worse than before
 _SMALL = 64                  # pixels up to which views are made while training
 _VIEWS = 4                   # of each picture, at most
 _EPOCHS = 12                 # of its last blocks, at most
@@ -32,20 +33,23 @@ def _fit_picture_size(way: Way, setting: Setting) -> None:
     Where there is no time for all at the smallest either, a part of them is used.
     """
     look, side = setting.look, min(setting.look.size)
+    alone = f"the head alone learns from {look.images:,} pictures" if look.images <= _FEW else ""
+    share = _HEAD_ONLY if alone else _FEATURES
     sizes = [size for size in _PICTURES if size <= max(_PICTURES[1], 4 * side)]      # beyond, nothing more is seen
-    taken, rate, alone = 0, 0.0, False
+    taken, rate = 0, 0.0
     for size in sizes:
         canvas = min(size, max(8, side))
         way.choose("draw.canvas", [canvas, canvas]).choose("model.size", size if size != canvas else 0)
         measured = setting.machine.forward_rate(way.recipe("auto"), look.classes)
-        if taken and look.images_but_test > measured * _FEATURES * setting.seconds:
+        if taken and look.images_but_test > measured * share * setting.seconds:
             break
         taken, rate = size, measured
         if look.images_but_test > rate * _HEAD_ONLY * setting.seconds:
-            alone, look = True, look.subset(rate * _HEAD_ONLY * setting.seconds / (1 - look.shares.get("test", 0.0)))
+            alone, share = "there is time to fit the head only", _HEAD_ONLY
+            look = look.subset(rate * share * setting.seconds / (1 - look.shares.get("test", 0.0)))
             use(way, look, "there is time to pass through the network")
             break
-    seconds = (_HEAD_ONLY if alone else _FEATURES) * setting.seconds
+    seconds = share * setting.seconds
     canvas = min(taken, max(8, side))
     copies = max(1, min(_VIEWS, int(seconds * rate / look.images_but_test)))
     way.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
@@ -65,17 +69,16 @@ def _fit_picture_size(way: Way, setting: Setting) -> None:
     _choose_layers(way, alone)
 
 
-def _choose_layers(way: Way, alone: bool) -> None:
-    """Choose what is trained after the head was fitted: the last blocks, or nothing where there is no time for it."""
+def _choose_layers(way: Way, alone: str) -> None:
+    """Choose what is trained after the head was fitted: the last blocks, or nothing. alone: the reason for nothing."""
     if alone:
-        way.choose("model.freeze", ["backbone"], "there is time to fit the head only")
+        way.choose("model.freeze", ["backbone"], alone)
         if way.settings.pop("train.sampling", None):         # the regression ignores sampling, so the loss is weighted
             way.choose("train.class_weights", "balanced", way.reasons.pop("train.sampling"))
     else:
         way.choose("model.freeze", _EARLY, "the last blocks learn too, once the head is fitted")
     way.choose("train.epochs", 1 if alone else _EPOCHS, "" if alone else "as many of them as fit")
-    way.choose("train.batch", 64).choose("train.optimizer", "adamw").choose(
-        "train.lr", 0.001, "of 0.0002 and 0.001 the better one on photographs of cats and dogs")
+    way.choose("train.batch", 64).choose("train.optimizer", "adamw").choose("train.lr", 0.001)
     way.choose("train.weight_decay", 0.05).choose("train.schedule", "cosine").choose("train.warmup", 0.2)
     way.choose("train.ema", 0.99)
 

@@ -19,7 +19,7 @@ _ALONE = 0.6                 # that the pass may take to which a head is fitted,
                              # regression, half as long, that is 0.9, and the rest is left for a batch that takes long.
                              # With 2, 10 and 91 classes the regression took 3, 21 and 115% of the time of the pass
                              # (900 to 2,500 rows of 96×96 pixels, 1,280 features)
-_FIRST = 0.1                 # where more than the head learns after it, which mends a head that was fitted to fewer rows
+_FIRST = 0.1                 # where more than the head learns: that mends a head that was fitted to fewer rows
 
 
 class Feed:
