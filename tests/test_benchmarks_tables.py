@@ -26,7 +26,7 @@ def test_a_library_that_is_not_here_is_left_out_with_a_reason(tmp_path, monkeypa
     monkeypatch.setattr(augmenting_peer, "OWN", {"albumentations": str(tmp_path / "none")})
     with augmenting_peer.telling("albumentations"):
         augmenting_peer.Theirs("albumentations")
-    assert "albumentations: left out: there is no" in capsys.readouterr().out
+    assert "albumentations: left out: not installed: there is no" in capsys.readouterr().out
 
 
 def test_a_library_draws_as_many_copies_as_it_is_asked_for(tmp_path):

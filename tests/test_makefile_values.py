@@ -114,7 +114,8 @@ def test_python_takes_a_value_for_a_value():
     """A path or a number becomes one argument, whatever it holds, and no option; a list becomes its words."""
     for value in NASTY:
         for target in TARGETS:
-            given = variables({name.rstrip("!"): value for _, name in words(target) if name and name != "RECIPES"})
+            names = {name.rstrip("!") for _, name in words(target)} - {"", "RECIPES"}
+            given = variables(dict.fromkeys(names, value))
             wanted = {name: os.path.expanduser(value) if name in PATHS else value for name in VARIABLES}
             if any(word.startswith("-") for word in value.split()) and {n for _, n in words(target)} & LISTS:
                 with pytest.raises(UserFault, match="begins with -"):
