@@ -149,6 +149,15 @@ def test_enough_steps_fit_and_more_seconds_never_make_a_network_smaller():
         width = recipe.model.args["widths"][0] * recipe.draw.canvas[0]
 
 
+def test_a_larger_set_gets_a_network_by_which_each_image_is_seen_some_times():
+    many = dataclasses.replace(INK, images=60_000, counts=(10_000,) * 6, least=10_000, most=10_000)
+    small, large = (candidates(seen, Fixed(2000), False)[0].make(setting(seen, 600)).recipe("x")
+                    for seen in (INK, many))
+    seen_images = 0.85 * Fixed(2000)._rate(large, 6, 64, "training") * 600
+    assert large.model.args["widths"] < small.model.args["widths"]
+    assert seen_images >= 8 * many.training_images
+
+
 @pytest.mark.parametrize(("seen", "names"), [
     (INK, ["ink cut out, upright"]),
     (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, near_upright=0.2)), ["ink cut out, at any angle"]),
