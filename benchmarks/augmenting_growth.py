@@ -2,19 +2,22 @@
 
 For each size, in processes of its own: microseconds of processor time a copy in one process, without what a build
 costs however small it is (a build of ten images; the trial that estimates its cost; the 256 images that are asked
-whether they are ink); and the memory of a build in two workers, of its own process and of the largest worker.
+whether they are ink); of these, microseconds a source of the search for near-duplicates; and the memory of a build in
+two workers, of its own process and of the largest worker.
 """
 
 import argparse
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import cv2
@@ -25,6 +28,7 @@ from benchmarks.augmenting_sets import characters, write_arrays
 from benchmarks.augmenting_small import recipe_of
 
 SIZES, MORE, FEW = (100, 3_000, 100_000), 800_000, 10
+MANY = 100_000               # characters drawn at once
 COPIES = 2
 REPEATS = 9                  # of the small sizes
 
@@ -45,6 +49,20 @@ def speed(count: int, copies: int, folder: Path) -> float:
     seconds(few)                 # whatever is imported late
     start, whole = zip(*((seconds(few), seconds(many)) for _ in range(REPEATS if count < 50_000 else 1)), strict=True)
     return 1e6 * (min(whole) - min(start)) / ((count - FEW) * copies)
+
+
+def search(count: int, copies: int, folder: Path) -> float:
+    """Microseconds a source of the search for near-duplicates, as a median; the number of copies does not matter."""
+    from tenfold.preprocess.survey.fingerprint import fingerprints, near_groups
+    rows = np.concatenate([fingerprints(characters(min(MANY, count), seed=seed)[0][..., None])[0]
+                           for seed in range(-(-count // MANY))])[:count]
+    near_groups(rows[:FEW])      # whatever is imported late
+
+    def seconds() -> float:
+        start = time.process_time()
+        near_groups(rows)
+        return time.process_time() - start
+    return 1e6 * statistics.median(seconds() for _ in range(REPEATS if count < 50_000 else 3)) / count
 
 
 def memory(count: int, copies: int, folder: Path) -> dict[str, float]:
@@ -78,15 +96,19 @@ def _own() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
 
 
+PARTS: dict[str, Callable[[int, int, Path], Any]] = {"speed": speed, "search": search, "memory": memory}
+
+
 def rows(sizes: Iterable[int] = SIZES, copies: int = COPIES) -> None:
     """Measure some sizes, each figure in a process of its own, and record a row of each."""
     for count in sizes:
         asked = ["--sizes", str(count), "--copies", str(copies)]
-        micros, megabytes = (json.loads(subprocess.run(
+        micros, searched, megabytes = (json.loads(subprocess.run(
             [sys.executable, "-m", "benchmarks.augmenting_growth", "--part", part, *asked], check=True,
-            stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]) for part in ("speed", "memory"))
+            stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]) for part in PARTS)
         named = f"{count:,} arrays of 28×28, {copies} copies"
         record("augmenting, µs of processor time a copy without the fixed start", named, [micros])
+        record("near-duplicates, µs of processor time a source", named, [searched])
         for kind, what in (("own", "memory of the build's process above its start, MB"),
                            ("resident", "the same, resident, with what it starts with and mapped files, MB"),
                            ("worker", "memory of the largest worker, resident, MB")):
@@ -99,13 +121,13 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=COPIES)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--all", action="store_true", help=f"{MORE:,} images too: five minutes and more")
-    parser.add_argument("--part", choices=("speed", "memory"), help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if not args.part:
         rows((*args.sizes, *[MORE] * args.all), args.copies)
         return
     with tempfile.TemporaryDirectory(dir=".") as name:
-        measured: object = (speed if args.part == "speed" else memory)(args.sizes[0], args.copies, Path(name))
+        measured: object = PARTS[args.part](args.sizes[0], args.copies, Path(name))
         print(json.dumps(measured))
 
 

@@ -4,9 +4,11 @@ import io
 
 import cv2
 import numpy as np
+import pytest
 from cases import each
 from PIL import Image
 
+from tenfold.preprocess.survey import neighbours
 from tenfold.preprocess.survey.fingerprint import fingerprint, fingerprints, near_groups
 from tenfold.preprocess.survey.neighbours import sort_and_number
 
@@ -61,6 +63,62 @@ def test_many_are_searched_as_few_are(monkeypatch):
     many = near_groups(looks).tolist()
     assert [few.index(g) for g in few] == [many.index(g) for g in many]
     assert few[60:] == few[:30]
+
+
+def looking_alike() -> np.ndarray:
+    """Fingerprints, uint8 (250, 160), of which many differ by about what two of the same picture may, by one level, or
+    not at all, and some say nothing; their hashes are alike, and in a word the same for a hundred. Thumbnails lie in
+    ten directions, so that their first principal components hold all of their distances."""
+    rng = np.random.default_rng(11)
+    which, directions = rng.integers(0, 60, 250), rng.normal(0, 1, (10, 144)) / 10**0.5
+    rows = np.empty((250, 160), np.int64)
+    rows[:, :16] = rng.integers(0, 256, (2, 16))[which % 2] ^ (
+        (1 << rng.integers(0, 8, (250, 16))) * (rng.random((250, 16)) < 0.15))
+    deviation = rng.choice([1, 5, 20, 50], (60, 1))[which]
+    moved = rng.choice([0, 0.05, 0.057, 0.065], (250, 1)) * rng.normal(0, 1, (250, 10))
+    place = rng.normal(0, 1, (60, 10))[which] + moved
+    rows[:, 16:] = np.rint(128 + deviation * place @ directions)
+    rows[:, 16:] += rng.integers(-1, 2, (250, 144)) * (rng.random((250, 1)) < 0.2)
+    return np.clip(rows, 0, 255).astype(np.uint8)
+
+
+def compared_one_by_one(rows: np.ndarray, many: bool) -> np.ndarray:
+    """The number of each fingerprint's group by the definition, all pairs compared in whole numbers."""
+    different, number = np.unique(rows, axis=0, return_inverse=True)
+    words, levels = different[:, :16].copy().view(">u2"), different[:, 16:].astype(int)
+    pairs = np.triu(np.ones((len(different),) * 2, bool), 1)
+    if many:
+        pairs[:] = False
+        for first in range(8):
+            order = np.lexsort([words[:, (first - skip) % 8] for skip in range(7, -1, -1)])
+            place = np.argsort(order)
+            close_by = abs(place[:, None] - place) <= neighbours._NEIGHBOURS
+            pairs |= close_by & (words[:, None, first] == words[:, first])
+        bits = np.unpackbits(different[:, :16], axis=1).astype(int)
+        pairs &= 4 * abs(bits[:, None] - bits).sum(2) <= bits.sum(1)[:, None] + bits.sum(1)
+    variance = 144 * (levels ** 2).sum(1) - levels.sum(1) ** 2
+    apart = levels[:, None] - levels
+    apart = 144 * (apart ** 2).sum(2) - apart.sum(2) ** 2
+    pairs &= 625 * apart <= np.maximum(4 * np.maximum(variance[:, None], variance), 625 * 144**2)
+    says = variance >= (4 * 144) ** 2
+    pairs &= says & says[:, None]
+    group = np.arange(len(different))
+    for i, j in zip(*np.nonzero(pairs), strict=True):
+        group[group == group[j]] = group[i]
+    return np.where(says, group, -1)[number]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_the_groups_are_those_that_comparing_pair_by_pair_gives(monkeypatch, many):
+    if many:                                             # with ends of runs, and pairs that are let go of, on the way
+        for name, value in (("_ALL", 10), ("_NEIGHBOURS", 5), ("_TOGETHER", 96), ("_FEW", 50), ("_HELD", 300)):
+            monkeypatch.setattr(neighbours, name, value)
+    rows = looking_alike()
+    expected, groups = compared_one_by_one(rows, many), near_groups(rows)
+    assert ((groups < 0) == (expected < 0)).all()
+    pairs = set(zip(groups[groups >= 0].tolist(), expected[expected >= 0].tolist(), strict=True))
+    assert len(set(groups[groups >= 0].tolist())) == len(set(expected[expected >= 0].tolist())) == len(pairs)
+    assert 40 < len(pairs) < 200
 
 
 @each("pens", [(2, 3), (3, 5), (5, 9)], ids=str)

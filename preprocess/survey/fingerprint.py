@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from tenfold.preprocess.survey.neighbours import Limits, Looks, near_pairs, sort_and_number
+from tenfold.preprocess.survey.neighbours import Limits, Looks, candidates, runs, sort_and_number
 
 _STEP = 2                    # levels: a difference between two cells that is more than paper's grain
 _CELLS = 12                  # cells of the thumbnail on each side
@@ -13,6 +13,7 @@ _NEAR = 4, 625               # the same picture: thumbnails differ by at most 4/
                              # their deviation; see near_groups
 _GRAIN = 1                   # … or by a level, which is what rounding and JPEG do to a picture of few levels
 _GREY = 4                    # levels of deviation: a flatter thumbnail says nothing
+_FEW = 1 << 11               # pairs compared at once
 HASH = 32                    # hexadecimal digits of the hash, which come first
 BYTES = HASH // 2 + _CELLS**2        # of a fingerprint
 
@@ -66,22 +67,27 @@ def near_groups(looks: np.ndarray | Sequence[str]) -> np.ndarray:
     if not len(looks):
         return np.empty(0, np.int64)
     rows = looks if isinstance(looks, np.ndarray) else np.frombuffer(bytes.fromhex("".join(looks)), np.uint8)
-    first, group = sort_and_number(rows := rows.reshape(-1, BYTES))
+    first, number = sort_and_number(rows := rows.reshape(-1, BYTES))
     several = Looks.of(rows, first, Limits(_NEAR, _GRAIN, _GREY))
-    parent: dict[int, int] = {}                  # of those in a pair only: they are few
+    least = np.arange(len(first), dtype=np.uint32)       # of a pair's fingerprints; in the end of the group's
 
     def root(i: int) -> int:
-        while (up := parent.get(i, i)) != i:
-            parent[i] = i = parent.get(up, up)
+        while (up := int(least[i])) != i:
+            least[i] = i = least[up]
         return i
-    for left, right in near_pairs(several):
-        for a, b in zip(left.tolist(), right.tolist(), strict=True):
-            parent[root(a)] = root(b)
-    of = np.arange(len(first))
-    for i in parent:
-        of[i] = root(i)
+    for one, other in candidates(several):
+        for few in runs(len(one), _FEW):
+            i, j = one[few], other[few]
+            new = least[i] != least[j]           # pairs are found again in other orders
+            i, j = i[new], j[new]
+            near = several.are_near(i, j)
+            for a, b in zip(i[near].tolist(), j[near].tolist(), strict=True):
+                a, b = sorted((root(a), root(b)))
+                least[b] = a
+    while (least != (up := least[least])).any():
+        least = up
+    group = least[number].astype(np.int64)
     # equal pictures that are nearly blank say nothing either: each of those stands alone
-    silent = np.flatnonzero(several.variance[group] < 0)
-    group = of[group]
+    silent = np.flatnonzero(several.variance[number] < 0)
     group[silent] = -1 - silent
     return group

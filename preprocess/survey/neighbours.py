@@ -1,21 +1,27 @@
-"""Find pairs of fingerprints that are of the same picture, among a million in time n log n and 120 bytes for each.
+"""Find pairs of fingerprints that are of the same picture, among a million in time n log n and 100 bytes for each.
 
-A pair is thrown out as soon as a bound on the distance of its thumbnails shows that they are not near: by sums over
-squares of their cells, which are never further apart than the thumbnails are (Cauchy and Schwarz), so that no pair
-is lost. What is left is compared as a whole.
+Pairs that are compared at all lie near each other in one of eight orders. Most are thrown out by the distance of their
+thumbnails' first 16 principal components, which is never larger than that of the thumbnails, so that no pair is lost:
+of 800,000 characters, one pair for five of them is left to be compared as a whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 _ALL = 2048                  # fingerprints, at most, that are all compared with each other
 _NEIGHBOURS = 64             # else: compared with each one, on either side of it in eight orders
-_TOGETHER = 1 << 14          # compared at once: they stay in the processor's cache
-_FEW = 1 << 11               # thumbnails taken at once, likewise
+_BLOCK = 32                  # compared with those behind them by one product of matrices
+_TOGETHER = 1 << 13          # compared at once: they stay in the processor's cache
+_FEW = 1 << 10               # thumbnails taken at once, likewise
+_HELD = 1 << 19              # pairs that are held until those found several times are dropped
 _HASH, _CELLS = 16, 144      # bytes of the hash, and of the thumbnail that follows
-_ROUNDING = 1.001            # float32 is far more exact than that
+_COMPONENTS = 16
+_SAMPLE = 1 << 10            # thumbnails that the components are found from
+_STEPS = 16                  # of a level: coordinates are whole numbers of them, at most 16 · 12 · 127.5
+_ROUNDING = 0.5              # levels by which it may change a distance: 2 · √16 / 32, and float32's share
+_FAR = np.float32(1e30)      # further than any
 
 
 @dataclass(frozen=True)
@@ -25,103 +31,165 @@ class Limits:
     grain: int               # … or so many levels
     telling: int             # levels of deviation below which a thumbnail says nothing
 
+    def share_of(self, variance: np.ndarray) -> np.ndarray:
+        """Return what a thumbnail adds to the limit of a pair, in squared steps. variance: times 144², (k,).
+
+        Of two that are near, the smaller deviation is at least 1 - 0.08 of the larger one: the larger limit is at most
+        the sum of both, divided by 1 + (1 - 0.08)².
+        """
+        share = self.share[0] / self.share[1]
+        limit = np.sqrt(np.maximum(share * variance / _CELLS, self.grain**2 * _CELLS)) + _ROUNDING
+        return (_STEPS * limit) ** 2 / (1 + (1 - share**0.5) ** 2)
+
 
 @dataclass(frozen=True)
 class Looks:
     """Fingerprints, which are not copied, and what is known of each of the m different ones, in ascending order."""
     rows: np.ndarray         # uint8 (n, 160)
-    first: np.ndarray        # int64 (m,): the row of each
-    words: np.ndarray        # uint16 (m, 8): the hash
-    total: np.ndarray        # int32 (m,): of the levels of the thumbnail
+    first: np.ndarray        # uint32 (m,): the row of each
+    words: np.ndarray        # uint16 (8, m): the hash
     variance: np.ndarray     # int32 (m,): of the thumbnail, times 144²; -1: it says nothing
-    squares: np.ndarray      # uint16 (m, 16): sums over squares of 3×3 cells of the thumbnail
+    point: np.ndarray        # int16 (m, 16): the principal components of the thumbnail, in sixteenths of a level
+    beyond: np.ndarray       # float32 (m,): the square of its length, less its share of a pair's limit
     limits: Limits
 
     @classmethod
     def of(cls, rows: np.ndarray, first: np.ndarray, limits: Limits) -> "Looks":
         """Compute the columns. first: as `sort_and_number` returns it."""
-        count, fourth = len(first), np.arange(12) // 3
-        square_of = np.eye(16, dtype=np.float32)[(4 * fourth[:, None] + fourth).ravel()]   # (144, 16): of each cell
-        words, squares = np.empty((count, 8), np.uint16), np.empty((count, 16), np.uint16)
-        total, variance = np.empty(count, np.int32), np.empty(count, np.int32)
-        for some in _runs(count, _FEW):
+        count, components = len(first), _components(rows[first[::-(-len(first) // _SAMPLE)]])
+        words, point = np.empty((8, count), np.uint16), np.empty((count, _COMPONENTS), np.int16)
+        variance, beyond = np.empty(count, np.int32), np.empty(count, np.float32)
+        for some in runs(count, _FEW):
             taken = rows[first[some]]
-            words[some] = np.ascontiguousarray(taken[:, :_HASH]).view(">u2")
+            words[:, some] = np.ascontiguousarray(taken[:, :_HASH]).view(">u2").T
             levels = taken[:, _HASH:].astype(np.float32)                 # their sums are below 2²⁴, so exact
-            sums = levels @ square_of
-            squares[some], total[some] = sums, sums.sum(1)
-            square = np.einsum("ij,ij->i", levels, levels).astype(np.int64)
-            variance[some] = _CELLS * square - total[some].astype(np.int64) ** 2
-        variance[variance < (limits.telling * _CELLS) ** 2] = -1
-        return cls(rows, first, words, total, variance, squares, limits)
+            variance[some] = _variance(levels)
+            levels -= levels.mean(1, keepdims=True)
+            place = levels @ components
+            point[some] = np.rint(np.multiply(place, _STEPS, out=place), out=place)
+            beyond[some] = np.einsum("ij,ij->i", place, place) - limits.share_of(variance[some])
+        nothing = variance < (limits.telling * _CELLS) ** 2
+        variance[nothing], beyond[nothing] = -1, _FAR
+        return cls(rows, first, words, variance, point, beyond, limits)
 
-    def some(self, which: np.ndarray) -> "Looks":
-        """Some of the different ones, as a copy. which: int64 (k,)."""
-        return Looks(self.rows[self.first[which]], np.arange(len(which)), self.words[which], self.total[which],
-                     self.variance[which], self.squares[which], self.limits)
+    def factors(self, which: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Two matrices, float32 (count, 18) each, for k different ones: a row of the first, times a row of the second,
+        is above 0 where the two are too far apart to be near. Rows from k on are far from all."""
+        left, right = np.empty((2, count, _COMPONENTS + 2), np.float32)
+        point = left[:, :-2]
+        point[:len(which)] = self.point.take(which, axis=0)
+        point[len(which):] = 0
+        left[:len(which), -2] = self.beyond[which]
+        left[len(which):, -2] = _FAR
+        left[:, -1] = right[:, -2] = 1
+        right[:, -1] = left[:, -2]
+        np.multiply(point, -2, out=right[:, :-2])
+        return left, right
 
-    def levels(self, which: np.ndarray | slice) -> np.ndarray:
-        """The thumbnails of some of the different ones, float32 (k, 144)."""
-        return self.rows[self.first[which]][:, _HASH:].astype(np.float32)
+    def are_near(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """bool (k,), whether pairs of different ones, by their numbers, are of the same picture."""
+        a, b = (self.rows[self.first[which]][:, _HASH:].astype(np.float32) for which in (one, other))
+        over, under = self.limits.share
+        least, most = np.sort([self.variance[one], self.variance[other]], axis=0).astype(np.int64)
+        return (least >= 0) & (under * _variance(a - b) <= np.maximum(over * most,
+                                                                      under * (self.limits.grain * _CELLS) ** 2))
 
-    def within(self, variance: np.ndarray) -> np.ndarray:
-        """The squared distance, times 144, up to which a thumbnail is near to one that varies no more."""
-        return np.maximum(self.limits.share[0] / self.limits.share[1] * variance, (self.limits.grain * _CELLS) ** 2)
+    def are_alike(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """bool (k,), whether of the bits that are set in either hash, at most two in five differ."""
+        a, b = self.words[:, one], self.words[:, other]
+        # there are half as many in either as in both and that differ
+        set_bits = np.bitwise_count(a).sum(0, dtype=np.int16) + np.bitwise_count(b).sum(0, dtype=np.int16)
+        return 4 * np.bitwise_count(a ^ b).sum(0, dtype=np.int16) <= set_bits
 
 
-def near_pairs(looks: Looks) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield pairs (i, j), in arrays, of different fingerprints that are of the same picture.
+def candidates(looks: Looks) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield pairs (i, j), in arrays, of different fingerprints that may be of the same picture.
 
-    All such pairs of few; of more, nearly all.
+    Of few, all that are; of more, nearly all: those that agree in a word of their hashes, lie near each other in the
+    order of the eight words from that one on, and have hashes that are alike.
     """
     count = len(looks.first)
     if count <= _ALL:
-        levels = looks.levels(slice(None))
-        for run in _runs(count, 64):
-            near = _are_near(looks, np.arange(count)[run, None], np.arange(count), levels[run] @ levels.T)
-            i, j = np.nonzero(np.triu(near, run.start + 1))
+        left, right = looks.factors(np.arange(count), count)
+        for run in runs(count, _NEIGHBOURS):
+            i, j = np.nonzero(np.triu(left[run] @ right.T <= 0, run.start + 1))
             yield run.start + i, j
         return
-    for first in range(8):
-        high, low = (_packed(looks.words, range(first - skip, first - skip - 4, -1)) for skip in (0, 4))
-        order = np.lexsort((low, high))
-        del high, low
-        for run in _runs(count, _TOGETHER):
+    for i, j in _without_repeats(_neighbours(looks)):
+        chosen = looks.are_alike(i, j)
+        yield i[chosen], j[chosen]
+
+
+def _neighbours(looks: Looks) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs as `candidates` has them, whatever their hashes; many of them several times."""
+    count = len(looks.first)
+    order = _sorted_by(looks.words, range(1, 8), np.arange(count, dtype=np.uint32))
+    for column in range(8):                      # ordered by this word, the one before it, …, the one after it
+        order = _sorted_by(looks.words, [column], order)
+        for run in runs(count, _TOGETHER):
             places = order[run.start:run.stop + _NEIGHBOURS]
-            some = looks.some(places)
-            i, j = _alike(some, *_neighbours(some, run.stop - run.start, first))
-            parts = [_are_near(some, i[few], j[few], np.einsum("ij,ij->i", some.levels(i[few]), some.levels(j[few])))
-                     for few in _runs(len(i), _FEW)]
-            if parts:
-                near = np.concatenate(parts)
-                yield places[i[near]], places[j[near]]
+            blocks = -(-(run.stop - run.start) // _BLOCK)
+            i, j = _close_by(*looks.factors(places, blocks * _BLOCK + _NEIGHBOURS))
+            i, j = places[i], places[j]
+            agree = looks.words[column][i] == looks.words[column][j]
+            yield i[agree], j[agree]
 
 
-def _are_near(looks: Looks, one: np.ndarray, other: np.ndarray, product: np.ndarray) -> np.ndarray:
-    """bool, whether pairs of different fingerprints are near. product: of their levels, summed: whole numbers."""
-    totals = [looks.total[which].astype(float) for which in (one, other)]        # all is exact below 2⁵³
-    a, b = (looks.variance[which].astype(float) for which in (one, other))
-    apart = a + b + 2 * totals[0] * totals[1] - 2 * _CELLS * product.astype(float)
-    over, under = looks.limits.share
-    limit = np.maximum(over * np.maximum(a, b), under * (looks.limits.grain * _CELLS) ** 2)
-    return (under * apart <= limit) & (a >= 0) & (b >= 0)
+def _without_repeats(pairs: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The same pairs, the lower number first, gathered into longer arrays, in each of which a pair occurs once."""
+    held, number = [np.empty(0, np.uint64)], 0
+    for i, j in pairs:
+        held.append(np.minimum(i, j).astype(np.uint64) << np.uint64(32) | np.maximum(i, j))
+        number += len(i)
+        if number >= _HELD:
+            yield _different_pairs(held)
+            held, number = held[:1], 0
+    yield _different_pairs(held)
+
+
+def _different_pairs(held: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Those of pairs, two numbers of 32 bits in each uint64, that differ: (i, j), uint32 (k,) each, in order."""
+    pairs = np.unique(np.concatenate(held))
+    return (pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32)
 
 
 def sort_and_number(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (a row of each different one of uint8 (n, 160), in ascending order; which of them each row is).
+    """Return (a row of each different one of uint8 (n, 160), in ascending order; which of them each row is), uint32.
 
-    As numpy.unique does it; that takes three times as long, as it compares whole rows that differ in their first bytes.
+    As numpy.unique does it; that takes many times as long, as it compares whole rows.
     """
-    words = np.ascontiguousarray(rows[:, :_HASH]).view(">u8")
-    order = np.lexsort((words[:, 1], words[:, 0]))
-    same = (words[order[1:]] == words[order[:-1]]).all(1)                # as the next one, by their hashes
+    words = np.ascontiguousarray(rows[:, :_HASH]).view(">u2").T.astype(np.uint16, order="C")
+    order = _sorted_by(words, range(7, -1, -1), np.arange(len(rows), dtype=np.uint32))
+    same = np.ones(max(0, len(rows) - 1), bool)  # as the next one, by their hashes
+    for word in words:
+        ordered = word[order]
+        same &= ordered[1:] == ordered[:-1]
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
     order[tied] = order[tied][np.argsort(_whole(rows[order[tied]]), kind="stable")]
     same[same] = _whole(rows[order[:-1][same]]) == _whole(rows[order[1:][same]])
     different = np.append(True, ~same)
-    number = np.empty(len(rows), np.int64)
-    number[order] = np.cumsum(different) - 1
+    number = np.empty(len(rows), np.uint32)
+    number[order] = np.cumsum(different, dtype=np.uint32) - 1
     return order[different], number
+
+
+def runs(count: int, size: int) -> Iterator[slice]:
+    """Yield the slices that cut `count` rows into runs of `size`."""
+    return (slice(first, min(count, first + size)) for first in range(0, count, size))
+
+
+def _components(rows: np.ndarray) -> np.ndarray:
+    """The directions, orthonormal, float32 (144, 16), in which the thumbnails of uint8 (n, 160) differ most."""
+    levels = rows[:, _HASH:].astype(float)
+    levels -= levels.mean(1, keepdims=True)
+    levels -= levels.mean(0)
+    return np.linalg.eigh(levels.T @ levels)[1][:, -_COMPONENTS:].astype(np.float32)
+
+
+def _variance(levels: np.ndarray) -> np.ndarray:
+    """The variance of each row, times 144²; float32 (k, 144) of whole numbers -> int64 (k,)."""
+    square = np.einsum("ij,ij->i", levels, levels).astype(np.int64)
+    return _CELLS * square - levels.sum(1).astype(np.int64) ** 2
 
 
 def _whole(rows: np.ndarray) -> np.ndarray:
@@ -129,55 +197,19 @@ def _whole(rows: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(rows).view(f"V{rows.shape[1]}").ravel()
 
 
-def _runs(count: int, size: int) -> Iterator[slice]:
-    return (slice(first, min(count, first + size)) for first in range(0, count, size))
-
-
-def _packed(words: np.ndarray, columns: range) -> np.ndarray:
-    """uint64 (n,): four columns of words, uint16 (n, 8), the first one highest."""
-    packed = np.zeros(len(words), np.uint64)
+def _sorted_by(words: np.ndarray, columns: Iterable[int], order: np.ndarray) -> np.ndarray:
+    """`order`, sorted by some rows of words, uint16 (8, m), the last of them first. NumPy sorts 16 bits by radix."""
     for column in columns:
-        packed <<= np.uint64(16)
-        packed |= words[:, column]
-    return packed
+        order = order[np.argsort(words[column][order], kind="stable")]
+    return order
 
 
-def _neighbours(looks: Looks, count: int, first: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (i, j) of fingerprints in one of the eight orders that agree in the word `first`, are near each other
-    there, and whose sums over squares are no further apart than those of the same picture. The first `count` of
-    them are compared with those behind."""
-    word, last = looks.words[:, first].copy(), len(looks.first)
-    squares = looks.squares.astype(np.float32)
-    squares -= squares.mean(1, keepdims=True)
-    squares[looks.variance < 0] = np.nan                                 # near to nothing
-    columns, within = squares.T.copy(), (_ROUNDING**2 / 16 * looks.within(looks.variance)).astype(np.float32)
-    held, found = np.empty((2, count), np.float32), [(np.empty(0, np.int64),) * 2]
-    for k in range(1, min(_NEIGHBOURS, last - 1) + 1):
-        a, b = slice(0, min(count, last - k)), slice(k, min(count + k, last))
-        alike = word[a] == word[b]
-        if not (number := np.count_nonzero(alike)):
-            break
-        if 8 * number < len(alike):
-            i = np.flatnonzero(alike)
-            apart = np.square(squares[i] - squares[i + k]).sum(1)
-            i = i[apart <= np.maximum(within[i], within[i + k])]
-        else:                    # one by one takes five times as long as all of them in their order
-            apart, part = held[:, :a.stop]
-            apart[:] = 0
-            for square in columns:
-                np.subtract(square[a], square[b], out=part)
-                apart += np.square(part, out=part)
-            i = np.flatnonzero(alike & (apart <= np.maximum(within[a], within[b])))
-        found.append((i + k, i))
-    i, j = (np.concatenate(side) for side in zip(*found, strict=True))
-    return i, j
-
-
-def _alike(looks: Looks, i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Those of the pairs (i, j) that are alike by their hashes and by their deviations."""
-    # of the bits in either, at most two in five differ; there are half as many in either as in both and that differ
-    bits, deviations = np.bitwise_count(looks.words).sum(1, dtype=np.int16), np.sqrt(np.maximum(looks.variance, 0))
-    differ = np.bitwise_count(looks.words[i] ^ looks.words[j]).sum(1, dtype=np.int16)
-    one, other = deviations[j], deviations[i]
-    alike = (4 * differ <= bits[i] + bits[j]) & (np.abs(other - one) <= 0.25 * other)
-    return i[alike], j[alike]
+def _close_by(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (i, j), i < j <= i + 64, of the rows of `Looks.factors` whose product is at most 0. i: not the last 64."""
+    wide = _BLOCK + _NEIGHBOURS
+    behind = np.lib.stride_tricks.sliding_window_view(right, wide, axis=0)[::_BLOCK]                 # (blocks, 18, 96)
+    close = left[:-_NEIGHBOURS].reshape(-1, _BLOCK, left.shape[1]) @ behind <= 0                    # (blocks, 32, 96)
+    step = np.arange(wide) - np.arange(_BLOCK)[:, None]
+    close &= (step > 0) & (step <= _NEIGHBOURS)
+    i, j = np.divmod(np.flatnonzero(close), wide)
+    return i, i // _BLOCK * _BLOCK + j
