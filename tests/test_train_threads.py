@@ -11,8 +11,9 @@ import train_helpers as t
 from cases import each
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from tenfold.train import crowd as crowd_module
-from tenfold.train.crowd import BarrierSleep, Crowd, Load, LoadMeter, core_limit, sleep_when_crowded
+from tenfold.train import barrier_sleep, cpu_load
+from tenfold.train.barrier_sleep import BarrierSleep, LoadWatcher, sleep_when_busy
+from tenfold.train.cpu_load import Load, LoadMeter, core_limit
 from tenfold.train.run import threads as threads_module
 from tenfold.train.run.threads import ThreadChoice
 
@@ -30,12 +31,12 @@ class Machine:
         self.cores, self.step, self.sleeps = cores, step, sleeps
         self.threads, self.used, self.busy, self.time, self.said = cores, [cores], 0, 0.0, []
         self.asleep = self.on = False
-        self.crowd = Crowd(cores, self.load, sleep=self)
-        self.crowd.start = lambda: None
+        self.watcher = LoadWatcher(cores, self.load, sleep=self)
+        self.watcher.start = lambda: None
         self.choice = self.new_choice()
 
     def new_choice(self, **how) -> ThreadChoice:
-        return ThreadChoice(CPU, say=self.said.append, crowd=self.crowd, now=lambda: self.time, **how)
+        return ThreadChoice(CPU, say=self.said.append, watcher=self.watcher, now=lambda: self.time, **how)
 
     def set_threads(self, count: int) -> None:
         self.threads = count
@@ -65,9 +66,9 @@ class Machine:
             self.time += 1 / self.rate(self.threads, self.asleep)
             steps += 1
             self.choice.stepped()
-            while looked + crowd_module.SECONDS <= self.time:
-                looked += crowd_module.SECONDS
-                self.crowd.look()
+            while looked + barrier_sleep.SECONDS <= self.time:
+                looked += barrier_sleep.SECONDS
+                self.watcher.look()
         return steps / (self.time - start)
 
 
@@ -174,7 +175,7 @@ def test_the_commands_training_keeps_the_count_in_last_pth(tmp_path, capsys, mon
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_barriers_sleep_while_a_second_team_is_held_and_spin_again_after_it(monkeypatch):
-    for name in crowd_module.SPIN_SETTINGS:
+    for name in barrier_sleep.SPIN_SETTINGS:
         monkeypatch.delenv(name, raising=False)
     tasks, sleep = lambda: len(os.listdir("/proc/self/task")), BarrierSleep()
     threads, before = torch.get_num_threads(), tasks()
@@ -188,7 +189,7 @@ def test_barriers_sleep_while_a_second_team_is_held_and_spin_again_after_it(monk
     while tasks() > before and time.monotonic() < end:       # the team ends a moment after the one that held it
         time.sleep(0.001)
     assert (sleep.on, tasks(), torch.get_num_threads()) == (False, before, threads)
-    for name in crowd_module.SPIN_SETTINGS:      # what the user says stands
+    for name in barrier_sleep.SPIN_SETTINGS:      # what the user says stands
         with monkeypatch.context() as patch:
             patch.setenv(name, "7")
             sleep.switch(True)
@@ -199,7 +200,7 @@ def test_the_load_is_what_others_do_and_not_what_this_process_does(monkeypatch):
     """1 s of wall time on four cores: 2.5 s of work in all, of it 1.2 s our own and 0.5 s of a child."""
     seconds = iter([(0, 0, 0, 0), (1, 2.5, 1.2, 0.5), (2, 3.0, 2.2, 0.0), (3, 3.0, 2.2, 0.0)])
     monkeypatch.setattr(LoadMeter, "_seconds", lambda self: next(seconds))
-    monkeypatch.setattr(crowd_module, "_own_cores", lambda: {0, 1, 2, 3})
+    monkeypatch.setattr(cpu_load, "_own_cores", lambda: {0, 1, 2, 3})
     meter = LoadMeter()
     load = meter.read()
     assert (load.others, load.foreign, load.cores) == (pytest.approx(1.3), pytest.approx(0.8), 4)
@@ -210,9 +211,9 @@ def test_the_load_is_what_others_do_and_not_what_this_process_does(monkeypatch):
 def test_threads_that_watch_end_with_what_they_were_started_for(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     before = threading.active_count()
-    with sleep_when_crowded(CPU):
+    with sleep_when_busy(CPU):
         assert threading.active_count() == before + 1
-    with sleep_when_crowded(torch.device("meta")):
+    with sleep_when_busy(torch.device("meta")):
         assert threading.active_count() == before
     choice = ThreadChoice(CPU)
     assert threading.active_count() == before

@@ -77,20 +77,20 @@ def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple
         of.setdefault(group, Counter())[int(images.labels[row])] += 1
         many[group] = int(pictures[row])
     held = set(of)
-    crowds = {n for n in held if many[n] > _MANY
+    too_many = {n for n in held if many[n] > _MANY
               and any(_SHARE * count > total[label] for label, count in of[n].items())}
-    short = _short_classes(replace(images, near=_only(near, held - crowds)), config)
-    crowds |= {n for n in held if not short.isdisjoint(of[n])}
-    near = _only(near, held - crowds)
+    short = _short_classes(replace(images, near=_only(near, held - too_many)), config)
+    too_many |= {n for n in held if not short.isdisjoint(of[n])}
+    near = _only(near, held - too_many)
     lines = []
-    if crowds:
-        alike: Counter = sum((of[n] for n in crowds), Counter())
+    if too_many:
+        alike: Counter = sum((of[n] for n in too_many), Counter())
         names = [f"'{classes[label]}' ({count} of {total[label]})" for label, count in alike.most_common()]
         lines.append("too many images look alike to keep them in one split: "
                      + some(names, 10) + "; split.groups can say which belong together")
     count = int((near >= 0).sum())
     if count:
-        lines.append(f"near-duplicates: {_groups_of(len(held - crowds), count)}")
+        lines.append(f"near-duplicates: {_groups_of(len(held - too_many), count)}")
     return near, lines
 
 

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from tenfold.data.recipe import Recipe
-from tenfold.train.crowd import sleep_when_crowded
+from tenfold.train.barrier_sleep import sleep_when_busy
 from tenfold.train.device import choose_device, is_host, same_random_state, synchronise
 from tenfold.train.learn.one_pass import pass_rows
 from tenfold.train.models import build_model
@@ -61,7 +61,7 @@ class Machine:
                 x = x.contiguous(memory_format=torch.channels_last)
                 label = torch.zeros(batch, dtype=torch.int64, device=self.device)
                 with torch.set_grad_enabled(training), autocast(self.device, recipe.train.precision), \
-                        sleep_when_crowded(self.device):
+                        sleep_when_busy(self.device):
                     step = (lambda: _step(network, x, label)) if training else (lambda: network(x))
                     self._known[key] = batch / _timed(step, self.device)
         return self._known[key]

@@ -15,7 +15,7 @@ from tenfold.data.html import table
 from tenfold.data.recipe import PIXELS_VERSION, pixels_note
 from tenfold.predict.pictures import Plain, plain_views
 from tenfold.train import model_file
-from tenfold.train.crowd import sleep_when_crowded
+from tenfold.train.barrier_sleep import sleep_when_busy
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -87,7 +87,7 @@ class Model(model_file.Model):
         picture could not be read."""
         self.with_tta(tta)                       # refused before anything is read
         waiting = iter(plain)
-        with sleep_when_crowded(self.device):
+        with sleep_when_busy(self.device):
             while batch := list(islice(waiting, self.recipe.train.batch_rows)):
                 pixels = [each.pixels for each in batch if each.pixels is not None]
                 rows: Any = iter(self.probabilities(np.stack(pixels), tta) if pixels else ())

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 import torch
 from tqdm.auto import tqdm
 
-from tenfold.train.crowd import ROOM, Crowd, core_limit
+from tenfold.train.barrier_sleep import LoadWatcher
+from tenfold.train.cpu_load import MARGIN, core_limit
 from tenfold.train.device import is_host
 
 COUNT_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")      # of the user's environment, which stand
@@ -34,9 +35,9 @@ class ThreadChoice:
     """
 
     def __init__(self, device: torch.device, fixed: bool = False, say: Callable[[str], None] = tqdm.write,
-                 crowd: Crowd | None = None, now: Callable[[], float] = time.perf_counter):
-        self.crowd = crowd or Crowd(torch.get_num_threads())
-        self.default = self.count = self._used = self._found = self.crowd.threads
+                 watcher: LoadWatcher | None = None, now: Callable[[], float] = time.perf_counter):
+        self.watcher = watcher or LoadWatcher(torch.get_num_threads())
+        self.default = self.count = self._used = self._found = self.watcher.threads
         self._say, self._now = say, now
         self._watches = is_host(device) and self._found > 1
         self._chooses = self._watches and not fixed and not any(name in os.environ for name in COUNT_SETTINGS)
@@ -65,7 +66,7 @@ class ThreadChoice:
     def begin(self) -> None:
         """Watch the load; steps begin, or go on after an evaluation or a checkpoint."""
         if self._watches:
-            self.crowd.start()
+            self.watcher.start()
             self._use(self._trial.count if self._trial else self.count)
         self._last = None
 
@@ -79,20 +80,20 @@ class ThreadChoice:
                 timing.add(self._last - last)
             if self._trial:
                 self._try(self._trial, self._last - last)
-        if self._looks != self.crowd.looks:
-            self._looks = self.crowd.looks
+        if self._looks != self.watcher.looks:
+            self._looks = self.watcher.looks
             self._look()
 
     def close(self) -> None:
         """Stop watching the load, and restore the number of threads from before the run."""
         if self._watches:
-            self.crowd.close()
+            self.watcher.close()
             self._use(self._found)
 
     def _look(self) -> None:
         """Begin a trial, or go back to the default, where the load asks for it."""
-        load = self.crowd.load
-        busy = self.default + load.foreign > load.cores + ROOM
+        load = self.watcher.load
+        busy = self.default + load.foreign > load.cores + MARGIN
         self._busy, self._calm = (self._busy + 1, 0) if busy else (0, self._calm + 1)
         if self._calm >= CALM:
             self._trial, self._pause, self._least = None, 0.0, 0.0
@@ -136,7 +137,7 @@ class ThreadChoice:
     def _use(self, count: int) -> None:
         if count != self._used:
             torch.set_num_threads(count)
-            self._used = self.crowd.threads = count
+            self._used = self.watcher.threads = count
 
 
 class Timing:
@@ -197,6 +198,6 @@ def candidates(present: int, default: int, free: float) -> list[int]:
     """Return the counts to try, downward, where other processes leave `free` cores: all, if there are few."""
     if default <= 4:
         return list(range(default, 0, -1))
-    room = int(free + ROOM)
+    room = int(free + MARGIN)
     counts = (present, default, room, room - 1, room // 2)
     return sorted({min(default, max(1, count)) for count in counts}, reverse=True)

@@ -18,8 +18,8 @@ from tenfold.data.out_of_memory import IN_INFERENCE, memory_fault
 from tenfold.data.recipe import pixels_note
 from tenfold.data.shardset import ShardSet
 from tenfold.data.sources.class_names import class_differences, one_spelling
+from tenfold.train.barrier_sleep import sleep_when_busy
 from tenfold.train.batches import open_batches
-from tenfold.train.crowd import sleep_when_crowded
 from tenfold.train.model_file import Model, load
 from tenfold.train.run.checkpoint import image_numbers
 from tenfold.train.score import evaluate
@@ -129,7 +129,7 @@ def predict_split(model: Model, network: torch.nn.Module, shards: ShardSet,
     """Return (probabilities (rows, classes), labels (rows,)) of a split, by the model's network or one made of it."""
     batches = open_batches(shards, split, model.recipe.train, model.recipe.seed, model.device, shuffle=False)
     try:
-        with sleep_when_crowded(model.device):
+        with sleep_when_busy(model.device):
             logits, labels = evaluate.evaluate(network, batches, model.normalise, model.recipe.train.precision)
     finally:
         batches.close()

@@ -9,89 +9,18 @@ import contextlib
 import ctypes
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from tenfold.train.cpu_load import MARGIN, Load, LoadMeter
 from tenfold.train.device import is_host
 
 SECONDS = 0.5                # between two looks at the load
 FIRST = 0.1                  # until the first look
-ROOM = 0.25                  # cores that other processes may use before they count: a system is never quite idle
 CALM = 4                     # looks at an idle machine until threads spin again
 SPIN_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")        # of the user's environment, which stand
-
-
-@dataclass(frozen=True)
-class Load:
-    """How many cores other processes keep busy, of those that this one may use; foreign: its children left out."""
-    others: float
-    foreign: float
-    cores: int
-
-
-class LoadMeter:
-    """Measure the load between two calls of `read`, by /proc; no load where there is none, as on macOS."""
-
-    def __init__(self) -> None:
-        self._before = self._seconds()
-
-    def read(self) -> Load:
-        """Return the load since the last call."""
-        before, self._before = self._before, self._seconds()
-        wall, busy, own, children = (now - then for now, then in zip(self._before, before, strict=True))
-        others = max(0.0, busy - own) / max(wall, 1e-9)
-        return Load(others, max(0.0, others - max(0.0, children) / max(wall, 1e-9)), len(_own_cores()))
-
-    def _seconds(self) -> tuple[float, float, float, float]:
-        """(wall time, time all processes were running on our cores, of these our own, our children's), in seconds."""
-        now, own = time.monotonic(), time.process_time()
-        try:
-            lines = [line.split() for line in Path("/proc/stat").read_text().splitlines() if line.startswith("cpu")]
-            tick = os.sysconf("SC_CLK_TCK")
-        except (OSError, ValueError):
-            return now, own, own, 0.0
-        ours = {f"cpu{core}" for core in _own_cores()}
-        # user, nice, system, [idle, waiting for disks,] interrupts, soft interrupts, stolen by other virtual machines
-        busy = sum(int(line[field]) for line in lines if line[0] in ours for field in (1, 2, 3, 6, 7, 8))
-        return now, busy / tick, own, sum(map(_ticks, _children())) / tick
-
-
-def _own_cores() -> set[int]:
-    try:
-        return os.sched_getaffinity(0)
-    except AttributeError:                       # macOS
-        return set(range(os.cpu_count() or 1))
-
-
-def core_limit(root: Path = Path("/")) -> int | None:
-    """Return how many cores' time a container is allowed, rounded up (its cgroup's quota); None: there is no limit."""
-    groups = root / "sys/fs/cgroup"
-    for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):       # of version 2, of version 1
-        with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
-            quota, period = map(int, " ".join((groups / name).read_text() for name in files).split())
-            return -(-quota // period) if quota > 0 else None
-    return None
-
-
-def _children() -> list[str]:
-    """The numbers of the processes that our main thread started, such as a DataLoader's workers."""
-    try:
-        return Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    except OSError:
-        return []
-
-
-def _ticks(pid: str) -> int:
-    """Clock ticks that a process has been running; 0 if it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return int(fields[11]) + int(fields[12])     # utime and stime, see proc(5)
 
 
 class BarrierSleep:
@@ -146,7 +75,7 @@ def _libgomp() -> ctypes.CDLL | None:
         return None
 
 
-class Crowd:
+class LoadWatcher:
     """Look at the load twice a second, in a thread, and let compute threads sleep at barriers while it is high.
 
     threads: how many compute threads there are; whoever changes their number sets it. load: as last seen. looks: how
@@ -164,7 +93,7 @@ class Crowd:
         """Begin to look, unless that was done."""
         if not self._watcher:
             self._end.clear()
-            self._watcher = threading.Thread(target=self._watch, daemon=True, name="crowd")
+            self._watcher = threading.Thread(target=self._watch, daemon=True, name="load-watcher")
             self._watcher.start()
 
     def close(self) -> None:
@@ -178,10 +107,10 @@ class Crowd:
     def look(self) -> None:
         """Measure the load, and switch."""
         load = self._read()
-        crowded = self.threads > 1 and self.threads + load.others > load.cores + ROOM
-        self._calm = 0 if crowded else self._calm + 1
-        if crowded or self._calm >= CALM:
-            self._sleep.switch(crowded)
+        busy = self.threads > 1 and self.threads + load.others > load.cores + MARGIN
+        self._calm = 0 if busy else self._calm + 1
+        if busy or self._calm >= CALM:
+            self._sleep.switch(busy)
         self.load, self.looks = load, self.looks + 1
 
     def _watch(self) -> None:
@@ -192,14 +121,14 @@ class Crowd:
 
 
 @contextlib.contextmanager
-def sleep_when_crowded(device: torch.device) -> Iterator[None]:
+def sleep_when_busy(device: torch.device) -> Iterator[None]:
     """Let compute threads sleep at barriers inside, while other processes need the cores; results stay the same."""
     if not is_host(device) or torch.get_num_threads() == 1:
         yield
         return
-    crowd = Crowd(torch.get_num_threads())
-    crowd.start()
+    watcher = LoadWatcher(torch.get_num_threads())
+    watcher.start()
     try:
         yield
     finally:
-        crowd.close()
+        watcher.close()
