@@ -11,7 +11,7 @@ from conftest import contents, opened, page, save, sources_of
 from tenfold.data.image_set import check_images
 from tenfold.data.recipe import make_recipe, pixel_differences, pixels_digest
 from tenfold.data.shardset import read_index
-from tenfold.data.sources.npz import Arrays
+from tenfold.data.sources.npz_pictures import Arrays
 from tenfold.data.sources.opening import open_source
 from tenfold.data.sources.source import FolderReader
 from tenfold.data.sources.thinning import choose_images, choose_rows

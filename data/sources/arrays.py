@@ -15,7 +15,8 @@ import numpy as np
 from tenfold.data.memory import check_room
 from tenfold.data.sources.array_labels import bytes_of_rows, read_labels, text
 from tenfold.data.sources.columns import Runs
-from tenfold.data.sources.npz import SAVE, Arrays, Members, Npz
+from tenfold.data.sources.npz import SAVE, Npz
+from tenfold.data.sources.npz_pictures import Arrays, Members
 from tenfold.data.sources.source import Layout, Source
 from tenfold.data.sources.split_names import FILLERS, SPLIT_WORDS, bare_split, words_of
 from tenfold.data.wording import counted, readable, some

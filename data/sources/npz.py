@@ -1,133 +1,25 @@
-"""Read an .npz without loading it: the headers of its arrays, and its pixels memory-mapped.
+"""Read an .npz by the headers of its arrays, without loading it; its pictures are found, for `npz_pictures` to map.
 
 Nothing in the file is believed unseen, and nothing in it is ever unpickled.
 """
 
 import math
 import re
-import shutil
 import zipfile
-import zlib
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
-from tenfold.data.errors import MachineFault, SourceFault, UserFault, unreadable
-from tenfold.data.files import open_file, publish
+from tenfold.data.errors import SourceFault, UserFault, unreadable
+from tenfold.data.files import open_file
 from tenfold.data.memory import check_room, gigabytes
+from tenfold.data.sources.npz_pictures import AGAIN, Arrays, read_header
 from tenfold.data.wording import some
 
 _MEMBERS = 1000              # whose headers are read
 _DEFLATE = 1032              # bytes that a byte of deflate can become at the most
-_AGAIN = "make or fetch it again"
 SAVE = "save it with numpy.savez(file, x=…, y=…, classes=…)"
-
-
-@dataclass(frozen=True)
-class Arrays:
-    """An array of pictures in an .npz: where its pixels begin, without reading them."""
-    file: Path
-    offset: int                    # of the first pixel in `file`; -1: compressed, no such place
-    shape: tuple[int, ...]         # (n, H, W, C)
-    key: str = "x"
-    whole: bool = False            # its checksum was compared
-
-    def mapped(self, scratch: Path) -> "Arrays":
-        """Return the same pictures in a file that can be mapped: unpacked into `scratch` where they are compressed."""
-        if self.offset >= 0:
-            return self if self.whole else self._checked()
-        unpacked, size, free = scratch / f"{self.key}.u8", math.prod(self.shape), shutil.disk_usage(scratch).free
-        if size > free:
-            raise MachineFault(self.file, f"unpacks to {gigabytes(size)}, and the disk of {scratch} has "
-                               f"{gigabytes(free)} left", "free some space, or choose another --out")
-        try:
-            with open_file(self.file) as f, zipfile.ZipFile(f) as z, z.open(f"{self.key}.npy") as x, \
-                    publish(unpacked) as temporary, open(temporary, "wb") as out:
-                _header(x)
-                _copy(x, out, size)              # and nothing that may follow
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            words = str(error) or f"{self.key} is shorter than its {self.shape}"
-            raise SourceFault(self.file, f"is damaged ({words})", _AGAIN) from None
-        return Arrays(unpacked, 0, self.shape, self.key, whole=True)
-
-    def _checked(self) -> "Arrays":
-        """Return the same, once all bytes are what the file's own checksum (CRC-32) says."""
-        try:
-            with open_file(self.file) as f, zipfile.ZipFile(f) as z, z.open(f"{self.key}.npy") as x:
-                while x.read(1 << 20):
-                    pass
-        except Exception as error:   # zipfile raises a dozen kinds on damage
-            raise SourceFault(self.file, f"is damaged ({error})", _AGAIN) from None
-        return replace(self, whole=True)
-
-    @cached_property
-    def _pixels(self) -> np.ndarray:
-        """All pictures, mapped when the first one is read: to map a file takes ten times as long as to read 28×28."""
-        with open_file(self.file) as f:
-            return np.asarray(np.memmap(f, np.uint8, "r", self.offset, self.shape))
-
-    def __getstate__(self) -> dict:
-        """Leave out the map: a worker process makes its own."""
-        return {name: value for name, value in self.__dict__.items() if name != "_pixels"}
-
-    def read(self, row: int, path: str) -> np.ndarray:
-        """Return picture `row`, uint8 (H, W, C), as a copy."""
-        return np.array(self._pixels[row])
-
-    @property
-    def pixels_of_each(self) -> int:
-        """Height times width of a picture."""
-        return self.shape[1] * self.shape[2]
-
-    @property
-    def shape_of_each(self) -> tuple[int, ...] | None:
-        """(H, W, C) of every picture."""
-        return self.shape[1:]
-
-    def read_rows(self, rows: np.ndarray) -> np.ndarray:
-        """Return some pictures, uint8 (n, H, W, C), as a copy. rows: int64 (n,)."""
-        return self._pixels[rows]
-
-
-@dataclass(frozen=True)
-class Members:
-    """Several arrays of pictures, one behind the other."""
-    arrays: tuple[Arrays, ...]
-
-    def mapped(self, scratch: Path) -> "Members":
-        """Return the same pictures in files that can be mapped, as `Arrays.mapped` does."""
-        return Members(tuple(arrays.mapped(scratch) for arrays in self.arrays))
-
-    def read(self, row: int, path: str) -> np.ndarray:
-        """Return picture `row` of all, uint8 (H, W, C), as a copy."""
-        for one in self.arrays:
-            if row < one.shape[0]:
-                return one.read(row, path)
-            row -= one.shape[0]
-        raise IndexError(path)
-
-    @property
-    def pixels_of_each(self) -> int:
-        """Height times width of the largest picture."""
-        return max(one.pixels_of_each for one in self.arrays)
-
-    @property
-    def shape_of_each(self) -> tuple[int, ...] | None:
-        """(H, W, C) of every picture; None: they differ."""
-        shapes = {one.shape[1:] for one in self.arrays}
-        return shapes.pop() if len(shapes) == 1 else None
-
-    def read_rows(self, rows: np.ndarray) -> np.ndarray:
-        """Return some pictures of one shape, uint8 (n, H, W, C), as a copy. rows: int64 (n,)."""
-        starts = np.cumsum([0, *(one.shape[0] for one in self.arrays)])
-        out = np.empty((len(rows), *self.arrays[0].shape[1:]), np.uint8)
-        for start, one in zip(starts.tolist(), self.arrays, strict=False):
-            inside = (rows >= start) & (rows < start + one.shape[0])
-            out[inside] = one.read_rows(rows[inside] - start)
-        return out
 
 
 @dataclass(frozen=True)
@@ -166,7 +58,7 @@ class Npz:
             return
         try:
             with z.open(info) as f:
-                shape, fortran, dtype = _header(f)
+                shape, fortran, dtype = read_header(f)
                 self.members[key] = Member(info, shape, dtype, fortran, f.tell())
         except Exception as error:   # numpy too
             self.damaged[key] = str(error)
@@ -177,7 +69,7 @@ class Npz:
         size = math.prod(member.shape) * member.dtype.itemsize
         if size > most:
             raise self.fault(f"{key} is declared with {gigabytes(size)}, where {gigabytes(most)} are the most that it "
-                             "can need", _AGAIN)
+                             "can need", AGAIN)
         check_room(self.path, 2 * size, f"to read {key}", "free some memory")
         if member.dtype.hasobject:
             raise self.fault(f"{key} holds Python objects, which are never unpickled",
@@ -209,13 +101,13 @@ class Npz:
         method = member.info.compress_type
         if (method == zipfile.ZIP_STORED and packed < member.info.file_size) or (
                 method == zipfile.ZIP_DEFLATED and packed * _DEFLATE + 1000 < member.info.file_size):
-            raise SourceFault(self.path, f"is damaged ({key} declares more than its {packed} bytes can hold)", _AGAIN)
+            raise SourceFault(self.path, f"is damaged ({key} declares more than its {packed} bytes can hold)", AGAIN)
         if min(member.shape, default=0) < 0 or \
                 member.info.file_size < member.begin + math.prod(member.shape) * member.dtype.itemsize:
             raise self._short(key)
 
     def _short(self, key: str) -> SourceFault:
-        return SourceFault(self.path, f"is damaged ({key} is shorter than its {self.members[key].shape})", _AGAIN)
+        return SourceFault(self.path, f"is damaged ({key} is shorter than its {self.members[key].shape})", AGAIN)
 
     def _no_arrays(self, error) -> UserFault:
         return unreadable(error, self.path) or SourceFault(self.path, f"is not an arrays file ({error})", SAVE)
@@ -236,24 +128,6 @@ def _check_name(z: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
             raise
     except Exception:            # of a kind that is not read
         return
-
-
-def _header(f) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """(shape, in Fortran order, dtype) of the .npy that `f` stands at; `f` is left at the first byte of data."""
-    version = np.lib.format.read_magic(f)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else \
-        np.lib.format.read_array_header_2_0
-    return read(f)
-
-
-def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
-    """Copy so many bytes. EOFError: there are fewer."""
-    while size:
-        data = source.read(min(size, 1 << 20))
-        if not data:
-            raise EOFError
-        target.write(data)
-        size -= len(data)
 
 
 def _stored_at(path: Path, info: zipfile.ZipInfo) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from tenfold.data.files import read_file
 
 if TYPE_CHECKING:
-    from tenfold.data.sources.npz import Arrays, Members
+    from tenfold.data.sources.npz_pictures import Arrays, Members
     from tenfold.data.sources.thinning import SomePictures
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.random_streams import THINNING
-from tenfold.data.sources.npz import Arrays, Members
+from tenfold.data.sources.npz_pictures import Arrays, Members
 from tenfold.data.sources.source import Source
 
 
