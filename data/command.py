@@ -6,20 +6,17 @@ import contextlib
 import gc
 import json
 import os
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_OURS, EXIT_USER, MachineFault, UserFault, machine_fault
 from tenfold.data.make_targets import as_typed
 from tenfold.data.memory import check_limit
 from tenfold.data.out_of_memory import ANYWHERE, is_out_of_memory, used_up
-from tenfold.data.process import PARENT, STOPS, ignore_signals, is_unhandled
+from tenfold.data.process import PARENT, stopped_by_signals
 from tenfold.data.quiet import quiet_libraries
 from tenfold.data.wording import readable
 
@@ -75,7 +72,7 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
     # the interpreter's last collection of garbage walks over all of torch, up to seconds that a budget has not
     atexit.register(gc.freeze)
     try:
-        with _stopped_by_signals() as came, quiet_libraries(), \
+        with stopped_by_signals() as came, quiet_libraries(), \
                 contextlib.redirect_stdout(_Typed(sys.stderr if args.json else sys.stdout)):
             check_limit()
             facts = body(args)
@@ -191,35 +188,6 @@ class _Typed:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[list[int]]:
-    """Raise KeyboardInterrupt inside where a signal asks for the end; yield the list of those that came.
-
-    A signal that is ignored, as after `nohup`, stays ignored. Afterwards all is done: signals are ignored in a
-    command's own process, and as before in another's.
-    """
-    came: list[int] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-        while frame:
-            # inside a finaliser (weakref's callback, a class's own) Python would print it and go on: a moment later
-            if frame.f_code.co_name in ("remove", "__del__"):
-                threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
-                return
-            frame = frame.f_back
-        raise KeyboardInterrupt
-    before = {number: signal.getsignal(number) for number in STOPS if is_unhandled(number)}
-    try:
-        for number in before:
-            signal.signal(number, stop)
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        ignore_signals()
 
 
 def _interrupted(how: str = "") -> int:

@@ -1,13 +1,15 @@
 """Begin and end the process of a command: its signals, its streams, its exit code; end it with the one that asks."""
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USER
@@ -55,6 +57,35 @@ def run_main(main: Callable[[float], int]) -> NoReturn:
         code = stop.code if isinstance(stop.code, int) else EXIT_OK if stop.code is None else EXIT_USER
     ignore_signals()
     leave(code)
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[list[int]]:
+    """Raise KeyboardInterrupt inside where a signal asks for the end; yield the list of those that came.
+
+    A signal that is ignored, as after `nohup`, stays ignored. Afterwards all is done: signals are ignored in a
+    command's own process, and as before in another's.
+    """
+    came: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        while frame:
+            # inside a finaliser (weakref's callback, a class's own) Python would print it and go on: a moment later
+            if frame.f_code.co_name in ("remove", "__del__"):
+                threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
+                return
+            frame = frame.f_back
+        raise KeyboardInterrupt
+    before = {number: signal.getsignal(number) for number in STOPS if is_unhandled(number)}
+    try:
+        for number in before:
+            signal.signal(number, stop)
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        ignore_signals()
 
 
 def is_unhandled(number: int) -> bool:
