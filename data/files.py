@@ -166,39 +166,6 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
     return f"{folder}: the run that was there is now in {shown}" + (", in place of an older one" if older else "")
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files that a killed run left in the folder."""
-    for path in folder.glob(f"{TEMPORARY}*"):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def remove_leftovers_of(path: Path) -> None:
-    """Remove the temporary files that processes which have ended left while they published `path`, in any folder."""
-    for left in path.parent.glob(f"{TEMPORARY}*-{path.name}"):
-        number = left.name.removeprefix(TEMPORARY).partition("-")[0]
-        try:
-            os.kill(int(number), 0)
-        except ProcessLookupError:
-            left.unlink(missing_ok=True)
-        except (ValueError, OverflowError, OSError):             # no number of a process, or it lives
-            continue
-
-
-@contextlib.contextmanager
-def leftovers_removed(*folders: Path) -> Iterator[None]:
-    """Remove leftovers on entry, as of a run that was killed, and on exit: a stopped worker leaves some too."""
-    for folder in folders:
-        remove_leftovers(folder)
-    try:
-        yield
-    finally:
-        for folder in folders:
-            remove_leftovers(folder)
-
-
 @contextlib.contextmanager
 def lock_folder(folder: Path) -> Iterator[TextIO]:
     """Lock the folder: a second build into it is refused; the lock of a killed process is released by the system.

@@ -15,7 +15,8 @@ import joblib
 import numpy as np
 
 from tenfold.data.errors import SourceFault
-from tenfold.data.files import leftovers_removed, lock_folder
+from tenfold.data.files import lock_folder
+from tenfold.data.leftovers import leftovers_removed
 from tenfold.data.recipe import Recipe
 from tenfold.data.schema import INDEX
 from tenfold.data.settings import check_count

@@ -11,16 +11,8 @@ from cases import each
 from conftest import leftovers
 
 from tenfold.data.errors import MachineFault
-from tenfold.data.files import (
-    leftovers_removed,
-    lock_folder,
-    make_folder,
-    publish,
-    publish_together,
-    remove_leftovers,
-    remove_leftovers_of,
-    set_aside_previous,
-)
+from tenfold.data.files import lock_folder, make_folder, publish, publish_together, set_aside_previous
+from tenfold.data.leftovers import leftovers_removed, remove_leftovers, remove_leftovers_of
 
 
 def test_publish_replaces_whole(tmp_path):

@@ -80,7 +80,8 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 def _copy_here(best: Path) -> None:
-    from tenfold.data.files import publish, remove_leftovers_of
+    from tenfold.data.files import publish
+    from tenfold.data.leftovers import remove_leftovers_of
     here = Path("best.pth")
     remove_leftovers_of(here)                    # this folder is nobody's own, so another training may write here now
     if not (here.exists() and here.samefile(best)):

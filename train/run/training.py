@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from tenfold.data.errors import CheckpointFault, ShardFault, UserFault
 from tenfold.data.fields import misfit
-from tenfold.data.files import leftovers_removed, lock_folder, make_folder
+from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.html import figure_html
+from tenfold.data.leftovers import leftovers_removed
 from tenfold.data.out_of_memory import IN_TRAINING, memory_fault
 from tenfold.data.recipe import Recipe, make_recipe, recipe_tables, renewed
 from tenfold.data.shardset import ShardSet
