@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.loading import BATCH, ByBlock, Epochs, Memmap, PerItem, Sampler
+from benchmarks.loading import Epochs
+from benchmarks.loading_datasets import BATCH, ByBlock, Memmap, PerItem, Sampler
 from benchmarks.synthetic import write_files, write_set
 from tenfold.data.vision import torchvision
 

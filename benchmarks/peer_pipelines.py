@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import peer_loaders as torch_loaders
-from benchmarks.loading import BATCH
+from benchmarks.loading_datasets import BATCH
 from benchmarks.peer_loaders import FILES, ours, stack
 
 

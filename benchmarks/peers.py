@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.environments import LeftOut
-from benchmarks.loading import BATCH, copied, rate, record
+from benchmarks.loading import copied, rate, record
+from benchmarks.loading_datasets import BATCH
 from benchmarks.peer_loaders import FILES, prepare
 from benchmarks.peer_pipelines import BLOCKS, OURS, PEERS
 from benchmarks.rows import add_record, keep_rows
