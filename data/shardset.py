@@ -48,8 +48,10 @@ def _disagreement(index: dict) -> str:
     rows = {split: sum(s["rows"] for s in index["shards"] if s["split"] == split) for split in SPLITS}
     names = [shard["name"] for shard in index["shards"]]
     counts = index.get("class_counts", {}).values()
-    if rows != index["rows"] or not all(map(SHARD_NAME.fullmatch, names)) or len(set(names)) < len(names):
+    if rows != index["rows"] or len(set(names)) < len(names):
         return "its list of shards does not add up"
+    if not all(SHARD_NAME.fullmatch(s["name"]) and s["name"].startswith(s["split"]) for s in index["shards"]):
+        return "a shard's name does not fit its split"
     if not index["classes"] or len(set(index["classes"])) < len(index["classes"]):
         return "it names no classes, or one twice"
     if any(len(of_split) != len(index["classes"]) for of_split in counts):
@@ -91,7 +93,7 @@ class ShardSet:
     def shards(self, split: str) -> list[Shard]:
         """The split's files in their order, opened one by one and closed again."""
         ends = len(self.classes), len(self.sources)
-        return [open_shard(self.folder / s["name"], s["rows"], split, self.row_shape, ends)
+        return [open_shard(self.folder / s["name"], s["rows"], self.row_shape, ends)
                 for s in self.index["shards"] if s["split"] == split]
 
     def class_counts(self, split: str) -> np.ndarray:

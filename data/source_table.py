@@ -16,7 +16,7 @@ import numpy as np
 from tenfold.data.errors import ShardFault, unreadable
 from tenfold.data.files import open_file, publish
 from tenfold.data.schema import PATH_BYTES, SET_SCHEMA, SOURCE_COLUMNS, SOURCES, SPLITS
-from tenfold.data.shard import open_hdf5, own_dataset
+from tenfold.data.shard import open_hdf5, own_dataset, schema_of
 from tenfold.data.verified import AGAIN
 
 _TOGETHER = 4096             # paths that are encoded at once
@@ -110,8 +110,8 @@ def read_source_table(folder: Path) -> SourceTable:
     path = Path(folder) / SOURCES
     try:
         with open_hdf5(path) as f:
-            if f.attrs.get("schema") != SET_SCHEMA:
-                raise _refused(path, f"has schema {f.attrs.get('schema')}, this code reads {SET_SCHEMA}")
+            if (schema := schema_of(f)) != SET_SCHEMA:
+                raise _refused(path, f"has schema {schema}, this code reads {SET_SCHEMA}")
             rows = own_dataset(f, "label", lambda fact: _refused(path, fact)).shape[0]
             shapes = {name: (dtype, (rows, *shape)) for name, (dtype, shape, _) in SOURCE_COLUMNS.items()}
             text = own_dataset(f, PATH_BYTES, lambda fact: _refused(path, fact)).size

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 
 import h5py
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from cases import each
 from one_shard import ATTRIBUTES, IMAGE, ROW, ROWS, SHAPE, facts_of, index
 
+from benchmarks.torture.lanes import Limits, run_cases
+from benchmarks.torture.outcomes import READ
 from tenfold.data.chunks import check_declared
 from tenfold.data.errors import ShardFault
 from tenfold.data.shard import finished_shard
@@ -165,6 +168,26 @@ def test_attributes_of_an_odd_kind_are_refused(made, tables):
     index(folder, tables, facts_of(path))
     with pytest.raises(ShardFault):
         open_set(folder).shards("train")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process of its own for what may never end")
+def test_no_file_is_read_in_which_hdf5_loops(made, tables):
+    """An object of no length in the heap of texts: HDF5 2.0 looks for the next one for ever."""
+    folder = made()
+    path, whole = folder / "train-00000.h5", (folder / "train-00000.h5").read_bytes()
+    harmed = bytearray(whole)
+    first = harmed.index(b"GCOL") + 16
+    harmed[first:first + 16] = bytes(16)
+
+    def read(number):
+        path.write_bytes(harmed)
+        if number:                               # damage that a build finds
+            assert finished_shard(path, ATTRIBUTES) is None
+        else:                                    # a forgery: its digest is right
+            index(folder, tables, facts_of(path))
+            open_set(folder).shards("train")
+        return READ, ""
+    assert [case.outcome for case in run_cases(range(2), read, 1, Limits(5.0))] == [READ, READ]
 
 
 def test_a_shard_under_another_splits_name_is_refused(made):

@@ -27,7 +27,7 @@ from tenfold.train.run import checkpoint
 RECIPE = read_recipe(str(Path(__file__).resolve().parents[1] / "recipes/sample.toml"))
 READERS = {
     "dataset.json": lambda path: read_index(path.parent), "sources.h5": lambda path: read_source_table(path.parent),
-    "train-00000.h5": lambda path: open_shard(path, 1, "train", (1, 1, 1), (1, 1)), "best.pth": checkpoint.load,
+    "train-00000.h5": lambda path: open_shard(path, 1, (1, 1, 1), (1, 1)), "best.pth": checkpoint.load,
     "x.toml": read_recipe, "x.npz": open_source, "x.csv": _rows}
 
 

@@ -156,7 +156,7 @@ def test_any_bytes_in_the_headers_of_a_shard(flips, share):
     for at, value in flips:
         data[int(at * ends)] = value
     (HERE / "x.h5").write_bytes(data[:int(share * len(data))] if share < 0.2 else data)
-    shard = refused_or(lambda: open_shard(HERE / "x.h5", 7, "train", one_shard.SHAPE, (2, 5)))
+    shard = refused_or(lambda: open_shard(HERE / "x.h5", 7, one_shard.SHAPE, (2, 5)))
     if shard:
         assert shard.labels.max() < 2
         assert shard.offset + 7 * one_shard.IMAGE[0].nbytes <= len(data)
@@ -175,4 +175,4 @@ def test_any_size_that_a_shard_declares(rows, chunk, compression, written):
                 image[0] = 1
     except (ValueError, TypeError, OverflowError, OSError, RuntimeError):        # HDF5 itself refuses to make it
         return
-    assert refused_or(lambda: open_shard(path, rows, "train", (4, 4, 1), (2, 5))) is None
+    assert refused_or(lambda: open_shard(path, rows, (4, 4, 1), (2, 5))) is None

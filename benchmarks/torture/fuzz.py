@@ -32,7 +32,7 @@ def targets(folder: Path) -> dict[str, Callable[[bytes], object]]:
     return {"recipe": lambda data: read_recipe(kept(data, "r.toml")),
             "index": lambda data: read_index(kept(data, INDEX).parent),
             "npz": lambda data: open_source(kept(data, "a.npz")),
-            "shard": lambda data: open_shard(kept(data, "s.h5"), 4, "train", (4, 5, 1), (2, 4))}
+            "shard": lambda data: open_shard(kept(data, "s.h5"), 4, (4, 5, 1), (2, 4))}
 
 
 def seeds(folder: Path, name: str) -> Path:

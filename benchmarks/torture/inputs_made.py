@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.torture.mutate import ODD, mutated_bytes, mutated_value
+from benchmarks.torture.mutate import ODD, mutated_bytes, mutated_structure, mutated_value
 
 
 def _copy(base: Path, here: Path, rng: random.Random) -> Path:
@@ -66,9 +66,11 @@ def sources_header(base: Path, here: Path, rng: random.Random) -> Callable[[], A
 def _mutate_file(folder: Path, name: str, rng: random.Random) -> None:
     from tenfold.data.digests import TRAILER_BYTES, trailer
     path = folder / name
-    data = mutated_bytes(path.read_bytes()[:-TRAILER_BYTES], rng)
+    data, signed = path.read_bytes(), name != "sources.h5"       # which has no trailer
+    data = data[:-TRAILER_BYTES] if signed else data
+    data = mutated_structure(data, rng) if rng.random() < 0.5 else mutated_bytes(data, rng)
     sha = hashlib.sha256(data)
-    data += trailer(sha)
+    data += trailer(sha) if signed else b""
     path.write_bytes(data)
     content = json.loads((folder / "dataset.json").read_bytes())
     for entry in [content["sources"], *content["shards"]]:

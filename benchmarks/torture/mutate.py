@@ -18,6 +18,24 @@ def mutated_bytes(data: bytes, rng: random.Random, foreign: bytes = b"") -> byte
     return bytes(found)
 
 
+def mutated_structure(data: bytes, rng: random.Random) -> bytes:
+    """Change bytes, numbers and addresses where `data` holds any: in the headers of a binary file between its gaps."""
+    found = bytearray(data)
+    places = [at for at, byte in enumerate(data[:1 << 16]) if byte not in (0, 255)] or [0]
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        at, way = rng.choice(places), rng.randrange(4)
+        if way == 0:
+            found[at] ^= 1 << rng.randrange(8)
+        elif way == 1:
+            found[at] = rng.choice((0, 1, 2, 3, 127, 128, 255, rng.randrange(256)))
+        elif way == 2:
+            size = rng.choice((1, 2, 4, 8))
+            found[at:at + size] = (rng.choice(_NUMBERS) % (1 << 8 * size)).to_bytes(size, "little")
+        else:                                    # an address of another place
+            found[at & ~7:(at & ~7) + 8] = (rng.choice(places) & ~7).to_bytes(8, "little")
+    return bytes(found)
+
+
 def _mutate_once(data: bytearray, rng: random.Random, foreign: bytes) -> None:
     if not data:
         data += rng.randbytes(rng.randint(0, 40))
