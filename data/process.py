@@ -1,19 +1,24 @@
-"""Begin and end the process of a command: its signals, its streams, its exit code; end it with the one that asks."""
+"""Begin and end the process of a command: its signals, its streams, its exit code; end it with the one that asks.
+
+It is the first that a command imports, and imports little: until `run_main` handles signals, one is a traceback.
+"""
+
+from __future__ import annotations
 
 import atexit
 import contextlib
 import os
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USER
-from tenfold.data.streams import check_outputs, failed_output
+
+TYPE_CHECKING = False        # as in `typing`, which takes some milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+    from typing import NoReturn
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)       # each ends a command in order
 LOOK = 0.25                  # seconds between two looks at whether a process lives on
@@ -30,7 +35,8 @@ def process_began() -> float:
     """
     now = time.monotonic()
     try:
-        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        with open("/proc/self/stat", encoding="utf-8", errors="replace") as f:
+            ticks = int(f.read().rpartition(")")[2].split()[19])
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, LookupError, AttributeError):
         age = _UNKNOWN
@@ -48,6 +54,7 @@ def run_main(main: Callable[[float], int]) -> NoReturn:
     before = [number for number in STOPS if is_unhandled(number)]        # not where a shell had it ignored
     for number in before:
         signal.signal(number, _nothing_was_begun)
+    from tenfold.data.streams import check_outputs
     check_outputs()
     if parent := os.environ.pop(PARENT, ""):
         end_with(int(parent))
@@ -66,6 +73,8 @@ def stopped_by_signals() -> Iterator[list[int]]:
     A signal that is ignored, as after `nohup`, stays ignored. Afterwards all is done: signals are ignored in a
     command's own process, and as before in another's.
     """
+    import threading
+
     came: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -110,6 +119,8 @@ def end_with(process: int) -> None:
 
     (PR_SET_PDEATHSIG of Linux would fire when the thread ends that started this process.)
     """
+    import threading
+
     def watch() -> None:
         while os.getppid() == process:
             time.sleep(LOOK)
@@ -123,6 +134,7 @@ def leave(code: int) -> NoReturn:
     What was registered to be done at exit is done. A stream that could not be written makes an exit code of 0 a 2.
     Under a profiler or debugger the process is left in the usual way.
     """
+    from tenfold.data.streams import failed_output
     plain = sys.gettrace() is None and sys.getprofile() is None
     if plain:
         atexit._run_exitfuncs()

@@ -18,7 +18,6 @@ import importlib
 import os
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tenfold.data.errors import (
     CheckpointFault,
@@ -30,7 +29,10 @@ from tenfold.data.errors import (
     UserFault,
 )
 
+TYPE_CHECKING = False        # as in `typing`, which takes some milliseconds
 if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
     from tenfold.automatic.auto import AutoResult
     from tenfold.batches import Batches
     from tenfold.data.recipe import Recipe

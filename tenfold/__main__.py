@@ -1,8 +1,12 @@
 """Run `tenfold VERB …`, also as `python -m tenfold VERB …`: signals and streams first, then the command."""
 
-from typing import NoReturn
+from __future__ import annotations
 
 from tenfold.data.process import run_main
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main() -> NoReturn:

@@ -155,3 +155,19 @@ def test_any_signal_ends_a_command_in_order(capsys, number):
         assert signal.getsignal(number) is signal.SIG_IGN
     finally:
         signal.signal(number, mine)
+
+
+SEEN = """
+import runpy, signal, sys
+before = {*sys.modules}
+signal.signal = lambda *given: sys.exit(" ".join(sorted({*sys.modules} - before)))
+runpy.run_module("tenfold", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_signals_are_handled_when_next_to_nothing_is_imported():
+    ran = subprocess.run([sys.executable, "-S", "-c", SEEN], env=t.environment(), capture_output=True, text=True,
+                         check=False)
+    assert {"tenfold", "tenfold.data.process"} <= {*ran.stderr.split()} <= {
+        "tenfold", "tenfold.data", "tenfold.data.errors", "tenfold.data.process", "tenfold.train", "__future__",
+        "atexit", "collections.abc", "errno", "importlib", "types", "warnings"}, ran.stderr
