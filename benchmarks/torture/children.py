@@ -17,7 +17,9 @@ from pathlib import Path
 
 from tenfold.data.process import run_main
 
-GONE_WITHIN = 2.0            # seconds after the end of a process in which its workers must be gone
+# seconds after the end of a process in which its workers must be gone; longer where more runs than there are cores:
+# one that was still starting, which takes a second, looks for its parent when it has started
+GONE_WITHIN = 2.0
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _EVENTS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree"}
 
@@ -160,7 +162,7 @@ def _shared_memory() -> frozenset[str]:
 
 def _left(pid: int, shared: frozenset[str]) -> Iterator[str]:
     """What lives on after a process has ended; shared: what was in shared memory before it."""
-    end = time.monotonic() + GONE_WITHIN
+    end = time.monotonic() + GONE_WITHIN * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     while (alive := _session(pid)) and time.monotonic() < end:
         time.sleep(0.02)
     yield from (f"process {_words_of(each)}" for each in alive)
