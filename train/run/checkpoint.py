@@ -139,6 +139,13 @@ def _layers(arguments: dict[str, Any]) -> int:
                 for name, value in arguments.items()), default=0)
 
 
+def _largest(value: Any) -> float:
+    """The largest whole number in the arguments of a network: a width is not larger than the weights are many."""
+    if isinstance(value, (dict, list)):
+        return max(map(_largest, value.values() if isinstance(value, dict) else value), default=0)
+    return value if type(value) is int else 0
+
+
 def restore(path: str | os.PathLike[str]) -> tuple[torch.nn.Module, Recipe, dict[str, Any]]:
     """Open a checkpoint: (the model with its weights, the recipe, the checkpoint's content)."""
     from tenfold.train.models import build_model
@@ -148,6 +155,9 @@ def restore(path: str | os.PathLike[str]) -> tuple[torch.nn.Module, Recipe, dict
     size = seen_size(content["canvas"], recipe.model.size)
     if _layers(content["arguments"]) > len(content["weights"]):      # a foreign file's would be built for minutes
         raise CheckpointFault(path, "does not fit its own model (it names more layers than it has weights)",
+                              "train it again")
+    if _largest(content["arguments"]) > sum(weight.numel() for weight in content["weights"].values()):
+        raise CheckpointFault(path, "does not fit its own model (it names a width of more than it has weights)",
                               "train it again")
     try:
         with torch.random.fork_rng(devices=[]):  # its first weights are random, and are replaced
