@@ -12,6 +12,7 @@ from typing import Any
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import RecipeFault
 from tenfold.data.files import lock_folder, make_folder
+from tenfold.data.leftovers import leftovers_removed
 from tenfold.data.process import run_main
 from tenfold.data.recipe import Recipe, read_recipe
 from tenfold.experiment import (
@@ -39,7 +40,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
         recipes[recipe.name] = recipe
     out = make_folder(args.out or Path("runs") / folder_name(list(recipes)))
     facts: dict[str, dict[str, Any]] = {}
-    with lock_folder(out):
+    with lock_folder(out), leftovers_removed(out):
         for name, recipe in recipes.items():
             result = run_recipe(recipe, out / name, args)
             facts[name] = result.facts

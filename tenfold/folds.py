@@ -11,6 +11,7 @@ from typing import Any
 
 from tenfold.data.command import make_parser, run
 from tenfold.data.files import lock_folder, make_folder
+from tenfold.data.leftovers import leftovers_removed
 from tenfold.data.process import run_main
 from tenfold.data.recipe import read_recipe
 from tenfold.experiment import add_options, check_recipe, describe_setting, rate, record, run_recipe
@@ -25,7 +26,7 @@ def cross_validate(args: argparse.Namespace) -> dict[str, Any]:
     check_recipe(folds[0], args)
     out, rows = make_folder(args.out or f"runs/{name}-folds"), []
     top1: dict[int, list[float]] = {}
-    with lock_folder(out):
+    with lock_folder(out), leftovers_removed(out):
         for fold, recipe in enumerate(folds):
             result = run_recipe(recipe, out / f"fold-{fold}", args)
             rows.append({"fold": fold, **result.facts})

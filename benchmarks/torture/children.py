@@ -47,7 +47,7 @@ class Ended:
     left: tuple[str, ...]    # processes that lived on, shared memory
 
 
-def run_child(body: Callable[[], int], folder: Path, kill: Kill | None = None, limit: float = 60.0,
+def run_child(body: Callable[[], int], folder: Path, kill: Kill | None = None, limit: float = 140.0,
               before: Callable[[], object] = int) -> Ended:
     """Run body() -> exit code in a forked process, in `folder`, as a session of its own; TMPDIR is folder/tmp.
 

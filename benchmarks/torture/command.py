@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.torture import command_lines, disks, flips, inputs, kills, table, tiny
+from benchmarks.torture import command_lines, disks, flips, inputs, kills, kills_many, table, tiny
 from benchmarks.torture.children import run_child
 from benchmarks.torture.lanes import Limits
 from benchmarks.torture.table import Attack
@@ -20,8 +20,10 @@ from tenfold.data.command import make_parser, run, whole_number
 from tenfold.data.errors import EXIT_OURS, UserFault
 
 ATTACKS = ("kills", "flips", "inputs", "lines", "disks")
-FULL = {"kills_build": 600, "kills_train": 400, "flips": 10_000, "inputs": 100_000, "lines": 600, "disks": 120}
-SHORT = {"kills_build": 4, "kills_train": 2, "flips": 130, "inputs": 1_500, "lines": 10, "disks": 3}
+FULL = {"kills_build": 600, "kills_train": 400, "kills_sweep": 16, "kills_folds": 48,
+        "flips": 10_000, "inputs": 100_000, "lines": 600, "disks": 120}
+SHORT = {"kills_build": 4, "kills_train": 2, "kills_sweep": 0, "kills_folds": 1,
+         "flips": 130, "inputs": 1_500, "lines": 10, "disks": 3}
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -122,7 +124,9 @@ def _kills(base: Path, counts: dict[str, int], seed: int) -> list[Attack]:
                                         ("trainings", kills.kill_training, trainings, "kills_train")):
             found.append(Attack(f"{noun} {verb}", partial(work, base, known, seed, signals=signals),
                                 -int(-counts[name] * share // 1), Limits(150)))
-    return found
+    alone = {name: kills_many.left_alone(base, name) for name in kills_many.COMMANDS if counts[f"kills_{name}"]}
+    return found + [Attack(f"{name} killed", partial(kills_many.kill, base, alone, seed, name), counts[f"kills_{name}"],
+                           Limits(240)) for name in alone]
 
 
 def _prepare_flips(base: Path) -> None:

@@ -8,7 +8,7 @@ wrong. In the end the files are those of the run that was left alone, and nothin
 import random
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from benchmarks.torture.outcomes import DONE, LEFT, LINES, SAME, SILENT, TRACEBA
 
 WITH_WORKERS = 7             # every so manieth build has two worker processes, which take a second to start
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_BY_THE_CLOCK = ("seconds", "images_per_second", "data_wait_fraction")      # columns of metrics.csv
+BY_THE_CLOCK = ("seconds", "images_per_second", "data_wait_fraction")      # columns of metrics.csv
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def run_content(folder: Path) -> dict[str, Any]:
     from tenfold.train.run.checkpoint import load
     run = folder / "runs" / "tiny"
     best, last = (load(run / name) for name in ("best.pth", "last.pth"))
-    history = [{k: v for k, v in row.items() if k not in _BY_THE_CLOCK}
+    history = [{k: v for k, v in row.items() if k not in BY_THE_CLOCK}
                for row in _history(run / "metrics.csv")]
     return {"best": {k: v.numpy().tobytes() for k, v in best["weights"].items()},
             "last": {k: v.numpy().tobytes() for k, v in last["weights"].items()}, "history": history,
@@ -87,9 +87,14 @@ def check_set(folder: Path, content: dict[str, Any]) -> str:
 
 def check_run(folder: Path, content: dict[str, Any]) -> str:
     """What is wrong with the checkpoints of a killed training: they do not open; "" if nothing."""
+    return check_checkpoints((*(folder / "runs").rglob("*.pth"), folder / "best.pth"))
+
+
+def check_checkpoints(paths: Iterable[Path]) -> str:
+    """Why one of these checkpoints does not open; "": all that are there do."""
     from tenfold.data.errors import UserFault
     from tenfold.train.run.checkpoint import load
-    for path in (*(folder / "runs").rglob("*.pth"), folder / "best.pth"):
+    for path in paths:
         try:
             if path.exists() and not path.name.startswith("."):
                 load(path)
@@ -114,7 +119,7 @@ def kill_build(base: Path, setups: dict[str, Alone], seed: int, number: int,
     rng = random.Random(f"{seed}/build/{number}/{signals}")
     setup, workers, name = build_setup(number)
     bodies = [tiny.build_body(base, setup, workers)] * 3
-    return _ended_and_run_again(bodies, setups[name], rng, signals, (set_content, check_set), base / f"build{number}")
+    return ended_and_run_again(bodies, setups[name], rng, signals, (set_content, check_set), base / f"build{number}")
 
 
 def kill_training(base: Path, setups: dict[str, Alone], seed: int, number: int,
@@ -123,12 +128,16 @@ def kill_training(base: Path, setups: dict[str, Alone], seed: int, number: int,
     rng = random.Random(f"{seed}/training/{number}/{signals}")
     setup = tiny.TRAININGS[number % len(tiny.TRAININGS)]
     bodies = [tiny.training_body(base, setup), *[tiny.training_body(base, setup, "--resume")] * 2]
-    return _ended_and_run_again(bodies, setups[setup.name], rng, signals, (run_content, check_run),
+    return ended_and_run_again(bodies, setups[setup.name], rng, signals, (run_content, check_run),
                                 base / f"training{number}")
 
 
-def _ended_and_run_again(bodies: list[Callable[[], int]], whole: Alone, rng: random.Random, signals: tuple[int, ...],
-                         checks: tuple[Callable, Callable], folder: Path) -> tuple[str, str]:
+def ended_and_run_again(bodies: list[Callable[[], int]], whole: Alone, rng: random.Random, signals: tuple[int, ...],
+                        checks: tuple[Callable, Callable], folder: Path) -> tuple[str, str]:
+    """End a command at drawn moments, run the next of `bodies` each time, and compare in the end: (outcome, words).
+
+    checks: what reads the content of a finished folder, and what looks at that of an ended one.
+    """
     read, check = checks
     kills = [_drawn(whole, rng, signals) for _ in range(1 + (rng.random() < 0.3))]
     words = ", ".join(map(str, kills))

@@ -16,7 +16,7 @@ _WARM = ("cv2", "h5py", "joblib", "numpy", "PIL.Image", "tqdm.auto", "matplotlib
          "torch._dynamo", "torch.profiler", "sklearn.metrics", "tenfold.train.run.command",
          "tenfold.train.run.training", "tenfold.train.score.command", "tenfold.train.score.scoring",
          "tenfold.train.score.figures", "tenfold.predict.command", "tenfold.predict.model", "tenfold.predict.files",
-         "tenfold.predict.sheet", "tenfold.train.models.build")
+         "tenfold.predict.sheet", "tenfold.train.models.build", "tenfold.train.sweep.session", "tenfold.folds")
 CLASSES = {"across": 5, "down": 6, "dots": 7}    # pictures of each
 
 

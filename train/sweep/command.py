@@ -18,6 +18,7 @@ from shlex import quote
 from tenfold.data.command import Parser, make_parser, run
 from tenfold.data.errors import RecipeFault, ShardFault, TrainingFault
 from tenfold.data.files import lock_folder, make_folder
+from tenfold.data.leftovers import leftovers_removed
 from tenfold.data.networks import check_network
 from tenfold.data.recipe import Recipe, parse_duration
 from tenfold.train.inputs import named_recipe
@@ -65,7 +66,7 @@ def _sweep(args) -> dict:
     recipe, shards, keys = _asked(args)
     names = [key.name for key in keys]
     out = make_folder(args.out or f"runs/{recipe.name}-sweep")
-    with lock_folder(out) as lock:
+    with lock_folder(out) as lock, leftovers_removed(out):       # of a sweep that was killed while it wrote
         own_shards = changes_pixels(names)
         if not own_shards:
             _check_set(shards, args)
