@@ -17,7 +17,7 @@ NETWORKS = {
     "resnet": {**_STEPS, "stem_stride": int, "se": bool, **_HEAD},
     "seresnet": {**_STEPS, "stem_stride": int, **_HEAD},
     "wrn": {"depth": int, "width": int, "se": bool, **_HEAD},
-    "convnet": {"widths": tuple[int, ...], "kernel": int, "repeat": int, **_HEAD},
+    "convnet": {"widths": tuple[int, ...], "kernel": int, "repeat": int, "gradients": int, **_HEAD},
     "cnn6": {"widths": tuple[int, ...], "kernel": int, **_HEAD},
     "light": {"widths": tuple[int, ...], "dropout": float},
     "light2": {"widths": tuple[int, ...], "dropout": float},

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from tenfold.data.errors import RecipeFault
 from tenfold.train.models import MODELS, build_model
 from tenfold.train.models.build import dry_run, maker
+from tenfold.train.models.gradients import PLANES, Gradients
 
 SMALL = {"wrn": {"depth": 10, "width": 1}, "cnn6": {"widths": [4, 6], "head_widths": [9, 8, 7]},
          "efficientnet_lite0": {}}
@@ -183,3 +184,18 @@ def test_a_projection_is_a_convolution_of_one_pixel(channels, stride):
     ours = Projection(channels, 5, stride)
     x = torch.randn(2, 9, 10, channels).permute(0, 3, 1, 2)
     assert torch.allclose(ours(x), F.conv2d(x, ours.weight, stride=stride), atol=1e-6)
+
+
+def test_a_network_on_gradients_sees_shapes_and_no_tones():
+    layer, image = Gradients(2), torch.nn.functional.interpolate(torch.randn(2, 3, 9, 7), (21, 15), mode="bicubic")
+    seen = layer(image)
+    assert seen.shape == (2, 3 * PLANES, 10, 7)
+    assert seen.isfinite().all()
+    torch.testing.assert_close(layer(5 - image), seen, atol=1e-5, rtol=1e-4)             # dark on light, another ground
+    torch.testing.assert_close(layer(100 * image), layer(1000 * image), atol=2e-2, rtol=1e-2)      # another contrast
+    turned, planes = layer(image.transpose(2, 3)), seen.transpose(2, 3).unflatten(1, (3, PLANES))
+    signs = torch.tensor([1, -1, 1, 1, -1, -1, 1.])          # an angle a becomes a quarter turn less a: cos 2a changes
+    torch.testing.assert_close(turned.unflatten(1, (3, PLANES)), planes * signs[:, None, None], atol=1e-4, rtol=1e-3)
+    flat = torch.full((1, 1, 8, 8), 3.0, requires_grad=True)
+    assert layer(flat).abs().max() < 1e-2
+    assert torch.autograd.grad(layer(flat).sum(), flat)[0].isfinite().all()

@@ -1,6 +1,6 @@
 """Networks by name. A network takes (B, C, H, W) normalised floats and gives (B, classes) logits.
 
-Read in this order: `head`, `blocks`, `resnet`, `convnet` and `efficientnet_lite0` (our own), `published`
+Read in this order: `head`, `blocks`, `gradients`, `resnet`, `convnet` and `efficientnet_lite0` (our own), `published`
 (torchvision's), `timm_networks`, `build` (by name), `weight_sources` and `pretrained` (weights from elsewhere, and
 freezing), `folded` (a faster copy for evaluation), `command` (the list of them all).
 """
