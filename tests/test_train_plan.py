@@ -139,7 +139,8 @@ def test_an_evaluation_that_the_budget_has_no_time_for_is_cut_and_said(shards, c
 
 
 @each("val,train,says", [
-    (0.26, 0.9, "guessing"), (0.5, 0.52, None), (0.7, 0.99, "by heart"), (0.7, 0.8, None), (float("nan"), 0.9, None)])
+    (0.26, 0.9, "labels"), (0.26, 0.3, "learned nothing"),
+                          (0.5, 0.52, None), (0.7, 0.99, "by heart"), (0.7, 0.8, None), (float("nan"), 0.9, None)])
 def test_what_the_figures_mean_is_said(val, train, says):
     row = {"val_top1": val, "val_loss": 1.0, "train_top1": train, "val_rows": 400}
     notes = closing_notes([row], np.array([100, 100, 100, 100]))

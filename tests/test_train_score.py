@@ -21,6 +21,7 @@ from tenfold.train.csv_file import as_cell
 from tenfold.train.models import build_model
 from tenfold.train.run.checkpoint import describe, save
 from tenfold.train.score.command import FILES
+from tenfold.train.score.scoring import Score
 
 KEYS = {"top1", "macro_f1", "images", "seconds", "per_class", "confusion", "balanced_accuracy", "macro", "weighted",
         "calibration_error", "f1_size_r", "tta", "seen_in_training", "seen_by_split"}
@@ -248,6 +249,12 @@ def test_one_test_row(tmp_path, capsys, untrained):
     ran = t.score(capsys, untrained(folder), "--shards", folder, "--json")
     assert ran.code == 0, ran.err
     assert t.last_json(ran.out)["images"] == 1
+
+
+@each("top1, labels, guesses", [(0.5, [0, 1] * 50, True), (0.7, [0, 1] * 50, False), (0.7, [0] * 90 + [1] * 10, True),
+                                (0.3, list(range(10)) * 10, False), (0.5, [4] * 100, False), (1.0, [4], False)])
+def test_a_score_no_better_than_guessing_is_told_from_others(top1, labels, guesses):
+    assert Score({"top1": top1}, np.empty(0), np.array(labels), None).is_guessing == guesses
 
 
 @pytest.mark.usefixtures("preprocess_here")

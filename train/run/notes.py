@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.train.chance import SURE, guess_rate, is_guessing
+
 _GAP = 0.15                  # of top-1 between train and val that is called far
-_SURE = 1.64                 # standard errors: one side of 95%
+_BY_HEART = "the images were learnt by heart, and what was learnt holds for no others: are their labels right?"
+_NOTHING = "the network has learned nothing yet; train longer, or try another train.lr"
 
 
 def closing_notes(history: list[dict[str, Any]], val_counts: NDArray[np.int64]) -> list[str]:
@@ -18,14 +21,14 @@ def closing_notes(history: list[dict[str, Any]], val_counts: NDArray[np.int64]) 
     best = max(known, key=lambda row: (row["val_top1"], -row["val_loss"]))
     val, train = best["val_top1"], best["train_top1"]
     looked = best.get("val_rows", rows)
-    guess = int(val_counts.max()) / rows
+    guess = guess_rate(val_counts)
     notes = []
     if looked < rows:
         notes.append(f"note: val top-1 is that of {looked:,} of {rows:,} val rows")
-    if val <= guess + _SURE * math.sqrt(guess * (1 - guess) / looked):
+    if is_guessing(val, guess, looked):
         notes.append(f"note: val top-1 {val:.4f} is no better than guessing, which comes to {guess:.4f} by the most "
-                     "frequent class: the network has learned nothing yet; train longer, or try another train.lr")
-    elif train - val > max(_GAP, _SURE * math.sqrt(val * (1 - val) / looked)):
+                     f"frequent class: {_BY_HEART if train > max(0.5, guess + _GAP) else _NOTHING}")
+    elif train - val > max(_GAP, SURE * math.sqrt(val * (1 - val) / looked)):
         notes.append(f"note: train top-1 {train:.4f} is far above val {val:.4f}: it learns its images by heart; more "
                      "images, more random variation in [draw] or [augment], or a smaller network would help")
     return notes

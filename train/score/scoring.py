@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from tenfold.data.shardset import ShardSet
 from tenfold.data.sources.class_names import class_differences, one_spelling
 from tenfold.train.barrier_sleep import sleep_when_busy
 from tenfold.train.batches import open_batches
+from tenfold.train.chance import guess_rate, is_guessing
 from tenfold.train.model_file import Model, load
 from tenfold.train.run.checkpoint import image_numbers
 from tenfold.train.score import evaluate
@@ -55,6 +56,12 @@ class Score:
     def top1(self) -> float:
         """The share of rows whose most probable class is the true one."""
         return float(self.facts["top1"])
+
+    @property
+    def is_guessing(self) -> bool:
+        """Whether top-1 is no better than guessing; rows of one class cannot tell."""
+        counts = np.bincount(self.labels)
+        return int(np.count_nonzero(counts)) > 1 and is_guessing(self.top1, guess_rate(counts), self.images)
 
     @property
     def macro_f1(self) -> float:
@@ -119,6 +126,9 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
                            f"{shards.folder} holds", shards.index.get("pixels_version"),
                            "make both by the same version of Tenfold")
     result = Score(facts, probabilities, labels, shards, (*notes, *versions))
+    if result.is_guessing:
+        guessed = f"note: test top-1 {result.top1:.4f} is no better than guessing"
+        result = replace(result, notes=(*result.notes, guessed))
     if folder is not None:
         write_score(folder, result)
     return result

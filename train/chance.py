@@ -1,0 +1,18 @@
+"""Tell whether a share of right answers is better than guessing."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+SURE = 1.64                  # standard errors: one side of 95%
+
+
+def guess_rate(counts: NDArray[np.int64]) -> float:
+    """Return the share of rows that is right by always naming the most frequent class; counts (classes,): its rows."""
+    return float(counts.max() / counts.sum())
+
+
+def is_guessing(top1: float, guess: float, rows: int) -> bool:
+    """Whether top-1 of so many rows is no better than guessing, as far as so many can tell."""
+    return top1 <= guess + SURE * math.sqrt(guess * (1 - guess) / rows)
