@@ -3,11 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from tenfold.data.recipe import Recipe
 from tenfold.preprocess.decode import Levels, usual_range
 from tenfold.preprocess.survey.facts import Facts
 
 _KEYS = {"unsigned": "levels", "signed": "levels_signed", "float": "levels_float"}       # of [source]
+_MOST_FILES, _DARK = 0.9, 0.25       # share of the pictures that use no more than such a share of the range
 
 
 def common_ranges(recipe: Recipe, facts: Facts) -> tuple:
@@ -56,4 +59,15 @@ def _range_note(kind: str, span: tuple, levels: list[Levels], declared: bool) ->
            f"{most:g}; taken as {depth} for the whole set"
     beyond = sum(f.low < low - (high - low) / 510 or f.high > high + (high - low) / 510 for f in levels)
     line += f", as source.{_KEYS[kind]} says" if declared else ""
-    return line + (f"; {beyond} of them hold{'s' * (beyond == 1)} more, which is cut off" if beyond else "")
+    line += f"; {beyond} of them hold{'s' * (beyond == 1)} more, which is cut off" if beyond else ""
+    return line + ("" if declared else _dark_words(kind, high, [f.high for f in levels]))
+
+
+def _dark_words(kind: str, high: float, highest: list[float]) -> str:
+    """Words where a few pictures decide a range of which the others use little. highest: level of each picture."""
+    usual = float(np.quantile(highest, _MOST_FILES, method="lower"))
+    if not 0 < usual < high * _DARK or usual >= max(highest):
+        return ""
+    few = sum(level > usual for level in highest)
+    return (f"; but {len(highest) - few} of them hold no more than {usual:g} and come out dark: if the rest hold "
+            f"faults, set source.{_KEYS[kind]}")
