@@ -42,7 +42,7 @@ def speed(count: int, copies: int, folder: Path) -> float:
     few, many = _few(folder), str(write_arrays(folder / "arrays.npz", count))
 
     def seconds(data: str) -> float:
-        with patch.object(pipeline, "estimate_cost", lambda *_: Cost(0, 0, 0, 0)), \
+        with patch.object(pipeline, "estimate_cost", lambda *_: Cost(0, 0, 0, 0, 0)), \
                 timers([(cleaning, "two_tone", "asked")], time.process_time) as apart:
             taken = ours(recipe_of(copies), data, clock=time.process_time)[1]
         return taken - apart["asked"]

@@ -48,7 +48,8 @@ class Cost:
     rows: int
     row_bytes: float         # of a row in a shard
     cache_bytes: float       # of all cleaned images
-    seconds: float           # of what is left to do, on one processor
+    clean_seconds: float     # of cleaning what is left, on one processor
+    draw_seconds: float      # of drawing what is left
 
     @property
     def bytes(self) -> float:
@@ -78,7 +79,7 @@ def estimate_cost(recipe: Recipe, source: Source, cache: Path, plain: bool = Fal
         remember(cache / _SAMPLE, key, asdict(sample))
     left = [max(0.0, 1 - share) for share in (cleaned, drawn)]
     return Cost(rows, sample.row_bytes, sample.cleaned_bytes * len(source),
-                sample.clean_seconds * len(source) * left[0] + sample.draw_seconds * rows * left[1])
+                sample.clean_seconds * len(source) * left[0], sample.draw_seconds * rows * left[1])
 
 
 def _measure(recipe: Recipe, source: Source, cache: Path, rows: int) -> Sample | None:
@@ -137,7 +138,8 @@ def count_rows(recipe: Recipe, source: Source, plain: bool = False) -> int:
 
 def print_cost(cost: Cost, workers: int) -> None:
     """Print one line of what is to be made, for people."""
-    seconds = cost.seconds / min(workers, os.cpu_count() or 1) + (START if workers > 1 else 0)
+    workers = min(workers, os.cpu_count() or 1)
+    seconds = (cost.clean_seconds + cost.draw_seconds) / workers + (START if workers > 1 else 0)
     print(f"to make: about {cost.rows:,} rows, {_amount(cost.bytes)} of shards (and {_amount(cost.cache_bytes)} of "
           f"cleaned images until they are done) in about {_time(seconds)}", flush=True)
 

@@ -22,7 +22,7 @@ from tenfold.data.schema import INDEX
 from tenfold.data.settings import check_count
 from tenfold.data.source_table import SourceTable, read_source_table
 from tenfold.data.sources.opening import Source
-from tenfold.preprocess.cost import check_space, estimate_cost, print_cost
+from tenfold.preprocess.cost import Cost, check_space, estimate_cost, print_cost
 from tenfold.preprocess.draw_shards import Workplace, draw_shards
 from tenfold.preprocess.job import Job, check_job
 from tenfold.preprocess.plan import plan_shards
@@ -84,6 +84,13 @@ def augment(recipe: Recipe, source: Source, out: Path | str, workers: int = 0, p
     rows = sum(index["rows"].values())
     return BuildResult(job.out, index["rows"], len(index["shards"]), len(index["set_aside"]), seconds, rows / seconds,
                        index["digest"], index)
+
+
+def build_cost(recipe: Recipe, source: Source, out: Path | str) -> Cost:
+    """Estimate what `augment` of the same arguments costs, from a sample that it uses too. Raises as it does."""
+    job = check_job(recipe, source, Path(out))
+    with _held(job):
+        return estimate_cost(recipe, job.unpacked().source, job.cache)
 
 
 def report(recipe: Recipe, source: Source, out: Path | str, workers: int = 0) -> ReportResult:

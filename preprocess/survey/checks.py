@@ -32,7 +32,7 @@ def check_usable(source: Source, survey: Survey, recipe: Recipe) -> None:
         raise SourceFault(
             source.root, f"{len(bad)} of {len(survey.facts)} images cannot be used, such as "
             f"{bad[0].path} ({bad[0].reason})",
-            f"mend them, or allow more than a share of {recipe.source.max_bad} with --set source.max_bad=…{because}")
+            f"mend them, or raise the share that is allowed, source.max_bad = {recipe.source.max_bad}{because}")
 
 
 def polarity_fault(recipe: Recipe, source: Source, facts: Facts, rows: np.ndarray) -> SourceFault | None:
