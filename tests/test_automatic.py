@@ -17,12 +17,13 @@ from tenfold.automatic import auto, race
 from tenfold.automatic.angles import TURNED, UPRIGHT, shape_of, upright_share
 from tenfold.automatic.choices import Way, toml_value, write_recipe
 from tenfold.automatic.fit import STEPS, Setting
+from tenfold.automatic.ink import ink
 from tenfold.automatic.look import Look
 from tenfold.automatic.looking import _rows, look
 from tenfold.automatic.machine import Machine
 from tenfold.automatic.marks import InkFacts
 from tenfold.automatic.mirrors import hog, may_be_mirrored, unmirrored_share
-from tenfold.automatic.race import Trial, leader, survivors
+from tenfold.automatic.race import Trial
 from tenfold.automatic.summary import interval
 from tenfold.automatic.ways import candidates
 from tenfold.data.errors import UserFault
@@ -179,19 +180,13 @@ def test_uneven_classes_are_drawn_more_evenly_and_official_splits_stand():
     assert "split.val" in settings
 
 
-def trial(name, top1, rows=200):
-    return Trial(name, 0, 10.0, top1, rows)
-
-
-def test_no_choice_is_made_on_noise():
-    first, second = trial("first", 0.80), trial("second", 0.82)
-    assert leader([first, second]) is first                  # 4 of 200 rows
-    assert leader([first, dataclasses.replace(second, val_top1=0.90)]).name == "second"
-    assert leader([dataclasses.replace(first, val_rows=20000), dataclasses.replace(second, val_rows=20000)]) != first
-    assert leader([trial("none", None), second]) is second
-    assert leader([trial("none", None), trial("nor", None)]).name == "none"
-    assert survivors([first, trial("worst", 0.1), trial("best", 0.95), second]) == ["best", "second"]
-    assert leader([trial("a", 1.0, 10), trial("b", 0.95, 10)]).name == "a"
+def test_what_is_too_few_or_cannot_be_read_is_said_before_training():
+    assert len(INK.lines()) == 1
+    notes = dataclasses.replace(INK, unread=0.1, least=3, counts=(100, 3, 4, 100, 100, 100)).lines()[1:]
+    assert "10%" in notes[0]
+    assert notes[1].startswith("note: 2 of 6 classes")
+    way = ink(setting(dataclasses.replace(INK, unread=0.1), 60), MARKS, True, False)
+    assert way.settings["source.max_bad"] == 0.25
 
 
 def test_the_interval_is_wilsons():
@@ -220,7 +215,7 @@ def test_of_many_classes_some_are_looked_at_with_others_of_their_class():
 def test_what_was_stopped_goes_on_with_its_trials(tmp_path):
     images = t.folder(tmp_path / "images")
     one = auto.Automatic(images, 60.0, started=0.0)
-    one.state.trials.append(trial("a", 0.5))
+    one.state.trials.append(Trial("a", 0, 10.0, 0.5, 200))
     one.state.chosen = Way("a", "b").choose("seed", 3, "why")
     one.state.per_class = 3
     one.state.save(one.folder, 12.5)

@@ -17,7 +17,7 @@ from tenfold.automatic.checks import MADE, check_counts, checked_name, plain_nam
 from tenfold.automatic.choices import Way, write_recipe
 from tenfold.automatic.look import Look
 from tenfold.automatic.looking import LONGEST, look
-from tenfold.automatic.race import Trial, rounds, run_trial, survivors
+from tenfold.automatic.race import Trial, run_race, run_trial
 from tenfold.automatic.state import State
 from tenfold.automatic.summary import race_line, result_lines
 from tenfold.data.errors import UserFault
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from tenfold.train.score.scoring import Score
 
 LEAST = 20.0                 # seconds of a budget that the whole can be done in, at least
-_RACE = 0.25                 # share of the budget that a race may take
-_WORTH = 15.0                # seconds of a trial below which it says nothing, and there is no race
+_RACE = 0.3                  # share of the budget that a race may take
 _READ = 0.35                 # share of the budget that reading the images may take
 _LOOK = 0.2                  # share of it after which no more pictures are looked at
 _STARTED = 3.0               # seconds until a training has begun, besides those of its build
+_TRAINED = 0.15              # share of the budget that training gets at least, though the whole then takes longer
+_LATE = 0.02                 # share of the budget by which it is exceeded before that is said
 _END = 3.0                   # seconds that are kept for the score's pictures and for leaving
 
 
@@ -103,6 +104,9 @@ class Automatic:
         print(*lines[1:], f"{self.recipe} says what decided its lines", sep="\n", flush=True)
         run, score = self._train(state.chosen.recipe(self.name))
         told = result_lines(run, score, self.budget)
+        if (over := self.spent() - self.budget) > _LATE * self.budget:
+            told.append(f"note: it took {over:.0f} s more than the budget: the machine was slower than when it was "
+                        "measured, as beside other work")
         state.done = True
         state.save(self.folder, self.spent())
         write_recipe(state.chosen, self.recipe, self._head(lines + told))
@@ -118,7 +122,7 @@ class Automatic:
 
     def _choose(self, seen: Look) -> Way:
         """The way that a race proves, or the likeliest where there is one only or no time."""
-        from tenfold.automatic.fit import Setting
+        from tenfold.automatic.fit import Setting, limit_copies
         from tenfold.automatic.ways import Candidate, candidates
         cores, reading = self._cores, seen.images * seen.seconds / self._cores
         if not (self.pretrained or seen.is_ink):
@@ -127,21 +131,25 @@ class Automatic:
         def fitted(candidate: Candidate, seconds: float) -> Way:
             return candidate.make(Setting(str(self.data), seen, self.machine, cores, self.seed,
                                           max(1.0, seconds - reading - _STARTED)))
-        ways = candidates(seen, self.machine, self.pretrained)
-        each, number = _RACE * self.budget / max(1, rounds(len(ways))), 0
-        while len(ways) > 1 and each / len(ways) - reading - _STARTED >= _WORTH:
-            seconds = each / len(ways)
-            trials = [self._trial(way.name, number, seconds, partial(fitted, way, seconds)) for way in ways]
-            going_on = survivors(trials)
-            ways, number = [way for way in ways if way.name in going_on], number + 1
+        def attempt(candidate: Candidate, number: int, seconds: float) -> Trial:
+            return self._trial(candidate.name, number, seconds, partial(fitted, candidate, seconds))
+        winner = run_race(candidates(seen, self.machine, self.pretrained), _RACE * self.budget, reading + _STARTED,
+                          attempt)
         pictures = 2.0 + 0.02 * self.budget      # seconds for what a score writes and draws
-        chosen = fitted(ways[0], self._left() - pictures)
+        chosen = fitted(winner, self._left() - pictures)
+        limit_copies(chosen, *self._draw_times(chosen), self._left() - pictures)
         recipe = chosen.recipe(self.name)
         seen = seen.with_per_class(chosen.settings.get("source.per_class", 0))
         test_images = seen.images - seen.images_but_test
         self.state.scoring = pictures + test_images / self.machine.scoring_rate(recipe, seen.classes)
-        seconds = max(1.0, self._left() - self.state.scoring - reading)
+        seconds = max(_TRAINED * self.budget, self._left() - self.state.scoring - reading)
         return chosen.choose("train.budget", f"{seconds:.0f}s", f"about what training had of {self.budget:g} s")
+
+    def _draw_times(self, way: Way) -> tuple[float, float]:
+        """Measure (seconds that drawing a way's rows takes, seconds that cleaning its pictures takes)."""
+        from tenfold.preprocess.pipeline import build_cost
+        cost = build_cost(way.recipe(self.name), self.source, self.shards)
+        return cost.draw_seconds / self._cores, cost.clean_seconds / self._cores
 
     @property
     def _cores(self) -> int:
@@ -152,9 +160,10 @@ class Automatic:
         each, time_for = seen.seconds / self._cores, max(0.0, _READ * self._left())
         part = seen.subset(time_for / each - seen.official.get("test", 0))
         if (needed := part.images * each) > time_for:
-            raise UserFault("--budget", f"of {self.budget:g} s is too short: to read {part.images:,} images, as few as "
-                            f"one can train on and all of an official test split, takes about {needed:.0f} s",
-                            f"give {needed / _READ + 60:.0f} s or more")
+            gone = self.spent()
+            raise UserFault("--budget", f"of {self.budget:g} s is too short: {gone:.0f} s are gone, and reading "
+                            f"{part.images:,} images, the fewest to train on and any official test split, takes about "
+                            f"{needed:.0f} s", f"give {gone + needed / _READ + 60:.0f} s or more")
         return part
 
     def _trial(self, name: str, number: int, seconds: float, make: Callable[[], Way]) -> Trial:
@@ -197,8 +206,8 @@ class Automatic:
         shards, device = open_set(self.shards), str(self.machine.device)
         resume = (self.out / "last.pth").exists()            # of a call that was stopped
         with copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext():
-            run = train(shards, recipe, self.out, budget=max(1.0, self._left() - self.state.scoring), device=device,
-                        resume=resume)
+            run = train(shards, recipe, self.out, device=device, resume=resume,
+                        budget=max(_TRAINED * self.budget, self._left() - self.state.scoring))
         return run, score(run.best, shards, device=device, out=self.out)
 
     def _head(self, lines: list[str]) -> list[str]:

@@ -17,8 +17,12 @@ _PASSES = 8                  # and times that it shall see each image, in some c
 _LEAST_BATCH, GOOD_BATCH, _BATCH = 32, 64, 128
 _OVERHEAD = 0.85             # of a step's rate is left beside its optimizer, evaluations and checkpoints
 _DRAWN = 0.12                # share of the seconds that drawing copies may take
+_DRAWN_LATE = 0.2            # or drawing and cleaning, on a machine that is slower than was thought
 _COPY = 60e-6                # seconds of a core for a copy of 32×32 pixels, and its writing
+_BAD = 1.5                   # times as many pictures as were seen to be may be bad
 _FULL = 2                    # planned images over those that fit: the clock ends the run, and no second is left over
+
+EDGE_WIDTHS = (16, 32, 64)   # of the first of its three convolutions
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ def begin(setting: Setting, name: str, about: str) -> Way:
     way = Way(name, about).choose("seed", setting.seed, "one number decides every split, copy, order and weight")
     way.choose("source.data", setting.data)
     use(way, look, "there is time to read")
+    if look.unread:
+        way.choose("source.max_bad", min(1.0, round(_BAD * look.unread + 0.1, 2)), f"{look.unread:.0%} of the pictures "
+                   "looked at cannot be used; they are left out")
     if look.most > 3 * look.least:
         way.choose("train.sampling", 0.5, f"classes have {look.least} to {look.most} images: half way to all equally "
                    "often")
@@ -51,6 +58,13 @@ def use(way: Way, look: Look, why: str) -> None:
     for split, share in look.shares.items():
         way.choose(f"split.{split}", share, "share of each class that " + (
             "chooses among ways and epochs" if split == "val" else "only the score sees"))
+
+
+def see_edges(way: Way) -> None:
+    """Take a network that sees the directions of edges: it learns shapes in fewer steps, whatever the tones are."""
+    way.choose("model.name", "convnet").choose("model.repeat", 1)
+    way.choose("model.gradients", 2, "strength and direction of edges in cells of 2×2 pixels, whatever the tones are")
+    way.choose("model.dropout", 0.3)
 
 
 def _power_of_two(rows: float) -> int:
@@ -88,6 +102,16 @@ def _fit_plan(way: Way, setting: Setting, rate: float) -> None:
     epochs = max(1, math.ceil(_FULL * images / (copies * sources)))
     way.choose("train.epochs", epochs, "more than fits: the rate falls to 0 at the end of the budget")
     way.choose("train.batch", batch, f"about {images / batch:,.0f} steps")
+
+
+def limit_copies(way: Way, drawing: float, cleaning: float, seconds: float) -> None:
+    """Choose fewer copies where drawing all of them takes too long; drawing, cleaning: seconds, as were measured."""
+    allowed, copies = max(_DRAWN * seconds, _DRAWN_LATE * seconds - cleaning), way.settings["draw.copies"]
+    if drawing <= allowed or copies == 1:
+        return
+    fewer = max(1, int(copies * allowed / drawing))
+    way.choose("draw.copies", fewer, f"{copies} take about {drawing:.0f} s to draw")
+    way.choose("train.epochs", math.ceil(way.settings["train.epochs"] * copies / fewer), way.reasons["train.epochs"])
 
 
 def train_by_adam(way: Way, lr: float, decay: float) -> None:

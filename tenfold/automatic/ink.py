@@ -1,13 +1,12 @@
-"""Ink on a plain ground, such as characters and drawings: a small residual network on many varied copies."""
+"""Ink on a plain ground, such as characters and drawings: a small network on many varied copies."""
 
 from tenfold.automatic.choices import Way
-from tenfold.automatic.fit import Setting, begin, largest, train_by_adam
+from tenfold.automatic.fit import EDGE_WIDTHS, Setting, begin, largest, see_edges, train_by_adam
 from tenfold.automatic.look import Look
 from tenfold.automatic.marks import InkFacts
 
 _PEN = 1.5                   # pixels that a stroke is wide on the canvas, at least
 _CANVASES = (32, 40, 48, 64)
-_WIDTHS = ([16, 32, 64], [32, 64, 128], [48, 96, 192])
 _PAGE, _SCAN = 100, 200      # pixels of the shorter side from which a picture is a page, and a scan with grain
 _FEW = 60                    # images a class below which copies are varied more
 
@@ -18,9 +17,10 @@ def ink_name(cut: bool, turned: bool) -> str:
 
 
 def ink(setting: Setting, marks: InkFacts, cut: bool, turned: bool) -> Way:
-    """Characters and drawings: a small residual network from nothing, on strongly varied copies."""
+    """Characters and drawings: a small network from nothing, on strongly varied copies."""
     look = setting.look
-    way = begin(setting, ink_name(cut, turned), "ink on a plain ground: a small residual network on varied copies")
+    way = begin(setting, ink_name(cut, turned),
+                "ink on a plain ground: a small network on directions of edges, varied copies")
     way.choose("clean.channels", 1, f"grey: {1 - look.colour:.0%} of the pictures looked at have no colours"
                if not look.is_colour else "grey: what is ink differs from its ground in tone")
     dark, light = look.votes
@@ -44,7 +44,6 @@ def ink(setting: Setting, marks: InkFacts, cut: bool, turned: bool) -> Way:
         way.choose("draw.contrast", [0.6, 1.0])
     way.choose("draw.place", True, "anywhere on the canvas")
     _fit_ink_network(way, setting, 0.8 * marks.pen)
-    way.choose("model.dropout", 0.2)
     train_by_adam(way, 0.003, 0.05)
     return way
 
@@ -63,8 +62,9 @@ def _clean_pages(way: Way, look: Look) -> None:
 def _fit_ink_network(way: Way, setting: Setting, pen: float) -> None:
     """The largest canvas and network of which enough steps fit into the seconds; pen: share of the canvas."""
     thin = next((side for side in _CANVASES if pen * side >= _PEN), _CANVASES[-1])       # that strokes want
-    way.choose("model.name", "resnet").choose("model.depth", 1).choose("model.stem_stride", 2)
-    steps = [(side, widths) for side in _CANVASES if side <= thin for widths in _WIDTHS if side in (32, thin)]
-    largest(way, setting, [{"draw.canvas": [side, side], "model.widths": widths} for side, widths in steps])
+    see_edges(way)
+    steps = [(side, width) for side in _CANVASES if side <= thin for width in EDGE_WIDTHS if side in (32, thin)]
+    largest(way, setting, [{"draw.canvas": [side, side], "model.widths": [width << k for k in range(3)]}
+                           for side, width in steps])
     side = way.settings["draw.canvas"][0]
     way.choose("draw.canvas", [side, side], f"strokes are {pen * side:.1f} pixels wide there")

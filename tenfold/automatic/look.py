@@ -7,6 +7,7 @@ from tenfold.automatic.marks import InkFacts
 from tenfold.automatic.mirrors import LEAST_PICTURES, SURE, may_be_mirrored
 
 INK = 0.5                    # share of ink pictures above which the set counts as ink
+FEW = 5                      # images of a class below which it is named in a note
 _FEWEST = 10                 # images of a class that are used, where there is time for a part only
 
 
@@ -30,6 +31,7 @@ class Look:
     counts: tuple[int, ...]  # images of each class, without those of official splits; then those of official val
     unmirrored: tuple[float, int] = (0.5, 0)     # see mirrors.unmirrored_share
     inked: float = 1.0       # share of the pictures on which something is darker or lighter than its ground
+    unread: float = 0.0      # share of the pictures looked at that cannot be used
     per_class: int = 0       # images of each class that are used, at most; 0: all
 
     def subset(self, images: float) -> "Look":
@@ -127,4 +129,18 @@ class Look:
         part = f"; there is time for so many, {self.per_class:,} of a class at most" if self.per_class else ""
         return [f"{self.images:,} images in {self.classes} classes, {counts} each; "
                 f"{self.size[1]}×{self.size[0]} pixels (median), {'colour' if self.is_colour else 'grey'}; {kind}"
-                + (tone if self.is_ink else "") + f" ({self.looked} looked at)" + part]
+                + (tone if self.is_ink else "") + f" ({self.looked} looked at)" + part, *self._notes()]
+
+    def _notes(self) -> list[str]:
+        lines = []
+        if self.unread:
+            lines.append(f"note: {self.unread:.0%} of the pictures looked at cannot be used and are left out")
+        if self.least < FEW:
+            lines.append(f"note: {self.of_few} of {self.classes} classes have fewer than {FEW} images to train on and "
+                         "choose by: too few to learn, or to tell whether they were learnt")
+        return lines
+
+    @property
+    def of_few(self) -> int:
+        """How many classes have too few images."""
+        return sum(count < FEW for count in self.counts[:self.classes])

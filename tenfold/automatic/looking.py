@@ -34,24 +34,26 @@ def look(source: Source, scratch: Path, longest: float = LONGEST) -> Look:
     scratch: where an .npz is unpacked. longest: seconds after which no more are looked at, unless they are too few.
     """
     with one_opencv_thread():                    # as a build's worker reads them, whose time is to be told
-        pictures, polarity = _sample(source, scratch, longest)
-    return _summed_up(source, pictures, polarity)
+        pictures, polarity, unread = _sample(source, scratch, longest)
+    return replace(_summed_up(source, pictures, polarity), unread=unread)
 
 
-def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Picture"], str]:
-    """(Some of the pictures, the polarity of their ink)."""
+def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Picture"], str, float]:
+    """(Some of the pictures, the polarity of their ink, the share of others that cannot be used)."""
     begin = time.monotonic()
     source = choose_images(whole, np.flatnonzero(np.array(whole.official, dtype=object) != "test"))
     recipe, reader = _plain_recipe(), source.reader(scratch)
     sampled, known = sample_sources(recipe, source, reader)
     decisions = decide(recipe, known, source.labels[sampled])
-    pictures: list[_Picture] = []
+    pictures, unread = list[_Picture](), 0
     for tried, row in enumerate(_rows(source.labels)):
         if tried >= LEAST and time.monotonic() - begin > longest:
             break
         start, label = time.monotonic(), int(source.labels[row])
         facts, pixels = examine_source(reader, row, source.paths[row], recipe, decisions.ranges)
-        if pixels is not None:
+        if pixels is None:
+            unread += 1
+        else:
             seconds, tone = time.monotonic() - start, two_tone(pixels)
             start, ink = time.monotonic(), find_ink(pixels, recipe, decisions)
             if is_ink := tone > TWO_TONE:        # a build cleans it, too
@@ -60,9 +62,10 @@ def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Pictur
             pictures.append(_Picture(replace(facts, two_tone=tone), label, mark_of(ink, label) if ink and is_ink else
                                      None, ink is not None, _is_coloured(pixels), hog(pixels), hog(mirrored), seconds))
     if not pictures:
-        raise SourceFault(source.root, "holds no picture that can be read", "run `tenfold report`, which names each")
+        raise SourceFault(source.root, "holds no picture that can be used", "run `tenfold augment`, which says why")
     labels = np.array([picture.label for picture in pictures])
-    return pictures, decide(recipe, Facts.of(picture.facts for picture in pictures), labels).polarity
+    polarity = decide(recipe, Facts.of(picture.facts for picture in pictures), labels).polarity
+    return pictures, polarity, unread / (unread + len(pictures))
 
 
 def _rows(labels: np.ndarray) -> list[int]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tenfold.automatic.choices import Way
-from tenfold.automatic.fit import Setting, begin, largest, train_by_adam, use
+from tenfold.automatic.fit import EDGE_WIDTHS, Setting, begin, largest, see_edges, train_by_adam, use
 
 _PICTURES = (96, 112, 128, 160, 192, 224)        # sides at which a pretrained network is timed
 _FEATURES = 0.3              # share of the seconds that the pass through it may take,
@@ -111,19 +111,17 @@ def pictures_from_nothing(setting: Setting) -> Way:
 
 
 def shapes(setting: Setting) -> Way:
-    """Characters, signs and other shapes in photographs: small, in tones of grey, on many varied copies."""
+    """Characters, signs and other shapes in photographs: the directions of edges, in tones of grey, varied copies."""
     look = setting.look
-    way = begin(setting, "shapes", "shapes in photographs: a small residual network on varied copies in grey")
+    way = begin(setting, "shapes", "shapes in photographs: a small network on directions of edges, varied copies")
     way.choose("clean.channels", 1, f"grey, and no mirror images: {look.mirror_words}")
-    way.choose("clean.polarity", "auto", "shapes become light on dark")
-    way.choose("clean.roi", True, "cut to the shape, and uneven light is levelled")
-    way.choose("model.name", "resnet").choose("model.depth", 1).choose("model.stem_stride", 2)
-    largest(way, setting, _sizes([32, 40, 48], 3))
+    see_edges(way)
+    largest(way, setting, [{"draw.canvas": [canvas, canvas], "model.widths": [width << k for k in range(3)]}
+                           for canvas in (32, 40, 48) for width in EDGE_WIDTHS])
     way.choose("draw.fit", "stretch" if 0.75 < look.shape < 1.33 else "inside")
     way.choose("draw.rotation", 10).choose("draw.shear", 15).choose("draw.aspect", 1.25)
     way.choose("draw.scale", [0.7, 1.0]).choose("draw.place", True).choose("draw.contrast", [0.5, 1.3])
-    way.choose("model.dropout", 0.2)
-    train_by_adam(way, 0.004, 0.05)
+    train_by_adam(way, 0.003, 0.05)
     return way
 
 

@@ -7,13 +7,18 @@ one, which was thought less likely, only where that is better by more than a sta
 import contextlib
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tenfold.automatic.choices import Way
 from tenfold.data.files import make_folder, open_file
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.pipeline import augment
+
+if TYPE_CHECKING:
+    from tenfold.automatic.ways import Candidate
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,27 @@ def run_trial(way: Way, number: int, source: Source, folder: Path, seconds: floa
         except UserFault as failed:
             fault = str(failed)
     return Trial(way.name, number, round(time.monotonic() - started, 2), top1, rows, fault)
+
+
+def run_race(candidates: list["Candidate"], seconds: float, lost: float,
+             attempt: Callable[["Candidate", int, float], Trial]) -> "Candidate":
+    """Return the candidate that trials leave over, in so many seconds together; lost: those of a trial before training.
+
+    attempt(candidate, round, seconds) makes a trial. The unlikeliest are left out where there is no time for all, and
+    none is tried where there is time for one only: the likeliest is taken.
+    """
+    while len(candidates) > 2 and _seconds_each(seconds, len(candidates)) - lost < candidates[0].least:
+        candidates = candidates[:-1]
+    number, of_a_round = 0, seconds / max(1, rounds(len(candidates)))
+    while len(candidates) > 1 and (each := of_a_round / len(candidates)) - lost >= candidates[0].least:
+        going_on = survivors([attempt(candidate, number, each) for candidate in candidates])
+        candidates, number = [candidate for candidate in candidates if candidate.name in going_on], number + 1
+    return candidates[0]
+
+
+def _seconds_each(seconds: float, count: int) -> float:
+    """Seconds of a trial of the first round."""
+    return seconds / max(1, rounds(count)) / count
 
 
 def leader(trials: list[Trial]) -> Trial:

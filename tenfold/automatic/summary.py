@@ -49,6 +49,8 @@ def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:
 
 def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
     per_class = score.per_class
+    if score.is_guessing:
+        return []                                # more images of a class, or a look at mistakes, is not what is missing
     weak = sorted((name for name, values in per_class.items() if values["support"] and values["f1"] < 1),
                   key=lambda name: per_class[name]["f1"])[:_WEAK]
     lines = []

@@ -11,6 +11,7 @@ from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
 from tenfold.automatic.pictures import pictures_from_nothing, pictures_pretrained, shapes
 
+_ALIKE = 15.0                # seconds of a trial of ways that differ little
 _INKED = 0.98                # share of pictures with a shape on them, from which those without can be set aside
 
 
@@ -19,6 +20,7 @@ class Candidate:
     """A candidate recipe that may be tried: its name, and the function that fits it to the images and the seconds."""
     name: str
     make: Callable[[Setting], Way]
+    least: float = 4.0       # seconds of a trial below which it says nothing
 
 
 def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate]:
@@ -27,7 +29,7 @@ def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate
         varies = look.marks.varies
         cut = [True, False] if varies is None else [varies]
         turned = [False, True] if look.upright is None else [not look.upright]
-        return [Candidate(ink_name(c, t), partial(ink, marks=look.marks, cut=c, turned=t))
+        return [Candidate(ink_name(c, t), partial(ink, marks=look.marks, cut=c, turned=t), _ALIKE)
                 for t in turned for c in cut]
     scratch = Candidate("from nothing", pictures_from_nothing)
     tuned = [Candidate("pretrained", pictures_pretrained)] if pretrained else []

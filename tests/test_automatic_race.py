@@ -1,0 +1,50 @@
+"""Candidate recipes are tried as far as there is time, and none is chosen on noise; copies fit the machine."""
+
+import dataclasses
+
+from tenfold.automatic.choices import Way
+from tenfold.automatic.fit import limit_copies
+from tenfold.automatic.race import Trial, leader, run_race, survivors
+from tenfold.automatic.ways import Candidate
+
+
+def trial(name, top1, rows=200):
+    return Trial(name, 0, 10.0, top1, rows)
+
+
+def test_no_choice_is_made_on_noise():
+    first, second = trial("first", 0.80), trial("second", 0.82)
+    assert leader([first, second]) is first                  # 4 of 200 rows
+    assert leader([first, dataclasses.replace(second, val_top1=0.90)]).name == "second"
+    assert leader([dataclasses.replace(first, val_rows=20000), dataclasses.replace(second, val_rows=20000)]) != first
+    assert leader([trial("none", None), second]) is second
+    assert leader([trial("none", None), trial("nor", None)]).name == "none"
+    assert survivors([first, trial("worst", 0.1), trial("best", 0.95), second]) == ["best", "second"]
+    assert leader([trial("a", 1.0, 10), trial("b", 0.95, 10)]).name == "a"
+
+
+def test_as_many_candidates_are_tried_as_there_is_time_for():
+    def tried(seconds: float) -> list[tuple[str, int]]:
+        calls = []
+
+        def attempt(candidate, number, each):
+            assert each - 3 >= candidate.least
+            calls.append((candidate.name, number))
+            return trial(candidate.name, {"a": 0.5, "b": 0.6, "c": 0.9}[candidate.name], 10_000)
+        winner = run_race([Candidate(name, None, least=5.0) for name in "abc"], seconds, 3.0, attempt)
+        assert winner.name == max((name for name, _ in calls), default="a")
+        return calls
+    assert tried(15) == []                                   # one alone says nothing: the likeliest
+    assert tried(16) == [("a", 0), ("b", 0)]
+    assert tried(48) == [("a", 0), ("b", 0), ("c", 0), ("b", 1), ("c", 1)]
+
+
+def test_a_slow_machine_draws_fewer_copies_of_the_same_plan():
+    way = Way("w", "").choose("draw.copies", 40).choose("train.epochs", 2, "r")
+    limit_copies(way, drawing=9.0, cleaning=1.0, seconds=100.0)
+    assert way.settings == {"draw.copies": 40, "train.epochs": 2}
+    limit_copies(way, drawing=38.0, cleaning=1.0, seconds=100.0)
+    assert way.settings == {"draw.copies": 20, "train.epochs": 4}
+    assert "38 s" in way.reasons["draw.copies"]
+    limit_copies(way, drawing=1e6, cleaning=1e6, seconds=100.0)
+    assert way.settings["draw.copies"] == 1
