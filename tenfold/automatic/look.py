@@ -30,7 +30,6 @@ class Look:
     official: dict[str, int]         # images of each split that the layout gives
     counts: tuple[int, ...]  # images of each class, without those of official splits; then those of official val
     unmirrored: tuple[float, int] = (0.5, 0)     # see mirrors.unmirrored_share
-    inked: float = 1.0       # share of the pictures on which something is darker or lighter than its ground
     unread: float = 0.0      # share of the pictures looked at that cannot be used
     per_class: int = 0       # images of each class that are used, at most; 0: all
 

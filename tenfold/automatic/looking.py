@@ -54,13 +54,14 @@ def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Pictur
         if pixels is None:
             unread += 1
         else:
-            seconds, tone = time.monotonic() - start, two_tone(pixels)
-            start, ink = time.monotonic(), find_ink(pixels, recipe, decisions)
-            if is_ink := tone > TWO_TONE:        # a build cleans it, too
+            seconds, tone, ink = time.monotonic() - start, two_tone(pixels), None
+            if tone > TWO_TONE:                  # a build cleans it, too
+                start = time.monotonic()
+                ink = find_ink(pixels, recipe, decisions)
                 seconds += time.monotonic() - start
             mirrored = np.ascontiguousarray(pixels[:, ::-1])
-            pictures.append(_Picture(replace(facts, two_tone=tone), label, mark_of(ink, label) if ink and is_ink else
-                                     None, ink is not None, _is_coloured(pixels), hog(pixels), hog(mirrored), seconds))
+            pictures.append(_Picture(replace(facts, two_tone=tone), label, mark_of(ink, label) if ink else None,
+                                     _is_coloured(pixels), hog(pixels), hog(mirrored), seconds))
     if not pictures:
         raise SourceFault(source.root, "holds no picture that can be used", "run `tenfold augment`, which says why")
     labels = np.array([picture.label for picture in pictures])
@@ -87,7 +88,6 @@ class _Picture:
     facts: SourceFacts
     label: int
     mark: Mark | None        # None: it is no ink on a plain ground
-    has_ink: bool            # something on it is darker or lighter than its ground
     coloured: bool
     hog: np.ndarray
     mirrored_hog: np.ndarray
@@ -121,7 +121,7 @@ def _summed_up(source: Source, pictures: list[_Picture], polarity: str) -> Look:
         size=(int(height), int(width)), shape=float(np.median(columns["size"][:, 1] / columns["size"][:, 0])),
         looked=len(facts), colour=float(np.mean([p.coloured for p in pictures])),
         ink=float((columns["two_tone"] > TWO_TONE).mean()), polarity=polarity, votes=votes(facts),
-        marks=ink_facts([p.mark for p in pictures if p.mark]), inked=float(np.mean([p.has_ink for p in pictures])),
+        marks=ink_facts([p.mark for p in pictures if p.mark]),
         unmirrored=unmirrored_share(np.stack([p.hog for p in pictures]), np.stack([p.mirrored_hog for p in pictures]),
                                     np.array([p.label for p in pictures])),
         seconds=float(np.mean([p.seconds for p in pictures])))
