@@ -28,7 +28,8 @@ def read_index(folder: str | Path) -> dict:
         index = read_json(path)
     except FileNotFoundError:
         fact = "holds an unfinished set" if Path(folder).is_dir() else "does not exist"
-        raise ShardFault(folder, f"{fact} (no {INDEX})", "run `tenfold augment` first") from None
+        raise ShardFault(folder, f"{fact} (no {INDEX})", "run `tenfold augment` first, or name the folder "
+                         "of the shards") from None
     except DigestError:
         raise ShardFault(path, DIFFERS, AGAIN) from None
     except (OSError, ValueError, RecursionError) as error:

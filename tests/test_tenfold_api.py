@@ -140,6 +140,9 @@ def test_predict_says_what_the_score_says_of_the_same_files(made, monkeypatch):
     for kind in ((path for path in paths[:1]), bytearray(content), memoryview(content), paths[:1], [content]):
         assert model.predict(kind) == [one], type(kind)
     assert one.top(2)[0] == (one.label, one.probability)
+    folder = model.predict(base / "images" / "down")
+    assert [p.path for p in folder] == sorted(map(str, (base / "images" / "down").iterdir()))
+    assert folder == model.predict([p.path for p in folder])
 
 
 def test_rows_as_they_lie_in_shards_are_taken_as_they_are(made, monkeypatch):
@@ -200,7 +203,7 @@ def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch, tmp_path):
             (lambda: tenfold.read_recipe("sample", 3), tenfold.RecipeFault, "not an assignment"),
             (lambda: tenfold.score(run, tta="8"), tenfold.UserFault, "whole number"),
             (lambda: model.predict("images/down/no.txt", workers=-1), tenfold.UserFault, "whole number"),
-            (lambda: model.predict("images/down"), tenfold.SourceFault, "is a folder"),
+            (lambda: model.predict(run.best.parent / "none"), tenfold.SourceFault, "none"),
             (lambda: model.predict("a\0b"), tenfold.SourceFault, "unreadable"),
             (lambda: model.predict(None), tenfold.SourceFault, "not a picture"),
             (lambda: tenfold.open_batches(shards, batch=0), tenfold.RecipeFault, "at least 1"),

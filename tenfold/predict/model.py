@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.html import table
 from tenfold.data.recipe import PIXELS_VERSION, pixels_note
-from tenfold.predict.pictures import Plain, plain_views
+from tenfold.predict.pictures import Plain, find_pictures, plain_views
 from tenfold.train import model_file
 from tenfold.train.barrier_sleep import sleep_when_busy
 
@@ -29,6 +29,7 @@ class Prediction:
     label: str                               # the most probable class
     probability: float                       # of that class
     probabilities: dict[str, float] = field(repr=False)      # of every class, in the order of Model.classes
+    path: str = field(default="", compare=False)     # of the picture's file; "": it was given as pixels or bytes
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """The `count` most probable classes, with their probabilities."""
@@ -59,7 +60,7 @@ class Model(model_file.Model):
 
     def predict(self, pictures: Picture | Iterable[Picture], *, tta: int = 1, workers: int = 0) -> Predictions:
         """Classify one picture or several: paths, bytes of picture files, uint8 arrays (H, W) or (H, W, C) in RGB,
-        PIL images.
+        PIL images; of a folder's path all pictures in it, sorted.
 
         They go through the plain view of the model's own recipe, as its test images did. tta: average over so many
         views of each. workers: processes that read the pictures (0: one for each core where there are many).
@@ -68,19 +69,21 @@ class Model(model_file.Model):
         single = not isinstance(pictures, Iterable) or isinstance(
             pictures, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)) or hasattr(pictures, "getpixel")
         several = cast("list[Picture]", [pictures] if single else list(cast("Iterable[Picture]", pictures)))
-        predictions = Predictions()
-        for plain, probabilities in self.classify(plain_views(several, self.recipe, self.content, workers), tta):
+        several = [picture for each in several for picture in _in_folder(each)]
+        predictions, views = Predictions(), plain_views(several, self.recipe, self.content, workers)
+        for picture, (plain, probabilities) in zip(several, self.classify(views, tta), strict=True):
             if probabilities is None:
                 assert plain.fault is not None
                 raise plain.fault
-            predictions.append(self.prediction(probabilities))
+            path = os.fspath(picture) if isinstance(picture, (str, os.PathLike)) else ""
+            predictions.append(self.prediction(probabilities, path))
         return predictions
 
-    def prediction(self, probabilities: NDArray[np.float32]) -> Prediction:
-        """A row (classes,) of probabilities as a Prediction."""
+    def prediction(self, probabilities: NDArray[np.float32], path: str = "") -> Prediction:
+        """A row (classes,) of probabilities as a Prediction, of the picture at `path`."""
         best = int(probabilities.argmax())
         return Prediction(self.classes[best], float(probabilities[best]),
-                          dict(zip(self.classes, probabilities.tolist(), strict=True)))
+                          dict(zip(self.classes, probabilities.tolist(), strict=True)), path)
 
     def classify(self, plain: Iterable[Plain], tta: int = 1) -> Iterator[tuple[Plain, NDArray[np.float32] | None]]:
         """Classify plain views as they come, in batches: each with its probabilities (classes,), or None where the
@@ -93,6 +96,13 @@ class Model(model_file.Model):
                 rows: Any = iter(self.probabilities(np.stack(pixels), tta) if pixels else ())
                 for each in batch:
                     yield each, None if each.pixels is None else next(rows)
+
+
+def _in_folder(picture: Picture) -> list[Picture]:
+    """The pictures in a folder; of anything else, itself."""
+    if isinstance(picture, (str, os.PathLike)) and os.path.isdir(picture):
+        return [*find_pictures([os.fspath(picture)])]
+    return [picture]
 
 
 def load(path: str | os.PathLike[str], device: str | None = None) -> Model:
