@@ -87,7 +87,7 @@ def augment(recipe: Recipe, source: Source, out: Path | str, workers: int = 0, p
 
 
 def build_cost(recipe: Recipe, source: Source, out: Path | str) -> Cost:
-    """Estimate what `augment` of the same arguments costs, from a sample that it uses too. Raises as it does."""
+    """Estimate what `augment` of the same arguments costs, from a sample of the images. Raises as it does."""
     job = check_job(recipe, source, Path(out))
     with _held(job):
         return estimate_cost(recipe, job.unpacked().source, job.cache)

@@ -46,5 +46,7 @@ def test_a_slow_machine_draws_fewer_copies_of_the_same_plan():
     limit_copies(way, drawing=38.0, cleaning=1.0, seconds=100.0)
     assert way.settings == {"draw.copies": 20, "train.epochs": 4}
     assert "38 s" in way.reasons["draw.copies"]
+    assert limit_copies(way, drawing=24.0, cleaning=99.0, seconds=100.0) == 12.0         # cleaning takes what it takes
+    assert way.settings["draw.copies"] == 10
     limit_copies(way, drawing=1e6, cleaning=1e6, seconds=100.0)
     assert way.settings["draw.copies"] == 1

@@ -251,10 +251,16 @@ def test_one_test_row(tmp_path, capsys, untrained):
     assert t.last_json(ran.out)["images"] == 1
 
 
-@each("top1, labels, guesses", [(0.5, [0, 1] * 50, True), (0.7, [0, 1] * 50, False), (0.7, [0] * 90 + [1] * 10, True),
-                                (0.3, list(range(10)) * 10, False), (0.5, [4] * 100, False), (1.0, [4], False)])
-def test_a_score_no_better_than_guessing_is_told_from_others(top1, labels, guesses):
-    assert Score({"top1": top1}, np.empty(0), np.array(labels), None).is_guessing == guesses
+@each("confusion, guesses", [
+    ([[25, 25], [25, 25]], True), ([[40, 10], [20, 30]], False), ([[70, 20], [10, 0]], True),
+    ([[60, 30], [1, 9]], False), ([[100, 0], [0, 0]], False), ([[1, 0], [0, 1]], False), ([[0, 1], [1, 0]], False),
+    ([[38, 0], [0, 2]], False)])
+def test_a_score_no_better_than_guessing_is_told_from_others(confusion, guesses):
+    """Rows of one class, or too few, cannot tell; on uneven classes top-1 alone does not."""
+    confusion = np.array(confusion)
+    labels = np.repeat(np.arange(2), confusion.sum(1))
+    facts = {"top1": np.trace(confusion) / confusion.sum(), "confusion": confusion}
+    assert Score(facts, np.empty(0), labels, None).is_guessing == guesses
 
 
 @pytest.mark.usefixtures("preprocess_here")

@@ -1,4 +1,4 @@
-"""Tell whether a share of right answers is better than guessing."""
+"""Tell whether a share of right answers is better than always naming the most frequent class."""
 
 import math
 
@@ -14,5 +14,6 @@ def guess_rate(counts: NDArray[np.int64]) -> float:
 
 
 def is_guessing(top1: float, guess: float, rows: int) -> bool:
-    """Whether top-1 of so many rows is no better than guessing, as far as so many can tell."""
-    return top1 <= guess + SURE * math.sqrt(guess * (1 - guess) / rows)
+    """Whether top-1 of so many rows is no better than guessing; rows that even a perfect score cannot tell are not."""
+    bound = guess + SURE * math.sqrt(guess * (1 - guess) / rows)
+    return top1 <= bound < 1

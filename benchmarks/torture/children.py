@@ -162,7 +162,7 @@ def _shared_memory() -> frozenset[str]:
 
 def _left(pid: int, shared: frozenset[str]) -> Iterator[str]:
     """What lives on after a process has ended; shared: what was in shared memory before it."""
-    end = time.monotonic() + GONE_WITHIN * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    end = time.monotonic() + GONE_WITHIN * min(5.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
     while (alive := _session(pid)) and time.monotonic() < end:
         time.sleep(0.02)
     yield from (f"process {_words_of(each)}" for each in alive)

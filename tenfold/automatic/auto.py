@@ -94,6 +94,7 @@ class Automatic:
         seen = seen.with_per_class(state.per_class)
         lines = seen.lines()
         print(*self.source.notes, *lines, sep="\n", flush=True)
+        printed = len(lines)
         if state.chosen is None:
             state.chosen = self._choose(seen)
             self._set_aside()                    # so that what lies there from now on is this call's
@@ -101,12 +102,12 @@ class Automatic:
         lines += [race_line(state.trials)] if state.trials else []
         lines.append(f"chosen: {state.chosen.name} ({state.chosen.about})")
         write_recipe(state.chosen, self.recipe, self._head(lines))
-        print(*lines[1:], f"{self.recipe} says what decided its lines", sep="\n", flush=True)
+        print(*lines[printed:], f"{self.recipe} says what decided its lines", sep="\n", flush=True)
         run, score = self._train(state.chosen.recipe(self.name))
         told = result_lines(run, score, self.budget)
         if (over := self.spent() - self.budget) > _LATE * self.budget:
-            told.append(f"note: it took {over:.0f} s more than the budget: the machine was slower than when it was "
-                        "measured, as beside other work")
+            told.append(f"note: it took {over:.0f} s more than the budget: less was done in a second than was measured "
+                        "before, as it is beside other work")
         state.done = True
         state.save(self.folder, self.spent())
         write_recipe(state.chosen, self.recipe, self._head(lines + told))
@@ -137,12 +138,13 @@ class Automatic:
                           attempt)
         pictures = 2.0 + 0.02 * self.budget      # seconds for what a score writes and draws
         chosen = fitted(winner, self._left() - pictures)
-        limit_copies(chosen, *self._draw_times(chosen), self._left() - pictures)
+        drawing, cleaning = self._draw_times(chosen)
+        drawing = limit_copies(chosen, drawing, cleaning, self._left() - pictures)
         recipe = chosen.recipe(self.name)
         seen = seen.with_per_class(chosen.settings.get("source.per_class", 0))
         test_images = seen.images - seen.images_but_test
         self.state.scoring = pictures + test_images / self.machine.scoring_rate(recipe, seen.classes)
-        seconds = max(_TRAINED * self.budget, self._left() - self.state.scoring - reading)
+        seconds = max(_TRAINED * self.budget, self._left() - self.state.scoring - reading - drawing)
         return chosen.choose("train.budget", f"{seconds:.0f}s", f"about what training had of {self.budget:g} s")
 
     def _draw_times(self, way: Way) -> tuple[float, float]:
@@ -153,7 +155,8 @@ class Automatic:
 
     @property
     def _cores(self) -> int:
-        return self.workers or joblib.cpu_count()
+        cores = int(joblib.cpu_count())
+        return min(self.workers or cores, cores)
 
     def _readable(self, seen: Look) -> Look:
         """The look at what there is time to read. UserFault: there is time for too little of it."""
@@ -172,7 +175,7 @@ class Automatic:
         if known:
             return known
         folder = self.folder / "trials" / f"{number}-{len(self.state.trials)}"
-        trial = run_trial(make(), number, self.source, folder, seconds, self.workers, str(self.machine.device))
+        trial = run_trial(make, number, self.source, folder, seconds, self.workers, str(self.machine.device))
         print(f"tried {trial} in {trial.seconds:.0f} s", flush=True)
         self.state.trials.append(trial)
         self.state.save(self.folder, self.spent())

@@ -104,14 +104,19 @@ def _fit_plan(way: Way, setting: Setting, rate: float) -> None:
     way.choose("train.batch", batch, f"about {images / batch:,.0f} steps")
 
 
-def limit_copies(way: Way, drawing: float, cleaning: float, seconds: float) -> None:
-    """Choose fewer copies where drawing all of them takes too long; drawing, cleaning: seconds, as were measured."""
-    allowed, copies = max(_DRAWN * seconds, _DRAWN_LATE * seconds - cleaning), way.settings["draw.copies"]
+def limit_copies(way: Way, drawing: float, cleaning: float, seconds: float) -> float:
+    """Choose fewer copies where drawing all of them takes too long; return the seconds that drawing takes then.
+
+    drawing, cleaning: seconds that were measured; seconds: that are left for all.
+    """
+    seconds, copies = max(1.0, seconds), int(way.settings["draw.copies"])
+    allowed = max(_DRAWN * seconds, _DRAWN_LATE * seconds - cleaning)
     if drawing <= allowed or copies == 1:
-        return
+        return drawing
     fewer = max(1, int(copies * allowed / drawing))
     way.choose("draw.copies", fewer, f"{copies} take about {drawing:.0f} s to draw")
     way.choose("train.epochs", math.ceil(way.settings["train.epochs"] * copies / fewer), way.reasons["train.epochs"])
+    return drawing * fewer / copies
 
 
 def train_by_adam(way: Way, lr: float, decay: float) -> None:

@@ -135,8 +135,8 @@ class Look:
         if self.unread:
             lines.append(f"note: {self.unread:.0%} of the pictures looked at cannot be used and are left out")
         if self.least < FEW:
-            lines.append(f"note: {self.of_few} of {self.classes} classes have fewer than {FEW} images to train on and "
-                         "choose by: too few to learn, or to tell whether they were learnt")
+            lines.append(f"note: {self.of_few} of {self.classes} classes have fewer than {FEW} images: "
+                         "too few to learn, or to tell whether they were learnt")
         return lines
 
     @property

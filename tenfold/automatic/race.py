@@ -42,13 +42,16 @@ class Trial:
         return f"{self.name} {came}"
 
 
-def run_trial(way: Way, number: int, source: Source, folder: Path, seconds: float, workers: int,
+def run_trial(make: Callable[[], Way], number: int, source: Source, folder: Path, seconds: float, workers: int,
               device: str | None) -> Trial:
-    """Augment and train by a way in `folder`, within some seconds; its output goes to log.txt there."""
+    """Augment and train by a way in `folder`, within some seconds, those of fitting it included; its output goes to
+    log.txt there."""
     from tenfold.data.errors import UserFault
     from tenfold.data.shardset import open_set
     from tenfold.train.run.training import train
-    started, recipe = time.monotonic(), way.recipe("trial")
+    started = time.monotonic()
+    way = make()
+    recipe = way.recipe("trial")
     top1, rows, fault = None, 0, ""
     with open_file(make_folder(folder) / "log.txt", "w", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         try:

@@ -18,7 +18,9 @@ def convnet(channels: int, classes: int, canvas: Sequence[int], *, widths: Seque
     the strength and direction of edges in cells of so many pixels instead of the picture: the best where there are few
     pictures, or seconds, and shapes count rather than colours.
     """
-    positive(widths=widths, kernel=kernel, repeat=repeat, gradients=gradients + 1)
+    positive(widths=widths, kernel=kernel, repeat=repeat)
+    if gradients < 0:
+        raise ValueError("gradients must be 0 at least")
     if kernel % 2 == 0:
         raise ValueError("kernel must be odd")
     layers, cin = list[nn.Module](), channels

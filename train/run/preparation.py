@@ -41,5 +41,5 @@ def prepare(trainer: Trainer) -> FittedHead | None:
 
 def spent(clock: Clock) -> TrainingFault:
     """Return the fault of a run whose budget is spent before its first step."""
-    return TrainingFault("--budget", f"of {clock.budget:.3g} s is spent before the first step, which "
+    return TrainingFault("--budget", f"of {round(clock.budget, 1):g} s is spent before the first step, which "
                          f"took {clock.elapsed():.1f} s to begin", "give more")

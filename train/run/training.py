@@ -84,7 +84,7 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
                 trainer.resume(last)
             parameters = sum(p.numel() for p in trainer.learner.model.parameters())
             print(f"{recipe.name}: {recipe.model.name}, {parameters:,} parameters, on {where}; "
-                  f"{shards.rows('train')} training rows, {trainer.feed.train.name} engine; {budget:.3g} s")
+                  f"{shards.rows('train')} training rows, {trainer.feed.train.name} engine; {round(budget, 1):g} s")
             _fit(trainer)
             notes = closing_notes(trainer.state.history, shards.class_counts("val"))
             print(*notes, sep="\n", end="\n" * bool(notes))

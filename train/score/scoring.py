@@ -59,9 +59,13 @@ class Score:
 
     @property
     def is_guessing(self) -> bool:
-        """Whether top-1 is no better than guessing; rows of one class cannot tell."""
-        counts = np.bincount(self.labels)
-        return int(np.count_nonzero(counts)) > 1 and is_guessing(self.top1, guess_rate(counts), self.images)
+        """Whether it is no better than guessing: top-1 than naming the most frequent class, and the mean recall of all
+        classes than one of them."""
+        counts, right = np.bincount(self.labels), np.diag(self.confusion)
+        there = np.flatnonzero(counts)
+        recall = float(np.mean(right[there] / counts[there]))
+        return is_guessing(self.top1, guess_rate(counts), self.images) and \
+            is_guessing(recall, 1 / len(there), self.images)
 
     @property
     def macro_f1(self) -> float:
@@ -127,7 +131,7 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
                            "make both by the same version of Tenfold")
     result = Score(facts, probabilities, labels, shards, (*notes, *versions))
     if result.is_guessing:
-        guessed = f"note: test top-1 {result.top1:.4f} is no better than guessing"
+        guessed = f"note: test top-1 {result.top1:.4f} is no better than naming the most frequent class"
         result = replace(result, notes=(*result.notes, guessed))
     if folder is not None:
         write_score(folder, result)
