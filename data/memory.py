@@ -10,7 +10,8 @@ from pathlib import Path
 from tenfold.data.errors import MachineFault
 
 _SMALL = 64 << 20            # bytes that every machine has: to ask takes a tenth of a millisecond
-_LEAST = 512 << 20           # bytes of addresses, without which numpy, OpenCV and torch are not loaded
+_LEAST = 1 << 30             # bytes of addresses that a command needs: numpy, torch and OpenCV alone take 0.7 GB
+SCIPY = 256 << 20            # … scikit-learn and scipy, where numpy is loaded: they take 200 MB of them
 share = 0                    # bytes that a worker may take, beside the others, as who started it says; 0: all
 # a version of cgroups: files of its limits, of what is used, and the line in memory.stat of unused file cache
 _V1 = (("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file")
@@ -44,12 +45,15 @@ def gigabytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
 
 
-def check_limit() -> None:
-    """Raise a MachineFault where the process's own limit leaves too little to begin: OpenBLAS would end the process."""
+def check_limit(needed: int = _LEAST) -> None:
+    """Raise a MachineFault where the process's own limit leaves too few bytes to load libraries.
+
+    OpenBLAS, which numpy, scipy and OpenCV load, would end the process or ask for its buffer for ever, and torch crash.
+    """
     left = _free_addresses(Path("/"))
-    if left is not None and left < _LEAST:
+    if left is not None and left < needed:
         raise MachineFault("memory", f"the limit of this process (ulimit -v) leaves {gigabytes(left)}",
-                           f"allow {gigabytes(_LEAST)} or more")
+                           f"allow {gigabytes(needed - left)} more")
 
 
 def _free_addresses(root: Path) -> int | None:

@@ -1,7 +1,9 @@
 """Free memory: what the system can hand out, not what lies idle, and never more than a cgroup allows."""
 
+import contextlib
 import os
 
+import numpy as np
 import pytest
 import torch
 from cases import each
@@ -12,6 +14,7 @@ from tenfold.data.memory import check_limit, check_room, free_host_memory
 from tenfold.train import batches
 from tenfold.train import memory as device_memory
 from tenfold.train.memory import free_memory
+from tenfold.train.score.metrics import measure
 
 GB, FREE = 1 << 30, 20       # GB that are available in the machine
 MOUNTS = {1: "35 31 0:32 {top} /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw,memory\n"
@@ -91,8 +94,14 @@ def test_the_limit_of_the_process_itself_counts(tmp_path, monkeypatch):
 
 def test_a_limit_under_which_libraries_would_end_the_process_is_refused(monkeypatch):
     monkeypatch.setattr(memory, "_free_addresses", lambda root: 300_000_000)
-    with pytest.raises(MachineFault, match=r"memory: the limit of this process \(ulimit -v\) leaves 0\.3 GB; allow"):
+    with pytest.raises(MachineFault, match=r"memory: the limit of this process \(ulimit -v\) leaves 0\.3 GB; allow 0"):
         check_limit()
+    for needed, refused in ((300_000_001, True), (300_000_000, False)):
+        with pytest.raises(MachineFault) if refused else contextlib.nullcontext():
+            check_limit(needed)
+    monkeypatch.setattr(memory, "_free_addresses", lambda root: 200_000_000)
+    with pytest.raises(MachineFault, match="leaves 0.2 GB"):     # before scikit-learn is imported
+        measure(np.eye(2), np.arange(2), ["a", "b"])
     monkeypatch.setattr(memory, "_free_addresses", lambda root: None)
     check_limit()
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from tenfold.data.errors import RecipeFault
+from tenfold.data.memory import SCIPY, check_limit
 from tenfold.data.random_streams import AUGMENT
 from tenfold.data.tables import Augment as Settings
 from tenfold.train.augment.ops import BLUR, affine, blur, crop, outside
@@ -140,6 +141,7 @@ def _quantiles(alpha: float) -> np.ndarray:
     share = np.arange(_QUANTILES + 1) / _QUANTILES
     if alpha == 1:
         return share
+    check_limit(SCIPY)
     from scipy.special import betaincinv  # comes with scikit-learn; half a second to import
     return betaincinv(alpha, alpha, share)
 

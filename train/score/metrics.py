@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.memory import SCIPY, check_limit
+
 _BINS = 15                   # of confidence, as in the paper
 
 
@@ -14,6 +16,7 @@ def measure(probabilities: NDArray[Any], labels: NDArray[Any], classes: Sequence
 
     Averages over classes leave out those without an image. top5 is there for more than five classes.
     """
+    check_limit(SCIPY)
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, top_k_accuracy_score
     every = range(len(classes))
     predicted = probabilities.argmax(1)
