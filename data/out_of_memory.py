@@ -4,14 +4,16 @@ import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Thread
 
 from tenfold.data.errors import MachineFault, UserFault
 
-# how CUDA, cuBLAS and cuDNN, MPS, torch on the CPU of Linux and of Windows, C++, OpenCV, HDF5 and the loader of shared
-# libraries say it, and Python where a thread has no room for its stack, or a module lost the error on its way
+# how CUDA, cuBLAS and cuDNN, MPS, torch on the CPU of Linux and of Windows, oneDNN, C++, OpenCV, HDF5 and the loader of
+# shared libraries say it, and Python where a thread has no room for its stack, or a module lost the error on its way
 _SIGNS = re.compile(r"out of memory|_ALLOC_FAILED|can't allocate memory|cannot allocate memory|not enough memory"
                     r"|bad_alloc|insufficient memory|memory allocation failed|unable to allocate|can't start new thread"
-                    r"|failed to map segment|error return without exception set", re.IGNORECASE)
+                    r"|failed to map segment|error return without exception set"
+                    r"|could not create a (?:primitive$|memory)", re.IGNORECASE)
 _WANTED = re.compile(r"(?:(?:tried|unable) to|failed to) allocate ([\d.]+ ?\w+)", re.IGNORECASE)
 IN_TRAINING = 'lower train.batch or model.size, or give train.batch = "auto"'
 IN_INFERENCE = "choose --device cpu, or train with a smaller train.batch or model.size"
@@ -32,6 +34,17 @@ def used_up(error: BaseException, work: str, cure: str) -> MachineFault:
     wanted = _WANTED.search(str(error))
     more = f" ({wanted[1]} more were asked for)" if wanted else ""
     return MachineFault("memory", f"is used up in {work}{more}", cure)
+
+
+def has_started(thread: Thread) -> bool:
+    """Start a thread; False: there is no memory for its stack, and whoever wanted it goes on without."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    return True
 
 
 @contextmanager

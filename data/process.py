@@ -117,15 +117,18 @@ def ignore_signals() -> None:
 def end_with(process: int) -> None:
     """End this process, which that one started, within a second after that one has ended, however it did.
 
-    (PR_SET_PDEATHSIG of Linux would fire when the thread ends that started this process.)
+    (PR_SET_PDEATHSIG of Linux would fire when the thread ends that started this process.) Where memory is too short for
+    a thread, what this process is for says so.
     """
     import threading
+
+    from tenfold.data.out_of_memory import has_started
 
     def watch() -> None:
         while os.getppid() == process:
             time.sleep(LOOK)
         os.kill(os.getpid(), signal.SIGKILL)
-    threading.Thread(target=watch, daemon=True).start()
+    has_started(threading.Thread(target=watch, daemon=True))
 
 
 def leave(code: int) -> NoReturn:

@@ -1,6 +1,7 @@
 """Where the memory is used up a command says so in one line, and train.batch = "auto" keeps within it."""
 
 import errno
+import threading
 
 import cv2
 import numpy as np
@@ -15,7 +16,9 @@ from tenfold.data.errors import MachineFault, RecipeFault, UserFault
 from tenfold.data.out_of_memory import memory_fault
 from tenfold.data.recipe import change_recipe, make_recipe
 from tenfold.data.shardset import open_set
-from tenfold.train import model_file
+from tenfold.train import barrier_sleep, model_file
+from tenfold.train.barrier_sleep import BarrierSleep, LoadWatcher
+from tenfold.train.cpu_load import Load
 from tenfold.train.learn.learner import Learner
 from tenfold.train.run import batch_size
 from tenfold.train.run.checkpoint import load
@@ -43,6 +46,7 @@ def shards(tmp_path_factory):
               "function 'OutOfMemoryError'"), RuntimeError("std::bad_alloc"), RuntimeError("can't start new thread"),
     OSError(errno.ENOMEM, "Cannot allocate memory"), OSError("Can't read data (memory allocation failed for chunk)"),
     SystemError("error return without exception set"),
+    RuntimeError("could not create a primitive"), RuntimeError("could not create a memory object"),
     ImportError("libopenblas.so: failed to map segment from shared object")], ids=str)
 def test_however_it_is_said_it_becomes_one_line(error):
     with pytest.raises(MachineFault, match=r"memory: is used up in training.*; lower it") as caught, \
@@ -159,3 +163,49 @@ def test_a_sweep_may_hold_it():
 def test_batches_for_ones_own_loop_take_numbers_only(shards):
     with pytest.raises(UserFault, match="whole number"):
         tenfold.open_batches(open_set(shards), "train", batch="auto")
+
+
+def no_thread_starts(monkeypatch, but=()) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread):
+        if not thread.name.startswith(but):
+            raise RuntimeError("can't start new thread")     # as Python says it where memory is used up
+        start(thread)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+def test_threads_that_only_help_are_done_without_where_memory_is_short(monkeypatch):
+    monkeypatch.setattr(barrier_sleep, "_libgomp", lambda: object())
+    reads = iter([MemoryError(), RuntimeError("can't start new thread")])
+    watcher = LoadWatcher(2, sleep=BarrierSleep())
+
+    def read():
+        error = next(reads, None)
+        if error:
+            raise error
+        watcher._end.set()
+        return Load(4.0, 4.0, 2)
+    watcher._read = read
+    monkeypatch.setattr(barrier_sleep, "FIRST", 0.0)
+    monkeypatch.setattr(barrier_sleep, "SECONDS", 0.0)
+    no_thread_starts(monkeypatch)
+    watcher.start()
+    watcher._watch()
+    assert watcher.looks == 1                    # it looked on
+    assert not watcher._sleep.on
+    watcher.close()
+
+
+def test_a_training_goes_on_with_a_single_reader_and_is_refused_without(tmp_path, capsys, monkeypatch):
+    shards = t.written(tmp_path / "set")
+    how = ("--set", "train.epochs=1", "--set", "train.engine=threads")
+    assert t.train(capsys, shards, *how, out="runs/many").code == 0
+    with monkeypatch.context() as patch:
+        no_thread_starts(patch, ("reader_0", "ThreadPoolExecutor"))
+        ran = t.train(capsys, shards, *how, out="runs/one")
+        assert ran.code == 0, ran.err
+    assert t.same_weights("runs/many/last.pth", "runs/one/last.pth")
+    no_thread_starts(monkeypatch)
+    for engine in ("threads", "memory"):
+        assert "memory: is used up" in t.one_line(t.train(capsys, shards, *how, "--set", f"train.engine={engine}"))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from tenfold.data.out_of_memory import has_started, is_out_of_memory
 from tenfold.train.cpu_load import MARGIN, Load, LoadMeter
 from tenfold.train.device import is_host
 
@@ -45,10 +46,11 @@ class BarrierSleep:
         """Let threads sleep at once (on) or spin first, as is the default."""
         if on and not self.on and (gomp := _libgomp()):
             ready, self._end = threading.Event(), threading.Event()
-            self._holder = threading.Thread(target=self._hold, args=(gomp, ready, self._end), daemon=True,
-                                            name="barrier-sleep")
-            self._holder.start()
-            ready.wait()
+            holder = threading.Thread(target=self._hold, args=(gomp, ready, self._end), daemon=True,
+                                      name="barrier-sleep")
+            if has_started(holder):
+                self._holder = holder
+                ready.wait()
         elif not on and self._holder:
             self._end.set()
             self._holder.join()
@@ -93,8 +95,8 @@ class LoadWatcher:
         """Begin to look, unless that was done."""
         if not self._watcher:
             self._end.clear()
-            self._watcher = threading.Thread(target=self._watch, daemon=True, name="load-watcher")
-            self._watcher.start()
+            watcher = threading.Thread(target=self._watch, daemon=True, name="load-watcher")
+            self._watcher = watcher if has_started(watcher) else None
 
     def close(self) -> None:
         """Look no more, and let threads spin again."""
@@ -116,7 +118,11 @@ class LoadWatcher:
     def _watch(self) -> None:
         seconds = FIRST
         while not self._end.wait(seconds):
-            self.look()
+            try:
+                self.look()
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
             seconds = SECONDS
 
 

@@ -11,6 +11,8 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
+from tenfold.data.out_of_memory import has_started
+
 
 class Dropped(Exception):
     """The result of a task was asked for, but the task was dropped."""
@@ -57,16 +59,20 @@ class Task:
 
 
 class Pool:
-    """Threads that run tasks in the order in which they come."""
+    """Threads that run tasks in the order in which they come; fewer where memory is short, RuntimeError if none."""
 
     def __init__(self, threads: int, name: str):
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
-        self._threads = [Thread(target=_work, args=(self._tasks,), name=f"{name}_{number}", daemon=True)
-                         for number in range(threads)]
         # an engine that is never closed leaves no thread behind
         self._end = weakref.finalize(self, _end, self._tasks, threads)
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[Thread] = []
+        for number in range(threads):
+            thread = Thread(target=_work, args=(self._tasks,), name=f"{name}_{number}", daemon=True)
+            if not self._threads:
+                thread.start()
+            elif not has_started(thread):
+                break
+            self._threads.append(thread)
 
     def submit(self, call: Callable[..., Any], *values: Any) -> Task:
         """Have a thread call it with these values."""

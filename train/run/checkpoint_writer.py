@@ -13,6 +13,7 @@ from typing import Any, Self
 import torch
 
 from tenfold.data.errors import UserFault
+from tenfold.data.out_of_memory import has_started
 from tenfold.train.csv_file import write_metrics
 from tenfold.train.device import copy_to_host
 from tenfold.train.run.checkpoint import save
@@ -64,8 +65,11 @@ class CheckpointWriter:
         if best is not None:
             self._best = lambda: copied()["best"]
         if not self._is_writing():
-            self._thread = Thread(target=self._write_noting_errors, args=self._taken(due), name="checkpoint")
-            self._thread.start()
+            what = self._taken(due)
+            thread = Thread(target=self._write_noting_errors, args=what, name="checkpoint")
+            self._thread = thread if has_started(thread) else None
+            if not self._thread:
+                self._write(*what)
 
     def flush(self) -> None:
         """Write what is held, and return when it is on the disk. MachineFault: that failed, or an earlier write."""

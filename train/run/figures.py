@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenfold.data.errors import UserFault
+from tenfold.data.out_of_memory import has_started
 from tenfold.train.figures import new_figure, publish_figure
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Curves:
 
     def begin(self) -> None:
         """Begin to rehearse, beside the steps that begin now."""
-        self._rehearsal.start()
+        has_started(self._rehearsal)
 
     def _rehearse(self) -> None:
         with contextlib.suppress(Exception):     # what is wrong shows when the picture is drawn
