@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,6 +15,7 @@ from typing import Any, TextIO
 from tenfold.data.errors import MachineFault, machine_fault
 
 TEMPORARY = ".part-"     # leftovers of a killed build; the next one removes them
+ENDING = 3.0             # seconds that the processes of a killed command may take to end, and hold a lock
 _SPECIAL = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
             (stat.S_ISBLK, "a device"))
 
@@ -170,12 +172,22 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
 def lock_folder(folder: Path) -> Iterator[TextIO]:
     """Lock the folder: a second build into it is refused; the lock of a killed process is released by the system.
 
-    Yields the file that is locked: a process that inherits it holds the lock too.
+    Yields the file that is locked: a process that inherits it holds the lock too. What a command started ends within a
+    moment after it was killed (`end_with`), so some seconds pass before the refusal.
     """
+    until = time.monotonic() + ENDING
     with open_file(folder / ".lock", "w") as f:
-        try:
-            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise MachineFault(folder, "another command is writing here",
-                               "wait for it, or choose another --out") from None
+        while not _is_locked(f):
+            if time.monotonic() > until:
+                raise MachineFault(folder, "another command is writing here", "wait for it, or choose another --out")
+            time.sleep(0.05)
         yield f
+
+
+def _is_locked(file: TextIO) -> bool:
+    """Lock an open file; False: another process holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,15 +1,18 @@
 """A file appears whole or not at all; a folder has one builder at a time."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 
 import pytest
 from cases import each
 from conftest import leftovers
 
+from tenfold.data import files
 from tenfold.data.errors import MachineFault
 from tenfold.data.files import lock_folder, make_folder, publish, publish_together, set_aside_previous
 from tenfold.data.leftovers import leftovers_removed, remove_leftovers, remove_leftovers_of
@@ -146,11 +149,24 @@ def test_swept_before_and_behind(tmp_path):
     assert leftovers(tmp_path) == []
 
 
-def test_a_folder_has_one_builder_at_a_time(tmp_path):
+def test_a_folder_has_one_builder_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "ENDING", 0.0)
     with lock_folder(tmp_path), pytest.raises(MachineFault, match="another command"), lock_folder(tmp_path):
         pass
     with lock_folder(tmp_path):
         pass
+
+
+def test_the_processes_of_a_killed_command_are_given_time_to_end(tmp_path):
+    ended = []
+    with contextlib.ExitStack() as held:
+        held.enter_context(lock_folder(tmp_path))
+        held.callback(ended.append, True)
+        end = threading.Timer(0.1, held.close)
+        end.start()
+        with lock_folder(tmp_path):
+            assert ended
+        end.join()
 
 
 def test_an_earlier_run_is_set_aside_and_nothing_else(tmp_path, monkeypatch):

@@ -100,7 +100,7 @@ def test_a_limit_under_which_libraries_would_end_the_process_is_refused(monkeypa
         with pytest.raises(MachineFault) if refused else contextlib.nullcontext():
             check_limit(needed)
     monkeypatch.setattr(memory, "_free_addresses", lambda root: 200_000_000)
-    with pytest.raises(MachineFault, match="leaves 0.2 GB"):     # before scikit-learn is imported
+    with pytest.raises(MachineFault, match="leaves"):     # before scikit-learn is imported
         measure(np.eye(2), np.arange(2), ["a", "b"])
     monkeypatch.setattr(memory, "_free_addresses", lambda root: None)
     check_limit()

@@ -149,7 +149,8 @@ def test_a_place_that_is_none_is_refused(folder, refused, tmp_path):
     refused(images, out=tmp_path / "odder")
 
 
-def test_two_builds_at_once_in_one_folder(folder, augment, refused, tmp_path):
+def test_two_builds_at_once_in_one_folder(folder, augment, refused, tmp_path, monkeypatch):
+    monkeypatch.setattr("tenfold.data.files.ENDING", 0.0)
     images = folder(a=5, b=5)
     (tmp_path / "shards").mkdir()
     with open(tmp_path / "shards" / ".lock", "w") as f:

@@ -236,7 +236,8 @@ def test_help_costs_nothing(module):
     assert "--set" in ran.stdout
 
 
-def test_a_second_trainer_into_the_same_folder_is_refused(shards, capsys):
+def test_a_second_trainer_into_the_same_folder_is_refused(shards, capsys, monkeypatch):
+    monkeypatch.setattr("tenfold.data.files.ENDING", 0.0)
     from tenfold.data.files import lock_folder, make_folder
     with lock_folder(make_folder("runs/x")):
         assert "another command" in t.one_line(t.train(capsys, shards))
