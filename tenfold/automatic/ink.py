@@ -1,7 +1,7 @@
 """Ink on a plain ground, such as characters and drawings: a small network on many varied copies."""
 
 from tenfold.automatic.choices import Way
-from tenfold.automatic.fit import EDGE_WIDTHS, Setting, begin, largest, see_edges, train_by_adam
+from tenfold.automatic.fit import Setting, begin, largest_on_edges, train_by_adam
 from tenfold.automatic.look import Look
 from tenfold.automatic.marks import InkFacts
 
@@ -62,9 +62,6 @@ def _clean_pages(way: Way, look: Look) -> None:
 def _fit_ink_network(way: Way, setting: Setting, pen: float) -> None:
     """The largest canvas and network of which enough steps fit into the seconds; pen: share of the canvas."""
     thin = next((side for side in _CANVASES if pen * side >= _PEN), _CANVASES[-1])       # that strokes want
-    see_edges(way)
-    steps = [(side, width) for side in _CANVASES if side <= thin for width in EDGE_WIDTHS if side in (32, thin)]
-    largest(way, setting, [{"draw.canvas": [side, side], "model.widths": [width << k for k in range(3)]}
-                           for side, width in steps])
+    largest_on_edges(way, setting, sorted({_CANVASES[0], thin}))
     side = way.settings["draw.canvas"][0]
     way.choose("draw.canvas", [side, side], f"strokes are {pen * side:.1f} pixels wide there")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tenfold.automatic.choices import Way
-from tenfold.automatic.fit import EDGE_WIDTHS, Setting, begin, largest, see_edges, train_by_adam, use
+from tenfold.automatic.fit import Setting, begin, largest, largest_on_edges, train_by_adam, use
 
 _PICTURES = (96, 112, 128, 160, 192, 224)        # sides at which a pretrained network is timed
 _FEATURES = 0.3              # share of the seconds that the pass through it may take,
@@ -115,9 +115,7 @@ def shapes(setting: Setting) -> Way:
     look = setting.look
     way = begin(setting, "shapes", "shapes in photographs: a small network on directions of edges, varied copies")
     way.choose("clean.channels", 1, f"grey, and no mirror images: {look.mirror_words}")
-    see_edges(way)
-    largest(way, setting, [{"draw.canvas": [canvas, canvas], "model.widths": [width << k for k in range(3)]}
-                           for canvas in (32, 40, 48) for width in EDGE_WIDTHS])
+    largest_on_edges(way, setting, (32, 40, 48))
     way.choose("draw.fit", "stretch" if 0.75 < look.shape < 1.33 else "inside")
     way.choose("draw.rotation", 10).choose("draw.shear", 15).choose("draw.aspect", 1.25)
     way.choose("draw.scale", [0.7, 1.0]).choose("draw.place", True).choose("draw.contrast", [0.5, 1.3])
