@@ -15,6 +15,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 import tenfold
 from tenfold.automatic import auto, race
 from tenfold.automatic.angles import TURNED, UPRIGHT, shape_of, upright_share
+from tenfold.automatic.checks import set_aside
 from tenfold.automatic.choices import Way, toml_value, write_recipe
 from tenfold.automatic.fit import STEPS, Setting
 from tenfold.automatic.ink import ink
@@ -231,11 +232,11 @@ def test_what_an_earlier_call_left_is_kept_under_another_name(tmp_path, capsys):
     one.out.mkdir(parents=True)
     for file in (one.out / "last.pth", one.recipe):
         file.write_text("mine")
-    one._set_aside()
+    set_aside(one.out, one.recipe)
     assert (one.out.with_name("x.previous") / "last.pth").read_text() == "mine"
     assert len(capsys.readouterr().out.splitlines()) == 2
     one.recipe.write_text("mine, too")
-    one._set_aside()
+    set_aside(one.out, one.recipe)
     assert [file.read_text() for file in sorted(one.recipe.parent.glob("*.toml"))] == ["mine", "mine, too"]
     one.recipe.write_text("# x: a recipe of the user's own")
     for name, fact in (("../x", "folders"), ("..", "folders"), ("x", "did not make")):

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import joblib
 
-from tenfold.automatic.checks import MADE, check_counts, checked_name, plain_name
+from tenfold.automatic.checks import MADE, check_counts, checked_name, plain_name, set_aside
 from tenfold.automatic.choices import Way, write_recipe
 from tenfold.automatic.look import Look
 from tenfold.automatic.looking import LONGEST, look
 from tenfold.automatic.race import Trial, run_race, run_trial
 from tenfold.automatic.state import State
-from tenfold.automatic.summary import race_line, result_lines
+from tenfold.automatic.summary import head_lines, race_line, result_lines
 from tenfold.data.errors import UserFault
-from tenfold.data.files import lock_folder, make_folder, set_aside_previous
+from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.image_set import image_set
 from tenfold.data.sources.opening import open_source
 from tenfold.version import __version__
@@ -64,6 +64,7 @@ class Automatic:
             raise UserFault("--budget", f"of {budget:g} s is too short to look, augment, train and score",
                             f"give {LEAST:g} s at least")
         self.data, self.budget, self.seed, self.workers, self._copied = data, budget, seed, workers, copied
+        self._call = f"{MADE} {data}`, budget {budget:g} s, seed {seed}"
         self.source = open_source(data)
         check_counts(self.source)
         self.name = checked_name(name or f"auto-{plain_name(data)}", data)
@@ -97,11 +98,11 @@ class Automatic:
         printed = len(lines)
         if state.chosen is None:
             state.chosen = self._choose(seen)
-            self._set_aside()                    # so that what lies there from now on is this call's
+            set_aside(self.out, self.recipe)     # so that what lies there from now on is this call's
             state.save(self.folder, self.spent())
         lines += [race_line(state.trials)] if state.trials else []
         lines.append(f"chosen: {state.chosen.name} ({state.chosen.about})")
-        write_recipe(state.chosen, self.recipe, self._head(lines))
+        write_recipe(state.chosen, self.recipe, head_lines(self.name, self._call, lines))
         print(*lines[printed:], f"{self.recipe} says what decided its lines", sep="\n", flush=True)
         run, score = self._train(state.chosen.recipe(self.name))
         told = result_lines(run, score, self.budget)
@@ -110,7 +111,7 @@ class Automatic:
                         "before, as it is beside other work")
         state.done = True
         state.save(self.folder, self.spent())
-        write_recipe(state.chosen, self.recipe, self._head(lines + told))
+        write_recipe(state.chosen, self.recipe, head_lines(self.name, self._call, lines + told))
         shutil.rmtree(self.folder / "trials", ignore_errors=True)
         return AutoResult(self.recipe, run, score, lines + told)
 
@@ -181,19 +182,6 @@ class Automatic:
         self.state.save(self.folder, self.spent())
         return trial
 
-    def _set_aside(self) -> None:
-        """Move away what an earlier call of the same name left: its run, and its recipe, which may have been edited."""
-        from tenfold.train.run.preparation import CHECKPOINTS, FILES, SCORE_FILES
-        with lock_folder(make_folder(self.out)):
-            if line := set_aside_previous(self.out, (*FILES, *SCORE_FILES), CHECKPOINTS):
-                print(line)
-        if self.recipe.exists():
-            number = 1
-            while (kept := self.recipe.with_name(f"{self.name}-before-{number}.toml")).exists():
-                number += 1
-            self.recipe.replace(kept)
-            print(f"{self.recipe} was there before: it is {kept.name} now")
-
     def _train(self, recipe: Recipe) -> tuple[Run, Score]:
         from tenfold.data.shardset import open_set
         from tenfold.preprocess.command import print_findings
@@ -212,9 +200,3 @@ class Automatic:
             run = train(shards, recipe, self.out, device=device, resume=resume,
                         budget=max(_TRAINED * self.budget, self._left() - self.state.scoring))
         return run, score(run.best, shards, device=device, out=self.out)
-
-    def _head(self, lines: list[str]) -> list[str]:
-        return [f"{self.name}: {MADE} {self.data}`, budget {self.budget:g} s, seed {self.seed}.", "",
-                *lines, "", "To make it again, or with a line changed:", "",
-                f"  tenfold augment --recipe recipes/{self.name}.toml",
-                f"  tenfold train --recipe recipes/{self.name}.toml", "  tenfold score best.pth"]

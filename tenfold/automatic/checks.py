@@ -1,11 +1,11 @@
-"""Refuse what the automatic mode cannot do before it begins: a name that is taken, a class with too few images."""
+"""Before the automatic mode begins: refuse a name that is taken and too few images; set aside what was made before."""
 
 from pathlib import Path
 
 import numpy as np
 
 from tenfold.data.errors import SourceFault, UserFault
-from tenfold.data.files import read_file
+from tenfold.data.files import lock_folder, make_folder, read_file, set_aside_previous
 from tenfold.data.sources.opening import Source
 
 MADE = "made by `tenfold auto"                   # in the first line of the recipes that are written
@@ -39,3 +39,17 @@ def check_counts(source: Source) -> None:
     if counts.min() < needed:
         raise SourceFault(source.root, f"has {counts.min()} images of '{source.classes[counts.argmin()]}', and one "
                           "each is needed to train, to choose and to score", "add images of it, or leave the class out")
+
+
+def set_aside(run: Path, recipe: Path) -> None:
+    """Move away what an earlier call of the same name left: its run, and its recipe, which may have been edited."""
+    from tenfold.train.run.preparation import CHECKPOINTS, FILES, SCORE_FILES
+    with lock_folder(make_folder(run)):
+        if line := set_aside_previous(run, (*FILES, *SCORE_FILES), CHECKPOINTS):
+            print(line)
+    if recipe.exists():
+        number = 1
+        while (kept := recipe.with_name(f"{recipe.stem}-before-{number}.toml")).exists():
+            number += 1
+        recipe.replace(kept)
+        print(f"{recipe} was there before: it is {kept.name} now")

@@ -27,6 +27,13 @@ def interval(share: float, count: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def head_lines(name: str, call: str, lines: list[str]) -> list[str]:
+    """Return what stands above a recipe: by which call it was made, what was told then, and how to make it again."""
+    return [f"{name}: {call}.", "", *lines, "", "To make it again, or with a line changed:", "",
+            f"  tenfold augment --recipe recipes/{name}.toml", f"  tenfold train --recipe recipes/{name}.toml",
+            "  tenfold score best.pth"]
+
+
 def race_line(trials: Sequence[Trial]) -> str:
     """Return what was tried, and what it came to."""
     last = max(trial.round for trial in trials)
