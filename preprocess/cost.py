@@ -4,13 +4,14 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tenfold.data.errors import MachineFault
+from tenfold.data.fields import Number
 from tenfold.data.recipe import Recipe, digest_of
 from tenfold.data.schema import SCHEMA, shard_name
 from tenfold.data.sources.opening import Source
@@ -42,6 +43,9 @@ class Sample:
     draw_seconds: float      # of a row
 
 
+_FIELDS = {field.name: Number(0) for field in fields(Sample)}
+
+
 @dataclass(frozen=True)
 class Cost:
     """The disk space and time that a build takes, and what lies in its folder already."""
@@ -66,9 +70,9 @@ def estimate_cost(recipe: Recipe, source: Source, cache: Path, plain: bool = Fal
     raw = height * width * recipe.clean.channels + 24        # three int64 columns
     rows = count_rows(recipe, source, plain)
     key = digest_of([cache_key(recipe, source), asdict(recipe.shards)])
-    kept, cleaned, drawn = recall(cache / _SAMPLE, key), 0.0, 0.0
+    kept, cleaned, drawn = recall(cache / _SAMPLE, key, _FIELDS), 0.0, 0.0
     if kept:
-        sample = Sample(**kept)
+        sample = Sample(**{name: kept[name] for name in _FIELDS})
         cleaned = count_blocks(cache) / -(-len(source) // block_size(source))
         drawn = sum(shard.stat().st_size for shard in cache.parent.glob("*.h5")) / (sample.row_bytes * rows or 1)
     else:

@@ -13,7 +13,7 @@ from tenfold.data.errors import ShardFault
 from tenfold.data.fields import misfit
 from tenfold.data.image_set import image_set
 from tenfold.data.recipe import PIXELS_VERSION, digest_of, recipe_tables
-from tenfold.data.schema import DESCRIBED, INDEX, SET_SCHEMA, SPLITS
+from tenfold.data.schema import COMMON, DESCRIBED, INDEX, SET_SCHEMA, SPLITS
 from tenfold.data.shard import shard_names
 from tenfold.data.shardset import check_set, read_index, write_index
 from tenfold.data.source_table import write_source_table
@@ -55,7 +55,7 @@ def remove_other_shards(job: Job, decisions: SetDecisions) -> None:
     try:
         drawn_by = read_index(job.out).get("common")
     except ShardFault:                           # not finished
-        drawn_by = recall(job.cache / _DRAWN_BY, "")
+        drawn_by = recall(job.cache / _DRAWN_BY, "", COMMON)
     if drawn_by not in (None, now):
         for name in shard_names(job.out):
             (job.out / name).unlink()

@@ -1,14 +1,18 @@
 """Cleaned pictures between the stages: found again whole and under the same key, or made anew."""
 
+import json
 import os
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from cases import each
 from conftest import page
 from flips import each_flip
+from mutations import each_change
 
 from tenfold.data.recipe import make_recipe
+from tenfold.data.schema import COMMON
 from tenfold.data.sources.opening import open_source
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean, resize
@@ -96,8 +100,9 @@ def test_no_flipped_bit_of_a_block_is_believed(block):
 
 def test_what_was_decided_is_made_anew_where_it_is_damaged(tmp_path):
     remember(tmp_path / "decided.json", "k", {"polarity": "dark", "n": 3})
+    kinds = {"polarity": str, "n": int}
     for at in each_flip(tmp_path / "decided.json", 60):
-        assert recall(tmp_path / "decided.json", "k") in (None, {"polarity": "dark", "n": 3}), at
+        assert recall(tmp_path / "decided.json", "k", kinds) in (None, {"polarity": "dark", "n": 3}), at
 
 
 def test_pixels_of_another_recipe_are_never_found_beside_old_tables(block, monkeypatch):
@@ -158,3 +163,15 @@ def test_broader_pens_lie_on_disk_too(block, tables):
         for row, picture in ((0, fresh[0]), (2, fresh[1])):
             view = draw_view(1, row, copy, recipe.draw)
             assert (Block(place, 1).picture(row).draw(view, recipe.draw) == picture.draw(view, recipe.draw)).all()
+
+
+def test_a_remembered_value_of_another_kind_is_made_anew(tmp_path):
+    whole = {"key": "k", "value": asdict(SetDecisions("dark", 3, (("unsigned", 0.0, 3.0),)))}
+    path = tmp_path / "decided.json"
+    path.write_text(json.dumps(whole))
+    assert recall(path, "k", COMMON) == json.loads(json.dumps(whole))["value"]
+    for what, other in each_change(json.loads(json.dumps(whole)), 3):
+        path.write_text(json.dumps(other))
+        kept = recall(path, "k", COMMON)
+        if kept is not None:
+            assert SetDecisions.of(kept).paper in range(-1, 256), what

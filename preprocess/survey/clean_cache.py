@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.digests import read_json, write_json
+from tenfold.data.fields import misfit
 from tenfold.data.files import open_file, publish
 from tenfold.data.recipe import PIXELS_VERSION, Recipe, digest_of
 from tenfold.data.sources.source import Source
@@ -92,10 +93,10 @@ def remember(path: Path, key: str, value: dict) -> None:
     write_json(path, {"key": key, "value": value})
 
 
-def recall(path: Path, key: str) -> dict | None:
-    """Return what an earlier build kept under the same key, else None."""
+def recall(path: Path, key: str, fields: dict) -> dict | None:
+    """Return what an earlier build kept under the same key; None: nothing, or not of these `fields` (see `misfit`)."""
     try:
         kept = read_json(path)
-        return kept["value"] if kept["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError):
         return None
+    return None if misfit(kept, {"key": (key,), "value": fields}) else kept["value"]

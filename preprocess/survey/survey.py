@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tenfold.data.recipe import Recipe, digest_of
+from tenfold.data.schema import COMMON
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.decode import may_be_deep
@@ -31,7 +32,7 @@ def survey_sources(recipe: Recipe, source: Source, cache: Path, workers: int) ->
     """Decode and clean every source image over `workers` processes; what is in the cache already is kept."""
     reader = source.reader(cache)
     key = cache_key(recipe, source)
-    kept = recall(cache / _DECIDED, key)
+    kept = recall(cache / _DECIDED, key, COMMON)
     if kept:
         decisions = SetDecisions.of(kept)
     else:
