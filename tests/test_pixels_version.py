@@ -44,6 +44,6 @@ def test_a_model_is_told_pixels_of_another_version(tmp_path):
         save(tmp_path / "best.pth", content | {"weights": build_model(how.name, how.args, 1, 3, t.CANVAS).state_dict()})
         model = load(tmp_path / "best.pth", "cpu")
         notes = score(model, of_version(folder, scored)).notes
-        assert [f"was trained on pixels of version 5, {folder} holds version 6" in note for note in notes] == [True] * (
-            (trained, scored) == (5, 6)), (trained, scored)
+        assert [f"was trained on pixels of version 5, {folder} holds version 6" in note for note in notes if
+                "pixels" in note] == [True] * ((trained, scored) == (5, 6)), (trained, scored)
         assert any("pixels of version 5, this Tenfold draws" in note for note in model.notes) == (trained == 5)

@@ -97,6 +97,6 @@ def test_images_that_cannot_be_used_leave_a_guess(tables, tmp_path):
 
 def test_amounts_and_times_are_words(capsys, monkeypatch):
     monkeypatch.setattr(cost_module.os, "cpu_count", lambda: 2)
-    print_cost(Cost(2_000_000, 5000, 3e6, 18_000), 8)
+    print_cost(Cost(2_000_000, 5000, 3e6, 8_000, 10_000), 8)
     assert capsys.readouterr().out == ("to make: about 2,000,000 rows, 10 GB of shards (and 3.0 MB of cleaned images "
                                        "until they are done) in about 2.5 h\n")

@@ -1,6 +1,7 @@
 """Build a network by name, and check that it can take the canvas and the batch."""
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -21,6 +22,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "light": light, "light2": light2, "heavy11": heavy11, "heavy22": heavy22,
     "efficientnet_lite0": efficientnet_lite0}
 CANNOT = (TypeError, ValueError, RuntimeError, LookupError, ArithmeticError, AssertionError)
+_TABLES = 10_000_000          # values besides its weights that a network may make while it is built
 _LARGE = (32, 64, 128, 224, 448, 896, 2048)     # sides at which every network is happy, at the latest
 
 
@@ -89,6 +91,22 @@ def check_batch(model: nn.Module, batch: int, image: torch.Tensor) -> None:
     except ValueError:
         raise RecipeFault("[train] batch", "of one image is too small for this network's batch normalisation",
                           "give 2 or more, and as many training rows") from None
+
+
+class WeightLimit(TorchFunctionMode):
+    """Let a network be built inside that has about so many weights at most; ValueError: it has more."""
+
+    def __init__(self, weights: int):
+        super().__init__()
+        self._left = 2 * weights + _TABLES
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func in (torch.empty, torch.zeros, torch.ones):
+            size = args if args and isinstance(args[0], int) else (kwargs or {}).get("size") or args[0]
+            self._left -= math.prod(size)
+            if self._left < 0:
+                raise ValueError("its network has more weights than it holds")
+        return func(*args, **(kwargs or {}))
 
 
 class _NoMemory(TorchFunctionMode):

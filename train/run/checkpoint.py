@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 import pickle
 import warnings
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,19 +139,9 @@ def _layers(arguments: dict[str, Any]) -> int:
                 for name, value in arguments.items()), default=0)
 
 
-def _count_weights(build: Callable[[], torch.nn.Module]) -> float:
-    """How many weights a network has that is built without memory; inf: some of its tables alone do not fit."""
-    try:
-        return sum(weight.numel() for weight in build().state_dict().values())
-    except RuntimeError as error:
-        if "allocate" not in str(error):
-            raise
-        return math.inf
-
-
 def restore(path: str | os.PathLike[str]) -> tuple[torch.nn.Module, Recipe, dict[str, Any]]:
     """Open a checkpoint: (the model with its weights, the recipe, the checkpoint's content)."""
-    from tenfold.train.models.build import build_model, maker, without_memory
+    from tenfold.train.models.build import WeightLimit, build_model
     from tenfold.train.normalise import seen_size
     content = load(path)
     recipe = make_recipe(renewed(content["recipe"]), f"{path} recipe")
@@ -163,13 +150,8 @@ def restore(path: str | os.PathLike[str]) -> tuple[torch.nn.Module, Recipe, dict
         raise CheckpointFault(path, "does not fit its own model (it names more layers than it has weights)",
                               "train it again")
     try:
-        make = partial(maker(content["model"], content["arguments"]), channels=content["channels"],
-                       classes=len(content["classes"]))
-        needed = _count_weights(partial(without_memory, make, size))
         held = sum(weight.untyped_storage().nbytes() // weight.element_size() for weight in content["weights"].values())
-        if needed > held:                        # a foreign file's would take the machine's memory
-            raise ValueError(f"its network has {needed:,.0f} weights, and it holds {held:,}")
-        with torch.random.fork_rng(devices=[]):  # its first weights are random, and are replaced
+        with torch.random.fork_rng(devices=[]), WeightLimit(held):   # its first weights are replaced
             model = build_model(content["model"], content["arguments"], content["channels"], len(content["classes"]),
                                 size, check=False)
         model.load_state_dict(content["weights"])
