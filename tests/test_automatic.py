@@ -13,7 +13,7 @@ from characters import character
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 import tenfold
-from tenfold.automatic import auto, race
+from tenfold.automatic import auto
 from tenfold.automatic.angles import TURNED, UPRIGHT, shape_of, upright_share
 from tenfold.automatic.checks import set_aside
 from tenfold.automatic.choices import Way, toml_value, write_recipe
@@ -289,8 +289,7 @@ def test_of_more_images_than_can_be_read_in_the_budget_a_part_is_used(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_folder_becomes_a_scored_model_and_a_recipe_that_makes_it_again(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(race, "augment", None)               # one way only: there is no race
+def test_a_folder_becomes_a_scored_model_and_a_recipe_that_makes_it_again(tmp_path, capsys):
     result = tenfold.auto(t.folder(tmp_path / "images", images=90), budget="60s", workers=1)
     assert result.score.top1 > 0.8
     assert result.run.best.exists()
