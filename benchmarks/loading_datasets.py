@@ -10,7 +10,7 @@ BATCH = 256
 
 
 class Memmap:
-    """What many write once HDF5 is too slow: one .npy, gathered from at random."""
+    """A dataset over one memory-mapped .npy, from which rows are gathered at random."""
 
     def __init__(self, path: Path, label: np.ndarray):
         self.image, self.label = np.load(path, mmap_mode="r"), label

@@ -1,4 +1,4 @@
-"""Candidate recipes are tried as far as there is time, and none is chosen on noise; copies fit the machine."""
+"""Trials of candidate recipes keep to their time, none is chosen on noise, and copies fit the machine's speed."""
 
 import dataclasses
 

@@ -24,7 +24,7 @@ class LoadMeter:
         self._before = self._seconds()
 
     def read(self) -> Load:
-        """Return the load since the last call."""
+        """Return the load of the processor since the last call of this function."""
         before, self._before = self._before, self._seconds()
         wall, busy, own, children = (now - then for now, then in zip(self._before, before, strict=True))
         others = max(0.0, busy - own) / max(wall, 1e-9)

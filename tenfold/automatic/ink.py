@@ -17,7 +17,7 @@ def ink_name(cut: bool, turned: bool) -> str:
 
 
 def ink(setting: Setting, marks: InkFacts, cut: bool, turned: bool) -> Way:
-    """Characters and drawings: a small network from nothing, on strongly varied copies."""
+    """Return the recipe for characters and drawings: a small network with random weights, strongly varied copies."""
     look = setting.look
     way = begin(setting, ink_name(cut, turned),
                 "ink on a plain ground: a small network on directions of edges, varied copies")

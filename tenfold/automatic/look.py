@@ -7,7 +7,7 @@ from tenfold.automatic.marks import InkFacts
 from tenfold.automatic.mirrors import LEAST_PICTURES, SURE, may_be_mirrored
 
 INK = 0.5                    # share of ink pictures above which the set counts as ink
-FEW = 5                      # images of a class below which it is named in a note
+_TOO_FEW = 5                 # images of a class below which it is named in a note
 _FEWEST = 10                 # images of a class that are used, where there is time for a part only
 
 
@@ -134,12 +134,7 @@ class Look:
         lines = []
         if self.unread:
             lines.append(f"note: {self.unread:.0%} of the pictures looked at cannot be used and are left out")
-        if self.least < FEW:
-            lines.append(f"note: {self.of_few} of {self.classes} classes have fewer than {FEW} images: "
+        if few := sum(count < _TOO_FEW for count in self.counts[:self.classes]):
+            lines.append(f"note: {few} of {self.classes} classes have fewer than {_TOO_FEW} images: "
                          "too few to learn, or to tell whether they were learnt")
         return lines
-
-    @property
-    def of_few(self) -> int:
-        """How many classes have too few images."""
-        return sum(count < FEW for count in self.counts[:self.classes])

@@ -92,7 +92,7 @@ def pictures_from_nothing(setting: Setting) -> Way:
     side = max(8, min(look.size))
     if side <= _SMALL:
         way.choose("model.stem_stride", 1)
-        largest(way, setting, _sizes([side], 4))
+        largest(way, setting, _sizes([side]))
         copies = way.settings["draw.copies"]
         way.choose("draw.copies", 1, "random views are made while training").choose("draw.fit", "stretch")
         way.choose("draw.place", False)
@@ -102,7 +102,7 @@ def pictures_from_nothing(setting: Setting) -> Way:
             way.choose("augment.flip", 0.5, look.mirror_words)
     else:
         way.choose("model.stem_stride", 2)
-        largest(way, setting, _sizes([64, 96, 128], 4))
+        largest(way, setting, _sizes([64, 96, 128]))
         way.choose("draw.fit", "cover").choose("draw.scale", [0.6, 1.0]).choose("draw.rotation", 10)
         way.choose("draw.contrast", [0.7, 1.3])
         way.choose("draw.flip", 0.5 if look.may_mirror else 0.0, look.mirror_words)
@@ -123,7 +123,7 @@ def shapes(setting: Setting) -> Way:
     return way
 
 
-def _sizes(canvases: list[int], stages: int) -> list[dict[str, Any]]:
-    """Networks of so many stages, from the narrowest on the smallest canvas to the widest on the largest."""
-    return [{"draw.canvas": [canvas, canvas], "model.widths": [width << k for k in range(stages)]}
+def _sizes(canvases: list[int]) -> list[dict[str, Any]]:
+    """Networks of four stages, from the narrowest on the smallest canvas to the widest on the largest."""
+    return [{"draw.canvas": [canvas, canvas], "model.widths": [width << k for k in range(4)]}
             for canvas in canvases for width in (16, 32, 64)]

@@ -99,7 +99,7 @@ class Model(model_file.Model):
 
 
 def _in_folder(picture: Picture) -> list[Picture]:
-    """The pictures in a folder; of anything else, itself."""
+    """Return the paths of all pictures in a folder; a picture is returned as it is."""
     if isinstance(picture, (str, os.PathLike)) and os.path.isdir(picture):
         return [*find_pictures([os.fspath(picture)])]
     return [picture]
