@@ -39,7 +39,7 @@ class Memory:
         self._copier, self._on_device = make_copier(device), None
         if is_host(device):
             batch = max(order.sizes, default=0)
-            self._group, self._slots = make_slots(batch, order.row_bytes, row_shape)
+            self._group, self._slots = make_slots(batch, order.row_bytes, row_shape, max(1, config.workers))
         else:
             self._on_device = torch.from_numpy(self._image).to(device), torch.from_numpy(label).to(device)
             del self._image
