@@ -94,15 +94,41 @@ def write_source_table(folder: Path, columns: Mapping) -> dict:
 
     Returns {"rows", "bytes", "sha256"}, which dataset.json keeps. Raises MachineFault: disk full, no permission.
     """
-    held = io.BytesIO()                          # as in `write_shard`: a full disk must not meet HDF5
-    with h5py.File(held, "w") as f:
-        f.attrs["schema"] = SET_SCHEMA
-        for name, column in _encoded(columns):
-            f.create_dataset(name, data=column)
-    data = held.getbuffer()
-    with publish(Path(folder) / SOURCES) as temporary:
-        temporary.write_bytes(data)
-    return {"rows": len(columns["path"]), "bytes": data.nbytes, "sha256": hashlib.sha256(data).hexdigest()}
+    with publish(Path(folder) / SOURCES) as temporary, _Forgiving(temporary, "w+b") as held:
+        with h5py.File(held, "w") as f:
+            f.attrs["schema"] = SET_SCHEMA
+            for name, column in _encoded(columns):
+                f.create_dataset(name, data=column)
+        if held.fault:
+            raise held.fault
+        size = held.seek(0, io.SEEK_END)
+        held.seek(0)
+        digest = hashlib.file_digest(held, "sha256")
+    return {"rows": len(columns["path"]), "bytes": size, "sha256": digest.hexdigest()}
+
+
+class _Forgiving(io.FileIO):
+    """A file that HDF5 writes to; on a full disk it writes on, as HDF5 must not meet that (see `write_shard`)."""
+    fault: OSError | None = None                 # the first that a write met
+
+    def write(self, data: Any) -> int:
+        """Write all of `data`, or keep the fault."""
+        left = memoryview(data).cast("B")
+        size = left.nbytes
+        try:
+            while left:
+                left = left[super().write(left):]
+        except OSError as error:
+            self.fault = self.fault or error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """Cut the file or make it longer, or keep the fault."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.fault = self.fault or error
+            return size or 0
 
 
 def read_source_table(folder: Path) -> SourceTable:

@@ -2,13 +2,15 @@
 
 import io
 import json
+import resource
+import tracemalloc
 
 import h5py
 import numpy as np
 import pytest
 
 from tenfold.data.digests import hash_file
-from tenfold.data.errors import ShardFault
+from tenfold.data.errors import MachineFault, ShardFault
 from tenfold.data.schema import PATH_BYTES, SOURCE_COLUMNS
 from tenfold.data.shardset import open_set, write_index
 from tenfold.data.source_table import SourceTable, read_source_table, write_source_table
@@ -45,6 +47,26 @@ def test_what_is_written_comes_back(tmp_path):
                                                   "fingerprint": "", "spread": 0.0}
     write_source_table(tmp_path, {"path": [], "digest": []})
     assert read_source_table(tmp_path).paths() == []
+
+
+def test_it_is_written_a_column_at_a_time_and_a_full_disk_leaves_nothing(tmp_path):
+    columns = {"path": ["x"] * 20_000, "digest": np.ones((20_000, 12), np.uint8)}
+    tracemalloc.start()
+    facts = write_source_table(tmp_path, columns)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert facts["bytes"] > 100 * 20_000
+    assert peak < 60 * 20_000
+    (tmp_path / "sources.h5").unlink()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for most in (0, 1, 100, 3000, 300_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+        try:
+            with pytest.raises(MachineFault, match=r"sources\.h5"):
+                write_source_table(tmp_path, columns)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert not list(tmp_path.iterdir())
 
 
 def test_columns_are_read_when_they_are_asked_for(tmp_path, monkeypatch):
