@@ -9,7 +9,6 @@ import argparse
 import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from benchmarks import augmenting_growth, augmenting_photos, augmenting_small
 from benchmarks.augmenting_build import breakdown, growing, ours, record, size, with_draw, workers
 from benchmarks.augmenting_peer import peers
 from benchmarks.rows import add_record, keep_rows
+from benchmarks.scratch import scratch_folder
 from tenfold.data.command import make_parser, run
 from tenfold.data.recipe import Recipe, read_recipe
 from tenfold.preprocess.clean.steps import clean
@@ -113,7 +113,7 @@ def measure(args: argparse.Namespace) -> dict:
     files = sorted(Path(args.data).glob("*/*.png"))
     rgb = [np.asarray(Image.open(f).convert("RGB")) for f in files[::max(1, len(files) // PAGES)]]
     grey = [cv2.cvtColor(page, cv2.COLOR_RGB2GRAY) for page in rgb]
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with scratch_folder() as folder:
         data = some_of(files, Path(folder))
         facts = versus(recipe, data, rgb, grey, args.repeats) if "versus" in args.parts else {}
         if "peer" in args.parts:

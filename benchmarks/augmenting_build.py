@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import resource
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ import cv2
 from PIL import Image, ImageFile
 
 from benchmarks.rows import append
+from benchmarks.scratch import scratch_folder
 from tenfold.data.recipe import Recipe
 
 OPENCV = ("bilateralFilter", "adaptiveThreshold", "connectedComponentsWithStats", "dilate", "convexHull",
@@ -26,7 +26,7 @@ def ours(recipe: Recipe, data: str, workers: int = 1,
     from tenfold.data.sources.opening import open_source
     from tenfold.preprocess.pipeline import augment
     source = open_source(data)
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with scratch_folder() as folder:
         start = clock()
         rows = augment(recipe, source, folder, workers).rows["train"]
         seconds = clock() - start

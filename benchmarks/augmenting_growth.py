@@ -12,7 +12,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -26,6 +25,7 @@ import numpy as np
 from benchmarks.augmenting_build import ours, record, timers
 from benchmarks.augmenting_sets import characters, write_arrays
 from benchmarks.augmenting_small import recipe_of
+from benchmarks.scratch import scratch_folder
 
 SIZES, MORE, FEW = (100, 3_000, 100_000), 800_000, 10
 MANY = 100_000               # characters drawn at once
@@ -126,7 +126,7 @@ def main() -> None:
     if not args.part:
         rows((*args.sizes, *[MORE] * args.all), args.copies)
         return
-    with tempfile.TemporaryDirectory(dir=".") as name:
+    with scratch_folder() as name:
         measured: object = PARTS[args.part](args.sizes[0], args.copies, Path(name))
         print(json.dumps(measured))
 

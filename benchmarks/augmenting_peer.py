@@ -11,7 +11,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from benchmarks.augmenting_build import record, size, with_draw
 from benchmarks.augmenting_sets import characters
 from benchmarks.augmenting_theirs import LIBRARIES
 from benchmarks.environments import ROOT, LeftOut, python_of, telling
+from benchmarks.scratch import scratch_folder
 from tenfold.data.recipe import Recipe
 
 OWN = {"albumentations": ".venv-albumentations", "AlbumentationsX": ".venv-albumentationsx"}   # they exclude each other
@@ -89,7 +89,7 @@ def made_sets() -> Iterator[tuple[str, Recipe, list[np.ndarray]]]:
     yield "arrays of 28×28 at 32×32", augmenting_small.recipe_of(1), list(characters(COPIES)[0][:, :, :, None])
     letters = with_draw(augmenting_small.letters(), canvas=(64, 64))
     yield "pages of 105×105 at 64×64", letters, list(255 - characters(100, 105)[0][:, :, :, None])
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with scratch_folder() as folder:
         augmenting_photos.write_photographs(Path(folder), 16, 188, 250)
         pictures = [np.asarray(Image.open(path)) for path in sorted(Path(folder).glob("*/*.jpg"))]
     yield "photographs of 250×188 at 224×224", augmenting_photos.recipe_of(32), pictures
@@ -105,7 +105,7 @@ def beside(recipe: Recipe, pages: Sequence[np.ndarray], theirs: list[Theirs],
     pictures = [build_pyramid(one, config) for one in cleaned]
     copies = COPIES if max(config.canvas) < 128 else COPIES // 4
     rates: dict[str, list[float]] = {"ours": [], **{one.name: [] for one in theirs}}
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with scratch_folder() as folder:
         path = Path(folder).resolve() / "pages.npy"
         np.save(path, np.stack([framed(one.pixels, config.canvas, config.fit == "cover") for one in cleaned]))
         job = {"pages": str(path), "canvas": config.canvas, "channels": recipe.clean.channels, "copies": copies,

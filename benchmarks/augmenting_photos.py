@@ -10,7 +10,6 @@ import hashlib
 import io
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.augmenting_build import ours
+from benchmarks.scratch import scratch_folder
 from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.preprocess.clean.steps import clean, resize
 from tenfold.preprocess.decode import decode_any, picture
@@ -38,7 +38,7 @@ def rows() -> list[tuple[str, float, float]]:
     """Measure: [(set, milliseconds a copy of our build, milliseconds a copy of the kernels alone), …]."""
     cv2.setNumThreads(1)
     large = "photographs of 12 megapixels, 8 copies of 224×224"
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with scratch_folder() as folder:
         few, many = Path(folder) / "large", Path(folder) / "small"
         write_photographs(many, 200, 188, 250)
         write_photographs(few, 12, 3000, 4000)
@@ -101,7 +101,7 @@ def kernels(recipe: Recipe, files: list[Path], pictures: list[Picture]) -> Kerne
     low, high = recipe.draw.contrast
     shard = np.zeros((SHARD, *recipe.draw.canvas, recipe.clean.channels), np.uint8)
     order = np.random.default_rng(0).permutation(len(files) * copies)
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with scratch_folder() as folder:
         for start in range(0, len(order), SHARD):
             chosen = np.sort(order[start:start + SHARD])
             views = draw_views(0, chosen // copies, chosen % copies, recipe.draw)

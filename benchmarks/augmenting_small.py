@@ -22,6 +22,7 @@ from PIL import Image, ImageFile
 
 from benchmarks.augmenting_build import OPENCV, ours, timers
 from benchmarks.augmenting_sets import CHARACTERS, characters, write_arrays
+from benchmarks.scratch import scratch_folder
 from tenfold.data.recipe import Recipe, make_recipe, read_recipe
 from tenfold.preprocess.clean.steps import resize
 from tenfold.preprocess.draw.random_views import draw_views
@@ -35,7 +36,7 @@ ARRAYS, PAGES = 20_000, 310
 def rows() -> list[tuple[str, float, float]]:
     """Measure: [(set, milliseconds a copy of our build, milliseconds a copy of the kernels alone), …]."""
     cv2.setNumThreads(1)
-    with tempfile.TemporaryDirectory(dir=".") as name:
+    with scratch_folder() as name:
         arrays, pages = write_arrays(Path(name) / "arrays.npz", ARRAYS), Path(name) / "pages"
         write_pages(pages, PAGES)
         return [_median("arrays of 28×28, 1 copy of 32×32", lambda: _arrays(recipe_of(1), arrays)),

@@ -11,7 +11,6 @@ import mmap
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.rows import append
+from benchmarks.scratch import scratch_folder
 from benchmarks.synthetic import rows_of, write_set
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import MachineFault
@@ -87,7 +87,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     image, label = rows_of(tuple(args.shape), args.megabytes)
     name = "×".join(map(str, args.shape))
     facts: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with scratch_folder() as folder:
         for megabytes in (64, 2):
             shards = open_set(write_set(Path(folder) / str(megabytes), image, label, megabytes=megabytes))
             rates = timed(shards, image.nbytes / 1e6, args.repeats)

@@ -11,7 +11,6 @@ import dataclasses
 import shutil
 import statistics
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from unittest import mock
 
 from benchmarks.cold import drop, read_epoch, seconds
 from benchmarks.rows import append
+from benchmarks.scratch import scratch_folder
 from tenfold.data.command import make_parser, run
 from tenfold.data.recipe import read_recipe
 from tenfold.data.shardset import ShardSet
@@ -79,7 +79,7 @@ def measure(args: argparse.Namespace) -> dict:
     recipe = read_recipe(args.recipe, args.set)
     plain = dataclasses.replace(recipe, shards=dataclasses.replace(recipe.shards, compression="none"))
     config = dataclasses.replace(recipe.train, engine="threads", workers=2)
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with scratch_folder() as folder:
         from tenfold.data.shardset import open_set
         augment(plain, open_source(args.data or recipe.source.data), Path(folder) / "drawn", workers=1)
         drawn, made, facts = open_set(Path(folder) / "drawn"), {}, {}

@@ -7,7 +7,6 @@ DataLoader over h5py and one over image files; the same rows at three sizes, rep
 import argparse
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
@@ -18,6 +17,7 @@ import numpy as np
 
 from benchmarks.loading_datasets import BATCH, ByBlock, Files, Memmap, PerItem, Sampler
 from benchmarks.rows import add_record, append, keep_rows
+from benchmarks.scratch import scratch_folder
 from benchmarks.synthetic import SHAPES, rows_of, write_files, write_set
 from tenfold.data.command import make_parser, run
 
@@ -109,7 +109,7 @@ def measure(args: argparse.Namespace) -> dict:
     for shape in SHAPES:
         image, label = rows_of(shape, args.megabytes)
         name = "×".join(map(str, shape))
-        with tempfile.TemporaryDirectory(dir=".") as folder:
+        with scratch_folder() as folder:
             loaders = contenders(Path(folder), image, label)
             rates: dict[str, list[float]] = {"a plain copy in memory, one core": [], **{name: [] for name in loaders}}
             for repeat in range(args.repeats + 1):           # the first warms the cache, buffers and workers

@@ -10,7 +10,6 @@ import contextlib
 import multiprocessing
 import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from benchmarks.loading_datasets import BATCH
 from benchmarks.peer_loaders import FILES, prepare
 from benchmarks.peer_pipelines import BLOCKS, OURS, PEERS
 from benchmarks.rows import add_record, keep_rows
+from benchmarks.scratch import scratch_folder
 from benchmarks.synthetic import SHAPES, rows_of
 from tenfold.data.command import make_parser, run
 
@@ -180,7 +180,7 @@ def measure(args: argparse.Namespace) -> dict:
     for shape, megabytes in zip(SHAPES, args.megabytes, strict=True):
         name = "×".join(map(str, shape))
         image, label = rows_of(shape, megabytes)
-        with tempfile.TemporaryDirectory(dir=".") as folder:
+        with scratch_folder() as folder:
             prepare(Path(folder), image, label)
             rates = time_all(Path(folder), image, args.repeats, args.seconds)
         medians = facts[name] = record(name, rates, image[0].nbytes, "peers")

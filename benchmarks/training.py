@@ -11,7 +11,6 @@ import dataclasses
 import itertools
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import rows
+from benchmarks.scratch import scratch_folder
 from benchmarks.training_set import make_set
 from benchmarks.training_startup import time_startup
 from tenfold.data.command import make_parser, run
@@ -156,7 +156,7 @@ def measure(args: argparse.Namespace) -> dict:
     """Time the parts that are asked for."""
     if args.rows:
         rows.TABLE = Path(args.rows)
-    with tempfile.TemporaryDirectory(dir=".") as place:
+    with scratch_folder() as place:
         parts = {"loop": time_loop, "startup": time_startup}
         return {part: parts[part](args, Path(place).resolve()) for part in args.parts}
 

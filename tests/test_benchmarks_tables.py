@@ -1,8 +1,11 @@
 """Laws of the rows that benchmarks keep, and of the tables that are printed from them."""
 
+from pathlib import Path
+
 import numpy as np
 
 from benchmarks import augmenting_peer, augmenting_theirs, plots, rows, tables
+from benchmarks.scratch import scratch_folder
 
 
 def test_a_row_is_kept_only_where_that_is_asked_for_and_stands_in_its_table(tmp_path, monkeypatch, capsys):
@@ -40,3 +43,11 @@ def test_a_library_draws_as_many_copies_as_it_is_asked_for(tmp_path):
         return ready, lambda page: (drawn.append(draw(page)), drawn[-1])[1]
     assert augmenting_theirs.timed(job, make) > 0
     assert [copy.shape for copy in drawn] == [(9, 7, 3)] * 70
+
+
+def test_what_a_benchmark_writes_lies_where_git_ignores_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with scratch_folder() as folder:
+        assert Path(folder).resolve().parent == tmp_path / "shards"
+    assert "/shards/" in (Path(__file__).parent.parent / ".gitignore").read_text().splitlines()
+    assert not list((tmp_path / "shards").iterdir())
