@@ -69,16 +69,20 @@ def report_facts(index: dict, sources: SourceTable) -> dict:
     classes = index["classes"]
     counts = {name: {split: index["class_counts"][split][i] for split in SPLITS} for i, name in enumerate(classes)}
     totals = {name: sum(of.values()) for name, of in counts.items()}
-    sides = {side: np.sort(sources.column("size")[:, axis]) for axis, side in enumerate(("height", "width"))}
-    middle = slice((len(sources) - 1) // 2, len(sources) // 2 + 1)
     return {
         "stamp": index["stamp"], "images": len(sources), "classes": counts,
         "imbalance": round(max(totals.values()) / max(1, min(totals.values())), 3),
-        "sizes": {side: {"least": int(v[0]), "median": statistics.median(v[middle].tolist()), "most": int(v[-1])}
-                  for side, v in sides.items()},
+        "sizes": {side: _spread(sources.column("size")[:, axis]) for axis, side in enumerate(("height", "width"))},
         "set_aside": index["set_aside"], "duplicates": index["duplicates"],
         "near_duplicates": index.get("near_duplicates", {"same": [], "two_labels": [], "two_splits": []}),
         "suspects": suspects(sources, classes, index.get("common", {}).get("polarity", "keep"))}
+
+
+def _spread(lengths: np.ndarray) -> dict:
+    """The least, middle and greatest of n lengths, int32 (n,)."""
+    ordered = np.sort(lengths)
+    middle = ordered[(len(ordered) - 1) // 2:len(ordered) // 2 + 1]
+    return {"least": int(ordered[0]), "median": statistics.median(middle.tolist()), "most": int(ordered[-1])}
 
 
 def print_report(facts: dict, out: Path | str) -> None:

@@ -35,9 +35,7 @@ def suspects(sources: SourceTable, classes: list[str], polarity: str) -> list[di
     What holds for most pictures of the set (cut to their ink, mostly ink) makes none of them a suspect.
     """
     size, spread, label = (sources.column(name) for name in ("size", "spread", "label"))
-    shapes = size[:, 1] / size[:, 0]
-    side, shape = np.median(size.min(1)), np.median(shapes)
-    tiny, odd = size.min(1) < max(8, side / TINY), ~((shape / ODD <= shapes) & (shapes <= shape * ODD))
+    tiny, odd = _tiny_and_odd(size)
     doubts = _ink_doubts(sources, polarity)
     usual = {kind for kind in ("edges", "mostly", "polarity") if doubts[kind].sum() > MOST * len(sources)}
     doubted = (spread < BLANK) | tiny | odd
@@ -58,6 +56,13 @@ def suspects(sources: SourceTable, classes: list[str], polarity: str) -> list[di
         rows.append({"path": sources.path(row), "class": classes[label[row]], "why": ", ".join(why + unusual)}
                     | ({"ink": True} if unusual else {}))
     return rows
+
+
+def _tiny_and_odd(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """bool (n,) twice: which pictures are far smaller than the others, and which of quite another shape."""
+    shapes = size[:, 1] / size[:, 0]
+    side, shape = np.median(size.min(1)), np.median(shapes)
+    return size.min(1) < max(8, side / TINY), ~((shape / ODD <= shapes) & (shapes <= shape * ODD))
 
 
 def _ink_doubts(sources: SourceTable, polarity: str) -> dict[str, np.ndarray]:
