@@ -15,7 +15,7 @@ from tenfold.train.learn.optimizer import make_optimizer
 from tenfold.train.models import build_model
 from tenfold.train.normalise import Normalise
 from tenfold.train.precision import autocast
-from tenfold.train.score.evaluate import evaluate, loss_and_top1
+from tenfold.train.score.evaluate import evaluate, fit_temperature, loss_and_top1
 
 CPU = torch.device("cpu")
 
@@ -49,6 +49,17 @@ def test_loss_and_top1_by_hand():
     parts = [np.log(np.exp(row).sum()) - row[k] for row, k in zip(logits.numpy(), [0, 1, 1, 1], strict=True)]
     assert loss == pytest.approx(np.mean(parts), rel=1e-5)
     assert top1 == 0.75
+
+
+def test_a_temperature_makes_probabilities_as_sure_as_they_are_right():
+    honest = torch.randn(4000, 5, generator=torch.Generator().manual_seed(0)).double() * 2
+    labels = honest.softmax(1).multinomial(1, generator=torch.Generator().manual_seed(1))[:, 0]
+    for times in (0.4, 1.0, 3.0):
+        assert fit_temperature(honest * times, labels) == pytest.approx(times, rel=0.08)
+    sure, right = torch.eye(2)[[0, 1, 0]], torch.tensor([0, 1, 0])
+    assert 0.3 < fit_temperature(sure, right) < 1            # three rows, all of them right, say little
+    assert fit_temperature(sure.repeat(99, 1), right.repeat(99)) == pytest.approx(0.25)
+    assert fit_temperature(sure[:0], right[:0]) == fit_temperature(sure / 0, right) == 1
 
 
 def test_normalised_pixels_have_no_mean_and_one_deviation(shards):

@@ -85,11 +85,14 @@ class Model:
         return self.shares(torch.cat(parts))
 
     def shares(self, logits: torch.Tensor) -> NDArray[np.float32]:
-        """Convert logits (N, classes) on the CPU to probabilities. CheckpointFault: they are not finite."""
+        """Convert logits (N, classes) on the CPU to probabilities, by the temperature that val chose.
+
+        CheckpointFault: they are not finite.
+        """
         if not logits.isfinite().all():
             raise CheckpointFault(self.path, "gives numbers that are not finite",
                                   "train it again, with a lower train.lr")
-        values: NDArray[np.float32] = logits.softmax(1).numpy()
+        values: NDArray[np.float32] = (logits / self.content.get("temperature", 1.0)).softmax(1).numpy()
         return values
 
 

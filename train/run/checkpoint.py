@@ -14,7 +14,7 @@ import torch
 
 from tenfold.data.digests import DIFFERS, DigestError, check_trailer, zip_trailer
 from tenfold.data.errors import CheckpointFault, RecipeFault, ShardFault, unreadable
-from tenfold.data.fields import misfit
+from tenfold.data.fields import Number, misfit
 from tenfold.data.files import open_file, publish
 from tenfold.data.recipe import Recipe, make_recipe, recipe_tables, renewed
 from tenfold.data.schema import CHANNELS, COMMON, INDEX, SIDE
@@ -27,7 +27,8 @@ _WEIGHTS = {str: torch.Tensor}
 _HEAD = {"model": str, "arguments": {str: object}, "classes": [str], "canvas": [SIDE, SIDE], "channels": CHANNELS,
          "mean": [float], "std": [float], "recipe": dict, "dataset": str,
          "common?": (None, COMMON), "trained_on?": (None, torch.Tensor), "chosen_by?": (None, torch.Tensor)}
-_BEST = _HEAD | {"weights": _WEIGHTS, "metrics": {str: object}}      # last.pth has these too
+_BEST = _HEAD | {"weights": _WEIGHTS, "metrics": {str: object},      # last.pth has these too, but the temperature
+                 "temperature?": Number(0)}
 
 
 def describe(shards: ShardSet, recipe: Recipe) -> dict:
@@ -127,6 +128,8 @@ def _disagreement(content: dict) -> str:
         return "mean and std do not fit the channels"
     if any(low >= high for _, low, high in (content.get("common") or {}).get("ranges", ())):
         return "common.ranges are none"
+    if not content.get("temperature", 1.0) > 0:
+        return "temperature is 0"
     numbers = [content.get(key) for key in ("trained_on", "chosen_by")]
     strange = any(held is not None and (held.dtype != torch.int64 or held.ndim != 1 or not held.is_contiguous())
                   for held in numbers)

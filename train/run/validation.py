@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from tenfold.train.learn.learner import Learner
-from tenfold.train.score.evaluate import evaluate, loss_and_top1
+from tenfold.train.score.evaluate import evaluate, fit_temperature, loss_and_top1
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Validation:
     loss: float = math.nan
     top1: float = math.nan
     rows: int = 0            # that were looked at
+    temperature: float = 1.0         # to divide the network's logits by
 
     def is_finite(self) -> bool:
         """Whether the loss of the rows, if there are any, is a number."""
@@ -37,5 +38,5 @@ def validate(learner: Learner, val: Any, precision: str, most: int, late: Callab
         if found and late():
             break
         logits, labels = evaluate(network, val, learner.normalise, precision, most or None, late)
-        found.append(Validation(network, *loss_and_top1(logits, labels), len(labels)))
+        found.append(Validation(network, *loss_and_top1(logits, labels), len(labels), fit_temperature(logits, labels)))
     return max((one for one in found if one.rows == found[0].rows), key=lambda one: (one.top1, -one.loss))
