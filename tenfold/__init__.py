@@ -111,12 +111,13 @@ def train(shards: PathLike | ShardSet, recipe: PathLike | Recipe | None = None, 
 
 
 def auto(data: PathLike, budget: str | float = "10m", *, name: str = "", device: str | None = None, workers: int = 0,
-         seed: int = 0) -> AutoResult:
+         seed: int = 0, plan: str = "seconds") -> AutoResult:
     """Look at labelled images, choose and prove a recipe, augment, train and score, all within one budget.
 
     data: a folder of class folders or an .npz. name: of the recipe (recipes/<name>.toml, in which each line says what
     decided it), the shards and the run (default: auto-<folder>). A call that was stopped goes on when it is repeated.
-    The model is `result.run.best`.
+    plan: "steps": nothing is timed; what a nominal machine would do in the budget is chosen and trained, so that the
+    same images and seed give the same recipe, however long it takes here. The model is `result.run.best`.
     """
     import time
     from pathlib import Path
@@ -125,7 +126,7 @@ def auto(data: PathLike, budget: str | float = "10m", *, name: str = "", device:
     from tenfold.automatic.auto import Automatic
     from tenfold.data.recipe import parse_duration
     return Automatic(Path(data), parse_duration(budget, "budget"), name=name, device=device, workers=workers,
-                     seed=seed, started=started).run()
+                     seed=seed, plan=plan, started=started).run()
 
 
 def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = None, *, data: PathLike | None = None,

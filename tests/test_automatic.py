@@ -1,6 +1,7 @@
 """The automatic mode: what is seen decides, no choice is made on noise, and the recipe says why."""
 
 import dataclasses
+import time
 import tomllib
 from pathlib import Path
 
@@ -283,9 +284,22 @@ def test_of_more_images_than_can_be_read_in_the_budget_a_part_is_used(tmp_path):
                                                                                      official={"test": 500})):
         with pytest.raises(UserFault, match="too short"):
             call._readable(far_too_many)
-    call._started -= 90                                      # no time is left
+    call.clock.started -= 90                                      # no time is left
     with pytest.raises(UserFault, match="too short"):
         call._readable(INK)
+
+
+def test_a_plan_in_steps_is_the_same_however_slow_the_machine_is(tmp_path):
+    images = t.folder(tmp_path / "images", images=30)
+
+    def chosen(gone: float) -> dict:
+        return auto.Automatic(images, 100.0, plan="steps", started=time.monotonic() - gone)._choose(INK).settings
+    first = chosen(0.0)
+    assert chosen(5000.0) == first
+    planned = first["train.epochs"] * first["draw.copies"] * INK.training_images
+    assert STEPS < planned / first["train.batch"] < 6 * STEPS            # all of it is done, so it is no more than fits
+    with pytest.raises(UserFault, match="'steps'"):
+        auto.Automatic(images, 100.0, plan="step")
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ import joblib
 
 from tenfold.automatic.checks import MADE, check_counts, checked_name, plain_name, set_aside
 from tenfold.automatic.choices import Way, write_recipe
+from tenfold.automatic.clock import Clock
 from tenfold.automatic.look import Look
 from tenfold.automatic.looking import LONGEST, look
 from tenfold.automatic.race import Trial, run_race, run_trial
@@ -38,7 +39,7 @@ _LOOK = 0.2                  # share of it after which no more pictures are look
 _STARTED = 3.0               # seconds until a training has begun, besides those of its build
 _TRAINED = 0.15              # share of the budget that training gets at least, though the whole then takes longer
 _LATE = 0.02                 # share of the budget by which it is exceeded before that is said
-_END = 3.0                   # seconds that are kept for the score's pictures and for leaving
+_READING = 0.002             # seconds of a core to read a picture, where nothing is timed
 
 
 @dataclass(frozen=True)
@@ -58,25 +59,29 @@ class Automatic:
     """
 
     def __init__(self, data: Path, budget: float, *, name: str = "", device: str | None = None, workers: int = 0,
-                 seed: int = 0, copied: bool = False, started: float | None = None):
-        self._started = time.monotonic() if started is None else started
+                 seed: int = 0, plan: str = "seconds", copied: bool = False, started: float | None = None):
+        if plan not in ("seconds", "steps"):
+            raise UserFault("plan", f"is {plan!r}", "give 'seconds' or 'steps'")
+        self.clock = Clock(budget, time.monotonic() if started is None else started, is_timed=plan == "seconds")
         if budget < LEAST:
             raise UserFault("--budget", f"of {budget:g} s is too short to look, augment, train and score",
                             f"give {LEAST:g} s at least")
         self.data, self.budget, self.seed, self.workers, self._copied = data, budget, seed, workers, copied
-        self._call = f"{MADE} {data}`, budget {budget:g} s, seed {seed}"
+        self._call = f"{MADE} {data}`, budget {budget:g} s, seed {seed}" + ", plan in steps" * (plan == "steps")
         self.source = open_source(data)
         check_counts(self.source)
         self.name = checked_name(name or f"auto-{plain_name(data)}", data)
         self.out, self.shards = Path("runs") / self.name, Path("shards") / self.name
         self.recipe = make_folder("recipes") / f"{self.name}.toml"
         self.folder = make_folder(Path("runs") / f"{self.name}-race")
-        from tenfold.automatic.machine import Machine
+        from tenfold.automatic.machine import CountedMachine, Machine
         from tenfold.train.models.weight_sources import packaged_weights
-        self.machine, self.pretrained = Machine.here(device), bool(packaged_weights())
+        self.machine = (Machine if self.clock.is_timed else CountedMachine).here(device)
+        self.pretrained = bool(packaged_weights())
         self.state = State.taken_up(self.folder, {
-            "images": image_set(self.source), "budget": budget, "seed": seed, "device": str(self.machine.device),
-            "pretrained": self.pretrained, "version": __version__})
+            "images": image_set(self.source), "budget": budget, "plan": plan, "seed": seed,
+            "device": str(self.machine.device), "pretrained": self.pretrained, "version": __version__})
+        self.clock.before = self.state.seconds
 
     def run(self) -> AutoResult:
         """Do all of it, or what an earlier call left to do. UserFault: images, budget or machine do not allow it."""
@@ -88,7 +93,9 @@ class Automatic:
 
     def _run(self) -> AutoResult:
         state, unpacked = self.state, make_folder(self.folder / "look")
-        seen = look(self.source, unpacked, min(LONGEST, _LOOK * self.budget))
+        seen = look(self.source, unpacked, self.clock.limit(min(LONGEST, _LOOK * self.budget)))
+        if not self.clock.is_timed:
+            seen = replace(seen, seconds=_READING)
         shutil.rmtree(unpacked)
         if state.per_class is None:
             state.per_class = self._readable(seen).per_class
@@ -99,28 +106,21 @@ class Automatic:
         if state.chosen is None:
             state.chosen = self._choose(seen)
             set_aside(self.out, self.recipe)     # so that what lies there from now on is this call's
-            state.save(self.folder, self.spent())
+            state.save(self.folder, self.clock.spent())
         lines += [race_line(state.trials)] if state.trials else []
         lines.append(f"chosen: {state.chosen.name} ({state.chosen.about})")
         write_recipe(state.chosen, self.recipe, head_lines(self.name, self._call, lines))
         print(*lines[printed:], f"{self.recipe} says what decided its lines", sep="\n", flush=True)
         run, score = self._train(state.chosen.recipe(self.name))
         told = result_lines(run, score, self.budget)
-        if (over := self.spent() - self.budget) > _LATE * self.budget:
+        if self.clock.is_timed and (over := self.clock.spent() - self.budget) > _LATE * self.budget:
             told.append(f"note: it took {over:.0f} s more than the budget: less was done in a second than was measured "
                         "before, as it is beside other work")
         state.done = True
-        state.save(self.folder, self.spent())
+        state.save(self.folder, self.clock.spent())
         write_recipe(state.chosen, self.recipe, head_lines(self.name, self._call, lines + told))
         shutil.rmtree(self.folder / "trials", ignore_errors=True)
         return AutoResult(self.recipe, run, score, lines + told)
-
-    def spent(self) -> float:
-        """Seconds of the budget that are gone, those of earlier calls included."""
-        return self.state.seconds + time.monotonic() - self._started
-
-    def _left(self) -> float:
-        return self.budget - self.spent() - _END
 
     def _choose(self, seen: Look) -> Way:
         """The way that a race proves, or the likeliest where there is one only or no time."""
@@ -138,15 +138,21 @@ class Automatic:
         winner = run_race(candidates(seen, self.machine, self.pretrained), _RACE * self.budget, reading + _STARTED,
                           attempt)
         pictures = 2.0 + 0.02 * self.budget      # seconds for what a score writes and draws
-        chosen = fitted(winner, self._left() - pictures)
-        drawing, cleaning = self._draw_times(chosen)
-        drawing = limit_copies(chosen, drawing, cleaning, self._left() - pictures)
+        chosen = fitted(winner, self.clock.left() - pictures)
+        drawing = limit_copies(chosen, *self._draw_times(chosen), self.clock.left() - pictures) if self.clock.is_timed \
+            else 0.0
         recipe = chosen.recipe(self.name)
         seen = seen.with_per_class(chosen.settings.get("source.per_class", 0))
         test_images = seen.images - seen.images_but_test
         self.state.scoring = pictures + test_images / self.machine.scoring_rate(recipe, seen.classes)
-        seconds = max(_TRAINED * self.budget, self._left() - self.state.scoring - reading - drawing)
-        return chosen.choose("train.budget", f"{seconds:.0f}s", f"about what training had of {self.budget:g} s")
+        seconds = self._training_seconds(reading + drawing)
+        return chosen.choose("train.budget", f"{seconds:.0f}s", f"about what training had of {self.budget:g} s"
+                             if self.clock.is_timed else "its epochs are the plan, however long they take")
+
+    def _training_seconds(self, before: float) -> float:
+        """The seconds that training may take; before: those that go by until it begins."""
+        left = self.clock.left() - self.state.scoring - before
+        return self.clock.limit(max(_TRAINED * self.budget, left))
 
     def _draw_times(self, way: Way) -> tuple[float, float]:
         """Measure (seconds that drawing a way's rows takes, seconds that cleaning its pictures takes)."""
@@ -161,10 +167,10 @@ class Automatic:
 
     def _readable(self, seen: Look) -> Look:
         """The look at what there is time to read. UserFault: there is time for too little of it."""
-        each, time_for = seen.seconds / self._cores, max(0.0, _READ * self._left())
+        each, time_for = seen.seconds / self._cores, max(0.0, _READ * self.clock.left())
         part = seen.subset(time_for / each - seen.official.get("test", 0))
         if (needed := part.images * each) > time_for:
-            gone = self.spent()
+            gone = self.clock.spent()
             raise UserFault("--budget", f"of {self.budget:g} s is too short: {gone:.0f} s are gone, and reading "
                             f"{part.images:,} images, the fewest to train on and any official test split, takes about "
                             f"{needed:.0f} s", f"give {gone + needed / _READ + 60:.0f} s or more")
@@ -176,10 +182,11 @@ class Automatic:
         if known:
             return known
         folder = self.folder / "trials" / f"{number}-{len(self.state.trials)}"
-        trial = run_trial(make, number, self.source, folder, seconds, self.workers, str(self.machine.device))
+        trial = run_trial(make, number, self.source, folder, self.clock.limit(seconds), self.workers,
+                          str(self.machine.device))
         print(f"tried {trial} in {trial.seconds:.0f} s", flush=True)
         self.state.trials.append(trial)
-        self.state.save(self.folder, self.spent())
+        self.state.save(self.folder, self.clock.spent())
         return trial
 
     def _train(self, recipe: Recipe) -> tuple[Run, Score]:
@@ -193,10 +200,10 @@ class Automatic:
         print_findings(built.index, built.folder / "dataset.json")
         rows = ", ".join(f"{count} {split}" for split, count in built.rows.items())
         print(f"{built.folder}: {rows} rows")
-        self.state.save(self.folder, self.spent())
+        self.state.save(self.folder, self.clock.spent())
         shards, device = open_set(self.shards), str(self.machine.device)
         resume = (self.out / "last.pth").exists()            # of a call that was stopped
         with copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext():
             run = train(shards, recipe, self.out, device=device, resume=resume,
-                        budget=max(_TRAINED * self.budget, self._left() - self.state.scoring))
+                        budget=self._training_seconds(before=0.0))
         return run, score(run.best, shards, device=device, out=self.out)

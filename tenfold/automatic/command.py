@@ -15,6 +15,8 @@ def arguments() -> argparse.ArgumentParser:
                     "prove a recipe, augment, train and score, all within one budget.")
     parser.add_argument("data", nargs="?", default="", help="folder with a sub-folder per class, or .npz")
     parser.add_argument("--budget", default="10m", help="45s, 10m, 1h: for all of it (default: 10m)")
+    parser.add_argument("--plan", default="seconds", choices=("seconds", "steps"), help="steps: choose and train as a "
+                        "nominal machine would do in the budget, the same each time, however long it takes here")
     parser.add_argument("--name", default="", help="of the recipe, shards and run (default: auto-<folder>)")
     parser.add_argument("--workers", type=whole_number, default=0,
                         help="processes that draw (default: 0, one for each core)")
@@ -40,12 +42,12 @@ def _auto(args: argparse.Namespace, started: float) -> dict[str, Any]:
     from tenfold.train.device import keep_freed_memory
     keep_freed_memory()                          # before the machine is timed, as it then is in training
     automatic = Automatic(Path(args.data), parse_duration(args.budget), name=args.name, device=args.device,
-                          workers=args.workers, seed=args.seed, copied=True, started=started)
+                          workers=args.workers, seed=args.seed, plan=args.plan, copied=True, started=started)
     result = automatic.run()
     print("", *result.lines, sep="\n")
     print(f"best.pth is the model, for `tenfold predict`; {result.recipe} the recipe; "
-          f"{automatic.spent():.0f} of {automatic.budget:.0f} s")
+          f"{automatic.clock.spent():.0f}" + f" of {automatic.budget:.0f}" * automatic.clock.is_timed + " s")
     return {"recipe": str(result.recipe), "best": str(result.run.best), "top1": result.score.top1,
             "macro_f1": result.score.macro_f1, "images": result.score.images, "val_top1": result.run.val_top1,
-            "steps": result.run.facts["steps"], "seconds": round(automatic.spent(), 3),
+            "steps": result.run.facts["steps"], "seconds": round(automatic.clock.spent(), 3),
             "budget_seconds": automatic.budget, "lines": result.lines}

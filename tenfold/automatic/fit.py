@@ -106,8 +106,12 @@ def _fit_plan(way: Way, setting: Setting, rate: float) -> None:
     drawn = setting.seconds * _DRAWN * setting.cores / (_COPY * canvas[0] * canvas[1] / 1024)
     copies = max(1, min(100, int(images / sources), int(drawn / sources)))
     way.choose("draw.copies", copies, f"about {images:,.0f} images can be trained on in the time")
-    epochs = max(1, math.ceil(_FULL * images / (copies * sources)))
-    way.choose("train.epochs", epochs, "more than fits: the rate falls to 0 at the end of the budget")
+    passes = images / (copies * sources)
+    if setting.machine.is_timed:
+        way.choose("train.epochs", max(1, math.ceil(_FULL * passes)),
+                   "more than fits: the rate falls to 0 at the end of the budget")
+    else:
+        way.choose("train.epochs", max(1, round(passes)))
     way.choose("train.batch", batch, f"about {images / batch:,.0f} steps")
 
 

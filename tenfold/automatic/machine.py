@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
 import torch
 from torch.nn import functional as F
@@ -19,16 +20,19 @@ from tenfold.train.precision import autocast
 
 _SECONDS = 0.3               # of a measurement, at least, after a first call that is not counted;
 _LONG = 0.6                  # where that takes as long, it is the measurement
+_COUNTED = 6e9               # multiply-adds a second of the machine that is not timed, about those of two cores
 
 
 @dataclass
 class Machine:
     """The device, and rates that were measured on it; each is measured once."""
+    is_timed: ClassVar[bool] = True
+
     device: torch.device
     _known: dict[tuple[object, ...], float] = field(default_factory=dict)
 
     @classmethod
-    def here(cls, device: str | None) -> "Machine":
+    def here(cls, device: str | None) -> Self:
         """The device by its name; None: the best there is."""
         return cls(choose_device(device))
 
@@ -65,6 +69,18 @@ class Machine:
                     step = (lambda: _step(network, x, label)) if training else (lambda: network(x))
                     self._known[key] = batch / _timed(step, self.device)
         return self._known[key]
+
+
+class CountedMachine(Machine):
+    """A machine whose rates follow from a network's multiply-adds, so that what is chosen by them is repeatable."""
+
+    is_timed = False
+
+    def _rate(self, recipe: Recipe, classes: int, batch: int, kind: str) -> float:
+        from tenfold.train.models.command import cost
+        model, size = recipe.model, seen_size(recipe.draw.canvas, recipe.model.size)
+        counted = cost(model.name, model.args, recipe.clean.channels, classes, size)["multiply_adds"]
+        return float(_COUNTED / counted / (3 if kind == "training" else 1))
 
 
 def _step(network: torch.nn.Module, x: torch.Tensor, label: torch.Tensor) -> None:

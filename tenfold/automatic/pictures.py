@@ -67,6 +67,9 @@ def _fit_picture_size(way: Way, setting: Setting) -> None:
         way.choose("draw.flip", 0.0, look.mirror_words).choose("draw.rotation", 8)
         way.choose("draw.scale", [0.85, 1.0]).choose("draw.place", True)
     _choose_layers(way, alone)
+    if not (alone or setting.machine.is_timed):
+        rate = setting.machine.training_rate(way.recipe("auto"), look.classes, way.settings["train.batch"])
+        way.choose("train.epochs", max(1, round((1 - share) * setting.seconds * rate / look.images_but_test / copies)))
 
 
 def _choose_layers(way: Way, alone: str) -> None:
