@@ -4,6 +4,7 @@ Pictures here have bright ink on dark ground, uint8 (H, W, C) or (H, W). A mask 
 is ink.
 """
 
+import functools
 from dataclasses import dataclass
 
 import cv2
@@ -48,7 +49,7 @@ def find_ink(image: np.ndarray, window: float, offset: float, grain: float = 0.0
     that a narrower one would see nothing but ink, and the offset shrinks where ink is faint.
     """
     # ink of any colour counts: blue alone is a ninth of a grey
-    grey = np.ascontiguousarray(image[:, :, 0] if image.shape[2] == 1 else image.max(axis=2))
+    grey = functools.reduce(cv2.max, cv2.split(image))
     offset = max(offset, GRAIN * grain)
     strong = histogram(grey)
     strong[:int(offset) + 1] = 0

@@ -1,9 +1,11 @@
 """Look at a set of labelled images: read a sample of them, and count all."""
 
+import functools
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from tenfold.automatic.look import Look
@@ -102,7 +104,8 @@ def _plain_recipe() -> Recipe:
 
 def _is_coloured(pixels: np.ndarray) -> bool:
     """Whether the channels differ, on average or in a patch of some size; uint8 (H, W, 3)."""
-    apart = np.ptp(pixels, axis=2)
+    planes = cv2.split(pixels)
+    apart = functools.reduce(cv2.max, planes) - functools.reduce(cv2.min, planes)
     return bool(apart.mean() > _COLOUR or np.mean(apart > 4 * _COLOUR) > _PATCH)
 
 
