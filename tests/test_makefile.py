@@ -1,6 +1,8 @@
 """The targets call the commands as the README says, with the values that were typed, whatever those hold."""
 
 import ast
+import contextlib
+import io
 import os
 import re
 import shlex
@@ -11,9 +13,10 @@ from pathlib import Path
 
 import pytest
 import train_helpers as t
+from syntax_trees import syntax_tree
 
 from tenfold.data.errors import ShardFault
-from tenfold.data.make import _check_begun, variables
+from tenfold.data.make import _check_begun, main, variables
 from tenfold.data.make_targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, as_typed, words
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
@@ -40,10 +43,35 @@ def make(folder, *typed, code=0, **environment) -> str:
     return ran.stdout + ran.stderr
 
 
+def split(lines: list[str]) -> list[list[str]]:
+    """[module, argument, …] of each printed command."""
+    return [words[2:] for words in map(shlex.split, lines) if words[1:2] == ["-m"] and words[2] != "data.make"]
+
+
 def commands(folder, *typed, **environment) -> list[list[str]]:
     """[module, argument, …] of each command that make would run; it runs none."""
-    lines = make(folder, "-n", f"PY={sys.executable}", *typed, **environment).splitlines()
-    return [split[2:] for split in map(shlex.split, lines) if split[1:2] == ["-m"] and split[2] != "data.make"]
+    return split(make(folder, "-n", f"PY={sys.executable}", *typed, **environment).splitlines())
+
+
+@pytest.fixture
+def planned(checkout, monkeypatch):
+    """`commands` without make: what it would start is called in this process, with what it would export."""
+    def call(*typed, **environment) -> list[list[str]]:
+        given = dict(word.split("=", 1) for word in typed if "=" in word)
+        goals = [word for word in typed if "=" not in word]
+        with monkeypatch.context() as patch, contextlib.chdir(checkout), \
+                contextlib.redirect_stdout(io.StringIO()) as said:
+            for name in VARIABLES:
+                patch.delenv(name, raising=False)
+            for name, value in (given | environment).items():
+                patch.setenv(name, value)
+            for name, value in {"TENFOLD_GOALS": " ".join(goals), "TENFOLD_VARIABLES": " ".join(given),
+                                "MAKEFLAGS": "n", "PY": sys.executable}.items():
+                patch.setenv(name, value)
+            for goal in goals:
+                assert main(goal) == 0
+        return split(said.getvalue().splitlines())
+    return call
 
 
 def test_bare_make_prints_every_target():
@@ -69,31 +97,31 @@ def test_images_are_scored_alone_but_not_in_the_call_that_trains_on_them(checkou
         ["train.score", "best.pth"]]
 
 
-def test_what_is_missing_is_made_first_and_what_was_begun_is_not(checkout):
+def test_what_is_missing_is_made_first_and_what_was_begun_is_not(checkout, planned):
     fetch = ["data.fetch", "sample"]
-    assert [c[0] for c in commands(checkout, "score")] == ["data.fetch", "preprocess", "train", "train.score"]
-    assert commands(checkout, "augment")[0] == fetch
-    assert fetch not in commands(checkout, "augment", "RECIPE=letters")
-    assert [c[0] for c in commands(checkout, "demo")] == ["data.fetch", "preprocess", "train", "train.score"]
+    assert [c[0] for c in planned("score")] == ["data.fetch", "preprocess", "train", "train.score"]
+    assert planned("augment")[0] == fetch
+    assert fetch not in planned("augment", "RECIPE=letters")
+    assert [c[0] for c in planned("demo")] == ["data.fetch", "preprocess", "train", "train.score"]
     (checkout / "shards/sample").mkdir(parents=True)
-    assert "preprocess" in [c[0] for c in commands(checkout, "train")]
+    assert "preprocess" in [c[0] for c in planned("train")]
     (checkout / "shards/sample/train-00000.h5").touch()
     said = make(checkout, "train", f"PY={sys.executable}", "DATA=my pictures", code=2)
     assert "shards/sample: unfinished (no dataset.json); run make augment 'DATA=my pictures'\n" in said
     (checkout / "shards/sample/dataset.json").touch()
-    assert [c[0] for c in commands(checkout, "train")] == ["train"]
+    assert [c[0] for c in planned("train")] == ["train"]
 
 
-def test_settings_and_options_reach_the_command(checkout):
+def test_settings_and_options_reach_the_command(checkout, planned):
     (checkout / "shards/letters").mkdir(parents=True)
     (checkout / "shards/letters/dataset.json").touch()
-    assert commands(checkout, "train", "RECIPE=recipes/letters.toml", "SET=train.lr=0.1 train.epochs=2", "BUDGET=9m",
+    assert planned("train", "RECIPE=recipes/letters.toml", "SET=train.lr=0.1 train.epochs=2", "BUDGET=9m",
                     "RESUME=1", "JSON=1") == [
         ["train", "--recipe", "recipes/letters.toml", "--shards", "shards/letters", "--out", "runs/letters",
          "--budget", "9m", "--resume", "--set", "train.lr=0.1", "--set", "train.epochs=2", "--json"]]
-    assert commands(checkout, "sweep", "RECIPE=letters", "GRID=a=1,2 b=3", "OUT=x")[0][5:] == [
+    assert planned("sweep", "RECIPE=letters", "GRID=a=1,2 b=3", "OUT=x")[0][5:] == [
         "--out", "x-sweep", "--grid", "a=1,2", "b=3"]
-    assert commands(checkout, "compare", "RECIPES=letters '~/my b.toml' -c", HOME="/home/me") == [
+    assert planned("compare", "RECIPES=letters '~/my b.toml' -c", HOME="/home/me") == [
         ["tenfold.compare", "recipes/letters.toml", "/home/me/my b.toml", "./-c"]]
     assert "RECIPES=it's: cannot be split" in make(checkout, "compare", f"PY={sys.executable}", "RECIPES=it's", code=2)
 
@@ -136,12 +164,12 @@ def test_a_variable_that_no_target_knows_is_refused(checkout):
     assert commands(checkout, "models", "SHELL=/bin/sh", BUDGTE="3") == [["train.models"]]
 
 
-def test_a_paths_tilde_is_the_home_folder_and_a_dash_is_no_option(checkout):
+def test_a_paths_tilde_is_the_home_folder_and_a_dash_is_no_option(planned):
     home = os.path.expanduser("~")
     assert variables(dict.fromkeys(PATHS, "~/x y")) == dict.fromkeys(PATHS, f"{home}/x y")
     assert variables({"BUDGET": "~"}) == {"BUDGET": "~"}
-    assert "--data=-x" in commands(checkout, "augment", "DATA=-x")[0]
-    assert commands(checkout, "score", "MODEL=-x.pth")[-1][1] == "./-x.pth"
+    assert "--data=-x" in planned("augment", "DATA=-x")[0]
+    assert planned("score", "MODEL=-x.pth")[-1][1] == "./-x.pth"
 
 
 def test_messages_speak_as_the_user_did(checkout):
@@ -188,12 +216,13 @@ def test_messages_in_the_code_speak_of_tenfold_and_its_options():
     assert make_words.search("run `python -m train` again")
     for path in (p for name in ("data", "preprocess", "train", "tenfold", "benchmarks")
                  for p in sorted((t.ROOT / name).rglob("*.py"))):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree)
-                      if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)}
-        said = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        tree = syntax_tree(path)
+        said = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+                and make_words.search(node.value)]
+        docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if said
+                      and isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)}
         if path.relative_to(t.ROOT) not in EXEMPT:
-            assert not [text for text in said if text not in docstrings and make_words.search(text)], path
+            assert not [node.value for node in said if node.value not in docstrings], path
 
 
 def test_a_report_is_no_build_that_was_begun(tmp_path):

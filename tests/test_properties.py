@@ -33,10 +33,11 @@ TABLES = json.loads(json.dumps(recipe_tables(make_recipe(
 KEYS = [(table, key) for table, content in TABLES.items() if isinstance(content, dict) for key in content]
 
 
-def examples(quick: int):
+def examples(quick: int, *given_by):
     """Run the test on a few examples, the same ones each time, and on 12 times as many among the slow tests.
 
-    Those may also be what stands in the code of all modules of ours, which hypothesis takes four seconds to read.
+    given_by: the strategies of its arguments. The many may also be what stands in the code of all modules of ours,
+    which hypothesis takes four seconds to read.
     """
     def decorate(test):
         @pytest.mark.parametrize("many", [quick, pytest.param(12 * quick, marks=pytest.mark.slow)])
@@ -45,7 +46,7 @@ def examples(quick: int):
                 if many == quick:
                     patch.setattr(providers, "_get_local_constants", lambda: providers._local_constants, raising=False)
                 settings(max_examples=many, deadline=None, derandomize=True, database=None,
-                         suppress_health_check=list(HealthCheck))(test)()
+                         suppress_health_check=list(HealthCheck))(given(*given_by)(test))()
         each.__name__, each.__doc__ = test.__name__, test.__doc__
         return each
     return decorate
@@ -67,8 +68,7 @@ def _here():
         yield
 
 
-@examples(15)
-@given(st.sampled_from(KEYS), JSON)
+@examples(15, st.sampled_from(KEYS), JSON)
 def test_any_value_of_any_key_of_a_recipe(place, value):
     table, key = place
     changed = TABLES | {table: TABLES[table] | {key: value}}
@@ -78,10 +78,10 @@ def test_any_value_of_any_key_of_a_recipe(place, value):
         assert make_recipe(recipe_tables(recipe)) == recipe
 
 
-@examples(15)
-@given(st.binary(max_size=300) | st.text(max_size=300).map(lambda t: t.encode("utf-8", "replace")) |
-       st.lists(st.sampled_from(["[draw]", "[", "]", "=", "\n", "canvas", "[1, 2]", '"', "'''", "0x", "nan", "{", "\0",
-                                 "model.name", '"light"', "9" * 5000]), max_size=12).map(" ".join).map(str.encode))
+@examples(15, st.binary(max_size=300) | st.text(max_size=300).map(lambda t: t.encode("utf-8", "replace")) |
+          st.lists(st.sampled_from(["[draw]", "[", "]", "=", "\n", "canvas", "[1, 2]", '"', "'''", "0x", "nan", "{",
+                                    "\0", "model.name", '"light"', "9" * 5000]), max_size=12)
+          .map(" ".join).map(str.encode))
 def test_any_bytes_as_a_recipe(data):
     for name in ("r.toml", "r.json"):
         (HERE / name).write_bytes(data)
@@ -89,9 +89,8 @@ def test_any_bytes_as_a_recipe(data):
         assert recipe is None or isinstance(recipe, Recipe)
 
 
-@examples(12)
-@given(st.sampled_from(["classes", "rows", "canvas", "channels", "mean", "std", "shards", "sources", "digest", "schema",
-                        "class_counts", "duplicates", "set_aside", "common", "recipe"]), JSON)
+@examples(12, st.sampled_from(["classes", "rows", "canvas", "channels", "mean", "std", "shards", "sources", "digest",
+                               "schema", "class_counts", "duplicates", "set_aside", "common", "recipe"]), JSON)
 def test_any_value_in_dataset_json(key, value):
     folder = HERE / "set"
     if not folder.exists():
@@ -122,8 +121,7 @@ HEADER = st.builds(
     st.none() | st.integers(0, 60_000))
 
 
-@examples(20)
-@given(HEADER, HEADER, st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]), st.booleans())
+@examples(20, HEADER, HEADER, st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]), st.booleans())
 def test_any_headers_in_an_arrays_file(x, y, packed, sound_labels):
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", packed) as z:
@@ -135,17 +133,16 @@ def test_any_headers_in_an_arrays_file(x, y, packed, sound_labels):
         assert len(source.labels) == len(source)
 
 
-@examples(12)
-@given(st.binary(max_size=200) | st.lists(st.lists(st.text(max_size=6), max_size=4).map(",".join), max_size=6)
-       .map(lambda lines: "\n".join(lines).encode("utf-8", "surrogatepass")))
+@examples(12, st.binary(max_size=200) | st.lists(st.lists(st.text(max_size=6), max_size=4).map(",".join), max_size=6)
+          .map(lambda lines: "\n".join(lines).encode("utf-8", "surrogatepass")))
 def test_any_bytes_as_a_table_of_groups(data):
     (HERE / "g.csv").write_bytes(data)
     rows = refused_or(lambda: _rows(HERE / "g.csv"))
     assert rows is None or all(len(row) == 3 for row in rows)
 
 
-@examples(12)
-@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4), st.floats(0, 1))
+@examples(12, st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),
+          st.floats(0, 1))
 def test_any_bytes_in_the_headers_of_a_shard(flips, share):
     whole = HERE / "whole.h5"
     if not whole.exists():
@@ -162,8 +159,7 @@ def test_any_bytes_in_the_headers_of_a_shard(flips, share):
         assert shard.offset + 7 * one_shard.IMAGE[0].nbytes <= len(data)
 
 
-@examples(12)
-@given(NUMBER, NUMBER, st.sampled_from([None, "gzip", "lzf"]), st.booleans())
+@examples(12, NUMBER, NUMBER, st.sampled_from([None, "gzip", "lzf"]), st.booleans())
 def test_any_size_that_a_shard_declares(rows, chunk, compression, written):
     path = HERE / "y.h5"
     try:

@@ -5,10 +5,11 @@ import tomllib
 from collections.abc import Iterator
 
 import train_helpers as t
+from syntax_trees import syntax_tree
 
 FOLDERS = ("data", "preprocess", "train", "tenfold", "benchmarks")     # the links in tenfold/ are not followed
 
-TREES = {str(path.relative_to(t.ROOT)): ast.parse(path.read_text(encoding="utf-8"))
+TREES = {str(path.relative_to(t.ROOT)): syntax_tree(path)
          for folder in FOLDERS for path in sorted((t.ROOT / folder).rglob("*.py"))}
 
 

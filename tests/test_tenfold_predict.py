@@ -148,15 +148,28 @@ def test_unreadable_pictures_are_named_at_the_end(here, capsys):
     assert not Path("runs/stripes-predictions/unreadable.csv").exists()
 
 
+ASKED = (("no.pth", "new", "does not exist"), ("best.pth", "nowhere.png", "does not exist"),
+         ("best.pth", "new/*.jpg", "matches no file"), ("best.pth", "empty", "holds no picture"),
+         ("best.pth", "new", "--set", "draw.copies=1", "changes nothing"))
+ASK = f"""
+import contextlib, io, json, sys
+from tenfold.predict.command import main
+for *words, fact in {ASKED}:
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        code = main(words)
+    assert not {{'torch', 'cv2', 'numpy', 'h5py'}} & set(sys.modules), words
+    print(json.dumps([code, said.getvalue(), fact]))
+"""
+
+
 def test_what_cannot_be_asked_is_one_line_before_torch_is_imported(here):
-    code = "import sys\nfrom tenfold.predict.command import main\ncode = main(sys.argv[1:])\n" \
-           "assert not {'torch', 'cv2', 'numpy', 'h5py'} & set(sys.modules)\nsys.exit(code)"
     Path("empty").mkdir()
-    for words, fact in ((("no.pth", "new"), "does not exist"), (("best.pth", "nowhere.png"), "does not exist"),
-                        (("best.pth", "new/*.jpg"), "matches no file"), (("best.pth", "empty"), "holds no picture"),
-                        (("best.pth", "new", "--set", "draw.copies=1"), "changes nothing")):
-        ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
-        assert fact in t.one_line(t.Ran(ran.returncode, ran.stdout, ran.stderr))
+    ran = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    answers = list(map(json.loads, ran.stdout.splitlines()))
+    assert len(answers) == len(ASKED)
+    for code, said, fact in answers:
+        assert fact in t.one_line(t.Ran(code, "", said))
 
 
 def test_what_a_score_wrote_is_never_overwritten(base, here, capsys):

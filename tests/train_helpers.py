@@ -117,8 +117,7 @@ def undisturbed(shards, folder: Path, *more) -> Path:
     handler = signal.getsignal(signal.SIGTERM)
     try:
         with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tenfold.train.run.figures.draw_curves", lambda path, history: None)
-            patch.setattr("tenfold.train.run.figures.rehearse", lambda: None)
+            make_quick(patch)
             assert main(["--shards", str(shards), "--out", "runs/x", "--device", "cpu", *map(str, more)]) == 0
     finally:
         signal.signal(signal.SIGTERM, handler)
@@ -175,6 +174,26 @@ def environment() -> dict:
     return os.environ | {"PYTHONPATH": str(ROOT)}
 
 
+def make_quick(monkeypatch) -> None:
+    """Leave out of a command what takes longer than a run of a few steps: curves, timing a step four times, and
+    trying a network that this process has tried before (which draws no random number)."""
+    from tenfold.train.models import build
+    dry_run = build.dry_run
+
+    def dry_run_once(make, channels, canvas):
+        key = repr((make.func, make.args, make.keywords, channels, canvas))
+        if key not in _TRIED:
+            _TRIED[key] = dry_run(make, channels, canvas)
+        return _TRIED[key]
+    monkeypatch.setattr(build, "dry_run", dry_run_once)
+    monkeypatch.setattr("tenfold.train.run.figures.draw_curves", lambda path, history: None)
+    monkeypatch.setattr("tenfold.train.run.figures.rehearse", lambda: None)
+    monkeypatch.setattr("tenfold.train.learn.cost._REPEATS", 1)
+
+
+_TRIED: dict = {}            # what dry_run gave, by its arguments
+
+
 @pytest.fixture
 def pictures():
     """Asked for by a test whose commands shall draw their pictures."""
@@ -187,8 +206,7 @@ def place(request, tmp_path, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # for the commands that a command starts
-    monkeypatch.setattr("tenfold.train.run.figures.draw_curves", lambda path, history: None)
-    monkeypatch.setattr("tenfold.train.run.figures.rehearse", lambda: None)
+    make_quick(monkeypatch)
     for name in () if "pictures" in request.fixturenames else ("draw_confusion", "draw_worst", "draw_f1_size"):
         monkeypatch.setattr(f"tenfold.train.score.figures.{name}", lambda path, *what: Path(path).touch())
     yield tmp_path
