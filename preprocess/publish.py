@@ -1,5 +1,6 @@
 """Publish a set: write sources.h5 and dataset.json, all that the trainer knows of preprocessing, last."""
 
+import functools
 import json
 import shutil
 from collections.abc import Sequence
@@ -113,13 +114,19 @@ def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] 
                    for shard in shards],
         "common": asdict(decisions), "recipe": recipe_tables(with_ranges(recipe, decisions.ranges)),
         "stamp": job.stamp, "pixels_version": PIXELS_VERSION, "images": image_set(job.whole),
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": _versions(),
         "layout": job.source.facts(),
         "set_aside": [{"path": bad.path, "reason": bad.reason} for bad in survey.set_aside],
         "notes": [*survey_notes(recipe, survey, job.plain), *assignment.notes],
         "duplicates": duplicates(survey.labels, survey.pixels, survey.splits, survey.paths),
         "near_duplicates": assignment.near_duplicates,
     }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """The versions of the packages that decide about pixels; read from their metadata once."""
+    return {name: version(name) for name in _PACKAGES}
 
 
 def source_columns(survey: Survey) -> dict:
