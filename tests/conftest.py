@@ -1,7 +1,10 @@
 """Pages, folders and recipes for the tests: small, seeded, not square, never downloaded."""
 
 import contextlib
+import functools
 import gc
+import io
+import itertools
 import os
 import shutil
 from collections import namedtuple
@@ -14,6 +17,8 @@ import numpy as np
 import one_shard
 import pytest
 from PIL import Image
+
+from tenfold.preprocess.cost import Sample
 
 # test processes side by side would fight over the cores; children inherit it, and torch, which reads it, comes later
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -52,6 +57,14 @@ def save(path, image, **how) -> None:
     Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(path, **how)
 
 
+@functools.cache
+def encoded_page(seed: int, height: int, width: int) -> bytes:
+    """A page as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(page(seed, height, width)).save(file, "PNG")
+    return file.getvalue()
+
+
 def opened(path):
     """A shard as its users open it: by h5py, and hdf5plugin where HDF5 does not know the filter."""
     with contextlib.suppress(ImportError):
@@ -66,8 +79,33 @@ def folder(tmp_path):
         for c, (label, count) in enumerate(counts.items()):
             (tmp_path / name / label).mkdir(parents=True, exist_ok=True)
             for i in range(count):
-                save(tmp_path / name / label / f"{i:03d}.png", page(1000 * c + i, 37 + i % 5, 53 - i % 7))
+                image = encoded_page(1000 * c + i, 37 + i % 5, 53 - i % 7)
+                (tmp_path / name / label / f"{i:03d}.png").write_bytes(image)
         return tmp_path / name
+    return make
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Makes files below a folder: tree("train/cat*3", "test/cat*2", "notes.txt") -> its path. "train/cat*3" is three
+    pictures in train/cat, a name that ends in "/" is an empty folder, any other is a file of text."""
+    numbers = itertools.count()
+
+    def make(*names, root="images"):
+        above = tmp_path / f"tree{next(numbers)}"
+        for name in names:
+            path, _, count = name.partition("*")
+            (above / root / path).parent.mkdir(parents=True, exist_ok=True)
+            if count or name.endswith("/"):
+                (above / root / path).mkdir(exist_ok=True)
+                for i in range(int(count or 0)):
+                    (above / root / path / f"{i}.png").write_bytes(PNG)
+            else:
+                (above / root / path).write_bytes(b"some words\n")
+        return above / root
     return make
 
 
@@ -108,11 +146,10 @@ def recipe_file(tmp_path, tables):
 
 @pytest.fixture(scope="module", autouse=True)
 def _small_sample(request):
-    """The cost of a build is measured on two images: the usual sample takes longer than a small build itself."""
+    """What a build costs is measured where that is the subject only: a sample takes as long as a small build itself."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.module.__name__ != "test_preprocess_cost":
-            for name, value in {"RUNS": 2, "RUN": 1, "ROWS": 4}.items():
-                patch.setattr(f"tenfold.preprocess.cost.{name}", value)
+        if request.module.__name__ not in ("test_preprocess_cost", "test_pipeline"):
+            patch.setattr("tenfold.preprocess.cost._measure", lambda *what: Sample(1000.0, 1e-3, 600.0, 1e-3))
         yield
 
 

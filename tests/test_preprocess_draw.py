@@ -72,7 +72,7 @@ def nothing_is_cut_off(size, canvas, roi, more, every=1):
 
 
 MORE = [{}, {"shear": 20.0, "aspect": 1.4}, {"broaden": 0.1}]
-SOME = [(size, CANVASES[(i + 2 * k) % 4], (i // 3 + k) % 2 > 0, MORE[(i + k) % 3], 3)     # every third view
+SOME = [(size, CANVASES[(i + 2 * k) % 4], (i // 3 + k) % 2 > 0, MORE[(i + k) % 3], 5)     # every fifth view
         for i, size in enumerate(SIZES) for k in (0, 1)]
 CUT_OFF = "size", "canvas", "roi", "more"
 test_nothing_of_a_character_is_cut_off = each((*CUT_OFF, "every"), SOME)(nothing_is_cut_off)

@@ -16,30 +16,17 @@ from PIL import Image
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.recipe import make_recipe
-from tenfold.data.shardset import open_set
 from tenfold.predict.command import main
 from tenfold.predict.pictures import FEW, find_pictures
-from tenfold.train.models import build_model
-from tenfold.train.run.checkpoint import describe, save
 
 INK = {"clean": {"polarity": "auto", "threshold": 0.9, "roi": True}, "draw": {"scale": [0.6, 0.9]}}
-
-
-def model_of(shards, path: Path) -> Path:
-    """A checkpoint of a network that guesses, fit for a set."""
-    torch.manual_seed(3)
-    recipe = shards.recipe
-    net = build_model(recipe.model.name, recipe.model.args, shards.row_shape[2], len(shards.classes),
-                      shards.row_shape[:2])
-    save(path, describe(shards, recipe) | {"weights": net.state_dict(), "metrics": {}})
-    return path
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     """images/, shards/stripes and best.pth."""
     base = tmp_path_factory.mktemp("predict")
-    model_of(open_set(t.built(base)), base / "best.pth")
+    t.untrained(t.built(base), base / "best.pth")
     return base
 
 
@@ -248,7 +235,7 @@ def test_a_picture_follows_what_its_models_set_decided(tmp_path, capsys):
     import tenfold
     shards = tenfold.augment(tmp_path / "images", make_recipe(t.tables(split={"val": 1, "test": 2}, **INK)), workers=1)
     assert shards.index["common"]["polarity"] == "dark"
-    model = tenfold.load(model_of(shards, tmp_path / "ink.pth"), "cpu")
+    model = tenfold.load(t.untrained(shards.folder, tmp_path / "ink.pth"), "cpu")
     score = tenfold.score(model, shards)
     paths = [tmp_path / "images" / row["path"] for row in score.predictions]
     mine = np.array([list(p.probabilities.values()) for p in model.predict(paths)])
@@ -260,7 +247,7 @@ def test_a_picture_follows_what_its_models_set_decided(tmp_path, capsys):
 
 def model_of_light(shards, folder: Path) -> Path:
     """The same network, of a set that decided otherwise."""
-    path = model_of(shards, folder / "light.pth")
+    path = t.untrained(shards.folder, folder / "light.pth")
     content = torch.load(path, weights_only=True)
     content["common"] = {**content["common"], "polarity": "light"}
     torch.save(content, path)

@@ -63,9 +63,7 @@ def same(a, b) -> bool:
                                     for x, y in zip(p, q, strict=True))
 
 
-@each("rows", [1, 18, 40, 1000])
-@each("batch", [1, 9, 33])
-def test_threads_hand_out_what_memory_does(shards, tiny_windows, rows, batch):
+def threads_hand_out_what_memory_does(shards, tiny_windows, rows, batch):
     memory = tiny_windows(shards, rows=rows, batch=batch, engine="memory")
     expected = [copies(memory, epoch) for epoch in (0, 1)]
     for workers in (1, 3):
@@ -73,6 +71,13 @@ def test_threads_hand_out_what_memory_does(shards, tiny_windows, rows, batch):
         for epoch in (0, 1):
             assert same(copies(threads, epoch), expected[epoch]), workers
         threads.close()
+
+
+ROWS, BATCH = (1, 18, 40, 1000), (1, 9, 33)
+test_threads_hand_out_what_memory_does = each(("rows", "batch"), [
+    (1, 9), (18, 1), (18, 9), (40, 33), (1000, 9), (1000, 33)])(threads_hand_out_what_memory_does)
+test_so_they_do_for_any_window_and_batch = pytest.mark.slow(
+    each("rows", ROWS)(each("batch", BATCH)(threads_hand_out_what_memory_does)))
 
 
 @each(("workers", "rows", "batch"), [(0, 18, 9), (0, 1000, 33), (0, 1, 1), (1, 40, 9), (3, 18, 9)])

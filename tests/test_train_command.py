@@ -177,7 +177,8 @@ def test_neither_recipe_nor_shards(capsys, tmp_path):
 
 
 def test_shards_that_were_made_otherwise_are_said_to_be(shards, capsys, tmp_path):
-    (tmp_path / "r.toml").write_text('name = "r"\n[draw]\ncanvas = [20, 28]\ncopies = 9\n[model]\nname = "convnet"\n')
+    (tmp_path / "r.toml").write_text('name = "r"\n[draw]\ncanvas = [20, 28]\ncopies = 9\n[model]\nname = "convnet"\n'
+                                     'widths = [4]\n')
     ran = t.train(capsys, shards, "--recipe", "r.toml", *QUICK)
     assert ran.code == 0
     assert "draw.copies: 6, not 9" in ran.out

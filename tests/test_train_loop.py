@@ -85,16 +85,16 @@ class Slow:
 
 
 def test_the_rate_of_a_slow_run_does_not_rise_again_when_it_is_resumed(shards, capsys, monkeypatch):
-    Slow(monkeypatch, 1.0)
+    Slow(monkeypatch, 4.0)
     rates, set_lr = [], learner.set_lr
     monkeypatch.setattr(learner, "set_lr", lambda optimizer, lr: (rates.append(lr), set_lr(optimizer, lr)))
     how = ("--budget", "100s", "--set", "train.epochs=1000000", "--set", "train.schedule=linear", "--set",
            "train.warmup=0")
     with monkeypatch.context() as patch:
-        t.at_step(patch, 60, lambda: os.kill(os.getpid(), signal.SIGINT))
+        t.at_step(patch, 15, lambda: os.kill(os.getpid(), signal.SIGINT))
         assert t.train(capsys, shards, *how).code == 130
     assert t.train(capsys, shards, *how, "--resume").code == 0
-    assert 70 < len(rates) < 100
+    assert 17 < len(rates) < 25
     assert all(a >= b for a, b in itertools.pairwise(rates))
     assert rates[-1] < 0.1 * rates[0]
 

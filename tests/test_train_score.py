@@ -1,9 +1,7 @@
 """The score: counted by hand, the same from shards and from a folder, refused where it would lie."""
 
 import csv
-import itertools
 import json
-import math
 import os
 import signal
 
@@ -16,10 +14,6 @@ from conftest import sources_of
 from PIL import Image
 from train_helpers import pictures, place, preprocess_here  # noqa: F401  (every test stands in a folder of its own)
 
-from tenfold.data.shardset import open_set
-from tenfold.train.csv_file import as_cell
-from tenfold.train.models import build_model
-from tenfold.train.run.checkpoint import describe, save
 from tenfold.train.score.command import FILES
 from tenfold.train.score.scoring import Score
 
@@ -41,18 +35,6 @@ def model(base, tmp_path):
     (tmp_path / "shards").symlink_to(base / "shards") if not (tmp_path / "shards").exists() else None
     (tmp_path / "best.pth").write_bytes((base / "best.pth").read_bytes())
     return tmp_path / "best.pth"
-
-
-@pytest.fixture
-def untrained(tmp_path):
-    """Makes best.pth of a model that guesses, fit for a set: untrained(folder) -> its path."""
-    def make(folder):
-        shards = open_set(folder)
-        how = shards.recipe.model
-        net = build_model(how.name, how.args, shards.row_shape[2], len(shards.classes), shards.row_shape[:2])
-        save(tmp_path / "best.pth", describe(shards, shards.recipe) | {"weights": net.state_dict(), "metrics": {}})
-        return tmp_path / "best.pth"
-    return make
 
 
 def predictions(path="predictions.csv") -> list[dict]:
@@ -121,22 +103,6 @@ def test_a_score_tells_how_many_images_each_class_was_trained_on(base, model, ca
         facts = t.last_json(ran.out)
         assert facts["f1_size_r"] is None
         assert "trained_on" not in facts["per_class"]["down"]
-
-
-@pytest.mark.parametrize("compression", ["none", "gzip", "lzf"])
-def test_the_worst_are_drawn_from_their_own_rows(tmp_path, capsys, untrained, monkeypatch, compression):
-    folder = t.written(tmp_path / "set", compression=compression)
-    drawn = []
-    monkeypatch.setattr("tenfold.train.score.figures.draw_worst", lambda path, classes: drawn.extend(classes))
-    ran = t.score(capsys, untrained(folder), "--shards", folder)
-    assert ran.code == 0, ran.err
-    image, label = t.pixels(folder, "test")
-    assert drawn
-    for name, _, rows in drawn:
-        for pixels, true, predicted, _ in rows:
-            assert true != predicted
-            assert name in (true, predicted)
-            assert (pixels == image[label == t.CLASSES.index(true)]).all((1, 2, 3)).any()
 
 
 def test_one_view_is_the_plain_score_and_more_are_reported(model, capsys):
@@ -212,15 +178,7 @@ def test_classes_that_differ_are_named(model, capfd):
     assert "'slanted'" in line.err.splitlines()[-1]
 
 
-def test_class_names_are_matched_in_composed_form(tmp_path, capsys, untrained):
-    model = untrained(t.written(tmp_path / "one", classes=("cafe\u0301", "down", "slanted")))
-    same = t.written(tmp_path / "two", classes=("caf\u00e9", "down", "slanted"))
-    assert t.score(capsys, model, "--shards", same).code == 0
-    other = t.written(tmp_path / "three", classes=("caf\u00e9", "down ", "slanted"))
-    assert "'down ' where the model has 'down'" in t.one_line(t.score(capsys, model, "--shards", other))
-
-
-def test_shards_of_other_classes_or_sizes_are_refused(model, tmp_path, capsys, untrained):
+def test_shards_of_other_classes_or_sizes_are_refused(model, tmp_path, capsys):
     other = t.written(tmp_path / "other", classes=("across", "down", "zigzag"))
     assert "zigzag" in t.one_line(t.score(capsys, model, "--shards", other))
     colour = t.written(tmp_path / "colour", channels=3)
@@ -237,18 +195,6 @@ def test_an_interrupt_leaves_nothing_half_written(model, capsys, monkeypatch, tm
     monkeypatch.setattr("tenfold.train.score.evaluate.evaluate", lambda *a: signal.raise_signal(signal.SIGINT))
     assert t.score(capsys, model).code == 130
     assert {p.name for p in tmp_path.iterdir()} == {"best.pth", "shards"}
-
-
-def test_no_test_rows(tmp_path, capsys, untrained):
-    folder = t.written(tmp_path / "set", {"test": ()})
-    assert "no test rows" in t.one_line(t.score(capsys, untrained(folder), "--shards", folder))
-
-
-def test_one_test_row(tmp_path, capsys, untrained):
-    folder = t.written(tmp_path / "set", {"test": (1,)})
-    ran = t.score(capsys, untrained(folder), "--shards", folder, "--json")
-    assert ran.code == 0, ran.err
-    assert t.last_json(ran.out)["images"] == 1
 
 
 @each("confusion, guesses", [
@@ -282,40 +228,6 @@ def test_the_recipe_of_the_checkpoint_may_lack_what_has_a_default(base, model, c
     content["recipe"] = {k: v for k, v in content["recipe"].items() if k not in ("seed", "train", "shards")}
     torch.save(content, model)
     assert t.score(capfd, model, "--data", base / "images").code == 0
-
-
-ODD_CLASSES = {
-    "commas and quotes": ('a,b"c', "'", "x;y"), "mathematics": ("$", "$\\frac{1}$", "_^{}"),
-    "lines": ("a\nb", "\t", "\r"),
-    "no alphabet": ("\udcff\udcfe", "あ", "🙂"), "long": ("a" * 250, "b" * 250, "c"), "space": (" ", "  ", "\u202e")}
-TOGETHER = (*itertools.chain(*ODD_CLASSES.values()), "-", "=1+1")
-APART = ODD_CLASSES | {"two": ("-", "=1+1"), "many": tuple(f"class {i}" for i in range(300))}
-
-
-@pytest.mark.parametrize("classes", [
-    pytest.param(TOGETHER, id="all of them"),
-    *(pytest.param(classes, id=name, marks=pytest.mark.slow) for name, classes in APART.items())])
-@pytest.mark.filterwarnings("error")
-@pytest.mark.usefixtures("pictures")
-def test_classes_of_any_name_and_number(tmp_path, capsys, untrained, classes):
-    folder = t.written(tmp_path / "set", classes=classes)
-    ran = t.score(capsys, untrained(folder), "--shards", folder)
-    assert ran.code == 0, ran.err
-    assert ran.err == ""
-    assert json.loads(t.Path("score.json").read_text())["per_class"].keys() == set(classes)
-    assert {r["true"] for r in predictions()} <= set(map(as_cell, classes))
-    with Image.open("confusion.png") as picture:
-        picture.load()
-
-
-def test_a_model_of_nothing_but_nan_is_refused(tmp_path, capsys, untrained):
-    folder = t.written(tmp_path / "set")
-    path = untrained(folder)
-    content = torch.load(path, weights_only=True)
-    torch.save(content | {"weights": {k: v * math.nan for k, v in content["weights"].items()}}, path)
-    ran = t.score(capsys, path, "--shards", folder, "--json")
-    assert ran.code == 2
-    assert "not finite" in ran.err
 
 
 def test_the_files_of_a_score_lie_beside_its_model_and_in_its_run(model, capsys, tmp_path):

@@ -66,8 +66,22 @@ def built(base: Path) -> Path:
 
 def written(out: Path, split_rows=None, compression="none", channels=1, classes=CLASSES, paths=None, **over) -> Path:
     """A finished set without preprocess, in as many shards as `split_rows` ({split: (rows, …)}) says."""
-    rng, shards, split_rows = np.random.default_rng(1), [], SPLIT_ROWS | (split_rows or {})
+    key = repr((split_rows, compression, channels, classes, paths, over))
     out.mkdir(parents=True)
+    if key not in _WRITTEN:
+        _write(out, SPLIT_ROWS | (split_rows or {}), compression, channels, classes, paths, over)
+        _WRITTEN[key] = {path.name: path.read_bytes() for path in out.iterdir()}
+    else:
+        for name, content in _WRITTEN[key].items():
+            (out / name).write_bytes(content)
+    return out
+
+
+_WRITTEN: dict = {}          # the files of each set that was written in this process, by what was asked for
+
+
+def _write(out, split_rows, compression, channels, classes, paths, over) -> None:
+    rng, shards = np.random.default_rng(1), []
     for split in SPLITS:
         for number, rows in enumerate(split_rows[split]):
             label = rng.integers(0, len(classes), rows)
@@ -83,7 +97,6 @@ def written(out: Path, split_rows=None, compression="none", channels=1, classes=
         "canvas": list(CANVAS), "channels": channels, "mean": [0.5] * channels, "std": [0.25] * channels,
         "digest": f"{compression}{channels}{split_rows}", "recipe": recipe,
         "sources": write_source_table(out, {"path": paths}), "shards": shards})
-    return out
 
 
 def pixels(folder: Path, split: str):
@@ -122,6 +135,21 @@ def undisturbed(shards, folder: Path, *more) -> Path:
     finally:
         signal.signal(signal.SIGTERM, handler)
     return folder / "runs/x"
+
+
+def untrained(shards: Path, path="best.pth") -> Path:
+    """A checkpoint of a network that guesses, fit for a set."""
+    import torch
+
+    from tenfold.data.shardset import open_set
+    from tenfold.train.models import build_model
+    from tenfold.train.run.checkpoint import describe, save
+    found = open_set(shards)
+    how = found.recipe.model
+    torch.manual_seed(3)
+    net = build_model(how.name, how.args, found.row_shape[2], len(found.classes), found.row_shape[:2], check=False)
+    save(Path(path), describe(found, found.recipe) | {"weights": net.state_dict(), "metrics": {}})
+    return Path(path)
 
 
 def score(capture, model, *more) -> Ran:
