@@ -25,11 +25,11 @@ from tenfold.automatic.looking import _rows, look
 from tenfold.automatic.machine import Machine
 from tenfold.automatic.marks import InkFacts
 from tenfold.automatic.mirrors import hog, may_be_mirrored, unmirrored_share
-from tenfold.automatic.race import Trial
+from tenfold.automatic.race import Trial, begin_with_trial
 from tenfold.automatic.summary import interval
 from tenfold.automatic.ways import candidates
 from tenfold.data.errors import UserFault
-from tenfold.data.recipe import read_recipe
+from tenfold.data.recipe import read_recipe, recipe_tables
 from tenfold.data.sources import open_source
 
 MARKS = InkFacts(pen=0.05, wander=0.1, sizes=0.2, near_upright=0.9)
@@ -215,7 +215,7 @@ def test_of_many_classes_some_are_looked_at_with_others_of_their_class():
 def test_what_was_stopped_goes_on_with_its_trials(tmp_path):
     images = t.folder(tmp_path / "images")
     one = auto.Automatic(images, 60.0, started=0.0)
-    one.state.trials.append(Trial("a", 0, 10.0, 0.5, 200))
+    one.state.trials.append(Trial("a", 0, 10.0, 0.5, 200, best="runs/a/best.pth"))
     one.state.chosen = Way("a", "b").choose("seed", 3, "why")
     one.state.per_class = 3
     one.state.save(one.folder, 12.5)
@@ -287,6 +287,20 @@ def test_of_more_images_than_can_be_read_in_the_budget_a_part_is_used(tmp_path):
     call.clock.started -= 90                                      # no time is left
     with pytest.raises(UserFault, match="too short"):
         call._readable(INK)
+
+
+def test_training_goes_on_from_a_trial_of_the_same_network_and_pictures(tmp_path, monkeypatch):
+    (trained := tmp_path / "best.pth").write_bytes(b"weights")
+
+    def begun(key: str, value: object) -> str:
+        tried, chosen = (ink(setting(INK, 60.0), MARKS, True, False) for _ in range(2))
+        monkeypatch.setattr("tenfold.train.run.checkpoint.load",
+                            lambda path: {"recipe": recipe_tables(tried.choose(key, value).recipe("trial"))})
+        begin_with_trial(chosen, [Trial(tried.name, 0, 9.0, 0.5, 200, best=str(trained))], tmp_path / "trial.pth")
+        return chosen.settings.get("model.weights", "")
+    assert Path(begun("train.epochs", 3)).read_bytes() == b"weights"         # of another length, and fewer copies
+    for key, other in (("model.widths", [4, 8]), ("draw.canvas", [64, 64]), ("source.per_class", 50), ("seed", 1)):
+        assert not begun(key, other), key                    # or images of the test split may have been learnt
 
 
 def test_a_plan_in_steps_is_the_same_however_slow_the_machine_is(tmp_path):

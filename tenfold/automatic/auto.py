@@ -18,7 +18,7 @@ from tenfold.automatic.choices import Way, write_recipe
 from tenfold.automatic.clock import Clock
 from tenfold.automatic.look import Look
 from tenfold.automatic.looking import LONGEST, look
-from tenfold.automatic.race import Trial, run_race, run_trial
+from tenfold.automatic.race import Trial, begin_with_trial, run_race, run_trial
 from tenfold.automatic.state import State
 from tenfold.automatic.summary import head_lines, race_line, result_lines
 from tenfold.data.errors import UserFault
@@ -139,6 +139,7 @@ class Automatic:
                           attempt)
         pictures = 2.0 + 0.02 * self.budget      # seconds for what a score writes and draws
         chosen = fitted(winner, self.clock.left() - pictures)
+        begin_with_trial(chosen, self.state.trials, self.folder / "trial.pth")
         drawing = limit_copies(chosen, *self._draw_times(chosen), self.clock.left() - pictures) if self.clock.is_timed \
             else 0.0
         recipe = chosen.recipe(self.name)

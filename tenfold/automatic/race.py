@@ -6,14 +6,16 @@ one, which was thought less likely, only where that is better by more than a sta
 
 import contextlib
 import math
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenfold.automatic.choices import Way
 from tenfold.data.files import make_folder, open_file
+from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.pipeline import augment
 
@@ -30,6 +32,7 @@ class Trial:
     val_top1: float | None   # None: there are no val rows, or it did not come to an end
     val_rows: int
     fault: str = ""          # why it did not
+    best: str = ""           # the path of its best.pth
 
     @property
     def error(self) -> float:
@@ -52,17 +55,17 @@ def run_trial(make: Callable[[], Way], number: int, source: Source, folder: Path
     started = time.monotonic()
     way = make()
     recipe = way.recipe("trial")
-    top1, rows, fault = None, 0, ""
+    top1, rows, fault, best = None, 0, "", ""
     with open_file(make_folder(folder) / "log.txt", "w", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         try:
             augment(recipe, source, folder / "shards", workers)
             shards = open_set(folder / "shards")
             rows = shards.rows("val")
             trained = train(shards, recipe, folder, budget=seconds - (time.monotonic() - started), device=device)
-            top1 = trained.val_top1
+            top1, best = trained.val_top1, str(trained.best)
         except UserFault as failed:
             fault = str(failed)
-    return Trial(way.name, number, round(time.monotonic() - started, 2), top1, rows, fault)
+    return Trial(way.name, number, round(time.monotonic() - started, 2), top1, rows, fault, best)
 
 
 def run_race(candidates: list["Candidate"], seconds: float, lost: float,
@@ -106,3 +109,19 @@ def survivors(trials: list[Trial]) -> list[str]:
 def rounds(count: int) -> int:
     """Return how many rounds so many ways take."""
     return max(0, math.ceil(math.log2(max(1, count))))
+
+
+def begin_with_trial(way: Way, trials: Sequence[Trial], kept: Path) -> None:
+    """Let a way's training begin with the weights of its last trial, which are copied to the file `kept`.
+
+    Nothing is done where that was of another network, or other pictures or splits, so that none of test was learnt.
+    """
+    from tenfold.train.run.checkpoint import load
+
+    def same(recipe: Recipe) -> tuple[object, ...]:
+        return recipe.model, recipe.clean, recipe.draw.canvas, recipe.source, recipe.split, recipe.seed
+    tried = [trial.best for trial in trials if trial.name == way.name and Path(trial.best).is_file()]
+    if tried and "model.weights" not in way.settings and \
+            same(make_recipe(renewed(load(tried[-1])["recipe"]))) == same(way.recipe("auto")):
+        shutil.copy(tried[-1], kept)
+        way.choose("model.weights", str(kept), "training goes on from what its trial came to")

@@ -12,8 +12,9 @@ from tenfold.automatic.race import Trial
 from tenfold.data.digests import DigestError, read_json, write_json
 from tenfold.data.fields import COUNT, Number, misfit
 
-_SCHEMA = 1
-_TRIAL = {"name": str, "round": COUNT, "seconds": Number(0), "val_top1": (None, float), "val_rows": COUNT, "fault": str}
+_SCHEMA = 2
+_TRIAL = {"name": str, "round": COUNT, "seconds": Number(0), "val_top1": (None, float), "val_rows": COUNT, "fault": str,
+          "best": str}
 _FIELDS = {"schema": _SCHEMA, "call": dict, "seconds": Number(0), "scoring": Number(0), "done": bool,
            "per_class": (None, COUNT), "trials": [_TRIAL],
            "chosen?": {"name": str, "about": str, "settings": dict, "reasons": {str: str}}}
