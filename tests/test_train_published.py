@@ -166,5 +166,5 @@ def test_the_recipes_own_network_comes_first_at_its_size(capsys, monkeypatch):
     assert main(["--json", "--recipe", str(t.ROOT / "recipes/sample.toml"), "--set", "model.size=56"]) == 0
     facts = t.last_json(capsys.readouterr().out)
     assert facts["size"] == [56, 56]
-    assert [row["network"] for row in facts["models"]] == ["sample: resnet", "light", "squeezenet1_0"]
-    assert facts["models"][0]["arguments"]["widths"] == [32, 64]
+    assert [row["network"] for row in facts["models"]] == ["sample: convnet", "light", "squeezenet1_0"]
+    assert facts["models"][0]["arguments"]["widths"] == [32, 64, 128]

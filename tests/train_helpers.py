@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tenfold.data import schema
 from tenfold.data.recipe import make_recipe, recipe_tables
 from tenfold.data.schema import SPLITS, shard_name
 from tenfold.data.shard import write_shard
@@ -66,7 +67,7 @@ def built(base: Path) -> Path:
 
 def written(out: Path, split_rows=None, compression="none", channels=1, classes=CLASSES, paths=None, **over) -> Path:
     """A finished set without preprocess, in as many shards as `split_rows` ({split: (rows, …)}) says."""
-    key = repr((split_rows, compression, channels, classes, paths, over))
+    key = repr((schema.CHUNK_BYTES, split_rows, compression, channels, classes, paths, over))
     out.mkdir(parents=True)
     if key not in _WRITTEN:
         _write(out, SPLIT_ROWS | (split_rows or {}), compression, channels, classes, paths, over)
