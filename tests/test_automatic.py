@@ -16,8 +16,9 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 import tenfold
 from tenfold.automatic import auto
 from tenfold.automatic.angles import TURNED, UPRIGHT, shape_of, upright_share
+from tenfold.automatic.candidates import candidates
 from tenfold.automatic.checks import set_aside
-from tenfold.automatic.choices import Way, toml_value, write_recipe
+from tenfold.automatic.choices import Draft, toml_value, write_recipe
 from tenfold.automatic.fit import STEPS, Setting
 from tenfold.automatic.ink import ink
 from tenfold.automatic.look import Look
@@ -27,7 +28,6 @@ from tenfold.automatic.marks import InkFacts
 from tenfold.automatic.mirrors import hog, may_be_mirrored, unmirrored_share
 from tenfold.automatic.race import Trial, begin_with_trial
 from tenfold.automatic.summary import interval
-from tenfold.automatic.ways import candidates
 from tenfold.data.errors import UserFault
 from tenfold.data.recipe import read_recipe, recipe_tables
 from tenfold.data.sources import open_source
@@ -95,11 +95,11 @@ def test_shapes_whose_mirror_images_are_others_are_told_from_those_that_look_eit
 
 def test_what_may_not_be_mirrored_never_is():
     for seen in (SIGNS, dataclasses.replace(SIGNS, size=(32, 32))):
-        ways = candidates(seen, Fixed(500), pretrained=True)
-        assert [c.name for c in ways] == ["shapes", "pretrained", "from nothing"]
+        found = candidates(seen, Fixed(500), pretrained=True)
+        assert [c.name for c in found] == ["shapes", "pretrained", "from nothing"]
         one_sided = candidates(dataclasses.replace(seen, unmirrored=(0.7, 256)), Fixed(500), pretrained=True)
         assert [c.name for c in one_sided] == ["pretrained", "shapes", "from nothing"]
-        for candidate in ways:
+        for candidate in found:
             recipe = candidate.make(setting(seen, 300)).recipe("x")
             assert (recipe.draw.flip, recipe.augment.flip) == (0, 0)
     settings = candidates(PHOTOS, Fixed(500), pretrained=True)[0].make(setting(PHOTOS, 300)).settings
@@ -124,10 +124,10 @@ def test_a_part_of_a_set_has_as_many_of_each_class_as_there_are_or_the_same_numb
 def test_a_recipe_that_is_written_is_the_recipe_that_was_chosen(tmp_path):
     for seen in (INK, PHOTOS):
         for candidate in candidates(seen, Fixed(500), pretrained=False):
-            way = candidate.make(setting(seen, 100))
-            way.choose("source.data", 'a "folder"\\with\nodd\x1b signs €', "ink #1\n[train]\nbatch = 3")
-            write_recipe(way, tmp_path / "x.toml", ["x: made\nby hand", "", "more"])
-            assert read_recipe(tmp_path / "x.toml") == way.recipe("x")
+            draft = candidate.make(setting(seen, 100))
+            draft.choose("source.data", 'a "folder"\\with\nodd\x1b signs €', "ink #1\n[train]\nbatch = 3")
+            write_recipe(draft, tmp_path / "x.toml", ["x: made\nby hand", "", "more"])
+            assert read_recipe(tmp_path / "x.toml") == draft.recipe("x")
             assert all(len(line) <= 160 for line in (tmp_path / "x.toml").read_text().splitlines())
 
 
@@ -141,8 +141,8 @@ def test_toml_values_are_read_as_they_were():
 def test_enough_steps_fit_and_more_seconds_never_make_a_network_smaller():
     width = 0
     for seconds in (20, 60, 200, 600, 3000):
-        way = candidates(INK, Fixed(2000), False)[0].make(setting(INK, seconds))
-        recipe = way.recipe("x")
+        draft = candidates(INK, Fixed(2000), False)[0].make(setting(INK, seconds))
+        recipe = draft.recipe("x")
         images = 0.85 * Fixed(2000)._rate(recipe, 6, 64, "training") * seconds
         assert images / recipe.train.batch >= min(STEPS, images / 32) - 1
         assert recipe.train.epochs * recipe.draw.copies * INK.training_images >= images         # no second is left over
@@ -185,8 +185,8 @@ def test_what_is_too_few_or_cannot_be_read_is_said_before_training():
     notes = dataclasses.replace(INK, unread=0.1, least=3, counts=(100, 3, 4, 100, 100, 100)).lines()[1:]
     assert "10%" in notes[0]
     assert notes[1].startswith("note: 2 of 6 classes")
-    way = ink(setting(dataclasses.replace(INK, unread=0.1), 60), MARKS, True, False)
-    assert way.settings["source.max_bad"] == 0.25
+    draft = ink(setting(dataclasses.replace(INK, unread=0.1), 60), MARKS, True, False)
+    assert draft.settings["source.max_bad"] == 0.25
 
 
 def test_the_interval_is_wilsons():
@@ -216,7 +216,7 @@ def test_what_was_stopped_goes_on_with_its_trials(tmp_path):
     images = t.folder(tmp_path / "images")
     one = auto.Automatic(images, 60.0, started=0.0)
     one.state.trials.append(Trial("a", 0, 10.0, 0.5, 200, best="runs/a/best.pth"))
-    one.state.chosen = Way("a", "b").choose("seed", 3, "why")
+    one.state.chosen = Draft("a", "b").choose("seed", 3, "why")
     one.state.per_class = 3
     one.state.save(one.folder, 12.5)
     again = auto.Automatic(images, 60.0).state
@@ -261,12 +261,12 @@ def test_official_splits_count_for_what_is_trained_on():
 
 @pytest.mark.parametrize("rate", [1.0, 100.0, 2000.0])
 def test_as_many_pictures_pass_through_a_pretrained_network_as_there_is_time_for(rate):
-    way = candidates(PHOTOS, Fixed(rate), pretrained=True)[0].make(setting(PHOTOS, 60, rate))
-    size = way.settings["model.size"] or way.settings["draw.canvas"][0]
-    used = PHOTOS.with_per_class(way.settings.get("source.per_class", 0))
+    draft = candidates(PHOTOS, Fixed(rate), pretrained=True)[0].make(setting(PHOTOS, 60, rate))
+    size = draft.settings["model.size"] or draft.settings["draw.canvas"][0]
+    used = PHOTOS.with_per_class(draft.settings.get("source.per_class", 0))
     assert (used.images < PHOTOS.images) == (rate < 2000)
     assert used.least == 10 or used.images_but_test <= 60 * rate * (32 / size)**2
-    way.recipe("x")
+    draft.recipe("x")
 
 
 def test_a_budget_that_is_too_short_is_refused_before_anything_is_done(tmp_path):

@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from tenfold.automatic.choices import Way
+from tenfold.automatic.candidates import Candidate
+from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import limit_copies
 from tenfold.automatic.race import Trial, leader, run_race, survivors
-from tenfold.automatic.ways import Candidate
 
 
 def trial(name, top1, rows=200):
@@ -40,13 +40,13 @@ def test_as_many_candidates_are_tried_as_there_is_time_for():
 
 
 def test_a_slow_machine_draws_fewer_copies_of_the_same_plan():
-    way = Way("w", "").choose("draw.copies", 40).choose("train.epochs", 2, "r")
-    limit_copies(way, drawing=9.0, cleaning=1.0, seconds=100.0)
-    assert way.settings == {"draw.copies": 40, "train.epochs": 2}
-    limit_copies(way, drawing=38.0, cleaning=1.0, seconds=100.0)
-    assert way.settings == {"draw.copies": 20, "train.epochs": 4}
-    assert "38 s" in way.reasons["draw.copies"]
-    assert limit_copies(way, drawing=24.0, cleaning=99.0, seconds=100.0) == 12.0         # cleaning takes what it takes
-    assert way.settings["draw.copies"] == 10
-    limit_copies(way, drawing=1e6, cleaning=1e6, seconds=100.0)
-    assert way.settings["draw.copies"] == 1
+    draft = Draft("w", "").choose("draw.copies", 40).choose("train.epochs", 2, "r")
+    limit_copies(draft, drawing=9.0, cleaning=1.0, seconds=100.0)
+    assert draft.settings == {"draw.copies": 40, "train.epochs": 2}
+    limit_copies(draft, drawing=38.0, cleaning=1.0, seconds=100.0)
+    assert draft.settings == {"draw.copies": 20, "train.epochs": 4}
+    assert "38 s" in draft.reasons["draw.copies"]
+    assert limit_copies(draft, drawing=24.0, cleaning=99.0, seconds=100.0) == 12.0       # cleaning takes what it takes
+    assert draft.settings["draw.copies"] == 10
+    limit_copies(draft, drawing=1e6, cleaning=1e6, seconds=100.0)
+    assert draft.settings["draw.copies"] == 1

@@ -1,4 +1,4 @@
-"""Automatic: look at a folder, choose a way, prove it, augment, train and score, all within one budget."""
+"""Automatic: look at a folder, choose a draft, prove it, augment, train and score, all within one budget."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import joblib
 
 from tenfold.automatic.checks import MADE, check_counts, checked_name, plain_name, set_aside
-from tenfold.automatic.choices import Way, write_recipe
+from tenfold.automatic.choices import Draft, write_recipe
 from tenfold.automatic.clock import Clock
 from tenfold.automatic.look import Look
 from tenfold.automatic.looking import LONGEST, look
@@ -122,15 +122,15 @@ class Automatic:
         shutil.rmtree(self.folder / "trials", ignore_errors=True)
         return AutoResult(self.recipe, run, score, lines + told)
 
-    def _choose(self, seen: Look) -> Way:
-        """The way that a race proves, or the likeliest where there is one only or no time."""
+    def _choose(self, seen: Look) -> Draft:
+        """The recipe of the candidate that wins the race, or of the likeliest where there is one only or no time."""
+        from tenfold.automatic.candidates import Candidate, candidates
         from tenfold.automatic.fit import Setting, limit_copies
-        from tenfold.automatic.ways import Candidate, candidates
         cores, reading = self._cores, seen.images * seen.seconds / self._cores
         if not (self.pretrained or seen.is_ink):
             print("note: what helps pictures most, a pretrained network, is missing: pip install 'tenfold[pretrained]'")
 
-        def fitted(candidate: Candidate, seconds: float) -> Way:
+        def fitted(candidate: Candidate, seconds: float) -> Draft:
             return candidate.make(Setting(str(self.data), seen, self.machine, cores, self.seed,
                                           max(1.0, seconds - reading - _STARTED)))
         def attempt(candidate: Candidate, number: int, seconds: float) -> Trial:
@@ -155,10 +155,10 @@ class Automatic:
         left = self.clock.left() - self.state.scoring - before
         return self.clock.limit(max(_TRAINED * self.budget, left))
 
-    def _draw_times(self, way: Way) -> tuple[float, float]:
-        """Measure (seconds that drawing a way's rows takes, seconds that cleaning its pictures takes)."""
+    def _draw_times(self, draft: Draft) -> tuple[float, float]:
+        """Measure (seconds that drawing a draft's rows takes, seconds that cleaning its pictures takes)."""
         from tenfold.preprocess.pipeline import build_cost
-        cost = build_cost(way.recipe(self.name), self.source, self.shards)
+        cost = build_cost(draft.recipe(self.name), self.source, self.shards)
         return cost.draw_seconds / self._cores, cost.clean_seconds / self._cores
 
     @property
@@ -177,7 +177,7 @@ class Automatic:
                             f"{needed:.0f} s", f"give {gone + needed / _READ + 60:.0f} s or more")
         return part
 
-    def _trial(self, name: str, number: int, seconds: float, make: Callable[[], Way]) -> Trial:
+    def _trial(self, name: str, number: int, seconds: float, make: Callable[[], Draft]) -> Trial:
         """A trial, or what an earlier call found of it."""
         known = next((t for t in self.state.trials if (t.name, t.round) == (name, number)), None)
         if known:

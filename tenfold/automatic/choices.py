@@ -15,15 +15,15 @@ _ORDER = ("source", "split", "clean", "draw", "shards", "model", "augment", "tra
 
 
 @dataclass
-class Way:
+class Draft:
     """A candidate recipe: its settings ("table.key": value) and the reason for each."""
     name: str
     about: str                                   # a line
     settings: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
-    def choose(self, key: str, value: Any, reason: str = "") -> "Way":
-        """Set a key, with what decided it; return the way."""
+    def choose(self, key: str, value: Any, reason: str = "") -> "Draft":
+        """Set a key, with what decided it; return the draft."""
         self.settings[key], self.reasons[key] = value, reason
         return self
 
@@ -40,18 +40,18 @@ class Way:
 
     def recipe(self, name: str) -> Recipe:
         """Make the recipe. RecipeFault: a value is out of bounds."""
-        return make_recipe(self.tables(), where=f"the way '{self.name}'", name=name)
+        return make_recipe(self.tables(), where=f"the candidate '{self.name}'", name=name)
 
 
-def write_recipe(way: Way, path: Path, head: list[str]) -> None:
+def write_recipe(draft: Draft, path: Path, head: list[str]) -> None:
     """Write a candidate as a recipe file, each decision with its reason as a comment; `head`: lines above."""
     lines = [*(f"# {readable(line, _LONGEST)}" if line else "#" for line in head), ""]
-    tables = way.tables()
-    lines += _assignment("seed", tables["seed"], way.reasons["seed"]) if "seed" in tables else []
+    tables = draft.tables()
+    lines += _assignment("seed", tables["seed"], draft.reasons["seed"]) if "seed" in tables else []
     for table in (t for t in _ORDER if t in tables):
         lines += ["", f"[{table}]"]
         for name, value in tables[table].items():
-            lines += _assignment(name, value, way.reasons[f"{table}.{name}"])
+            lines += _assignment(name, value, draft.reasons[f"{table}.{name}"])
     with publish(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

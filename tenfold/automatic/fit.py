@@ -1,4 +1,4 @@
-"""Fit a way to the seconds: the network, canvas, batch, copies and epochs with which enough steps are taken.
+"""Fit a draft to the seconds: the network, canvas, batch, copies and epochs with which enough steps are taken.
 
 Good runs of two minutes on small sets took 1,550 to 2,650 steps, and bad ones 440 or fewer; larger sets want some
 passes. So a network and a canvas are the largest with which both fit, by what was measured on this machine.
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tenfold.automatic.choices import Way
+from tenfold.automatic.choices import Draft
 from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
 
@@ -28,7 +28,7 @@ _EDGE_NETWORKS = ((1, 16), (2, 16), (2, 32), (2, 64))        # convolutions at e
 
 @dataclass(frozen=True)
 class Setting:
-    """What a way is fitted to."""
+    """What a draft is fitted to."""
     data: str
     look: Look
     machine: Machine
@@ -37,104 +37,105 @@ class Setting:
     seconds: float           # for drawing and training
 
 
-def begin(setting: Setting, name: str, about: str) -> Way:
-    """Return a way with its seed, images, splits and how often each class is drawn."""
+def begin(setting: Setting, name: str, about: str) -> Draft:
+    """Return a draft with its seed, images, splits and how often each class is drawn."""
     look = setting.look
-    way = Way(name, about).choose("seed", setting.seed, "one number decides every split, copy, order and weight")
-    way.choose("source.data", setting.data)
-    use(way, look, "there is time to read")
+    draft = Draft(name, about).choose("seed", setting.seed, "one number decides every split, copy, order and weight")
+    draft.choose("source.data", setting.data)
+    use(draft, look, "there is time to read")
     if look.unread:
-        way.choose("source.max_bad", min(1.0, round(_BAD * look.unread + 0.1, 2)), f"{look.unread:.0%} of the pictures "
-                   "looked at cannot be used; they are left out")
+        draft.choose("source.max_bad", min(1.0, round(_BAD * look.unread + 0.1, 2)), f"{look.unread:.0%} of the "
+                     "pictures looked at cannot be used; they are left out")
     if look.most > 3 * look.least:
-        way.choose("train.sampling", 0.5, f"classes have {look.least} to {look.most} images: half way to all equally "
-                   "often")
-    return way
+        draft.choose("train.sampling", 0.5, f"classes have {look.least} to {look.most} images: half way to all "
+                     "equally often")
+    return draft
 
 
-def use(way: Way, look: Look, why: str) -> None:
+def use(draft: Draft, look: Look, why: str) -> None:
     """Use the images that the look is at, all or a part, with splits for so many; why: the reason for a part."""
     if look.per_class:
-        way.choose("source.per_class", look.per_class, f"{why} {look.images:,} images")
+        draft.choose("source.per_class", look.per_class, f"{why} {look.images:,} images")
     for split, share in look.shares.items():
-        way.choose(f"split.{split}", share, "share of each class that " + (
-            "chooses among ways and epochs" if split == "val" else "only the score sees"))
+        draft.choose(f"split.{split}", share, "share of each class that " + (
+            "chooses among candidates and epochs" if split == "val" else "only the score sees"))
 
 
 def _power_of_two(rows: float) -> int:
     return int(min(_BATCH, max(_LEAST_BATCH, 2 ** int(math.log2(max(1.0, rows))))))
 
 
-def largest(way: Way, setting: Setting, steps: list[dict[str, Any]]) -> None:
+def largest(draft: Draft, setting: Setting, steps: list[dict[str, Any]]) -> None:
     """Take the last of some settings, small to large, with which enough steps fit into the seconds; fit the plan."""
     images = max(STEPS * GOOD_BATCH, _PASSES * setting.look.training_images)
     needed = images / setting.seconds
-    way.choose("draw.copies", 1)
+    draft.choose("draw.copies", 1)
     taken, rate = dict[str, Any](), 0.0
     for step in steps:
         for key, value in step.items():
-            way.choose(key, value)
-        measured = setting.machine.training_rate(way.recipe("auto"), setting.look.classes, GOOD_BATCH)
+            draft.choose(key, value)
+        measured = setting.machine.training_rate(draft.recipe("auto"), setting.look.classes, GOOD_BATCH)
         if taken and measured * _OVERHEAD < needed:
             break
         taken, rate = step, measured * _OVERHEAD
     for key, value in taken.items():
-        way.choose(key, value)
-    way.choose("model.widths", taken["model.widths"], f"about {rate:,.0f} images/s in training here, {needed:,.0f} are "
-               f"needed for {images:,.0f} in {setting.seconds:.0f} s")
-    _fit_plan(way, setting, rate)
+        draft.choose(key, value)
+    draft.choose("model.widths", taken["model.widths"], f"about {rate:,.0f} images/s in training here, "
+                 f"{needed:,.0f} are needed for {images:,.0f} in {setting.seconds:.0f} s")
+    _fit_plan(draft, setting, rate)
 
 
-def largest_on_edges(way: Way, setting: Setting, canvases: Iterable[int]) -> None:
+def largest_on_edges(draft: Draft, setting: Setting, canvases: Iterable[int]) -> None:
     """Take the largest network, on the largest canvas, that sees the directions of edges and of which enough steps fit.
 
     It learns shapes in fewer steps than one that sees pixels.
     """
-    way.choose("model.name", "convnet")
-    way.choose("model.gradients", 2, "strength and direction of edges in cells of 2×2 pixels, whatever the tones are")
-    way.choose("model.dropout", 0.3)
-    largest(way, setting, [{"draw.canvas": [canvas, canvas], "model.repeat": repeat,
+    draft.choose("model.name", "convnet")
+    draft.choose("model.gradients", 2, "strength and direction of edges in cells of 2×2 pixels, whatever the tones are")
+    draft.choose("model.dropout", 0.3)
+    largest(draft, setting, [{"draw.canvas": [canvas, canvas], "model.repeat": repeat,
                             "model.widths": [width << k for k in range(3)]}
                            for canvas in canvases for repeat, width in _EDGE_NETWORKS])
 
 
-def _fit_plan(way: Way, setting: Setting, rate: float) -> None:
+def _fit_plan(draft: Draft, setting: Setting, rate: float) -> None:
     """Copies, batch and epochs for as many images as fit into the seconds."""
-    look, canvas = setting.look, way.settings["draw.canvas"]
+    look, canvas = setting.look, draft.settings["draw.canvas"]
     images, sources = rate * setting.seconds, look.training_images
     batch = _power_of_two(images / STEPS)
     drawn = setting.seconds * _DRAWN * setting.cores / (_COPY * canvas[0] * canvas[1] / 1024)
     copies = max(1, min(100, int(images / sources), int(drawn / sources)))
-    way.choose("draw.copies", copies, f"about {images:,.0f} images can be trained on in the time")
+    draft.choose("draw.copies", copies, f"about {images:,.0f} images can be trained on in the time")
     passes = images / (copies * sources)
     if setting.machine.is_timed:
-        way.choose("train.epochs", max(1, math.ceil(_FULL * passes)),
-                   "more than fits: the rate falls to 0 at the end of the budget")
+        draft.choose("train.epochs", max(1, math.ceil(_FULL * passes)),
+                     "more than fits: the rate falls to 0 at the end of the budget")
     else:
-        way.choose("train.epochs", max(1, round(passes)))
-    way.choose("train.batch", batch, f"about {images / batch:,.0f} steps")
+        draft.choose("train.epochs", max(1, round(passes)))
+    draft.choose("train.batch", batch, f"about {images / batch:,.0f} steps")
 
 
-def limit_copies(way: Way, drawing: float, cleaning: float, seconds: float) -> float:
+def limit_copies(draft: Draft, drawing: float, cleaning: float, seconds: float) -> float:
     """Choose fewer copies where drawing all of them takes too long; return the seconds that drawing takes then.
 
     drawing, cleaning: seconds that were measured; seconds: that are left for all.
     """
-    seconds, copies = max(1.0, seconds), int(way.settings["draw.copies"])
+    seconds, copies = max(1.0, seconds), int(draft.settings["draw.copies"])
     allowed = max(_DRAWN * seconds, _DRAWN_LATE * seconds - cleaning)
     if drawing <= allowed or copies == 1:
         return drawing
     fewer = max(1, int(copies * allowed / drawing))
-    way.choose("draw.copies", fewer, f"{copies} take about {drawing:.0f} s to draw")
-    way.choose("train.epochs", math.ceil(way.settings["train.epochs"] * copies / fewer), way.reasons["train.epochs"])
+    draft.choose("draw.copies", fewer, f"{copies} take about {drawing:.0f} s to draw")
+    epochs = math.ceil(draft.settings["train.epochs"] * copies / fewer)
+    draft.choose("train.epochs", epochs, draft.reasons["train.epochs"])
     return drawing * fewer / copies
 
 
-def train_by_adam(way: Way, lr: float, decay: float) -> None:
+def train_by_adam(draft: Draft, lr: float, decay: float) -> None:
     """AdamW with a rate that falls to 0; lr: at batches of GOOD_BATCH."""
-    batch = way.settings["train.batch"]
-    way.choose("train.optimizer", "adamw").choose("train.lr", round(lr * math.sqrt(batch / GOOD_BATCH), 5),
-                                                  f"{lr:g} at batch {GOOD_BATCH}, and with the root of the batch")
-    way.choose("train.weight_decay", decay).choose("train.schedule", "cosine").choose("train.warmup", 0.05)
-    way.choose("train.label_smoothing", 0.1).choose("train.ema", 0.99, "the mean of some hundred steps is kept, or the "
-                                                    "last weights where they are better")
+    batch = draft.settings["train.batch"]
+    draft.choose("train.optimizer", "adamw").choose("train.lr", round(lr * math.sqrt(batch / GOOD_BATCH), 5),
+                                                    f"{lr:g} at batch {GOOD_BATCH}, and with the root of the batch")
+    draft.choose("train.weight_decay", decay).choose("train.schedule", "cosine").choose("train.warmup", 0.05)
+    draft.choose("train.label_smoothing", 0.1).choose("train.ema", 0.99, "the mean of some hundred steps is kept, "
+                                                      "or the last weights where they are better")

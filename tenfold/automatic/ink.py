@@ -1,6 +1,6 @@
 """Ink on a plain ground, such as characters and drawings: a small network on many varied copies."""
 
-from tenfold.automatic.choices import Way
+from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import Setting, begin, largest_on_edges, train_by_adam
 from tenfold.automatic.look import Look
 from tenfold.automatic.marks import InkFacts
@@ -12,56 +12,56 @@ _FEW = 60                    # images a class below which copies are varied more
 
 
 def ink_name(cut: bool, turned: bool) -> str:
-    """The name of this way."""
+    """The name of this draft."""
     return f"ink {'cut out' if cut else 'where it stands'}, {'at any angle' if turned else 'upright'}"
 
 
-def ink(setting: Setting, marks: InkFacts, cut: bool, turned: bool) -> Way:
+def ink(setting: Setting, marks: InkFacts, cut: bool, turned: bool) -> Draft:
     """Return the recipe for characters and drawings: a small network with random weights, strongly varied copies."""
     look = setting.look
-    way = begin(setting, ink_name(cut, turned),
-                "ink on a plain ground: a small network on directions of edges, varied copies")
-    way.choose("clean.channels", 1, f"grey: {1 - look.colour:.0%} of the pictures looked at have no colours"
-               if not look.is_colour else "grey: what is ink differs from its ground in tone")
+    draft = begin(setting, ink_name(cut, turned),
+                  "ink on a plain ground: a small network on directions of edges, varied copies")
+    draft.choose("clean.channels", 1, f"grey: {1 - look.colour:.0%} of the pictures looked at have no colours"
+                 if not look.is_colour else "grey: what is ink differs from its ground in tone")
     dark, light = look.votes
-    way.choose("clean.polarity", "auto" if look.polarity == "each" else look.polarity,
-               f"{dark} of {look.looked} pictures look like dark ink on light, {light} like light on dark")
+    draft.choose("clean.polarity", "auto" if look.polarity == "each" else look.polarity,
+                 f"{dark} of {look.looked} pictures look like dark ink on light, {light} like light on dark")
     if cut:
-        _clean_pages(way, look)
-        way.choose("clean.roi", True, f"cut to the ink: its place varies by {marks.wander:.0%} of the side, its size "
-                   f"by {marks.sizes:.0%}")
+        _clean_pages(draft, look)
+        draft.choose("clean.roi", True, f"cut to the ink: its place varies by {marks.wander:.0%} of the side, its size "
+                     f"by {marks.sizes:.0%}")
     else:
-        way.choose("clean.roi", False, f"as it stands: its place varies by {marks.wander:.0%} of the side only, its "
-                   f"size by {marks.sizes:.0%}")
+        draft.choose("clean.roi", False, f"as it stands: its place varies by {marks.wander:.0%} of the side only, its "
+                     f"size by {marks.sizes:.0%}")
     few = look.each < _FEW
-    way.choose("draw.rotation", 180 if turned else (15 if few else 10), look.angle_words)
-    way.choose("draw.scale", [0.6, 0.95] if cut else [0.8, 1.0])
-    way.choose("draw.shear", 20 if few and cut else 10, f"{look.each:.0f} images a class: {'few' if few else 'many'}")
-    way.choose("draw.aspect", 1.5 if few and cut else 1.2)
+    draft.choose("draw.rotation", 180 if turned else (15 if few else 10), look.angle_words)
+    draft.choose("draw.scale", [0.6, 0.95] if cut else [0.8, 1.0])
+    draft.choose("draw.shear", 20 if few and cut else 10, f"{look.each:.0f} images a class: {'few' if few else 'many'}")
+    draft.choose("draw.aspect", 1.5 if few and cut else 1.2)
     if cut and min(look.size) >= _PAGE:
-        way.choose("draw.broaden", 0.045 if few else 0.02, "pens of other widths")
+        draft.choose("draw.broaden", 0.045 if few else 0.02, "pens of other widths")
     if cut:
-        way.choose("draw.contrast", [0.6, 1.0])
-    way.choose("draw.place", True, "anywhere on the canvas")
-    _fit_ink_network(way, setting, 0.8 * marks.pen)
-    train_by_adam(way, 0.003, 0.05)
-    return way
+        draft.choose("draw.contrast", [0.6, 1.0])
+    draft.choose("draw.place", True, "anywhere on the canvas")
+    _fit_ink_network(draft, setting, 0.8 * marks.pen)
+    train_by_adam(draft, 0.003, 0.05)
+    return draft
 
 
-def _clean_pages(way: Way, look: Look) -> None:
+def _clean_pages(draft: Draft, look: Look) -> None:
     """Steps that only pictures of some size need."""
     if min(look.size) < _PAGE:
-        way.choose("clean.offset", 30)
+        draft.choose("clean.offset", 30)
         return
     if min(look.size) >= _SCAN:
-        way.choose("clean.bilateral", 9, "scans have grain")
-    way.choose("clean.threshold", 0.3, f"pages of {look.size[1]}×{look.size[0]} pixels: what is no ink goes")
-    way.choose("clean.specks", 0.5, "dust goes, dots stay")
+        draft.choose("clean.bilateral", 9, "scans have grain")
+    draft.choose("clean.threshold", 0.3, f"pages of {look.size[1]}×{look.size[0]} pixels: what is no ink goes")
+    draft.choose("clean.specks", 0.5, "dust goes, dots stay")
 
 
-def _fit_ink_network(way: Way, setting: Setting, pen: float) -> None:
+def _fit_ink_network(draft: Draft, setting: Setting, pen: float) -> None:
     """The largest canvas and network of which enough steps fit into the seconds; pen: share of the canvas."""
     thin = next((side for side in _CANVASES if pen * side >= _PEN), _CANVASES[-1])       # that strokes want
-    largest_on_edges(way, setting, sorted({_CANVASES[0], thin}))
-    side = way.settings["draw.canvas"][0]
-    way.choose("draw.canvas", [side, side], f"strokes are {pen * side:.1f} pixels wide there")
+    largest_on_edges(draft, setting, sorted({_CANVASES[0], thin}))
+    side = draft.settings["draw.canvas"][0]
+    draft.choose("draw.canvas", [side, side], f"strokes are {pen * side:.1f} pixels wide there")

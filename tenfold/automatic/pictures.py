@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tenfold.automatic.choices import Way
+from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import Setting, begin, largest, largest_on_edges, train_by_adam, use
 
 _PICTURES = (96, 112, 128, 160, 192, 224)        # sides at which a pretrained network is timed
@@ -15,19 +15,19 @@ _EPOCHS = 12                 # of its last blocks, at most
 _EARLY = ["_conv_stem", "_bn0", *(f"_blocks.{number}" for number in range(11))]      # that stay frozen
 
 
-def pictures_pretrained(setting: Setting) -> Way:
+def pictures_pretrained(setting: Setting) -> Draft:
     """Photographs and other pictures: a network with ImageNet's weights, its head fitted, then its last blocks."""
-    way = begin(setting, "pretrained", "pictures: a network pretrained on ImageNet")
-    way.choose("clean.channels", 3)
-    way.choose("draw.canvas", [96, 96]).choose("draw.copies", 1)
-    way.choose("model.name", "efficientnet_lite0", "4.6 million parameters, 75% of ImageNet")
-    way.choose("model.weights", "imagenet").choose("model.normalise", "imagenet")
-    way.choose("model.head", "fitted", "by logistic regression on the features of all rows, in seconds")
-    _fit_picture_size(way, setting)
-    return way
+    draft = begin(setting, "pretrained", "pictures: a network pretrained on ImageNet")
+    draft.choose("clean.channels", 3)
+    draft.choose("draw.canvas", [96, 96]).choose("draw.copies", 1)
+    draft.choose("model.name", "efficientnet_lite0", "4.6 million parameters, 75% of ImageNet")
+    draft.choose("model.weights", "imagenet").choose("model.normalise", "imagenet")
+    draft.choose("model.head", "fitted", "by logistic regression on the features of all rows, in seconds")
+    _fit_picture_size(draft, setting)
+    return draft
 
 
-def _fit_picture_size(way: Way, setting: Setting) -> None:
+def _fit_picture_size(draft: Draft, setting: Setting) -> None:
     """The largest size at which all pictures pass through the network in a share of the seconds, and several views.
 
     Where there is no time for all at the smallest either, a part of them is used.
@@ -39,91 +39,92 @@ def _fit_picture_size(way: Way, setting: Setting) -> None:
     taken, rate = 0, 0.0
     for size in sizes:
         canvas = min(size, max(8, side))
-        way.choose("draw.canvas", [canvas, canvas]).choose("model.size", size if size != canvas else 0)
-        measured = setting.machine.forward_rate(way.recipe("auto"), look.classes)
+        draft.choose("draw.canvas", [canvas, canvas]).choose("model.size", size if size != canvas else 0)
+        measured = setting.machine.forward_rate(draft.recipe("auto"), look.classes)
         if taken and look.images_but_test > measured * share * setting.seconds:
             break
         taken, rate = size, measured
         if look.images_but_test > rate * _HEAD_ONLY * setting.seconds:
             alone, share = "there is time to fit the head only", _HEAD_ONLY
             look = look.subset(rate * share * setting.seconds / (1 - look.shares.get("test", 0.0)))
-            use(way, look, "there is time to pass through the network")
+            use(draft, look, "there is time to pass through the network")
             break
     seconds = share * setting.seconds
     canvas = min(taken, max(8, side))
     copies = max(1, min(_VIEWS, int(seconds * rate / look.images_but_test)))
-    way.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
-    way.choose("model.size", taken if taken != canvas else 0, f"the network sees {taken} pixels: {rate:.0f} images/s "
-               f"here, {look.images_but_test / rate:.0f} s for those of train and val")
-    way.choose("draw.copies", copies, "views of each picture, as many as that pass takes time for")
+    draft.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
+    draft.choose("model.size", taken if taken != canvas else 0, f"the network sees {taken} pixels: {rate:.0f} images/s "
+                 f"here, {look.images_but_test / rate:.0f} s for those of train and val")
+    draft.choose("draw.copies", copies, "views of each picture, as many as that pass takes time for")
     if side <= canvas and 0.75 < look.shape < 1.33:
-        way.choose("draw.fit", "stretch", "pictures are nearly square").choose("draw.place", False)
+        draft.choose("draw.fit", "stretch", "pictures are nearly square").choose("draw.place", False)
     else:
-        way.choose("draw.fit", "cover", "a square of the picture")
-        way.choose("draw.scale", [0.85, 1.0] if copies > 1 else [1.0, 1.0]).choose("draw.place", copies > 1)
+        draft.choose("draw.fit", "cover", "a square of the picture")
+        draft.choose("draw.scale", [0.85, 1.0] if copies > 1 else [1.0, 1.0]).choose("draw.place", copies > 1)
     if copies > 1 and look.may_mirror:
-        way.choose("draw.flip", 0.5, look.mirror_words)
+        draft.choose("draw.flip", 0.5, look.mirror_words)
     elif copies > 1:
-        way.choose("draw.flip", 0.0, look.mirror_words).choose("draw.rotation", 8)
-        way.choose("draw.scale", [0.85, 1.0]).choose("draw.place", True)
-    _choose_layers(way, alone)
+        draft.choose("draw.flip", 0.0, look.mirror_words).choose("draw.rotation", 8)
+        draft.choose("draw.scale", [0.85, 1.0]).choose("draw.place", True)
+    _choose_layers(draft, alone)
     if not (alone or setting.machine.is_timed):
-        rate = setting.machine.training_rate(way.recipe("auto"), look.classes, way.settings["train.batch"])
-        way.choose("train.epochs", max(1, round((1 - share) * setting.seconds * rate / look.images_but_test / copies)))
+        rate = setting.machine.training_rate(draft.recipe("auto"), look.classes, draft.settings["train.batch"])
+        passes = (1 - share) * setting.seconds * rate / look.images_but_test / copies
+        draft.choose("train.epochs", max(1, round(passes)))
 
 
-def _choose_layers(way: Way, alone: str) -> None:
+def _choose_layers(draft: Draft, alone: str) -> None:
     """Choose what is trained after the head was fitted: the last blocks, or nothing. alone: the reason for nothing."""
     if alone:
-        way.choose("model.freeze", ["backbone"], alone)
-        if way.settings.pop("train.sampling", None):         # the regression ignores sampling, so the loss is weighted
-            way.choose("train.class_weights", "balanced", way.reasons.pop("train.sampling"))
+        draft.choose("model.freeze", ["backbone"], alone)
+        if draft.settings.pop("train.sampling", None):       # the regression ignores sampling, so the loss is weighted
+            draft.choose("train.class_weights", "balanced", draft.reasons.pop("train.sampling"))
     else:
-        way.choose("model.freeze", _EARLY, "the last blocks learn too, once the head is fitted")
-    way.choose("train.epochs", 1 if alone else _EPOCHS, "" if alone else "as many of them as fit")
-    way.choose("train.batch", 64).choose("train.optimizer", "adamw").choose("train.lr", 0.001)
-    way.choose("train.weight_decay", 0.05).choose("train.schedule", "cosine").choose("train.warmup", 0.2)
-    way.choose("train.ema", 0.99)
+        draft.choose("model.freeze", _EARLY, "the last blocks learn too, once the head is fitted")
+    draft.choose("train.epochs", 1 if alone else _EPOCHS, "" if alone else "as many of them as fit")
+    draft.choose("train.batch", 64).choose("train.optimizer", "adamw").choose("train.lr", 0.001)
+    draft.choose("train.weight_decay", 0.05).choose("train.schedule", "cosine").choose("train.warmup", 0.2)
+    draft.choose("train.ema", 0.99)
 
 
-def pictures_from_nothing(setting: Setting) -> Way:
+def pictures_from_nothing(setting: Setting) -> Draft:
     """Pictures without pretrained weights: a residual network by the seconds."""
     look = setting.look
-    way = begin(setting, "from nothing", "pictures: a residual network from random weights")
-    way.choose("clean.channels", 3 if look.is_colour else 1)
-    way.choose("model.name", "resnet").choose("model.depth", 1)
+    draft = begin(setting, "from nothing", "pictures: a residual network from random weights")
+    draft.choose("clean.channels", 3 if look.is_colour else 1)
+    draft.choose("model.name", "resnet").choose("model.depth", 1)
     side = max(8, min(look.size))
     if side <= _SMALL:
-        way.choose("model.stem_stride", 1)
-        largest(way, setting, _sizes([side]))
-        copies = way.settings["draw.copies"]
-        way.choose("draw.copies", 1, "random views are made while training").choose("draw.fit", "stretch")
-        way.choose("draw.place", False)
-        way.choose("train.epochs", way.settings["train.epochs"] * copies)
-        way.choose("augment.crop", max(1, side // 8)).choose("augment.border", "reflect")
+        draft.choose("model.stem_stride", 1)
+        largest(draft, setting, _sizes([side]))
+        copies = draft.settings["draw.copies"]
+        draft.choose("draw.copies", 1, "random views are made while training").choose("draw.fit", "stretch")
+        draft.choose("draw.place", False)
+        draft.choose("train.epochs", draft.settings["train.epochs"] * copies)
+        draft.choose("augment.crop", max(1, side // 8)).choose("augment.border", "reflect")
         if look.may_mirror:
-            way.choose("augment.flip", 0.5, look.mirror_words)
+            draft.choose("augment.flip", 0.5, look.mirror_words)
     else:
-        way.choose("model.stem_stride", 2)
-        largest(way, setting, _sizes([64, 96, 128]))
-        way.choose("draw.fit", "cover").choose("draw.scale", [0.6, 1.0]).choose("draw.rotation", 10)
-        way.choose("draw.contrast", [0.7, 1.3])
-        way.choose("draw.flip", 0.5 if look.may_mirror else 0.0, look.mirror_words)
-    train_by_adam(way, 0.002, 0.05)
-    return way
+        draft.choose("model.stem_stride", 2)
+        largest(draft, setting, _sizes([64, 96, 128]))
+        draft.choose("draw.fit", "cover").choose("draw.scale", [0.6, 1.0]).choose("draw.rotation", 10)
+        draft.choose("draw.contrast", [0.7, 1.3])
+        draft.choose("draw.flip", 0.5 if look.may_mirror else 0.0, look.mirror_words)
+    train_by_adam(draft, 0.002, 0.05)
+    return draft
 
 
-def shapes(setting: Setting) -> Way:
+def shapes(setting: Setting) -> Draft:
     """Characters, signs and other shapes in photographs: the directions of edges, in tones of grey, varied copies."""
     look = setting.look
-    way = begin(setting, "shapes", "shapes in photographs: a small network on directions of edges, varied copies")
-    way.choose("clean.channels", 1, f"grey, and no mirror images: {look.mirror_words}")
-    largest_on_edges(way, setting, (32, 40, 48))
-    way.choose("draw.fit", "stretch" if 0.75 < look.shape < 1.33 else "inside")
-    way.choose("draw.rotation", 10).choose("draw.shear", 15).choose("draw.aspect", 1.25)
-    way.choose("draw.scale", [0.7, 1.0]).choose("draw.place", True).choose("draw.contrast", [0.5, 1.3])
-    train_by_adam(way, 0.003, 0.05)
-    return way
+    draft = begin(setting, "shapes", "shapes in photographs: a small network on directions of edges, varied copies")
+    draft.choose("clean.channels", 1, f"grey, and no mirror images: {look.mirror_words}")
+    largest_on_edges(draft, setting, (32, 40, 48))
+    draft.choose("draw.fit", "stretch" if 0.75 < look.shape < 1.33 else "inside")
+    draft.choose("draw.rotation", 10).choose("draw.shear", 15).choose("draw.aspect", 1.25)
+    draft.choose("draw.scale", [0.7, 1.0]).choose("draw.place", True).choose("draw.contrast", [0.5, 1.3])
+    train_by_adam(draft, 0.003, 0.05)
+    return draft
 
 
 def _sizes(canvases: list[int]) -> list[dict[str, Any]]:

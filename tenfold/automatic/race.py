@@ -1,7 +1,7 @@
-"""Try several ways for a short time each, and keep the one that is best on held-out rows: successive halving.
+"""Try several candidates for a short time each, and keep the one that is best on held-out rows: successive halving.
 
-Jamieson and Talwalkar (2016, arXiv:1502.07943). Few rows make an accuracy uncertain, so a way gives place to a later
-one, which was thought less likely, only where that is better by more than a standard error of the difference.
+Jamieson and Talwalkar (2016, arXiv:1502.07943). Few rows make an accuracy uncertain, so a candidate gives place to a
+later one, which was thought less likely, only where that is better by more than a standard error of the difference.
 """
 
 import contextlib
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenfold.automatic.choices import Way
+from tenfold.automatic.choices import Draft
 from tenfold.data.files import make_folder, open_file
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.pipeline import augment
 
 if TYPE_CHECKING:
-    from tenfold.automatic.ways import Candidate
+    from tenfold.automatic.candidates import Candidate
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,16 @@ class Trial:
         return f"{self.name} {came}"
 
 
-def run_trial(make: Callable[[], Way], number: int, source: Source, folder: Path, seconds: float, workers: int,
+def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Path, seconds: float, workers: int,
               device: str | None) -> Trial:
-    """Augment and train by a way in `folder`, within some seconds, those of fitting it included; its output goes to
+    """Augment and train by a draft in `folder`, within some seconds, those of fitting it included; its output goes to
     log.txt there."""
     from tenfold.data.errors import UserFault
     from tenfold.data.shardset import open_set
     from tenfold.train.run.training import train
     started = time.monotonic()
-    way = make()
-    recipe = way.recipe("trial")
+    draft = make()
+    recipe = draft.recipe("trial")
     top1, rows, fault, best = None, 0, "", ""
     with open_file(make_folder(folder) / "log.txt", "w", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         try:
@@ -65,7 +65,7 @@ def run_trial(make: Callable[[], Way], number: int, source: Source, folder: Path
             top1, best = trained.val_top1, str(trained.best)
         except UserFault as failed:
             fault = str(failed)
-    return Trial(way.name, number, round(time.monotonic() - started, 2), top1, rows, fault, best)
+    return Trial(draft.name, number, round(time.monotonic() - started, 2), top1, rows, fault, best)
 
 
 def run_race(candidates: list["Candidate"], seconds: float, lost: float,
@@ -107,12 +107,12 @@ def survivors(trials: list[Trial]) -> list[str]:
 
 
 def rounds(count: int) -> int:
-    """Return how many rounds so many ways take."""
+    """Return how many rounds so many candidates take."""
     return max(0, math.ceil(math.log2(max(1, count))))
 
 
-def begin_with_trial(way: Way, trials: Sequence[Trial], kept: Path) -> None:
-    """Let a way's training begin with the weights of its last trial, which are copied to the file `kept`.
+def begin_with_trial(draft: Draft, trials: Sequence[Trial], kept: Path) -> None:
+    """Let a draft's training begin with the weights of its last trial, which are copied to the file `kept`.
 
     Nothing is done where that was of another network, or other pictures or splits, so that none of test was learnt.
     """
@@ -120,8 +120,8 @@ def begin_with_trial(way: Way, trials: Sequence[Trial], kept: Path) -> None:
 
     def same(recipe: Recipe) -> tuple[object, ...]:
         return recipe.model, recipe.clean, recipe.draw.canvas, recipe.source, recipe.split, recipe.seed
-    tried = [trial.best for trial in trials if trial.name == way.name and Path(trial.best).is_file()]
-    if tried and "model.weights" not in way.settings and \
-            same(make_recipe(renewed(load(tried[-1])["recipe"]))) == same(way.recipe("auto")):
+    tried = [trial.best for trial in trials if trial.name == draft.name and Path(trial.best).is_file()]
+    if tried and "model.weights" not in draft.settings and \
+            same(make_recipe(renewed(load(tried[-1])["recipe"]))) == same(draft.recipe("auto")):
         shutil.copy(tried[-1], kept)
-        way.choose("model.weights", str(kept), "training goes on from what its trial came to")
+        draft.choose("model.weights", str(kept), "training goes on from what its trial came to")

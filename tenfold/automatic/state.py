@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tenfold.automatic.choices import Way
+from tenfold.automatic.choices import Draft
 from tenfold.automatic.race import Trial
 from tenfold.data.digests import DigestError, read_json, write_json
 from tenfold.data.fields import COUNT, Number, misfit
@@ -27,7 +27,7 @@ class State:
     seconds: float = 0.0     # spent by earlier calls
     scoring: float = 0.0     # that are kept for the score
     trials: list[Trial] = field(default_factory=list)
-    chosen: Way | None = None
+    chosen: Draft | None = None
     per_class: int | None = None     # images of each class that there is time to read, 0: all; None: not known yet
     done: bool = False
 
@@ -49,4 +49,4 @@ class State:
             return new
         print(f"going on with what was stopped after {kept['seconds']:.0f} s ({path})")
         return cls(new.call, kept["seconds"], kept["scoring"], [Trial(**trial) for trial in kept["trials"]],
-                   Way(**kept["chosen"]) if "chosen" in kept else None, kept["per_class"])
+                   Draft(**kept["chosen"]) if "chosen" in kept else None, kept["per_class"])

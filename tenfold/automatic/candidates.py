@@ -1,10 +1,10 @@
-"""List the candidate recipes for a set of images, the likeliest first; "way" in this package means such a candidate."""
+"""List the candidate recipes for a set of images, the likeliest first."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from tenfold.automatic.choices import Way
+from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import Setting
 from tenfold.automatic.ink import ink, ink_name
 from tenfold.automatic.look import Look
@@ -19,12 +19,12 @@ _CAREFUL = 15.0              # and where they differ little, or the images say w
 class Candidate:
     """A candidate recipe that may be tried: its name, and the function that fits it to the images and the seconds."""
     name: str
-    make: Callable[[Setting], Way]
+    make: Callable[[Setting], Draft]
     least: float             # seconds of a trial below which none is made, where this is the likeliest
 
 
 def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate]:
-    """Return the ways that what was seen leaves open, the likeliest first."""
+    """Return the candidates that what was seen leaves open, the likeliest first."""
     if look.marks and look.is_ink:               # the first for type checkers
         varies = look.marks.varies
         cut = [True, False] if varies is None else [varies]
