@@ -1,11 +1,9 @@
 """Choose the settings of the next trial: every combination of a grid, or Optuna's search."""
 
-import contextlib
 import json
 from pathlib import Path
 
-from tenfold.data.errors import MachineFault
-from tenfold.data.files import open_file
+from tenfold.data.errors import CheckpointFault, MachineFault
 from tenfold.train.sweep.space import Key, grid
 from tenfold.train.sweep.trial import Trial
 
@@ -34,8 +32,9 @@ class Grid:
 class Search:
     """Settings chosen by Optuna's tree-structured Parzen estimator, its study in study.db.
 
-    The trials' own folders say what is done; the study learns it, and is asked for more. A trial that was
-    under way or failed in an earlier session comes first, with the same settings.
+    The trials' own folders say what is done: they carry checksums, and SQLite has none. So study.db is made anew from
+    them in each session, and nothing is read of an earlier one. A trial that was under way or failed comes first, with
+    the same settings.
     """
 
     def __init__(self, keys: list[Key], out: Path, trials: list[Trial], planned: int, pruner: str, seed: int,
@@ -46,19 +45,17 @@ class Search:
             raise MachineFault("optuna", "is not installed, and a --search needs it",
                                "pip install optuna, or give a --grid") from None
         self._optuna, self._keys, self.planned, self._epochs = optuna, keys, planned, epochs
-        with contextlib.suppress(FileNotFoundError), open_file(out / "study.db"):
-            pass                                 # SQLite would wait at a pipe
+        ended = [self._as_told(t) for t in trials if t.ended()]
+        _remove_study(out)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         # the seed moves on with the trials: a sweep that goes on must not draw the same numbers again
         sampler = optuna.samplers.TPESampler(n_startup_trials=max(4, planned // 4), seed=seed + len(trials))
         self._study = optuna.create_study(storage=f"sqlite:///{out / 'study.db'}", study_name="sweep",
-                                          direction="maximize", load_if_exists=True, sampler=sampler)
+                                          direction="maximize", sampler=sampler)
         self._pruner, self._trials = pruner, trials
-        states = optuna.trial.TrialState
-        for left in self._study.get_trials(states=(states.RUNNING,)):
-            self._study.tell(left.number, state=states.FAIL)
+        self._study.add_trials(ended)
         self._again = [t.settings for t in trials if not t.ended()]
-        self._left = planned - len(self._study.get_trials(states=(states.COMPLETE, states.PRUNED)))
+        self._left = planned - len(ended)
 
     def next(self) -> dict | None:
         """Return the settings to try next; None: as many as planned were tried."""
@@ -82,6 +79,31 @@ class Search:
                 "hyperband": lambda: pruners.HyperbandPruner(1, max_resource=epochs, reduction_factor=3),
                 "none": pruners.NopPruner}[self._pruner]()
 
+    def _as_told(self, trial: Trial):
+        """A trial of an earlier session as Optuna keeps it. CheckpointFault: its settings are not of this search."""
+        ranges = {key.name: self._range(key) for key in self._keys}
+        last = trial.curve[-1] if trial.curve else None
+        try:
+            return self._optuna.trial.create_trial(
+                state=self._state(trial), value=trial.val_top1 if trial.state == "finished" else last,
+                params={key.name: _stored(key, trial.settings[key.name]) for key in self._keys}, distributions=ranges,
+                intermediate_values=dict(enumerate(trial.curve, 1)))
+        except (ValueError, TypeError):
+            raise CheckpointFault(trial.folder / "trial.json", "holds settings that are not of this search",
+                                  "give another --out, or remove its folder") from None
+
+    def _range(self, key: Key):
+        """What Optuna may choose for a key."""
+        kinds = self._optuna.distributions
+        if key.choices:
+            return kinds.CategoricalDistribution([_stored(key, choice) for choice in key.choices])
+        kind = kinds.IntDistribution if isinstance(key.low, int) else kinds.FloatDistribution
+        return kind(key.low, key.high, log=key.log)
+
+    def _state(self, trial: Trial):
+        states = self._optuna.trial.TrialState
+        return {"finished": states.COMPLETE, "pruned": states.PRUNED}.get(trial.state, states.FAIL)
+
     def _suggested(self, key: Key):
         if key.choices:                          # Optuna takes no lists: all choices as JSON
             return json.loads(self._trial.suggest_categorical(key.name, [_stored(key, c) for c in key.choices]))
@@ -97,9 +119,16 @@ class Search:
 
     def tell(self, trial: Trial) -> None:
         """Report to the study how the trial ended."""
-        states = self._optuna.trial.TrialState
-        state = {"finished": states.COMPLETE, "pruned": states.PRUNED}.get(trial.state, states.FAIL)
-        self._study.tell(self._trial, trial.val_top1 if trial.state == "finished" else None, state=state)
+        self._study.tell(self._trial, trial.val_top1 if trial.state == "finished" else None, state=self._state(trial))
+
+
+def _remove_study(out: Path) -> None:
+    """Remove the study of an earlier session, and what SQLite kept beside it."""
+    for name in ("study.db", "study.db-journal", "study.db-wal", "study.db-shm"):
+        try:
+            (out / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise CheckpointFault(out / name, f"cannot be made anew ({error.strerror})", "remove it") from None
 
 
 def _stored(key: Key, value: object):

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -29,7 +29,7 @@ LATE = 15.0                  # seconds beyond its budget after which a trial is 
 
 _ROW = dict.fromkeys(("epoch", "seconds", "train_loss", "train_top1", "val_top1"), Number(nan=True))    # of metrics.csv
 _FIELDS = {"settings": dict, "state": ("begun", "finished", "pruned", "failed"), "val_top1": (None, float),
-           "epochs": COUNT, "seconds": Number(0), "shards": str, "reason": str}
+           "epochs": COUNT, "seconds": Number(0), "shards": str, "reason": str, "curve?": [float]}
 
 
 @dataclass
@@ -43,6 +43,7 @@ class Trial:
     seconds: float = 0.0     # of training, over all sessions
     shards: str = ""
     reason: str = ""         # of a failure
+    curve: list[float] = field(default_factory=list)     # validation top-1 after each epoch
 
     @property
     def number(self) -> int:
@@ -91,8 +92,14 @@ def read_trials(out: Path, names: list[str]) -> list[Trial]:
         if odd or not path.parent.name.isdecimal():
             raise CheckpointFault(path, f"is of another sweep ({', '.join(odd) or 'a folder without a number'})",
                                   "give another --out, or remove its folder")
-        trials.append(Trial(path.parent, **{name: kept[name] for name in _FIELDS}))
+        names_kept = [name.removesuffix("?") for name in _FIELDS]
+        trials.append(Trial(path.parent, **{name: kept[name] for name in names_kept if name in kept}))
     return trials
+
+
+def _curve(history: list[dict]) -> list[float]:
+    """Validation top-1 after each epoch that has one."""
+    return [row["val_top1"] for row in history if not math.isnan(row["val_top1"])]
 
 
 def new_trial(out: Path, trials: list[Trial], settings: dict) -> Trial:
@@ -120,16 +127,16 @@ def run_trial(trial: Trial, budget: float, device: str | None, lock: TextIO,
     def enough() -> bool:
         nonlocal pruned
         trial.seconds = before + time.monotonic() - start
-        pruned = hopeless([row["val_top1"] for row in trial.history() if not math.isnan(row["val_top1"])])
+        pruned = hopeless(_curve(trial.history()))
         return pruned or trial.seconds > budget + LATE
     try:
         code = run_process(command, trial.folder, trial.folder / "train.log", lock, enough)
         trial.seconds = before + time.monotonic() - start
         history = trial.history()
-        values = [row["val_top1"] for row in history if not math.isnan(row["val_top1"])]
+        trial.curve = _curve(history)
         trial.epochs = math.ceil(history[-1]["epoch"]) if history else 0
-        trial.val_top1 = max(values, default=None)
-        trial.state = ("finished" if code == 0 and values else
+        trial.val_top1 = max(trial.curve, default=None)
+        trial.state = ("finished" if code == 0 and trial.curve else
                        "pruned" if pruned and code in (130, -signal.SIGTERM) else "failed")
         if trial.state == "failed":
             trial.reason = "no validation rows" if code == 0 else why(code, trial.folder / "train.log")
