@@ -38,12 +38,12 @@ def write_arrays(path: Path, splits: 'list[PublicSplit]', classes: list[str]) ->
     import numpy as np
     from tqdm import tqdm
 
-    from tenfold.data.files import publish
+    from tenfold.data.leftovers import publish_unlocked
     shape = (sum(len(split.labels) for split in splits), *splits[0].upright(splits[0].pixels[:1]).shape[1:])
     columns = {"y": np.concatenate([split.labels for split in splits]).astype(np.int64), "classes": np.array(classes)}
     if splits[0].split:
         columns["split"] = np.repeat([split.split for split in splits], [len(split.labels) for split in splits])
-    with publish(path) as temporary, zipfile.ZipFile(temporary, "w") as z, \
+    with publish_unlocked(path) as temporary, zipfile.ZipFile(temporary, "w") as z, \
             tqdm(total=shape[0], desc=path.name, unit="img", unit_scale=True, disable=None) as bar:
         with z.open("x.npy", "w", force_zip64=True) as f:
             np.lib.format.write_array_header_1_0(f, {"descr": "|u1", "fortran_order": False, "shape": shape})

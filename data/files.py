@@ -86,17 +86,19 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
 @contextlib.contextmanager
 def publish_together(folder: str | os.PathLike[str], names: Iterable[str]) -> Iterator[Path]:
     """Yield a temporary folder for files that belong together; on success all of them are moved into `folder`, else
-    none is, and what lay there stays.
+    none is, and what lay there stays. What a killed process left of such a folder is removed.
 
     names: of those files; one that was not written is removed from `folder`, where it is an earlier call's.
     Raises MachineFault where the disk is full, a name is a folder's, or the folder may not be written.
     """
+    from tenfold.data.leftovers import remove_leftovers_of
     folder, names = Path(folder), list(names)
     for name in names:
         if (folder / name).is_dir():
             raise MachineFault(folder / name, "is a folder", "choose another --out, or move it away")
     place = folder / f"{TEMPORARY}{os.getpid()}-together"
     try:
+        remove_leftovers_of(folder / "together")
         place.mkdir(exist_ok=True)
         yield place
         for name in names:

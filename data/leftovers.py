@@ -1,33 +1,47 @@
 """Remove the temporary files that killed processes left behind."""
 
 import contextlib
+import glob
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tenfold.data.files import TEMPORARY
+from tenfold.data.files import TEMPORARY, publish
 
 
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files that a killed run left in the folder."""
     for path in folder.glob(f"{TEMPORARY}*"):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def remove_leftovers_of(path: Path) -> None:
     """Remove the temporary files that processes which have ended left while they published `path`, in any folder."""
-    for left in path.parent.glob(f"{TEMPORARY}*-{path.name}"):
+    for left in path.parent.glob(f"{TEMPORARY}*-{glob.escape(path.name)}"):
         number = left.name.removeprefix(TEMPORARY).partition("-")[0]
         try:
             os.kill(int(number), 0)
         except ProcessLookupError:
-            left.unlink(missing_ok=True)
+            _remove(left)
         except (ValueError, OverflowError, OSError):             # no number of a process, or it lives
             continue
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def publish_unlocked(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Publish a file (see `publish`) into a folder that no command has locked, without what killed ones left of it."""
+    remove_leftovers_of(Path(path))
+    with publish(path) as temporary:
+        yield temporary
 
 
 @contextlib.contextmanager

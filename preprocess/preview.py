@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from tenfold.data.errors import MachineFault, SourceFault
-from tenfold.data.files import make_folder, publish
+from tenfold.data.files import make_folder
+from tenfold.data.leftovers import publish_unlocked
 from tenfold.data.recipe import Recipe
 from tenfold.data.sources.class_checks import NO_IMAGE
 from tenfold.data.sources.formats import DECODED
@@ -57,7 +58,7 @@ def contact_sheet(recipe: Recipe, source: Source, path: Path | str) -> None:
     if not rows:
         raise SourceFault(source.root, f"has {NO_IMAGE}", "give " + ", ".join(DECODED))
     sheet = _sheet(rows, max(84, min(128, max(recipe.draw.canvas))))
-    with publish(path) as temporary:
+    with publish_unlocked(path) as temporary:
         sheet.save(temporary, format=kind, quality=95)
 
 

@@ -15,7 +15,7 @@ from conftest import leftovers
 from tenfold.data import files
 from tenfold.data.errors import MachineFault
 from tenfold.data.files import lock_folder, make_folder, publish, publish_together, set_aside_previous
-from tenfold.data.leftovers import leftovers_removed, remove_leftovers, remove_leftovers_of
+from tenfold.data.leftovers import leftovers_removed, publish_unlocked, remove_leftovers, remove_leftovers_of
 
 
 def test_publish_replaces_whole(tmp_path):
@@ -134,6 +134,19 @@ def test_what_ended_processes_left_of_one_file_is_swept_and_no_more(tmp_path):
         (tmp_path / name).touch()
     remove_leftovers_of(tmp_path / "x.h5")
     assert set(os.listdir(tmp_path)) == kept
+
+
+def test_a_file_in_a_folder_that_nobody_locks_takes_what_killed_ones_left_of_it_away(tmp_path):
+    ended = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout.strip()
+    for name in (f".part-{ended}-x [1]", f".part-{ended}-together/x", f".part-{ended}-y"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with publish_unlocked(tmp_path / "x [1]") as temporary:
+        temporary.write_text("1")
+    assert not (tmp_path / f".part-{ended}-x [1]").exists()
+    with publish_together(tmp_path, ["a"]) as place:
+        (place / "a").write_text("1")
+    assert set(os.listdir(tmp_path)) == {"x [1]", "a", f".part-{ended}-y"}
 
 
 def test_swept_before_and_behind(tmp_path):

@@ -5,6 +5,7 @@ A trial is a process; most tests put a function in its place that writes what `t
 
 import csv
 import json
+import os
 import sqlite3
 import subprocess
 import sys

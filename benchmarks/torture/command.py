@@ -21,8 +21,10 @@ from tenfold.data.errors import EXIT_OURS, UserFault
 
 ATTACKS = ("kills", "flips", "inputs", "lines", "disks")
 FULL = {"kills_build": 600, "kills_train": 400, "kills_sweep": 16, "kills_folds": 48,
+        "kills_compare": 24, "kills_predict": 60, "kills_auto": 12,
         "flips": 10_000, "inputs": 100_000, "lines": 600, "disks": 120}
 SHORT = {"kills_build": 4, "kills_train": 2, "kills_sweep": 0, "kills_folds": 1,
+         "kills_compare": 0, "kills_predict": 2, "kills_auto": 0,
          "flips": 130, "inputs": 1_500, "lines": 10, "disks": 3}
 
 

@@ -1,7 +1,8 @@
-"""Kill sweeps and cross-validations at random moments, run them again, and compare with one left alone.
+"""Kill the commands that do several things at random moments, run them again, and compare with one left alone.
 
-Both train several times, so there are few of them. The sweep starts each trial as a process of its own. What is tried
-again and compared is as in `kills`: the same command goes on with a sweep, `--resume` with the folds.
+Most of them train several times, so there are few; labelling pictures is quick. The sweep starts each trial as a process
+of its own. What is tried again and compared is as in `kills`: the same command goes on with a sweep, with predictions and
+with the automatic mode, `--resume` with the others.
 """
 
 import csv
@@ -13,28 +14,30 @@ from typing import Any
 
 from benchmarks.torture import kills, tiny
 
-COMMANDS = ("sweep", "folds")
+COMMANDS = ("sweep", "folds", "compare", "predict", "auto")
 _TIMES = ("curves.png", "train.log")             # drawn or told with the seconds that it took
 
 
 def body(base: Path, command: str, again: bool = False) -> Callable[[], int]:
-    """`tenfold sweep` of two trials, or `tenfold folds` of two folds, into out/ where it is called."""
-    start = ["--recipe", str(base / f"{tiny.TRAININGS[0].name}.toml"), "--out", "out", "--device", "cpu"]
+    """A command of COMMANDS on tiny pictures, which writes below the folder where it is called."""
+    recipe, pictures = str(base / f"{tiny.TRAININGS[0].name}.toml"), str(base / "pictures")
+    rest = ["--device", "cpu", "--out", "out", "--set", "train.epochs=2"]
+    several = ["--data", pictures, "--workers", "1", *["--resume"] * again, *rest]
+    lines = {"sweep": ["--recipe", recipe, "--shards", str(base / "shards"), "--grid", "train.lr=0.01,0.03",
+                       *rest[:-1], "train.epochs=1"],
+             "folds": ["--recipe", recipe, "--folds", "2", *several],
+             "compare": [recipe, str(base / tiny.SECOND), *several],
+             "predict": [str(base / "runs" / "tiny" / "best.pth"), pictures, *rest[:4], "--all"],
+             "auto": [pictures, "--budget", "20s", "--device", "cpu", "--workers", "1"]}
 
-    def sweep() -> int:
-        from tenfold.train.sweep.command import main
-        return main([*start, "--shards", str(base / "shards"), "--grid", "train.lr=0.01,0.03", "--set",
-                     "train.epochs=1"])
-
-    def folds() -> int:
-        from tenfold.folds import main
-        return main([*start, "--data", str(base / "pictures"), "--folds", "2", "--workers", "1", "--set",
-                     "train.epochs=2", *["--resume"] * again])
-    return sweep if command == "sweep" else folds
+    def run() -> int:
+        from tenfold.cli import main
+        return main([command, *lines[command]])
+    return run
 
 
 def content(folder: Path) -> dict[str, Any]:
-    """Weights, tables and predictions below folder/out, without what depends on the clock."""
+    """Weights, tables and shards that a command left, without what depends on the clock; of auto the files' names."""
     from tenfold.train.run.checkpoint import load
     found: dict[str, Any] = {}
     for path in sorted((folder / "out").rglob("[!.]*")):
@@ -49,16 +52,19 @@ def content(folder: Path) -> dict[str, Any]:
             found[name] = path.read_bytes()
         elif path.is_file() and path.name not in _TIMES:
             found[name] = True
+    for top in ("recipes", "runs", "shards", "best.pth"):        # what auto writes, by the machine's speed
+        found |= {str(path.relative_to(folder)): True for path in [folder / top, *(folder / top).rglob("[!.]*")]
+                  if path.exists()}
     return found
 
 
 def check(folder: Path, whole: dict[str, Any]) -> str:
     """What is wrong with the checkpoints of a killed command: they do not open; "" if nothing."""
-    return kills.check_checkpoints((folder / "out").rglob("*.pth"))
+    return kills.check_checkpoints(folder.rglob("*.pth"))
 
 
 def kill(base: Path, alone: dict[str, kills.Alone], seed: int, command: str, number: int) -> tuple[str, str]:
-    """One sweep or cross-validation that is ended and run again until it is done: (outcome, words)."""
+    """One command of COMMANDS that is ended and run again until it is done: (outcome, words)."""
     rng = random.Random(f"{seed}/{command}/{number}")
     bodies = [body(base, command), *[body(base, command, again=True)] * 2]
     return kills.ended_and_run_again(bodies, alone[command], rng, (signal.SIGKILL,), (content, check),

@@ -16,7 +16,10 @@ _WARM = ("cv2", "h5py", "joblib", "numpy", "PIL.Image", "tqdm.auto", "matplotlib
          "torch._dynamo", "torch.profiler", "sklearn.metrics", "tenfold.train.run.command",
          "tenfold.train.run.training", "tenfold.train.score.command", "tenfold.train.score.scoring",
          "tenfold.train.score.figures", "tenfold.predict.command", "tenfold.predict.model", "tenfold.predict.files",
-         "tenfold.predict.sheet", "tenfold.train.models.build", "tenfold.train.sweep.session", "tenfold.folds")
+         "tenfold.predict.sheet", "tenfold.train.models.build", "tenfold.train.sweep.session", "tenfold.folds",
+         "tenfold.compare", "tenfold.predict.command", "tenfold.automatic.auto", "tenfold.automatic.fit",
+         "tenfold.automatic.machine", "tenfold.cli")
+SECOND = "second.toml"       # as the first training, under another name
 CLASSES = {"across": 5, "down": 6, "dots": 7}    # pictures of each
 
 
@@ -110,7 +113,8 @@ def write_sources(folder: Path) -> None:
 
 
 def write_recipes(folder: Path) -> None:
-    """Write <setup>.toml for each build and training."""
+    """Write <setup>.toml for each build and training, and one of another name."""
+    (folder / SECOND).write_text(toml({**tables(TRAININGS[0]), "name": "second"}))
     for setup in (*BUILDS, *TRAININGS):
         (folder / f"{setup.name}.toml").write_text(toml(tables(setup)))
 

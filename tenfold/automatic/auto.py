@@ -24,6 +24,7 @@ from tenfold.automatic.summary import head_lines, race_line, result_lines
 from tenfold.data.errors import UserFault
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.image_set import image_set
+from tenfold.data.leftovers import leftovers_removed
 from tenfold.data.sources.opening import open_source
 from tenfold.version import __version__
 
@@ -85,7 +86,7 @@ class Automatic:
 
     def run(self) -> AutoResult:
         """Do all of it, or what an earlier call left to do. UserFault: images, budget or machine do not allow it."""
-        with lock_folder(self.folder):
+        with lock_folder(self.folder), leftovers_removed(self.folder):
             try:
                 return self._run()
             except KeyboardInterrupt:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tenfold.data.files import publish
+from tenfold.data.leftovers import publish_unlocked
 from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.data.wording import readable
 
@@ -52,7 +52,7 @@ def write_recipe(draft: Draft, path: Path, head: list[str]) -> None:
         lines += ["", f"[{table}]"]
         for name, value in tables[table].items():
             lines += _assignment(name, value, draft.reasons[f"{table}.{name}"])
-    with publish(path) as temporary:
+    with publish_unlocked(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _bench(args) -> dict:
-    from tenfold.data.files import make_folder, publish
+    from tenfold.data.files import make_folder, publish_together
     from tenfold.data.recipe import parse_duration
     from tenfold.data.shardset import open_set
     from tenfold.train.inputs import named_recipe
@@ -75,9 +75,9 @@ def _bench(args) -> dict:
              "repeats": min(map(len, rates.values())), "row_bytes": size,
              "memcpy": {"images_per_second": round(baseline, 1),
                         "gigabytes_per_second": round(baseline * size / 1e9, 4)}}
-    with publish(out / "bench.json") as temporary:
-        temporary.write_text(json.dumps(facts, indent=1) + "\n")
-    draw_bench(out / "bench.png", rows, baseline)
+    with publish_together(out, ("bench.json", "bench.png")) as place:
+        (place / "bench.json").write_text(json.dumps(facts, indent=1) + "\n")
+        draw_bench(place / "bench.png", rows, baseline)
     _print(facts, cuda)
     print(f"see {out / 'bench.json'} and {out / 'bench.png'}")
     print(advice(best, now, cuda))

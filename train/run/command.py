@@ -80,10 +80,10 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 def _copy_here(best: Path) -> None:
-    from tenfold.data.files import publish
-    from tenfold.data.leftovers import remove_leftovers_of
+    from tenfold.data.leftovers import publish_unlocked, remove_leftovers_of
     here = Path("best.pth")
-    remove_leftovers_of(here)                    # this folder is nobody's own, so another training may write here now
-    if not (here.exists() and here.samefile(best)):
-        with publish(here) as temporary:
+    if here.exists() and here.samefile(best):
+        remove_leftovers_of(here)
+    else:
+        with publish_unlocked(here) as temporary:
             shutil.copyfile(best, temporary)
