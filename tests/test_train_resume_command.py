@@ -1,5 +1,7 @@
 """tenfold train --resume: what may differ from the run that is to go on, and what may not."""
 
+from dataclasses import asdict
+
 import pytest
 import torch
 import train_helpers as t
@@ -7,6 +9,7 @@ from cases import each
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.train.run.checkpoint import save
+from tenfold.train.run.state import RunState
 
 QUICK = ("--set", "train.epochs=1")
 
@@ -60,6 +63,15 @@ def test_resuming_on_other_shards_is_refused(tmp_path, capsys):
 def test_a_last_pth_that_makes_no_sense(shards, capsys, ended, odd):
     save("runs/x/last.pth", ended | odd)
     assert "last.pth" in t.one_line(t.train(capsys, shards, "--resume", *QUICK))
+
+
+@each("odd", [{"val_rows": 0}, {"val_top1": 1.5}, {"train_top1": -0.1}], ids=str)
+def test_a_history_that_cannot_be_is_refused(odd):
+    row, nan = {"train_top1": 0.5, "val_top1": 0.25, "val_rows": 4}, float("nan")
+    values = asdict(RunState())
+    RunState().restore(values | {"history": [row, {"train_top1": nan, "val_top1": nan, "val_rows": 0}]})
+    with pytest.raises(ValueError, match="share of right answers"):
+        RunState().restore(values | {"history": [row | odd]})
 
 
 def test_a_best_pth_is_not_a_last_pth(shards, capsys, ended):

@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.torture import tiny
 from benchmarks.torture.inputs_made import checkpoint, index, shard_header, sources_header
+from benchmarks.torture.inputs_runs import last_checkpoint, run_file
 from benchmarks.torture.lanes import caught_noise
 from benchmarks.torture.mutate import mutated_bytes, mutated_value
 from benchmarks.torture.outcomes import MEMORY, NOISE, READ, REFUSED, SET_ASIDE, TRACEBACK
@@ -179,6 +180,7 @@ def _groups(base: Path, here: Path, rng: random.Random) -> Callable[[], Any]:
 
 KINDS: dict[str, Callable[[Path, Path, random.Random], Callable[[], Any]]] = {
     "pictures": _picture, "recipes": _recipe_file, "arrays": _arrays, "folders": _folder, "group tables": _groups,
-    "dataset.json": index, "shard headers": shard_header, "sources.h5": sources_header, "checkpoints": checkpoint}
-SHARES = {"pictures": 0.54, "recipes": 0.12, "arrays": 0.12, "folders": 0.05, "group tables": 0.03,
-          "dataset.json": 0.05, "shard headers": 0.03, "sources.h5": 0.02, "checkpoints": 0.04}
+    "dataset.json": index, "shard headers": shard_header, "sources.h5": sources_header, "checkpoints": checkpoint,
+    "files of runs": run_file, "last.pth": last_checkpoint}
+SHARES = {"pictures": 0.51, "recipes": 0.12, "arrays": 0.12, "folders": 0.05, "group tables": 0.03,
+          "dataset.json": 0.05, "shard headers": 0.03, "sources.h5": 0.02, "checkpoints": 0.04, "files of runs": 0.025, "last.pth": 0.005}

@@ -1,8 +1,8 @@
 """Kill the commands that do several things at random moments, run them again, and compare with one left alone.
 
-Most of them train several times, so there are few; labelling pictures is quick. The sweep starts each trial as a process
-of its own. What is tried again and compared is as in `kills`: the same command goes on with a sweep, with predictions and
-with the automatic mode, `--resume` with the others.
+Most of them train several times, so there are few; labelling pictures is quick. The sweep starts each trial as a
+process of its own. What is tried again and compared is as in `kills`: the same command goes on with a sweep, with
+predictions and with the automatic mode, `--resume` with the others.
 """
 
 import csv

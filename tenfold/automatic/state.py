@@ -13,11 +13,12 @@ from tenfold.data.digests import DigestError, read_json, write_json
 from tenfold.data.fields import COUNT, Number, misfit
 
 _SCHEMA = 2
-_TRIAL = {"name": str, "round": COUNT, "seconds": Number(0), "val_top1": (None, float), "val_rows": COUNT, "fault": str,
-          "best": str}
+_TRIAL = {"name": str, "round": range(64), "seconds": Number(0), "val_top1": (None, float), "val_rows": COUNT,
+          "fault": str, "best": str}
+_DRAFT = {"name": str, "about": str, "settings": dict, "reasons": {str: str}}
 _FIELDS = {"schema": _SCHEMA, "call": dict, "seconds": Number(0), "scoring": Number(0), "done": bool,
            "per_class": (None, COUNT), "trials": [_TRIAL],
-           "chosen?": {"name": str, "about": str, "settings": dict, "reasons": {str: str}}}
+           "chosen?": _DRAFT}
 
 
 @dataclass
@@ -47,6 +48,15 @@ class State:
             return new
         if misfit(kept, _FIELDS) or kept["done"] or kept["call"] != new.call:
             return new
+        chosen = kept.get("chosen")
+        if chosen and chosen["settings"].keys() != chosen["reasons"].keys():
+            return new
         print(f"going on with what was stopped after {kept['seconds']:.0f} s ({path})")
-        return cls(new.call, kept["seconds"], kept["scoring"], [Trial(**trial) for trial in kept["trials"]],
-                   Draft(**kept["chosen"]) if "chosen" in kept else None, kept["per_class"])
+        trials = [Trial(**_known(trial, _TRIAL)) for trial in kept["trials"]]
+        return cls(new.call, kept["seconds"], kept["scoring"], trials,
+                   Draft(**_known(chosen, _DRAFT)) if chosen else None, kept["per_class"])
+
+
+def _known(values: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """The values of these fields: others are of another version."""
+    return {name: values[name] for name in fields}

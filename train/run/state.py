@@ -1,5 +1,6 @@
 """The state of a training run (step, epoch, best result, random states), saved to and restored from last.pth."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -84,7 +85,11 @@ class RunState:
         return best
 
     def restore(self, values: dict) -> None:
-        """Take over the values that `asdict` gave, which were checked (`LAST_FIELDS`)."""
+        """Take over the values that `asdict` gave, which were checked (`LAST_FIELDS`). ValueError: an odd history."""
+        for row in values["history"]:
+            if not all(math.isnan(row[name]) or 0 <= row[name] <= 1 for name in ("train_top1", "val_top1")) \
+                    or not (row["val_rows"] or math.isnan(row["val_top1"])):
+                raise ValueError("its history holds a share of right answers that cannot be")
         for name in asdict(RunState()):
             setattr(self, name, values[name])
 
