@@ -183,4 +183,5 @@ KINDS: dict[str, Callable[[Path, Path, random.Random], Callable[[], Any]]] = {
     "dataset.json": index, "shard headers": shard_header, "sources.h5": sources_header, "checkpoints": checkpoint,
     "files of runs": run_file, "last.pth": last_checkpoint}
 SHARES = {"pictures": 0.51, "recipes": 0.12, "arrays": 0.12, "folders": 0.05, "group tables": 0.03,
-          "dataset.json": 0.05, "shard headers": 0.03, "sources.h5": 0.02, "checkpoints": 0.04, "files of runs": 0.025, "last.pth": 0.005}
+          "dataset.json": 0.05, "shard headers": 0.03, "sources.h5": 0.02,
+          "checkpoints": 0.04, "files of runs": 0.025, "last.pth": 0.005}

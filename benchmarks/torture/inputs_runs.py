@@ -17,8 +17,8 @@ _LRS = (0.01, 0.03)
 _WAY = {"name": "small", "about": "a small network",
         "settings": {"seed": 0, "draw.canvas": [32, 32], "model.name": "convnet", "train.epochs": 3},
         "reasons": {"seed": "", "draw.canvas": "fits", "model.name": "", "train.epochs": "more than fits"}}
-_AUTO: dict[str, Any] = {"schema": 1, "call": {"images": "x", "budget": 20.0}, "seconds": 3.5, "scoring": 1.0, "done": False,
-         "per_class": 0, "chosen": _WAY,
+_AUTO: dict[str, Any] = {"schema": 1, "call": {"images": "x", "budget": 20.0}, "seconds": 3.5, "scoring": 1.0,
+                         "done": False, "per_class": 0, "chosen": _WAY,
          "trials": [{"name": "small", "round": 0, "seconds": 2.0, "val_top1": 0.5, "val_rows": 9, "fault": ""}]}
 
 
