@@ -53,7 +53,7 @@ bundle: ## recipes and their shards as one file of 60 MB at most: BUNDLE=shards.
 bench-gpu: ## train a bundle and time loop, loaders and start in under ten minutes: BUNDLE=shards.tar [BUDGET= DEVICE=]
 bench-cold: ## an epoch read from a cold disk beside the disk's own rate (Linux, 4 GB of disk space)
 bench-threads: ## training on the CPU beside other busy processes, by number and waiting of threads; three minutes
-torture: ## kills, flipped bits, mutated inputs, random command lines, full disks; a table, in about an hour: [ONLY="kills flips" SEED=]
+torture: ## kills, flipped bits, mutated inputs, random command lines, full disks, too little memory, a fuzzer; a table, in about an hour: [ONLY="kills flips" SEED=]
 plots: ## docs/*.png out of benchmarks/results.tsv
 folds: ## k-fold cross-validation by source image: RECIPE= DATA= [FOLDS=5 BUDGET= TTA= OUT= RESUME=1 SET=]
 compare: ## recipes side by side on the same images, same budget: RECIPES="a b 'my c'" DATA= [BUDGET= TTA= OUT= RESUME=1 SET=]

@@ -12,20 +12,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.torture import command_lines, disks, flips, inputs, kills, kills_many, table, tiny
+from benchmarks.torture import cgroups, command_lines, disks, flips, fuzz, inputs, kills, kills_many, table, tiny
 from benchmarks.torture.children import run_child
 from benchmarks.torture.lanes import Limits
 from benchmarks.torture.table import Attack
 from tenfold.data.command import make_parser, run, whole_number
 from tenfold.data.errors import EXIT_OURS, UserFault
 
-ATTACKS = ("kills", "flips", "inputs", "lines", "disks")
+ATTACKS = ("kills", "flips", "inputs", "lines", "disks", "memory", "fuzz")
 FULL = {"kills_build": 600, "kills_train": 400, "kills_sweep": 16, "kills_folds": 48,
         "kills_compare": 24, "kills_predict": 60, "kills_auto": 12,
-        "flips": 10_000, "inputs": 100_000, "lines": 600, "disks": 120}
+        "flips": 10_000, "inputs": 100_000, "lines": 600, "disks": 120, "memory": 90, "fuzz": 60}
 SHORT = {"kills_build": 4, "kills_train": 2, "kills_sweep": 0, "kills_folds": 1,
          "kills_compare": 0, "kills_predict": 2, "kills_auto": 0,
-         "flips": 130, "inputs": 1_500, "lines": 10, "disks": 3}
+         "flips": 130, "inputs": 1_500, "lines": 10, "disks": 3, "memory": 3, "fuzz": 0}
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -34,8 +34,10 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="+", choices=ATTACKS, default=list(ATTACKS), metavar="ATTACK",
                         help=f"some of {', '.join(ATTACKS)}")
     parser.add_argument("--short", action="store_true", help="the counts of `make test-slow`")
-    for name, count in FULL.items():
+    for name, count in list(FULL.items())[:-1]:
         parser.add_argument(f"--{name.replace('_', '-')}", type=whole_number, metavar="N", help=f"(default: {count:,})")
+    parser.add_argument("--fuzz", type=whole_number, metavar="SECONDS",
+                        help=f"for each reader, with atheris (default: {FULL['fuzz']})")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no case after so many")
     parser.add_argument("--seed", type=whole_number, default=0)
     parser.add_argument("--lanes", type=whole_number, default=0, help="cases at a time (default: one for each core)")
@@ -73,7 +75,7 @@ def torture(failed: list[int], args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run_all(attacks: list[Attack], lanes: int, until: float) -> list[table.Count]:
-    width = max(len(attack.kind) for attack in attacks)
+    width = max((len(attack.kind) for attack in attacks), default=4)
     table.print_head(width)
     done = []
     for attack in attacks:
@@ -102,7 +104,8 @@ def _attacks(base: Path, only: list[str], counts: dict[str, int], seed: int) -> 
     tiny.write_recipes(base)
     _child(tiny.build_body(base, tiny.BUILDS[0], out=str(base / "shards")), base)
     _child(tiny.training_body(base, tiny.TRAININGS[0]), base)
-    makers = {"kills": _kills, "flips": _flips, "inputs": _inputs, "lines": _lines, "disks": _disks}
+    makers = {"kills": _kills, "flips": _flips, "inputs": _inputs, "lines": _lines, "disks": _disks,
+              "memory": _memory, "fuzz": _fuzz}
     return [attack for name in ATTACKS if name in only for attack in makers[name](base, counts, seed)]
 
 
@@ -151,6 +154,24 @@ def _disks(base: Path, counts: dict[str, int], seed: int) -> list[Attack]:
         return []
     work = partial(disks.fill_up, base, disks.known_runs(base), seed, disks.can_mount(base))
     return [Attack("full disks", work, counts["disks"], Limits(150))]
+
+
+def _memory(base: Path, counts: dict[str, int], seed: int) -> list[Attack]:
+    groups = cgroups.own_groups() if counts["memory"] else None
+    if not groups:
+        print("memory: left out, no cgroup with a limit can be made here" * bool(counts["memory"]))
+        return []
+    work = partial(cgroups.run_short, base, disks.known_runs(base), seed, groups)
+    return [Attack("too little memory", work, counts["memory"], Limits(330))]
+
+
+def _fuzz(base: Path, counts: dict[str, int], seed: int) -> list[Attack]:
+    seconds = counts["fuzz"]
+    if seconds and not fuzz.is_installed():
+        print("fuzz: left out, atheris is not installed (pip install atheris)")
+        seconds = 0
+    return [Attack(f"fuzz: {name}", partial(fuzz.run_reader, seconds, seed), bool(seconds), Limits(seconds + 120),
+                   [number]) for number, name in enumerate(fuzz.READERS)]
 
 
 def _flips(base: Path, counts: dict[str, int], seed: int) -> list[Attack]:

@@ -47,21 +47,21 @@ def _disk(folder: Path, kilobytes: int) -> Iterator[None]:
 def fill_up(base: Path, known: dict[str, kills.Alone], seed: int, mounts: bool, number: int) -> tuple[str, str]:
     """One command on a disk that is too small, and again with room: (outcome, words)."""
     rng, verb = random.Random(f"{seed}/disk/{number}"), VERBS[number % len(VERBS)]
-    whole, body, here = known[verb], _body(base, verb), base / f"disk {os.getpid()}"
+    whole, attacked, here = known[verb], body(base, verb), base / f"disk {os.getpid()}"
     mounted = mounts and rng.random() < 0.5
     limit = rng.randint(48, 48 + (whole.bytes >> 10)) if mounted else rng.randint(1, max(2, whole.largest >> 10))
     words = f"{verb}, " + (f"disk of {limit} kB" if mounted else f"files of up to {limit} kB")
     try:
         with _disk(here, limit) if mounted else contextlib.nullcontext():
-            outcome = _run(verb, body if mounted else _limited(body, limit), here, whole, words)
+            outcome = _run(verb, attacked if mounted else _limited(attacked, limit), here, whole, words)
             if outcome:
                 return outcome
             if mounted:
                 subprocess.run(["mount", "-o", "remount,size=64m", str(here)], check=True, capture_output=True)
-            ended = run_child(body, here)
+            ended = run_child(attacked, here)
             if ended.code:
                 return LINES, f"{words}; with room: {ended.code} {ended.err[-500:]}"
-            found = _content(verb, here)
+            found = content(verb, here)
             return (REFUSED, words) if found == whole.content else (SILENT, f"{words}; with room other content")
     finally:
         shutil.rmtree(here, ignore_errors=True)
@@ -97,27 +97,29 @@ def _run(verb: str, body: Callable[[], int], here: Path, whole: kills.Alone, wor
 
 def known_runs(base: Path) -> dict[str, kills.Alone]:
     """Each command left alone."""
-    return {verb: kills.alone(_body(base, verb), base / "alone", partial(_content, verb)) for verb in VERBS}
+    return {verb: kills.alone(body(base, verb), base / "alone", partial(content, verb)) for verb in VERBS}
 
 
-def _content(verb: str, folder: Path) -> dict[str, Any]:
+def content(verb: str, folder: Path) -> dict[str, Any]:
+    """What a command left that does not depend on the clock."""
     if verb == "score":
         return {path.name: b"" if path.suffix == ".json" else path.read_bytes()
                 for path in (folder / "score").iterdir()}
     return kills.set_content(folder) if verb == "build" else kills.run_content(folder)
 
 
-def _body(base: Path, verb: str) -> Callable[[], int]:
+def body(base: Path, verb: str) -> Callable[[], int]:
+    """A command of VERBS, in the folder where it is called."""
     if verb == "build":
         return tiny.build_body(base, tiny.BUILDS[0])
     if verb == "training":
         return tiny.training_body(base, tiny.TRAININGS[0])
 
-    def body() -> int:
+    def score() -> int:
         from tenfold.train.score.command import main
         return main([str(base / "runs" / "tiny" / "best.pth"), "--shards", str(base / "shards"), "--out", "score",
                      "--device", "cpu"])
-    return body
+    return score
 
 
 def _limited(body: Callable[[], int], kilobytes: int) -> Callable[[], int]:

@@ -10,6 +10,7 @@ READ = "read"
 SET_ASIDE = "set aside in words"
 TOLD = "read, with a note"
 DONE = "done"
+KERNEL = "ended by the kernel"
 # what does not
 SILENT = "SILENT DIFFERENCE"
 TRACEBACK = "TRACEBACK"
