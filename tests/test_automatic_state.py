@@ -4,12 +4,13 @@ import contextlib
 
 import pytest
 
+from tenfold.automatic.checks import whole_budget_named
 from tenfold.automatic.choices import Way, write_recipe
 from tenfold.automatic.race import Trial
 from tenfold.automatic.state import State
 from tenfold.automatic.summary import race_line
 from tenfold.data.digests import read_json, write_json
-from tenfold.data.errors import RecipeFault
+from tenfold.data.errors import RecipeFault, TrainingFault
 
 CALL = {"images": "x", "budget": 60.0}
 
@@ -50,3 +51,15 @@ def test_whatever_is_lacking_or_odd_is_refused_in_words_or_begins_anew(tmp_path,
     kept["chosen"]["reasons"] = {}               # which a recipe is written with
     write_json(tmp_path / "auto.json", kept)
     assert State.taken_up(tmp_path, CALL).chosen is None
+
+
+@pytest.mark.parametrize(("where", "words"), [
+    ("--budget", "--budget: of 20 s is too short here: training's part of 3 s is spent; give more, or repeat"),
+    ("train.batch", "train.batch: of 3 s is spent")])
+def test_a_budget_that_nobody_gave_is_not_named_alone(where, words):
+    def train():
+        with whole_budget_named(20.0):
+            raise TrainingFault(where, "of 3 s is spent")
+    with pytest.raises(TrainingFault) as found:
+        train()
+    assert str(found.value).startswith(words)

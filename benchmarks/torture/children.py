@@ -17,9 +17,10 @@ from pathlib import Path
 
 from tenfold.data.process import run_main
 
-# seconds after the end of a process in which its workers must be gone; longer where more runs than there are cores:
-# one that was still starting, which takes a second, looks for its parent when it has started
+# seconds after the end of a process in which its workers must be gone, besides those that they wait for a core: one
+# that was still starting, which takes a second, looks for its parent when it has started
 GONE_WITHIN = 2.0
+_LONGEST = 60.0              # with what they wait for a core
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _EVENTS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree"}
 
@@ -162,9 +163,12 @@ def _shared_memory() -> frozenset[str]:
 
 def _left(pid: int, shared: frozenset[str]) -> Iterator[str]:
     """What lives on after a process has ended; shared: what was in shared memory before it."""
-    end = time.monotonic() + GONE_WITHIN * min(5.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
-    while (alive := _session(pid)) and time.monotonic() < end:
+    begin, queued, late = time.monotonic(), dict[int, float](), False
+    while (alive := _session(pid)) and not late:
         time.sleep(0.02)
+        waited = max((_queued(each) - queued.setdefault(each, _queued(each)) for each in alive), default=0.0)
+        gone = time.monotonic() - begin
+        late = gone - waited > GONE_WITHIN or gone > _LONGEST
     yield from (f"process {_words_of(each)}" for each in alive)
     own = re.compile(rf"(?<!\d){pid}(?!\d)")
     for name in filter(own.search, _shared_memory() - shared):
@@ -183,6 +187,14 @@ def _session(pid: int) -> list[int]:
                 if int(session) == pid and state != "Z":
                     found.append(int(entry))
     return found
+
+
+def _queued(pid: int) -> float:
+    """Seconds that a process was ready to run and waited for a core; 0 where the system does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _words_of(pid: int) -> str:

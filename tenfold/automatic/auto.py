@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import joblib
 
-from tenfold.automatic.checks import MADE, check_counts, checked_name, plain_name, set_aside
+from tenfold.automatic.checks import MADE, check_counts, checked_name, plain_name, set_aside, whole_budget_named
 from tenfold.automatic.choices import Draft, write_recipe
 from tenfold.automatic.clock import Clock
 from tenfold.automatic.look import Look
@@ -205,7 +205,8 @@ class Automatic:
         self.state.save(self.folder, self.clock.spent())
         shards, device = open_set(self.shards), str(self.machine.device)
         resume = (self.out / "last.pth").exists()            # of a call that was stopped
-        with copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext():
+        copied = copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext()
+        with copied, whole_budget_named(self.budget):
             run = train(shards, recipe, self.out, device=device, resume=resume,
                         budget=self._training_seconds(before=0.0))
         return run, score(run.best, shards, device=device, out=self.out)

@@ -1,12 +1,15 @@
 """Before the automatic mode begins: refuse a name that is taken and too few images; set aside what was made before."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.errors import SourceFault, UserFault
+from tenfold.data.errors import SourceFault, TrainingFault, UserFault
 from tenfold.data.files import lock_folder, make_folder, read_file, set_aside_previous
 from tenfold.data.sources.opening import Source
+from tenfold.data.wording import counted
 
 MADE = "made by `tenfold auto"                   # in the first line of the recipes that are written
 
@@ -37,8 +40,21 @@ def check_counts(source: Source) -> None:
     needed = 3 - len(official & {"val", "test"})
     counts = np.bincount(source.labels, minlength=len(source.classes))
     if counts.min() < needed:
-        raise SourceFault(source.root, f"has {counts.min()} images of '{source.classes[counts.argmin()]}', and one "
-                          "each is needed to train, to choose and to score", "add images of it, or leave the class out")
+        raise SourceFault(source.root, f"has {counted(int(counts.min()), 'image')} of "
+                          f"'{source.classes[counts.argmin()]}', and one each is needed to train, to choose and to "
+                          "score", "add images of it, or leave the class out")
+
+
+@contextlib.contextmanager
+def whole_budget_named(budget: float) -> Iterator[None]:
+    """Name the whole budget where training's part of it, which nobody gave, is spent before the first step."""
+    try:
+        yield
+    except TrainingFault as fault:
+        if fault.where != "--budget":
+            raise
+        raise TrainingFault("--budget", f"of {budget:g} s is too short here: training's part {fault.fact}",
+                            "give more, or repeat this call when less runs beside it") from None
 
 
 def set_aside(run: Path, recipe: Path) -> None:
