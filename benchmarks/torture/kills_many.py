@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.torture import kills, tiny
+from benchmarks.torture.outcomes import LINES, REFUSED
 
 COMMANDS = ("sweep", "folds", "compare", "predict", "auto")
 _TIMES = ("curves.png", "train.log")             # drawn or told with the seconds that it took
@@ -67,8 +68,11 @@ def kill(base: Path, alone: dict[str, kills.Alone], seed: int, command: str, num
     """One command of COMMANDS that is ended and run again until it is done: (outcome, words)."""
     rng = random.Random(f"{seed}/{command}/{number}")
     bodies = [body(base, command), *[body(base, command, again=True)] * 2]
-    return kills.ended_and_run_again(bodies, alone[command], rng, (signal.SIGKILL,), (content, check),
-                                     base / f"{command}{number}")
+    outcome, words = kills.ended_and_run_again(bodies, alone[command], rng, (signal.SIGKILL,), (content, check),
+                                               base / f"{command}{number}")
+    if outcome == LINES and "exit code 2: --budget: of" in words:        # of auto, on a machine that is too busy
+        return REFUSED, words
+    return outcome, words
 
 
 def left_alone(base: Path, command: str) -> kills.Alone:
