@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from tenfold.automatic.checks import whole_budget_named
-from tenfold.automatic.choices import Way, write_recipe
+from tenfold.automatic.choices import Draft, write_recipe
 from tenfold.automatic.race import Trial
 from tenfold.automatic.state import State
 from tenfold.automatic.summary import race_line
@@ -18,7 +18,7 @@ CALL = {"images": "x", "budget": 60.0}
 @pytest.fixture
 def kept(tmp_path):
     """The content of a whole auto.json."""
-    state = State(CALL, trials=[Trial("a", 0, 10.0, 0.5, 200)], chosen=Way("a", "b").choose("seed", 3, "why"))
+    state = State(CALL, trials=[Trial("a", 0, 10.0, 0.5, 200)], chosen=Draft("a", "b").choose("seed", 3, "why"))
     state.save(tmp_path, 12.5)
     return read_json(tmp_path / "auto.json")
 

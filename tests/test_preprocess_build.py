@@ -116,7 +116,7 @@ def test_moments_are_exact(shape):
     assert moments(image | 255)["sum_of_squares"] == [255**2 * image[..., 0].size] * shape[3]
 
 
-@pytest.mark.parametrize("compression", ["gzip", *PACKED])
+@pytest.mark.parametrize("compression", [*PACKED, pytest.param("gzip", marks=pytest.mark.slow)])
 def test_compression_changes_no_pixel(folder, augment, tmp_path, compression):
     images = folder(a=8, b=8)
     assert augment(images, out=tmp_path / "none").code == 0

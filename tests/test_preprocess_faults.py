@@ -166,7 +166,7 @@ def limited(argv, before: str):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("bytes_", [500, 30_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("bytes_", [30_000, *(pytest.param(size, marks=pytest.mark.slow) for size in (500, 100_000))])
 def test_a_full_disk_is_one_line_and_leaves_no_halves(folder, recipe_file, augment, tmp_path, bytes_):
     images, out = folder(a=10, b=10), tmp_path / "shards"
     argv = ["--recipe", recipe_file(draw={"copies": 20}), "--data", images, "--out", out, "--workers", 1]

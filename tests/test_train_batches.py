@@ -19,7 +19,8 @@ from tenfold.train.batches import memory, open_batches, order, reading, slots
 from tenfold.train.batches.reading import Reader
 
 CPU, META = torch.device("cpu"), torch.device("meta")
-COMPRESSIONS = ("none", PACKED[0], "lzf", "gzip")
+COMPRESSIONS = ("none", "gzip", pytest.param("lzf", marks=pytest.mark.slow),     # as it is, and in chunks of two kinds
+                *(pytest.param(packed.values[0], marks=[*packed.marks, pytest.mark.slow]) for packed in PACKED))
 TRAIN = (40, 23, 2)          # rows of the shards
 ENGINES = ("memory", "threads", "dataloader")
 
@@ -29,15 +30,6 @@ def shards(request, tmp_path_factory):
     """A set in each compression, for what depends on how rows are read."""
     rows = {"train": TRAIN, "val": (9,), "test": (6, 1)}
     return open_set(t.written(tmp_path_factory.mktemp("set") / request.param, rows, compression=request.param))
-
-
-@pytest.fixture(scope="module", params=[
-    "none", "gzip", pytest.param("lzf", marks=pytest.mark.slow),
-    *(pytest.param(packed.values[0], marks=[*packed.marks, pytest.mark.slow]) for packed in PACKED)])
-def some_shards(request, tmp_path_factory):
-    """A set as it is and one in chunks, for what depends on the engine; in the other compressions it is slow."""
-    rows = {"train": TRAIN, "val": (9,), "test": (6, 1)}
-    return open_set(t.written(tmp_path_factory.mktemp("some") / request.param, rows, compression=request.param))
 
 
 @pytest.fixture
@@ -89,9 +81,9 @@ def test_dataloader_hands_out_what_memory_does(shards, tiny_windows, workers, ro
     loader.close()
 
 
-def test_dataloader_begins_anew_after_an_epoch_left_in_the_middle(some_shards, tiny_windows):
-    made = tiny_windows(some_shards, batch=9, engine="dataloader", workers=2)
-    whole = copies(tiny_windows(some_shards, batch=9, engine="memory"), 0)
+def test_dataloader_begins_anew_after_an_epoch_left_in_the_middle(shards, tiny_windows):
+    made = tiny_windows(shards, batch=9, engine="dataloader", workers=2)
+    whole = copies(tiny_windows(shards, batch=9, engine="memory"), 0)
     for taken in (1, 3):
         epoch = made.epoch(0)
         for _ in range(taken):
@@ -111,26 +103,26 @@ def test_unshuffled_batches_are_the_rows_on_disk(shards, tiny_windows, engine, s
 
 
 @each("engine", ENGINES)
-def test_each_row_keeps_its_label_when_shuffled(some_shards, tiny_windows, engine):
-    image, label = t.pixels(some_shards.folder, "train")
+def test_each_row_keeps_its_label_when_shuffled(shards, tiny_windows, engine):
+    image, label = t.pixels(shards.folder, "train")
     known = {i.tobytes(): k for i, k in zip(image, label, strict=True)}
-    got = copies(tiny_windows(some_shards, batch=9, engine=engine))
+    got = copies(tiny_windows(shards, batch=9, engine=engine))
     rows = [(i.numpy().tobytes(), int(k)) for images, labels in got for i, k in zip(images, labels, strict=True)]
     assert all(known[i] == k for i, k in rows)
     assert len({i for i, _ in rows}) == len(rows) == 9 * (len(label) // 9)
 
 
 @each("engine", ENGINES)
-def test_starting_at_batch_k_is_skipping_k_batches(some_shards, tiny_windows, engine):
-    made = tiny_windows(some_shards, batch=9, engine=engine, workers=2)
+def test_starting_at_batch_k_is_skipping_k_batches(shards, tiny_windows, engine):
+    made = tiny_windows(shards, batch=9, engine=engine, workers=2)
     whole = copies(made, 1)
     for first in (0, 1, 5, len(whole) - 1, len(whole)):
         assert same(copies(made, 1, first), whole[first:])
 
 
 @each("workers", [1, 3])
-def test_an_epoch_left_in_the_middle_does_not_disturb_the_next(some_shards, tiny_windows, workers):
-    made = tiny_windows(some_shards, batch=9, engine="threads", workers=workers)
+def test_an_epoch_left_in_the_middle_does_not_disturb_the_next(shards, tiny_windows, workers):
+    made = tiny_windows(shards, batch=9, engine="threads", workers=workers)
     whole = copies(made, 0)
     for taken in range(len(whole)):
         epoch = made.epoch(0)
@@ -172,8 +164,8 @@ def test_the_next_epoch_is_read_before_it_is_asked_for(tmp_path, tiny_windows, m
 
 
 @each("engine", ENGINES)
-def test_a_batch_stays_what_it_was_while_it_is_held(some_shards, tiny_windows, engine):
-    made = tiny_windows(some_shards, batch=9, engine=engine, workers=4)
+def test_a_batch_stays_what_it_was_while_it_is_held(shards, tiny_windows, engine):
+    made = tiny_windows(shards, batch=9, engine=engine, workers=4)
     expected = copies(made, 0)
     for pair, was in zip(made.epoch(0), expected, strict=True):
         if engine != "dataloader":               # let the readers run as far ahead as they can
@@ -183,25 +175,25 @@ def test_a_batch_stays_what_it_was_while_it_is_held(some_shards, tiny_windows, e
 
 @each("engine", ["memory", "threads"])
 @each("group", [1, 3 * 9 * 20 * 28])
-def test_buffers_are_used_again(some_shards, tiny_windows, monkeypatch, engine, group):
+def test_buffers_are_used_again(shards, tiny_windows, monkeypatch, engine, group):
     monkeypatch.setattr(slots, "GROUP_BYTES", group)
-    made = tiny_windows(some_shards, batch=9, engine=engine)
+    made = tiny_windows(shards, batch=9, engine=engine)
     places = {image.untyped_storage().data_ptr() for epoch in range(3) for image, _ in made.epoch(epoch)}
     assert len(places) <= slots.AHEAD + 2
 
 
 @each("rows", [1, 18, 40])
-def test_batches_are_the_same_however_many_are_gathered_at_once(some_shards, tiny_windows, monkeypatch, rows):
-    expected = copies(tiny_windows(some_shards, rows=rows, batch=9, engine="dataloader"), 2)
+def test_batches_are_the_same_however_many_are_gathered_at_once(shards, tiny_windows, monkeypatch, rows):
+    expected = copies(tiny_windows(shards, rows=rows, batch=9, engine="dataloader"), 2)
     for group in (1, 2, 5, 100):
         monkeypatch.setattr(slots, "GROUP_BYTES", group * 9 * 20 * 28)
-        made = tiny_windows(some_shards, rows=rows, batch=9, engine="memory")
+        made = tiny_windows(shards, rows=rows, batch=9, engine="memory")
         assert same(copies(made, 2), expected)
         assert same(copies(made, 2, 3), expected[3:])
 
 
-def test_a_device_that_gathers_by_itself_hands_out_the_same(some_shards, tiny_windows):
-    made = tiny_windows(some_shards, rows=30, batch=10, engine="memory")
+def test_a_device_that_gathers_by_itself_hands_out_the_same(shards, tiny_windows):
+    made = tiny_windows(shards, rows=30, batch=10, engine="memory")
     expected = [copies(made, 2, first) for first in (0, 1, 6)]
     made._on_device = torch.from_numpy(made._image), torch.from_numpy(made._coded >> memory.LABEL)
     assert [len(batches) for batches in expected] == [6, 5, 0]
@@ -249,8 +241,8 @@ def test_closing_leaves_no_file_open(tmp_path, tiny_windows, engine, workers):
 
 
 @each("engine", ENGINES)
-def test_a_split_smaller_than_a_batch_is_one_batch(some_shards, engine):
-    made = open_batches(some_shards, "train", Train(batch=10**12, engine=engine), 0, CPU, True)
+def test_a_split_smaller_than_a_batch_is_one_batch(shards, engine):
+    made = open_batches(shards, "train", Train(batch=10**12, engine=engine), 0, CPU, True)
     assert [len(label) for _, label in copies(made)] == made.order.sizes == [sum(TRAIN)]
 
 
@@ -263,16 +255,16 @@ def test_an_empty_split_has_no_batches(tmp_path, engine, shuffle):
     made.close()
 
 
-def test_batches_are_bytes_and_class_numbers(some_shards):
-    image, label = next(open_batches(some_shards, "train", Train(batch=9), 0, CPU, True).epoch(0))
+def test_batches_are_bytes_and_class_numbers(shards):
+    image, label = next(open_batches(shards, "train", Train(batch=9), 0, CPU, True).epoch(0))
     assert (image.dtype, label.dtype) == (torch.uint8, torch.int64)
-    assert image.shape == (9, *some_shards.row_shape)
+    assert image.shape == (9, *shards.row_shape)
 
 
-def test_auto_streams_what_does_not_fit(some_shards, monkeypatch):
-    assert open_batches(some_shards, "train", Train(), 0, CPU, True).name == "memory"
+def test_auto_streams_what_does_not_fit(shards, monkeypatch):
+    assert open_batches(shards, "train", Train(), 0, CPU, True).name == "memory"
     monkeypatch.setattr(batches_package, "_memory_for_a_set", lambda device: 1000)
-    assert open_batches(some_shards, "train", Train(), 0, CPU, True).name == "threads"
+    assert open_batches(shards, "train", Train(), 0, CPU, True).name == "threads"
 
 
 @each(("engine", "workers"), [("threads", 1), ("dataloader", 0), ("dataloader", 1)])

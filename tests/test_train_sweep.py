@@ -286,7 +286,7 @@ def test_settings_that_a_search_repeats_are_not_run_again(fake, sweep, optuna):
     assert len(fake.calls) == len(t.last_json(ran.out)["rows"]) <= 4
 
 
-@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+@pytest.mark.parametrize("pruner", ["median", pytest.param("hyperband", marks=pytest.mark.slow)])
 def test_weak_trials_end_early_also_where_no_trial_comes_near_its_planned_epochs(fake, sweep, optuna, pruner):
     assert sweep(*SEARCH, "--pruner", pruner, "--trials", "8", "--set", "train.epochs=1000").code == 0
     assert {"COMPLETE", "PRUNED"} <= set(study())
