@@ -92,7 +92,6 @@ def _be_child(body: Callable[[], int], folder: Path, kill: Kill | None, notes: d
         os.environ["TMPDIR"] = str(folder / "tmp")
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
         for name, number in ((os.devnull, 0), (notes[".out"], 1), (notes[".err"], 2)):
             file = os.open(name, os.O_RDONLY if not number else os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(file, number)
@@ -107,6 +106,7 @@ def _be_child(body: Callable[[], int], folder: Path, kill: Kill | None, notes: d
 
         def main(started: float) -> int:
             try:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})      # held back until now
                 return body()
             finally:
                 notes[".operations"].write_text(str(count[0]))
