@@ -99,7 +99,8 @@ def publish_together(folder: str | os.PathLike[str], names: Iterable[str]) -> It
     place = folder / f"{TEMPORARY}{os.getpid()}-together"
     try:
         remove_leftovers_of(folder / "together")
-        place.mkdir(exist_ok=True)
+        shutil.rmtree(place, ignore_errors=True)             # of a killed process that had the same number
+        place.mkdir()
         yield place
         for name in names:
             if (place / name).exists():

@@ -33,12 +33,13 @@ def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):       # gone, or another user's
+            path.unlink()
 
 
 @contextlib.contextmanager
 def publish_unlocked(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Publish a file (see `publish`) into a folder that no command has locked, without what killed ones left of it."""
+    """Publish a file (see `publish`) into a folder that no command has locked, and remove what killed ones left."""
     remove_leftovers_of(Path(path))
     with publish(path) as temporary:
         yield temporary

@@ -26,7 +26,7 @@ from tenfold.automatic.looking import _rows, look
 from tenfold.automatic.machine import Machine
 from tenfold.automatic.marks import InkFacts
 from tenfold.automatic.mirrors import hog, may_be_mirrored, unmirrored_share
-from tenfold.automatic.race import Trial, begin_with_trial
+from tenfold.automatic.race import Trial, keep_weights
 from tenfold.automatic.summary import interval
 from tenfold.data.errors import UserFault
 from tenfold.data.recipe import read_recipe, recipe_tables
@@ -292,24 +292,28 @@ def test_of_more_images_than_can_be_read_in_the_budget_a_part_is_used(tmp_path):
 def test_training_goes_on_from_a_trial_of_the_same_network_and_pictures(tmp_path, monkeypatch):
     (trained := tmp_path / "best.pth").write_bytes(b"weights")
 
-    def begun(key: str, value: object) -> str:
+    def kept(key: str, value: object) -> str:
         tried, chosen = (ink(setting(INK, 60.0), MARKS, True, False) for _ in range(2))
-        monkeypatch.setattr("tenfold.train.run.checkpoint.load",
-                            lambda path: {"recipe": recipe_tables(tried.choose(key, value).recipe("trial"))})
-        begin_with_trial(chosen, [Trial(tried.name, 0, 9.0, 0.5, 200, best=str(trained))], tmp_path / "trial.pth")
-        return chosen.settings.get("model.weights", "")
-    assert Path(begun("train.epochs", 3)).read_bytes() == b"weights"         # of another length, and fewer copies
+        trial = Trial(tried.name, 0, 9.0, 0.5, 200, best=str(trained))
+        with monkeypatch.context() as patch:
+            if key:
+                patch.setattr("tenfold.train.run.checkpoint.load",
+                              lambda path: {"recipe": recipe_tables(tried.choose(key, value).recipe("trial"))})
+            return keep_weights(chosen, [trial], tmp_path / "trial.pth")
+    assert Path(kept("train.epochs", 3)).read_bytes() == b"weights"          # of another length, and fewer copies
     for key, other in (("model.widths", [4, 8]), ("draw.canvas", [64, 64]), ("source.per_class", 50), ("seed", 1)):
-        assert not begun(key, other), key                    # or images of the test split may have been learnt
+        assert not kept(key, other), key                     # or images of the test split may have been learnt
+    assert not kept("", "damaged")
 
 
-def test_a_plan_in_steps_is_the_same_however_slow_the_machine_is(tmp_path):
+def test_a_plan_in_steps_is_the_same_however_slow_the_machine_is(tmp_path, monkeypatch):
     images = t.folder(tmp_path / "images", images=30)
 
-    def chosen(gone: float) -> dict:
+    def chosen(gone: float, cores: int) -> dict:
+        monkeypatch.setattr("joblib.cpu_count", lambda: cores)
         return auto.Automatic(images, 100.0, plan="steps", started=time.monotonic() - gone)._choose(INK).settings
-    first = chosen(0.0)
-    assert chosen(5000.0) == first
+    first = chosen(0.0, cores=2)
+    assert chosen(5000.0, cores=16) == first
     planned = first["train.epochs"] * first["draw.copies"] * INK.training_images
     assert STEPS < planned / first["train.batch"] < 6 * STEPS            # all of it is done, so it is no more than fits
     with pytest.raises(UserFault, match="'steps'"):

@@ -89,10 +89,11 @@ class Model:
 
         CheckpointFault: they are not finite.
         """
+        logits = logits / self.content.get("temperature", 1.0)
         if not logits.isfinite().all():
             raise CheckpointFault(self.path, "gives numbers that are not finite",
                                   "train it again, with a lower train.lr")
-        values: NDArray[np.float32] = (logits / self.content.get("temperature", 1.0)).softmax(1).numpy()
+        values: NDArray[np.float32] = logits.softmax(1).numpy()
         return values
 
 

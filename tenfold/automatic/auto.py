@@ -18,7 +18,7 @@ from tenfold.automatic.choices import Draft, write_recipe
 from tenfold.automatic.clock import Clock
 from tenfold.automatic.look import Look
 from tenfold.automatic.looking import LONGEST, look
-from tenfold.automatic.race import Trial, begin_with_trial, run_race, run_trial
+from tenfold.automatic.race import Trial, keep_weights, run_race, run_trial
 from tenfold.automatic.state import State
 from tenfold.automatic.summary import head_lines, race_line, result_lines
 from tenfold.data.errors import UserFault
@@ -40,7 +40,7 @@ _LOOK = 0.2                  # share of it after which no more pictures are look
 _STARTED = 3.0               # seconds until a training has begun, besides those of its build
 _TRAINED = 0.15              # share of the budget that training gets at least, though the whole then takes longer
 _LATE = 0.02                 # share of the budget by which it is exceeded before that is said
-_READING = 0.002             # seconds of a core to read a picture, where nothing is timed
+_READING, _CORES = 0.002, 2  # seconds of a core to read a picture, and cores, where nothing is timed
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class Automatic:
             state.save(self.folder, self.clock.spent())
         lines += [race_line(state.trials)] if state.trials else []
         lines.append(f"chosen: {state.chosen.name} ({state.chosen.about})")
+        lines += ["training goes on from the weights that its trial came to"] if state.weights else []
         write_recipe(state.chosen, self.recipe, head_lines(self.name, self._call, lines))
         print(*lines[printed:], f"{self.recipe} says what decided its lines", sep="\n", flush=True)
         run, score = self._train(state.chosen.recipe(self.name))
@@ -139,8 +140,9 @@ class Automatic:
         winner = run_race(candidates(seen, self.machine, self.pretrained), _RACE * self.budget, reading + _STARTED,
                           attempt)
         pictures = 2.0 + 0.02 * self.budget      # seconds for what a score writes and draws
+        self.clock.nominal = _RACE * self.budget if self.state.trials else 0.0
         chosen = fitted(winner, self.clock.left() - pictures)
-        begin_with_trial(chosen, self.state.trials, self.folder / "trial.pth")
+        self.state.weights = keep_weights(chosen, self.state.trials, self.folder / "trial.pth")
         drawing = limit_copies(chosen, *self._draw_times(chosen), self.clock.left() - pictures) if self.clock.is_timed \
             else 0.0
         recipe = chosen.recipe(self.name)
@@ -165,7 +167,7 @@ class Automatic:
     @property
     def _cores(self) -> int:
         cores = int(joblib.cpu_count())
-        return min(self.workers or cores, cores)
+        return min(self.workers or cores, cores) if self.clock.is_timed else _CORES
 
     def _readable(self, seen: Look) -> Look:
         """The look at what there is time to read. UserFault: there is time for too little of it."""
@@ -204,6 +206,8 @@ class Automatic:
         print(f"{built.folder}: {rows} rows")
         self.state.save(self.folder, self.clock.spent())
         shards, device = open_set(self.shards), str(self.machine.device)
+        if Path(self.state.weights).is_file():
+            recipe = replace(recipe, model=replace(recipe.model, weights=self.state.weights))
         resume = (self.out / "last.pth").exists()            # of a call that was stopped
         copied = copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext()
         with copied, whole_budget_named(self.budget):

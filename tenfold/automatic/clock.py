@@ -14,15 +14,16 @@ class Clock:
     started: float           # the time.monotonic() from which they count
     is_timed: bool = True    # False: the plan is in steps, and nothing depends on the time
     before: float = 0.0      # seconds that earlier calls spent
+    nominal: float = 0.0     # seconds that count as spent where nothing is timed
 
     def spent(self) -> float:
         """Return the seconds since the start, those of earlier calls included."""
         return self.before + time.monotonic() - self.started
 
     def left(self) -> float:
-        """Return the seconds that are left for work; all of them where nothing is timed."""
-        return self.budget - (self.spent() if self.is_timed else 0.0) - _END
+        """Return the seconds that are left for work."""
+        return self.budget - (self.spent() if self.is_timed else self.nominal) - _END
 
     def limit(self, seconds: float) -> float:
-        """Return how many seconds something may take that is to take so many."""
+        """Return a limit of so many seconds, or none to speak of where nothing is timed."""
         return seconds if self.is_timed else _UNLIMITED

@@ -80,8 +80,8 @@ def largest(draft: Draft, setting: Setting, steps: list[dict[str, Any]]) -> None
         taken, rate = step, measured * _OVERHEAD
     for key, value in taken.items():
         draft.choose(key, value)
-    draft.choose("model.widths", taken["model.widths"], f"about {rate:,.0f} images/s in training here, "
-                 f"{needed:,.0f} are needed for {images:,.0f} in {setting.seconds:.0f} s")
+    draft.choose("model.widths", taken["model.widths"], f"about {rate:,.0f} images/s in training "
+                 f"{setting.machine.where}, {needed:,.0f} are needed for {images:,.0f} in {setting.seconds:.0f} s")
     _fit_plan(draft, setting, rate)
 
 

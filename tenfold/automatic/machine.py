@@ -27,6 +27,7 @@ _COUNTED = 6e9               # multiply-adds a second of the machine that is not
 class Machine:
     """The device, and rates that were measured on it; each is measured once."""
     is_timed: ClassVar[bool] = True
+    where: ClassVar[str] = "here"    # its rates are true
 
     device: torch.device
     _known: dict[tuple[object, ...], float] = field(default_factory=dict)
@@ -54,32 +55,36 @@ class Machine:
         return self._rate(recipe, classes, recipe.train.batch_rows, "score")
 
     def _rate(self, recipe: Recipe, classes: int, batch: int, kind: str) -> float:
-        size, model, training = seen_size(recipe.draw.canvas, recipe.model.size), recipe.model, kind == "training"
+        model, size = recipe.model, seen_size(recipe.draw.canvas, recipe.model.size)
         key = (model.name, repr(model.args), size, recipe.clean.channels, classes, batch, kind)
         if key not in self._known:
-            with same_random_state(self.device):
-                network = build_model(model.name, model.args, recipe.clean.channels, classes, size, check=False)
-                network = (folded(network) if kind == "pass" else network).train(training)
-                network.to(self.device, memory_format=torch.channels_last)
-                x = torch.randn(batch, recipe.clean.channels, *size, device=self.device)
-                x = x.contiguous(memory_format=torch.channels_last)
-                label = torch.zeros(batch, dtype=torch.int64, device=self.device)
-                with torch.set_grad_enabled(training), autocast(self.device, recipe.train.precision), \
-                        sleep_when_busy(self.device):
-                    step = (lambda: _step(network, x, label)) if training else (lambda: network(x))
-                    self._known[key] = batch / _timed(step, self.device)
+            self._known[key] = self._find_rate(recipe, size, classes, batch, kind)
         return self._known[key]
+
+    def _find_rate(self, recipe: Recipe, size: tuple[int, int], classes: int, batch: int, kind: str) -> float:
+        """Measure a rate on pictures of so many pixels."""
+        model, channels, training = recipe.model, recipe.clean.channels, kind == "training"
+        with same_random_state(self.device):
+            network = build_model(model.name, model.args, channels, classes, size, check=False)
+            network = (folded(network) if kind == "pass" else network).train(training)
+            network.to(self.device, memory_format=torch.channels_last)
+            x = torch.randn(batch, channels, *size, device=self.device).contiguous(memory_format=torch.channels_last)
+            label = torch.zeros(batch, dtype=torch.int64, device=self.device)
+            with torch.set_grad_enabled(training), autocast(self.device, recipe.train.precision), \
+                    sleep_when_busy(self.device):
+                step = (lambda: _step(network, x, label)) if training else (lambda: network(x))
+                return batch / _timed(step, self.device)
 
 
 class CountedMachine(Machine):
     """A machine whose rates follow from a network's multiply-adds, so that what is chosen by them is repeatable."""
 
     is_timed = False
+    where = "on a nominal machine"
 
-    def _rate(self, recipe: Recipe, classes: int, batch: int, kind: str) -> float:
+    def _find_rate(self, recipe: Recipe, size: tuple[int, int], classes: int, batch: int, kind: str) -> float:
         from tenfold.train.models.command import cost
-        model, size = recipe.model, seen_size(recipe.draw.canvas, recipe.model.size)
-        counted = cost(model.name, model.args, recipe.clean.channels, classes, size)["multiply_adds"]
+        counted = cost(recipe.model.name, recipe.model.args, recipe.clean.channels, classes, size)["multiply_adds"]
         return float(_COUNTED / counted / (3 if kind == "training" else 1))
 
 

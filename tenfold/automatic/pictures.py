@@ -54,7 +54,7 @@ def _fit_picture_size(draft: Draft, setting: Setting) -> None:
     copies = max(1, min(_VIEWS, int(seconds * rate / look.images_but_test)))
     draft.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
     draft.choose("model.size", taken if taken != canvas else 0, f"the network sees {taken} pixels: {rate:.0f} images/s "
-                 f"here, {look.images_but_test / rate:.0f} s for those of train and val")
+                 f"{setting.machine.where}, {look.images_but_test / rate:.0f} s for those of train and val")
     draft.choose("draw.copies", copies, "views of each picture, as many as that pass takes time for")
     if side <= canvas and 0.75 < look.shape < 1.33:
         draft.choose("draw.fit", "stretch", "pictures are nearly square").choose("draw.place", False)
@@ -70,7 +70,7 @@ def _fit_picture_size(draft: Draft, setting: Setting) -> None:
     if not (alone or setting.machine.is_timed):
         rate = setting.machine.training_rate(draft.recipe("auto"), look.classes, draft.settings["train.batch"])
         passes = (1 - share) * setting.seconds * rate / look.images_but_test / copies
-        draft.choose("train.epochs", max(1, round(passes)))
+        draft.choose("train.epochs", max(1, min(_EPOCHS, round(passes))))
 
 
 def _choose_layers(draft: Draft, alone: str) -> None:

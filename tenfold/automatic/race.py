@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenfold.automatic.choices import Draft
-from tenfold.data.files import make_folder, open_file
+from tenfold.data.errors import CheckpointFault
+from tenfold.data.files import make_folder, open_file, publish
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.pipeline import augment
@@ -111,17 +112,23 @@ def rounds(count: int) -> int:
     return max(0, math.ceil(math.log2(max(1, count))))
 
 
-def begin_with_trial(draft: Draft, trials: Sequence[Trial], kept: Path) -> None:
-    """Let a draft's training begin with the weights of its last trial, which are copied to the file `kept`.
+def keep_weights(draft: Draft, trials: Sequence[Trial], kept: Path) -> str:
+    """Copy the weights of a draft's last trial, with which its training may begin, to the file `kept`; return its path.
 
-    Nothing is done where that was of another network, or other pictures or splits, so that none of test was learnt.
+    "": there are none of the same network, pictures and splits. Of others, what is tested may have been learnt.
     """
     from tenfold.train.run.checkpoint import load
 
     def same(recipe: Recipe) -> tuple[object, ...]:
         return recipe.model, recipe.clean, recipe.draw.canvas, recipe.source, recipe.split, recipe.seed
     tried = [trial.best for trial in trials if trial.name == draft.name and Path(trial.best).is_file()]
-    if tried and "model.weights" not in draft.settings and \
-            same(make_recipe(renewed(load(tried[-1])["recipe"]))) == same(draft.recipe("auto")):
-        shutil.copy(tried[-1], kept)
-        draft.choose("model.weights", str(kept), "training goes on from what its trial came to")
+    if not tried or "model.weights" in draft.settings:
+        return ""
+    try:
+        if same(make_recipe(renewed(load(tried[-1])["recipe"]))) != same(draft.recipe("auto")):
+            return ""
+    except CheckpointFault:                      # damaged: training begins at random
+        return ""
+    with publish(kept) as temporary:
+        shutil.copyfile(tried[-1], temporary)
+    return str(kept)

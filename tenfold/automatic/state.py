@@ -16,7 +16,7 @@ _SCHEMA = 2
 _TRIAL = {"name": str, "round": range(64), "seconds": Number(0), "val_top1": (None, float), "val_rows": COUNT,
           "fault": str, "best": str}
 _DRAFT = {"name": str, "about": str, "settings": dict, "reasons": {str: str}}
-_FIELDS = {"schema": _SCHEMA, "call": dict, "seconds": Number(0), "scoring": Number(0), "done": bool,
+_FIELDS = {"schema": _SCHEMA, "call": dict, "seconds": Number(0), "scoring": Number(0), "done": bool, "weights": str,
            "per_class": (None, COUNT), "trials": [_TRIAL],
            "chosen?": _DRAFT}
 
@@ -30,12 +30,14 @@ class State:
     trials: list[Trial] = field(default_factory=list)
     chosen: Draft | None = None
     per_class: int | None = None     # images of each class that there is time to read, 0: all; None: not known yet
+    weights: str = ""        # a file with which training begins; "": as the recipe has it
     done: bool = False
 
     def save(self, folder: Path, seconds: float) -> None:
         """Write it; seconds: spent in all."""
         kept = {"schema": _SCHEMA, "call": self.call, "seconds": seconds, "scoring": self.scoring,
-                "trials": [asdict(trial) for trial in self.trials], "per_class": self.per_class, "done": self.done}
+                "trials": [asdict(trial) for trial in self.trials], "per_class": self.per_class,
+                "weights": self.weights, "done": self.done}
         write_json(folder / "auto.json", kept | ({"chosen": asdict(self.chosen)} if self.chosen else {}))
 
     @classmethod
@@ -54,7 +56,8 @@ class State:
         print(f"going on with what was stopped after {kept['seconds']:.0f} s ({path})")
         trials = [Trial(**_known(trial, _TRIAL)) for trial in kept["trials"]]
         return cls(new.call, kept["seconds"], kept["scoring"], trials,
-                   Draft(**_known(chosen, _DRAFT)) if chosen else None, kept["per_class"])
+                   Draft(**_known(chosen, _DRAFT)) if chosen else None, kept["per_class"],
+                   kept["weights"])
 
 
 def _known(values: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:

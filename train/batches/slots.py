@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from tenfold.train.batches.copying import Buffer
 from tenfold.train.batches.pool import Task, drop_all
 
-AHEAD = 3                    # groups of batches that are gathered before they are asked for: one a thread, but no more
+AHEAD = 3                    # groups of batches that are gathered ahead at most: one by each thread
 GROUP_BYTES = 1 << 20        # small batches are gathered several at once: handing over to a thread costs
                              # as much as gathering 100 kB. All slots should stay in the cache that the cores share:
                              # rows of 28×28 are written to 2 MB in 158 ns each, to 10 MB in 209

@@ -22,7 +22,7 @@ from tenfold.train.memory import free_memory
 from tenfold.train.models.folded import folded
 from tenfold.train.models.head import find_head, layers
 from tenfold.train.precision import autocast
-from tenfold.train.score.evaluate import fit_temperature, loss_and_top1
+from tenfold.train.score.evaluate import loss_and_top1
 
 _SHARE = 3                   # features may take one part of so many of the free memory
 _TRIED = 8                   # rows on which they are compared with the whole network
@@ -45,7 +45,7 @@ class FittedHead:
     train: tuple[float, float] = _NO_VAL
     val: tuple[float, float] = _NO_VAL
     val_rows: int = 0
-    temperature: float = 1.0         # to divide its logits by, by val
+    answers: Table | None = None         # logits and labels of those rows
 
 
 def last_layer(model: nn.Module) -> nn.Linear | nn.Conv2d:
@@ -196,6 +196,6 @@ def _choose(learner: Learner, tables: dict[str, Table], config: Train, late: Cal
         if val[0] > min(losses):                 # weaker ones are worse still, and take the longest
             break
     best = found[losses.index(min(losses))]
-    temperature = fit_temperature(F.linear(x, best.weight, best.bias), label)
+    answers = (F.linear(x, best.weight, best.bias).cpu(), label.cpu()) if len(x) else None
     right = (F.linear(problem.x, best.weight, best.bias).argmax(1) == problem.label).double().mean()
-    return replace(best, train=(problem.loss(best.weight, best.bias).item(), right.item()), temperature=temperature)
+    return replace(best, train=(problem.loss(best.weight, best.bias).item(), right.item()), answers=answers)

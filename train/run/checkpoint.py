@@ -128,8 +128,8 @@ def _disagreement(content: dict) -> str:
         return "mean and std do not fit the channels"
     if any(low >= high for _, low, high in (content.get("common") or {}).get("ranges", ())):
         return "common.ranges are none"
-    if not content.get("temperature", 1.0) > 0:
-        return "temperature is 0"
+    if not 0.1 <= content.get("temperature", 1.0) <= 10:
+        return "temperature is none"
     numbers = [content.get(key) for key in ("trained_on", "chosen_by")]
     strange = any(held is not None and (held.dtype != torch.int64 or held.ndim != 1 or not held.is_contiguous())
                   for held in numbers)

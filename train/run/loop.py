@@ -75,7 +75,7 @@ class Trainer:
                 total=self.plan.steps * self.feed.batch, initial=self.state.images, desc="train", unit="img",
                 unit_scale=True, disable=None) as bar:
             if fitted:
-                val = Validation(self.learner.candidates()[0], *fitted.val, fitted.val_rows, fitted.temperature)
+                val = Validation(self.learner.candidates()[0], *fitted.val, fitted.val_rows, fitted.answers)
                 self._record(0, fitted.train, val, 0.0, bar)
             while not self.state.done:
                 t = self._steps(interrupted, bar)
@@ -179,8 +179,9 @@ class Trainer:
         """Add a row to the history and have the checkpoints written; at the end of the run, wait for them."""
         state, patience = self.state, self.config.patience
         row = state.row(epoch, train, val, lr, self.pace.clock.elapsed())
-        best = {"weights": val.network.state_dict(), "metrics": row, "temperature": val.temperature} if state.add(row) \
-            else None
+        best = None
+        if state.add(row):
+            best = {"weights": val.network.state_dict(), "metrics": row, "temperature": val.temperature()}
         self.step_metrics.clear()
         out_of_patience = bool(patience) and state.epoch - state.best_epoch >= patience
         state.done |= out_of_patience

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from tenfold.train.learn.learner import Learner
@@ -18,7 +19,11 @@ class Validation:
     loss: float = math.nan
     top1: float = math.nan
     rows: int = 0            # that were looked at
-    temperature: float = 1.0         # to divide the network's logits by
+    answers: tuple[torch.Tensor, torch.Tensor] | None = None     # logits (rows, classes) and labels (rows,) of them
+
+    def temperature(self) -> float:
+        """Return the number to divide the network's logits by, so that its probabilities are right."""
+        return fit_temperature(*self.answers) if self.answers else 1.0
 
     def is_finite(self) -> bool:
         """Whether the loss of the rows, if there are any, is a number."""
@@ -38,5 +43,5 @@ def validate(learner: Learner, val: Any, precision: str, most: int, late: Callab
         if found and late():
             break
         logits, labels = evaluate(network, val, learner.normalise, precision, most or None, late)
-        found.append(Validation(network, *loss_and_top1(logits, labels), len(labels), fit_temperature(logits, labels)))
+        found.append(Validation(network, *loss_and_top1(logits, labels), len(labels), (logits, labels)))
     return max((one for one in found if one.rows == found[0].rows), key=lambda one: (one.top1, -one.loss))

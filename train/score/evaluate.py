@@ -13,8 +13,8 @@ from tenfold.train.device import synchronise
 from tenfold.train.normalise import Normalise
 from tenfold.train.precision import autocast
 
-_HOTTEST = 4.0               # temperature that logits are divided by, and the inverse of the coldest
-_TEMPERED = 5000             # rows that it is fitted to, at most
+_MAX_TEMPERATURE = 4.0       # and the least is its inverse
+_MAX_ROWS = 5000             # that it is fitted to
 
 
 @torch.no_grad()
@@ -54,13 +54,13 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
     """Return the number to divide logits by for their probabilities to be as right as often as they say.
 
     Temperature scaling (Guo and others, 2017, arXiv:1706.04599): the one of least cross-entropy on rows that were not
-    trained on, 1/4 to 4. Few rows say little, so e-fold temperatures cost as much as two nats of all rows. 1 without
-    rows, and where logits are not finite.
+    trained on, 1/4 to 4. A penalty of 2·(ln T)², in nats summed over the rows, keeps it near 1 where they are few. 1
+    without rows, and where logits are not finite.
     """
-    logits, labels = logits[:_TEMPERED], labels[:_TEMPERED]
+    logits, labels = logits[:_MAX_ROWS], labels[:_MAX_ROWS]
     if not len(labels) or not logits.isfinite().all():
         return 1.0
-    powers = torch.linspace(-1, 1, 41, dtype=torch.float64) * math.log(_HOTTEST)
+    powers = torch.linspace(-1, 1, 41, dtype=torch.float64) * math.log(_MAX_TEMPERATURE)
     losses = [F.cross_entropy(logits / math.exp(power), labels, reduction="sum").item() + 2 * power**2
               for power in powers.tolist()]
     return math.exp(powers[losses.index(min(losses))].item())
