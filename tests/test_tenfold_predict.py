@@ -189,6 +189,7 @@ def test_an_interrupt_leaves_nothing_half_written(here, capsys, monkeypatch):
     assert predict(capsys, "best.pth", "new").code == 0
 
 
+@pytest.mark.slow
 def test_many_pictures_are_read_by_workers_and_answered_alike(here, capsys, base):
     for i in range(FEW + 10):
         os.link(base / "images/across" / f"{i % 24:02d}.png", here / f"new/{i:03d}.png")

@@ -46,6 +46,7 @@ def test_it_times_the_grid_and_leaves_a_table_a_picture_and_numbers(capsys, smal
     assert (tmp_path / "bench.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow
 def test_people_get_a_table_and_one_last_line_of_advice(capsys, small, tmp_path, monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 1)       # the fewer workers are tried
     ran = benched(capsys, "--shards", small, "--out", tmp_path / "there")

@@ -228,6 +228,7 @@ def study(out="s"):
         return [row[0] for row in db.execute("select state from trials order by number")]
 
 
+@pytest.mark.slow
 def test_a_search_prunes_and_goes_on_in_its_study(fake, sweep, optuna):
     fake.event = lambda recipe, epoch: interrupt() if len(fake.calls) == 3 and epoch == 2 else None
     assert sweep(*SEARCH).code == 130
