@@ -47,7 +47,7 @@ def short(rate: float) -> str:
 def measure(args: argparse.Namespace) -> dict:
     """Print all TABLES whose rows there are."""
     made = [lines for (begin, end), what in TABLES.items() if (lines := table(begin, end, what))]
-    print("\n\n".join("\n".join(lines) for lines in made))
+    print(*(line for lines in made for line in [*lines, ""]), sep="\n")    # a newline in a word would be escaped
     return {"tables": len(made)}
 
 
