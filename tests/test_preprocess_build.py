@@ -142,6 +142,7 @@ def test_the_trainers_keys_leave_the_shards_and_are_noted(folder, augment, tmp_p
     assert index(tmp_path / "shards")["recipe"]["train"]["lr"] == 0.5
 
 
+@pytest.mark.slow
 def test_what_the_pixels_depend_on_makes_other_shards(folder, augment, tmp_path):
     """In a folder that holds the shards of the case before, as in a new one."""
     images = folder(a=5, b=5)

@@ -239,6 +239,7 @@ def test_a_recipe_by_name_file_or_value(tmp_path):
     assert tenfold.read_recipe(sample) is sample
 
 
+@pytest.mark.slow
 def test_one_setting_need_not_be_in_a_list(made, monkeypatch):
     base, shards, _, _, _ = made
     monkeypatch.chdir(base)

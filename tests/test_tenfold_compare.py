@@ -87,6 +87,7 @@ def test_a_file_is_named_without_its_folder_and_a_folder_after_its_recipes(tmp_p
     assert len(compare.folder_name(["x" * 255])) < 255
 
 
+@pytest.mark.slow
 def test_folds_score_every_image_once(images, capsys, tmp_path):
     before = sorted(path.name for path in tmp_path.iterdir())
     typed = ["--recipe", "plain.toml", "--data", str(images), "--folds", "3", "--json", "--record", *ONE]

@@ -55,6 +55,7 @@ def test_a_machine_that_cannot_compile_says_so_in_one_line_and_trains(shards, ca
     assert t.same_weights("runs/x/last.pth", "runs/plain/last.pth")
 
 
+@pytest.mark.slow
 def test_compiling_counts_as_start_up(shards, capsys, monkeypatch):
     calls = iter(range(10**6))
     fake(monkeypatch, lambda function: lambda *batch: (time.sleep(0 if next(calls) else 1), function(*batch))[1])

@@ -115,6 +115,7 @@ def features(model, content, shards, split):
     return got[0], label
 
 
+@pytest.mark.slow
 def test_with_less_frozen_training_goes_on_from_the_head_and_no_best_is_worse(shards, capsys, monkeypatch):
     ran = t.train(capsys, shards, *PARTLY, out="runs/alone")
     assert ran.code == 0, ran.err
