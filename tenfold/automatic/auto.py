@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from tenfold.train.score.scoring import Score
 
 LEAST = 20.0                 # seconds of a budget that the whole can be done in, at least
-_RACE = 0.3                  # share of the budget that a race may take
+_RACE = 0.3                  # share of the budget that a race may take,
+_RACE_SHORT = 0.42, 25.0     # or this share where that is no more than so many seconds: trials take some to begin
 _READ = 0.35                 # share of the budget that reading the images may take
 _LOOK = 0.2                  # share of it after which no more pictures are looked at
 _STARTED = 3.0               # seconds until a training has begun, besides those of its build
@@ -137,10 +138,10 @@ class Automatic:
                                           max(1.0, seconds - reading - _STARTED)))
         def attempt(candidate: Candidate, number: int, seconds: float) -> Trial:
             return self._trial(candidate.name, number, seconds, partial(fitted, candidate, seconds))
-        winner = run_race(candidates(seen, self.machine, self.pretrained), _RACE * self.budget, reading + _STARTED,
+        winner = run_race(candidates(seen, self.machine, self.pretrained), self._race_seconds, reading + _STARTED,
                           attempt)
         pictures = 2.0 + 0.02 * self.budget      # seconds for what a score writes and draws
-        self.clock.nominal = _RACE * self.budget if self.state.trials else 0.0
+        self.clock.nominal = self._race_seconds if self.state.trials else 0.0
         chosen = fitted(winner, self.clock.left() - pictures)
         self.state.weights = keep_weights(chosen, self.state.trials, self.folder / "trial.pth")
         drawing = limit_copies(chosen, *self._draw_times(chosen), self.clock.left() - pictures) if self.clock.is_timed \
@@ -163,6 +164,11 @@ class Automatic:
         from tenfold.preprocess.pipeline import build_cost
         cost = build_cost(draft.recipe(self.name), self.source, self.shards)
         return cost.draw_seconds / self._cores, cost.clean_seconds / self._cores
+
+    @property
+    def _race_seconds(self) -> float:
+        share, most = _RACE_SHORT
+        return max(_RACE * self.budget, min(share * self.budget, most))
 
     @property
     def _cores(self) -> int:
