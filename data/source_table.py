@@ -108,7 +108,7 @@ def write_source_table(folder: Path, columns: Mapping) -> dict:
 
 
 class _Forgiving(io.FileIO):
-    """A file that HDF5 writes to; on a full disk it writes on, as HDF5 must not meet that (see `write_shard`)."""
+    """A file for HDF5 to write to that keeps an error, such as of a full disk, where HDF5 would crash on it."""
     fault: OSError | None = None                 # the first that a write met
 
     def write(self, data: Any) -> int:

@@ -13,7 +13,7 @@ GROUP_BYTES = 1 << 20        # small batches are gathered several at once: handi
 
 
 def make_slots(batch: int, row_bytes: int, row_shape: tuple[int, ...], threads: int) -> tuple[int, deque]:
-    """Return (batches in a group, slots for as many groups as `threads` ever have under way)."""
+    """Return (batches in a group, a buffer for each group that can be under way with so many threads)."""
     group = max(1, GROUP_BYTES // max(1, batch * row_bytes))
     return group, deque(Buffer(group * batch, row_shape) for _ in range(min(AHEAD, threads) + 2))
 

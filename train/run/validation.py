@@ -22,7 +22,7 @@ class Validation:
     answers: tuple[torch.Tensor, torch.Tensor] | None = None     # logits (rows, classes) and labels (rows,) of them
 
     def temperature(self) -> float:
-        """Return the number to divide the network's logits by, so that its probabilities are right."""
+        """Return the temperature that was fitted to those rows, 1 without any; see `fit_temperature`."""
         return fit_temperature(*self.answers) if self.answers else 1.0
 
     def is_finite(self) -> bool:

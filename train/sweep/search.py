@@ -93,7 +93,7 @@ class Search:
                                   "give another --out, or remove its folder") from None
 
     def _range(self, key: Key):
-        """What Optuna may choose for a key."""
+        """The distribution, in Optuna's terms, of the values of a key."""
         kinds = self._optuna.distributions
         if key.choices:
             return kinds.CategoricalDistribution([_stored(key, choice) for choice in key.choices])
