@@ -1,12 +1,7 @@
 """`python -m preprocess`: augment a folder of labelled images into shards."""
 
+from importlib import import_module
+
 from tenfold.data.process import run_main
 
-
-def main(started: float) -> int:
-    """Run the command."""
-    from tenfold.preprocess.command import main
-    return main()
-
-
-run_main(main)
+run_main(lambda started: import_module("tenfold.preprocess.command").main())

@@ -1,12 +1,7 @@
-"""`python -m train`: the same as `tenfold train`, in a checkout."""
+"""`python -m train`: the same as `tenfold train`; the start of the interpreter counts against the budget."""
+
+from importlib import import_module
 
 from tenfold.data.process import run_main
 
-
-def main(started: float) -> int:
-    """Run the command; the interpreter's start and the heavy imports count against the budget."""
-    from tenfold.train.run.command import main
-    return main(started=started)
-
-
-run_main(main)
+run_main(lambda started: import_module("tenfold.train.run.command").main(started=started))

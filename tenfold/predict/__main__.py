@@ -1,12 +1,7 @@
 """`python -m tenfold.predict`: label new pictures with a model."""
 
+from importlib import import_module
+
 from tenfold.data.process import run_main
 
-
-def main(started: float) -> int:
-    """Run the command."""
-    from tenfold.predict.command import main
-    return main()
-
-
-run_main(main)
+run_main(lambda started: import_module("tenfold.predict.command").main())

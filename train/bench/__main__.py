@@ -1,12 +1,7 @@
 """`python -m train.bench`: time loader settings on shards."""
 
+from importlib import import_module
+
 from tenfold.data.process import run_main
 
-
-def main(started: float) -> int:
-    """Run the command."""
-    from tenfold.train.bench.command import main
-    return main()
-
-
-run_main(main)
+run_main(lambda started: import_module("tenfold.train.bench.command").main())

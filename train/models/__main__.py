@@ -1,12 +1,7 @@
 """`python -m train.models`: list the networks with their parameters and multiply-adds."""
 
+from importlib import import_module
+
 from tenfold.data.process import run_main
 
-
-def main(started: float) -> int:
-    """Run the command."""
-    from tenfold.train.models.command import main
-    return main()
-
-
-run_main(main)
+run_main(lambda started: import_module("tenfold.train.models.command").main())

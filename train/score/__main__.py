@@ -1,12 +1,7 @@
 """`python -m train.score`: measure how often a model is right, and where it is wrong."""
 
+from importlib import import_module
+
 from tenfold.data.process import run_main
 
-
-def main(started: float) -> int:
-    """Run the command."""
-    from tenfold.train.score.command import main
-    return main()
-
-
-run_main(main)
+run_main(lambda started: import_module("tenfold.train.score.command").main())

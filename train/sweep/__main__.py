@@ -1,12 +1,7 @@
 """`python -m train.sweep`: compare settings of a recipe by a grid or a search."""
 
+from importlib import import_module
+
 from tenfold.data.process import run_main
 
-
-def main(started: float) -> int:
-    """Run the command."""
-    from tenfold.train.sweep.command import main
-    return main()
-
-
-run_main(main)
+run_main(lambda started: import_module("tenfold.train.sweep.command").main())
