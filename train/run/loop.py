@@ -130,7 +130,7 @@ class Trainer:
                 self._read(bar)
                 pace.end()
                 self._save()
-                pace.checkpoint_held()
+                pace.begin()
                 if interrupted():
                     raise KeyboardInterrupt(f"go on with --resume from step {state.step} of {self.plan.steps}")
         batches.close()

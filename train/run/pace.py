@@ -32,7 +32,7 @@ class Pace:
         self._steps = 0                          # since the device was last waited for
 
     def begin(self) -> None:
-        """Note that the steps of an epoch, or of the rest of one, begin."""
+        """Note that steps begin, or go on after a checkpoint; what came before is not counted as training."""
         self.threads.begin()
         self._began = self._read = time.monotonic()
         self._steps = 0
@@ -70,9 +70,3 @@ class Pace:
         synchronise(self._device)
         self._state.training += time.monotonic() - self._began
         self._began = time.monotonic()
-
-    def checkpoint_held(self) -> None:
-        """Note that a checkpoint inside the epoch was copied, to be written; its time is no training."""
-        self.threads.begin()
-        self._began = self._read = time.monotonic()
-        self._steps = 0
