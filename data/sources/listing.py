@@ -9,6 +9,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from tenfold.data.errors import SourceFault, unreadable
@@ -25,6 +26,16 @@ LINKED, SPECIAL, BROKEN, UNREADABLE = "repeated folder", "special file", "broken
 _LONGEST = 12                # characters of a suffix; what is longer is part of a name
 
 
+@dataclass
+class _Listing:
+    """What lies in one folder."""
+    pictures: list[tuple[str, tuple[int, int]]] = field(default_factory=list)
+    folders: dict[str, "Folder"] = field(default_factory=dict)
+    passed: Counter[str] = field(default_factory=Counter)
+    hidden: list[str] = field(default_factory=list)
+    by_content: Counter[str] = field(default_factory=Counter)
+
+
 class Folder:
     """The listing of one folder and of all below it, read when it is first asked for.
 
@@ -36,6 +47,7 @@ class Folder:
         self.path = path                         # where it lies
         self.below = below                       # its path relative to the root, "" for the root
         self._root = root or self
+        self._found, self._explored = _Listing(), False
 
     def __repr__(self):
         return f"Folder({self.path!r})"
@@ -43,35 +55,35 @@ class Folder:
     @property
     def pictures(self) -> list[tuple[str, tuple[int, int]]]:
         """(name, (size, time of change in ns)) of each picture in it, sorted by name."""
-        return self._listing[0]
+        return self._listing.pictures
 
     @property
     def folders(self) -> dict[str, "Folder"]:
         """The folders in it by name, sorted; hidden ones and the system's left out."""
-        return dict(sorted(self._listing[1].items()))
+        return dict(sorted(self._listing.folders.items()))
 
     @property
-    def passed(self) -> Counter:
+    def passed(self) -> Counter[str]:
         """How many files and folders in it are passed over, by kind."""
-        return self._listing[2]
+        return self._listing.passed
 
     @property
     def hidden(self) -> list[str]:
         """Names of the hidden and system files and folders in it."""
-        return self._listing[3]
+        return self._listing.hidden
 
     @property
-    def by_content(self) -> Counter:
+    def by_content(self) -> Counter[str]:
         """How many of its pictures were known by their content, by suffix."""
-        return self._listing[4]
+        return self._listing.by_content
 
     @property
-    def _listing(self) -> tuple[list, dict[str, "Folder"], Counter, list, Counter]:
-        self._root._explored                     # noqa: B018  read once, from the root
+    def _listing(self) -> _Listing:
+        if not self._root._explored:
+            self._root._explore()
         return self._found
 
-    @cached_property
-    def _explored(self) -> bool:
+    def _explore(self) -> None:
         """List this folder, the root, and all below it: what lies there first, then what links lead to."""
         known, waiting = {_identity(self.path)}, [self]
         links: list[tuple[str, Folder, str]] = []
@@ -84,26 +96,26 @@ class Folder:
             else:
                 _, folder, name = heapq.heappop(links)           # the first by its path, which is its own
                 inner = [] if folder._lies_in(os.path.join(folder.path, name)) else [folder._inside(name)]
-                folder._found[2][LINKED] += not inner
+                folder._found.passed[LINKED] += not inner
             for one in inner:
                 identity = _identity(one.path)
                 if identity in known:
-                    folder._found[2][LINKED] += 1
+                    folder._found.passed[LINKED] += 1
                 else:
                     known.add(identity)
-                    folder._found[1][os.path.basename(one.path)] = one
+                    folder._found.folders[os.path.basename(one.path)] = one
                     waiting.append(one)
-        return True
+        self._explored = True
 
     def _scan(self) -> tuple[list["Folder"], list[tuple[str, "Folder", str]]]:
         """Read the listing; returns the folders that lie in it, and (path, this folder, name) of links to folders."""
-        pictures, passed, hidden, by_content = [], Counter[str](), [], Counter[str]()
-        inner, links = [], []
+        found, inner, links = _Listing(), [], []
+        self._found = found
         try:
             with os.scandir(self.path) as entries:
                 for entry in entries:
                     if entry.name.startswith(".") or entry.name.lower() in SYSTEM:
-                        hidden.append(entry.name)
+                        found.hidden.append(entry.name)
                     elif _is_folder(entry):
                         one = self._inside(entry.name)
                         if entry.is_symlink():
@@ -113,16 +125,17 @@ class Folder:
                     else:
                         kind, stamp, opened = _file(entry)
                         if stamp is None:
-                            passed[kind] += 1
+                            found.passed[kind] += 1
                             continue
-                        pictures.append((entry.name, stamp))
-                        by_content[kind] += opened
+                        found.pictures.append((entry.name, stamp))
+                        if opened:
+                            found.by_content[kind] += 1
         except OSError as error:
             path = error.filename or self.path
             raise unreadable(error, path) or SourceFault(path, error.strerror or "cannot be listed",
                                                          "check its permissions") from None
-        folders: dict[str, Folder] = {}          # filled in by `_explored`
-        self._found = sorted(pictures), folders, passed, sorted(hidden), +by_content
+        found.pictures.sort()
+        found.hidden.sort()
         return sorted(inner, key=lambda one: one.below), links
 
     def _inside(self, name: str) -> "Folder":
