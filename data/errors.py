@@ -14,10 +14,9 @@ import errno
 EXIT_OK, EXIT_OURS, EXIT_USER, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 _NO_SPACE = {errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota is used up",
-            errno.EFBIG: "the file is larger than this system allows"}
+             errno.EFBIG: "the file is larger than this system allows"}
 _NO_PERMISSION = {errno.EACCES: "permission denied", errno.EPERM: "operation not permitted",
-           errno.EROFS: "the file system is read-only"}
-
+                  errno.EROFS: "the file system is read-only"}
 _UNREADABLE = {errno.EACCES: "permission denied", errno.EPERM: "operation not permitted",
                errno.EIO: "the disk reports an error"}
 
@@ -58,29 +57,25 @@ class MachineFault(UserFault):
 
 
 def machine_fault(error: BaseException, where: object) -> MachineFault | None:
-    """Return the MachineFault for an OSError, or for an error in which HDF5 wrapped one; None for other errors.
-
-    HDF5 reports a full disk as an OSError or a RuntimeError whose text, not whose errno,
-    says so.
-    """
-    code = getattr(error, "errno", None)
-    text = str(error)
-    for number, fact in _NO_SPACE.items():
-        if code == number or f"errno = {number}," in text:
-            return MachineFault(where, fact, "free some space, or choose another --out")
-    for number, fact in _NO_PERMISSION.items():
-        if code == number or f"errno = {number}," in text:
-            return MachineFault(where, fact, "choose a place where you may write")
+    """Return the MachineFault for an OSError, or for an error in which HDF5 wrapped one; None for other errors."""
+    if fact := _fact_of(error, _NO_SPACE):
+        return MachineFault(where, fact, "free some space, or choose another --out")
+    if fact := _fact_of(error, _NO_PERMISSION):
+        return MachineFault(where, fact, "choose a place where you may write")
     return None
 
 
 def unreadable(error: BaseException, where: object) -> MachineFault | None:
     """Return the MachineFault for a file that is there and may be whole, but that the system does not let us read.
 
-    None for other errors: what was read is none of what it should be. HDF5 says the number in its text.
+    None for other errors: what was read is not what it should be.
     """
+    fact = _fact_of(error, _UNREADABLE)
+    return MachineFault(where, f"is unreadable ({fact})", "check its permissions, and the disk that it lies on") \
+        if fact else None
+
+
+def _fact_of(error: BaseException, facts: dict[int, str]) -> str:
+    """The fact that belongs to an error's number, which HDF5 puts into the text of an error of its own; "": none."""
     code, text = getattr(error, "errno", None), str(error)
-    for number, fact in _UNREADABLE.items():
-        if code == number or f"errno = {number}," in text:
-            return MachineFault(where, f"is unreadable ({fact})", "check its permissions, and the disk that it lies on")
-    return None
+    return next((fact for number, fact in facts.items() if code == number or f"errno = {number}," in text), "")
