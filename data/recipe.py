@@ -114,10 +114,13 @@ def recipe_tables(recipe: Recipe) -> dict:
 
 def change_recipe(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
     """Lay `--set`s such as "train.lr=0.002" over a recipe. RecipeFault: no such key, or a value out of bounds."""
-    tables = recipe_tables(recipe)
+    return make_recipe(override(as_in_file(recipe_tables(recipe)), assignments), "recipe", recipe.name)
+
+
+def as_in_file(tables: dict) -> dict:
+    """Return the tables with the network's arguments as keys of [model], so that `--set model.widths=…` finds them."""
     model = dict(tables["model"])
-    tables["model"] = {**model.pop("args"), **model}     # as in a recipe file, so that model.widths=… is found
-    return make_recipe(override(tables, assignments), "recipe", recipe.name)
+    return tables | {"model": model.pop("args") | model}
 
 
 def pixels_digest(recipe: Recipe) -> str:

@@ -10,6 +10,7 @@ from tenfold.data.errors import RecipeFault, ShardFault
 from tenfold.data.recipe import (
     PIXELS_VERSION,
     Recipe,
+    as_in_file,
     make_recipe,
     pixel_differences,
     pixels_note,
@@ -37,14 +38,12 @@ def named_recipe(args: argparse.Namespace) -> tuple[Recipe, Path]:
     if args.recipe:
         recipe = read_recipe(args.recipe, args.set)
         return recipe, Path(args.shards or f"shards/{recipe.name}")
-    carried = read_index(args.shards).get("recipe")
-    carried = carried if isinstance(carried, dict) else {}
-    model = dict(carried["model"]) if isinstance(carried.get("model"), dict) else {}
-    if not isinstance(model.get("args"), dict):
+    carried = read_index(args.shards)["recipe"]
+    model = carried.get("model")
+    if not isinstance(model, dict) or not isinstance(model.get("args"), dict):
         raise ShardFault(Path(args.shards) / INDEX, "carries no recipe", "run `tenfold augment` again")
-    # as a recipe file has it, so that --set model.widths=… finds it
-    carried = {**carried, "model": {**model.pop("args"), **model}}
-    return make_recipe(override(renewed(carried), args.set), f"{args.shards}/dataset.json"), Path(args.shards)
+    tables = override(as_in_file(renewed(carried)), args.set)
+    return make_recipe(tables, f"{args.shards}/dataset.json"), Path(args.shards)
 
 
 def with_pixels_of(shards: "ShardSet", recipe: Recipe) -> Recipe:

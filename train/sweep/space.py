@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tenfold.data.errors import RecipeFault
-from tenfold.data.recipe import Recipe, make_recipe, recipe_tables
+from tenfold.data.recipe import Recipe, as_in_file, make_recipe, recipe_tables
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 RANGE = re.compile(rf"(log:)?({NUMBER}?)\.\.({NUMBER})")
@@ -114,9 +114,7 @@ def _fault(recipe: Recipe, settings: dict, make) -> RecipeFault | None:
 
 def with_settings(recipe: Recipe, settings: dict) -> Recipe:
     """Return the recipe with {"table.key": value} laid over it."""
-    tables = recipe_tables(recipe)
-    model = tables["model"]
-    tables["model"] = {**model.pop("args"), **model}                     # as a recipe file has it
+    tables = as_in_file(recipe_tables(recipe))
     for name, value in settings.items():
         table, dot, key = name.partition(".")
         if dot and isinstance(tables.setdefault(table, {}), dict):
