@@ -9,8 +9,9 @@ from cases import each
 from PIL import Image
 
 from tenfold.data.html import figure_html, table
+from tenfold.data.wording import readable
 from tenfold.train.csv_file import open_table, write_csv, write_metrics
-from tenfold.train.figures import new_figure, publish_figure, short
+from tenfold.train.figures import new_figure, publish_figure
 from tenfold.train.run.figures import draw_curves
 from tenfold.train.score.figures import draw_confusion, draw_worst
 from tenfold.train.sweep.figures import draw_sweep, smoothed
@@ -135,7 +136,7 @@ def test_a_name_is_never_a_formula_in_a_picture(tmp_path):
     axis = figure.subplots()
     axis.plot([0, 1], label=name.replace("\ud800", "?"))
     axis.legend()
-    axis.set(xticks=[0], xticklabels=[short(name)], title=short(name))
+    axis.set(xticks=[0], xticklabels=[readable(name, 20)], title=readable(name, 20))
     publish_figure(tmp_path / "a.png", figure)
     assert '<b>$' in table(name, [name], [[name]])
     assert figure_html(figure, '"><b').startswith('<img alt="&quot;&gt;&lt;b" src="data:')

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from tenfold.data.figures import save_figure
 from tenfold.data.files import publish
-from tenfold.data.wording import readable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,8 +26,3 @@ def publish_figure(path: str | Path, figure: "Figure") -> None:
     """Write a figure as a PNG file, whole or not at all."""
     with publish(path) as temporary:
         save_figure(figure, temporary)
-
-
-def short(name: str, most: int = 20) -> str:
-    """Return a class name for a label: printable, and cut to `most` letters."""
-    return readable(name, most)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tenfold.train.figures import new_figure, publish_figure, short
+from tenfold.data.wording import readable
+from tenfold.train.figures import new_figure, publish_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +35,7 @@ def confusion_figure(confusion: np.ndarray, classes: list[str]) -> "Figure":
     figure.colorbar(drawn, shrink=0.6, aspect=40 if many else 20, label="share of the true class",
                     format=PercentFormatter(1.0), ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1] if many else None)
     axis.set(xlabel="predicted", ylabel="true", xticks=range(len(classes)), yticks=range(len(classes)))
-    names = [short(name) for name in classes]
+    names = [readable(name, 20) for name in classes]
     small = 7 if many else 10
     axis.set_xticklabels(names, rotation=90 if max(map(len, names)) > 2 else 0, parse_math=False, fontsize=small)
     axis.set_yticklabels(names, parse_math=False, fontsize=small)
@@ -62,9 +63,9 @@ def draw_worst(path: str | Path, classes: list) -> None:
     for line, (name, f1, pictures) in zip(axes, classes, strict=False):
         for axis, (image, true, predicted, probability) in zip(line, pictures, strict=False):
             axis.imshow(image[:, :, 0] if image.shape[2] == 1 else image, cmap="gray", vmin=0, vmax=255)
-            axis.set_title(f"{short(true, 16)}\n→ {short(predicted, 14)} {probability:.0%}", fontsize=8,
+            axis.set_title(f"{readable(true, 16)}\n→ {readable(predicted, 14)} {probability:.0%}", fontsize=8,
                            color="black" if true == name else "0.45")
-        line[0].text(-0.12, 0.5, f"{short(name, 16)}\nF1 {f1:.2f}", transform=line[0].transAxes, ha="right",
+        line[0].text(-0.12, 0.5, f"{readable(name, 16)}\nF1 {f1:.2f}", transform=line[0].transAxes, ha="right",
                      va="center", fontsize=10)
     publish_figure(path, figure)
 
@@ -85,7 +86,7 @@ def draw_f1_size(path: str | Path, per_class: dict, r: float | None) -> None:
         named = points if len(points) <= 12 else sorted(points, key=lambda p: p[1])[:6]
         for at, f1, name in named:               # towards the middle: none runs over the edge
             right = at > (min(x) + max(x)) / 2
-            axis.annotate(short(name), (at, f1), (-4 if right else 4, 4), ha="right" if right else "left",
+            axis.annotate(readable(name, 20), (at, f1), (-4 if right else 4, 4), ha="right" if right else "left",
                           textcoords="offset points", fontsize=8)
     title = "sizes of the training classes are not known" if not points else \
         "no correlation: all classes have the same size, or the same F1" if r is None else \
