@@ -67,7 +67,7 @@ def _recipe(data: str, recipe: str, split: list[str], budget: str, seed: int) ->
 def _plain_rows(data: str, recipe: Recipe, name: str, side: int) -> ShardSet:
     """Build shards with the same splits and cleaning, and one row without augmentation for each picture."""
     from tenfold.data.recipe import change_recipe
-    from tenfold.data.sources import open_source
+    from tenfold.data.sources.opening import open_source
     from tenfold.preprocess.pipeline import augment
     middle = sum(recipe.draw.scale) / 2          # as test rows have it
     plain = change_recipe(recipe, [*_PLAIN, f"draw.canvas=[{side},{side}]", f"draw.scale=[{middle},{middle}]"])

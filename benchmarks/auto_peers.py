@@ -41,7 +41,7 @@ class Pictures:
 def write_pictures(data: str, shards: ShardSet, folder: Path) -> Pictures:
     """Write the pictures that a set was made of, each in the split that it has there; as RGB, at most 512 pixels."""
     from tenfold.data.recipe import change_recipe
-    from tenfold.data.sources import open_source
+    from tenfold.data.sources.opening import open_source
     from tenfold.preprocess.clean.set_decisions import SetDecisions
     from tenfold.preprocess.decode import decode_any
     source, table = open_source(data), shards.sources

@@ -80,7 +80,7 @@ def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: str | Sequen
     """
     from pathlib import Path
 
-    from tenfold.data.sources import open_source
+    from tenfold.data.sources.opening import open_source
     from tenfold.preprocess import pipeline
     asked = read_recipe(recipe, *_each(settings))
     source = open_source(os.fspath(data), training=not plain, groups=asked.split.groups)

@@ -30,7 +30,7 @@ from tenfold.data.make_targets import FLAGS, LISTS, TARGETS, words
 from tenfold.data.networks import NETWORKS, PUBLISHED, check_network
 from tenfold.data.recipe import make_recipe
 from tenfold.data.recipe_lookup import find_recipe
-from tenfold.data.sources import open_source
+from tenfold.data.sources.opening import open_source
 
 ROOT = t.ROOT
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))]

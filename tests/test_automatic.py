@@ -30,7 +30,7 @@ from tenfold.automatic.race import Trial, keep_weights
 from tenfold.automatic.summary import interval
 from tenfold.data.errors import UserFault
 from tenfold.data.recipe import read_recipe, recipe_tables
-from tenfold.data.sources import open_source
+from tenfold.data.sources.opening import open_source
 
 MARKS = InkFacts(pen=0.05, wander=0.1, sizes=0.2, near_upright=0.9)
 INK = Look(images=600, classes=6, least=100, most=100, size=(200, 200), shape=1.0, looked=64, colour=0.0, ink=1.0,
