@@ -22,6 +22,7 @@ from PIL import Image
 
 import tenfold
 from tenfold.data.recipe import make_recipe
+from tenfold.train.precision import autocast
 
 ORDERS = (
     "import tenfold; f = tenfold.train; import tenfold.train.run.clock",
@@ -161,8 +162,8 @@ def test_rows_as_they_lie_in_shards_are_taken_as_they_are(made, monkeypatch):
     model = tenfold.load(run.best, "cpu")
     np.testing.assert_allclose(model.probabilities(rows), score.probabilities, rtol=0, atol=1e-6)
     assert model.probabilities(rows[:0]).shape == (0, 3)
-    with torch.no_grad():
-        logits = model.network(model.normalise(torch.from_numpy(rows))) / model.content["temperature"]
+    with torch.no_grad(), autocast(model.normalise.device, model.recipe.train.precision):
+        logits = model.network(model.normalise(torch.from_numpy(rows))).float() / model.content["temperature"]
     np.testing.assert_allclose(model.probabilities(rows), logits.softmax(1), rtol=0, atol=1e-5)
     for bad in (rows.astype(float), rows[..., 0], rows[:, :-1]):
         with pytest.raises(tenfold.SourceFault, match="takes uint8"):
