@@ -2,7 +2,8 @@
 
 It imports neither `preprocess` nor `train`. Read in this order:
 
-1. Faults and words: `errors` (what can be wrong with what the user gave), `wording` (counts and lists in messages).
+1. Faults and words: `errors` (what can be wrong with what the user gave), `wording` (counts and lists in messages),
+   `fields` (check the kinds of values that a file holds).
 2. Recipes: `settings` (TOML becomes frozen dataclasses), `tables` (every key with its unit and bounds), `networks`
    (names and arguments of networks, without torch), `recipe_checks` (keys that must fit each other), `recipe`,
    `recipe_lookup` (where recipes lie), `random_streams` (the numbers of the random streams).
@@ -10,9 +11,10 @@ It imports neither `preprocess` nor `train`. Read in this order:
    `splits` (train, val and test by source image); named public sets: `public_names`, `public`, `fetch` and `vision`
    (the only file that imports torchvision).
 4. Sets on disk: `schema` (the format as values), `files` (a file appears whole or not at all), `leftovers`, `digests`
-   (damage is noticed when a file is opened), `shard` and `chunks` (write and open one file), `source_table` (a row for
-   each source, in columns), `shardset` (open and verify a set).
+   and `verified` (damage is noticed when a file is opened), `shard` and `chunks` (write and open one file),
+   `source_table` (a row for each source, in columns), `shardset` (open and verify a set).
 5. The process: `process` (signals, exit codes, the end with a parent), `streams` (output that cannot be written),
-   `memory` (how much is free), `out_of_memory` (say that it is used up).
-6. Commands: `command` (what all commands share), `make_targets` and `make` (what each make target runs), `html`.
+   `quiet` (libraries that print), `memory` (how much is free), `out_of_memory` (say that it is used up).
+6. Commands: `command` (what all commands share), `verify`, `make_targets` and `make` (what each make target runs),
+   `html` and `figures`.
 """

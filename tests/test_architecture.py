@@ -3,6 +3,7 @@
 import ast
 import functools
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,6 +70,13 @@ def test_one_file_knows_torchvision_and_one_hdf5():
     everywhere = {str(p.relative_to(ROOT)): imported(p) for _, p in FILES}
     assert {name for name, found in everywhere.items() if "torchvision" in found} == {TORCHVISION}
     assert {name for name, found in everywhere.items() if "h5py" in found} == H5PY
+
+
+def test_each_package_says_in_which_order_to_read_all_of_its_modules():
+    for folder in sorted({path.parent for _, path in FILES}):
+        text = (folder / "__init__.py").read_text(encoding="utf-8")
+        modules = [path.stem for path in folder.glob("*.py") if not path.stem.startswith("__")]
+        assert [name for name in modules if not re.search(rf"`(\w+/)?{name}(\.py)?`", text)] == [], folder
 
 
 def loaded(*modules, more="") -> set[str]:
