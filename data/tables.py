@@ -17,54 +17,49 @@ class Source:
     max_opposite: float = setting(0.2, low=0, high=1)       # share that clearly looks like the other polarity than
                                                             # clean.polarity declares, and stops the build
     max_pixels: int = setting(100_000_000, low=1)           # a larger picture is taken for a bomb
-    per_class: int = setting(0, low=0)                      # images of each class that are used, at most, chosen at
-                                                            # random; 0: all. Those of an official test split are
-                                                            # all used, of an official val split at most so many too
-    levels: int = setting(0, low=0)                         # the highest level of deep pictures (more than 8 bits),
-                                                            # such as 4095; 0: the least usual depth that holds
-                                                            # the whole set, which dataset.json then names here
+    per_class: int = setting(0, low=0)                      # most images of each class that are used, chosen at random;
+                                                            # 0: all. An official test split is used whole
+    levels: int = setting(0, low=0)                         # highest level of deep pictures (more than 8 bits), such as
+                                                            # 4095; 0: of the smallest usual depth that holds the
+                                                            # whole set; dataset.json then names it here
     levels_signed: tuple[int, int] = (0, 0)                 # likewise lowest and highest, of signed numbers
     levels_float: tuple[float, float] = (0.0, 0.0)          # likewise, of real numbers
 
 
 @dataclass(frozen=True)
 class Split:
-    """Which source images are held out. A whole number counts images a class, a fraction is a share; where the
-    source has an official test split, that is the test split. Exact copies of an image always stay together."""
+    """Which source images are held out. A whole number counts images of each class, a fraction is a share. An official
+    test split of the source is kept. Exact copies of an image always stay together."""
     val: int | float = setting(0.1, low=0)                  # chooses the best epoch; 0: the last one is kept
     test: int | float = setting(0.1, low=0)                 # only the score sees it
     folds: int = setting(0, low=0)                          # 0: none; k: the test split is one of k
     fold: int = setting(0, low=0)                           # which one, 0 … folds - 1
-    groups: str = ""                                        # images of one group (writer, page, patient, video) lie on
-                                                            # one side, of whatever classes they are. "folder": the
-                                                            # folders between class folder and file (a/writer1/x.png:
-                                                            # writer1). "path:REGEX", searched in the path below the
-                                                            # data folder: the first (…), or all that matches.
-                                                            # "x.csv": lines of path,group; such a path too. "": none,
-                                                            # or those of the array `group` (n,) of an .npz. An image
-                                                            # that is in no group is one by itself
+    groups: str = ""                                        # what keeps images together (one writer, patient, video):
+                                                            # "folder": the folders between class folder and file
+                                                            # (a/writer1/x.png: writer1). "path:REGEX": searched in
+                                                            # the path below the data folder; the first (…), or the
+                                                            # whole match. "x.csv": lines of path,group. "": nothing,
+                                                            # or the array `groups` (n,) of an .npz. An image in no
+                                                            # group stands alone
     near_duplicates: str = setting("together", choices=("together", "report"))    # the same picture saved twice (as
-                                                            # JPEG, at another size): on one side too, or only named.
-                                                            # Together, for all that was joined in six sets was the
-                                                            # same picture, and in glyphs34 it leaves no test image
-                                                            # with a twin in train, where 19% had one
-                                                            # (benchmarks/log.md); where nothing is found, the cut
-                                                            # is as without
+                                                            # JPEG, at another size): kept in one split, or only
+                                                            # reported. Without it, 19% of the test images of
+                                                            # glyphs34 had a twin in train (benchmarks/log.md)
 
 
 @dataclass(frozen=True)
 class Clean:
     """Cleaning, once per source image. 0, false and "keep" leave a step out."""
     channels: int = setting(1, choices=(1, 3))              # grey, or red green blue
-    polarity: str = setting("keep", choices=("keep", "auto", "dark", "light"))   # tone of the ink as it comes; it
-                                                            # becomes light. auto: the whole set decides, by the votes
-                                                            # of its images. roi, threshold, broaden need to know
+    polarity: str = setting("keep", choices=("keep", "auto", "dark", "light"))   # tone of the ink, which becomes
+                                                            # light. auto: the whole set decides. keep: not ink, so
+                                                            # without roi, threshold and broaden
     bilateral: int = setting(0, low=0, high=31)             # diameter of the filter, pixels
     bilateral_sigma: float = setting(50.0, above=0)         # grey levels that count as alike
     threshold: float = setting(0.0, low=0, high=1)          # adaptive: its window, share of the shorter side, never
                                                             # less than 2.5 strokes; 0: by the ground's level
-    offset: float = setting(12.0, low=0, high=255)          # ink exceeds its surroundings by, levels, the
-                                                            # ground at 0 and full brightness at 255
+    offset: float = setting(12.0, low=0, high=255)          # levels by which ink exceeds its surroundings, the ground
+                                                            # at 0 and full brightness at 255
     specks: float = setting(0.0, low=0, high=2)             # dust: ink spots narrower than this share of the pen's
                                                             # width, and spots far from the strokes; 0: all is kept
     roi: bool = False                                       # cut to the bounding box of the ink
@@ -76,8 +71,8 @@ class Draw:
     """Drawing, once per copy. val and test rows take the plain view: centred, upright, scale half way in its bounds."""
     canvas: tuple[int, int] = setting(low=8, high=4096)     # height, width in pixels
     copies: int = setting(low=1, high=1_000_000)            # training rows from each source image
-    fit: str = setting("inside", choices=("inside", "cover", "stretch"))    # the picture within the canvas, the
-                                                            # canvas within the picture, squeezed to the canvas
+    fit: str = setting("inside", choices=("inside", "cover", "stretch"))    # the picture within the canvas, the canvas
+                                                            # within the picture, or squeezed to the canvas
     rotation: float = setting(0.0, low=0, high=180)         # up to ± degrees
     scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=1)   # inside: the picture's longer side fills
                                                             # so much of the canvas; else: the canvas sees so much
@@ -109,9 +104,9 @@ class Model:
     freeze: tuple[str, ...] = ()                            # names of modules that stay as they are, such as
                                                             # "layer1"; "backbone" is all but the head,
                                                             # the last layer and those of head_widths
-    head: str = setting("random", choices=("random", "fitted"))      # how the last layer begins: as the network makes
-                                                            # it, or fitted at once, by logistic regression, to
-                                                            # what the layers before it make of the training rows
+    head: str = setting("random", choices=("random", "fitted"))      # how the last layer begins: at random, or fitted
+                                                            # to the features of the training rows by logistic
+                                                            # regression
     size: int = setting(0, low=0, high=4096)                # shorter side that the network sees, resized on
                                                             # the device, pixels; 0: as the rows are
     normalise: str = setting("dataset", choices=("dataset", "imagenet"))    # whose mean and deviation
@@ -121,8 +116,8 @@ class Model:
 class Train:
     """How the model is trained."""
     budget: str = setting("10m")                            # "45s", "10m", "1h": everything counts
-    epochs: int = setting(20, low=1)                        # planned passes over all rows, so over each image
-                                                            # draw.copies times; the budget may end them before
+    epochs: int = setting(20, low=1)                        # planned passes over all rows; the budget may end them
+                                                            # before
     batch: int | Literal["auto"] = setting(256, low=1)      # images; auto: the largest power of two that the memory
                                                             # takes, 1024 at most, 128 on a CPU
     optimizer: str = setting("adamw", choices=("adam", "adamw", "sgd", "muon"))
@@ -145,21 +140,21 @@ class Train:
     pin_memory: bool = True                                 # page-locked buffers (CUDA only)
     window: int = setting(256, low=1)                       # MB that are shuffled together
     nesterov: bool = True                                   # SGD, Muon: look ahead along the momentum
-    clip: float = setting(0.0, low=0)                       # longest gradient, all weights together; 0: any
+    clip: float = setting(0.0, low=0)                       # largest norm of the gradient, all weights; 0: no limit
     backbone_lr: float = setting(1.0, low=0)                # of all but the head, share of lr
-    steps: tuple[tuple[float, float], ...] = ((0.5, 0.1), (0.75, 0.1))    # schedule "step": from this share
-                                                            # of the run after warm-up on, lr times this factor:
-                                                            # those come one upon the other
+    steps: tuple[tuple[float, float], ...] = ((0.5, 0.1), (0.75, 0.1))    # schedule "step": from this share of the
+                                                            # run after warm-up on, lr is multiplied by this factor;
+                                                            # the factors multiply
     final: float = setting(0.01, above=0, high=1)           # schedule "exponential": ends at this share of lr
     patience: int = setting(0, low=0)                       # epochs without a better val that end it; 0: never
     sampling: float = setting(0.0, low=0, high=1)           # classes drawn by (their rows)^-this: 0 each row once
                                                             # an epoch, 1 each class as often as any other
-    class_weights: str = setting("none", choices=("none", "balanced", "effective"))    # in the loss: all classes
-                                                            # alike; by effective number (arXiv:1901.05555)
+    class_weights: str = setting("none", choices=("none", "balanced", "effective"))    # in the loss: by 1 / rows, or
+                                                            # by effective number (arXiv:1901.05555)
 
     @property
     def batch_rows(self) -> int:
-        """Images of a batch; those of the default while "auto" has not become a number, which training makes it."""
+        """Images of a batch; the default's until training has replaced "auto" by a number."""
         return Train().batch_rows if self.batch == "auto" else self.batch
 
 
