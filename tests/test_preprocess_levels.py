@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import page, sources_of
+from built_sets import index
+from conftest import page
 from picture_files import held, png, tiff
 from PIL import Image
 
@@ -27,10 +28,6 @@ def deep(tmp_path):
                 (tmp_path / "deep" / label / f"{i}.png").write_bytes(write(page(100 * c + i, channels=1)[:, :, 0]))
         return tmp_path / "deep"
     return make
-
-
-def index(folder) -> dict:
-    return json.loads((folder / "dataset.json").read_text()) | {"sources": sources_of(folder)}
 
 
 def digests(made) -> dict:
