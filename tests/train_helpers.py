@@ -153,6 +153,15 @@ def untrained(shards: Path, path="best.pth") -> Path:
     return Path(path)
 
 
+def net(name="resnet18", channels=3, classes=5, canvas=(32, 32), seed=0, **arguments):
+    """A network with random weights, "resnet18" for 32×32 if nothing else is said."""
+    import torch
+
+    from tenfold.train.models import build_model
+    torch.manual_seed(seed)
+    return build_model(name, arguments, channels, classes, canvas, check=False)
+
+
 def score(capture, model, *more) -> Ran:
     """`tenfold score` in this process; `capture` is capfd where a --data is given."""
     from tenfold.train.score.command import main
