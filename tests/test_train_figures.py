@@ -140,3 +140,10 @@ def test_a_name_is_never_a_formula_in_a_picture(tmp_path):
     publish_figure(tmp_path / "a.png", figure)
     assert '<b>$' in table(name, [name], [[name]])
     assert figure_html(figure, '"><b').startswith('<img alt="&quot;&gt;&lt;b" src="data:')
+
+
+def test_smoothing_begins_at_the_first_value_and_follows():
+    assert smoothed([3.0] * 4) == pytest.approx([3.0] * 4)
+    found = smoothed([0.0, 1.0, 1.0])
+    assert 0 == found[0] < found[1] < found[2] < 1
+    assert smoothed([1.0, float("nan"), 1.0]) == pytest.approx([1.0, float("nan"), 1.0], nan_ok=True)

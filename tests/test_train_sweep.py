@@ -1,12 +1,7 @@
-"""tenfold sweep: every combination once, the best kept, within the budget, and on from where it was.
-
-A trial is a process; most tests put a function in its place that writes what `tenfold train` writes.
-"""
+"""tenfold sweep: every combination once, the best kept, within the budget, and on from where it was."""
 
 import csv
 import json
-import os
-import sqlite3
 import subprocess
 import sys
 import time
@@ -15,70 +10,10 @@ from pathlib import Path
 import pytest
 import train_helpers as t
 from cases import each
+from sweep_helpers import GRID, fake_processes, interrupt, sweep_here  # noqa: F401  (fixtures: fake, sweep)
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.digests import read_json, write_json
-from tenfold.train.sweep import preparation, trial
-from tenfold.train.sweep.command import main
-from tenfold.train.sweep.figures import smoothed
-
-GRID = ("--grid", "train.lr=0.1,0.4,0.2", "train.batch=16,32")
-
-
-class Fake:
-    """In place of run_process: validation top-1 rises over three epochs to the trial's lr."""
-
-    def __init__(self):
-        self.calls = []
-        self.event = lambda settings, epoch: None     # may raise, or return an exit code
-
-    def __call__(self, command, where, log, lock, enough):
-        if command[0] == "preprocess":
-            log.write_text("no images\n")
-            return 2
-        recipe = json.loads((where / "recipe.json").read_text())["train"]
-        self.calls.append((command, recipe["lr"], recipe["batch"]))
-        rows = []
-        for epoch in range(1, 4):
-            code = self.event(recipe, epoch)
-            if code:
-                log.write_text("before\nx: is wrong; mend it\n")
-                return code
-            rows.append({"epoch": epoch, "seconds": 7.0 * epoch, "train_top1": 0.5, "train_loss": 1.0,
-                         "val_top1": recipe["lr"] * epoch / 3})
-            with open(where / "metrics.csv", "w") as f:
-                writer = csv.DictWriter(f, list(rows[0]))
-                writer.writeheader()
-                writer.writerows(rows)
-            (where / "last.pth").write_text("")
-            (where / "best.pth").write_text(f"{recipe['lr']} {recipe['batch']}")
-            if enough():
-                return 130
-        return 0
-
-
-@pytest.fixture
-def fake(monkeypatch):
-    made = Fake()
-    for module in (trial, preparation):
-        monkeypatch.setattr(module, "run_process", made)
-    monkeypatch.setattr("tenfold.train.sweep.figures.draw_sweep", lambda path, runs: path.write_text(str(len(runs))))
-    return made
-
-
-@pytest.fixture
-def sweep(capsys, tmp_path):
-    """The command in this process, over a set."""
-    t.written(tmp_path / "set")
-
-    def call(*more, shards="set"):
-        capsys.readouterr()
-        return t.Ran(main(["--shards", shards, *map(str, more)]), *capsys.readouterr())
-    return call
-
-
-def interrupt():
-    raise KeyboardInterrupt
 
 
 def test_a_grid_is_every_combination_best_first(fake, sweep):
@@ -208,91 +143,6 @@ def test_another_sweep_is_not_mixed_in(fake, sweep):
     assert "is not a sweep's" in t.one_line(sweep(*GRID))
 
 
-def test_optuna_is_an_extra(fake, sweep, monkeypatch):
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    line = t.one_line(sweep("--search", "train.lr=log:1e-4..1e-1"))
-    assert "pip install optuna" in line
-    assert sweep(*GRID).code == 0
-
-
-SEARCH = ("--search", "train.lr=log:0.001..1", "train.batch=16,32", "--trials", "7", "--out", "s")
-
-
-@pytest.fixture
-def optuna():
-    return pytest.importorskip("optuna")
-
-
-def study(out="s"):
-    with sqlite3.connect(f"{out}/study.db") as db:
-        return [row[0] for row in db.execute("select state from trials order by number")]
-
-
-@pytest.mark.slow
-def test_a_search_prunes_and_goes_on_in_its_study(fake, sweep, optuna):
-    fake.event = lambda recipe, epoch: interrupt() if len(fake.calls) == 3 and epoch == 2 else None
-    assert sweep(*SEARCH).code == 130
-    under_way = fake.calls[-1][1:]
-    fake.event = lambda recipe, epoch: None
-    ran = sweep(*SEARCH, "--json")
-    assert ran.code == 0, ran.err
-    assert fake.calls[3][1:] == under_way        # the same settings, from its last.pth
-    facts = t.last_json(ran.out)
-    assert len(facts["rows"]) == 7
-    assert all(0.001 <= r["train.lr"] <= 1 and r["train.batch"] in (16, 32) for r in facts["rows"])
-    states = [r["state"] for r in facts["rows"]]
-    assert states == sorted(states)
-    assert "pruned" in states
-    assert all(r["epochs"] < 3 for r in facts["rows"] if r["state"] == "pruned")
-    assert facts["best"]["val_top1"] == max(r["val_top1"] for r in facts["rows"] if r["state"] == "finished")
-    assert Path("s/best.pth").read_text().startswith(str(facts["best"]["train.lr"])[:6])
-    assert sorted(study()) == ["COMPLETE"] * states.count("finished") + ["PRUNED"] * states.count("pruned")
-    assert len({r["train.lr"] for r in facts["rows"]}) == 7
-    calls = len(fake.calls)
-    assert sweep(*SEARCH).code == 0              # nothing is left to do …
-    assert len(fake.calls) == calls
-    assert sweep(*SEARCH, "--trials", "8").code == 0         # … until more are asked for
-    assert len(fake.calls) == calls + 1
-
-
-def test_nothing_is_read_of_an_earlier_study(fake, sweep, optuna):
-    """SQLite has no checksums: the trials' folders say what was tried, their curves included."""
-    def told():
-        found = optuna.load_study(study_name="sweep", storage="sqlite:///s/study.db").trials
-        return [(t.state, t.value, t.params, t.intermediate_values) for t in found]
-    six = (*SEARCH, "--trials", "6")
-    assert sweep(*six).code == 0
-    before, calls = told(), len(fake.calls)
-    Path("s/study.db").unlink()
-    os.mkfifo("s/study.db")
-    Path("s/study.db-journal").write_bytes(b"of another")
-    assert sweep(*six).code == 0
-    assert told() == before
-    assert "PRUNED" in study()
-    assert len(fake.calls) == calls
-    path = Path("s/trials/0000/trial.json")
-    kept = read_json(path)
-    for wrong in ({"settings": {"train.lr": "x", "train.batch": 16}}, {"settings": {"train.lr": 7, "train.batch": 16}},
-                  {"settings": {"train.lr": 0.1, "train.batch": 17}}, {"curve": ["x"]}, {"curve": None}):
-        write_json(path, kept | wrong)
-        assert "0000/trial.json" in t.one_line(sweep(*six))
-    write_json(path, kept)
-    Path("s/study.db").unlink()
-    Path("s/study.db").mkdir()
-    assert "cannot be made anew" in t.one_line(sweep(*six))
-
-
-def test_settings_that_a_search_repeats_are_not_run_again(fake, sweep, optuna):
-    ran = sweep("--search", "train.lr=0.1,0.2", "train.batch=16,32", "--trials", "8", "--pruner", "none", "--json")
-    assert len(fake.calls) == len(t.last_json(ran.out)["rows"]) <= 4
-
-
-@pytest.mark.parametrize("pruner", ["median", pytest.param("hyperband", marks=pytest.mark.slow)])
-def test_weak_trials_end_early_also_where_no_trial_comes_near_its_planned_epochs(fake, sweep, optuna, pruner):
-    assert sweep(*SEARCH, "--pruner", pruner, "--trials", "8", "--set", "train.epochs=1000").code == 0
-    assert {"COMPLETE", "PRUNED"} <= set(study())
-
-
 def test_the_time_of_a_trial_that_was_killed_counts(fake, sweep):
     def die(recipe, epoch):
         if (recipe["lr"], epoch) == (0.4, 3):
@@ -305,18 +155,6 @@ def test_the_time_of_a_trial_that_was_killed_counts(fake, sweep):
     fake.event = lambda recipe, epoch: None
     rows = t.last_json(sweep("--grid", "train.lr=0.1,0.4", "--out", "k", "--json").out)["rows"]
     assert next(r for r in rows if r["trial"] == 1)["seconds"] > 14
-
-
-def test_other_ranges_are_another_search(fake, sweep, optuna):
-    assert sweep(*SEARCH, "--trials", "1").code == 0
-    assert "what it varies" in t.one_line(sweep("--search", "train.lr=0.1..1", "train.batch=16,32", "--out", "s"))
-
-
-def test_smoothing_begins_at_the_first_value_and_follows():
-    assert smoothed([3.0] * 4) == pytest.approx([3.0] * 4)
-    found = smoothed([0.0, 1.0, 1.0])
-    assert 0 == found[0] < found[1] < found[2] < 1
-    assert smoothed([1.0, float("nan"), 1.0]) == pytest.approx([1.0, float("nan"), 1.0], nan_ok=True)
 
 
 def test_help_imports_no_torch():
