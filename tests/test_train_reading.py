@@ -1,10 +1,11 @@
-"""Compressed chunks are read without HDF5: the same rows, each chunk unpacked once, damage named."""
+"""Rows are read into place; compressed chunks without HDF5: the same rows, each unpacked once, damage named."""
 
 import h5py
 import numpy as np
 import pytest
 import torch
 import train_helpers as t
+from batch_helpers import shards_in_each_compression  # noqa: F401  (a fixture: shards)
 from cases import each
 from conftest import PACKED
 
@@ -14,7 +15,7 @@ from tenfold.data.errors import ShardFault
 from tenfold.data.shard import Shard
 from tenfold.data.shardset import open_set
 from tenfold.data.tables import Train
-from tenfold.train.batches import open_batches, order
+from tenfold.train.batches import open_batches, order, reading
 from tenfold.train.batches.reading import Reader
 
 CPU = torch.device("cpu")
@@ -98,3 +99,18 @@ def test_missing_chunks_and_chunks_beyond_the_end_are_refused(tmp_path):
         f.flush()
         with pytest.raises(ValueError, match="beyond"):
             known_chunks(made, 100)
+
+
+@each("most", [1, 4, 1000])
+@each("direct", [1, 10**9])
+@each("scratch", [1, 3 * 20 * 28, 10**9])
+def test_scattered_rows_are_those_read_one_after_the_other(shards, monkeypatch, most, direct, scratch):
+    for name, value in (("MOST", most), ("DIRECT", direct), ("SCRATCH", scratch)):
+        monkeypatch.setattr(reading, name, value)
+    reader, places = Reader(shards.shards("train")), np.random.default_rng(1).permutation(56)
+    plain, out = np.empty((28, *shards.row_shape), np.uint8), np.zeros((56, *shards.row_shape), np.uint8)
+    reader.read(0, 11, plain)
+    reader.scatter(0, 11, places[:28], out)
+    assert np.array_equal(out[places[:28]], plain)
+    assert not out[places[28:]].any()
+    reader.close()
