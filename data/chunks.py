@@ -23,9 +23,10 @@ DEFLATE, BLOSC = 1, 32001    # HDF5's numbers for the filters of gzip and of Blo
 # not depend on the level, and packing costs less than drawing: letters 4.3 times smaller at 270 MB/s, 3.4 times by the
 # fast lz4
 _CODEC, _CODE, _LEVEL, _SHUFFLE = b"lz4hc", 2, 5, 0
-# HDF5's numbers for what packs, and how many bytes come of one at most: LZF, LZ4 and bitshuffle are only read
+# HDF5's numbers of the filters that compress, and the most bytes that one byte unpacks to; LZF, LZ4 and bitshuffle are
+# only read
 _RATIOS = {DEFLATE: 1032, BLOSC: 255, 32000: 88, 32004: 255, 32008: 255}
-_PLAIN_FILTERS = {2, 3}      # those that keep the size: bytes in another order, a checksum
+_PLAIN_FILTERS = {2, 3}      # those that keep the size: shuffle, fletcher32
 _LARGEST = 64 << 20          # bytes of a chunk, or one row: a chunk is unpacked whole
 _SETTING = threading.Lock()      # of Blosc, which holds for the whole process
 _HEADER = struct.Struct("<4xIII")                # of a Blosc chunk: bytes unpacked, of a block, packed
@@ -42,9 +43,9 @@ class Chunks:
 
 
 def check_declared(dataset: Any, file_bytes: int) -> None:
-    """Check that a file of so many bytes can hold what an HDF5 dataset in it declares; nothing of it is read.
+    """Check that a file of `file_bytes` can hold what an HDF5 dataset in it declares, without reading the data.
 
-    ValueError: it declares more, is packed in a way that no version of ours wrote, or lacks a part.
+    ValueError: it declares more, is packed in a way that no version of Tenfold wrote, or lacks a part.
     """
     name, size = dataset.name.strip("/"), math.prod(dataset.shape) * dataset.dtype.itemsize
     if dataset.chunks is None:
@@ -184,8 +185,8 @@ def blosc(where: object = "a shard") -> Any:
 def _one_thread(module: Any) -> Iterator[Any]:
     """Keep Blosc to one thread while it packs or unpacks; its setting is put back afterwards.
 
-    Else, in the main thread, the blocks of a chunk are stored in the order in which they were ready. In other threads
-    Blosc uses none, unless its user asked for them.
+    With several threads, the blocks of a chunk are stored in the order in which they finish, so its bytes would vary.
+    Outside of the main thread Blosc uses one anyway, unless it was told otherwise.
     """
     if threading.current_thread() is not threading.main_thread() and module.use_threads is not True:
         yield module

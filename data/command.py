@@ -28,7 +28,7 @@ _typed_here = ""             # set by `typed_as`
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose complaints are one line, and whose texts speak of what the user typed."""
+    """An ArgumentParser whose errors are one line, and whose texts name the command that the user typed."""
 
     def __init__(self, prog: str, **settings: Any):
         super().__init__(prog=_typed(prog), **settings)
@@ -63,8 +63,8 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
 
     `body` prints for people with `print`, a line at a time; with --json that goes to standard error, and the
     dictionary it returns is the last line of standard output. Messages in the code speak of `tenfold VERB
-    --option=value`; a user who typed `make VERB VARIABLE=value` or `python -m …` reads that instead. Names of files
-    and classes may hold anything: what a terminal would obey, a line's end included, is printed as a code.
+    --option=value`; a user who typed `make VERB VARIABLE=value` or `python -m …` reads that instead. Control
+    characters in names of files and classes, line breaks included, are printed as codes.
     """
     for stream in (sys.stdout, sys.stderr):      # file names need not be valid in the terminal's code
         if hasattr(stream, "reconfigure"):
@@ -173,9 +173,9 @@ def typed_as(command: str) -> Iterator[None]:
 
 
 class _Typed:
-    """A text stream for messages of a line each, translated into the command that the user typed.
+    """A text stream that names the command that the user typed in each message, a line.
 
-    An end of line within a text came with a name: it becomes a code, as all that a terminal would obey.
+    A line break inside a message came with a name and is printed as a code, like other control characters.
     """
 
     def __init__(self, stream: TextIO):

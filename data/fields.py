@@ -1,4 +1,4 @@
-"""Check that plain values read from a file are of the kinds that they must be: `misfit`.
+"""Check the kinds of plain values that were read from a file: `misfit`.
 
 A kind is written as the value looks:
 

@@ -21,9 +21,9 @@ _SPECIAL = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCH
 
 
 def open_file(path: str | os.PathLike[str], mode: str = "rb", **text: Any) -> Any:
-    """Open a regular file as `open` does; whatever else has a file's name is refused and never waited for.
+    """Open a regular file as `open` does; a pipe, socket or device in its place is refused, never waited for.
 
-    OSError: there is none, or it is a pipe, a socket, a device or (IsADirectoryError) a folder, as `strerror` says.
+    OSError: there is none, or it is something else, as `strerror` says; IsADirectoryError: it is a folder.
     """
     return open(path, mode, opener=open_descriptor, **text)
 
@@ -40,17 +40,17 @@ def open_descriptor(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> i
         file = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     except OSError as error:                     # a socket; a pipe or a folder that is opened for writing
         if error.errno in (errno.ENXIO, errno.EOPNOTSUPP, errno.EISDIR):
-            raise _no_file(os.stat(path).st_mode, path) or error from None
+            raise _not_a_file(os.stat(path).st_mode, path) or error from None
         raise
-    fault = _no_file(os.fstat(file).st_mode, path)
+    fault = _not_a_file(os.fstat(file).st_mode, path)
     if fault:
         os.close(file)
         raise fault
     return file
 
 
-def _no_file(mode: int, path: str | os.PathLike[str]) -> OSError | None:
-    """The error of what is no regular file; None: it is one."""
+def _not_a_file(mode: int, path: str | os.PathLike[str]) -> OSError | None:
+    """The error for something that is not a regular file; None: it is one."""
     if stat.S_ISREG(mode):
         return None
     if stat.S_ISDIR(mode):
@@ -175,8 +175,8 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
 def lock_folder(folder: Path) -> Iterator[TextIO]:
     """Lock the folder: a second build into it is refused; the lock of a killed process is released by the system.
 
-    Yields the file that is locked: a process that inherits it holds the lock too. What a command started ends within a
-    moment after it was killed (`end_with`), so some seconds pass before the refusal.
+    Yields the file that is locked: a process that inherits it holds the lock too. Processes that a killed command had
+    started end a moment after it (`end_with`), so it is refused only after some seconds.
     """
     until = time.monotonic() + ENDING
     with open_file(folder / ".lock", "w") as f:

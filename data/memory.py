@@ -48,7 +48,7 @@ def gigabytes(size: int) -> str:
 def check_limit(needed: int = _LEAST) -> None:
     """Raise a MachineFault where the process's own limit leaves too few bytes to load libraries.
 
-    OpenBLAS, which numpy, scipy and OpenCV load, would end the process or ask for its buffer for ever, and torch crash.
+    With less, OpenBLAS, which numpy, scipy and OpenCV load, ends the process or never returns, and torch crashes.
     """
     left = _free_addresses(Path("/"))
     if left is not None and left < needed:

@@ -1,4 +1,4 @@
-"""Say in one line that the memory is used up, of a graphics card or of the machine, and what to do."""
+"""Report in one line that the memory of a graphics card or of the machine is used up, and what to do."""
 
 import errno
 import re
@@ -30,7 +30,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def used_up(error: BaseException, work: str, cure: str) -> MachineFault:
-    """Return the fault that says that memory is used up. work: such as "training"; error: that says how much."""
+    """Return the fault for memory that is used up. work: such as "training"; error: may say how much was wanted."""
     wanted = _WANTED.search(str(error))
     more = f" ({wanted[1]} more were asked for)" if wanted else ""
     return MachineFault("memory", f"is used up in {work}{more}", cure)

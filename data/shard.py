@@ -74,7 +74,7 @@ def shard_names(folder: Path) -> list[str]:
 def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | None:
     """Return (what `write_shard` returned, its image) of a shard on disk written for the same plan, else None.
 
-    None too where it is damaged, or carries no digest, as those of older versions: it cannot be told what it was.
+    None also if it is damaged, or of an older version without a digest, so that damage could not be noticed.
     """
     try:
         digest = hash_file(path)

@@ -104,11 +104,11 @@ class ShardSet:
 
 
 def open_set(folder: str | Path, verify: bool = False) -> ShardSet:
-    """Open shards/<name>: every file is there, and byte for byte what was written when it was last looked at.
+    """Open shards/<name> after checking that every file is there and holds what was written.
 
-    Files are hashed the first time, and again when the file system says that they changed or are others; with `verify`
-    all of them. ShardFault names the file that is not what was written. Prints a note where dataset.json, of an older
-    version, has no checksum.
+    Files are hashed the first time, and again when the file system says that they changed or were replaced; with
+    `verify`, all of them. ShardFault names the file that is not what was written. Prints a note if dataset.json is of
+    an older version, without a checksum.
     """
     folder = Path(folder)
     index, faults = check_set(folder, verify)

@@ -1,4 +1,4 @@
-"""Standard output and error that never raise: what could not be written is dropped, and told by the exit code."""
+"""Make standard output and error never raise: what cannot be written is dropped, and the exit code says so."""
 
 import contextlib
 import errno
@@ -49,8 +49,8 @@ class Output:
 
 
 def check_outputs() -> None:
-    """Make sys.stdout and sys.stderr streams that never raise. A stream that was closed by who called is as /dev/null:
-    else the next file that is opened would take its place, and be printed into."""
+    """Make sys.stdout and sys.stderr never raise. A stream that the caller closed becomes /dev/null; otherwise the next
+    file that is opened would take its number, and be printed into."""
     while True:
         number = os.open(os.devnull, os.O_RDWR)
         if number > 2:

@@ -49,7 +49,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Clean:
-    """Cleaning, once per source image. 0, false and "keep" leave a step out."""
+    """How each source image is cleaned, once. 0, false and "keep" leave a step out."""
     channels: int = setting(1, choices=(1, 3))              # grey, or red green blue
     polarity: str = setting("keep", choices=("keep", "auto", "dark", "light"))   # tone of the ink, which becomes
                                                             # light. auto: the whole set decides. keep: not ink, so
@@ -68,7 +68,7 @@ class Clean:
 
 @dataclass(frozen=True)
 class Draw:
-    """Drawing, once per copy. val and test rows take the plain view: centred, upright, scale half way in its bounds."""
+    """How copies are drawn. Val and test rows get the plain view: centred, upright, scale halfway in its bounds."""
     canvas: tuple[int, int] = setting(low=8, high=4096)     # height, width in pixels
     copies: int = setting(low=1, high=1_000_000)            # training rows from each source image
     fit: str = setting("inside", choices=("inside", "cover", "stretch"))    # the picture within the canvas, the canvas

@@ -1,7 +1,7 @@
 """Compare the files of a set with their digests, and remember which ones were right, so that it is done once.
 
-`.verified` in the set's folder holds what the file system says of each file that was right. It counts only while that
-is the same: a copy of the folder is another file (inode, device, time of change), and so is a file that was written to.
+`.verified` in the set's folder holds size, times, inode and device of each file that was right. An entry counts only
+while all of them are the same, so files that were copied or written to are hashed again.
 """
 
 import contextlib

@@ -134,7 +134,7 @@ def _pairs(held: Npz, roles: dict) -> tuple[dict[str | None, tuple[str, str]], d
 
 
 def _pixels(held: Npz, key: str) -> Arrays:
-    """Where the pictures of `key` lie. SourceFault: they are none, and how to make them some."""
+    """Where the pictures of `key` lie. SourceFault: it holds no pictures, and how to convert it."""
     member = held.members[key]
     shape = member.shape
     ours = f"give {key} as uint8 (n, H, W) or (n, H, W, C) with C 1, 3 or 4"

@@ -1,4 +1,4 @@
-"""Columns of a source that repeat themselves, made when they are asked for: a million rows take no memory."""
+"""Columns of a source that repeat themselves, made when they are read: a million rows take no memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, overload
 
 @dataclass(frozen=True, eq=False)
 class Runs(Sequence[Any]):
-    """A column in which each value stands some times in a row; read it as a list."""
+    """A run-length encoded column; read it as a list."""
     runs: tuple[tuple[Any, int], ...]        # (value, how many times)
     numbered: bool = False                   # the values are names, and each stands there as name[0], name[1], …
 

@@ -2,18 +2,18 @@
 
 Only folders that hold pictures at some depth count. The rules, in this order:
 
-1. Split names. Folders that name a train split and a val or test split are those splits where train holds class
-   separate folders ("train", "Training", "train_set", "train2017"; "mnist_train" only beside "mnist_test", with
-   the same other words). Without a val or test split, "train" is the train split where all that lies beside it is a
-   split too, is a folder such as "extra", or holds classes of train's. So a class "train" (railway) beside "bus",
-   or "test tube" beside "flask", stays a class.
+1. Split names ("train", "Training", "train_set", "train2017"; "mnist_train" only beside "mnist_test", with the same
+   other words). Folders that name a train split and a val or test split are those splits if train holds class folders.
+   Without a val or test split, "train" is the train split if everything beside it is a split too, is a folder such as
+   "extra", or has classes in common with train. So a class "train" (railway) beside "bus", or "test tube" beside
+   "flask", stays a class.
 2. Folders "train_cat", "train_dog", "test_cat", …: splits and classes in one name.
-3. One folder only, which holds folders: it is looked through, and the rules are asked again inside it. Within a
-   split too: training_set/training_set/cat.
-4. Otherwise each folder is a class. Where each class holds "train" and "test" folders, those are the splits.
+3. A single folder that holds folders is looked through: the rules are applied inside it. Within a split too:
+   training_set/training_set/cat.
+4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits.
 
-A root whose folders are all split names is never taken for classes. Links to folders and files are
-followed at every depth (`listing`).
+A root whose folders are all split names is never taken for classes. Links to folders and files are followed at every
+depth (`listing`).
 """
 
 import os

@@ -54,7 +54,7 @@ class Folder:
 
     @property
     def pictures(self) -> list[tuple[str, tuple[int, int]]]:
-        """(name, (size, time of change in ns)) of each picture in it, sorted by name."""
+        """(name, (size in bytes, time of change in ns)) of each picture in it, sorted by name."""
         return self._listing.pictures
 
     @property

@@ -1,6 +1,6 @@
-"""Read an .npz by the headers of its arrays, without loading it; its pictures are found, for `npz_pictures` to map.
+"""Read the headers of the arrays in an .npz, and locate its pictures for `npz_pictures`, without loading them.
 
-Nothing in the file is believed unseen, and nothing in it is ever unpickled.
+Sizes that the file declares are checked before they are used, and nothing in it is ever unpickled.
 """
 
 import math
@@ -36,7 +36,7 @@ class Member:
 
 
 class Npz:
-    """An .npz file by its headers. SourceFault: it is none."""
+    """The headers of an .npz file. SourceFault: it is not one."""
 
     def __init__(self, path: Path):
         self.path = path
