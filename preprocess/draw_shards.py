@@ -113,8 +113,8 @@ def _draw_from_source(task: DrawTask, views: RandomView, image: np.ndarray) -> N
 
 def moments(image: np.ndarray) -> dict:
     """Return {"pixels", "sum", "sum_of_squares"} of image uint8 (rows, H, W, C): exact, the sums per channel."""
-    # OpenCV takes a fifteenth of numpy's time, in RGB a fortieth; a row's moments, times its pixels, are
-    # within a hundredth of the whole numbers that they are
+    # OpenCV takes a fifteenth of numpy's time, in RGB a fortieth; its means times the pixels are within a hundredth
+    # of whole numbers, so rounding makes them exact
     mean, std = np.array([cv2.meanStdDev(row) for row in image])[..., 0].swapaxes(0, 1)
     n = image[0, :, :, 0].size
     return {"pixels": n * len(image), "sum": np.rint(n * mean).astype(int).sum(0).tolist(),

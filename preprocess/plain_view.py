@@ -27,7 +27,7 @@ def read_plain(image: str | os.PathLike | bytes | np.ndarray | Image.Image, reci
     image: a path, the bytes of a picture file, a uint8 array (H, W) or (H, W, 1, 3 or 4), or a PIL image.
     index_facts: dataset.json, or a checkpoint that carries its "common": what the whole set decided (polarity, tone
     of the paper, ranges of levels). Without it the picture stands for itself, and deep levels go by the recipe.
-    SourceFault: the picture cannot be read or used, and why; MachineFault: there is not memory enough. No state is
+    SourceFault: the picture cannot be read or used, and why; MachineFault: there is not enough memory. No state is
     kept, so any process may call it.
     """
     name = str(image) if isinstance(image, (str, os.PathLike)) else _describe(image)
@@ -42,7 +42,7 @@ def read_plain(image: str | os.PathLike | bytes | np.ndarray | Image.Image, reci
 
 
 def _decisions(recipe: Recipe, index_facts: Mapping | None) -> SetDecisions:
-    """What the set decided; where that is not known, what the recipe declares."""
+    """The decisions of the set, or where they are not known, those that the recipe declares."""
     if index_facts and index_facts.get("common"):
         return SetDecisions.of(index_facts["common"])
     polarity = "each" if recipe.clean.polarity == "auto" else recipe.clean.polarity

@@ -56,7 +56,7 @@ def run_tasks(function: Callable[[Any], T], tasks: Iterable[Any], workers: int, 
     pool = joblib.Parallel(n_jobs=workers, max_nbytes=None,
                            return_as="generator_unordered", initializer=_begin_worker, initargs=(os.getpid(),))
     with warnings.catch_warnings(), tqdm(total=sum(progress.counts), desc=progress.verb, unit=progress.unit,
-                                         disable=None, unit_scale=True) as bar, _named(f"{progress.verb}ing"), \
+                                         disable=None, unit_scale=True) as bar, _worker_fault(f"{progress.verb}ing"), \
             ExitStack() as stack:
         # joblib's message on an interrupted build, when the pool is closed; ours is one line
         warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
@@ -78,7 +78,7 @@ def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers
     pool = ProcessPoolExecutor(max_workers=workers, initializer=_begin_worker,
                                initargs=(os.getpid(), free_host_memory() // workers))
     under_way: deque[Any] = deque()
-    with _named("reading"):
+    with _worker_fault("reading"):
         try:
             for task in tasks:
                 with _starting_workers():
@@ -126,8 +126,8 @@ def _numbered(i: int, function: Callable[[Any], T], task: Any, folder: str, shar
 
 
 @contextmanager
-def _named(work: str) -> Iterator[None]:
-    """Say in one line that the system ended a worker."""
+def _worker_fault(work: str) -> Iterator[None]:
+    """Raise a MachineFault if the system ends a worker. work: what the workers do, such as "cleaning"."""
     try:
         yield
     except TerminatedWorkerError:
@@ -137,8 +137,8 @@ def _named(work: str) -> Iterator[None]:
 
 @contextmanager
 def _starting_workers() -> Iterator[None]:
-    """Start workers that never hear a signal, which each would answer with a traceback: this process hears it and
-    ends them. (A blocked signal stays blocked in the processes that are started.)"""
+    """Block signals while workers are started, so that they never see one, and would not each print a traceback: this
+    process sees it and ends them. (A blocked signal stays blocked in the processes that are started.)"""
     _start_trackers()                            # else one is started on the way, and unblocks ctrl-C for all
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:
@@ -148,8 +148,8 @@ def _starting_workers() -> Iterator[None]:
 
 
 def _start_trackers() -> None:
-    """Start the two processes that outlive this one and remove the semaphores that an interrupt left behind.
-    They would warn about each on standard error, where our one line stands."""
+    """Start the two processes that outlive this one to remove semaphores that an interrupt left, with their warnings
+    off: they would print one for each."""
     sys.warnoptions.append(quiet := "ignore:resource_tracker:UserWarning")     # handed on to what is started
     try:
         resource_tracker.ensure_running()
@@ -159,8 +159,8 @@ def _start_trackers() -> None:
 
 
 def _kill(pool: ProcessPoolExecutor) -> None:
-    """End the workers at once. What still waits in line goes first: loky forgets those tasks, then looks them up, and
-    its thread would end with a traceback."""
+    """End the workers at once. Tasks that still wait are dropped first: loky would forget them, look them up, and end
+    its thread with a traceback."""
     with suppress(queue.Empty):
         while True:
             pool._work_ids.get(block=False)

@@ -1,4 +1,4 @@
-"""Publish a set: write sources.h5 and dataset.json, all that the trainer knows of preprocessing, last."""
+"""Publish a set: write sources.h5 and dataset.json after all shards; they are all that the trainer knows of it."""
 
 import functools
 import json
@@ -48,9 +48,9 @@ def publish_set(job: Job, index: dict, survey: Survey) -> dict:
 
 
 def remove_other_shards(job: Job, decisions: SetDecisions) -> None:
-    """Remove the shards in the job's folder that were drawn under other decisions over the set, which no shard names.
+    """Remove the shards in the job's folder that were drawn under other decisions, which the shards do not record.
 
-    An official test split can be the same while the other images, and with them the decisions, have changed.
+    An official test split can be the same although the other images, and with them the decisions, have changed.
     """
     now = json.loads(json.dumps(asdict(decisions)))
     try:
@@ -64,10 +64,10 @@ def remove_other_shards(job: Job, decisions: SetDecisions) -> None:
 
 
 def finished_set(job: Job, verify: bool = False) -> dict | None:
-    """Return dataset.json of a finished set in the job's folder, of the same images and recipe; None: there is none.
+    """Return dataset.json of a finished set of the same images and recipe in the job's folder; None: there is none.
 
-    None too where a file is not what was written; a line says so. verify: all files are read, also those that look as
-    they did when they were last found right.
+    None also if a file is not what was written; a line says so. verify: read all files, also those that have not
+    changed since they were last checked.
     """
     try:
         if read_index(job.out).get("stamp") != job.stamp:

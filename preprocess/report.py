@@ -31,9 +31,9 @@ _COLOURS = {"train": "#4c72b0", "val": "#dd8452", "test": "#55a868"}
 
 
 def report_folder(out: Path, stamp: str) -> Path:
-    """Return where a report goes: `out`, or a folder beside it where a finished set with another stamp lies in `out`.
+    """Return the folder for a report: `out`, or one beside it if `out` holds a finished set with another stamp.
 
-    The report of a finished set is not replaced by one on other images.
+    So the report of a finished set is never replaced by one on other images.
     """
     try:
         other = read_index(out).get("stamp") != stamp

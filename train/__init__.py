@@ -1,4 +1,4 @@
-"""Shards in, a model out: torch; never cv2, Pillow or joblib, and nothing of preprocess.
+"""Train a model on shards, and score it. Uses torch; never OpenCV, Pillow or joblib, and nothing of preprocess.
 
 Read in this order: `batches/` (shards → uint8 batches on the device), `models/` (networks by name), `augment/` (random
 augmentation on the device), `learn/` (loss, optimizer, learning rate: one step), `run/` (the loop inside its budget,

@@ -78,10 +78,10 @@ def _libgomp() -> ctypes.CDLL | None:
 
 
 class LoadWatcher:
-    """Look at the load twice a second, in a thread, and let compute threads sleep at barriers while it is high.
+    """Measure the load twice a second, in a thread, and let compute threads sleep at barriers while it is high.
 
-    threads: how many compute threads there are; whoever changes their number sets it. load: as last seen. looks: how
-    often it was seen.
+    threads: how many compute threads there are; whoever changes their number sets it. load: the last measurement.
+    looks: how many measurements there were.
     """
 
     def __init__(self, threads: int, read: Callable[[], Load] | None = None, sleep: BarrierSleep | None = None):

@@ -14,6 +14,6 @@ def guess_rate(counts: NDArray[np.int64]) -> float:
 
 
 def is_guessing(top1: float, guess: float, rows: int) -> bool:
-    """Whether top-1 of so many rows is no better than guessing; rows that even a perfect score cannot tell are not."""
+    """Whether top-1 of so many rows is no better than guessing; False for rows so few that no score could tell."""
     bound = guess + SURE * math.sqrt(guess * (1 - guess) / rows)
     return top1 <= bound < 1

@@ -11,10 +11,10 @@ MARGIN = 0.25                # cores that other processes may use before they co
 
 @dataclass(frozen=True)
 class Load:
-    """How many cores other processes keep busy, of those that this one may use; foreign: its children left out."""
-    others: float
-    foreign: float
-    cores: int
+    """How many of the cores that this process may use are kept busy by other processes."""
+    others: float            # cores
+    foreign: float           # cores, without this process's children
+    cores: int               # that this process may use
 
 
 class LoadMeter:

@@ -39,7 +39,7 @@ def is_cuda(device: torch.device) -> bool:
 
 @contextmanager
 def peak_memory(device: torch.device) -> Iterator[Callable[[], int]]:
-    """Yield a function that gives the bytes that torch held on a CUDA device at the peak of what is done inside."""
+    """Yield a function that returns the most bytes that torch held on a CUDA device inside the context."""
     torch.cuda.reset_peak_memory_stats(device)
     try:
         yield lambda: torch.cuda.max_memory_allocated(device)

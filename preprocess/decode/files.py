@@ -33,14 +33,14 @@ class Opened:
 
 @contextmanager
 def open_file(data: bytes, max_pixels: int, name: str, reduction: Reduction | None = None) -> Iterator["Opened"]:
-    """Open a picture file of any kind that is read, as an Opened. BadPicture: it is of none of them, or damaged."""
+    """Open a picture file of any kind that Tenfold reads. BadPicture: it is of another kind, or damaged."""
     kind = identify(data[:HEAD])
     if not kind and name.lower().endswith(_TGA):
         kind = "TGA"
     if kind == HEIC:
         _register_heic()
     elif kind not in DECODED:
-        raise BadPicture(_named(kind, data))
+        raise BadPicture(_why_not_read(kind, data))
     if kind == "TIFF":
         yield _open_tiff(data, max_pixels)
     elif kind == "PNG":
@@ -55,14 +55,14 @@ def open_file(data: bytes, max_pixels: int, name: str, reduction: Reduction | No
         _check_length(kind, data)
         with opened(data, DECODED.get(kind, ("HEIF",)), max_pixels) as picture:
             orientation = stored_orientation(picture)
-            several = _several(picture)
+            several = _is_animated(picture)
             frames = iter([jpeg2000.pixels(data, picture, max_pixels)]) if kind == "JPEG 2000" else \
                 _frames(picture, several)
             yield Opened(frames, orientation, several)
 
 
-def _named(kind: str, data: bytes) -> str:
-    """Why a file that is of none of the kinds in DECODED is set aside."""
+def _why_not_read(kind: str, data: bytes) -> str:
+    """The reason why a file of a kind that is not in DECODED is set aside."""
     if kind in _UNREAD:
         return f"{kind}, a kind of picture that Tenfold does not read"
     return f"not a picture: {kind}" if kind else "not a picture" if data.strip(b"\0") else \
@@ -86,7 +86,7 @@ def _register_heic() -> None:
     pillow_heif.register_heif_opener()
 
 
-def _several(picture: Image.Image) -> bool:
+def _is_animated(picture: Image.Image) -> bool:
     try:
         return getattr(picture, "is_animated", False)
     except Exception:                        # what follows the first frame is damaged
@@ -116,7 +116,7 @@ def _open_png(data: bytes, max_pixels: int) -> Opened:
         if not found.animated:
             raise
         picture = opened(found.still, ("PNG",), max_pixels)       # what is damaged is its animation
-    several = _several(picture)
+    several = _is_animated(picture)
     return Opened(_frames(picture, several), found.orientation, several)
 
 
@@ -152,14 +152,14 @@ def _tiff_frames(data: bytes, pages: list[dict], max_pixels: int) -> Iterator:
 
 
 def _tiff_frame(data: bytes, page: dict, max_pixels: int) -> Frame | Deep:
-    if tiff.wants_reading_here(page):
+    if tiff.pillow_misreads(page):
         return tiff_pixels.read_page(data, page)
     try:
         picture = opened(tiff.plain_file(data, page), ("TIFF",), max_pixels)
     except (struct.error, ValueError, OverflowError):        # values that no tag may have
         raise BadPicture(HEADER) from None
     except BadPicture as bad:
-        if tiff.readable_here(page):
+        if tiff.is_readable(page):
             return tiff_pixels.read_page(data, page)
         raise BadPicture(tiff.unread(page)) if str(bad) == HEADER else bad from None
     return frame_of(picture)

@@ -46,8 +46,8 @@ def check_size(height: int, width: int, max_pixels: int, each: int = BYTES_A_PIX
 def no_memory(max_pixels: int, name: str = "") -> BadPicture | MachineFault:
     """Return what to raise where a decoder found no memory, though the size of the picture is allowed.
 
-    It is the file's fault where the machine has room for the largest picture that is allowed. Otherwise the build must
-    stop: what is in a set does not depend on the machine.
+    The file is at fault if the machine has room for the largest picture that is allowed. Otherwise the build must stop:
+    the content of a set does not depend on the machine.
     """
     if is_room(BYTES_A_PIXEL * max_pixels):
         return BadPicture("damaged: it asks for more memory than a picture takes")
@@ -126,7 +126,7 @@ def _usual_floats(low: float, high: float) -> tuple:
 
 
 def is_usual(low: float, high: float, pixels: np.ndarray) -> bool:
-    """Return whether a range that a file gives is one of levels, not the least and the most that it happens to hold."""
+    """Return whether a range that a file states is a usual one, not just the lowest and highest level that it holds."""
     if high < pixels.max() or low > pixels.min():
         return False
     if pixels.dtype.kind == "f":

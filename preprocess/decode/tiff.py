@@ -121,15 +121,16 @@ def is_deep(page: dict) -> bool:
     return bits_of(page) > 8 or first(page, FORMAT) in (2, 3)
 
 
-def readable_here(page: dict) -> bool:
+def is_readable(page: dict) -> bool:
     """Return whether `tiff_pixels` can read a page."""
     return first(page, COMPRESSION) in _BYTEWISE and photometric_of(page) in (0, 1, 2, 3) \
         and len(set(page.get(BITS, (1,)))) == 1
 
 
-def wants_reading_here(page: dict) -> bool:
-    """Return whether Pillow reads a page wrongly, or no better: deep ones, byte palettes, and what is not packed."""
-    return readable_here(page) and (is_deep(page) or max(page.get(COLOURS, (256,))) < 256
+def pillow_misreads(page: dict) -> bool:
+    """Return whether `tiff_pixels` reads a page that Pillow reads wrongly, or no better: deep pages, byte palettes, and
+    what is not compressed."""
+    return is_readable(page) and (is_deep(page) or max(page.get(COLOURS, (256,))) < 256
                                     or first(page, COMPRESSION) == 1 or first(page, PLANAR) == 2)
 
 

@@ -15,7 +15,7 @@ from tenfold.preprocess.decode.levels import HEADER, TRUNCATED, BadPicture, Deep
 
 
 def read_page(data: bytes, page: dict) -> Frame | Deep:
-    """Decode a page that is `readable_here`, as it lies in the file: not turned upright."""
+    """Decode a page that is `tiff.is_readable`, as it lies in the file: not turned upright."""
     samples = int(page.get(tiff.SAMPLES, (len(page.get(tiff.BITS, (1,))),))[0])
     extra = tuple(map(int, page.get(tiff.EXTRA, ())))
     photometric = tiff.photometric_of(page)

@@ -1,4 +1,4 @@
-"""Memory for the pixels of a shard, kept for the next one: the system need not find it and clear it anew."""
+"""Keep the memory for the pixels of a shard for the next one, so that the system need not clear it again."""
 
 import math
 import mmap

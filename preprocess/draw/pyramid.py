@@ -1,8 +1,8 @@
 """The pyramid of a cleaned picture: the sizes, in every pen, from which its copies are drawn.
 
-Which levels there are is known as soon as a picture is cleaned; the pixels of one are made when a copy first asks
-for it, so that a picture pays only for the levels that its copies use. Broader pens are written as late, at full
-size, where a brush is round. Shrinking is done by Pillow, which prefilters.
+The list of levels is known as soon as a picture is cleaned; the pixels of a level are made when a copy first asks for
+it, so that a picture pays only for the levels that its copies use. Broader pens are written equally late, at full size,
+where a brush is round. Shrinking is done by Pillow, which prefilters.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Draw small pictures of one size straight from their source, where the recipe takes them as they come.
 
-Nothing of them is cleaned, so nothing is kept for drawing; what is to be known of each is found for many at once.
-The copies are the same as those that are drawn from the clean cache.
+They are not cleaned, so nothing is cached for drawing, and the facts of many are computed at once. The copies are the
+same as those that are drawn from the clean cache.
 """
 
 from typing import Any
@@ -18,9 +18,9 @@ BYTES = 1 << 20              # of pictures that are held at once, at most
 
 
 def drawn_from_source(recipe: Recipe, reader: Any) -> bool:
-    """Return whether a set's pictures are drawn from its source: equal arrays, and no step that looks at their pixels.
+    """Return whether a set's pictures are drawn from its source: arrays of one size, and no step that cleans them.
 
-    Large ones are where each has a single copy.
+    Large ones only if each has a single copy.
     """
     clean, shape = recipe.clean, reader.shape_of_each
     if shape is None or shape[2] != clean.channels or recipe.draw.broaden:

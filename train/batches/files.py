@@ -69,5 +69,5 @@ def _seen(path: Path) -> tuple[int, int, int]:
 
 
 def _stamp(facts: os.stat_result) -> tuple[int, int, int]:
-    """Return facts that change when a file is replaced: its labels, read when the set was opened, would not fit."""
+    """Return facts that change when a file is replaced; the labels that were read from it would no longer fit."""
     return facts.st_ino, facts.st_size, facts.st_mtime_ns

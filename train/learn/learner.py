@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Learner:
     """The network of a recipe on its device, with its loss, optimizer and EMA.
 
-    mean, std: of the rows, per channel. pretrained: load the weights that the recipe names (a run that is resumed has
-    its own). RecipeFault: no such network, or one that cannot take these rows.
+    pretrained: load the weights that the recipe names (a resumed run has its own). RecipeFault: no such network, or one
+    that cannot take these rows.
     """
 
     def __init__(self, shards: ShardSet, recipe: Recipe, normalise: Normalise, pretrained: bool = True):
@@ -80,9 +80,9 @@ class Learner:
         return metrics
 
     def candidates(self) -> list[torch.nn.Module]:
-        """Return the networks of which the better is kept as best: with the mean of the weights, and with the last."""
+        """Return the networks to evaluate, the better of which becomes best.pth: with the mean and the last weights."""
         return [self.model] if self.ema.module is self.model else [self.ema.module, self.model]
 
     def is_finite(self) -> bool:
-        """Whether all weights are: the loss of a step says that of the weights before it, not after it."""
+        """Whether all weights are finite; the loss of a step tells only that those before the step were."""
         return all(v.isfinite().all() for v in self.model.state_dict().values())

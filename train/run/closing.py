@@ -14,9 +14,9 @@ _AFFORDABLE = 0.05           # share of the time left that a picture may take wh
 
 
 class Closing:
-    """The seconds of the parts that follow the last step, and of a step, with a margin from their own spread.
+    """Estimates of the seconds that a step and the parts after the last one take, with a margin from their spread.
 
-    budget in seconds: the guesses take a tenth of it at most.
+    budget in seconds: the first guesses take a tenth of it at most.
     """
 
     def __init__(self, budget: float):

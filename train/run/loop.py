@@ -23,7 +23,7 @@ from tenfold.train.run.figures import Curves
 from tenfold.train.run.interrupts import held_back
 from tenfold.train.run.pace import Pace
 from tenfold.train.run.plan import Plan, whole_plan
-from tenfold.train.run.preparation import prepare, spent
+from tenfold.train.run.preparation import budget_fault, prepare
 from tenfold.train.run.state import RunState, load_state, state_content
 from tenfold.train.run.step_metrics import CURE, StepMetrics
 from tenfold.train.run.validation import Validation, validate
@@ -85,7 +85,7 @@ class Trainer:
                     self.state.done = True
                     self._save()
                 else:
-                    raise spent(self.pace.clock)
+                    raise budget_fault(self.pace.clock)
 
     def close(self) -> None:
         """Let go of files and threads."""

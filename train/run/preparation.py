@@ -19,9 +19,9 @@ FILES = (*CHECKPOINTS, "metrics.csv", "curves.png")      # what a run leaves in 
 
 
 def prepare(trainer: Trainer) -> FittedHead | None:
-    """Prepare the first step of a run, or of the rest of one; return its head, where that was fitted now.
+    """Prepare the first step of a run, or of a resumed one; return its head if that was fitted now.
 
-    Then nothing may be left to learn: `trainer.state.done`. TrainingFault: the budget is spent.
+    If nothing is left to learn then, `trainer.state.done` is set. TrainingFault: the budget is spent.
     """
     clock, state, learner, feed = trainer.pace.clock, trainer.state, trainer.learner, trainer.feed
     begins = not state.history and not state.step
@@ -30,7 +30,7 @@ def prepare(trainer: Trainer) -> FittedHead | None:
     if not state.done:
         learner.compile(trainer.config.compile, feed.batch, feed.row_shape)
         if begins and not fitted and clock.left() <= 0:
-            raise spent(clock)
+            raise budget_fault(clock)
         if not state.step:
             trainer.follow(fit_plan(trainer.plan, trainer.config, learner, feed, trainer.pace))
     # what an earlier run left must not be taken for this one's
@@ -39,7 +39,7 @@ def prepare(trainer: Trainer) -> FittedHead | None:
     return fitted
 
 
-def spent(clock: Clock) -> TrainingFault:
+def budget_fault(clock: Clock) -> TrainingFault:
     """Return the fault of a run whose budget is spent before its first step."""
     return TrainingFault("--budget", f"of {round(clock.budget, 1):g} s is spent before the first step, which "
                          f"took {clock.elapsed():.1f} s to begin", "give more")

@@ -1,4 +1,4 @@
-"""Time the steps of a training with one number of threads after the other."""
+"""Time training steps with one number of threads after another."""
 
 from collections.abc import Sequence
 

@@ -151,8 +151,10 @@ def predict_split(model: Model, network: torch.nn.Module, shards: ShardSet,
 
 
 def check_fit(model: Model, shards: ShardSet, name: str | None = None) -> None:
-    """Refuse a set (by its name, default: its folder) whose rows are not of the kind that the model takes; the
-    CheckpointFault says what differs."""
+    """Raise CheckpointFault, which says what differs, if the rows of a set are not what the model takes.
+
+    name: of the set, in the message (default: its folder).
+    """
     names, theirs = ([one_spelling(name) for name in names] for names in (model.classes, shards.classes))
     if names != theirs:
         facts = class_differences(names, theirs)

@@ -158,14 +158,14 @@ def run_process(command: list, folder: str | Path, log: Path, lock: TextIO, enou
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.wait(POLL)
             if enough():
-                return _stopped(process)
+                return _stop(process)
     except BaseException:
-        _stopped(process)
+        _stop(process)
         raise
 
 
-def _stopped(process) -> int:
-    """Terminate a process, which then writes a checkpoint; kill it if it does not end."""
+def _stop(process) -> int:
+    """Terminate a process, which then writes a checkpoint; kill it if it does not end. Returns its exit code."""
     process.terminate()
     try:
         return process.wait(STOPPING)
