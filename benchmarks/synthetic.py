@@ -29,7 +29,7 @@ def write_set(folder: Path, image: np.ndarray, label: np.ndarray, compression: s
     from tenfold.data.schema import SCHEMA, SET_SCHEMA, shard_name
     from tenfold.data.shard import write_shard
     from tenfold.data.shardset import write_index
-    from tenfold.data.source_table import write_source_table
+    from tenfold.data.source_columns import write_source_table
     folder, shards = Path(folder), []
     folder.mkdir(parents=True)
     rows, channels = (megabytes << 20) // image[0].nbytes, image.shape[3]

@@ -15,7 +15,7 @@ def make_set(folder: Path, args: argparse.Namespace) -> Any:
     from tenfold.data.schema import SCHEMA, SET_SCHEMA
     from tenfold.data.shard import write_shard
     from tenfold.data.shardset import open_set, write_index
-    from tenfold.data.source_table import write_source_table
+    from tenfold.data.source_columns import write_source_table
     recipe = make_recipe({"name": "bench", "draw": {"canvas": list(CANVAS), "copies": 1}, "model": {"name": args.model},
                           "train": {"batch": args.batch, "schedule": "constant", "warmup": 0.0, "epochs": 10**6,
                                     "engine": args.engine}})

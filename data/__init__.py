@@ -12,7 +12,7 @@ It imports neither `preprocess` nor `train`. Read in this order:
    (the only file that imports torchvision).
 4. Sets on disk: `schema` (the format as values), `files` (a file appears whole or not at all), `leftovers`, `digests`
    and `verified` (damage is noticed when a file is opened), `shard` and `chunks` (write and open one file),
-   `source_table` (a row for each source, in columns), `shardset` (open and verify a set).
+   `source_columns` and `source_table` (a row for each source image), `shardset` (open and verify a set).
 5. The process: `process` (signals, exit codes, the end with a parent), `streams` (output that cannot be written),
    `quiet` (libraries that print), `memory` (how much is free), `out_of_memory` (say that it is used up).
 6. Commands: `command` (what all commands share), `verify`, `make_targets` and `make` (what each make target runs),

@@ -17,7 +17,7 @@ from tenfold.data.recipe import PIXELS_VERSION, digest_of, recipe_tables
 from tenfold.data.schema import COMMON, DESCRIBED, INDEX, SET_SCHEMA, SPLITS
 from tenfold.data.shard import shard_names
 from tenfold.data.shardset import check_set, read_index, write_index
-from tenfold.data.source_table import write_source_table
+from tenfold.data.source_columns import write_source_table
 from tenfold.data.splits.assign import duplicates
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.draw_shards import DrawnShard

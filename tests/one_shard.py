@@ -6,7 +6,7 @@ from tenfold.data.digests import hash_file
 from tenfold.data.recipe import make_recipe, recipe_tables
 from tenfold.data.shard import write_shard
 from tenfold.data.shardset import write_index
-from tenfold.data.source_table import write_source_table
+from tenfold.data.source_columns import write_source_table
 
 ROWS, SHAPE = 70, (11, 13, 3)
 ATTRIBUTES = {"schema": 1, "split": "train", "recipe": "r" * 32, "plan": "p" * 32}

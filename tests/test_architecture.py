@@ -19,7 +19,7 @@ FORBIDDEN = {"data": {"tenfold.preprocess", "tenfold.train", "torch", "torchvisi
              "train": {"tenfold.preprocess", "cv2", "PIL", "joblib"}}
 TORCHVISION = "data/vision.py"       # imports it (and torch) when it is asked to
 BY_NAME = "import_module", "__import__"
-H5PY = {"data/shard.py", "data/source_table.py"}
+H5PY = {"data/shard.py", "data/source_columns.py", "data/source_table.py"}
 
 
 def package(module: str) -> str:

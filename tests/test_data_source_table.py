@@ -13,7 +13,8 @@ from tenfold.data.digests import hash_file
 from tenfold.data.errors import MachineFault, ShardFault
 from tenfold.data.schema import PATH_BYTES, SOURCE_COLUMNS
 from tenfold.data.shardset import open_set, write_index
-from tenfold.data.source_table import SourceTable, read_source_table, write_source_table
+from tenfold.data.source_columns import write_source_table
+from tenfold.data.source_table import SourceTable, read_source_table
 
 ODD = ["a/0.png", "", "日本/ü,\"n\n.png", b"a/\xff\xfe.png".decode("utf-8", "surrogateescape"), "x[12]"]
 COLUMNS = {"path": ODD, "label": [0, 1, 1, 0, 2], "split": ["train", "val", "test", "", "train"],

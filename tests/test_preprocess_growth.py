@@ -5,7 +5,8 @@ import tracemalloc
 import numpy as np
 
 from tenfold.data.recipe import make_recipe
-from tenfold.data.source_table import read_source_table, write_source_table
+from tenfold.data.source_columns import write_source_table
+from tenfold.data.source_table import read_source_table
 from tenfold.data.sources.opening import open_source
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.job import check_job

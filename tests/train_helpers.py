@@ -17,7 +17,7 @@ from tenfold.data.recipe import make_recipe, recipe_tables
 from tenfold.data.schema import SPLITS, shard_name
 from tenfold.data.shard import write_shard
 from tenfold.data.shardset import write_index
-from tenfold.data.source_table import write_source_table
+from tenfold.data.source_columns import write_source_table
 
 ROOT = Path(__file__).resolve().parents[1]
 CANVAS = (20, 28)

@@ -22,9 +22,9 @@ from tenfold.train.barrier_sleep import sleep_when_busy
 from tenfold.train.batches import open_batches
 from tenfold.train.chance import guess_rate, is_guessing
 from tenfold.train.model_file import Model, load
-from tenfold.train.run.checkpoint import image_numbers
 from tenfold.train.score import evaluate
 from tenfold.train.score.metrics import f1_against_size, measure
+from tenfold.train.score.seen import class_sizes, seen_in_training
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -166,40 +166,3 @@ def check_fit(model: Model, shards: ShardSet, name: str | None = None) -> None:
                               "score shards made by the model's own recipe")
     if not shards.rows("test"):
         raise CheckpointFault(shards.folder, "has no test rows", "give --data=folder, or a recipe with split.test")
-
-
-def seen_in_training(model: Model, shards: ShardSet) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Count the test images that made the model: facts for score.json, and a note where that matters.
-
-    Those that it was trained on ("train"), and those that chose among its epochs and settings ("val"; an older
-    checkpoint does not know them). "seen_in_training" is their sum; None: not known.
-    """
-    known, tested = model.content.get("trained_on"), image_numbers(shards, "test")
-    if not isinstance(known, torch.Tensor) or not len(known) or not len(tested):
-        facts: dict[str, Any] = {"seen_in_training": None, "seen_by_split": None}
-        if model.content["dataset"] == shards.index["digest"]:
-            return facts, ()
-        return facts, (f"note: {shards.folder} is not the set that {model.path} was trained on; "
-                       "some of its test rows may have been trained on",)
-    trained = torch.isin(tested, known)
-    seen = {"train": int(trained.sum())}
-    if isinstance(chosen := model.content.get("chosen_by"), torch.Tensor):
-        seen["val"] = int((torch.isin(tested, chosen) & ~trained).sum())
-    facts = {"seen_in_training": sum(seen.values()), "seen_by_split": seen}
-    words = {"train": "was trained on {} (train)", "val": "was chosen by {} (val)"}
-    said = " and ".join(words[split].format(count) for split, count in seen.items() if count)
-    if not said:
-        return facts, ()
-    return facts, (f"note: {model.path} {said} of these {len(tested)} images, so this says little of what it makes of "
-                   "others",)
-
-
-def class_sizes(model: Model, shards: ShardSet) -> dict[str, int]:
-    """Return how many source images of each class the model was trained on, where that is known."""
-    counts = model.content.get("class_counts")
-    if counts is None and model.content["dataset"] == shards.index["digest"]:        # an older checkpoint
-        counts = shards.index.get("class_counts")
-    train = counts.get("train") if isinstance(counts, dict) else None
-    if not isinstance(train, list) or len(train) != len(model.classes) or not all(type(n) is int for n in train):
-        return {}
-    return dict(zip(model.classes, train, strict=True))

@@ -1,0 +1,94 @@
+"""The columns of sources.h5 as they lie in the file: encode plain values, and write them."""
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tenfold.data.files import publish
+from tenfold.data.schema import PATH_BYTES, SET_SCHEMA, SOURCE_COLUMNS, SOURCES, SPLITS
+
+_TOGETHER = 4096             # paths that are encoded at once
+
+
+def encode_columns(columns: Mapping) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (name, column as it lies in the file) of all columns.
+
+    columns: "path" (n strings) and, where they are known, "label", "split" (names of splits, "" in none), "digest" and
+    "fingerprint" (hexadecimal, "" unknown, or bytes as uint8 (n, …)) and the other names of SOURCE_COLUMNS, which says
+    what stands for an unknown value.
+    """
+    unknown = set(columns) - set(SOURCE_COLUMNS) - {"path"}
+    assert not unknown, f"sources.h5 has no column {unknown}"
+    paths, text = columns["path"], bytearray()
+    ends = np.empty(len(paths), np.int64)
+    for first in range(0, len(paths), _TOGETHER):
+        encoded = [path.encode("utf-8", "surrogateescape") for path in paths[first:first + _TOGETHER]]
+        ends[first:first + _TOGETHER] = len(text) + np.cumsum([len(path) for path in encoded])
+        text += b"".join(encoded)
+    for name, (dtype, shape, unknown_value) in SOURCE_COLUMNS.items():
+        given = ends if name == "path_end" else columns.get(name)
+        if given is None:
+            yield name, np.full((len(paths), *shape), unknown_value, dtype)
+        else:
+            yield name, np.asarray(_as_numbers(name, given), dtype).reshape(len(paths), *shape)
+    yield PATH_BYTES, np.frombuffer(text, np.uint8)
+
+
+def _as_numbers(name: str, given: Any) -> Any:
+    """Names of splits, and hexadecimal digits, as the numbers that stand for them; other columns as they are."""
+    if name == "split":
+        names, number = np.asarray(given, "<U5"), np.full(len(given), -1, np.int8)
+        for i, split in enumerate(SPLITS):
+            number[names == split] = i
+        return number
+    if name in ("digest", "fingerprint") and not isinstance(given, np.ndarray):
+        width, = SOURCE_COLUMNS[name][1]
+        return np.frombuffer(bytes.fromhex("".join(digits or "00" * width for digits in given)), np.uint8)
+    return given
+
+
+def write_source_table(folder: Path, columns: Mapping) -> dict:
+    """Write sources.h5 whole or not at all; columns as `encode_columns` takes them.
+
+    Returns {"rows", "bytes", "sha256"}, which dataset.json keeps. Raises MachineFault: disk full, no permission.
+    """
+    with publish(Path(folder) / SOURCES) as temporary, _Forgiving(temporary, "w+b") as held:
+        with h5py.File(held, "w") as f:
+            f.attrs["schema"] = SET_SCHEMA
+            for name, column in encode_columns(columns):
+                f.create_dataset(name, data=column)
+        if held.fault:
+            raise held.fault
+        size = held.seek(0, io.SEEK_END)
+        held.seek(0)
+        digest = hashlib.file_digest(held, "sha256")
+    return {"rows": len(columns["path"]), "bytes": size, "sha256": digest.hexdigest()}
+
+
+class _Forgiving(io.FileIO):
+    """A file for HDF5 to write to. It keeps an error, such as of a full disk, on which HDF5 would crash."""
+    fault: OSError | None = None                 # the first one
+
+    def write(self, data: Any) -> int:
+        """Write all of `data`, or keep the fault."""
+        left = memoryview(data).cast("B")
+        size = left.nbytes
+        try:
+            while left:
+                left = left[super().write(left):]
+        except OSError as error:
+            self.fault = self.fault or error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """Cut the file or make it longer, or keep the fault."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.fault = self.fault or error
+            return size or 0
