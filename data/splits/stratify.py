@@ -197,6 +197,4 @@ def _take_exclusive(remaining, count: int, leave: int) -> list[int]:
         if have + size <= count and len(remaining) - len(taken) > leave:
             taken.append(unit)
             have += size
-    if count and not taken:
-        taken = [min(remaining, key=lambda pair: pair[1])[0]]
-    return taken
+    return taken if taken or not count else [min(remaining, key=lambda pair: pair[1])[0]]

@@ -21,6 +21,7 @@ from tenfold.train.run.clock import Clock
 from tenfold.train.run.feed import Feed
 from tenfold.train.run.figures import Curves
 from tenfold.train.run.interrupts import held_back
+from tenfold.train.run.notes import epoch_line
 from tenfold.train.run.pace import Pace
 from tenfold.train.run.plan import Plan, whole_plan
 from tenfold.train.run.preparation import budget_fault, prepare
@@ -40,11 +41,11 @@ class Trainer:
         self.state = RunState()
         self.pace = Pace(clock, device, self.state, recipe.train.compile != "none")
         self.curves = Curves(out / "curves.png", self.pace.closing)
-        self.head = describe(shards, recipe)
-        self.writer = CheckpointWriter(out, self.head, device, left=clock.left)
+        head = describe(shards, recipe)
+        self.writer = CheckpointWriter(out, head, device, left=clock.left)
         torch.manual_seed(recipe.seed)
         self.config, self.out = recipe.train, out
-        normalise = Normalise(self.head["mean"], self.head["std"], device, recipe.model.size)
+        normalise = Normalise(head["mean"], head["std"], device, recipe.model.size)
         self.learner = Learner(shards, recipe, normalise, pretrained=not resumed)
         self.feed = Feed(shards, recipe, device)
         check_batch(self.learner.model, self.feed.batch,
@@ -192,9 +193,7 @@ class Trainer:
             self.curves.update(state.history, self.pace.clock.left())
         self.pace.clock.reserve(self.pace.closing.total())
         with contextlib.suppress(BrokenPipeError):       # `… | head`: nobody reads on, and the run goes on
-            bar.write(f"epoch {epoch:3.3g}/{self.config.epochs}  loss {row['train_loss']:.4f}  top-1 "
-                      f"{row['train_top1']:.4f}  val loss {val.loss:.4f}  val top-1 {val.top1:.4f}  "
-                      f"{row['seconds']:.0f} s")
+            bar.write(epoch_line(row, self.config.epochs))
             if out_of_patience and state.images < self.plan.images:
                 bar.write(f"no better val since epoch {state.best_epoch}: ended (train.patience = {patience})")
 
