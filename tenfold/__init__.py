@@ -150,8 +150,8 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
 
 def load(model: PathLike, device: str | None = None) -> Model:
     """Open a trained model, such as best.pth. CheckpointFault: missing, damaged or foreign."""
-    from tenfold.predict.model import load
-    return load(model, device)
+    from tenfold.predict.model import Model
+    return Model.open(model, device)
 
 
 def open_batches(shards: PathLike | ShardSet, split: str = "train", *, batch: int = 256, shuffle: bool | None = None,

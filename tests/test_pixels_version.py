@@ -6,7 +6,7 @@ import train_helpers as t
 
 from tenfold.data.recipe import PIXELS_VERSION
 from tenfold.data.shardset import open_set, write_index
-from tenfold.predict.model import load
+from tenfold.predict.model import Model
 from tenfold.train.inputs import with_pixels_of
 from tenfold.train.models import build_model
 from tenfold.train.run.checkpoint import describe, save
@@ -42,7 +42,7 @@ def test_a_model_is_told_pixels_of_another_version(tmp_path):
         how = shards.recipe.model
         content = describe(shards, shards.recipe) | {"metrics": {}}
         save(tmp_path / "best.pth", content | {"weights": build_model(how.name, how.args, 1, 3, t.CANVAS).state_dict()})
-        model = load(tmp_path / "best.pth", "cpu")
+        model = Model.open(tmp_path / "best.pth", "cpu")
         notes = score(model, of_version(folder, scored)).notes
         assert [f"was trained on pixels of version 5, {folder} holds version 6" in note for note in notes if
                 "pixels" in note] == [True] * ((trained, scored) == (5, 6)), (trained, scored)

@@ -34,7 +34,7 @@ class Model:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], device: str | None = None) -> Self:
-        """Open a checkpoint; see `load`."""
+        """Open best.pth on `device` (default: the best there is). CheckpointFault: missing, damaged or foreign."""
         network, recipe, content = restore(path)
         where = choose_device(device)
         network.to(where, memory_format=torch.channels_last)
@@ -95,8 +95,3 @@ class Model:
                                   "train it again, with a lower train.lr")
         values: NDArray[np.float32] = logits.softmax(1).numpy()
         return values
-
-
-def load(path: str | os.PathLike[str], device: str | None = None) -> Model:
-    """Open best.pth on `device` (default: the best there is). CheckpointFault: missing, damaged or foreign."""
-    return Model.open(path, device)

@@ -28,8 +28,8 @@ def _plain(value: Any) -> Any:
 def model_content(path: Path) -> Any:
     """All that a best.pth holds, opened for scoring."""
     """Return what a command reads of a model, as plain values."""
-    from tenfold.train.model_file import load
-    model = load(path, "cpu")
+    from tenfold.train.model_file import Model
+    model = Model.open(path, "cpu")
     return _plain({"weights": dict(model.network.state_dict()), **model.content})
 
 

@@ -95,8 +95,8 @@ def checkpoint(base: Path, here: Path, rng: random.Random) -> Callable[[], Any]:
         save(path, mutated_value(content, rng, odd))
 
     def read() -> None:
-        from tenfold.predict.model import load
-        model = load(path, "cpu")
+        from tenfold.predict.model import Model
+        model = Model.open(path, "cpu")
         model.probabilities(np.zeros((2, *model.row_shape), np.uint8))
         model.predict([np.zeros((9, 9), np.uint8)])
     return read

@@ -53,8 +53,8 @@ def predict_command(args: argparse.Namespace) -> dict[str, Any]:
     if args.out:
         check_out(Path(args.out))
     with _no_garbage_collection():
-        from tenfold.predict.model import load
-        model = load(args.model, args.device)
+        from tenfold.predict.model import Model
+        model = Model.open(args.model, args.device)
     out = Path(args.out or f"runs/{model.recipe.name}-predictions")
     result = label_files(model, paths, out, tta=args.tta, every_class=args.all, workers=args.workers)
     for note in model.notes:

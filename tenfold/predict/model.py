@@ -1,4 +1,4 @@
-"""Predict with a trained model from Python: `load("best.pth").predict(["a.jpg", array, pil_image])`."""
+"""Predict with a trained model from Python: `tenfold.load("best.pth").predict(["a.jpg", array, pil_image])`."""
 
 from __future__ import annotations
 
@@ -103,8 +103,3 @@ def _in_folder(picture: Picture) -> list[Picture]:
     if isinstance(picture, (str, os.PathLike)) and os.path.isdir(picture):
         return [*find_pictures([os.fspath(picture)])]
     return [picture]
-
-
-def load(path: str | os.PathLike[str], device: str | None = None) -> Model:
-    """Open a trained model, such as best.pth. CheckpointFault: missing, damaged or foreign."""
-    return Model.open(path, device)

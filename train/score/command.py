@@ -53,9 +53,9 @@ def score_command(args: argparse.Namespace) -> dict[str, Any]:
     if not Path(args.model).exists():            # before torch is imported
         raise CheckpointFault(args.model, "does not exist", "run `tenfold train` first, or name another model")
     from tenfold.data.shardset import open_set
-    from tenfold.train.model_file import load
+    from tenfold.train.model_file import Model
     from tenfold.train.score.scoring import check_fit, score
-    model = load(args.model, args.device)
+    model = Model.open(args.model, args.device)
     model.with_tta(args.tta)                     # refused before a folder of images is prepared
     folder = args.shards or f"shards/{model.recipe.name}"
     if args.data:

@@ -21,7 +21,7 @@ from tenfold.data.sources.class_names import class_differences, one_spelling
 from tenfold.train.barrier_sleep import sleep_when_busy
 from tenfold.train.batches import open_batches
 from tenfold.train.chance import guess_rate, is_guessing
-from tenfold.train.model_file import Model, load
+from tenfold.train.model_file import Model
 from tenfold.train.score import evaluate
 from tenfold.train.score.metrics import f1_against_size, measure
 from tenfold.train.score.seen import class_sizes, seen_in_training
@@ -114,7 +114,7 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
     from tenfold.data.files import make_folder
     from tenfold.train.score.files import write_score
     started = time.monotonic() if started is None else started
-    model = model if isinstance(model, Model) else load(model, device)
+    model = model if isinstance(model, Model) else Model.open(model, device)
     check_fit(model, shards)
     network = model.with_tta(tta)
     folder = None if out is None else make_folder(out)       # refused before the work, not after it
