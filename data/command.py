@@ -51,10 +51,10 @@ def make_parser(prog: str, description: str, **settings: Any) -> Parser:
     return parser
 
 
-def whole_number(text: str) -> int:
-    """Convert an option's text to a whole number from 0; argparse reports anything else."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0")
+def whole_number(text: str, least: int = 0) -> int:
+    """Convert an option's text to a whole number from `least`; argparse reports anything else."""
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {least}")
     return int(text)
 
 

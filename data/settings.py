@@ -24,7 +24,9 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 from tenfold.data.errors import RecipeFault, UserFault
 
 T = TypeVar("T")
-_BOUNDS = {"low", "high", "above", "below", "choices"}
+# name -> (the comparison that breaks it, words)
+_BOUNDS = {"low": (operator.lt, "at least"), "high": (operator.gt, "at most"), "above": (operator.le, "more than"),
+           "below": (operator.ge, "less than")}
 
 
 def setting(default: Any = MISSING, **bounds: Any) -> Any:
@@ -32,7 +34,7 @@ def setting(default: Any = MISSING, **bounds: Any) -> Any:
 
     bounds: `low`, `high` (inclusive), `above`, `below` (exclusive), `choices`.
     """
-    assert bounds.keys() <= _BOUNDS, bounds
+    assert bounds.keys() <= {*_BOUNDS, "choices"}, bounds
     return field(default=default, metadata=bounds)
 
 
@@ -116,12 +118,8 @@ def _checked(value, bounds, where):
                               + (f" ({cure})" if "mean" in cure else ""))
         if isinstance(number, float) and not math.isfinite(number):
             raise RecipeFault(where, f"is {number}", "give a finite number")
-        for bound, broken, words in (
-                ("low", lambda b, n=number: n < b, "at least"),
-                ("high", lambda b, n=number: n > b, "at most"),
-                ("above", lambda b, n=number: n <= b, "more than"),
-                ("below", lambda b, n=number: n >= b, "less than")):
-            if bound in bounds and not isinstance(number, str) and broken(bounds[bound]):
+        for bound, (breaks, words) in _BOUNDS.items():
+            if bound in bounds and not isinstance(number, str) and breaks(number, bounds[bound]):
                 raise RecipeFault(where, f"is {number}", f"give a value of {words} {bounds[bound]}")
     return value
 

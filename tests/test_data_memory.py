@@ -11,7 +11,6 @@ from cases import each
 from tenfold.data import memory
 from tenfold.data.errors import MachineFault
 from tenfold.data.memory import check_limit, check_room, free_host_memory
-from tenfold.train import batches
 from tenfold.train import memory as device_memory
 from tenfold.train.memory import free_memory
 from tenfold.train.score.metrics import measure
@@ -82,7 +81,6 @@ def test_on_cuda_it_is_the_smaller_of_host_and_device(monkeypatch, host, device,
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda asked: (device, 80))
     assert free_memory(torch.device("cuda")) == free
     assert free_memory(torch.device("cpu")) == host
-    assert batches._memory_for_a_set(torch.device("cuda")) == free // 3
 
 
 def test_the_limit_of_the_process_itself_counts(tmp_path, monkeypatch):

@@ -130,5 +130,7 @@ def test_batches_are_bytes_and_class_numbers(shards):
 
 def test_auto_streams_what_does_not_fit(shards, monkeypatch):
     assert open_batches(shards, "train", Train(), 0, CPU, True).name == "memory"
-    monkeypatch.setattr(batches_package, "_memory_for_a_set", lambda device: 1000)
-    assert open_batches(shards, "train", Train(), 0, CPU, True).name == "threads"
+    taken = sum(TRAIN) * np.prod(shards.row_shape)
+    for free, engine in ((3 * taken, "memory"), (3 * taken - 1, "threads")):
+        monkeypatch.setattr(batches_package, "free_memory", lambda device, free=free: free)
+        assert open_batches(shards, "train", Train(), 0, CPU, True).name == engine

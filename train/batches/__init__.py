@@ -42,12 +42,7 @@ def open_batches(shards: ShardSet, split: str, config: Train, seed: int, device:
 
 
 def engine_for(config: Train, shards: ShardSet, split: str, device: torch.device) -> str:
-    """Return the engine's name; "auto" is memory for what fits there, else threads."""
+    """Return the engine's name; "auto" is memory for a split that fits into a third of what is free, else threads."""
     if config.engine != "auto":
         return config.engine
-    return "memory" if shards.rows(split) * math.prod(shards.row_shape) <= _memory_for_a_set(device) else "threads"
-
-
-def _memory_for_a_set(device: torch.device) -> int:
-    """Bytes that a split may take: a third of what is free on its way and where it would lie."""
-    return free_memory(device) // 3
+    return "memory" if 3 * shards.rows(split) * math.prod(shards.row_shape) <= free_memory(device) else "threads"

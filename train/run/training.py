@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from dataclasses import dataclass
 from html import escape
@@ -110,7 +111,7 @@ def _fit(trainer: Trainer) -> None:
 
 def _result(trainer: Trainer, budget: float, notes: list[str]) -> Run:
     state, pace = trainer.state, trainer.pace
-    val = state.best_top1 if state.best_top1 == state.best_top1 else None        # NaN: no val rows
+    val = None if math.isnan(state.best_top1) else state.best_top1       # NaN: no val rows
     best = trainer.out / "best.pth"
     epochs = state.epoch + bool(state.batch)     # begun
     facts = {"val_top1": val, "epochs": epochs, "steps": state.step, "seconds": round(pace.clock.elapsed(), 3),

@@ -9,13 +9,13 @@ Keys of [source], [split], [clean], [draw] and [shards] make separate shards, sh
 by the preprocessing command, and the trials that agree in them share them.
 """
 
-import argparse
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 
-from tenfold.data.command import Parser, make_parser, run
+from tenfold.data.command import Parser, make_parser, run, whole_number
 from tenfold.data.errors import RecipeFault, ShardFault, TrainingFault
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.leftovers import leftovers_removed
@@ -41,19 +41,14 @@ def arguments() -> Parser:
                       help="every combination of these values")
     parser.add_argument("--search", nargs="+", action="extend", default=[], metavar="table.key=[log:]low..high",
                       help="ranges or values, from which Optuna chooses; poor trials are pruned")
-    parser.add_argument("--trials", type=_count, default=20, help="of a --search (default: %(default)s)")
+    parser.add_argument("--trials", type=partial(whole_number, least=1), default=20,
+                      help="of a --search (default: %(default)s)")
     parser.add_argument("--pruner", choices=PRUNERS, default="median",
                       help="which trials of a --search end early (default: %(default)s)")
     parser.add_argument("--budget", help="45s, 30m, 2h for the whole sweep, in equal shares "
                                        "(default: the recipe's for each trial)")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1")
-    return int(text)
 
 
 def main(argv: list[str] | None = None) -> int:
