@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", type=int, default=96, help="pixels that the network sees (default: 96)")
     parser.add_argument("--epochs", type=int, default=4, help="a multiple of 4: the loop's rate falls between epochs")
     parser.add_argument("--lr", type=float, default=0.0001, help="SGD; ten times as much, and classes die in the ReLU "
-                      "behind the loop's head (default: 0.0001)")
+                        "behind the loop's head (default: 0.0001)")
     parser.add_argument("--repeats", type=int, default=3, help="seeds (default: 3)")
     return run(measure, parser.parse_args(argv))
 

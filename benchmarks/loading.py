@@ -61,7 +61,7 @@ def contenders(folder: Path, image: np.ndarray, label: np.ndarray) -> dict:
 
     def loader(dataset: Any, sampler: Any, workers: int, collate: Any = None) -> Any:
         batches = DataLoader(dataset, batch_sampler=sampler, num_workers=workers, persistent_workers=workers > 0,
-                          collate_fn=collate)
+                             collate_fn=collate)
         return lambda: iter(batches)
 
     def as_it_is(batch: Any) -> Any:

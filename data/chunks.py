@@ -155,7 +155,7 @@ def write_lz4(f: Any, name: str, image: np.ndarray, rows: int) -> None:
     # what HDF5 keeps for those who open it: versions of filter and format, item bytes, chunk bytes, how it is packed
     options = 2, 2, 1, chunk_bytes, _LEVEL, _SHUFFLE, _CODE
     dataset = f.create_dataset(name, image.shape, np.uint8, chunks=(rows, *row), compression=BLOSC,
-                            compression_opts=options, allow_unknown_filter=True)
+                               compression_opts=options, allow_unknown_filter=True)
     for start in range(0, len(image), rows):
         block = image[start:start + rows]
         if len(block) < rows:                    # HDF5 knows whole chunks only

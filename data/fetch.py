@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("name", choices=SET_NAMES)
     parser.add_argument("--out", help="file to write (default: datasets/<name>.npz)")
     parser.add_argument("--downloads", default="datasets/downloads",
-                      help="folder that torchvision downloads to, or finds its files in (default: %(default)s)")
+                        help="folder that torchvision downloads to, or finds its files in (default: %(default)s)")
     return run(fetch, parser.parse_args(argv))
 
 

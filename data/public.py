@@ -108,8 +108,9 @@ def public(name: str, which: Public, downloads: Path) -> tuple[list[PublicSplit]
         socket.setdefaulttimeout(before)
     # MNIST's are called "0 - zero", …; SVHN's have no names but their digits
     classes = [str(c).partition(" - ")[0] for c in getattr(read[0], "classes", range(10))]
-    return [PublicSplit(np.asarray(one.data), np.asarray(one.labels if which.kind == "SVHN" else one.targets), split,
-                 which.upright) for one, split in zip(read, ("train", "test"), strict=True)], classes
+    splits = [PublicSplit(np.asarray(one.data), np.asarray(one.labels if which.kind == "SVHN" else one.targets), split,
+                          which.upright) for one, split in zip(read, ("train", "test"), strict=True)]
+    return splits, classes
 
 
 def _download_fault(name: str, kind, downloads: Path, error: Exception) -> MachineFault:

@@ -90,7 +90,7 @@ def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Re
         model = {"args": {k: v for k, v in model.items() if k not in listed},
                  **{k: v for k, v in model.items() if k in listed}}
     values: dict[str, Any] = {key: fill(cls, model if key == "model" else tables.get(key, {}), f"{where} [{key}]")
-            for key, cls in _TABLES.items()}
+                              for key, cls in _TABLES.items()}
     recipe = Recipe(name=tables.get("name", name), seed=tables.get("seed", 0), **values)
     check_recipe(recipe, where)
     parse_duration(recipe.train.budget, f"{where} [train] budget")
@@ -125,7 +125,7 @@ def as_in_file(tables: dict) -> dict:
 def pixels_digest(recipe: Recipe) -> str:
     """Return a digest of what the bytes of a set depend on besides the images: two equal ones draw alike."""
     what: dict[str, Any] = {"version": PIXELS_VERSION, "seed": recipe.seed,
-            **{t: asdict(getattr(recipe, t)) for t in _PIXEL_TABLES}}
+                            **{t: asdict(getattr(recipe, t)) for t in _PIXEL_TABLES}}
     for key in ("groups", "near_duplicates"):        # came later: sets made before them keep their digest
         if what["split"][key] == getattr(Split(), key):
             del what["split"][key]

@@ -76,8 +76,8 @@ class SourceTable:
             data = self.column(name)[number].tobytes()
             return data.hex() if any(data) else ""
         values = {"path": self.path(number), "label": value("label"), "split": (*SPLITS, "")[value("split")],
-                 "digest": digits("digest"), "size": value("size"), "fingerprint": digits("fingerprint"),
-                 "spread": value("spread")}
+                  "digest": digits("digest"), "size": value("size"), "fingerprint": digits("fingerprint"),
+                  "spread": value("spread")}
         return values | ({"ink": {key: value(name) for key, name in _INK.items()}} if value("pen") else {})
 
 

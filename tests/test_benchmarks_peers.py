@@ -27,7 +27,7 @@ def test_a_permutation_is_an_epoch_and_so_is_one_without_its_short_batches():
 @each("epoch", [
     epoch_of(np.r_[np.arange(1300), 7]), epoch_of(np.r_[np.arange(1299), 7]), epoch_of(np.arange(700)),
     epoch_of(np.arange(1300), np.roll(LABEL, 1)), epoch_of(np.arange(1300), dtype=torch.float32)],
-    ids=["a row more", "one twice", "half", "labels shifted", "floats"])
+      ids=["a row more", "one twice", "half", "labels shifted", "floats"])
 def test_what_is_no_epoch_is_refused(epoch):
     with pytest.raises(ValueError, match="rows"):
         check(epoch, IMAGE, LABEL, lossless=True)

@@ -17,7 +17,7 @@ from tenfold.train.score.metrics import measure
 
 GB, FREE = 1 << 30, 20       # GB that are available in the machine
 MOUNTS = {1: "35 31 0:32 {top} /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw,memory\n"
-             "36 31 0:33 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n",
+          "36 31 0:33 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n",
           2: "30 23 0:27 {top} /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"}
 CGROUPS = {1: "9:cpu,cpuacct:/\n4:memory:{path}\n0::/\n", 2: "0::{path}\n"}
 NAMES = {1: ("memory.limit_in_bytes", "memory.usage_in_bytes"),

@@ -114,7 +114,7 @@ DECLARED = {
     "plain chunks": lambda f: _declared(f, compression=None), "no bytes": lambda f: _declared(
         f, chunks=None, compression=None), "parts of rows": lambda f: _declared(f, ROWS, chunks=(1, 1, 13, 3)),
     "missing chunks": lambda f: _declared(f, ROWS), "one chunk": lambda f: _declared(f, ROWS, chunks=(10**6, *SHAPE),
-                                                                                    maxshape=(None, *SHAPE)),
+                                                                                     maxshape=(None, *SHAPE)),
     "label in chunks": lambda f: _column(f, chunks=(7,), compression="gzip"), "label unwritten": _column}
 
 

@@ -116,7 +116,7 @@ def test_settings_and_options_reach_the_command(checkout, planned):
     (checkout / "shards/letters").mkdir(parents=True)
     (checkout / "shards/letters/dataset.json").touch()
     assert planned("train", "RECIPE=recipes/letters.toml", "SET=train.lr=0.1 train.epochs=2", "BUDGET=9m",
-                    "RESUME=1", "JSON=1") == [
+                   "RESUME=1", "JSON=1") == [
         ["train", "--recipe", "recipes/letters.toml", "--shards", "shards/letters", "--out", "runs/letters",
          "--budget", "9m", "--resume", "--set", "train.lr=0.1", "--set", "train.epochs=2", "--json"]]
     assert planned("sweep", "RECIPE=letters", "GRID=a=1,2 b=3", "OUT=x")[0][5:] == [

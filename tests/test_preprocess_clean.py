@@ -57,7 +57,7 @@ def test_masks_are_black_and_white(step, shape):
     Clean(), Clean(polarity="auto", roi=True),
     Clean(polarity="dark", bilateral=9, threshold=0.3, specks=0.001, roi=True),
     Clean(polarity="light", threshold=1.0, specks=0.5), Clean(polarity="auto", bilateral=31, padding=1.0, roi=True)],
-    ids=range(5))
+      ids=range(5))
 @each("fit", ["inside", "stretch"])
 def test_any_picture_is_cleaned_or_set_aside(shape, how, fit):
     image = noise(shape)
@@ -89,7 +89,7 @@ def test_a_blank_page_is_set_aside(value, how):
 def test_a_page_of_grain_is_blank():
     with pytest.raises(BadPicture, match="no ink"):
         steps.clean(np.random.default_rng(0).integers(236, 242, (37, 53, 1), np.uint8),
-                   Clean(polarity="dark", threshold=0.9, roi=True), DRAW)
+                    Clean(polarity="dark", threshold=0.9, roi=True), DRAW)
 
 
 def test_the_region_is_the_ink_and_its_fading_edge():

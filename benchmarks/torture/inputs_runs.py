@@ -15,8 +15,8 @@ from benchmarks.torture.mutate import ODD, mutated_bytes, mutated_value
 
 _LRS = (0.01, 0.03)
 _DRAFT = {"name": "small", "about": "a small network",
-        "settings": {"seed": 0, "draw.canvas": [32, 32], "model.name": "convnet", "train.epochs": 3},
-        "reasons": {"seed": "", "draw.canvas": "fits", "model.name": "", "train.epochs": "more than fits"}}
+          "settings": {"seed": 0, "draw.canvas": [32, 32], "model.name": "convnet", "train.epochs": 3},
+          "reasons": {"seed": "", "draw.canvas": "fits", "model.name": "", "train.epochs": "more than fits"}}
 _AUTO: dict[str, Any] = {"schema": 2, "call": {"images": "x", "budget": 20.0}, "seconds": 3.5, "scoring": 1.0,
                          "done": False, "weights": "", "per_class": 0, "chosen": _DRAFT,
          "trials": [{"name": "small", "round": 0, "seconds": 2.0, "val_top1": 0.5, "val_rows": 9, "fault": "",

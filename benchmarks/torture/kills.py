@@ -129,7 +129,7 @@ def kill_training(base: Path, setups: dict[str, Alone], seed: int, number: int,
     setup = tiny.TRAININGS[number % len(tiny.TRAININGS)]
     bodies = [tiny.training_body(base, setup), *[tiny.training_body(base, setup, "--resume")] * 2]
     return ended_and_run_again(bodies, setups[setup.name], rng, signals, (run_content, check_run),
-                                base / f"training{number}")
+                               base / f"training{number}")
 
 
 def ended_and_run_again(bodies: list[Callable[[], int]], whole: Alone, rng: random.Random, signals: tuple[int, ...],

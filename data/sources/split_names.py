@@ -18,7 +18,7 @@ BESIDE = frozenset({"unlabeled", "unlabelled", "extra", "pred", "predict", "pred
                     "unknown", "submission", "unsupervised", "query", "gallery"})
 _SPLIT = {word: split for split, words in SPLIT_WORDS.items() for word in words}
 _SPLIT |= {word + filler: split for (word, split), filler in
-          itertools.product(_SPLIT.items(), ("set", "sets", "data", "images", "imgs", "img"))}
+           itertools.product(_SPLIT.items(), ("set", "sets", "data", "images", "imgs", "img"))}
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Augment:
         self._generator = torch.Generator(device)
         self._quantiles = {name: torch.tensor(_quantiles(alpha), dtype=torch.float32, device=device)
                            for name, alpha, share in (("cutmix", config.cutmix_alpha, config.cutmix),
-                                                       ("mixup", config.mixup_alpha, config.mixup)) if share}
+                                                      ("mixup", config.mixup_alpha, config.mixup)) if share}
 
     def draw(self, epoch: int, batch: int, rows: int) -> torch.Tensor:
         """Return float32 (rows, columns), uniform in 0 … 1: all random numbers of one batch."""

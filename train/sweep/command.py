@@ -38,15 +38,15 @@ def arguments() -> Parser:
     parser.add_argument("--data", help="images, where keys vary that change the shards (default: the recipe's)")
     parser.add_argument("--out", help="folder for the sweep (default: runs/<recipe name>-sweep)")
     parser.add_argument("--grid", nargs="+", action="extend", default=[], metavar="table.key=a,b",
-                      help="every combination of these values")
+                        help="every combination of these values")
     parser.add_argument("--search", nargs="+", action="extend", default=[], metavar="table.key=[log:]low..high",
-                      help="ranges or values, from which Optuna chooses; poor trials are pruned")
+                        help="ranges or values, from which Optuna chooses; poor trials are pruned")
     parser.add_argument("--trials", type=partial(whole_number, least=1), default=20,
-                      help="of a --search (default: %(default)s)")
+                        help="of a --search (default: %(default)s)")
     parser.add_argument("--pruner", choices=PRUNERS, default="median",
-                      help="which trials of a --search end early (default: %(default)s)")
+                        help="which trials of a --search end early (default: %(default)s)")
     parser.add_argument("--budget", help="45s, 30m, 2h for the whole sweep, in equal shares "
-                                       "(default: the recipe's for each trial)")
+                                         "(default: the recipe's for each trial)")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     return parser
 
@@ -71,7 +71,7 @@ def _sweep(args) -> dict:
         plan = Grid(keys) if args.grid else Search(
             keys, out, trials, args.trials, args.pruner, recipe.seed, recipe.train.epochs)
         record.share_out(parse_duration(recipe.train.budget), plan.planned,
-                       parse_duration(args.budget) if args.budget else None)
+                         parse_duration(args.budget) if args.budget else None)
         done = sum(t.ended() for t in trials)
         print(f"{recipe.name}: {plan.planned} trials over {', '.join(names)}; up to {record.share:.0f} s each, "
               f"{record.budget:.0f} s in all" + (f"; {done} are done" if done else ""))
