@@ -7,6 +7,7 @@ import io
 import itertools
 import os
 import shutil
+import signal
 from collections import namedtuple
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +32,8 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 # what collection imports and rewrites stays to the end: looking through it for garbage took half of the time of both
 gc.disable()
+# a shell starts what it puts into the background with interrupts ignored, and tests send them
+signal.signal(signal.SIGINT, signal.default_int_handler)
 Ran = namedtuple("Ran", "code out err")
 PACKED = [pytest.param(kind, marks=pytest.mark.skipif(
     not (find_spec("numcodecs") and find_spec("hdf5plugin")),
