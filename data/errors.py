@@ -70,9 +70,9 @@ def unreadable(error: BaseException, where: object) -> MachineFault | None:
 
     None for other errors: what was read is not what it should be.
     """
-    fact = _fact_of(error, _UNREADABLE)
-    return MachineFault(where, f"is unreadable ({fact})", "check its permissions, and the disk that it lies on") \
-        if fact else None
+    if fact := _fact_of(error, _UNREADABLE):
+        return MachineFault(where, f"is unreadable ({fact})", "check its permissions, and the disk that it lies on")
+    return None
 
 
 def _fact_of(error: BaseException, facts: dict[int, str]) -> str:

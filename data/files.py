@@ -176,7 +176,7 @@ def lock_folder(folder: Path) -> Iterator[TextIO]:
     """Lock the folder: a second build into it is refused; the lock of a killed process is released by the system.
 
     Yields the file that is locked: a process that inherits it holds the lock too. Processes that a killed command had
-    started end a moment after it (`end_with`), so it is refused only after some seconds.
+    started end a moment after it (`end_with`), so a build waits some seconds for the lock before it is refused.
     """
     until = time.monotonic() + ENDING
     with open_file(folder / ".lock", "w") as f:

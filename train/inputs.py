@@ -47,8 +47,10 @@ def named_recipe(args: argparse.Namespace) -> tuple[Recipe, Path]:
 
 
 def with_pixels_of(shards: "ShardSet", recipe: Recipe) -> Recipe:
-    """Return the recipe with the tables that made the shards' pixels; print a note if those differ from its own, or if
-    the pixels were drawn by another version."""
+    """Return the recipe with the tables that made the shards' pixels.
+
+    A note is printed if those differ from its own, or if the pixels were drawn by another version.
+    """
     for note in pixels_note(f"{shards.folder} holds", shards.index.get("pixels_version"), "this Tenfold draws",
                             PIXELS_VERSION, "`tenfold augment` makes the set again"):
         print(note)

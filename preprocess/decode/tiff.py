@@ -128,8 +128,10 @@ def is_readable(page: dict) -> bool:
 
 
 def pillow_misreads(page: dict) -> bool:
-    """Return whether `tiff_pixels` reads a page that Pillow reads wrongly, or no better: deep pages, byte palettes, and
-    what is not compressed."""
+    """Return whether `tiff_pixels` reads a page, and Pillow wrongly or no better.
+
+    Such are deep pages, byte palettes, and pages that are not compressed or hold their colours one after another.
+    """
     return is_readable(page) and (is_deep(page) or max(page.get(COLOURS, (256,))) < 256
                                     or first(page, COMPRESSION) == 1 or first(page, PLANAR) == 2)
 
