@@ -1,0 +1,32 @@
+"""Looks at sets that are made up, and a machine whose rates are known."""
+
+import dataclasses
+
+import torch
+
+from tenfold.automatic.fit import Setting
+from tenfold.automatic.look import Look
+from tenfold.automatic.machine import Machine
+from tenfold.automatic.marks import InkFacts
+
+MARKS = InkFacts(pen=0.05, wander=0.1, sizes=0.2, near_upright=0.9)
+INK = Look(images=600, classes=6, least=100, most=100, size=(200, 200), shape=1.0, looked=64, colour=0.0, ink=1.0,
+           polarity="dark", votes=(60, 4), marks=MARKS, seconds=0.01, official={}, counts=(100,) * 6)
+PHOTOS = dataclasses.replace(INK, size=(193, 256), colour=0.9, ink=0.02, polarity="each", marks=None)
+SIGNS = dataclasses.replace(PHOTOS, unmirrored=(0.9, 256))
+
+
+class Fixed(Machine):
+    """A machine whose rates are known: images a second of 32×32 and the narrowest network, less for others."""
+
+    def __init__(self, rate: float):
+        super().__init__(torch.device("cpu"))
+        self.rate = rate
+
+    def _rate(self, recipe, classes, batch, kind):
+        width = (recipe.model.args.get("widths") or [32])[0]
+        return self.rate * (32 / recipe.draw.canvas[0])**2 * (16 / width)**1.5
+
+
+def setting(seen, seconds, rate=2000.0):
+    return Setting("images", seen, Fixed(rate), 2, 0, seconds)

@@ -1,0 +1,105 @@
+"""The candidates of the automatic mode: what was seen decides, and the recipe says why."""
+
+import dataclasses
+import tomllib
+
+import pytest
+from automatic_helpers import INK, MARKS, PHOTOS, SIGNS, Fixed, setting
+
+from tenfold.automatic.candidates import candidates
+from tenfold.automatic.choices import toml_value, write_recipe
+from tenfold.automatic.fit import STEPS
+from tenfold.automatic.ink import ink
+from tenfold.automatic.look import Look
+from tenfold.data.recipe import read_recipe
+
+
+@pytest.mark.parametrize(("seen", "names"), [
+    (INK, ["ink cut out, upright"]),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, near_upright=0.2)), ["ink cut out, at any angle"]),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, near_upright=0.5)),
+     ["ink cut out, upright", "ink cut out, at any angle"]),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, wander=0.02, sizes=0.01)),
+     ["ink where it stands, upright"]),
+    (PHOTOS, ["pretrained"]),
+], ids=lambda v: "" if isinstance(v, Look) else " or ".join(v))
+def test_what_was_seen_leaves_few_ways_open(seen, names):
+    assert [c.name for c in candidates(seen, Fixed(500), pretrained=True)] == names
+
+
+def test_what_may_not_be_mirrored_never_is():
+    for seen in (SIGNS, dataclasses.replace(SIGNS, size=(32, 32))):
+        found = candidates(seen, Fixed(500), pretrained=True)
+        assert [c.name for c in found] == ["shapes", "pretrained", "from nothing"]
+        one_sided = candidates(dataclasses.replace(seen, unmirrored=(0.7, 256)), Fixed(500), pretrained=True)
+        assert [c.name for c in one_sided] == ["pretrained", "shapes", "from nothing"]
+        for candidate in found:
+            recipe = candidate.make(setting(seen, 300)).recipe("x")
+            assert (recipe.draw.flip, recipe.augment.flip) == (0, 0)
+    settings = candidates(PHOTOS, Fixed(500), pretrained=True)[0].make(setting(PHOTOS, 300)).settings
+    assert settings["draw.flip"] == 0.5
+
+
+def test_enough_steps_fit_and_more_seconds_never_make_a_network_smaller():
+    width = 0
+    for seconds in (20, 60, 200, 600, 3000):
+        draft = candidates(INK, Fixed(2000), False)[0].make(setting(INK, seconds))
+        recipe = draft.recipe("x")
+        images = 0.85 * Fixed(2000)._rate(recipe, 6, 64, "training") * seconds
+        assert images / recipe.train.batch >= min(STEPS, images / 32) - 1
+        assert recipe.train.epochs * recipe.draw.copies * INK.training_images >= images         # no second is left over
+        assert recipe.model.args["widths"][0] * recipe.draw.canvas[0] >= width
+        width = recipe.model.args["widths"][0] * recipe.draw.canvas[0]
+
+
+def test_a_larger_set_gets_a_network_by_which_each_image_is_seen_some_times():
+    many = dataclasses.replace(INK, images=60_000, counts=(10_000,) * 6, least=10_000, most=10_000)
+    small, large = (candidates(seen, Fixed(2000), False)[0].make(setting(seen, 600)).recipe("x")
+                    for seen in (INK, many))
+    seen_images = 0.85 * Fixed(2000)._rate(large, 6, 64, "training") * 600
+    assert large.model.args["widths"] < small.model.args["widths"]
+    assert seen_images >= 8 * many.training_images
+
+
+@pytest.mark.parametrize("rate", [1.0, 100.0, 2000.0])
+def test_as_many_pictures_pass_through_a_pretrained_network_as_there_is_time_for(rate):
+    draft = candidates(PHOTOS, Fixed(rate), pretrained=True)[0].make(setting(PHOTOS, 60, rate))
+    size = draft.settings["model.size"] or draft.settings["draw.canvas"][0]
+    used = PHOTOS.with_per_class(draft.settings.get("source.per_class", 0))
+    assert (used.images < PHOTOS.images) == (rate < 2000)
+    assert used.least == 10 or used.images_but_test <= 60 * rate * (32 / size)**2
+    draft.recipe("x")
+
+
+def test_uneven_classes_are_drawn_more_evenly_and_official_splits_stand():
+    uneven = dataclasses.replace(INK, least=10, most=200, official={"train": 500, "test": 100})
+    settings = candidates(uneven, Fixed(500), False)[0].make(setting(uneven, 60)).settings
+    assert settings["train.sampling"] == 0.5
+    assert "split.test" not in settings
+    assert "split.val" in settings
+
+
+def test_what_is_too_few_or_cannot_be_read_is_said_before_training():
+    assert len(INK.lines()) == 1
+    notes = dataclasses.replace(INK, unread=0.1, least=3, counts=(100, 3, 4, 100, 100, 100)).lines()[1:]
+    assert "10%" in notes[0]
+    assert notes[1].startswith("note: 2 of 6 classes")
+    draft = ink(setting(dataclasses.replace(INK, unread=0.1), 60), MARKS, True, False)
+    assert draft.settings["source.max_bad"] == 0.25
+
+
+def test_a_recipe_that_is_written_is_the_recipe_that_was_chosen(tmp_path):
+    for seen in (INK, PHOTOS):
+        for candidate in candidates(seen, Fixed(500), pretrained=False):
+            draft = candidate.make(setting(seen, 100))
+            draft.choose("source.data", 'a "folder"\\with\nodd\x1b signs €', "ink #1\n[train]\nbatch = 3")
+            write_recipe(draft, tmp_path / "x.toml", ["x: made\nby hand", "", "more"])
+            assert read_recipe(tmp_path / "x.toml") == draft.recipe("x")
+            assert all(len(line) <= 160 for line in (tmp_path / "x.toml").read_text().splitlines())
+
+
+def test_toml_values_are_read_as_they_were():
+    for value in ("", 'a"b', "\\u", "\x7f\t", 0.1, 1e-7, 3, True, [1, 2.5], ["a"], (0.5, 1.0), [[0.5, 0.1]]):
+        read = tomllib.loads(f"x = {toml_value(value)}")["x"]
+        assert read == pytest.approx(value, abs=1e-6) if isinstance(value, float) else read == (
+            list(value) if isinstance(value, tuple) else value)

@@ -1,0 +1,92 @@
+"""The look of the automatic mode: what is seen in the pictures of a set."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+import train_helpers as t
+from automatic_helpers import INK
+from characters import character
+from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
+
+from tenfold.automatic.angles import TURNED, UPRIGHT, shape_of, upright_share
+from tenfold.automatic.looking import _rows, look
+from tenfold.automatic.mirrors import hog, may_be_mirrored, unmirrored_share
+from tenfold.data.sources.opening import open_source
+
+
+def letters(turn: float, seed: int = 0, count: int = 8):
+    """(shapes, labels) of some characters of several classes, each turned by up to `turn` degrees."""
+    rng, shapes, labels = np.random.default_rng(seed), [], []
+    for label, name in enumerate("jE/!"):
+        for _ in range(count):
+            drawn = cv2.copyMakeBorder((255 * character(name, 5, 40)).astype(np.uint8), *4 * (30,), cv2.BORDER_CONSTANT)
+            middle = drawn.shape[1] / 2, drawn.shape[0] / 2
+            matrix = cv2.getRotationMatrix2D(middle, rng.uniform(-turn, turn), rng.uniform(0.8, 1.1))
+            shapes.append(shape_of(cv2.warpAffine(drawn, matrix, drawn.shape[::-1])))
+            labels.append(label)
+    return np.stack(shapes), np.array(labels)
+
+
+def test_characters_that_stand_upright_are_told_from_those_at_any_angle():
+    assert upright_share(*letters(8)) > UPRIGHT
+    assert upright_share(*letters(180)) < TURNED
+    assert upright_share(*letters(0, count=1)) is None       # nothing to compare with, or too little
+    assert upright_share(*letters(0, count=2)) is None
+
+
+@pytest.mark.parametrize(("mirrored", "names"), [(False, "jE/i"), (True, "jE/i"), (False, "üoI=")])
+def test_shapes_whose_mirror_images_are_others_are_told_from_those_that_look_either_way(mirrored, names):
+    rng, pictures, labels = np.random.default_rng(0), [], []
+    for label, name in enumerate(names):
+        for number in range(15):
+            edges = rng.integers(4, 12, 4).tolist()
+            drawn = cv2.copyMakeBorder(155 * character(name, 5, 40), *edges, cv2.BORDER_CONSTANT)
+            noisy = np.clip(drawn + rng.normal(50, 9, drawn.shape), 0, 255).astype(np.uint8)[..., None]
+            pictures.append(noisy[:, ::-1] if mirrored and number % 2 else noisy)
+            labels.append(label)
+    share, count = unmirrored_share(np.stack([hog(p) for p in pictures]),
+                                    np.stack([hog(p[:, ::-1]) for p in pictures]), np.array(labels))
+    assert count == 60
+    assert may_be_mirrored(share, count) == (mirrored or names == "üoI=")
+    assert may_be_mirrored(1.0, 20)                          # too few to tell
+    assert unmirrored_share(np.ones((2, 3)), np.ones((2, 3)), np.array([0, 1])) == (0.5, 0)   # none has another
+
+
+def test_a_folder_of_ink_is_looked_at(tmp_path):
+    source = open_source(t.folder(tmp_path / "images"))
+    seen = look(source, tmp_path)
+    assert (seen.images, seen.classes, seen.official) == (len(source), len(source.classes), {})
+    assert seen == dataclasses.replace(look(source, tmp_path), seconds=seen.seconds)         # the same each time
+
+
+def test_of_many_classes_some_are_looked_at_with_others_of_their_class():
+    labels = np.arange(3000) % 1000
+    seen = labels[_rows(labels)]
+    assert len(seen) > 150
+    assert min(np.unique(seen, return_counts=True)[1]) > 1
+    few = np.sort(np.random.default_rng(0).integers(0, 7, 5000))
+    assert len(set(_rows(few))) == 256
+    assert sorted(_rows(np.array([0, 1, 1]))) == [0, 1, 2]
+
+
+def test_a_part_of_a_set_has_as_many_of_each_class_as_there_are_or_the_same_number():
+    uneven = dataclasses.replace(INK, images=160, classes=3, counts=(5, 50, 95), least=5, most=95,
+                                 official={"test": 10})
+    for images, kept in ((150, 150), (149, 149), (100, 99), (62, 61), (25, 25), (3, 25)):
+        part = uneven.subset(images)
+        assert part.images == kept + 10
+        assert part == uneven.with_per_class(part.per_class)
+        assert bool(part.per_class) == (kept < 150)
+    assert uneven.subset(62).per_class == 28
+    with_val = dataclasses.replace(uneven, images=190, counts=(5, 50, 95, 10, 10, 10), official={"test": 10, "val": 30})
+    assert with_val.with_per_class(8).official == {"test": 10, "val": 24}
+    assert with_val.with_per_class(8).images == 10 + 24 + 5 + 8 + 8
+    assert uneven.with_per_class(0) is uneven
+
+
+def test_official_splits_count_for_what_is_trained_on():
+    official = dataclasses.replace(INK, images=70_000, official={"train": 10_000, "test": 60_000})
+    assert official.training_images == pytest.approx(9_500)
+    assert INK.training_images == pytest.approx(390)
