@@ -61,6 +61,15 @@ def test_a_larger_set_gets_a_network_by_which_each_image_is_seen_some_times():
     assert seen_images >= 8 * many.training_images
 
 
+@pytest.mark.parametrize("seen", [INK, SIGNS], ids=["ink", "signs"])
+def test_where_few_steps_fit_a_regression_on_edges_takes_the_place_of_a_network(seen):
+    for rate in (0.1, 100.0, 2000.0):
+        recipe = candidates(seen, Fixed(rate), False)[0].make(setting(seen, 60, rate)).recipe("x")
+        steps = 0.85 * rate * 60 / 32            # of the narrowest network on 32×32
+        known = not recipe.model.args["widths"], recipe.model.head, recipe.model.freeze
+        assert known == ((True, "fitted", ("backbone",)) if steps < 300 else (False, "random", ()))
+
+
 @pytest.mark.parametrize("rate", [1.0, 100.0, 2000.0])
 def test_as_many_pictures_pass_through_a_pretrained_network_as_there_is_time_for(rate):
     draft = candidates(PHOTOS, Fixed(rate), pretrained=True)[0].make(setting(PHOTOS, 60, rate))

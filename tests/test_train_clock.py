@@ -108,3 +108,11 @@ def test_a_resumed_run_goes_on_from_where_the_clock_had_brought_it(stopped_at):
     assert seen[-1] == 1
     assert all(a <= b for a, b in itertools.pairwise(seen))
     assert later.elapsed() < 600
+
+
+def test_what_is_granted_is_left_though_the_budget_is_spent_and_never_takes_any_away():
+    machine = Machine()
+    for gone, left in ((70, 9), (55, 9), (10, 50)):
+        clock = Clock(60.0, machine.time - gone, least=9.0, now=lambda: machine.time)
+        clock.grant()
+        assert clock.budget - clock.elapsed() == pytest.approx(left)

@@ -14,11 +14,14 @@ import pytest
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from tenfold.data.errors import MachineFault
+from tenfold.data.errors import MachineFault, UserFault
+from tenfold.data.recipe import change_recipe
+from tenfold.data.shardset import open_set
 from tenfold.train.learn import learner
 from tenfold.train.run import loop, validation
 from tenfold.train.run.checkpoint import load
 from tenfold.train.run.clock import Clock
+from tenfold.train.run.training import train
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +115,17 @@ def test_a_run_whose_budget_is_spent_when_it_is_resumed_is_brought_to_its_end(sh
     assert t.last_json(ran.out)["steps"] == step
     assert load("runs/x/last.pth")["position"]["done"]
     assert t.Path("best.pth").exists()
+
+
+def test_what_training_gets_at_least_is_left_though_its_budget_is_spent(shards, tmp_path, monkeypatch):
+    slow = Slow(monkeypatch, 1.0)
+    slow.now = 99.0                              # of a budget of 50
+    sets = open_set(shards)
+    recipe = change_recipe(sets.recipe, ["train.epochs=1000"])
+    run = train(sets, recipe, tmp_path / "out", budget=50.0, least=20.0, started=0.0)
+    assert 10 < run.facts["steps"] <= 20
+    with pytest.raises(UserFault, match="spent before the first step"):
+        train(sets, recipe, tmp_path / "late", budget=50.0, started=0.0)
 
 
 @pytest.mark.parametrize("seconds", [3.0, 20.0, pytest.param(1.0, marks=pytest.mark.slow)])

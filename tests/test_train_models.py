@@ -199,3 +199,13 @@ def test_a_network_on_gradients_sees_shapes_and_no_tones():
     flat = torch.full((1, 1, 8, 8), 3.0, requires_grad=True)
     assert layer(flat).abs().max() < 1e-2
     assert torch.autograd.grad(layer(flat).sum(), flat)[0].isfinite().all()
+
+
+def test_a_head_on_gradients_alone_is_linear_in_them():
+    torch.manual_seed(0)
+    network = build_model("convnet", {"gradients": 4, "widths": [], "dropout": 0.0}, 1, 3, (13, 12)).eval()
+    edges = torch.nn.Sequential(*list(network)[:-1])(image := torch.randn(2, 1, 13, 12))
+    torch.testing.assert_close(network(image), F.linear(edges, network[-1].weight, network[-1].bias))
+    assert sum(p.numel() for p in network.parameters()) == 3 * (PLANES * 3 * 3 + 1)
+    with pytest.raises(RecipeFault, match="widths"):
+        build_model("convnet", {"widths": []}, 1, 3, (13, 12))

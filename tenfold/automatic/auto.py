@@ -218,5 +218,5 @@ class Automatic:
         copied = copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext()
         with copied, whole_budget_named(self.budget):
             run = train(shards, recipe, self.out, device=device, resume=resume,
-                        budget=self._training_seconds(before=0.0))
+                        budget=self._training_seconds(before=0.0), least=_TRAINED * self.budget)
         return run, score(run.best, shards, device=device, out=self.out)

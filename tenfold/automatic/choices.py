@@ -1,5 +1,6 @@
 """Candidate recipes whose settings carry their reasons, and how they are written as TOML."""
 
+import math
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ class Draft:
     """A candidate recipe: its settings ("table.key": value) and the reason for each."""
     name: str
     about: str                                   # a line
+    steps: float = math.inf                      # of training that fit into the seconds
     settings: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 

@@ -1,7 +1,7 @@
 """Ink on a plain ground, such as characters and drawings: a small network on many varied copies."""
 
 from tenfold.automatic.choices import Draft
-from tenfold.automatic.fit import Setting, begin, largest_on_edges, train_by_adam
+from tenfold.automatic.fit import Setting, begin, largest_on_edges, train_by_adam, without_network
 from tenfold.automatic.look import Look
 from tenfold.automatic.marks import InkFacts
 
@@ -45,7 +45,7 @@ def ink(setting: Setting, marks: InkFacts, cut: bool, turned: bool) -> Draft:
     draft.choose("draw.place", True, "anywhere on the canvas")
     _fit_ink_network(draft, setting, 0.8 * marks.pen)
     train_by_adam(draft, 0.003, 0.05)
-    return draft
+    return without_network(draft)
 
 
 def _clean_pages(draft: Draft, look: Look) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tenfold.automatic.choices import Draft
-from tenfold.automatic.fit import Setting, begin, largest, largest_on_edges, train_by_adam, use
+from tenfold.automatic.fit import Setting, begin, largest, largest_on_edges, train_by_adam, use, without_network
 
 _PICTURES = (96, 112, 128, 160, 192, 224)        # sides at which a pretrained network is timed
 _FEATURES = 0.3              # share of the seconds that the pass through it may take,
@@ -124,7 +124,7 @@ def shapes(setting: Setting) -> Draft:
     draft.choose("draw.rotation", 10).choose("draw.shear", 15).choose("draw.aspect", 1.25)
     draft.choose("draw.scale", [0.7, 1.0]).choose("draw.place", True).choose("draw.contrast", [0.5, 1.3])
     train_by_adam(draft, 0.003, 0.05)
-    return draft
+    return without_network(draft)
 
 
 def _sizes(canvases: list[int]) -> list[dict[str, Any]]:

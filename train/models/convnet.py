@@ -16,9 +16,12 @@ def convnet(channels: int, classes: int, canvas: Sequence[int], *, widths: Seque
     `repeat` convolutions at each of `widths`, halved by pooling after each width, then a head over what is left of the
     canvas. (B, channels, H, W) -> (B, classes). The cheapest that does well on characters. With `gradients` it sees
     the strength and direction of edges in cells of so many pixels instead of the picture: the best where there are few
-    pictures, or seconds, and shapes count rather than colours.
+    pictures, or seconds, and shapes count rather than colours. With no widths besides, the head alone is left: a
+    logistic regression on the directions of edges, which `head = "fitted"` solves in a second.
     """
-    positive(widths=widths, kernel=kernel, repeat=repeat)
+    if widths or not gradients:
+        positive(widths=widths)
+    positive(kernel=kernel, repeat=repeat)
     if gradients < 0:
         raise ValueError("gradients must be 0 at least")
     if kernel % 2 == 0:

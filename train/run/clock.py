@@ -9,12 +9,13 @@ _UNKNOWN = 2.0               # seconds for what follows the last step, before an
 class Clock:
     """Seconds since the command began, and how far a run has come.
 
-    budget and before in seconds (before: spent by the run that is resumed); `now` is for tests. `reached` is
-    the progress that the resumed run had made by its clock, 0 if its images steered it.
+    budget, before and least in seconds (before: spent by the run that is resumed; least: see `grant`); `now` is for
+    tests. `reached` is the progress that the resumed run had made by its clock, 0 if its images steered it.
     """
 
-    def __init__(self, budget: float, started: float, before: float = 0.0, now: Callable[[], float] = time.monotonic):
-        self.budget, self._started, self._before, self._now = budget, started, before, now
+    def __init__(self, budget: float, started: float, before: float = 0.0, least: float = 0.0,
+                 now: Callable[[], float] = time.monotonic):
+        self.budget, self._started, self._before, self._least, self._now = budget, started, before, least, now
         self.grace = self.reached = 0.0
         self._closing = min(_UNKNOWN, 0.1 * budget)
         self._furthest = 0.0
@@ -30,6 +31,10 @@ class Clock:
     def left(self) -> float:
         """Return the seconds from now to the deadline."""
         return self.deadline() - self.elapsed()
+
+    def grant(self) -> None:
+        """Lengthen the budget so that `least` seconds of it are left."""
+        self.budget = max(self.budget, self.elapsed() + self._least)
 
     def begin(self, fits: bool = True) -> None:
         """Note that the first step is about to be taken. fits: the whole plan is expected to end in time.

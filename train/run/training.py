@@ -60,11 +60,12 @@ class Run:
 
 @memory_fault("training", IN_TRAINING)
 def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, device: str | None = None,
-          resume: bool = False, started: float | None = None) -> Run:
+          least: float = 0.0, resume: bool = False, started: float | None = None) -> Run:
     """Train the recipe's network on the shards within `budget` seconds; everything is written to the folder `out`.
 
-    device: "cpu", "cuda" or "mps"; None: the best there is. resume: go on from out/last.pth, if there is one. started:
-    the `time.monotonic()` from which the budget counts; None: now. Prints a line an epoch. An interrupt is held back
+    device: "cpu", "cuda" or "mps"; None: the best there is. least: seconds that are left for it once it is ready to
+    begin, though it ends late by that. resume: go on from out/last.pth, if there is one. started: the
+    `time.monotonic()` from which the budget counts; None: now. Prints a line an epoch. An interrupt is held back
     until last.pth is written; then KeyboardInterrupt is raised. Torch's random state and number of threads and the
     signal handlers are afterwards what they were. UserFault: the recipe, the shards or the machine do not allow it.
     """
@@ -78,7 +79,7 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
         if recipe.train.batch == "auto":
             recipe = (with_batch(recipe, last["recipe"]["train"]["batch"]) if last
                       else choose_batch(shards, recipe, where))
-        clock = Clock(budget, started, before=last["position"]["seconds"] if last else 0.0)
+        clock = Clock(budget, started, before=last["position"]["seconds"] if last else 0.0, least=least)
         with same_random_state(where), fast_kernels(where), contextlib.closing(
                 Trainer(shards, recipe, out, clock, where, resumed=bool(last))) as trainer:
             if last:
