@@ -79,7 +79,8 @@ def test_class_weights_and_smoothing_are_those_of_the_loss_and_time_ends_the_pat
 
 
 def test_with_a_frozen_backbone_the_head_is_the_regression_and_the_run_ends(shards, capsys):
-    ran = t.train(capsys, shards, *ALONE)
+    exact = (*ALONE, "--set", "train.precision=float32")
+    ran = t.train(capsys, shards, *exact)
     assert ran.code == 0, ran.err
     assert "the head was fitted to 153 rows of 6 features" in ran.out
     row, = rows_of("runs/x")
@@ -101,7 +102,7 @@ def test_with_a_frozen_backbone_the_head_is_the_regression_and_the_run_ends(shar
     logits = torch.from_numpy(val) @ last.weight.detach().T + last.bias.detach()
     loss = F.cross_entropy(logits, torch.from_numpy(val_label)).item()
     assert float(row["val_loss"]) == pytest.approx(loss, rel=1e-3)
-    assert t.train(capsys, shards, *ALONE, "--resume").code == 0
+    assert t.train(capsys, shards, *exact, "--resume").code == 0
     assert len(rows_of("runs/x")) == 1
 
 
@@ -135,6 +136,15 @@ def test_with_less_frozen_training_goes_on_from_the_head_and_no_best_is_worse(sh
         assert t.same_weights("runs/x/last.pth", "runs/alone/last.pth")
         assert t.same_weights("runs/x/best.pth", "runs/alone/best.pth")
         assert [{**a, **CLOCK} for a in rows_of("runs/x")] == [{**a, **CLOCK} for a in rows]
+
+
+@each("precision", ["float32", "bfloat16", "float16"])
+@each("frozen", ["partly", "alone"])
+def test_a_head_is_fitted_in_every_precision(shards, capsys, precision, frozen):
+    ran = t.train(capsys, shards, *(PARTLY if frozen == "partly" else ALONE), "--set", f"train.precision={precision}")
+    assert ran.code == 0, ran.err
+    assert "was fitted" in ran.out
+    assert frozen == "alone" or "was computed once" in ran.out
 
 
 CLOCK = dict.fromkeys(("seconds", "images_per_second", "data_wait_fraction"))

@@ -109,9 +109,17 @@ def test_on_a_processor_it_is_computed(shards, capsys, monkeypatch, free, expect
     assert chosen == expected if expected != 64 else 1 < chosen < 128
 
 
-def chosen_batch(shards, monkeypatch, free, device) -> int:
+def test_in_lower_precision_no_fewer_images_fit(shards, monkeypatch):
+    wide = "model.widths=[8,512]"                # whose weights are copied into that precision, once for all images
+    whole, half = (chosen_batch(shards, monkeypatch, 100_000_000, "cpu", f"train.precision={precision}", wide)
+                   for precision in ("float32", "bfloat16"))
+    assert 1 < whole <= half
+
+
+def chosen_batch(shards, monkeypatch, free, device, *sets) -> int:
     opened = open_set(shards)
-    recipe = change_recipe(opened.recipe, ["train.batch=auto", "train.engine=threads"])
+    recipe = change_recipe(opened.recipe, ["train.batch=auto", "train.engine=threads", "train.precision=float32",
+                                           *sets])
     monkeypatch.setattr(batch_size, "free_memory", lambda device: free)
     return batch_size.choose_batch(opened, recipe, torch.device(device)).train.batch
 

@@ -16,7 +16,7 @@ from tenfold.train.normalise import Normalise
 
 _SHARE = 0.8                 # of the free memory that may be used: evaluation, compiled steps and fragments need some
 _MOST, _MOST_ON_CPU = 1024, 128      # larger ones are no faster, and make fewer steps of an epoch
-_ROWS = 4                    # of the batch whose activations are counted
+_ROWS = 4                    # of a batch whose activations are counted, beside one of twice as many
 _OPTIMIZER = 2               # copies of the weights that the optimiser makes in its first step, at most
 
 
@@ -59,7 +59,9 @@ def largest_tried(learner: Learner, shards: ShardSet, limit: int, most: int) -> 
 
 def largest_computed(learner: Learner, shards: ShardSet, limit: int, most: int) -> int:
     """Return the largest power of two up to `most` whose activations fit into `limit` bytes, by those of a few rows."""
-    free, row = limit - (3 + _OPTIMIZER) * _weight_bytes(learner), _activation_bytes(learner, shards, _ROWS) / _ROWS
+    few, more = (_activation_bytes(learner, shards, rows) for rows in (_ROWS, 2 * _ROWS))
+    row = (more - few) / _ROWS                   # the rest does not grow with the batch: weights in another precision
+    free = limit - (3 + _OPTIMIZER) * _weight_bytes(learner) - (few - _ROWS * row)
     # twice: gradients of the activations come beside them
     return min(most, 2 ** int(math.log2(max(1.0, free / (2 * row)))))
 
