@@ -22,6 +22,7 @@ import numpy as np
 import tenfold
 from benchmarks import rows
 from benchmarks.auto_peers import PEERS, run_peers, write_pictures
+from tenfold.automatic.mirrors import hog
 from tenfold.data.command import make_parser, module_command, run, whole_number
 from tenfold.data.recipe import Recipe, parse_duration, read_recipe
 from tenfold.data.shardset import ShardSet, open_set
@@ -81,29 +82,10 @@ def _images(shards: ShardSet, split: str) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([x for x, _ in pairs]), np.concatenate([y for _, y in pairs])
 
 
-def hog(images: np.ndarray, cell: int = 8, bins: int = 9) -> np.ndarray:
-    """Histograms of oriented gradients (Dalal and Triggs, 2005) of uint8 (n, H, W, C): float32 (n, features).
-
-    Each 2×2 cells make a block of length 1; H and W are whole cells.
-    """
-    grey = images.astype(np.float32).mean(3)
-    dy, dx = np.gradient(grey, axis=(1, 2))
-    strength, turn = np.hypot(dx, dy), np.arctan2(dy, dx) % np.pi / np.pi * bins
-    low, share = np.floor(turn).astype(int), turn % 1
-    n, height, width = grey.shape
-    cells = np.zeros((n, height // cell, width // cell, bins), np.float32)
-    for number in range(bins):
-        part = strength * ((low % bins == number) * (1 - share) + ((low + 1) % bins == number) * share)
-        cells[..., number] = part.reshape(n, height // cell, cell, width // cell, cell).sum((2, 4))
-    blocks = np.concatenate([cells[:, :-1, :-1], cells[:, 1:, :-1], cells[:, :-1, 1:], cells[:, 1:, 1:]], 3)
-    blocks /= np.linalg.norm(blocks, axis=3, keepdims=True) + 1e-3
-    return blocks.reshape(n, -1)
-
-
 def hog_svm(shards: ShardSet, seed: int) -> float:
     """Return top-1 of test by HOG features and an RBF support vector machine, C chosen on val."""
     from sklearn.svm import SVC
-    (x, y), val, test = ((hog(images), labels) for images, labels in (
+    (x, y), val, test = ((np.stack([hog(image) for image in images]), labels) for images, labels in (
         _images(shards, split) for split in ("train", "val", "test")))
     some = np.random.default_rng(seed).permutation(len(x))[:_MOST]
     best = max((SVC(C=c).fit(x[some], y[some]) for c in (1, 10)), key=lambda fit: fit.score(*val))

@@ -19,9 +19,9 @@ _MATES = 5                   # the nearest of its class with which a picture is 
 
 
 def hog(pixels: np.ndarray) -> np.ndarray:
-    """Return histograms of oriented gradients (Dalal and Triggs, 2005) of a picture, with mean 0 and length 1.
+    """Return histograms of oriented gradients (Dalal and Triggs, 2005) of a picture, scaled to 48×48 pixels.
 
-    pixels: uint8 (H, W, C). float32 (900,).
+    pixels: uint8 (H, W, C). float32 (900,): 5×5 blocks of 2×2 cells, each block of length 1.
     """
     small = cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     dy, dx = np.gradient(small.reshape(_SIDE, _SIDE, -1).astype(np.float32).mean(2))
@@ -31,8 +31,7 @@ def hog(pixels: np.ndarray) -> np.ndarray:
     cells = (near * np.hypot(dx, dy)[..., None]).reshape(count, _CELL, count, _CELL, _BINS).sum((1, 3))
     blocks = np.concatenate([cells[:-1, :-1], cells[1:, :-1], cells[:-1, 1:], cells[1:, 1:]], 2)
     blocks /= np.linalg.norm(blocks, axis=2, keepdims=True) + 1e-3
-    flat = blocks.ravel() - blocks.mean()
-    return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-6), np.float32)
+    return np.asarray(blocks.ravel(), np.float32)
 
 
 def unmirrored_share(hogs: np.ndarray, mirrored: np.ndarray, labels: np.ndarray) -> tuple[float, int]:
@@ -42,6 +41,7 @@ def unmirrored_share(hogs: np.ndarray, mirrored: np.ndarray, labels: np.ndarray)
     class is not counted. Where as many match better as do not, the share is a half.
     """
     share, count = 0.0, 0
+    hogs, mirrored = _alike(hogs), _alike(mirrored)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         if len(members) < 2:
@@ -55,6 +55,12 @@ def unmirrored_share(hogs: np.ndarray, mirrored: np.ndarray, labels: np.ndarray)
 def may_be_mirrored(share: float, count: int) -> bool:
     """Return False where clearly more pictures match others as they are than mirrored; True where too few can tell."""
     return count < LEAST_PICTURES or share < _CHANCE + max(_MARGIN, _SIGMAS * math.sqrt(0.25 / count))
+
+
+def _alike(hogs: np.ndarray) -> np.ndarray:
+    """Of each mean 0 and length 1, so that a product tells how similar two are."""
+    centred = hogs - hogs.mean(1, keepdims=True)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6))
 
 
 def _nearest(similar: np.ndarray) -> np.ndarray:
