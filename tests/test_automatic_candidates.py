@@ -80,6 +80,15 @@ def test_as_many_pictures_pass_through_a_pretrained_network_as_there_is_time_for
     draft.recipe("x")
 
 
+@pytest.mark.parametrize(("size", "rate", "canvas", "enlarged"), [
+    ((32, 32), 1e6, 32, 224), ((193, 256), 1e6, 256, 288), ((256, 193), 1e6, 256, 288), ((3000, 4000), 1e6, 288, 0),
+    ((193, 256), 10.0, 96, 0)])
+def test_a_pretrained_network_sees_pictures_enlarged_as_far_as_it_pays(size, rate, canvas, enlarged):
+    seen = dataclasses.replace(PHOTOS, size=size)
+    recipe = candidates(seen, Fixed(rate), pretrained=True)[0].make(setting(seen, 60, rate)).recipe("x")
+    assert (recipe.draw.canvas, recipe.model.size or 0) == ((canvas, canvas), enlarged)
+
+
 def test_uneven_classes_are_drawn_more_evenly_and_official_splits_stand():
     uneven = dataclasses.replace(INK, least=10, most=200, official={"train": 500, "test": 100})
     settings = candidates(uneven, Fixed(500), False)[0].make(setting(uneven, 60)).settings

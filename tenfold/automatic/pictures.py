@@ -5,7 +5,8 @@ from typing import Any
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import Setting, begin, largest, largest_on_edges, train_by_adam, use, without_network
 
-_PICTURES = (96, 112, 128, 160, 192, 224)        # sides at which a pretrained network is timed
+_PICTURES = (96, 112, 128, 160, 192, 224, 256, 288)      # sides at which a pretrained network is timed
+_ENLARGED = 7                # times that a picture is, at most, before the network sees it
 _FEATURES = 0.3              # share of the seconds that the pass through it may take,
 _HEAD_ONLY = 0.4             # where the head alone learns
 _FEW = 3000                  # pictures up to which it does: few val rows cannot tell when the rest is worse than before
@@ -32,13 +33,13 @@ def _fit_picture_size(draft: Draft, setting: Setting) -> None:
 
     Where there is no time for all at the smallest either, a part of them is used.
     """
-    look, side = setting.look, min(setting.look.size)
+    look, (side, longest) = setting.look, sorted(setting.look.size)
     alone = f"the head alone learns from {look.images:,} pictures" if look.images <= _FEW else ""
     share = _HEAD_ONLY if alone else _FEATURES
-    sizes = [size for size in _PICTURES if size <= max(_PICTURES[1], 4 * side)]      # beyond, nothing more is seen
+    sizes = [size for size in _PICTURES if size <= max(_PICTURES[1], _ENLARGED * side)]
     taken, rate = 0, 0.0
     for size in sizes:
-        canvas = min(size, max(8, side))
+        canvas = min(size, max(8, longest))
         draft.choose("draw.canvas", [canvas, canvas]).choose("model.size", size if size != canvas else 0)
         measured = setting.machine.forward_rate(draft.recipe("auto"), look.classes)
         if taken and look.images_but_test > measured * share * setting.seconds:
@@ -50,7 +51,7 @@ def _fit_picture_size(draft: Draft, setting: Setting) -> None:
             use(draft, look, "there is time to pass through the network")
             break
     seconds = share * setting.seconds
-    canvas = min(taken, max(8, side))
+    canvas = min(taken, max(8, longest))
     copies = max(1, min(_VIEWS, int(seconds * rate / look.images_but_test)))
     draft.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
     draft.choose("model.size", taken if taken != canvas else 0, f"the network sees {taken} pixels: {rate:.0f} images/s "
