@@ -52,7 +52,7 @@ def prepare(folder, count: int) -> None:
 def test_a_source_image_takes_few_bytes_of_memory(tmp_path, monkeypatch):
     for name in ("preprocess.survey.neighbours._ALL", "preprocess.survey.neighbours._TOGETHER",
                  "preprocess.survey.neighbours._FEW", "preprocess.survey.neighbours._SAMPLE", "data.recipe._PIECE",
-                 "data.source_table._TOGETHER"):
+                 "data.source_columns._TOGETHER"):
         monkeypatch.setattr(f"tenfold.{name}", BLOCK // 2)   # what is held at once is as small beside these sets
     peaks = {}
     for count in (300, 800, 2000):                      # the first brings in what is imported late
