@@ -22,7 +22,7 @@ from tenfold.preprocess.pool import one_opencv_thread
 from tenfold.preprocess.survey.clean_cache import block_size, cache_key, count_blocks, recall, remember
 from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
 from tenfold.preprocess.survey.decisions import decide
-from tenfold.preprocess.survey.facts import Facts, examine_source
+from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source
 from tenfold.preprocess.survey.survey import ASKED
 
 RUNS, RUN = 6, 4             # runs of neighbouring images that are tried, images of each
@@ -111,8 +111,15 @@ def _clean_some(recipe: Recipe, source: Source, reader: Any, folder: Path) -> tu
     small = drawn_from_source(recipe, reader)
     run = min(SMALL_RUN, block_size(source)) if small else RUN
     starts = np.unique(np.linspace(0, max(0, len(source) - run), RUNS).astype(int)).tolist()
-    known = Facts.of(examine_source(reader, listed, source.paths[listed], recipe)[0] for listed in starts)
-    cleaning = Cleaning(folder, "", reader, recipe, decide(recipe, known, source.labels[starts]))
+    begun, known = time.perf_counter(), list[SourceFacts]()
+    for listed in starts:
+        known.append(examine_source(reader, listed, source.paths[listed], recipe)[0])
+        if (taken := time.perf_counter() - begun) > TRIAL_SECONDS:
+            break
+    starts = starts[:len(known)]
+    if taken / len(known) * run > TRIAL_SECONDS:             # enormous pictures: one of each run says enough
+        run = 1
+    cleaning = Cleaning(folder, "", reader, recipe, decide(recipe, Facts.of(known), source.labels[starts]))
     begun, good, tried, seconds = time.perf_counter(), [], 0, []
     for block, first in enumerate(starts):
         start, paths = time.perf_counter(), source.paths[first:first + run]

@@ -12,6 +12,7 @@ from tenfold.data.recipe import make_recipe
 from tenfold.data.sources.opening import open_source
 from tenfold.preprocess import cost as cost_module
 from tenfold.preprocess.cost import Cost, count_rows, estimate_cost, print_cost
+from tenfold.preprocess.survey.cleaning import clean_block
 
 COSTS = re.compile(r"to make: about (\d+) rows, (\d+) kB of shards \(and (\d+) kB of cleaned images until they "
                    r"are done\) in about \d+ s\n")
@@ -93,6 +94,18 @@ def test_images_that_cannot_be_used_leave_a_guess(tables, tmp_path):
         (tmp_path / "images" / label / "x.png").write_bytes(b"no picture")
     cost = estimate_cost(make_recipe(tables(split={"val": 0, "test": 0})), open_source(tmp_path / "images"), tmp_path)
     assert (cost.rows, cost.row_bytes, cost.cache_bytes) == (6, 20 * 28 + 24, 0)
+
+
+def test_of_pictures_that_take_long_few_are_tried(tables, folder, tmp_path, monkeypatch):
+    source, recipe, tried = open_source(folder(a=20, b=20)), make_recipe(tables()), []
+    monkeypatch.setattr(cost_module, "clean_block", lambda task: tried.append(len(task.paths)) or clean_block(task))
+    for seconds, cleaned in ((60.0, [4] * 6), (0.0, [1])):
+        monkeypatch.setattr(cost_module, "TRIAL_SECONDS", seconds)
+        (tmp_path / str(seconds)).mkdir()
+        cost = estimate_cost(recipe, source, tmp_path / str(seconds))
+        assert tried == cleaned
+        assert cost.clean_seconds > 0 < cost.draw_seconds
+        tried.clear()
 
 
 def test_amounts_and_times_are_words(capsys, monkeypatch):

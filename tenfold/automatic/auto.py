@@ -97,7 +97,7 @@ class Automatic:
         state, unpacked = self.state, make_folder(self.folder / "look")
         seen = look(self.source, unpacked, self.clock.limit(min(LONGEST, _LOOK * self.budget)))
         if not self.clock.is_timed:
-            seen = replace(seen, seconds=_READING)
+            seen = replace(seen, seconds=_READING, slowest=_READING)
         shutil.rmtree(unpacked)
         if state.per_class is None:
             state.per_class = self._readable(seen).per_class
@@ -129,7 +129,7 @@ class Automatic:
         """The recipe of the candidate that wins the race, or of the likeliest where there is one only or no time."""
         from tenfold.automatic.candidates import Candidate, candidates
         from tenfold.automatic.fit import Setting, limit_copies
-        cores, reading = self._cores, seen.images * seen.seconds / self._cores
+        cores, reading = self._cores, seen.reading_seconds(self._cores)
         if not (self.pretrained or seen.is_ink):
             print("note: what helps pictures most, a pretrained network, is missing: pip install 'tenfold[pretrained]'")
 
@@ -179,7 +179,7 @@ class Automatic:
         """The look at what there is time to read. UserFault: there is time for too little of it."""
         each, time_for = seen.seconds / self._cores, max(0.0, _READ * self.clock.left())
         part = seen.subset(time_for / each - seen.official.get("test", 0))
-        if (needed := part.images * each) > time_for:
+        if (needed := part.reading_seconds(self._cores)) > time_for:
             gone = self.clock.spent()
             raise UserFault("--budget", f"of {self.budget:g} s is too short: {gone:.0f} s are gone, and reading "
                             f"{part.images:,} images, the fewest to train on and any official test split, takes about "

@@ -32,6 +32,11 @@ class Look:
     unmirrored: tuple[float, int] = (0.5, 0)     # see mirrors.unmirrored_share
     unread: float = 0.0      # share of the pictures looked at that cannot be used
     per_class: int = 0       # images of each class that are used, at most; 0: all
+    slowest: float = 0.0     # seconds of a core for the picture that took longest of those looked at
+
+    def reading_seconds(self, cores: int) -> float:
+        """Return the seconds that so many cores take to read all pictures, one of which no two of them share."""
+        return max(self.images * self.seconds / cores, self.slowest)
 
     def subset(self, images: float) -> "Look":
         """Return the look at a part of about so many images, official test ones not counted.

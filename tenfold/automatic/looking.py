@@ -1,30 +1,33 @@
 """Look at a set of labelled images: read a sample of them, and count all."""
 
 import functools
+import itertools
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from tenfold.automatic.look import Look
-from tenfold.automatic.marks import Mark, find_ink, ink_facts, mark_of
+from tenfold.automatic.marks import Mark, ink_facts, mark_of
 from tenfold.automatic.mirrors import hog, unmirrored_share
+from tenfold.automatic.reading import Reading, find_its_ink, plain_recipe, read_picture
 from tenfold.data.errors import SourceFault
-from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.data.schema import SPLITS
 from tenfold.data.sources.opening import Source
 from tenfold.data.sources.thinning import choose_images
-from tenfold.preprocess.clean.ground import TWO_TONE, two_tone
+from tenfold.preprocess.clean.ground import TWO_TONE
+from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.pool import one_opencv_thread
 from tenfold.preprocess.survey.decisions import decide, votes
-from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source
-from tenfold.preprocess.survey.survey import sample_sources
+from tenfold.preprocess.survey.facts import Facts, SourceFacts
 
-SAMPLE = 256                 # pictures that are looked at, at most,
-LEAST = 32                   # and at least, however long each takes
-LONGEST = 8.0                # seconds after which no more are looked at, unless they are too few
+SAMPLE = 256                 # pictures that are looked at, at most
+LONGEST = 8.0                # seconds after which no more are; what is slower cannot be read in the budget either
+_FIRST, _FIRST_SHARE = 64, 0.25      # pictures that are read to know what the set decides, share of the seconds for it
 _EACH = 4                    # of a class, where there are too many classes to see as many of all
 _COLOUR = 12.0               # levels by which the channels of a pixel differ on average in a picture of colours,
 _PATCH = 0.02                # or by four times as many in such a share of it
@@ -33,7 +36,7 @@ _PATCH = 0.02                # or by four times as many in such a share of it
 def look(source: Source, scratch: Path, longest: float = LONGEST) -> Look:
     """Look at a sample of the pictures, official test images left out, and count all.
 
-    scratch: where an .npz is unpacked. longest: seconds after which no more are looked at, unless they are too few.
+    scratch: where an .npz is unpacked. longest: seconds after which no more are looked at.
     """
     with one_opencv_thread():                    # as a build's worker reads them, whose time is to be told
         pictures, polarity, unread = _sample(source, scratch, longest)
@@ -44,31 +47,34 @@ def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Pictur
     """(Some of the pictures, the polarity of their ink, the share of others that cannot be used)."""
     begin = time.monotonic()
     source = choose_images(whole, np.flatnonzero(np.array(whole.official, dtype=object) != "test"))
-    recipe, reader = _plain_recipe(), source.reader(scratch)
-    sampled, known = sample_sources(recipe, source, reader)
-    decisions = decide(recipe, known, source.labels[sampled])
-    pictures, unread = list[_Picture](), 0
-    for tried, row in enumerate(_rows(source.labels)):
-        if tried >= LEAST and time.monotonic() - begin > longest:
-            break
-        start, label = time.monotonic(), int(source.labels[row])
-        facts, pixels = examine_source(reader, row, source.paths[row], recipe, decisions.ranges)
-        if pixels is None:
-            unread += 1
-        else:
-            seconds, tone, ink = time.monotonic() - start, two_tone(pixels), None
-            if tone > TWO_TONE:                  # a build cleans it, too
-                start = time.monotonic()
-                ink = find_ink(pixels, recipe, decisions)
-                seconds += time.monotonic() - start
-            mirrored = np.ascontiguousarray(pixels[:, ::-1])
-            pictures.append(_Picture(replace(facts, two_tone=tone), label, mark_of(ink, label) if ink else None,
-                                     _is_coloured(pixels), hog(pixels), hog(mirrored), seconds))
+    reader, rows = source.reader(scratch), _rows(source.labels)
+    labels = source.labels[rows]
+    known = list(_readings(source, reader, rows[:_FIRST], begin + _FIRST_SHARE * longest))
+    decisions = decide(plain_recipe(), Facts.of(reading.facts for reading in known), labels[:len(known)])
+    if decisions.ranges:                         # deep pictures are read by them
+        known.clear()
+    seen, pictures, tried = any(reading.pixels is not None for reading in known), list[_Picture](), 0
+    rest = _readings(source, reader, rows[len(known):], begin + longest, decisions.ranges, seen)
+    for tried, reading in enumerate(itertools.chain(known, rest), 1):
+        if reading.pixels is not None:
+            pictures.append(_picture(reading, reading.pixels, decisions, int(labels[tried - 1])))
     if not pictures:
         raise SourceFault(source.root, "holds no picture that can be used", "run `tenfold augment`, which says why")
-    labels = np.array([picture.label for picture in pictures])
-    polarity = decide(recipe, Facts.of(picture.facts for picture in pictures), labels).polarity
-    return pictures, polarity, unread / (unread + len(pictures))
+    kinds = np.array([picture.label for picture in pictures])
+    polarity = decide(plain_recipe(), Facts.of(picture.facts for picture in pictures), kinds).polarity
+    return pictures, polarity, 1 - len(pictures) / tried
+
+
+def _readings(source: Source, reader: Any, rows: list[int], until: float, ranges: tuple = (),
+              seen: bool = False) -> Iterator[Reading]:
+    """Read rows in their order, up to time.monotonic() `until`, but one picture that can be used, unless one was
+    seen before."""
+    for row in rows:
+        if seen and time.monotonic() > until:
+            return
+        reading = read_picture(reader, row, source.paths[row], ranges)
+        seen = seen or reading.pixels is not None
+        yield reading
 
 
 def _rows(labels: np.ndarray) -> list[int]:
@@ -96,10 +102,11 @@ class _Picture:
     seconds: float           # of a core to read, decode, examine and clean it, about as the build does
 
 
-def _plain_recipe() -> Recipe:
-    """A recipe that decodes in colour and asks for ink."""
-    return make_recipe({"clean": {"channels": 3, "polarity": "auto", "roi": True},
-                        "draw": {"canvas": [32, 32], "copies": 1}, "model": {"name": "resnet"}})
+def _picture(reading: Reading, pixels: np.ndarray, decisions: SetDecisions, label: int) -> _Picture:
+    """What is known of a picture by its pixels, uint8 (H, W, C)."""
+    reading, ink = find_its_ink(reading, decisions)
+    return _Picture(reading.facts, label, mark_of(ink, label) if ink else None, _is_coloured(pixels), hog(pixels),
+                    hog(np.ascontiguousarray(pixels[:, ::-1])), reading.seconds)
 
 
 def _is_coloured(pixels: np.ndarray) -> bool:
@@ -127,4 +134,4 @@ def _summed_up(source: Source, pictures: list[_Picture], polarity: str) -> Look:
         marks=ink_facts([p.mark for p in pictures if p.mark]),
         unmirrored=unmirrored_share(np.stack([p.hog for p in pictures]), np.stack([p.mirrored_hog for p in pictures]),
                                     np.array([p.label for p in pictures])),
-        seconds=float(np.mean([p.seconds for p in pictures])))
+        seconds=float(np.mean([p.seconds for p in pictures])), slowest=max(p.seconds for p in pictures))

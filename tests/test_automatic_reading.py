@@ -1,0 +1,114 @@
+"""The look at a set keeps to its seconds whatever its pictures are, and tells what a build takes to read them."""
+
+import dataclasses
+import time
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import train_helpers as t
+from conftest import page, save
+from PIL import Image
+
+from tenfold.automatic import looking
+from tenfold.automatic.look import Look
+from tenfold.automatic.looking import look
+from tenfold.automatic.marks import find_ink, mark_of
+from tenfold.automatic.reading import find_its_ink, plain_recipe, read_picture
+from tenfold.data.sources import open_source
+from tenfold.preprocess.clean.set_decisions import SetDecisions
+from tenfold.preprocess.decode import read
+
+DARK = SetDecisions("dark")
+
+
+def scanned(times: int) -> np.ndarray:
+    """A page of 300×400 pixels with two strokes, or the same page so many times as fine: uint8 (H, W, 3)."""
+    image = np.random.default_rng(1).integers(236, 242, (300 * times, 400 * times, 3), np.uint8)
+    for points in ([[90, 60], [250, 220]], [[100, 200], [240, 90]]):
+        cv2.polylines(image, [times * np.array(points)], False, (30, 30, 40), 10 * times)
+    return image
+
+
+def one(path, picture, **how):
+    """A reading of a picture that is saved at a path."""
+    save(path, picture, **how)
+    return read_picture(open_source(path.parents[1], training=False).reader(path.parent), 0, str(path.relative_to(
+        path.parents[1])))
+
+
+@pytest.fixture
+def two_classes(tmp_path):
+    save(tmp_path / "images/b/x.png", page(0))
+    return tmp_path / "images/a"
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.jpg"])
+def test_a_picture_of_any_size_is_looked_at_in_about_a_megapixel_and_found_the_same(two_classes, name):
+    marks, small = [], one(two_classes / name, scanned(1))
+    assert (small.pixels == read((two_classes / name).read_bytes(), 3, 10**7).pixels).all()      # as it is
+    for reading in (small, one(two_classes / name, scanned(8))):
+        assert max(reading.pixels.shape) <= 1024
+        found, ink = find_its_ink(reading, DARK)
+        assert found.seconds > reading.seconds
+        mark = mark_of(ink, 0)
+        marks.append([mark.pen, mark.box, mark.x, mark.y])
+    assert reading.facts.size == (2400, 3200)
+    assert reading.facts.dark_ink > 3
+    assert np.abs(np.subtract(*marks)).max() < 0.05
+
+
+def test_the_seconds_are_those_of_cleaning_the_whole_picture(two_classes):
+    reading = one(two_classes / "x.png", scanned(6))
+    whole, taken = read((two_classes / "x.png").read_bytes(), 3, 10**7).pixels, []
+    for _ in range(2):
+        start = time.thread_time()
+        assert find_ink(whole, plain_recipe(), DARK)
+        taken.append(time.thread_time() - start)
+    told = min(find_its_ink(reading, DARK)[0].seconds - reading.seconds for _ in range(3))
+    assert 0.3 * min(taken) < told < 4 * max(taken)
+
+
+def test_a_photograph_is_decoded_no_larger_than_a_build_would(two_classes):
+    noise = np.random.default_rng(0).integers(0, 255, (30, 40, 3), np.uint8)
+    photo = cv2.resize(noise, (1600, 1200), interpolation=cv2.INTER_CUBIC)
+    reading = one(two_classes / "x.jpg", photo)
+    assert (reading.pixels.shape, reading.facts.size) == ((600, 800, 3), (1200, 1600))
+    assert find_its_ink(reading, DARK) == (reading, None)
+
+
+def test_the_look_ends_with_its_seconds_but_for_one_picture_that_can_be_used(tmp_path, monkeypatch):
+    source, known, read_so_far = open_source(t.folder(tmp_path / "images")), {}, []
+    monkeypatch.setattr(looking, "time", SimpleNamespace(monotonic=lambda: float(len(read_so_far))))
+
+    def slow(reader, row, path, ranges=()):      # a second
+        read_so_far.append(path)
+        known[path] = known.get(path) or read_picture(reader, row, path, ranges)
+        return known[path] if len(read_so_far) > bad else dataclasses.replace(known[path], pixels=None)
+    monkeypatch.setattr(looking, "read_picture", slow)
+    for bad, longest, count in ((0, 0.5, 1), (0, 9.5, 10), (7, 0.5, 8), (7, 20.5, 21), (0, 1000, len(source))):
+        read_so_far.clear()
+        seen = look(source, tmp_path, longest)
+        assert len(read_so_far) == count
+        assert seen.looked == len(read_so_far) - bad
+        assert seen.unread == pytest.approx(bad / len(read_so_far))
+        assert len(set(read_so_far)) == len(read_so_far)     # none is read twice
+
+
+def test_one_enormous_picture_is_read_by_one_core(tmp_path):
+    source = open_source(t.folder(tmp_path / "images"))
+    seen = look(source, tmp_path)
+    assert seen.slowest >= seen.seconds
+    assert dataclasses.replace(seen, seconds=0.1, slowest=60.0).reading_seconds(8) == 60.0
+    assert dataclasses.replace(seen, seconds=0.1, slowest=0.1).reading_seconds(2) == pytest.approx(0.05 * len(source))
+
+
+def test_deep_pictures_are_looked_at_by_the_range_of_the_set(tmp_path):
+    for label in "ab":
+        for i in range(4):
+            (tmp_path / "images" / label).mkdir(parents=True, exist_ok=True)
+            deep = page(10 * i + (label == "b"), channels=1)[:, :, 0].astype(np.uint16) * 4     # 10 bits of 16
+            Image.fromarray(deep).save(tmp_path / "images" / label / f"{i}.png")
+    seen: Look = look(open_source(tmp_path / "images"), tmp_path)
+    assert (seen.looked, seen.ink, seen.polarity) == (8, 1.0, "dark")
