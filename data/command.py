@@ -35,7 +35,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message as one line and exit with the code for a fault of the user's."""
-        self.exit(EXIT_USER, f"{self.prog}: {_shown(' '.join(message.splitlines()))}; see {self.prog} --help\n")
+        paths = [word for word in sys.argv[1:] if word.startswith("-") and word in message and os.path.lexists(word)]
+        hint = f"write ./{paths[0]} for the file or folder" if paths else f"see {self.prog} --help"
+        self.exit(EXIT_USER, f"{self.prog}: {_shown(' '.join(message.splitlines()))}; {_shown(hint)}\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(_typed(message), file)
@@ -80,7 +82,7 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
             print(json.dumps(facts), flush=True)
         return EXIT_OK
     except UserFault as fault:
-        print(_one_line(fault), file=sys.stderr)
+        print(_one_line(fault, args), file=sys.stderr)
         return EXIT_USER
     except KeyboardInterrupt as stop:
         return _interrupted(str(stop))
@@ -98,7 +100,7 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
         if is_out_of_memory(error):
             refusal = used_up(error, "this command", ANYWHERE)
         if refusal:
-            print(_one_line(refusal), file=sys.stderr)
+            print(_one_line(refusal, args), file=sys.stderr)
             return EXIT_USER
         print(*map(_shown, traceback.format_exc().splitlines()), sep="\n", file=sys.stderr)
         print("this is a fault of Tenfold's, not yours", file=sys.stderr)
@@ -138,8 +140,10 @@ def run_module(module: str, *arguments: object) -> int:
         process.wait()
 
 
-def _one_line(fault: UserFault) -> str:
-    return _shown(" ".join(str(fault).splitlines()))
+def _one_line(fault: UserFault, args: argparse.Namespace) -> str:
+    """The fault in a line; what it advises is an option of this command."""
+    text = " ".join(str(fault).splitlines())
+    return _shown(text if hasattr(args, "out") else text.replace("choose another --out", "work in another folder"))
 
 
 def _shown(text: str) -> str:

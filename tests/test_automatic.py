@@ -64,8 +64,22 @@ def test_a_class_without_an_image_for_each_split_is_named(tmp_path):
     images = t.folder(tmp_path / "images")
     for file in sorted((images / "across").iterdir())[2:]:
         file.unlink()
-    with pytest.raises(UserFault, match="2 images of 'across'"):
+    with pytest.raises(UserFault, match="2 images of 'across', and"):
         auto.Automatic(images, 60.0)
+    for file in sorted((images / "down").iterdir())[2:]:
+        file.unlink()
+    with pytest.raises(UserFault, match=r"2 images of 'across' \(and too few of 1 other class\), and"):
+        auto.Automatic(images, 60.0)
+
+
+def test_nothing_is_made_among_the_images(tmp_path, monkeypatch):
+    images = t.folder(tmp_path / "images")
+    for here in (images, images / "down"):
+        monkeypatch.chdir(here)
+        before = sorted(images.rglob("*"))
+        with pytest.raises(UserFault, match="go to another folder"):
+            auto.Automatic(Path("." if here == images else ".."), 60.0)
+        assert sorted(images.rglob("*")) == before
 
 
 def test_a_budget_that_is_too_short_is_refused_before_anything_is_done(tmp_path):

@@ -1,11 +1,16 @@
 """Trials of candidate recipes keep to their time, none is chosen on noise, and copies fit the machine's speed."""
 
 import dataclasses
+from types import SimpleNamespace
+
+import pytest
 
 from tenfold.automatic.candidates import Candidate
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import limit_copies
-from tenfold.automatic.race import Trial, leader, run_race, survivors
+from tenfold.automatic.race import Trial, leader, run_race, run_trial, survivors
+from tenfold.automatic.summary import race_line
+from tenfold.data.errors import MachineFault, TrainingFault
 
 
 def trial(name, top1, rows=200):
@@ -50,3 +55,21 @@ def test_a_slow_machine_draws_fewer_copies_of_the_same_plan():
     assert draft.settings["draw.copies"] == 10
     limit_copies(draft, drawing=1e6, cleaning=1e6, seconds=100.0)
     assert draft.settings["draw.copies"] == 1
+
+
+@pytest.mark.parametrize(("fault", "words"), [
+    (TrainingFault("--budget", "of 3.1 s is spent before the first step, which took 4 s to begin", "give more"),
+     "slow (its 7 s were spent before training began)"),
+    (MachineFault("shards", "no space left on the disk", "free some space"),
+     "slow (shards: no space left on the disk; free some space)")])
+def test_a_trial_that_fails_says_so_without_a_budget_that_nobody_gave(tmp_path, monkeypatch, fault, words):
+    def fail(*args, **settings):
+        raise fault
+    monkeypatch.setattr("tenfold.automatic.race.augment", lambda *args: None)
+    monkeypatch.setattr("tenfold.data.shardset.open_set", lambda *args: SimpleNamespace(rows=lambda split: 40))
+    monkeypatch.setattr("tenfold.train.run.training.train", fail)
+    made = run_trial(lambda: Draft("slow", "").choose("draw.canvas", [8, 8]).choose("draw.copies", 1).choose(
+        "model.name", "resnet"), 0, None, tmp_path / "0", 7.0, 1, "cpu")
+    assert str(made) == words
+    assert race_line([Trial("first", 0, 1.0, None, 0, fault="x"), made]) == (
+        f"tried, val top-1 of 40 rows: first (x), {words}")

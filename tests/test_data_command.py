@@ -66,6 +66,14 @@ def test_what_the_machine_refuses_is_one_line_and_code_2(capsys, error):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_advice_names_no_option_that_the_command_lacks(capsys):
+    full = boom(OSError(errno.ENOSPC, "No space left on device", "f"))
+    for args, cure in ((argparse.Namespace(json=False), "work in another folder"),
+                       (argparse.Namespace(json=False, out="x"), "choose another --out")):
+        assert run(full, args) == 2
+        assert capsys.readouterr().err == f"f: no space left on the disk; free some space, or {cure}\n"
+
+
 @each("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"),
                 OSError(errno.ENOMEM, "Cannot allocate memory", "f")], ids=repr)
 def test_memory_that_is_used_up_is_one_line_and_code_2(capsys, error):
@@ -108,6 +116,16 @@ def test_the_parsers_complaint_is_one_line_and_code_2(capsys):
         assert stop.value.code == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
     assert parser.parse_args(["--set", "a.b=1", "--set", "c=2"]).set == ["a.b=1", "c=2"]
+
+
+def test_a_file_that_looks_like_an_option_is_told_how_to_be_written(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-x").mkdir()
+    monkeypatch.setattr(sys, "argv", ["tenfold", "-x", "-y"])
+    for words, cure in ((["-x"], "write ./-x for the file or folder"), (["-y"], "see")):
+        with pytest.raises(SystemExit):
+            make_parser("tenfold train", "trains").parse_args(words)
+        assert f"unrecognized arguments: {words[0]}; {cure}" in capsys.readouterr().err
 
 
 def test_faults_come_home_from_workers_whole():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import joblib
 
-from tenfold.automatic.checks import MADE, check_counts, checked_name, plain_name, set_aside, whole_budget_named
+from tenfold.automatic.checks import MADE, check_source, checked_name, plain_name, set_aside, whole_budget_named
 from tenfold.automatic.choices import Draft, write_recipe
 from tenfold.automatic.clock import Clock
 from tenfold.automatic.look import Look
@@ -71,7 +71,7 @@ class Automatic:
         self.data, self.budget, self.seed, self.workers, self._copied = data, budget, seed, workers, copied
         self._call = f"{MADE} {data}`, budget {budget:g} s, seed {seed}" + ", plan in steps" * (plan == "steps")
         self.source = open_source(data)
-        check_counts(self.source)
+        check_source(self.source)
         self.name = checked_name(name or f"auto-{plain_name(data)}", data)
         self.out, self.shards = Path("runs") / self.name, Path("shards") / self.name
         self.recipe = make_folder("recipes") / f"{self.name}.toml"

@@ -9,7 +9,7 @@ import numpy as np
 from tenfold.data.errors import SourceFault, TrainingFault, UserFault
 from tenfold.data.files import lock_folder, make_folder, read_file, set_aside_previous
 from tenfold.data.sources.opening import Source
-from tenfold.data.wording import counted
+from tenfold.data.wording import counted, quoted
 
 MADE = "made by `tenfold auto"                   # in the first line of the recipes that are written
 
@@ -34,15 +34,19 @@ def checked_name(name: str, data: Path) -> str:
     return name
 
 
-def check_counts(source: Source) -> None:
-    """Raise SourceFault unless each class has an image for each split."""
+def check_source(source: Source) -> None:
+    """Raise SourceFault unless each class has an image for each split, and what is made here lies beside them all."""
+    if (here := Path.cwd()).resolve().is_relative_to(source.root.resolve()):
+        raise SourceFault(here, "is the images' folder, where what is made would be taken for more classes",
+                          "go to another folder, and name this one")
     official = {split for split in source.official if split}
     needed = 3 - len(official & {"val", "test"})
     counts = np.bincount(source.labels, minlength=len(source.classes))
-    if counts.min() < needed:
+    if few := int((counts < needed).sum()):
+        others = f" (and too few of {counted(few - 1, 'other class')})" if few > 1 else ""
         raise SourceFault(source.root, f"has {counted(int(counts.min()), 'image')} of "
-                          f"'{source.classes[counts.argmin()]}', and one each is needed to train, to choose and to "
-                          "score", "add images of it, or leave the class out")
+                          f"{quoted(source.classes[counts.argmin()])}{others}, and one each is needed to train, to "
+                          "choose and to score", "add images, or leave out what has too few")
 
 
 @contextlib.contextmanager

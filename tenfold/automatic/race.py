@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenfold.automatic.choices import Draft
-from tenfold.data.errors import CheckpointFault
+from tenfold.data.errors import CheckpointFault, TrainingFault, UserFault
 from tenfold.data.files import make_folder, open_file, publish
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.sources.opening import Source
@@ -42,7 +42,7 @@ class Trial:
         return math.sqrt(max(p * (1 - p), 0.25 / max(1, self.val_rows)) / max(1, self.val_rows))
 
     def __str__(self) -> str:
-        came = f"{self.val_top1:.1%}" if self.val_top1 is not None else self.fault or "nothing"
+        came = f"({self.fault or 'nothing'})" if self.val_top1 is None else f"{self.val_top1:.1%}"
         return f"{self.name} {came}"
 
 
@@ -50,7 +50,6 @@ def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Pa
               device: str | None) -> Trial:
     """Augment and train by a draft in `folder`, within some seconds, those of fitting it included; its output goes to
     log.txt there."""
-    from tenfold.data.errors import UserFault
     from tenfold.data.shardset import open_set
     from tenfold.train.run.training import train
     started = time.monotonic()
@@ -65,7 +64,9 @@ def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Pa
             trained = train(shards, recipe, folder, budget=seconds - (time.monotonic() - started), device=device)
             top1, best = trained.val_top1, str(trained.best)
         except UserFault as failed:
-            fault = str(failed)
+            # a trial's seconds are a part of the budget that nobody gave
+            own = isinstance(failed, TrainingFault) and failed.where == "--budget"
+            fault = f"its {seconds:.0f} s were spent before training began" if own else str(failed)
     return Trial(draft.name, number, round(time.monotonic() - started, 2), top1, rows, fault, best)
 
 

@@ -38,7 +38,7 @@ def race_line(trials: Sequence[Trial]) -> str:
     """Return what was tried, and what it came to."""
     last = max(trial.round for trial in trials)
     by_round = [", ".join(str(t) for t in trials if t.round == number) for number in range(last + 1)]
-    return f"tried, val top-1 of {trials[0].val_rows} rows: " + "; then ".join(by_round)
+    return f"tried, val top-1 of {max(trial.val_rows for trial in trials)} rows: " + "; then ".join(by_round)
 
 
 def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:
