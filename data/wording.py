@@ -61,6 +61,12 @@ def counted(count: int, word: str) -> str:
     return f"{count} {word}" + ("" if count == 1 else "es" if word.endswith("s") else "s")
 
 
+def several_frames(count: int) -> list[str]:
+    """Return the line that says of so many files that one of their frames is used; of none, no line."""
+    return [f"{counted(count, 'file')} hold{'s' * (count == 1)} several pages or frames; the first that is not empty "
+            "is used"] if count else []
+
+
 def folder_name(path: str) -> str:
     """Write a folder for a message: "train/"."""
     return readable(path) + "/"

@@ -22,7 +22,14 @@ from tenfold.preprocess.survey.ranges import declared_ranges
 
 def read_plain(image: str | os.PathLike | bytes | np.ndarray | Image.Image, recipe: Recipe,
                index_facts: Mapping | None = None) -> np.ndarray:
-    """Return the plain view of one picture, uint8 (H, W, C): what a build of its set writes as its test row.
+    """Return the pixels alone of `read_view`."""
+    return read_view(image, recipe, index_facts)[0]
+
+
+def read_view(image: str | os.PathLike | bytes | np.ndarray | Image.Image, recipe: Recipe,
+              index_facts: Mapping | None = None) -> tuple[np.ndarray, bool]:
+    """Return (the plain view of one picture, uint8 (H, W, C): what a build of its set writes as its test row; whether
+    its file holds more pages or frames).
 
     image: a path, the bytes of a picture file, a uint8 array (H, W) or (H, W, 1, 3 or 4), or a PIL image.
     index_facts: dataset.json, or a checkpoint that carries its "common": what the whole set decided (polarity, tone
@@ -33,10 +40,10 @@ def read_plain(image: str | os.PathLike | bytes | np.ndarray | Image.Image, reci
     name = str(image) if isinstance(image, (str, os.PathLike)) else _describe(image)
     decisions = _decisions(recipe, index_facts)
     try:
-        pixels = decode_any(_data(image), name, recipe, decisions.ranges).pixels
-        cleaned = clean(pixels, recipe.clean, recipe.draw, decisions)
+        decoded = decode_any(_data(image), name, recipe, decisions.ranges)
+        cleaned = clean(decoded.pixels, recipe.clean, recipe.draw, decisions)
         config = replace(recipe.draw, broaden=0.0)          # the plain view is written with the pen as it is
-        return build_pyramid(cleaned, config).draw(PLAIN, config)
+        return build_pyramid(cleaned, config).draw(PLAIN, config), decoded.several
     except BadPicture as bad:
         raise SourceFault(name, str(bad)) from None
 

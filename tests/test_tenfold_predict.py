@@ -15,8 +15,10 @@ import train_helpers as t
 from PIL import Image
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
+from tenfold.data.errors import SourceFault
 from tenfold.data.recipe import make_recipe
 from tenfold.predict.command import main
+from tenfold.predict.model import Model
 from tenfold.predict.pictures import FEW, find_pictures
 
 INK = {"clean": {"polarity": "auto", "threshold": 0.9, "roi": True}, "draw": {"scale": [0.6, 0.9]}}
@@ -133,6 +135,36 @@ def test_unreadable_pictures_are_named_at_the_end(here, capsys):
     assert len(rows()) == 5                      # those of the call before are kept
     assert predict(capsys, "best.pth", "new/0.png").code == 0
     assert not Path("runs/stripes-predictions/unreadable.csv").exists()
+
+
+def test_python_goes_on_after_an_unreadable_file_of_several_and_names_it(here, capsys):
+    Path("new/broken.png").write_bytes(Path("new/0.png").read_bytes()[:60])
+    model = Model.open("best.pth", "cpu")
+    every = find_pictures(["new"])
+    for asked in ("new", every, [Path("new")]):
+        found = model.predict(asked)
+        assert [p.path for p in found] == [path for path in every if path != "new/broken.png"]
+        assert found.unreadable == [("new/broken.png", "damaged: the image data is truncated")]
+        assert capsys.readouterr().out.splitlines() == [
+            "not read: new/broken.png (damaged: the image data is truncated)", "1 of 6 pictures could not be read"]
+    for asked, fact in (("new/broken.png", "truncated$"), (["new/broken.png"], "truncated; give pictures"),
+                        (["new/broken.png", "new/none.png"], "nor can any other of the 2"),
+                        ([np.zeros((9, 9), np.uint8), "new/broken.png"], "truncated$")):     # it has its place only
+        with pytest.raises(SourceFault, match=fact):
+            model.predict(asked)
+    assert model.predict([]) == []
+
+
+def test_a_file_of_several_frames_is_said_to_give_one_of_them(here, capsys):
+    frames = [Image.open("new/0.png"), Image.open("new/2.png")]
+    for name in ("new/x.gif", "new/x.tif"):
+        frames[0].save(name, save_all=True, append_images=frames[1:])
+    said = "2 files hold several pages or frames; the first that is not empty is used"
+    assert predict(capsys, "best.pth", "new").out.splitlines().count(said) == 1
+    assert len(Model.open("best.pth", "cpu").predict(["new/x.gif", "new/x.tif", "new/0.png"])) == 3
+    assert capsys.readouterr().out == said + "\n"
+    Model.open("best.pth", "cpu").predict("new/x.gif")
+    assert capsys.readouterr().out.startswith("1 file holds several")
 
 
 ASKED = (("no.pth", "new", "does not exist"), ("best.pth", "nowhere.png", "does not exist"),

@@ -1,6 +1,7 @@
 """Notes on a survey for people, one per line: what was decided over the set, and what does not fit the recipe."""
 
 from tenfold.data.recipe import Recipe
+from tenfold.data.wording import several_frames
 from tenfold.preprocess.clean.ground import TWO_TONE
 from tenfold.preprocess.survey.checks import LOOKS, OTHER
 from tenfold.preprocess.survey.decisions import other_way, votes
@@ -14,9 +15,7 @@ MOST = 0.5                   # share of the pictures from which a fact is the se
 def survey_notes(recipe: Recipe, survey: Survey, plain: bool = False) -> list[str]:
     """Return what was decided over the set, guessed or left out; plain: for scoring, so without hints on recipes."""
     facts = survey.facts
-    several = int(facts.columns["several"].sum())
-    lines = [f"{several} file{'s' * (several != 1)} hold{'s' * (several == 1)} several pages or frames; "
-             "the first that is not empty is used"] if several else []
+    lines = several_frames(int(facts.columns["several"].sum()))
     lines += range_notes(recipe, facts, survey.decisions.ranges)
     lines += _polarity_notes(recipe, survey, facts) + _cropped_notes(facts)
     return lines if plain else lines + _recipe_hints(recipe, facts)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from tenfold.data.command import make_parser, run, whole_number
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.data.wording import readable
-from tenfold.predict.pictures import find_pictures
+from tenfold.predict.pictures import find_pictures, left_out_lines
 
 if TYPE_CHECKING:
     from tenfold.predict.files import Labelled
 
-FEW_LINES = 20               # pictures whose labels are printed one by one, and unreadable ones that are named
+FEW_LINES = 20               # pictures whose labels are printed one by one
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -92,8 +92,6 @@ def _print_labels(result: Labelled, out: Path) -> None:
     pictures = "1 picture" if len(result.rows) == 1 else f"{len(result.rows)} pictures"
     print(f"{pictures} labelled in {result.seconds:.1f} s; see {result.csv}, {result.sheet}"
           + ("; they replace an earlier call's (another --out keeps both)" if result.replaced else ""))
-    for path, reason in result.unreadable[:FEW_LINES]:
-        print(f"not read: {readable(path)} ({reason})")
-    if result.unreadable:
-        print(f"{len(result.unreadable)} of {len(result.rows) + len(result.unreadable)} pictures could not be read"
-              + (f", all named in {out / 'unreadable.csv'}" if len(result.unreadable) > FEW_LINES else ""))
+    for line in left_out_lines(result.unreadable, result.several, len(result.rows) + len(result.unreadable),
+                               f", all named in {out / 'unreadable.csv'}"):
+        print(line)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data.errors import SourceFault, UserFault
+from tenfold.data.errors import UserFault
 from tenfold.data.files import make_folder, open_file, publish_together
-from tenfold.predict.pictures import FEW, Plain, plain_views
+from tenfold.predict.pictures import FEW, Plain, nothing_read, plain_views
 from tenfold.train.csv_file import open_table
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Labelled:
     sheet: Path
     rows: list[Row] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)      # (path, why)
+    several: int = 0                             # files with more pages or frames than the one that is used
     seconds: float = 0.0
     replaced: bool = False                       # an earlier call's predictions.csv lay there
 
@@ -77,6 +78,7 @@ def _label(model: Model, paths: Sequence[str], table: Path, found: Labelled, vie
             if probabilities is None or plain.pixels is None:
                 found.unreadable.append((path, plain.fault.fact if plain.fault else ""))
                 continue
+            found.several += plain.several
             row = _row(path, model.classes, probabilities)
             found.rows.append(row)
             cells += [(row, plain.pixels)] if i in shown else []
@@ -85,9 +87,7 @@ def _label(model: Model, paths: Sequence[str], table: Path, found: Labelled, vie
                     for cell in (name, f"{share:.6f}")]
             write([path, *best, *[""] * (len(HEAD) - 1 - len(best)), *every])
         if not found.rows:
-            path, reason = found.unreadable[0]
-            raise SourceFault(path, reason if len(paths) == 1 else f"{reason}; nor can any other of the "
-                              f"{len(paths)} pictures be read", "give pictures in a format that Tenfold reads")
+            raise nothing_read(found.unreadable)
     return cells
 
 

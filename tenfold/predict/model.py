@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.html import table
 from tenfold.data.recipe import PIXELS_VERSION, pixels_note
-from tenfold.predict.pictures import Plain, find_pictures, plain_views
+from tenfold.predict.pictures import Plain, find_pictures, left_out_lines, nothing_read, plain_views
 from tenfold.train import model_file
 from tenfold.train.barrier_sleep import sleep_when_busy
 
@@ -37,7 +37,14 @@ class Prediction:
 
 
 class Predictions(list[Prediction]):
-    """A list of predictions that a notebook shows as a table."""
+    """A list of predictions that a notebook shows as a table.
+
+    unreadable: (path, why) of the files for which there is no prediction.
+    """
+
+    def __init__(self, predictions: Iterable[Prediction] = (), unreadable: Sequence[tuple[str, str]] = ()):
+        super().__init__(predictions)
+        self.unreadable = list(unreadable)
 
     def _repr_html_(self) -> str:
         return table(f"{len(self)} predictions", ("", "label", "probability", "next"),
@@ -64,19 +71,31 @@ class Model(model_file.Model):
 
         They go through the plain view of the model's own recipe, as its test images did. tta: average over so many
         views of each. workers: processes that read the pictures (0: one for each core where there are many).
-        SourceFault: a picture cannot be read.
+
+        Of several files those that cannot be read are left out and named, on the screen and as `unreadable` of what
+        is returned; each prediction names its file. SourceFault: no file can be read, or a picture cannot that was
+        given alone, or among pictures without a path, whose place in the list is all that tells them apart.
         """
         single = not isinstance(pictures, Iterable) or isinstance(
             pictures, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)) or hasattr(pictures, "getpixel")
-        several = cast("list[Picture]", [pictures] if single else list(cast("Iterable[Picture]", pictures)))
-        several = [picture for each in several for picture in _in_folder(each)]
+        given = cast("list[Picture]", [pictures] if single else list(cast("Iterable[Picture]", pictures)))
+        several = [picture for each in given for picture in _in_folder(each)]
+        paths = [os.fspath(each) if isinstance(each, (str, os.PathLike)) else "" for each in several]
+        may_skip, frames = (len(several) > 1 or not single) and all(paths), 0
         predictions, views = Predictions(), plain_views(several, self.recipe, self.content, workers)
-        for picture, (plain, probabilities) in zip(several, self.classify(views, tta), strict=True):
-            if probabilities is None:
-                assert plain.fault is not None
+        for path, (plain, probabilities) in zip(paths, self.classify(views, tta), strict=True):
+            frames += plain.several
+            if probabilities is not None:
+                predictions.append(self.prediction(probabilities, path))
+                continue
+            assert plain.fault is not None
+            if not may_skip:
                 raise plain.fault
-            path = os.fspath(picture) if isinstance(picture, (str, os.PathLike)) else ""
-            predictions.append(self.prediction(probabilities, path))
+            predictions.unreadable.append((path, plain.fault.fact))
+        if paths and not predictions:
+            raise nothing_read(predictions.unreadable)
+        for line in left_out_lines(predictions.unreadable, frames, len(paths), ", all named in .unreadable"):
+            print(line)
         return predictions
 
     def prediction(self, probabilities: NDArray[np.float32], path: str = "") -> Prediction:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from tenfold.data.errors import MachineFault, SourceFault
 from tenfold.data.recipe import Recipe
 from tenfold.data.settings import check_count
+from tenfold.data.wording import readable, several_frames
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+NAMED = 20                   # unreadable pictures that are named on the screen, at most
 FEW = 100                    # pictures that are read faster here than worker processes start
 TOGETHER = 16                # pictures in a worker's task
 
@@ -26,6 +28,25 @@ class Plain:
     """The plain view of one picture, or the reason why there is none."""
     pixels: NDArray[np.uint8] | None         # (H, W, C)
     fault: SourceFault | None = None
+    several: bool = False                    # its file holds more pages or frames, which are not looked at
+
+
+def left_out_lines(unreadable: Sequence[tuple[str, str]], several: int, pictures: int, rest: str = "") -> list[str]:
+    """Return what of so many pictures was not looked at, for people, a line each.
+
+    unreadable: (path, why); several: files with more frames than the one that is used; rest: where all are named.
+    """
+    lines = [f"not read: {readable(path)} ({reason})" for path, reason in unreadable[:NAMED]]
+    if unreadable:
+        lines.append(f"{len(unreadable)} of {pictures} pictures could not be read" + rest * (len(unreadable) > NAMED))
+    return several_frames(several) + lines
+
+
+def nothing_read(unreadable: Sequence[tuple[str, str]]) -> SourceFault:
+    """Return the fault of pictures none of which can be read: (path, why) of each."""
+    path, reason = unreadable[0]
+    others = f"; nor can any other of the {len(unreadable)} pictures be read" if len(unreadable) > 1 else ""
+    return SourceFault(path, reason + others, "give pictures in a format that Tenfold reads")
 
 
 def find_pictures(patterns: Sequence[str]) -> list[str]:
@@ -56,7 +77,7 @@ def _pictures_at(path: str) -> list[str]:
 
 
 def plain_views(pictures: Sequence[Any], recipe: Recipe, facts: Mapping[str, Any], workers: int = 0) -> Iterator[Plain]:
-    """Yield the plain view of each picture (whatever `read_plain` takes) in their order, by worker processes if many.
+    """Yield the plain view of each picture (whatever `read_view` takes) in their order, by worker processes if many.
 
     facts: the checkpoint's content, which holds what the model's set decided. workers: 0, one for each core.
     """
@@ -76,12 +97,13 @@ def plain_views(pictures: Sequence[Any], recipe: Recipe, facts: Mapping[str, Any
 
 def read_some(pictures: Sequence[Any], recipe: Recipe, known: Mapping[str, Any]) -> list[Plain]:
     """The plain views of a few pictures."""
-    from tenfold.preprocess.plain_view import read_plain
+    from tenfold.preprocess.plain_view import read_view
     views = []
     for picture in pictures:
         try:
             path = os.fspath(picture) if isinstance(picture, Path) else picture
-            views.append(Plain(read_plain(path, recipe, known)))
+            pixels, several = read_view(path, recipe, known)
+            views.append(Plain(pixels, several=several))
         except SourceFault as fault:
             views.append(Plain(None, fault))
         except MachineFault as fault:            # it needs more memory than there is; others may not
