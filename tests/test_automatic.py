@@ -72,6 +72,15 @@ def test_a_class_without_an_image_for_each_split_is_named(tmp_path):
         auto.Automatic(images, 60.0)
 
 
+def test_a_folder_of_any_name_gives_names_of_files(tmp_path):
+    for name in ("x" * 250, "\u56fe" * 80, "a b\n\x1b'\"$(x)", "-x", ". .", "\U00020000" * 60):
+        images = t.folder(tmp_path / name, images=4)
+        call = auto.Automatic(images, 60.0)
+        assert call.folder.is_dir()
+        assert len(call.recipe.name.encode()) < 220
+        assert call.name.replace("-", "").replace("_", "").isalnum() or name == ". ."
+
+
 def test_nothing_is_made_among_the_images(tmp_path, monkeypatch):
     images = t.folder(tmp_path / "images")
     for here in (images, images / "down"):

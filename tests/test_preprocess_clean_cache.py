@@ -1,5 +1,6 @@
 """Cleaned pictures between the stages: found again whole and under the same key, or made anew."""
 
+import errno
 import json
 import os
 from dataclasses import asdict
@@ -50,6 +51,22 @@ def test_what_is_read_again_is_what_was_made(block):
     before = {p: p.stat().st_mtime_ns for p in place.iterdir()}
     assert make() == facts
     assert before == {p: p.stat().st_mtime_ns for p in place.iterdir()}
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="space cannot be taken in advance here")
+def test_what_is_mapped_has_its_space_on_disk(block, monkeypatch):
+    """A hole that is read in a map of a full tmpfs is no error that Python sees: the process dies of SIGBUS."""
+    place, make, _ = block
+    make()
+    assert not Block(place, 0)._made.any()
+    [flags] = place.glob("*.made")
+    assert flags.stat().st_blocks * 512 >= flags.stat().st_size > 0
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match=r"No space left.*\.made"):
+        _ = Block(place, 0)._made
 
 
 def test_a_picture_drawn_from_disk_is_the_one_drawn_from_memory(block):

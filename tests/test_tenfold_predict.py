@@ -149,7 +149,7 @@ def test_python_goes_on_after_an_unreadable_file_of_several_and_names_it(here, c
             "not read: new/broken.png (damaged: the image data is truncated)", "1 of 6 pictures could not be read"]
     for asked, fact in (("new/broken.png", "truncated$"), (["new/broken.png"], "truncated; give pictures"),
                         (["new/broken.png", "new/none.png"], "nor can any other of the 2"),
-                        ([np.zeros((9, 9), np.uint8), "new/broken.png"], "truncated$")):     # it has its place only
+                        ([np.asarray(Image.open("new/0.png")), "new/broken.png"], "truncated$")):     # its place is all
         with pytest.raises(SourceFault, match=fact):
             model.predict(asked)
     assert model.predict([]) == []

@@ -6,6 +6,7 @@ the level that it needs and writes it there, where others find it: `clean-00000.
 becomes 1 once its pixels are written. Two workers that make the same level write the same bytes.
 """
 
+import errno
 import mmap
 import os
 import zlib
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -115,7 +117,8 @@ class Block:
     def _made(self) -> np.ndarray:
         """uint8 (levels,): 1 for those whose pixels are there; others may set them meanwhile."""
         with open_file(self._flags, "ab") as f:
-            f.truncate(len(self._tables[3]))
+            f.truncate(count := len(self._tables[3]))
+            _allocate(f, count)
         with open_file(self._flags) as f:
             return np.frombuffer(mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
 
@@ -185,6 +188,16 @@ class _Kept(Store):
     def keep(self, key: int, pixels: np.ndarray) -> np.ndarray:
         self._found[key] = kept = self._block.keep(self._first + key, pixels)
         return kept
+
+
+def _allocate(file: Any, size: int) -> None:
+    """Take the space for so many bytes: where a map of a full tmpfs is read at a hole, the process dies of SIGBUS."""
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:          # others: this file system has no such thing
+            raise OSError(error.errno, error.strerror, file.name) from None
 
 
 def _write(path: Path, data: bytes | memoryview, offset: int) -> bool:

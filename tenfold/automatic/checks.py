@@ -12,12 +12,14 @@ from tenfold.data.sources.opening import Source
 from tenfold.data.wording import counted, quoted
 
 MADE = "made by `tenfold auto"                   # in the first line of the recipes that are written
+_LONGEST = 50                # characters of a folder's name: 4 bytes each at most, of the 255 that a file's may have
 
 
 def plain_name(data: Path) -> str:
-    """Return the name of the images' folder or file, with "-" for characters that are unsafe in file names."""
+    """Return the name of the images' folder or file, cut where it is long, with "-" for characters that are unsafe in
+    file names."""
     stem = data.resolve().stem if data.suffix == ".npz" else data.resolve().name
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem) or "images"
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem[:_LONGEST]) or "images"
 
 
 def checked_name(name: str, data: Path) -> str:
