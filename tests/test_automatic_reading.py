@@ -16,7 +16,7 @@ from tenfold.automatic.look import Look
 from tenfold.automatic.looking import look
 from tenfold.automatic.marks import find_ink, mark_of
 from tenfold.automatic.reading import find_its_ink, plain_recipe, read_picture
-from tenfold.data.sources import open_source
+from tenfold.data.sources.opening import open_source
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.decode import read
 
@@ -94,6 +94,16 @@ def test_the_look_ends_with_its_seconds_but_for_one_picture_that_can_be_used(tmp
         assert seen.looked == len(read_so_far) - bad
         assert seen.unread == pytest.approx(bad / len(read_so_far))
         assert len(set(read_so_far)) == len(read_so_far)     # none is read twice
+
+
+def test_blank_pictures_are_counted_with_those_that_cannot_be_used(tmp_path):
+    images = t.folder(tmp_path / "images", images=4)
+    for name in ("x", "y", "z"):
+        save(images / "down" / f"{name}.png", np.full((9, 9, 1), 200, np.uint8))
+        (images / "across" / f"{name}.png").write_bytes(b"no picture")
+    seen = look(open_source(images), tmp_path, longest=600.0)
+    assert (seen.images, seen.looked) == (21, 18)
+    assert seen.unread == pytest.approx(6 / 21)
 
 
 def test_one_enormous_picture_is_read_by_one_core(tmp_path):

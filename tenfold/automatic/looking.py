@@ -62,7 +62,7 @@ def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Pictur
         raise SourceFault(source.root, "holds no picture that can be used", "run `tenfold augment`, which says why")
     kinds = np.array([picture.label for picture in pictures])
     polarity = decide(plain_recipe(), Facts.of(picture.facts for picture in pictures), kinds).polarity
-    return pictures, polarity, 1 - len(pictures) / tried
+    return pictures, polarity, 1 - sum(not picture.is_blank for picture in pictures) / tried
 
 
 def _readings(source: Source, reader: Any, rows: list[int], until: float, ranges: tuple = (),
@@ -100,6 +100,11 @@ class _Picture:
     hog: np.ndarray
     mirrored_hog: np.ndarray
     seconds: float           # of a core to read, decode, examine and clean it, about as the build does
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether a build sets it aside, since there is no ink on its plain ground."""
+        return self.mark is None and self.facts.two_tone > TWO_TONE
 
 
 def _picture(reading: Reading, pixels: np.ndarray, decisions: SetDecisions, label: int) -> _Picture:
