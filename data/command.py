@@ -23,6 +23,7 @@ from tenfold.data.wording import readable
 TYPED = "TENFOLD_TYPED"      # in the environment of a command that another one started: what the user typed
 _PACKAGES = ("tenfold", "preprocess", "train", "data", "benchmarks")     # of `python -m` in a checkout
 LONGEST_LINE = 4000          # characters of a message that are printed
+_INSTEAD = (("out", "choose another --out", "work in another folder"), ("set", "with --set ", "with a recipe's "))
 _STOPPING = (1.0, 20.0)      # seconds that an interrupted one is given to end in order, before and after SIGTERM
 _typed_here = ""             # set by `typed_as`
 
@@ -143,7 +144,9 @@ def run_module(module: str, *arguments: object) -> int:
 def _one_line(fault: UserFault, args: argparse.Namespace) -> str:
     """The fault in a line; what it advises is an option of this command."""
     text = " ".join(str(fault).splitlines())
-    return _shown(text if hasattr(args, "out") else text.replace("choose another --out", "work in another folder"))
+    for option, advised, instead in _INSTEAD:
+        text = text if hasattr(args, option) else text.replace(advised, instead)
+    return _shown(text)
 
 
 def _shown(text: str) -> str:

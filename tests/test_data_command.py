@@ -72,6 +72,10 @@ def test_advice_names_no_option_that_the_command_lacks(capsys):
                        (argparse.Namespace(json=False, out="x"), "choose another --out")):
         assert run(full, args) == 2
         assert capsys.readouterr().err == f"f: no space left on the disk; free some space, or {cure}\n"
+    for args, cure in ((argparse.Namespace(json=False), "a recipe's"),
+                       (argparse.Namespace(json=False, set=[]), "--set")):
+        assert run(boom(SourceFault("f", "is large", "allow more with --set a.b=…")), args) == 2
+        assert capsys.readouterr().err == f"f: is large; allow more with {cure} a.b=…\n"
 
 
 @each("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"),

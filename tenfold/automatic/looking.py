@@ -65,7 +65,7 @@ def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Pictur
     return pictures, polarity, 1 - sum(not picture.is_blank for picture in pictures) / tried
 
 
-def _readings(source: Source, reader: Any, rows: list[int], until: float, ranges: tuple = (),
+def _readings(source: Source, reader: Any, rows: list[int], until: float, ranges: tuple[Any, ...] = (),
               seen: bool = False) -> Iterator[Reading]:
     """Read rows in their order, up to time.monotonic() `until`, but one picture that can be used, unless one was
     seen before."""

@@ -44,7 +44,7 @@ def photo_recipe() -> Recipe:
                         "model": {"name": "resnet"}})
 
 
-def read_picture(reader: Any, row: int, path: str, ranges: tuple = ()) -> Reading:
+def read_picture(reader: Any, row: int, path: str, ranges: tuple[Any, ...] = ()) -> Reading:
     """Read the picture in a row of a source's listing. ranges: of deep pictures, as SetDecisions has them."""
     start = time.monotonic()
     facts, pixels = examine_source(reader, row, path, photo_recipe(), ranges)
