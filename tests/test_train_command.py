@@ -27,6 +27,12 @@ def few(tmp_path_factory):
     return t.written(tmp_path_factory.mktemp("few") / "set", {"train": (30, 11), "val": (5,), "test": (3,)})
 
 
+def test_a_folder_where_the_model_is_to_be_copied_is_refused_before_training(shards, capsys, tmp_path):
+    (tmp_path / "best.pth").mkdir()
+    assert "best.pth: is a folder" in t.one_line(t.train(capsys, shards, *QUICK))
+    assert not list(tmp_path.rglob("last.pth"))
+
+
 def test_json_is_the_only_line_of_standard_output(shards, capsys):
     ran = t.train(capsys, shards, "--json", *QUICK)
     assert ran.code == 0

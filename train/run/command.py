@@ -63,7 +63,12 @@ def _train(args, started: float) -> dict:
 
 @contextlib.contextmanager
 def copied_here(best: Path, resume: bool) -> Iterator[None]:
-    """Copy the run's best.pth to the current folder on exit; of a stopped run too, if that run wrote it."""
+    """Copy the run's best.pth to the current folder on exit; of a stopped run too, if that run wrote it.
+
+    MachineFault, before anything is done: a folder has its name there.
+    """
+    if Path("best.pth").is_dir():
+        raise MachineFault("best.pth", "is a folder, and the model is to have its name", "move it away")
     before = _stamp(best)
     try:
         yield
