@@ -10,7 +10,7 @@ from PIL import Image
 
 from tenfold.preprocess.survey import neighbours
 from tenfold.preprocess.survey.fingerprint import fingerprint, fingerprints, near_groups
-from tenfold.preprocess.survey.neighbours import sort_and_number
+from tenfold.preprocess.survey.sorting import sort_and_number
 
 
 def photo(seed: int, height: int = 120, width: int = 170) -> np.ndarray:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from tenfold.preprocess.survey.neighbours import Limits, Looks, candidates, runs, sort_and_number
+from tenfold.preprocess.survey.neighbours import Limits, Looks, candidates
+from tenfold.preprocess.survey.sorting import runs, sort_and_number
 
 _STEP = 2                    # levels: a difference between two cells that is more than paper's grain
 _CELLS = 12                  # cells of the thumbnail on each side
@@ -51,6 +53,8 @@ def fingerprint(pixels: np.ndarray) -> tuple[str, float]:
     return rows.tobytes().hex(), spreads[0]
 
 
+# NumPy's products would wake a thread for each core, which wait for the next one at full speed: see benchmarks/log.md
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def near_groups(looks: np.ndarray | Sequence[str]) -> np.ndarray:
     """Number fingerprints, uint8 (n, 160) or hexadecimal digits, so that those of the same picture, and chains of such,
     have the same number, int64 (n,); below 0: it stands alone, as it says nothing.

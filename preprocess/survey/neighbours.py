@@ -5,10 +5,12 @@ thumbnails' first 16 principal components, which is never larger than that of th
 of 800,000 characters, one pair for five of them is left to be compared as a whole.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+from tenfold.preprocess.survey.sorting import HASH, runs, sorted_by
 
 _ALL = 2048                  # fingerprints, at most, that are all compared with each other
 _NEIGHBOURS = 64             # else: compared with each one, on either side of it in eight orders
@@ -16,7 +18,7 @@ _BLOCK = 32                  # compared with those behind them by one product of
 _TOGETHER = 1 << 13          # compared at once: they stay in the processor's cache
 _FEW = 1 << 10               # thumbnails taken at once, likewise
 _HELD = 1 << 19              # pairs that are held until those found several times are dropped
-_HASH, _CELLS = 16, 144      # bytes of the hash, and of the thumbnail that follows
+_CELLS = 144                 # bytes of the thumbnail, which follows the hash
 _COMPONENTS = 16
 _SAMPLE = 1 << 10            # thumbnails that the components are found from
 _STEPS = 16                  # of a level: coordinates are whole numbers of them, at most 16 · 12 · 127.5
@@ -61,8 +63,8 @@ class Looks:
         variance, beyond = np.empty(count, np.int32), np.empty(count, np.float32)
         for some in runs(count, _FEW):
             taken = rows[first[some]]
-            words[:, some] = np.ascontiguousarray(taken[:, :_HASH]).view(">u2").T
-            levels = taken[:, _HASH:].astype(np.float32)                 # their sums are below 2²⁴, so exact
+            words[:, some] = np.ascontiguousarray(taken[:, :HASH]).view(">u2").T
+            levels = taken[:, HASH:].astype(np.float32)                 # their sums are below 2²⁴, so exact
             variance[some] = _variance(levels)
             levels -= levels.mean(1, keepdims=True)
             place = levels @ components
@@ -88,11 +90,11 @@ class Looks:
 
     def are_near(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """bool (k,), whether pairs of different ones, by their numbers, are of the same picture."""
-        a, b = (self.rows[self.first[which]][:, _HASH:].astype(np.float32) for which in (one, other))
+        a, b = (self.rows[self.first[which]][:, HASH:].astype(np.float32) for which in (one, other))
+        c, d = (self.variance[which].astype(np.int64) for which in (one, other))
         over, under = self.limits.share
-        least, most = np.sort([self.variance[one], self.variance[other]], axis=0).astype(np.int64)
-        return (least >= 0) & (under * _variance(a - b) <= np.maximum(over * most,
-                                                                      under * (self.limits.grain * _CELLS) ** 2))
+        limit = np.maximum(over * np.maximum(c, d), under * (self.limits.grain * _CELLS) ** 2)
+        return (np.minimum(c, d) >= 0) & (under * _variance(a - b) <= limit)
 
     def are_alike(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """bool (k,), whether of the bits that are set in either hash, at most two in five differ."""
@@ -123,15 +125,15 @@ def candidates(looks: Looks) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 def _neighbours(looks: Looks) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs as `candidates` has them, whatever their hashes; many of them several times."""
     count = len(looks.first)
-    order = _sorted_by(looks.words, range(1, 8), np.arange(count, dtype=np.uint32))
+    order = sorted_by(looks.words, range(1, 8), np.arange(count, dtype=np.uint32))
     for column in range(8):                      # ordered by this word, the one before it, …, the one after it
-        order = _sorted_by(looks.words, [column], order)
+        order = sorted_by(looks.words, [column], order)
         for run in runs(count, _TOGETHER):
             places = order[run.start:run.stop + _NEIGHBOURS]
             blocks = -(-(run.stop - run.start) // _BLOCK)
             i, j = _close_by(*looks.factors(places, blocks * _BLOCK + _NEIGHBOURS))
             i, j = places[i], places[j]
-            agree = looks.words[column][i] == looks.words[column][j]
+            agree = looks.words[column, i] == looks.words[column, j]
             yield i[agree], j[agree]
 
 
@@ -149,38 +151,14 @@ def _without_repeats(pairs: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator
 
 def _different_pairs(held: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Those of pairs, two numbers of 32 bits in each uint64, that differ: (i, j), uint32 (k,) each, in order."""
-    pairs = np.unique(np.concatenate(held))
+    pairs = np.sort(np.concatenate(held))        # numpy.unique hashes them, which takes a hundred times as long
+    pairs = pairs[np.diff(pairs, prepend=~pairs[:1]) != 0]
     return (pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32)
-
-
-def sort_and_number(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (a row of each different one of uint8 (n, 160), in ascending order; which of them each row is), uint32.
-
-    As numpy.unique does it; that takes many times as long, as it compares whole rows.
-    """
-    words = np.ascontiguousarray(rows[:, :_HASH]).view(">u2").T.astype(np.uint16, order="C")
-    order = _sorted_by(words, range(7, -1, -1), np.arange(len(rows), dtype=np.uint32))
-    same = np.ones(max(0, len(rows) - 1), bool)  # as the next one, by their hashes
-    for word in words:
-        ordered = word[order]
-        same &= ordered[1:] == ordered[:-1]
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
-    order[tied] = order[tied][np.argsort(_whole(rows[order[tied]]), kind="stable")]
-    same[same] = _whole(rows[order[:-1][same]]) == _whole(rows[order[1:][same]])
-    different = np.append(True, ~same)
-    number = np.empty(len(rows), np.uint32)
-    number[order] = np.cumsum(different, dtype=np.uint32) - 1
-    return order[different], number
-
-
-def runs(count: int, size: int) -> Iterator[slice]:
-    """Yield the slices that cut `count` rows into runs of `size`."""
-    return (slice(first, min(count, first + size)) for first in range(0, count, size))
 
 
 def _components(rows: np.ndarray) -> np.ndarray:
     """The directions, orthonormal, float32 (144, 16), in which the thumbnails of uint8 (n, 160) differ most."""
-    levels = rows[:, _HASH:].astype(float)
+    levels = rows[:, HASH:].astype(float)
     levels -= levels.mean(1, keepdims=True)
     levels -= levels.mean(0)
     return np.linalg.eigh(levels.T @ levels)[1][:, -_COMPONENTS:].astype(np.float32)
@@ -190,18 +168,6 @@ def _variance(levels: np.ndarray) -> np.ndarray:
     """The variance of each row, times 144²; float32 (k, 144) of whole numbers -> int64 (k,)."""
     square = np.einsum("ij,ij->i", levels, levels).astype(np.int64)
     return _CELLS * square - levels.sum(1).astype(np.int64) ** 2
-
-
-def _whole(rows: np.ndarray) -> np.ndarray:
-    """Rows as single values, which are compared byte by byte: (n,)."""
-    return np.ascontiguousarray(rows).view(f"V{rows.shape[1]}").ravel()
-
-
-def _sorted_by(words: np.ndarray, columns: Iterable[int], order: np.ndarray) -> np.ndarray:
-    """`order`, sorted by some rows of words, uint16 (8, m), the last of them first. NumPy sorts 16 bits by radix."""
-    for column in columns:
-        order = order[np.argsort(words[column][order], kind="stable")]
-    return order
 
 
 def _close_by(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
