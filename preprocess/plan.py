@@ -9,6 +9,7 @@ import numpy as np
 from tenfold.data.random_streams import PLAN
 from tenfold.data.recipe import Recipe, digest_of, pixels_digest
 from tenfold.data.schema import SCHEMA, SPLITS, shard_name
+from tenfold.data.unique import unique
 from tenfold.preprocess.survey.table import Survey
 
 
@@ -53,7 +54,7 @@ class Plan:
                 rows, start = self.orders[split][start:start + count].astype(np.int64), start + count
                 copies = copies_of(split, self.recipe)
                 numbers, copy = members[rows // copies], rows % copies
-                held = np.unique(numbers)
+                held = unique(numbers)
                 digest = digest_of([survey.digests(held), survey.labels[held], numbers, copy])
                 yield ShardPlan(shard_name(split, k), split, numbers, copy, {
                     "schema": SCHEMA, "split": split, "recipe": made_by, "plan": digest})

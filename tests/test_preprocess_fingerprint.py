@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from cases import each
 from PIL import Image
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from tenfold.preprocess.survey import fingerprint as module
 from tenfold.preprocess.survey import neighbours
 from tenfold.preprocess.survey.fingerprint import fingerprint, fingerprints, near_groups
 from tenfold.preprocess.survey.sorting import sort_and_number
@@ -119,6 +121,19 @@ def test_the_groups_are_those_that_comparing_pair_by_pair_gives(monkeypatch, man
     pairs = set(zip(groups[groups >= 0].tolist(), expected[expected >= 0].tolist(), strict=True))
     assert len(set(groups[groups >= 0].tolist())) == len(set(expected[expected >= 0].tolist())) == len(pairs)
     assert 40 < len(pairs) < 200
+
+
+def test_products_of_matrices_take_one_thread_and_leave_the_number_as_it_was(monkeypatch):
+    """Others wait at full speed for the next product, which takes more of the processor than the search itself."""
+    def threads():
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+    seen, candidates = [], module.candidates
+    monkeypatch.setattr(module, "candidates", lambda looks: seen.append(threads()) or candidates(looks))
+    with threadpool_limits(3, "blas"):
+        before = threads()
+        near_groups(looking_alike())
+        assert threads() == before == {3}
+    assert seen == [{1}]
 
 
 @each("pens", [(2, 3), (3, 5), (5, 9)], ids=str)

@@ -15,6 +15,7 @@ from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.source import Source
 from tenfold.data.splits.assign import HELD_OUT, Images, join, numbers, ranks
 from tenfold.data.tables import Split
+from tenfold.data.unique import unique
 from tenfold.data.wording import counted, some
 
 PATTERN = "path:"
@@ -97,7 +98,7 @@ def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple
 def different(near: np.ndarray, digests: Sequence[str] | np.ndarray) -> np.ndarray:
     """Return how many different pictures the group of each row holds, int64 (n,). near: as near_groups returns it."""
     group = ranks(np.where(near < 0, -1 - np.arange(len(near)), near))
-    pairs = np.unique(group * (len(near) + 1) + ranks(digests))
+    pairs = unique(group * (len(near) + 1) + ranks(digests))
     return np.bincount(pairs // (len(near) + 1))[group]
 
 
@@ -112,7 +113,7 @@ def _short_classes(images: Images, config: Split) -> set[int]:
     rows = np.flatnonzero([split in (None, "train") for split in images.official])
     units = join([ranks(images.digests)[rows]] +
                  [numbers(column)[rows] for column in (images.groups, images.near) if column is not None])
-    pairs = np.unique(images.labels[rows] * (len(rows) + 1) + units)
+    pairs = unique(images.labels[rows] * (len(rows) + 1) + units)
     number = Counter((pairs // (len(rows) + 1)).tolist())
     return {label for label, count in number.items() if count < max(len(splits) + 1, config.folds)}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenfold.data.random_streams import SPLIT
+from tenfold.data.unique import unique
 
 _WINDOW = 256                # units compared at once
 
@@ -47,7 +48,7 @@ class Cut:
 def units_of_classes(labels: np.ndarray, units: np.ndarray, classes: int) -> list[list[int]]:
     """Return for each class the units that hold a row of it, ascending."""
     many = int(units.max(initial=0)) + 1
-    pairs = np.unique(labels * many + units)
+    pairs = unique(labels * many + units)
     return [of.tolist() for of in np.split(pairs % many, np.searchsorted(pairs // many, range(1, classes)))]
 
 

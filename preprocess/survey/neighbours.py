@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tenfold.data.unique import unique
 from tenfold.preprocess.survey.sorting import HASH, runs, sorted_by
 
 _ALL = 2048                  # fingerprints, at most, that are all compared with each other
@@ -151,8 +152,7 @@ def _without_repeats(pairs: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator
 
 def _different_pairs(held: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Those of pairs, two numbers of 32 bits in each uint64, that differ: (i, j), uint32 (k,) each, in order."""
-    pairs = np.sort(np.concatenate(held))        # numpy.unique hashes them, which takes a hundred times as long
-    pairs = pairs[np.diff(pairs, prepend=~pairs[:1]) != 0]
+    pairs = unique(np.concatenate(held))
     return (pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32)
 
 
