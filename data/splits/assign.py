@@ -40,8 +40,7 @@ def split_sources(images: Images, classes: Sequence[str], config: Split, seed: i
     if config.folds and "test" in given:
         raise SourceFault("the images", "have an official test split, so there are no folds of it",
                           "leave split.folds out, or give a folder without official splits")
-    out = np.array([split or "train" for split in images.official], dtype="<U5")
-    rows = np.flatnonzero(out == "train")
+    rows = np.flatnonzero([split in (None, "train") for split in images.official])
     labels, units, copies = _units(images, rows)
     totals = np.bincount(labels, minlength=len(classes))
     if not totals.all():
@@ -52,6 +51,7 @@ def split_sources(images: Images, classes: Sequence[str], config: Split, seed: i
     if small:
         number = [len(of) for of in units_of_classes(labels, units, len(classes))]
         raise _too_small([(classes[c], int(totals[c]), number[c]) for c in small], config, wants)
+    out = np.array([split or "train" for split in images.official], dtype="<U5")
     for split, members in held_out.items():
         out[rows[members]] = split
     return out

@@ -40,23 +40,23 @@ class Cut:
         names = list(self.wants)
         return 1 + sum(any(self.wants[name]) for name in names[names.index(split) + 1:])
 
-    def shuffled(self, units: list[int]) -> list[int]:
+    def shuffled(self, units: np.ndarray) -> list[int]:
         """The units in random order, which depends on their content and the seed, not on any name."""
-        return [units[i] for i in np.random.default_rng([self.seed, SPLIT]).permutation(len(units))]
+        return units[np.random.default_rng([self.seed, SPLIT]).permutation(len(units))].tolist()
 
 
-def units_of_classes(labels: np.ndarray, units: np.ndarray, classes: int) -> list[list[int]]:
-    """Return for each class the units that hold a row of it, ascending."""
+def units_of_classes(labels: np.ndarray, units: np.ndarray, classes: int) -> list[np.ndarray]:
+    """Return for each class the units that hold a row of it, ascending, int64 (units,)."""
     many = int(units.max(initial=0)) + 1
     pairs = unique(labels * many + units)
-    return [of.tolist() for of in np.split(pairs % many, np.searchsorted(pairs // many, range(1, classes)))]
+    return np.split(pairs % many, np.searchsorted(pairs // many, range(1, classes)))
 
 
 def cut_units(cut: Cut, classes: int) -> tuple[dict[str, np.ndarray], list[int]]:
     """Return ({"test": rows, "val": rows}, the classes that have too few rows or units for that)."""
     of_class = units_of_classes(cut.labels, cut.units, classes)
-    spans = np.bincount(np.concatenate(of_class).astype(np.int64))
-    exclusive = [[u for u in units if spans[u] == 1] for units in of_class]
+    spans = np.bincount(np.concatenate(of_class))
+    exclusive = [units[spans[units] == 1] for units in of_class]
     totals = np.bincount(cut.labels, minlength=classes)
     small = [c for c, units in enumerate(of_class) if len(units) < cut.needed(c) or (
         not cut.copies and not cut.folds and sum(want[c] for want in cut.wants.values()) >= totals[c])]
@@ -64,8 +64,8 @@ def cut_units(cut: Cut, classes: int) -> tuple[dict[str, np.ndarray], list[int]]
         return {}, small
     # `mixed`: a class with hardly a unit of its own is placed together with the units that it shares
     mixed = np.array([len(exclusive[c]) < min(len(units), cut.needed(c)) for c, units in enumerate(of_class)])
-    shared = np.flatnonzero(spans > 1).tolist() + [u for c in np.flatnonzero(mixed) for u in exclusive[c]]
-    chosen, loads = _place_shared(cut, cut.shuffled(sorted(shared)), mixed)
+    shared = np.concatenate([np.flatnonzero(spans > 1), *(exclusive[c] for c in np.flatnonzero(mixed))])
+    chosen, loads = _place_shared(cut, cut.shuffled(np.sort(shared)), mixed)
     sizes = np.bincount(cut.units)
     for c in range(classes):
         if mixed[c]:
