@@ -12,5 +12,6 @@ from tenfold.data.unique import unique
 def test_each_number_comes_once_in_ascending_order(values):
     before, found = values.copy(), unique(values)
     expected = np.unique(values)
-    assert found.tolist() == expected.tolist() and found.dtype == expected.dtype
+    assert found.tolist() == expected.tolist()
+    assert found.dtype == expected.dtype
     assert (values == before).all()
