@@ -10,9 +10,10 @@ It imports neither `preprocess` nor `train`. Read in this order:
 3. Images: `sources` (labelled images, listed without decoding them), `image_set` (which images a set was made of),
    `splits` (train, val and test by source image); named public sets: `public_names`, `public`, `fetch` and `vision`
    (the only file that imports torchvision).
-4. Sets on disk: `schema` (the format as values), `files` (a file appears whole or not at all), `leftovers`, `digests`
-   and `verified` (damage is noticed when a file is opened), `shard` and `chunks` (write and open one file),
-   `source_columns` and `source_table` (a row for each source image), `shardset` (open and verify a set).
+4. Sets on disk: `unique` (the different ones of many numbers), `schema` (the format as values), `files` (a file appears
+   whole or not at all), `leftovers`, `digests` and `verified` (damage is noticed when a file is opened), `shard` and
+   `chunks` (write and open one file), `source_columns` and `source_table` (a row for each source image), `shardset`
+   (open and verify a set).
 5. The process: `process` (signals, exit codes, the end with a parent), `streams` (output that cannot be written),
    `quiet` (libraries that print), `memory` (how much is free), `out_of_memory` (say that it is used up).
 6. Commands: `command` (what all commands share), `verify`, `make_targets` and `make` (what each make target runs),
