@@ -130,7 +130,7 @@ def test_training_goes_on_from_a_trial_of_the_same_network_and_pictures(tmp_path
 
 def test_a_race_has_time_for_two_trials_in_a_minute_and_a_fixed_share_of_a_long_budget(tmp_path):
     images = t.folder(tmp_path / "images", images=30)
-    race = {budget: auto.Automatic(images, budget)._race_seconds for budget in (20.0, 60.0, 90.0, 600.0)}
+    race = {budget: auto.Automatic(images, budget).clock.race for budget in (20.0, 60.0, 90.0, 600.0)}
     assert race[60.0] / 2 > 12                               # of which some five go by before a training begins
     assert race[20.0] < 9
     assert race[600.0] / 600 == race[90.0] / 90 == 0.3

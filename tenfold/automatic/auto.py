@@ -15,9 +15,9 @@ import joblib
 
 from tenfold.automatic.checks import MADE, check_source, checked_name, plain_name, set_aside, whole_budget_named
 from tenfold.automatic.choices import Draft, write_recipe
-from tenfold.automatic.clock import Clock
+from tenfold.automatic.clock import LEAST, Clock
 from tenfold.automatic.look import Look
-from tenfold.automatic.looking import LONGEST, look
+from tenfold.automatic.looking import look
 from tenfold.automatic.race import Trial, keep_weights, run_race, run_trial
 from tenfold.automatic.state import State
 from tenfold.automatic.summary import head_lines, race_line, result_lines
@@ -33,14 +33,7 @@ if TYPE_CHECKING:
     from tenfold.train.run.training import Run
     from tenfold.train.score.scoring import Score
 
-LEAST = 20.0                 # seconds of a budget that the whole can be done in, at least
-_RACE = 0.3                  # share of the budget that a race may take,
-_RACE_SHORT = 0.42, 25.0     # or this share where that is no more than so many seconds: trials take some to begin
-_READ = 0.35                 # share of the budget that reading the images may take
-_LOOK = 0.2                  # share of it after which no more pictures are looked at
 _STARTED = 3.0               # seconds until a training has begun, besides those of its build
-_TRAINED = 0.15              # share of the budget that training gets at least, though the whole then takes longer
-_LATE = 0.02                 # share of the budget by which it is exceeded before that is said
 _READING, _CORES = 0.002, 2  # seconds of a core to read a picture, and cores, where nothing is timed
 
 
@@ -95,7 +88,7 @@ class Automatic:
 
     def _run(self) -> AutoResult:
         state, unpacked = self.state, make_folder(self.folder / "look")
-        seen = look(self.source, unpacked, self.clock.limit(min(LONGEST, _LOOK * self.budget)))
+        seen = look(self.source, unpacked, self.clock.look)
         if not self.clock.is_timed:
             seen = replace(seen, seconds=_READING, slowest=_READING)
         shutil.rmtree(unpacked)
@@ -116,7 +109,7 @@ class Automatic:
         print(*lines[printed:], f"{self.recipe} says what decided its lines", sep="\n", flush=True)
         run, score = self._train(state.chosen.recipe(self.name))
         told = result_lines(run, score, self.budget)
-        if self.clock.is_timed and (over := self.clock.spent() - self.budget) > _LATE * self.budget:
+        if over := self.clock.overrun():
             told.append(f"note: it took {over:.0f} s more than the budget: less was done in a second than was measured "
                         "before, as it is beside other work")
         state.done = True
@@ -136,12 +129,12 @@ class Automatic:
         def fitted(candidate: Candidate, seconds: float) -> Draft:
             return candidate.make(Setting(str(self.data), seen, self.machine, cores, self.seed,
                                           max(1.0, seconds - reading - _STARTED)))
+
         def attempt(candidate: Candidate, number: int, seconds: float) -> Trial:
             return self._trial(candidate.name, number, seconds, partial(fitted, candidate, seconds))
-        winner = run_race(candidates(seen, self.machine, self.pretrained), self._race_seconds, reading + _STARTED,
-                          attempt)
+        winner = run_race(candidates(seen, self.machine, self.pretrained), self.clock.race, reading + _STARTED, attempt)
         pictures = 2.0 + 0.02 * self.budget      # seconds for what a score writes and draws
-        self.clock.nominal = self._race_seconds if self.state.trials else 0.0
+        self.clock.nominal = self.clock.race if self.state.trials else 0.0
         chosen = fitted(winner, self.clock.left() - pictures)
         self.state.weights = keep_weights(chosen, self.state.trials, self.folder / "trial.pth")
         drawing = limit_copies(chosen, *self._draw_times(chosen), self.clock.left() - pictures) if self.clock.is_timed \
@@ -150,14 +143,9 @@ class Automatic:
         seen = seen.with_per_class(chosen.settings.get("source.per_class", 0))
         test_images = seen.images - seen.images_but_test
         self.state.scoring = pictures + test_images / self.machine.scoring_rate(recipe, seen.classes)
-        seconds = self._training_seconds(reading + drawing)
+        seconds = self.clock.training(self.state.scoring + reading + drawing)
         return chosen.choose("train.budget", f"{seconds:.0f}s", f"about what training had of {self.budget:g} s"
                              if self.clock.is_timed else "its epochs are the plan, however long they take")
-
-    def _training_seconds(self, before: float) -> float:
-        """The seconds that training may take; before: those that go by until it begins."""
-        left = self.clock.left() - self.state.scoring - before
-        return self.clock.limit(max(_TRAINED * self.budget, left))
 
     def _draw_times(self, draft: Draft) -> tuple[float, float]:
         """Measure (seconds that drawing a draft's rows takes, seconds that cleaning its pictures takes)."""
@@ -166,24 +154,18 @@ class Automatic:
         return cost.draw_seconds / self._cores, cost.clean_seconds / self._cores
 
     @property
-    def _race_seconds(self) -> float:
-        share, most = _RACE_SHORT
-        return max(_RACE * self.budget, min(share * self.budget, most))
-
-    @property
     def _cores(self) -> int:
         cores = int(joblib.cpu_count())
         return min(self.workers or cores, cores) if self.clock.is_timed else _CORES
 
     def _readable(self, seen: Look) -> Look:
         """The look at what there is time to read. UserFault: there is time for too little of it."""
-        each, time_for = seen.seconds / self._cores, max(0.0, _READ * self.clock.left())
+        each, time_for = seen.seconds / self._cores, self.clock.reading()
         part = seen.subset(time_for / each - seen.official.get("test", 0))
         if (needed := part.reading_seconds(self._cores)) > time_for:
-            gone = self.clock.spent()
-            raise UserFault("--budget", f"of {self.budget:g} s is too short: {gone:.0f} s are gone, and reading "
-                            f"{part.images:,} images, the fewest to train on and any official test split, takes about "
-                            f"{needed:.0f} s", f"give {gone + needed / _READ + 60:.0f} s or more")
+            raise UserFault("--budget", f"of {self.budget:g} s is too short: {self.clock.spent():.0f} s are gone, and "
+                            f"reading {part.images:,} images, the fewest to train on and any official test split, "
+                            f"takes about {needed:.0f} s", f"give {self.clock.budget_for(needed):.0f} s or more")
         return part
 
     def _trial(self, name: str, number: int, seconds: float, make: Callable[[], Draft]) -> Trial:
@@ -218,5 +200,5 @@ class Automatic:
         copied = copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext()
         with copied, whole_budget_named(self.budget):
             run = train(shards, recipe, self.out, device=device, resume=resume,
-                        budget=self._training_seconds(before=0.0), least=_TRAINED * self.budget)
+                        budget=self.clock.training(self.state.scoring), least=self.clock.least_training)
         return run, score(run.best, shards, device=device, out=self.out)

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -26,14 +27,13 @@ from tenfold.preprocess.survey.decisions import decide, votes
 from tenfold.preprocess.survey.facts import Facts, SourceFacts
 
 SAMPLE = 256                 # pictures that are looked at, at most
-LONGEST = 8.0                # seconds after which no more are; what is slower cannot be read in the budget either
 _FIRST, _FIRST_SHARE = 64, 0.25      # pictures that are read to know what the set decides, share of the seconds for it
 _EACH = 4                    # of a class, where there are too many classes to see as many of all
 _COLOUR = 12.0               # levels by which the channels of a pixel differ on average in a picture of colours,
 _PATCH = 0.02                # or by four times as many in such a share of it
 
 
-def look(source: Source, scratch: Path, longest: float = LONGEST) -> Look:
+def look(source: Source, scratch: Path, longest: float = math.inf) -> Look:
     """Look at a sample of the pictures, official test images left out, and count all.
 
     scratch: where an .npz is unpacked. longest: seconds after which no more are looked at.
