@@ -4,15 +4,17 @@ from typing import Any
 
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import Setting, begin, largest, largest_on_edges, train_by_adam, use, without_network
+from tenfold.automatic.look import Look
 
 _PICTURES = (96, 112, 128, 160, 192, 224, 256, 288)      # sides at which a pretrained network is timed
 _ENLARGED = 7                # times that a picture is, at most, before the network sees it
 _FEATURES = 0.3              # share of the seconds that the pass through it may take,
 _HEAD_ONLY = 0.4             # where the head alone learns
-_FEW = 1500                  # pictures up to which it does: few val rows cannot tell when the rest is worse than before
+_FEW = 400                   # training pictures up to which it does: val cannot tell when the rest makes it worse
+_SOME, _GENTLE, _FEW_EPOCHS = 2500, 0.0003, 4    # up to which the last blocks learn at this rate, for so many epochs
 _SMALL = 64                  # pixels up to which views are made while training
 _VIEWS = 4                   # of each picture, at most
-_EPOCHS = 12                 # of its last blocks, at most
+_RATE, _EPOCHS = 0.001, 12   # of its last blocks elsewhere, at most
 _EARLY = ["_conv_stem", "_bn0", *(f"_blocks.{number}" for number in range(11))]      # that stay frozen
 
 
@@ -34,7 +36,7 @@ def _fit_picture_size(draft: Draft, setting: Setting) -> None:
     Where there is no time for all at the smallest either, a part of them is used.
     """
     look, (side, longest) = setting.look, sorted(setting.look.size)
-    alone = f"the head alone learns from {look.images:,} pictures" if look.images <= _FEW else ""
+    alone = f"the head alone learns from {look.training_images:,.0f} pictures" if look.training_images <= _FEW else ""
     share = _HEAD_ONLY if alone else _FEATURES
     sizes = [size for size in _PICTURES if size <= max(_PICTURES[1], _ENLARGED * side)]
     taken, rate = 0, 0.0
@@ -67,23 +69,25 @@ def _fit_picture_size(draft: Draft, setting: Setting) -> None:
     elif copies > 1:
         draft.choose("draw.flip", 0.0, look.mirror_words).choose("draw.rotation", 8)
         draft.choose("draw.scale", [0.85, 1.0]).choose("draw.place", True)
-    _choose_layers(draft, alone)
+    _choose_layers(draft, look, alone)
     if not (alone or setting.machine.is_timed):
         rate = setting.machine.training_rate(draft.recipe("auto"), look.classes, draft.settings["train.batch"])
         passes = (1 - share) * setting.seconds * rate / look.images_but_test / copies
-        draft.choose("train.epochs", max(1, min(_EPOCHS, round(passes))))
+        draft.choose("train.epochs", max(1, min(draft.settings["train.epochs"], round(passes))))
 
 
-def _choose_layers(draft: Draft, alone: str) -> None:
+def _choose_layers(draft: Draft, look: Look, alone: str) -> None:
     """Choose what is trained after the head was fitted: the last blocks, or nothing. alone: the reason for nothing."""
+    rate, epochs = (_GENTLE, _FEW_EPOCHS) if look.training_images <= _SOME else (_RATE, _EPOCHS)
     if alone:
         draft.choose("model.freeze", ["backbone"], alone)
         if draft.settings.pop("train.sampling", None):       # the regression ignores sampling, so the loss is weighted
             draft.choose("train.class_weights", "balanced", draft.reasons.pop("train.sampling"))
     else:
         draft.choose("model.freeze", _EARLY, "the last blocks learn too, once the head is fitted")
-    draft.choose("train.epochs", 1 if alone else _EPOCHS, "" if alone else "as many of them as fit")
-    draft.choose("train.batch", 64).choose("train.optimizer", "adamw").choose("train.lr", 0.001)
+    draft.choose("train.epochs", 1 if alone else epochs, "" if alone else "as many of them as fit")
+    draft.choose("train.batch", 64).choose("train.optimizer", "adamw")
+    draft.choose("train.lr", rate, "" if alone else f"{look.training_images:,.0f} pictures to learn from")
     draft.choose("train.weight_decay", 0.05).choose("train.schedule", "cosine").choose("train.warmup", 0.2)
     draft.choose("train.ema", 0.99)
 
