@@ -46,7 +46,7 @@ class Public:
     kind: str                                    # its class there
     train: dict                                  # what chooses its two splits
     test: dict
-    upright: Callable = _with_channels                # its pixels -> uint8 (n, H, W, C), upright
+    upright: Callable = _with_channels         # its pixels -> uint8 (n, H, W, C), upright
 
 
 @dataclass(frozen=True)

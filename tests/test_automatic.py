@@ -34,6 +34,7 @@ def test_what_was_stopped_goes_on_with_its_trials(tmp_path):
     one.state.chosen = Draft("a", "b").choose("seed", 3, "why")
     one.state.per_class = 3
     one.state.save(one.folder, 12.5)
+    assert "Infinity" not in (one.folder / "auto.json").read_text()          # which is no JSON
     again = auto.Automatic(images, 60.0).state
     assert dataclasses.replace(again, seconds=0.0) == one.state
     assert again.seconds == 12.5
@@ -86,7 +87,7 @@ def test_nothing_is_made_among_the_images(tmp_path, monkeypatch):
     for here in (images, images / "down"):
         monkeypatch.chdir(here)
         before = sorted(images.rglob("*"))
-        with pytest.raises(UserFault, match="go to another folder"):
+        with pytest.raises(UserFault, match="from a folder outside it"):
             auto.Automatic(Path("." if here == images else ".."), 60.0)
         assert sorted(images.rglob("*")) == before
 

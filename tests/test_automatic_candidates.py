@@ -70,6 +70,14 @@ def test_where_few_steps_fit_a_regression_on_edges_takes_the_place_of_a_network(
         assert known == ((True, "fitted", ("backbone",)) if steps < 300 else (False, "random", ()))
 
 
+def test_a_regression_weights_the_classes_that_a_network_would_be_drawn_more_often():
+    uneven = dataclasses.replace(INK, least=10, most=200)
+    regression, network = (candidates(uneven, Fixed(rate), False)[0].make(setting(uneven, 60, rate)).recipe("x").train
+                           for rate in (0.1, 2000.0))
+    assert (regression.class_weights, regression.sampling) == ("balanced", 0)
+    assert (network.class_weights, network.sampling) == ("none", 0.5)
+
+
 @pytest.mark.parametrize("rate", [1.0, 100.0, 2000.0])
 def test_as_many_pictures_pass_through_a_pretrained_network_as_there_is_time_for(rate):
     draft = candidates(PHOTOS, Fixed(rate), pretrained=True)[0].make(setting(PHOTOS, 60, rate))

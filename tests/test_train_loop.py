@@ -128,6 +128,18 @@ def test_what_training_gets_at_least_is_left_though_its_budget_is_spent(shards, 
         train(sets, recipe, tmp_path / "late", budget=50.0, started=0.0)
 
 
+def test_a_run_that_is_resumed_is_granted_nothing_once_more(shards, tmp_path, monkeypatch):
+    slow, sets = Slow(monkeypatch, 1.0), open_set(shards)
+    recipe = change_recipe(sets.recipe, ["train.epochs=1000"])
+    with monkeypatch.context() as patch:
+        t.at_step(patch, 15, lambda: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            train(sets, recipe, tmp_path, budget=50.0, started=0.0, least=20.0)
+    slow.now = 0.0
+    again = train(sets, recipe, tmp_path, budget=12.0, started=0.0, least=20.0, resume=True)
+    assert again.facts["steps"] == 15
+
+
 @pytest.mark.parametrize("seconds", [3.0, 20.0, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_a_plan_far_too_long_ends_before_its_budget_fully_annealed(shards, capsys, monkeypatch, seconds):
     slow, rates = Slow(monkeypatch, seconds), []

@@ -26,7 +26,6 @@ def _plain(value: Any) -> Any:
 
 
 def model_content(path: Path) -> Any:
-    """All that a best.pth holds, opened for scoring."""
     """Return what a command reads of a model, as plain values."""
     from tenfold.train.model_file import Model
     model = Model.open(path, "cpu")
@@ -34,7 +33,6 @@ def model_content(path: Path) -> Any:
 
 
 def last_content(path: Path) -> Any:
-    """All that a last.pth holds, opened for --resume."""
     """Return what a resumed run reads of its last.pth, as plain values."""
     from tenfold.train.run.checkpoint import load
     return _plain(load(path))

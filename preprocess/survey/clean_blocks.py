@@ -196,7 +196,7 @@ def _allocate(file: Any, size: int) -> None:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
-        if error.errno == errno.ENOSPC:          # others: this file system has no such thing
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):          # others: this file system has no such thing
             raise OSError(error.errno, error.strerror, file.name) from None
 
 

@@ -63,6 +63,9 @@ class Automatic:
                             f"give {LEAST:g} s at least")
         self.data, self.budget, self.seed, self.workers, self._copied = data, budget, seed, workers, copied
         self._call = f"{MADE} {data}`, budget {budget:g} s, seed {seed}" + ", plan in steps" * (plan == "steps")
+        if copied:
+            from tenfold.train.run.command import check_copy
+            check_copy()
         self.source = open_source(data)
         check_source(self.source)
         self.name = checked_name(name or f"auto-{plain_name(data)}", data)
@@ -110,8 +113,7 @@ class Automatic:
         run, score = self._train(state.chosen.recipe(self.name))
         told = result_lines(run, score, self.budget)
         if over := self.clock.overrun():
-            told.append(f"note: it took {over:.0f} s more than the budget: less was done in a second than was measured "
-                        "before, as it is beside other work")
+            told.append(f"note: it took {over:.0f} s more than the budget: the machine is slower since it was timed")
         state.done = True
         state.save(self.folder, self.clock.spent())
         write_recipe(state.chosen, self.recipe, head_lines(self.name, self._call, lines + told))
@@ -162,7 +164,7 @@ class Automatic:
         """The look at what there is time to read. UserFault: there is time for too little of it."""
         each, time_for = seen.seconds / self._cores, self.clock.reading()
         part = seen.subset(time_for / each - seen.official.get("test", 0))
-        if (needed := part.reading_seconds(self._cores)) > time_for:
+        if (needed := part.images * each) > time_for:
             raise UserFault("--budget", f"of {self.budget:g} s is too short: {self.clock.spent():.0f} s are gone, and "
                             f"reading {part.images:,} images, the fewest to train on and any official test split, "
                             f"takes about {needed:.0f} s", f"give {self.clock.budget_for(needed):.0f} s or more")

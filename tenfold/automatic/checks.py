@@ -39,8 +39,8 @@ def checked_name(name: str, data: Path) -> str:
 def check_source(source: Source) -> None:
     """Raise SourceFault unless each class has an image for each split, and what is made here lies beside them all."""
     if (here := Path.cwd()).resolve().is_relative_to(source.root.resolve()):
-        raise SourceFault(here, "is the images' folder, where what is made would be taken for more classes",
-                          "go to another folder, and name this one")
+        raise SourceFault(here, "lies in the images' folder, where what is made would be taken for more classes",
+                          "call this from a folder outside it")
     official = {split for split in source.official if split}
     needed = 3 - len(official & {"val", "test"})
     counts = np.bincount(source.labels, minlength=len(source.classes))

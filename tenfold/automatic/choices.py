@@ -10,6 +10,7 @@ from tenfold.data.leftovers import publish_unlocked
 from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.data.wording import readable
 
+LARGEST = 288                # pixels of a side of any draft's canvas, at most
 _WIDTH, _LONGEST = 120, 1000                     # characters of a line, and of what is said in one
 _COLUMN = 32                 # where comments begin
 _ORDER = ("source", "split", "clean", "draw", "shards", "model", "augment", "train")

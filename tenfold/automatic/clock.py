@@ -60,7 +60,7 @@ class Clock:
         return max(0.0, _READ * self.left())
 
     def budget_for(self, reading: float) -> float:
-        """Return a budget that allows to read for so many seconds from now on."""
+        """Return the budget with which there would be time to read for so many seconds."""
         return self.spent() + reading / _READ + 60
 
     def overrun(self) -> float:

@@ -23,6 +23,7 @@ _COPY = 60e-6                # seconds of a core for a copy of 32×32 pixels, an
 _BAD = 1.5                   # times as many pictures as were seen to be may be bad
 _FEWEST, _VARIED = 300, 10   # steps from which a network is trained; copies of an image where it is not
 _FULL = 4                    # planned images over those that fit: the clock ends the run, and no second is left over
+                             # where steps become quicker than they were measured beside other work, 2.5 times once
 
 _EDGE_NETWORKS = ((1, 16), (2, 16), (2, 32), (2, 64))        # convolutions at each of three widths, the first width
 
@@ -120,17 +121,26 @@ def _fit_plan(draft: Draft, setting: Setting, rate: float) -> None:
 def without_network(draft: Draft) -> Draft:
     """Return the draft with a regression on the edges, which is solved in a second, where few steps of training fit.
 
-    Of 34 classes of 40 characters a network knew fewer than that after 400 steps, of five letters after 150.
+    Of 34 printed characters, 40 images each, a network of 414 steps had 88% and this 90%; of five letters one of 93
+    steps 83% and this 87%, one of 186 steps as many.
     """
     if draft.steps >= _FEWEST:
         return draft
     draft.choose("draw.canvas", [48, 48]).choose("draw.place", False).choose("draw.scale", [0.8, 0.95])
-    draft.choose("draw.copies", min(_VARIED, draft.settings["draw.copies"]), draft.reasons["draw.copies"])
-    draft.choose("model.gradients", 6, draft.reasons["model.gradients"]).choose("model.dropout", 0.0)
+    draft.choose("draw.copies", min(_VARIED, draft.settings["draw.copies"]), "each is passed once")
+    draft.choose("model.gradients", 6, "strength and direction of edges in cells of 6×6 pixels, whatever the tones are")
+    draft.choose("model.dropout", 0.0)
     draft.choose("model.widths", [], f"no network: about {draft.steps:.0f} steps fit, which teach one too little")
     draft.choose("model.head", "fitted", "a regression on the edges").choose("model.freeze", ["backbone"])
-    draft.choose("train.epochs", 1)
+    draft.choose("train.epochs", 1).choose("train.batch", draft.settings["train.batch"])
+    weight_loss(draft)
     return replace(draft, about="a regression on directions of edges: there is no time for a network")
+
+
+def weight_loss(draft: Draft) -> None:
+    """Weight the classes in the loss where the draft would draw some more often: a fitted head ignores sampling."""
+    if draft.settings.pop("train.sampling", None):
+        draft.choose("train.class_weights", "balanced", draft.reasons.pop("train.sampling"))
 
 
 def limit_copies(draft: Draft, drawing: float, cleaning: float, seconds: float) -> float:

@@ -35,7 +35,7 @@ class Look:
     slowest: float = 0.0     # seconds of a core for the picture that took longest of those looked at
 
     def reading_seconds(self, cores: int) -> float:
-        """Return the seconds that so many cores take to read all pictures, one of which no two of them share."""
+        """Return the seconds that so many cores take to read all pictures; one core reads the slowest."""
         return max(self.images * self.seconds / cores, self.slowest)
 
     def subset(self, images: float) -> "Look":

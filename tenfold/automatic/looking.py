@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tenfold.automatic.look import Look
+from tenfold.automatic.look import INK, Look
 from tenfold.automatic.marks import Mark, ink_facts, mark_of
 from tenfold.automatic.mirrors import hog, unmirrored_share
 from tenfold.automatic.reading import Reading, find_its_ink, plain_recipe, read_picture
@@ -22,6 +22,7 @@ from tenfold.data.sources.opening import Source
 from tenfold.data.sources.thinning import choose_images
 from tenfold.preprocess.clean.ground import TWO_TONE
 from tenfold.preprocess.clean.set_decisions import SetDecisions
+from tenfold.preprocess.clean.steps import is_one_tone
 from tenfold.preprocess.pool import one_opencv_thread
 from tenfold.preprocess.survey.decisions import decide, votes
 from tenfold.preprocess.survey.facts import Facts, SourceFacts
@@ -44,7 +45,7 @@ def look(source: Source, scratch: Path, longest: float = math.inf) -> Look:
 
 
 def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Picture"], str, float]:
-    """(Some of the pictures, the polarity of their ink, the share of others that cannot be used)."""
+    """(The pictures that could be read, the polarity of their ink, the share of those tried that a build omits)."""
     begin = time.monotonic()
     source = choose_images(whole, np.flatnonzero(np.array(whole.official, dtype=object) != "test"))
     reader, rows = source.reader(scratch), _rows(source.labels)
@@ -62,7 +63,9 @@ def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Pictur
         raise SourceFault(source.root, "holds no picture that can be used", "run `tenfold augment`, which says why")
     kinds = np.array([picture.label for picture in pictures])
     polarity = decide(plain_recipe(), Facts.of(picture.facts for picture in pictures), kinds).polarity
-    return pictures, polarity, 1 - sum(not picture.is_blank for picture in pictures) / tried
+    has_ink = np.mean([picture.mark is not None for picture in pictures]) > INK      # else none is looked for
+    used = sum(not (picture.is_blank if has_ink else picture.is_one_tone) for picture in pictures)
+    return pictures, polarity, 1 - used / tried
 
 
 def _readings(source: Source, reader: Any, rows: list[int], until: float, ranges: tuple[Any, ...] = (),
@@ -96,6 +99,7 @@ class _Picture:
     facts: SourceFacts
     label: int
     mark: Mark | None        # None: it is no ink on a plain ground
+    is_one_tone: bool
     coloured: bool
     hog: np.ndarray
     mirrored_hog: np.ndarray
@@ -103,15 +107,15 @@ class _Picture:
 
     @property
     def is_blank(self) -> bool:
-        """Whether a build sets it aside, since there is no ink on its plain ground."""
+        """Whether a build that looks for ink sets it aside, since there is none on its plain ground."""
         return self.mark is None and self.facts.two_tone > TWO_TONE
 
 
 def _picture(reading: Reading, pixels: np.ndarray, decisions: SetDecisions, label: int) -> _Picture:
     """What is known of a picture by its pixels, uint8 (H, W, C)."""
     reading, ink = find_its_ink(reading, decisions)
-    return _Picture(reading.facts, label, mark_of(ink, label) if ink else None, _is_coloured(pixels), hog(pixels),
-                    hog(np.ascontiguousarray(pixels[:, ::-1])), reading.seconds)
+    return _Picture(reading.facts, label, mark_of(ink, label) if ink else None, is_one_tone(pixels),
+                    _is_coloured(pixels), hog(pixels), hog(np.ascontiguousarray(pixels[:, ::-1])), reading.seconds)
 
 
 def _is_coloured(pixels: np.ndarray) -> bool:

@@ -2,12 +2,21 @@
 
 from typing import Any
 
-from tenfold.automatic.choices import Draft
-from tenfold.automatic.fit import Setting, begin, largest, largest_on_edges, train_by_adam, use, without_network
+from tenfold.automatic.choices import LARGEST, Draft
+from tenfold.automatic.fit import (
+    Setting,
+    begin,
+    largest,
+    largest_on_edges,
+    train_by_adam,
+    use,
+    weight_loss,
+    without_network,
+)
 from tenfold.automatic.look import Look
 
-_PICTURES = (96, 112, 128, 160, 192, 224, 256, 288)      # sides at which a pretrained network is timed
-_ENLARGED = 7                # times that a picture is, at most, before the network sees it
+_PICTURES = (96, 112, 128, 160, 192, 224, 256, LARGEST)  # sides at which a pretrained network is timed
+_ENLARGED = 7                # a picture is enlarged so many times, at most, before the network sees it
 _FEATURES = 0.3              # share of the seconds that the pass through it may take,
 _HEAD_ONLY = 0.4             # where the head alone learns
 _FEW = 400                   # training pictures up to which it does: val cannot tell when the rest makes it worse
@@ -81,8 +90,7 @@ def _choose_layers(draft: Draft, look: Look, alone: str) -> None:
     rate, epochs = (_GENTLE, _FEW_EPOCHS) if look.training_images <= _SOME else (_RATE, _EPOCHS)
     if alone:
         draft.choose("model.freeze", ["backbone"], alone)
-        if draft.settings.pop("train.sampling", None):       # the regression ignores sampling, so the loss is weighted
-            draft.choose("train.class_weights", "balanced", draft.reasons.pop("train.sampling"))
+        weight_loss(draft)
     else:
         draft.choose("model.freeze", _EARLY, "the last blocks learn too, once the head is fitted")
     draft.choose("train.epochs", 1 if alone else epochs, "" if alone else "as many of them as fit")

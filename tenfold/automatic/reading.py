@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tenfold.automatic.choices import LARGEST
 from tenfold.automatic.marks import find_ink
 from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.preprocess.clean.ground import TWO_TONE, two_tone
@@ -17,7 +18,7 @@ from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.survey.facts import SourceFacts, examine_source
 
 _SIDE = 1024                 # pixels of the longer side of what is looked at, at most
-_LARGE = 2.0                 # cleaning takes so many times as long a pixel where a picture is larger: on two cores 1.5
+_LARGE = 2.0                 # cleaning takes so many times as long for each pixel of a large picture: on two cores 1.5
                              # times at 12 and 2.1 times at 81 megapixels
 
 
@@ -26,7 +27,7 @@ class Reading:
     """A picture as it is looked at."""
     facts: SourceFacts       # of its file: its size is that of the whole picture
     pixels: np.ndarray | None        # uint8 (H, W, 3), the longer side 1,024 at most; None: it cannot be used
-    larger: float            # so many times as many pixels has the whole picture, where it is cleaned
+    larger: float            # pixels of the whole picture for each pixel here, where it is cleaned
     seconds: float           # of a core to read, decode, examine and, after `find_its_ink`, clean it, as a build does
 
 
@@ -40,7 +41,7 @@ def plain_recipe() -> Recipe:
 @functools.cache
 def photo_recipe() -> Recipe:
     """A recipe for photographs, which may be decoded smaller, on the largest canvas that the automatic mode draws."""
-    return make_recipe({"clean": {"channels": 3}, "draw": {"canvas": [224, 224], "copies": 1, "fit": "cover"},
+    return make_recipe({"clean": {"channels": 3}, "draw": {"canvas": [LARGEST, LARGEST], "copies": 1, "fit": "cover"},
                         "model": {"name": "resnet"}})
 
 
@@ -54,9 +55,10 @@ def read_picture(reader: Any, row: int, path: str, ranges: tuple[Any, ...] = ())
     tone = two_tone(pixels)
     if tone > TWO_TONE and facts.size != pixels.shape[:2]:   # a build cleans it, and decodes it whole
         start = time.monotonic()
-        pixels = examine_source(reader, row, path, plain_recipe(), ranges)[1]
+        whole, pixels = examine_source(reader, row, path, plain_recipe(), ranges)
         seconds = time.monotonic() - start
-        assert pixels is not None                # it could be read just now
+        if pixels is None:                       # gone, or no memory, though it could be read just now
+            return Reading(whole, None, 1.0, seconds)
     small = _shrunk(pixels)
     vote, *tones = dark_ink_log_odds(small)
     facts = replace(facts, two_tone=tone, dark_ink=vote, tones=tuple(tones))

@@ -38,7 +38,8 @@ class State:
         kept = {"schema": _SCHEMA, "call": self.call, "seconds": seconds, "scoring": self.scoring,
                 "trials": [asdict(trial) for trial in self.trials], "per_class": self.per_class,
                 "weights": self.weights, "done": self.done}
-        write_json(folder / "auto.json", kept | ({"chosen": asdict(self.chosen)} if self.chosen else {}))
+        chosen = {"chosen": _known(asdict(self.chosen), _DRAFT)} if self.chosen else {}
+        write_json(folder / "auto.json", kept | chosen)
 
     @classmethod
     def taken_up(cls, folder: Path, call: dict[str, Any]) -> State:

@@ -26,7 +26,7 @@ from tenfold.train.score.evaluate import loss_and_top1
 
 _SHARE = 3                   # features may take one part of so many of the free memory
 _TRIED = 8                   # rows on which they are compared with the whole network
-_TOLERANCE = 0.05            # of the largest logit: bfloat16 has 8 bits
+_TOLERANCE, _ROUNDED = 0.01, 0.05    # of the largest logit; CUDA multiplies in TF32; in bfloat16, which has 8 bits
 _UNCHOSEN = 0.1              # weight decay where there is no val to choose it by
 _NO_VAL = math.nan, math.nan
 
@@ -170,7 +170,8 @@ def _before_last(learner: Learner, x: torch.Tensor) -> _BeforeLast:
 
 
 def _near(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return a.shape == b.shape and bool(((a - b).abs() <= _TOLERANCE * b.abs().max()).all())
+    tolerance = _TOLERANCE if b.dtype == torch.float32 else _ROUNDED
+    return a.shape == b.shape and bool(((a - b).abs() <= tolerance * b.abs().max()).all())
 
 
 def _standardise(tables: dict[str, Table]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -61,14 +61,16 @@ def _train(args, started: float) -> dict:
     return facts
 
 
+def check_copy() -> None:
+    """Raise MachineFault where a folder has the name of the model's copy."""
+    if Path("best.pth").is_dir():
+        raise MachineFault("best.pth", "is a folder, but the model is copied to that name", "move it away")
+
+
 @contextlib.contextmanager
 def copied_here(best: Path, resume: bool) -> Iterator[None]:
-    """Copy the run's best.pth to the current folder on exit; of a stopped run too, if that run wrote it.
-
-    MachineFault, before anything is done: a folder has its name there.
-    """
-    if Path("best.pth").is_dir():
-        raise MachineFault("best.pth", "is a folder, and the model is to have its name", "move it away")
+    """Copy the run's best.pth to the current folder on exit; of a stopped run too, if that run wrote it."""
+    check_copy()
     before = _stamp(best)
     try:
         yield

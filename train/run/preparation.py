@@ -25,7 +25,8 @@ def prepare(trainer: Trainer) -> FittedHead | None:
     """
     clock, state, learner, feed = trainer.pace.clock, trainer.state, trainer.learner, trainer.feed
     begins = not state.history and not state.step
-    clock.grant()
+    if begins:
+        clock.grant()                        # a run that is resumed has had its part
     fitted = feed.prepare(learner, clock.left, fit=begins)
     state.done = fitted is not None and is_all_that_learns(learner)
     if not state.done:

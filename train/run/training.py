@@ -63,8 +63,8 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
           least: float = 0.0, resume: bool = False, started: float | None = None) -> Run:
     """Train the recipe's network on the shards within `budget` seconds; everything is written to the folder `out`.
 
-    device: "cpu", "cuda" or "mps"; None: the best there is. least: seconds that are left for it once it is ready to
-    begin, though it ends late by that. resume: go on from out/last.pth, if there is one. started: the
+    device: "cpu", "cuda" or "mps"; None: the best there is. least: seconds that a new run has left when its
+    preparation begins, though it ends after its budget. resume: go on from out/last.pth, if there is one. started: the
     `time.monotonic()` from which the budget counts; None: now. Prints a line an epoch. An interrupt is held back
     until last.pth is written; then KeyboardInterrupt is raised. Torch's random state and number of threads and the
     signal handlers are afterwards what they were. UserFault: the recipe, the shards or the machine do not allow it.
