@@ -9,11 +9,14 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tqdm import tqdm
 
 from tenfold.data.process import run_main
 
@@ -92,6 +95,7 @@ def _be_child(body: Callable[[], int], folder: Path, kill: Kill | None, notes: d
         os.environ["TMPDIR"] = str(folder / "tmp")
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        tqdm.set_lock(threading.RLock())         # one shared by all children stays taken by one that is killed in it
         for name, number in ((os.devnull, 0), (notes[".out"], 1), (notes[".err"], 2)):
             file = os.open(name, os.O_RDONLY if not number else os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(file, number)
