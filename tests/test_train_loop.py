@@ -124,7 +124,7 @@ def test_what_training_gets_at_least_is_left_though_its_budget_is_spent(shards, 
     recipe = change_recipe(sets.recipe, ["train.epochs=1000"])
     run = train(sets, recipe, tmp_path / "out", budget=50.0, least=20.0, started=0.0)
     assert 10 < run.facts["steps"] <= 20
-    with pytest.raises(UserFault, match="spent before the first step"):
+    with pytest.raises(UserFault, match="of 50 s is spent before the first step"):
         train(sets, recipe, tmp_path / "late", budget=50.0, started=0.0)
 
 

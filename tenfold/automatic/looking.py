@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tenfold.automatic.look import INK, Look
+from tenfold.automatic.look import Look
 from tenfold.automatic.marks import Mark, ink_facts, mark_of
 from tenfold.automatic.mirrors import hog, unmirrored_share
 from tenfold.automatic.reading import Reading, find_its_ink, plain_recipe, read_picture
@@ -40,12 +40,14 @@ def look(source: Source, scratch: Path, longest: float = math.inf) -> Look:
     scratch: where an .npz is unpacked. longest: seconds after which no more are looked at.
     """
     with one_opencv_thread():                    # as a build's worker reads them, whose time is to be told
-        pictures, polarity, unread = _sample(source, scratch, longest)
-    return replace(_summed_up(source, pictures, polarity), unread=unread)
+        pictures, polarity, tried = _sample(source, scratch, longest)
+    seen = _summed_up(source, pictures, polarity)
+    used = sum(not (picture.is_blank if seen.is_ink else picture.is_one_tone) for picture in pictures)
+    return replace(seen, unread=1 - used / tried)
 
 
-def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Picture"], str, float]:
-    """(The pictures that could be read, the polarity of their ink, the share of those tried that a build omits)."""
+def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Picture"], str, int]:
+    """(The pictures that could be read, the polarity of their ink, how many were tried)."""
     begin = time.monotonic()
     source = choose_images(whole, np.flatnonzero(np.array(whole.official, dtype=object) != "test"))
     reader, rows = source.reader(scratch), _rows(source.labels)
@@ -63,9 +65,7 @@ def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Pictur
         raise SourceFault(source.root, "holds no picture that can be used", "run `tenfold augment`, which says why")
     kinds = np.array([picture.label for picture in pictures])
     polarity = decide(plain_recipe(), Facts.of(picture.facts for picture in pictures), kinds).polarity
-    has_ink = np.mean([picture.mark is not None for picture in pictures]) > INK      # else none is looked for
-    used = sum(not (picture.is_blank if has_ink else picture.is_one_tone) for picture in pictures)
-    return pictures, polarity, 1 - used / tried
+    return pictures, polarity, tried
 
 
 def _readings(source: Source, reader: Any, rows: list[int], until: float, ranges: tuple[Any, ...] = (),

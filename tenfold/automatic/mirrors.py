@@ -41,7 +41,7 @@ def unmirrored_share(hogs: np.ndarray, mirrored: np.ndarray, labels: np.ndarray)
     class is not counted. Where as many match better as do not, the share is a half.
     """
     share, count = 0.0, 0
-    hogs, mirrored = _alike(hogs), _alike(mirrored)
+    hogs, mirrored = _normalised(hogs), _normalised(mirrored)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         if len(members) < 2:
@@ -57,8 +57,8 @@ def may_be_mirrored(share: float, count: int) -> bool:
     return count < LEAST_PICTURES or share < _CHANCE + max(_MARGIN, _SIGMAS * math.sqrt(0.25 / count))
 
 
-def _alike(hogs: np.ndarray) -> np.ndarray:
-    """Of each mean 0 and length 1, so that a product tells how similar two are."""
+def _normalised(hogs: np.ndarray) -> np.ndarray:
+    """Each histogram (n, 900) with mean 0 and length 1, so that a dot product is a correlation."""
     centred = hogs - hogs.mean(1, keepdims=True)
     return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6))
 

@@ -33,8 +33,9 @@ class Clock:
         return self.deadline() - self.elapsed()
 
     def grant(self) -> None:
-        """Lengthen the budget so that `least` seconds of it are left."""
-        self.budget = max(self.budget, self.elapsed() + self._least)
+        """Lengthen the budget so that `least` seconds of it are left; where that is 0 it stays as it was given."""
+        if self._least:
+            self.budget = max(self.budget, self.elapsed() + self._least)
 
     def begin(self, fits: bool = True) -> None:
         """Note that the first step is about to be taken. fits: the whole plan is expected to end in time.
