@@ -99,7 +99,7 @@ def feature_regression(shards: ShardSet) -> float:
     from sklearn.preprocessing import StandardScaler
 
     from tenfold.data.tables import Model
-    from tenfold.train.models import build_model
+    from tenfold.train.models.build import build_model
     from tenfold.train.models.pretrained import load_weights
     from tenfold.train.models.published import usual_normalisation
     model = build_model("efficientnet_lite0", {}, 3, 1000, (_FEATURE_SIDE, _FEATURE_SIDE), check=False)

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from tenfold.train.device import choose_device, keep_freed_memory, synchronise
-from tenfold.train.models import build_model
+from tenfold.train.models.build import build_model
 from tenfold.train.run import checkpoint_writer
 from tenfold.train.run.checkpoint import save
 from tenfold.train.run.checkpoint_writer import CheckpointWriter

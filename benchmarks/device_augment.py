@@ -32,7 +32,7 @@ def measure(args: argparse.Namespace) -> dict:
     from tenfold.train.device import choose_device, keep_freed_memory, synchronise
     from tenfold.train.learn.loss import make_loss
     from tenfold.train.learn.optimizer import make_optimizer
-    from tenfold.train.models import build_model
+    from tenfold.train.models.build import build_model
     from tenfold.train.normalise import Normalise
     device, rows = choose_device(args.device), []
     keep_freed_memory()

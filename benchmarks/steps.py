@@ -30,7 +30,7 @@ def optimizer_steps(name: str, batch: int) -> dict[str, Callable[[], None]]:
     from torch.nn import functional as F
 
     from tenfold.train.learn.optimizer import make_optimizer
-    from tenfold.train.models import build_model
+    from tenfold.train.models.build import build_model
     size = SIZES[name]
     steps: dict[str, Callable[[], None]] = {}
     x, y = torch.randn(batch, 3, size, size).to(memory_format=torch.channels_last), torch.arange(batch) % 10
@@ -58,7 +58,7 @@ def frozen_steps(batch: int) -> dict[str, Callable[[], None]]:
     from tenfold.train.learn.features import Features
     from tenfold.train.learn.frozen import split
     from tenfold.train.learn.optimizer import make_optimizer
-    from tenfold.train.models import build_model
+    from tenfold.train.models.build import build_model
     from tenfold.train.models.pretrained import freeze
     model = build_model("squeezenet1_0", {}, 3, 2, (160, 160)).to(memory_format=torch.channels_last)
     freeze(model, ["backbone"])
@@ -87,7 +87,7 @@ def folded_passes(size: int, batch: int) -> dict[str, Callable[[], None]]:
     """A pass of a batch through efficientnet_lite0, as it is and folded, at once and eight pictures at a time."""
     import torch
 
-    from tenfold.train.models import build_model
+    from tenfold.train.models.build import build_model
     from tenfold.train.models.folded import folded
     plain = build_model("efficientnet_lite0", {}, 3, 2, (size, size), check=False).eval()
     plain.to(memory_format=torch.channels_last)

@@ -32,7 +32,7 @@ def serve(args: argparse.Namespace) -> None:
     import torch
     from torch.nn import functional as F
 
-    from tenfold.train.models import build_model
+    from tenfold.train.models.build import build_model
     from tenfold.train.run.threads import ThreadChoice
     torch.manual_seed(0)
     model = build_model("resnet", {"stem_stride": 1}, 3, 10, (32, 32), check=False)

@@ -10,7 +10,8 @@ from tenfold.data import networks
 from tenfold.data.errors import RecipeFault
 from tenfold.data.networks import NETWORKS, PUBLISHED, check_network, torchvision_networks
 from tenfold.data.recipe import read_recipe
-from tenfold.train.models import MODELS, published
+from tenfold.train.models import published
+from tenfold.train.models.build import MODELS
 
 
 def signature(make) -> dict:

@@ -8,7 +8,7 @@ from tenfold.data.recipe import PIXELS_VERSION
 from tenfold.data.shardset import open_set, write_index
 from tenfold.predict.model import Model
 from tenfold.train.inputs import with_pixels_of
-from tenfold.train.models import build_model
+from tenfold.train.models.build import build_model
 from tenfold.train.run.checkpoint import describe, save
 from tenfold.train.score.scoring import score
 

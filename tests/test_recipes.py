@@ -29,7 +29,7 @@ def test_a_recipe_is_a_page_to_learn_from(path):
 @pytest.mark.slow                                # most of them are trained by the test below
 @each("path", RECIPES, ids=lambda p: p.stem)
 def test_a_recipes_network_fits_its_canvas(path):
-    from tenfold.train.models import build_model
+    from tenfold.train.models.build import build_model
     from tenfold.train.normalise import seen_size
     recipe = read_recipe(path)
     if recipe.model.name == "wrn":               # 36 million parameters: as wide, not as deep

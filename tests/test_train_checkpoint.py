@@ -16,7 +16,7 @@ from flips import each_flip
 
 from tenfold.data.errors import CheckpointFault, MachineFault, UserFault
 from tenfold.data.shardset import open_set
-from tenfold.train.models import build_model
+from tenfold.train.models.build import build_model
 from tenfold.train.run.checkpoint import describe, load, restore, save
 
 

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from tenfold.data.errors import CheckpointFault, MachineFault, RecipeFault
 from tenfold.data.tables import Model
 from tenfold.train.learn.frozen import agrees, split
-from tenfold.train.models import build_model, weight_sources
+from tenfold.train.models import weight_sources
+from tenfold.train.models.build import build_model
 from tenfold.train.models.efficientnet_lite0 import SamePad
 from tenfold.train.models.folded import folded
 from tenfold.train.models.pretrained import freeze, load_weights

@@ -12,7 +12,7 @@ from tenfold.train import precision as precision_module
 from tenfold.train.batches import open_batches
 from tenfold.train.device import choose_device
 from tenfold.train.learn.optimizer import make_optimizer
-from tenfold.train.models import build_model
+from tenfold.train.models.build import build_model
 from tenfold.train.normalise import Normalise
 from tenfold.train.precision import autocast
 from tenfold.train.score.evaluate import evaluate, fit_temperature, loss_and_top1

@@ -13,7 +13,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 from tenfold.train.learn import features, one_pass
 from tenfold.train.learn.features import Features
 from tenfold.train.learn.frozen import accept_features, agrees, split
-from tenfold.train.models import MODELS, build_model
+from tenfold.train.models.build import MODELS, build_model
 from tenfold.train.models.pretrained import freeze
 from tenfold.train.models.published import names
 from tenfold.train.run import feed

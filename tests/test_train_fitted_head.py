@@ -19,7 +19,7 @@ from tenfold.data.recipe import recipe_tables
 from tenfold.train.learn import fitted_head, one_pass
 from tenfold.train.learn.fitted_head import last_layer
 from tenfold.train.learn.logistic import DECAYS, Problem, path
-from tenfold.train.models import build_model
+from tenfold.train.models.build import build_model
 from tenfold.train.run.checkpoint import load, restore
 
 FITTED = ("--set", "model.head=fitted", "--set", "model.name=resnet", "--set", "model.widths=[4,6]", "--set",

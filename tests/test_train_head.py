@@ -10,8 +10,7 @@ from torch import nn
 from tenfold.data.errors import CheckpointFault
 from tenfold.data.tables import Model, Train
 from tenfold.train.learn.optimizer import make_optimizer
-from tenfold.train.models import MODELS, build_model
-from tenfold.train.models.build import maker, without_memory
+from tenfold.train.models.build import MODELS, build_model, maker, without_memory
 from tenfold.train.models.head import find_head
 from tenfold.train.models.pretrained import freeze, load_weights
 from tenfold.train.models.published import names

@@ -9,8 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tenfold.data.errors import RecipeFault
-from tenfold.train.models import MODELS, build_model
-from tenfold.train.models.build import dry_run, maker
+from tenfold.train.models.build import MODELS, build_model, dry_run, maker
 from tenfold.train.models.gradients import PLANES, Gradients
 
 SMALL = {"wrn": {"depth": 10, "width": 1}, "cnn6": {"widths": [4, 6], "head_widths": [9, 8, 7]},

@@ -12,8 +12,7 @@ from torch.nn import functional as F
 from tenfold.data.tables import Train
 from tenfold.train.learn.muon import as_matrix, orthogonalised
 from tenfold.train.learn.optimizer import clip_gradients, make_optimizer, set_lr
-from tenfold.train.models import build_model
-from tenfold.train.models.build import maker, without_memory
+from tenfold.train.models.build import build_model, maker, without_memory
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "muon")
 EVERY = each("name", OPTIMIZERS)

@@ -10,8 +10,7 @@ from torch import nn
 
 from tenfold.data.errors import RecipeFault
 from tenfold.data.vision import torchvision
-from tenfold.train.models import build_model
-from tenfold.train.models.build import dry_run, maker
+from tenfold.train.models.build import MODELS, build_model, dry_run, maker
 from tenfold.train.models.command import cost, main
 from tenfold.train.models.head import layers
 from tenfold.train.models.published import names, usual_normalisation
@@ -161,10 +160,11 @@ def test_the_list_has_every_network_of_ours_and_with_all_of_torchvisions(capsys)
 
 
 def test_the_recipes_own_network_comes_first_at_its_size(capsys, monkeypatch):
-    monkeypatch.setattr("tenfold.train.models.MODELS", ["light"])        # the whole list is long, and counted above
+    short = {"convnet": MODELS["convnet"]}       # the whole list is long, and counted above
+    monkeypatch.setattr("tenfold.train.models.build.MODELS", short)
     monkeypatch.setattr("tenfold.train.models.command._USED", ["squeezenet1_0"])
     assert main(["--json", "--recipe", str(t.ROOT / "recipes/sample.toml"), "--set", "model.size=56"]) == 0
     facts = t.last_json(capsys.readouterr().out)
     assert facts["size"] == [56, 56]
-    assert [row["network"] for row in facts["models"]] == ["sample: convnet", "light", "squeezenet1_0"]
+    assert [row["network"] for row in facts["models"]] == ["sample: convnet", "convnet", "squeezenet1_0"]
     assert facts["models"][0]["arguments"]["widths"] == [32, 64, 128]

@@ -12,7 +12,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 from tenfold.data.tables import Train
 from tenfold.train.learn.optimizer import clip_gradients, make_optimizer
 from tenfold.train.learn.scaling import ScaledSteps
-from tenfold.train.models import build_model
+from tenfold.train.models.build import build_model
 from tenfold.train.run.checkpoint import load
 
 CPU, OPTIMIZERS = torch.device("cpu"), ("adam", "adamw", "sgd", "muon")

@@ -10,7 +10,7 @@ from torch import nn
 from tenfold.data.errors import MachineFault, RecipeFault
 from tenfold.data.networks import check_network
 from tenfold.data.tables import Model
-from tenfold.train.models import build_model
+from tenfold.train.models.build import build_model
 from tenfold.train.models.head import find_head
 from tenfold.train.models.pretrained import load_weights
 from tenfold.train.models.published import usual_normalisation

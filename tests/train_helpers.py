@@ -143,7 +143,7 @@ def untrained(shards: Path, path="best.pth") -> Path:
     import torch
 
     from tenfold.data.shardset import open_set
-    from tenfold.train.models import build_model
+    from tenfold.train.models.build import build_model
     from tenfold.train.run.checkpoint import describe, save
     found = open_set(shards)
     how = found.recipe.model
@@ -157,7 +157,7 @@ def net(name="resnet18", channels=3, classes=5, canvas=(32, 32), seed=0, **argum
     """A network with random weights, "resnet18" for 32×32 if nothing else is said."""
     import torch
 
-    from tenfold.train.models import build_model
+    from tenfold.train.models.build import build_model
     torch.manual_seed(seed)
     return build_model(name, arguments, channels, classes, canvas, check=False)
 

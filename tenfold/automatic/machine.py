@@ -13,7 +13,7 @@ from tenfold.data.recipe import Recipe
 from tenfold.train.barrier_sleep import sleep_when_busy
 from tenfold.train.device import choose_device, is_host, same_random_state, synchronise
 from tenfold.train.learn.one_pass import pass_rows
-from tenfold.train.models import build_model
+from tenfold.train.models.build import build_model
 from tenfold.train.models.folded import folded
 from tenfold.train.normalise import seen_size
 from tenfold.train.precision import autocast

@@ -14,7 +14,7 @@ from tenfold.train.learn.ema import EMA
 from tenfold.train.learn.loss import class_weights, make_loss
 from tenfold.train.learn.optimizer import clip_gradients, make_optimizer, set_lr
 from tenfold.train.learn.scaling import ScaledSteps
-from tenfold.train.models import build_model
+from tenfold.train.models.build import build_model
 from tenfold.train.models.pretrained import freeze, load_weights
 from tenfold.train.normalise import Normalise, seen_size
 

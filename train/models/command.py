@@ -30,7 +30,7 @@ def _table(args) -> dict:
     from tenfold.data.errors import UserFault
     from tenfold.data.recipe import make_recipe, read_recipe
     from tenfold.data.settings import override
-    from tenfold.train.models import MODELS
+    from tenfold.train.models.build import MODELS
     from tenfold.train.models.published import names
     from tenfold.train.normalise import seen_size
     if args.classes is not None and args.classes < 1:

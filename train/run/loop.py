@@ -13,7 +13,7 @@ from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.schedule import lr_at
-from tenfold.train.models import check_batch
+from tenfold.train.models.build import check_batch
 from tenfold.train.normalise import Normalise
 from tenfold.train.run.checkpoint import describe
 from tenfold.train.run.checkpoint_writer import CheckpointWriter
