@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and return its exit code."""
     parser = make_parser("python -m benchmarks.device_augment",
                          "Time augmentation on the device beside a training step.")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_device()
     parser.add_argument("--repeats", type=int, default=9)
     return run(measure, parser.parse_args(argv))
 

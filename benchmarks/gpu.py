@@ -171,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--budget", default="9.3m", help="of all of it (default: 9.3m)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--train-share", type=float, default=0.55, help="of the time, for training (default: 0.55)")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_device()
     parser.add_argument("--quick", action="store_true", help="tiny measurements, to see that all of it runs")
     return run(measure, parser.parse_args(argv))
 

@@ -170,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="light2")
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--steps", type=int, help="of an epoch (default: 8 on the CPU, 64 elsewhere)")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_device()
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rows", help="file that the rows are appended to (default: benchmarks/results.tsv)")
     return run(measure, parser.parse_args(argv))

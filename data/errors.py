@@ -59,7 +59,7 @@ class MachineFault(UserFault):
 def machine_fault(error: BaseException, where: object) -> MachineFault | None:
     """Return the MachineFault for an OSError, or for an error in which HDF5 wrapped one; None for other errors."""
     if fact := _fact_of(error, _NO_SPACE):
-        return MachineFault(where, fact, "free some space, or choose another --out")
+        return MachineFault(where, fact, "free some space, or write to another disk")
     if fact := _fact_of(error, _NO_PERMISSION):
         return MachineFault(where, fact, "choose a place where you may write")
     return None

@@ -95,7 +95,7 @@ def publish_together(folder: str | os.PathLike[str], names: Iterable[str]) -> It
     folder, names = Path(folder), list(names)
     for name in names:
         if (folder / name).is_dir():
-            raise MachineFault(folder / name, "is a folder", "choose another --out, or move it away")
+            raise MachineFault(folder / name, "is a folder", "move it away, or write to another folder")
     place = folder / f"{TEMPORARY}{os.getpid()}-together"
     try:
         remove_leftovers_of(folder / "together")
@@ -153,7 +153,7 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
         return None
     for name in names:
         if (folder / name).is_dir():
-            raise MachineFault(folder / name, "is a folder", "choose another --out, or move it away")
+            raise MachineFault(folder / name, "is a folder", "move it away, or write to another folder")
     whole = folder.resolve()                     # "." has no name
     previous = whole.with_name(f"{whole.name}.previous")
     shown = previous if folder.name in ("", "..") else folder.with_name(previous.name)
@@ -167,7 +167,7 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
                 os.replace(whole / name, previous / name)
     except OSError as error:
         raise machine_fault(error, previous) or MachineFault(
-            previous, error.strerror or "cannot be made", "move it away, or choose another --out") from None
+            previous, error.strerror or "cannot be made", "move it away, or write to another folder") from None
     return f"{folder}: the run that was there is now in {shown}" + (", in place of an older one" if older else "")
 
 
@@ -182,7 +182,7 @@ def lock_folder(folder: Path) -> Iterator[TextIO]:
     with open_file(folder / ".lock", "w") as f:
         while not _is_locked(f):
             if time.monotonic() > until:
-                raise MachineFault(folder, "another command is writing here", "wait for it, or choose another --out")
+                raise MachineFault(folder, "another command is writing here", "wait for it, or write to another folder")
             time.sleep(0.05)
         yield f
 

@@ -13,11 +13,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tenfold.data.command import LONGEST_LINE, TYPED
 from tenfold.data.errors import EXIT_USER, ShardFault, UserFault
 from tenfold.data.make_targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, check_variables, words
 from tenfold.data.recipe_lookup import find_recipe
 from tenfold.data.schema import INDEX
+from tenfold.data.typed_command import LONGEST_LINE, TYPED
 from tenfold.data.wording import readable
 
 SAMPLE = "datasets/sample.npz"

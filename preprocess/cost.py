@@ -161,7 +161,7 @@ def check_space(out: Path, cost: Cost) -> None:
     free = shutil.disk_usage(out).free
     if need > free:
         raise MachineFault(out, f"no space left on the disk: {_amount(need)} needed, {_amount(free)} free",
-                           "free some space, lower draw.copies or draw.canvas, or choose another --out")
+                           "free some space, lower draw.copies or draw.canvas, or write to another disk")
 
 
 def _size(folder: Path) -> int:

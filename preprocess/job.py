@@ -49,12 +49,12 @@ def check_job(recipe: Recipe, source: Source, out: Path, plain: bool = False) ->
         check_learnable(source)
     if source.arrays and source.arrays.pixels_of_each > recipe.source.max_pixels:
         raise SourceFault(source.root, f"its images have {source.arrays.pixels_of_each:,} pixels each, more than "
-                          f"source.max_pixels = {recipe.source.max_pixels:,}", "allow more with --set "
-                          "source.max_pixels=…, or save smaller images")
+                          f"source.max_pixels = {recipe.source.max_pixels:,}", "raise "
+                          "source.max_pixels, or save smaller images")
     out = Path(out)
     if out.resolve().is_relative_to(source.root.resolve()):
         raise SourceFault(out, "lies among the images, where the next build would take it for a class",
-                          "choose another --out")
+                          "choose a folder outside of them")
     used, groups, notes = (source, None, []) if plain else _used_images(recipe, source)
     stamp = digest_of([used.paths, used.labels, used.official, used.stamps,
                        used.classes, pixels_digest(recipe), recipe.source.max_bad, recipe.source.max_opposite,

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tenfold.data.command import typed_as, typed_command
 from tenfold.data.errors import EXIT_OK, EXIT_USER
+from tenfold.data.typed_command import typed_as, typed_command
 from tenfold.data.wording import readable
 from tenfold.version import __version__
 

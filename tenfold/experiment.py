@@ -38,7 +38,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--tta", type=int, default=1, metavar="N", help="also average over N views of each test image")
     parser.add_argument("--workers", type=whole_number, default=0,
                         help="processes that draw (default: 0, one for each core)")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_device()
     parser.add_argument("--resume", action="store_true", help="go on with runs that were stopped, take finished ones")
     parser.add_argument("--record", action="store_true",
                         help="also add rows to benchmarks/results.tsv of the checkout (for developers)")

@@ -10,11 +10,12 @@ import pytest
 import train_helpers as t
 
 from tenfold import cli
-from tenfold.data.command import TYPED, module_command, typed_as
+from tenfold.data.command import module_command
 from tenfold.data.make_targets import TARGETS, VERBS
 from tenfold.data.public_names import SET_NAMES
 from tenfold.data.recipe import read_recipe
 from tenfold.data.recipe_lookup import PACKAGED, find_recipe, recipe_names
+from tenfold.data.typed_command import TYPED, typed_as
 from tenfold.version import __version__
 
 HEAVY = {"cv2", "h5py", "joblib", "matplotlib", "numpy", "PIL", "sklearn", "torch", "torchvision", "tqdm"}

@@ -34,7 +34,7 @@ class Arrays:
         unpacked, size, free = scratch / f"{self.key}.u8", math.prod(self.shape), shutil.disk_usage(scratch).free
         if size > free:
             raise MachineFault(self.file, f"unpacks to {gigabytes(size)}, and the disk of {scratch} has "
-                               f"{gigabytes(free)} left", "free some space, or choose another --out")
+                               f"{gigabytes(free)} left", "free some space, or write to another disk")
         try:
             with open_file(self.file) as f, zipfile.ZipFile(f) as z, z.open(f"{self.key}.npy") as x, \
                     publish(unpacked) as temporary, open(temporary, "wb") as out:

@@ -81,7 +81,7 @@ def _too_small(classes, config: Split, wants) -> SourceFault:
                 f"{getattr(config, split)}" for split in wants
                 if (split == "test" and config.folds) or getattr(config, split)]
     need = f"too few for {' and '.join(settings)} with one over for training"
-    cure = "ask for less with --set split.val=… split.test=…, add images, or remove "
+    cure = "ask for less in split.val and split.test, add images, or remove "
     if len(classes) == 1:
         return SourceFault(f"class '{classes[0][0]}'", f"has {number[0]}, {need}", cure + "it")
     names = [f"'{name}' ({what})" for (name, *_), what in zip(classes, number, strict=True)]

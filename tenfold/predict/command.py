@@ -33,7 +33,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--tta", type=int, default=1, metavar="N", help="average over N views of each picture")
     parser.add_argument("--workers", type=whole_number, default=0,
                         help="processes that read pictures (default: 0, one for each core if there are many pictures)")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_device()
     return parser
 
 

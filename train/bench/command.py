@@ -31,10 +31,9 @@ STUDIED = {"workers 2 + pinned": (2, True), "pinned only": (0, True), "workers 2
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     parser = make_parser("tenfold bench", "Time loader settings on your own shards.")
-    parser.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
-    parser.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
+    parser.add_shards()
     parser.add_argument("--out", default=".", help="folder for bench.json and bench.png (default: here)")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_device()
     parser.add_argument("--repeats", type=int, default=3, help="of each setting; the median counts (default: 3)")
     parser.add_argument("--budget", default="80s", help="no repeat but the first begins after it (default: 80s)")
     return run(_bench, parser.parse_args(argv))

@@ -13,13 +13,12 @@ from tenfold.data.errors import MachineFault, UserFault
 def arguments() -> Parser:
     """Return the parser of the command line."""
     parser = make_parser("tenfold train", "Train a classifier on shards, inside a budget.")
-    parser.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
-    parser.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
+    parser.add_shards()
     parser.add_argument("--data", help="the images that the shards are to be made of: refused where they are others")
     parser.add_argument("--out", help="folder for the run (default: runs/<recipe name>)")
     parser.add_argument("--budget", help="45s, 10m, 1h: the whole command ends before (default: the recipe's)")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last.pth, if there is one")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_device()
     parser.add_argument("--verify", action="store_true", help="read every byte of the shards first (default: once, and "
                                                               "where they look changed)")
     return parser

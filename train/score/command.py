@@ -32,7 +32,7 @@ def arguments() -> argparse.ArgumentParser:
                                       "folder of the run that it came from, too)")
     parser.add_argument("--tta", type=int, default=1, metavar="N",
                         help="average over N views of each image: mirrored, turned, shifted, as the recipe draws them")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_device()
     parser.add_argument("--verify", action="store_true", help="read every byte of the shards first (default: once, and "
                                                               "where they look changed)")
     return parser

@@ -33,8 +33,7 @@ from tenfold.train.sweep.trial import Trial, read_trials
 def arguments() -> Parser:
     """Return the parser of the command line."""
     parser = make_parser("tenfold sweep", "Try settings of a recipe, within one budget for all of them.")
-    parser.add_argument("--recipe", help="TOML file (default: the recipe that the shards carry)")
-    parser.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
+    parser.add_shards()
     parser.add_argument("--data", help="images, where keys vary that change the shards (default: the recipe's)")
     parser.add_argument("--out", help="folder for the sweep (default: runs/<recipe name>-sweep)")
     parser.add_argument("--grid", nargs="+", action="extend", default=[], metavar="table.key=a,b",
@@ -47,7 +46,7 @@ def arguments() -> Parser:
                         help="which trials of a --search end early (default: %(default)s)")
     parser.add_argument("--budget", help="45s, 30m, 2h for the whole sweep, in equal shares "
                                          "(default: the recipe's for each trial)")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_device()
     return parser
 
 
