@@ -23,7 +23,7 @@ from tenfold.preprocess.survey.clean_cache import block_size, cache_key, count_b
 from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
 from tenfold.preprocess.survey.decisions import decide
 from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source
-from tenfold.preprocess.survey.survey import ASKED
+from tenfold.preprocess.survey.survey import INK_SAMPLE
 
 RUNS, RUN = 6, 4             # runs of neighbouring images that are tried, images of each
 SMALL_RUN = 128              # where they are small arrays, which take less time than their block
@@ -123,7 +123,7 @@ def _clean_some(recipe: Recipe, source: Source, reader: Any, folder: Path) -> tu
     begun, good, tried, seconds = time.perf_counter(), [], 0, []
     for block, first in enumerate(starts):
         start, paths = time.perf_counter(), source.paths[first:first + run]
-        facts = clean_block(CleanTask(cleaning, block, first, paths, every=-(-len(source) // ASKED)))
+        facts = clean_block(CleanTask(cleaning, block, first, paths, every=-(-len(source) // INK_SAMPLE)))
         good += [(first if small else block * RUN) + k for k in range(len(paths)) if k not in facts.faults]
         tried += len(paths)
         seconds.append((time.perf_counter() - start) / len(paths))

@@ -16,7 +16,7 @@ from tenfold.preprocess.draw.render import draw_copies
 from tenfold.preprocess.draw.together import BYTES, drawn_from_source, pictures_together
 from tenfold.preprocess.plan import Plan, ShardPlan
 from tenfold.preprocess.pool import Progress, run_tasks
-from tenfold.preprocess.survey.clean_blocks import Block, forget_levels
+from tenfold.preprocess.survey.open_block import Block, forget_levels
 from tenfold.preprocess.survey.table import Survey
 
 _TOGETHER = 512              # copies laid out at once

@@ -20,10 +20,10 @@ from tenfold.preprocess.clean.steps import clean, resize
 from tenfold.preprocess.draw import pyramid
 from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN, draw_view
-from tenfold.preprocess.survey import clean_blocks, clean_cache
-from tenfold.preprocess.survey.clean_blocks import Block
+from tenfold.preprocess.survey import clean_blocks, clean_cache, open_block
 from tenfold.preprocess.survey.clean_cache import cache_key, read_facts, recall, remember
 from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
+from tenfold.preprocess.survey.open_block import Block
 
 
 @pytest.fixture
@@ -151,9 +151,9 @@ def test_a_level_is_made_when_a_copy_asks_for_it_and_kept_for_the_next(block, mo
     monkeypatch.setattr(pyramid, "resize", lambda *asked: made.append(asked[1:]) or resize(*asked))
     make()
     assert made == []                                    # cleaning makes none
-    clean_blocks.forget_levels(place)
+    open_block.forget_levels(place)
     if way == "disk full":
-        monkeypatch.setattr(clean_blocks.os, "pwrite", lambda *_: 0)
+        monkeypatch.setattr(open_block.os, "pwrite", lambda *_: 0)
     fresh = build_pyramid(clean(page(2, 39, 51, 1), recipe.clean, recipe.draw), recipe.draw)
     wanted = [fresh.draw(draw_view(1, 2, copy, recipe.draw), recipe.draw) for copy in (0, 1, 2, 0, 1, 2)]
     asked = [*made]
@@ -164,7 +164,7 @@ def test_a_level_is_made_when_a_copy_asks_for_it_and_kept_for_the_next(block, mo
     assert 0 < len(asked) < len(fresh.levels)            # not all of them
     assert made == asked if way == "kept" else len(made) > len(asked)
     assert (place / "clean-00000.made").exists() == (way != "once")
-    clean_blocks.forget_levels(place)                    # a build that goes on trusts no level of an earlier one
+    open_block.forget_levels(place)                    # a build that goes on trusts no level of an earlier one
     made.clear()
     Block(place, 0).picture(2).draw(draw_view(1, 2, 0, recipe.draw), recipe.draw)
     assert made == asked[:1]

@@ -8,11 +8,11 @@ from conftest import save
 
 from tenfold.data.recipe import make_recipe
 from tenfold.preprocess.clean.polarity import CLEAR, dark_ink_log_odds
-from tenfold.preprocess.survey.decisions import decide, other_way
+from tenfold.preprocess.survey.decisions import decide, rows_of_opposite_polarity
 from tenfold.preprocess.survey.facts import Facts, SourceFacts
 
 
-def test_the_negative_votes_the_other_way():
+def test_the_negative_votes_the_rows_of_opposite_polarity():
     rng = np.random.default_rng(0)
     for name in "iEo!=":
         for margin in (0, 0.5):
@@ -54,9 +54,9 @@ def test_the_set_decides(tables):
     assert decided(*[8] * 20, *[-9] * 9, labels=[0] * 20 + [1] * 9) == "dark"    # a class whose shape fools the vote
     assert decided(-1, 0.5, 0.4) == "light"
     assert decided(9, 9, polarity="light") == "light"
-    assert other_way("dark", rows(8, -9, -1)).tolist() == [1]
-    assert other_way("light", rows(8, -9, -1)).tolist() == [0]
-    assert other_way("each", rows(8, -9)).tolist() == []
+    assert rows_of_opposite_polarity("dark", rows(8, -9, -1)).tolist() == [1]
+    assert rows_of_opposite_polarity("light", rows(8, -9, -1)).tolist() == [0]
+    assert rows_of_opposite_polarity("each", rows(8, -9)).tolist() == []
 
 
 def test_a_tight_set_with_shapes_that_fool_the_vote_is_decided_by_the_others(tmp_path, augment):

@@ -1,4 +1,4 @@
-"""Check whether a build can go on after the survey: enough usable images, and the polarity that was declared."""
+"""Check after the survey whether a build can go on: enough usable images, and the polarity that the recipe declares."""
 
 import numpy as np
 
@@ -7,18 +7,18 @@ from tenfold.data.recipe import Recipe
 from tenfold.data.sources.class_checks import no_usable_image
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.clean.polarity import CLEAR
-from tenfold.preprocess.survey.decisions import evidence, other_way
+from tenfold.preprocess.survey.decisions import rows_of_opposite_polarity, set_log_odds
 from tenfold.preprocess.survey.facts import Facts
 from tenfold.preprocess.survey.ranges import range_notes
 from tenfold.preprocess.survey.table import Survey
 
-LOOKS = {"dark": "dark ink on light", "light": "light ink on dark"}
-OTHER = {"dark": "light", "light": "dark"}
-_ALL = 0.75                  # mean log-odds from which a set as a whole looks the other way
+IN_WORDS = {"dark": "dark ink on light", "light": "light ink on dark"}
+OPPOSITE = {"dark": "light", "light": "dark"}
+_WHOLE_SET = 0.75            # mean log-odds from which the set as a whole has the opposite polarity
 
 
 def check_usable(source: Source, survey: Survey, recipe: Recipe) -> None:
-    """Raise SourceFault unless enough pictures can be used, and some of each class; it names an example."""
+    """Raise SourceFault if too few pictures can be used, or none of a class; the message names an example."""
     because = "".join(f"; {line}" for line in range_notes(recipe, survey.facts, survey.decisions.ranges))
     bad = survey.set_aside
     counts = np.bincount(survey.labels, minlength=len(survey.classes))
@@ -36,29 +36,33 @@ def check_usable(source: Source, survey: Survey, recipe: Recipe) -> None:
 
 
 def polarity_fault(recipe: Recipe, source: Source, facts: Facts, rows: np.ndarray) -> SourceFault | None:
-    """Return what stops a build where too many pictures clearly look like the other polarity than the recipe declares.
+    """Return the fault if too many pictures clearly have the opposite of the recipe's polarity; None: they have not.
 
-    facts: of all pictures or of a sample; rows (n,): their positions in the listing.
+    facts: of all pictures or of a sample. rows (n,): the positions of these pictures in the listing.
     """
     declared = recipe.clean.polarity
-    if declared not in OTHER or recipe.source.max_opposite == 1:
+    if declared not in OPPOSITE or recipe.source.max_opposite == 1:
         return None
-    against, odds = other_way(declared, facts), facts.columns["dark_ink"]
-    toward = evidence(odds) * (1 if declared == "dark" else -1)
-    most = toward < -max(CLEAR, _ALL * len(facts))           # the set as a whole looks the other way
-    if not most and _within_classes(against, odds, source.labels[rows]) <= recipe.source.max_opposite * len(facts):
+    opposite, odds = rows_of_opposite_polarity(declared, facts), facts.columns["dark_ink"]
+    support = set_log_odds(odds) * (1 if declared == "dark" else -1)
+    whole_set = support < -max(CLEAR, _WHOLE_SET * len(facts))
+    allowed = recipe.source.max_opposite * len(facts)
+    if not whole_set and _count_in_mixed_classes(opposite, odds, source.labels[rows]) <= allowed:
         return None
-    looks = np.flatnonzero((odds > 0) != (declared == "dark")) if most else against
-    example = source.paths[rows[(against if len(against) else looks)[0]]]
+    found = np.flatnonzero((odds > 0) != (declared == "dark")) if whole_set else opposite
+    example = source.paths[rows[(opposite if len(opposite) else found)[0]]]
     return SourceFault(
-        source.root, f"{len(looks)} of {len(facts)} images look like {LOOKS[OTHER[declared]]}, such as "
+        source.root, f"{len(found)} of {len(facts)} images look like {IN_WORDS[OPPOSITE[declared]]}, such as "
         f"{example}, and the recipe says clean.polarity = '{declared}'",
-        f"--set clean.polarity={OTHER[declared] if most else 'auto'}, or allow it with --set source.max_opposite=1")
+        f"--set clean.polarity={OPPOSITE[declared] if whole_set else 'auto'}, or allow it with "
+        "--set source.max_opposite=1")
 
 
-def _within_classes(against: np.ndarray, odds: np.ndarray, labels: np.ndarray) -> int:
-    """How many of `against` are of a class that has clear votes for the declared polarity too: a class that looks the
-    other way as a whole may have a shape that fools the vote."""
+def _count_in_mixed_classes(opposite: np.ndarray, odds: np.ndarray, labels: np.ndarray) -> int:
+    """Count those rows of `opposite` whose class also has clear votes for the declared polarity.
+
+    A class in which all pictures vote for the opposite may just have a shape that misleads the vote.
+    """
     clear = np.abs(odds) > CLEAR
-    clear[against] = False
-    return int(np.isin(labels[against], labels[clear]).sum())
+    clear[opposite] = False
+    return int(np.isin(labels[opposite], labels[clear]).sum())

@@ -1,7 +1,7 @@
-"""The clean cache: cleaned pictures between cleaning and drawing, in blocks on disk that are written atomically.
+"""The clean cache: keeps cleaned pictures on disk between cleaning and drawing, in blocks that are written atomically.
 
-A block holds a fixed run of sources, so that a killed build goes on where it stopped, with any number of workers.
-`clean-00000.u8` holds the cleaned pictures (see `clean_blocks`), `clean-00000.npz`, written last, what is known of
+A block holds a fixed range of sources, so a killed build can go on where it stopped, with any number of workers.
+`clean-00000.u8` holds the cleaned pictures (see `clean_blocks`); `clean-00000.npz`, written last, holds the facts of
 each source.
 """
 
@@ -21,16 +21,16 @@ from tenfold.preprocess.draw.pyramid import Picture
 from tenfold.preprocess.survey.clean_blocks import is_whole, pixels_file, write_pictures
 from tenfold.preprocess.survey.facts import Facts
 
-BLOCKS, LARGEST = 32, 128    # of a set, at least, so that all workers have their share; sources in a block, at most:
-                             # many small files take longer than many small pictures
+BLOCKS = 32                  # a set has at least so many blocks, so that all workers have some
+LARGEST = 128                # sources in a block, at most; more blocks than needed would cost time for small files
 LARGEST_SMALL = 2048         # small arrays in a block, at most
-_LEAST = 1 << 17             # bytes of arrays in a block, at least: it takes as long to write as they to be examined
-_BYTES, _MOST = 1 << 20, 64 << 20            # of arrays in a block: up to so many fill it, and no more are read at once
-NO_PICTURES = -1, 0, 0       # size, bytes written and their check of a block whose pictures are drawn from their source
+_LEAST = 1 << 17             # bytes of arrays in a block, at least: to write a block takes as long as to examine these
+_BYTES, _MOST = 1 << 20, 64 << 20            # bytes of arrays in a block: enough to fill it, and the most read at once
+NO_PICTURES = -1, 0, 0       # stands for (size, bytes written, CRC-32) if copies are drawn straight from the source
 
 
 def block_size(source: Source) -> int:
-    """Return how many sources one block holds: a function of the source, never of the number of workers."""
+    """Return how many sources one block holds; it depends on the source alone, never on the number of workers."""
     shape = source.arrays.shape_of_each if source.arrays else None
     least, largest = 1, LARGEST
     if shape:
@@ -41,7 +41,7 @@ def block_size(source: Source) -> int:
 
 
 def cache_key(recipe: Recipe, source: Source) -> str:
-    """Return a digest of what the blocks depend on except decisions: the files, the recipe, the block size."""
+    """Return a digest of all that the blocks depend on except the decisions: files, recipe, block size."""
     return digest_of([PIXELS_VERSION, asdict(recipe.clean), asdict(recipe.draw), decoding_settings(recipe),
                       block_size(source), source.paths, source.stamps])
 
@@ -60,41 +60,43 @@ def write_block(folder: Path, number: int, key: str, facts: Facts,
                 pictures: list[Picture | None] | None) -> None:
     """Write a block whole or not at all.
 
-    pictures: one for each of `facts`, None where there is none to draw; None: all are drawn from their source.
+    pictures: one for each row of `facts`, None for one that cannot be drawn. None instead of the list: copies are
+    drawn straight from the source.
     """
     pixels, tables = _files(folder, number)
-    tables.unlink(missing_ok=True)      # of another recipe: they must not be found beside these pixels
+    tables.unlink(missing_ok=True)      # those of another recipe must not be found beside these pixels
     written = NO_PICTURES if pictures is None else write_pictures(pixels, pictures)
     with publish(tables) as temporary, open(temporary, "wb") as f:
         np.savez(f, key=key, written=written, facts=facts.columns, words=json.dumps([facts.faults, facts.levels]))
 
 
 def read_facts(folder: Path, number: int, key: str) -> Facts | None:
-    """Return the facts of a block that is on disk, whole and under this key, else None."""
+    """Return the facts of a block if it is on disk, whole and stored under this key, else None."""
     pixels, tables = _files(folder, number)
     try:
         with open_file(tables) as f, np.load(f) as z:      # numpy leaves a damaged file open
             written = tuple(z["written"].tolist())
             if str(z["key"]) != key or (written != NO_PICTURES and not is_whole(pixels, *written)):
                 return None
-            faults, levels = ({int(row): value for row, value in some.items()} for some in json.loads(str(z["words"])))
+            faults, levels = ({int(row): value for row, value in by_row.items()}
+                              for by_row in json.loads(str(z["words"])))
             return Facts(z["facts"], faults, {row: tuple(value) for row, value in levels.items()})
-    except Exception:                   # none there, or damaged in one of zipfile's and numpy's many ways
+    except Exception:                   # missing or damaged: zipfile and numpy raise many kinds
         return None
 
 
 def count_blocks(folder: Path) -> int:
-    """Count the blocks on disk, whatever their key."""
+    """Count the blocks on disk, under any key."""
     return len(list(folder.glob("clean-*.npz")))
 
 
 def remember(path: Path, key: str, value: dict) -> None:
-    """Keep a small value in the cache for a build that goes on after this one was stopped."""
+    """Keep a small value in the cache, for a build that goes on after this one was interrupted."""
     write_json(path, {"key": key, "value": value})
 
 
 def recall(path: Path, key: str, fields: dict) -> dict | None:
-    """Return what an earlier build kept under the same key; None: nothing, or not of these `fields` (see `misfit`)."""
+    """Return what an earlier build kept under the same key; None: nothing, or not these `fields` (see `misfit`)."""
     try:
         kept = read_json(path)
     except (OSError, ValueError, RecursionError):

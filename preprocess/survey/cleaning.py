@@ -1,4 +1,4 @@
-"""Clean the source images of one block in a worker process, into the clean cache."""
+"""Clean the source images of one block in a worker process, and keep them in the clean cache."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +20,9 @@ from tenfold.preprocess.survey.facts import UNREADABLE, Facts, SourceFacts, exam
 
 @dataclass(frozen=True)
 class Cleaning:
-    """The settings by which all source images of a set are read and cleaned, and the folder of the cache."""
+    """What all blocks of a set share: how source images are read and cleaned, and the folder of the cache."""
     cache: Path              # folder of the clean cache
-    key: str                 # digest of what the cleaned pictures depend on
+    key: str                 # digest of all that the cleaned pictures depend on
     reader: Any              # reads the pictures: data.sources.FolderReader, Arrays, …
     recipe: Recipe
     decisions: SetDecisions
@@ -30,27 +30,27 @@ class Cleaning:
 
 @dataclass(frozen=True)
 class CleanTask:
-    """A run of source images whose cleaned pictures make one block: all that a worker process needs."""
+    """All that a worker process needs to clean one block of source images."""
     cleaning: Cleaning
-    block: int
+    block: int               # number of the block
     first: int               # position of its first source in the listing
     paths: Sequence[str]
-    every: int = 1           # one in so many pictures is asked whether it is ink or a photograph
+    every: int = 1           # every so many pictures, one is examined: is it ink or a photograph?
 
 
 def clean_block(task: CleanTask) -> Facts:
-    """Decode and clean the sources of a block; read their facts from disk if that was done under the same key."""
+    """Decode and clean the sources of a block, and return their facts; a block in the cache is not cleaned again."""
     cleaning = task.cleaning
     known = read_facts(cleaning.cache, task.block, cleaning.key)
     if known and not any(fault.startswith(UNREADABLE) for fault in known.faults.values()):
-        return known                             # what was unreadable may be mended, which no time of change tells
+        return known                             # an unreadable file may be readable now though its time is the same
     facts, pictures = _examine_together(task) or _clean_each(task)
     write_block(cleaning.cache, task.block, cleaning.key, facts, pictures)
     return facts
 
 
 def _clean_each(task: CleanTask) -> tuple[Facts, list[Picture | None]]:
-    """Clean the sources one by one, so that no more than one of them is held in memory as it was decoded."""
+    """Clean the sources one by one, so that only one decoded picture is in memory at a time."""
     rows, pictures = [], []
     for listed, path in enumerate(task.paths, task.first):
         row, picture = _clean_source(task.cleaning, listed, path, judge_ink=listed % task.every == 0)
@@ -60,14 +60,14 @@ def _clean_each(task: CleanTask) -> tuple[Facts, list[Picture | None]]:
 
 
 def _examine_together(task: CleanTask) -> tuple[Facts, None] | None:
-    """The facts of all sources of the block, where they are drawn from the source itself; None: they are not."""
+    """Return the facts of a block's sources if copies are drawn straight from the source, else None."""
     recipe, reader = task.cleaning.recipe, task.cleaning.reader
     if not drawn_from_source(recipe, reader):
         return None
     try:
         pixels = reader.read_rows(np.arange(task.first, task.first + len(task.paths)))
         pictures_together(pixels[:1], recipe.draw)
-    except (OSError, MemoryError, BadPicture):       # whose fault it is, shows when they are taken one by one
+    except (OSError, MemoryError, BadPicture):       # cleaning them one by one will show which picture it is
         return None
     facts = examine_together(pixels)
     for place in range(-task.first % task.every, len(pixels), task.every):
@@ -80,7 +80,7 @@ def _examine_together(task: CleanTask) -> tuple[Facts, None] | None:
 
 
 def _clean_source(cleaning: Cleaning, listed: int, path: str, judge_ink: bool) -> tuple[SourceFacts, Picture | None]:
-    """Return the facts of one source, and what its copies are drawn from. judge_ink: is it ink or a photograph?"""
+    """Return the facts of one source, and what its copies are drawn from. judge_ink: tell ink from photographs, too."""
     recipe = cleaning.recipe
     row, pixels = examine_source(cleaning.reader, listed, path, recipe, cleaning.decisions.ranges)
     if pixels is None:

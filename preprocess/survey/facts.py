@@ -1,4 +1,4 @@
-"""SourceFacts: what decoding and cleaning found out about one source image; Facts: about many, in columns."""
+"""What decoding and cleaning found out about source images: SourceFacts of one image, Facts of many, in columns."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,13 +14,13 @@ from tenfold.preprocess.decode import BadPicture, Decoded, decode_any
 from tenfold.preprocess.decode.levels import no_memory
 from tenfold.preprocess.survey.fingerprint import BYTES, fingerprint, fingerprints
 
-UNREADABLE = "unreadable"    # begins the fault of a picture file that the system does not let us read
+UNREADABLE = "unreadable"    # first word of the fault of a picture file that the system does not let us read
 _DIGEST = 12                 # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """What is known of one source image once it was decoded and cleaned."""
+    """What is known of one source image after it was decoded and cleaned."""
     digest: str = ""                     # of the decoded pixels; "" for a bad picture
     size: tuple[int, int] = (0, 0)       # height, width as stored, upright
     fault: str = ""                      # why it cannot be used; "" for a good picture
@@ -28,36 +28,37 @@ class SourceFacts:
     spread: float = 0.0                  # standard deviation of its grey levels
     levels: tuple = ()                   # of a deep picture that declares no range: preprocess.decode.levels.Levels
     several: bool = False                # its file holds more pages or frames
-    dark_ink: float = 0.0                # log-odds that its ink is dark, as decoded; 0: not asked, or one tone only
-    tones: tuple[int, ...] = ()          # its dark and its light tone, 0..255, where ink is looked for
+    dark_ink: float = 0.0                # log-odds that its ink is dark, as decoded; 0: unknown, or one tone only
+    tones: tuple[int, ...] = ()          # its dark and its light tone, 0..255; () if ink is not looked for
     pen: float = 0.0                     # width of the ink's main strokes, pixels; 0: no ink looked for
-    lost: tuple[float, ...] = ()         # (components broader than half the pen, share of the ink) taken for dust
+    lost: tuple[float, ...] = ()         # removed as dust: (components broader than half the pen, share of the ink)
     edges: int = 0                       # edges of the picture that its ink reaches
     ink: float = 0.0                     # share of the picture that is ink
     two_tone: float = -1.0               # preprocess.clean.ground.two_tone; -1: not looked at
 
 
-# a row of Facts.columns; what most pictures lack (a fault, levels) is kept apart
+# a row of Facts.columns; facts that most pictures lack (a fault, levels) are kept in dictionaries
 COLUMNS = np.dtype([
     ("bad", "?"), ("several", "?"), ("digest", "u1", _DIGEST), ("size", "<i4", 2), ("fingerprint", "u1", BYTES),
     ("spread", "<f8"), ("dark_ink", "<f8"), ("tones", "<i2", 2), ("pen", "<f8"), ("lost_components", "<i8"),
     ("lost_share", "<f8"), ("edges", "i1"), ("ink", "<f8"), ("two_tone", "<f8")])
-_ALIKE = ("several", "size", "spread", "dark_ink", "pen", "edges", "ink", "two_tone")
+# fields of SourceFacts that are stored unchanged in the column of the same name
+_UNCHANGED = ("several", "size", "spread", "dark_ink", "pen", "edges", "ink", "two_tone")
 
 
 @dataclass(frozen=True, eq=False)
 class Facts(Sequence[SourceFacts]):
-    """The facts of n source images in columns, 250 bytes an image; an index makes one row of them."""
+    """The facts of n source images in columns, 250 bytes an image; facts[i] is the SourceFacts of image i."""
     columns: np.ndarray                  # COLUMNS (n,); tones -1: ink was not looked for
     faults: dict[int, str] = field(default_factory=dict)         # {row: why it cannot be used}
     levels: dict[int, tuple] = field(default_factory=dict)       # {row: levels of a deep picture}
 
     @classmethod
     def of(cls, rows: Iterable[SourceFacts]) -> "Facts":
-        """Make the columns of some rows."""
+        """Make the columns from the facts of single images."""
         rows = list(rows)
         columns = no_facts(len(rows))
-        for name in _ALIKE:
+        for name in _UNCHANGED:
             values = np.array([getattr(row, name) for row in rows], COLUMNS[name].base)
             columns[name] = values.reshape(columns[name].shape)
         for name, width in (("digest", _DIGEST), ("fingerprint", BYTES)):
@@ -88,7 +89,7 @@ class Facts(Sequence[SourceFacts]):
             fingerprint=values["fingerprint"].tobytes().hex() if good else "", levels=self.levels.get(row, ()),
             tones=() if values["tones"][0] < 0 else tuple(values["tones"].tolist()),
             lost=(int(values["lost_components"]), float(values["lost_share"])) if values["pen"] else (),
-            **{name: values[name].item() for name in _ALIKE if name != "size"}, size=tuple(values["size"].tolist()))
+            **{name: values[name].item() for name in _UNCHANGED if name != "size"}, size=tuple(values["size"].tolist()))
 
     def __iter__(self) -> Iterator[SourceFacts]:
         return (self[row] for row in range(len(self)))
@@ -99,7 +100,7 @@ class Facts(Sequence[SourceFacts]):
 
 
 def no_facts(count: int) -> np.ndarray:
-    """Return so many rows of COLUMNS in which nothing is known."""
+    """Return `count` rows of COLUMNS in which nothing is known."""
     columns = np.zeros(count, COLUMNS)
     columns["tones"] = columns["two_tone"] = -1
     return columns
@@ -107,9 +108,9 @@ def no_facts(count: int) -> np.ndarray:
 
 def examine_source(reader: Any, listed: int, path: str, recipe: Recipe,
                    ranges: tuple = ()) -> tuple[SourceFacts, np.ndarray | None]:
-    """Decode one source image; return what can be known without cleaning it, and its pixels (None: a bad picture).
+    """Decode one source image; return the facts that need no cleaning, and its pixels (None: a bad picture).
 
-    listed: its position in the listing of the source; ranges: of deep pictures, as SetDecisions has them.
+    listed: its position in the listing of the source. ranges: SetDecisions.ranges, for deep pictures.
     """
     try:
         decoded = load_source(reader, listed, path, recipe, ranges)
@@ -126,8 +127,7 @@ def examine_source(reader: Any, listed: int, path: str, recipe: Recipe,
 
 
 def examine_together(pixels: np.ndarray) -> Facts:
-    """Return what is known of n decoded pictures of one size, uint8 (n, H, W, C), before they are cleaned, but for
-    their polarity."""
+    """Return the facts of n decoded pictures of one size, uint8 (n, H, W, C), that need no cleaning; no polarity."""
     columns, shape = no_facts(len(pixels)), repr(pixels.shape[1:]).encode()
     columns["digest"] = np.frombuffer(b"".join(_digest(one, shape) for one in pixels), np.uint8).reshape(-1, _DIGEST)
     columns["size"] = pixels.shape[1:3]
@@ -136,7 +136,7 @@ def examine_together(pixels: np.ndarray) -> Facts:
 
 
 def load_source(reader: Any, listed: int, path: str, recipe: Recipe, ranges: tuple = ()) -> Decoded:
-    """Read and decode one source image. BadPicture: it cannot be. The arguments are those of `examine_source`."""
+    """Read and decode one source image; arguments as for `examine_source`. BadPicture: it cannot be decoded."""
     try:
         data = reader.read(listed, path)
     except OSError as error:
@@ -147,7 +147,7 @@ def load_source(reader: Any, listed: int, path: str, recipe: Recipe, ranges: tup
 
 
 def pixels_digest(pixels: np.ndarray) -> str:
-    """Return a digest of decoded pixels, uint8 (H, W, C), and of their shape."""
+    """Return a digest of decoded pixels, uint8 (H, W, C), and their shape."""
     return _digest(pixels, repr(pixels.shape).encode()).hex()
 
 

@@ -1,4 +1,4 @@
-"""The facts of all images of a set in a file without a name, mapped into memory: they take none that others need."""
+"""Keep the facts of all images of a set in an unnamed file, mapped into memory, so that they take little of it."""
 
 import mmap
 import tempfile
@@ -11,16 +11,16 @@ from tenfold.preprocess.survey.facts import COLUMNS, Facts
 
 
 class FactsFile:
-    """Facts that are put into a file in any order. MachineFault: the disk is full."""
+    """Collects facts in a file, in any order. MachineFault: the disk is full."""
 
     def __init__(self, folder: Path) -> None:
-        """folder: on whose disk the file lies; the system removes it once nobody maps it."""
+        """folder: the file lies on its disk; the system removes the file when no process maps it any more."""
         self._folder, self._file = folder, tempfile.TemporaryFile(dir=folder)     # noqa: SIM115 (`facts` closes it)
         self._faults: dict[int, str] = {}
         self._levels: dict[int, tuple] = {}
 
     def put(self, first: int, facts: Facts) -> None:
-        """Write the facts of neighbouring images; first: the row of the first of them."""
+        """Write the facts of consecutive images. first: the row of the first one."""
         try:
             self._file.seek(first * COLUMNS.itemsize)
             self._file.write(np.ascontiguousarray(facts.columns).data)
@@ -31,11 +31,11 @@ class FactsFile:
         self._levels |= {first + row: levels for row, levels in facts.levels.items()}
 
     def close(self) -> None:
-        """Let go of the file, where `facts` was not asked for."""
+        """Close the file, if `facts` has not done so."""
         self._file.close()
 
     def facts(self) -> Facts:
-        """Return all that was put in; the file is closed, and stays as long as they do."""
+        """Close the file and return all facts; it is kept on disk as long as they exist."""
         with self._file as f:
             if not f.seek(0, 2):
                 return Facts(np.empty(0, COLUMNS))

@@ -1,4 +1,4 @@
-"""Compute fingerprints of pictures, to find near-duplicates (the same picture saved twice) and blank pictures."""
+"""Compute fingerprints of pictures, and find near-duplicates (the same picture saved twice) by them."""
 
 from collections.abc import Sequence
 
@@ -6,28 +6,27 @@ import cv2
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tenfold.preprocess.survey.neighbours import Limits, Looks, candidates
-from tenfold.preprocess.survey.sorting import runs, sort_and_number
+from tenfold.preprocess.survey.neighbours import Fingerprints, Limits, candidates
+from tenfold.preprocess.survey.sorting import pieces, sort_and_number
 
-_STEP = 2                    # levels: a difference between two cells that is more than paper's grain
+_STEP = 2                    # grey levels by which two cells must differ: more than the grain of paper
 _CELLS = 12                  # cells of the thumbnail on each side
-_NEAR = 4, 625               # the same picture: thumbnails differ by at most 4/625 of their variance, 0.08 of
-                             # their deviation; see near_groups
-_GRAIN = 1                   # … or by a level, which is what rounding and JPEG do to a picture of few levels
-_GREY = 4                    # levels of deviation: a flatter thumbnail says nothing
-_FEW = 1 << 11               # pairs compared at once
-HASH = 32                    # hexadecimal digits of the hash, which come first
+_NEAR = 4, 625               # thumbnails of the same picture differ by at most 4/625 of their variance, which is
+                             # 0.08 of their deviation; see near_groups
+_GRAIN = 1                   # … or by one level: rounding and JPEG change a picture of few levels by so much
+_GREY = 4                    # a thumbnail whose levels deviate by less is too flat to be compared
+_PAIRS = 1 << 11             # pairs compared at once
+HASH = 32                    # hexadecimal digits of the hash, with which a fingerprint begins
 BYTES = HASH // 2 + _CELLS**2        # of a fingerprint
 
 
 def fingerprints(pictures: Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarray, list[float]]:
     """Return the fingerprints of n pictures, uint8 (H, W, 1 or 3) each, and the deviations of their grey levels.
 
-    (uint8 (n, 160), n numbers 0..127.5)
-
-    First 128 bits: whether each of 8×8 cells is darker than its right and than its lower neighbour
-    (dHash, after N. Krawetz, "Kind of Like That", 2013, who has the right one only). They find candidates
-    fast. Then the grey levels of a thumbnail of 12×12, a byte each, which decide.
+    The fingerprints are uint8 (n, 160), the deviations n numbers from 0 to 127.5. A fingerprint begins with a hash of
+    128 bits, by which candidates are found fast: whether each of 8×8 cells is darker than its right neighbour, and
+    darker than its lower neighbour (dHash, after N. Krawetz, "Kind of Like That", 2013, who compares with the right one
+    only). A thumbnail of 12×12 grey levels follows, which decides.
     """
     small, out, spreads = np.empty((len(pictures), 9, 9), np.uint8), np.empty((len(pictures), BYTES), np.uint8), []
     thumbnails = np.empty((len(pictures), _CELLS, _CELLS), np.uint8)
@@ -36,7 +35,7 @@ def fingerprints(pictures: Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarra
         spreads.append(round(float(cv2.meanStdDev(grey)[1][0, 0]), 2))
         height, width = grey.shape
         step = min(height, width) // 64
-        if step > 1:             # 60 µs for 350×350, where INTER_AREA takes 250 for all of the way
+        if step > 1:             # 60 µs for 350×350; INTER_AREA alone would take 250
             grey = cv2.resize(grey, (width // step, height // step), interpolation=cv2.INTER_LINEAR)
         cv2.resize(grey, (9, 9), dst=cells, interpolation=cv2.INTER_AREA)
         cv2.resize(grey, (_CELLS, _CELLS), dst=thumbnail, interpolation=cv2.INTER_AREA)
@@ -53,45 +52,47 @@ def fingerprint(pixels: np.ndarray) -> tuple[str, float]:
     return rows.tobytes().hex(), spreads[0]
 
 
-# NumPy's products would wake a thread for each core, which wait for the next one at full speed: see benchmarks/log.md
+# NumPy would start a BLAS thread for each core, and these threads spin between two products: see benchmarks/log.md
 @threadpool_limits.wrap(limits=1, user_api="blas")
-def near_groups(looks: np.ndarray | Sequence[str]) -> np.ndarray:
-    """Number fingerprints, uint8 (n, 160) or hexadecimal digits, so that those of the same picture, and chains of such,
-    have the same number, int64 (n,); below 0: it stands alone, as it says nothing.
+def near_groups(prints: np.ndarray | Sequence[str]) -> np.ndarray:
+    """Group fingerprints, uint8 (n, 160) or hexadecimal digits, that are of the same picture.
 
-    Two are the same picture where their thumbnails, whatever their brightness, differ by at most 0.08 of the
-    larger deviation, or by one level. JPEG of quality 50 moves photographs of 256 pixels by 0.03, digits and
-    printed characters of 28 by 0.09 at most but for one in twenty; the two likest of 5,000 different digits are
-    0.10 apart, and of 28,235 printed characters the largest group is of 17, all the same glyph of fonts that are
-    alike. By the hash alone, 148 different digits 1 were one group.
+    Returns a group number for each, int64 (n,); below 0: the picture is nearly blank and belongs to no group. Groups
+    are closed under chains: a near b and b near c puts a, b and c into one group.
 
-    All pairs of few; of more, those that agree in one of the hash's eight words of 16 bits and lie near each
-    other in one of eight orders: nearly all, in time n log n.
+    Two fingerprints are of the same picture if their thumbnails, apart from brightness, differ by at most 0.08 of the
+    larger deviation, or by one level. JPEG of quality 50 changes photographs of 256 pixels by 0.03, and 19 of 20 digits
+    and printed characters of 28 pixels by at most 0.09; the two most similar of 5,000 different digits are 0.10 apart.
+    The largest group among 28,235 printed characters has 17 members, all the same glyph in similar fonts. By the hash
+    alone, 148 different digits 1 were one group.
+
+    Of up to 2,048 fingerprints all pairs are compared. Of more, those pairs that agree in one of the eight 16-bit words
+    of their hash and are close in one of eight orders: nearly all near pairs, in time n log n.
     """
-    if not len(looks):
+    if not len(prints):
         return np.empty(0, np.int64)
-    rows = looks if isinstance(looks, np.ndarray) else np.frombuffer(bytes.fromhex("".join(looks)), np.uint8)
+    rows = prints if isinstance(prints, np.ndarray) else np.frombuffer(bytes.fromhex("".join(prints)), np.uint8)
     first, number = sort_and_number(rows := rows.reshape(-1, BYTES))
-    several = Looks.of(rows, first, Limits(_NEAR, _GRAIN, _GREY))
-    least = np.arange(len(first), dtype=np.uint32)       # of a pair's fingerprints; in the end of the group's
+    distinct = Fingerprints.of(rows, first, Limits(_NEAR, _GRAIN, _GREY))
+    parent = np.arange(len(first), dtype=np.uint32)      # union-find: the root of a group is its lowest number
 
     def root(i: int) -> int:
-        while (up := int(least[i])) != i:
-            least[i] = i = least[up]
+        while (up := int(parent[i])) != i:
+            parent[i] = i = parent[up]
         return i
-    for one, other in candidates(several):
-        for few in runs(len(one), _FEW):
-            i, j = one[few], other[few]
-            new = least[i] != least[j]           # pairs are found again in other orders
+    for one, other in candidates(distinct):
+        for piece in pieces(len(one), _PAIRS):
+            i, j = one[piece], other[piece]
+            new = parent[i] != parent[j]         # some pairs are found again in other orders
             i, j = i[new], j[new]
-            near = several.are_near(i, j)
+            near = distinct.are_near(i, j)
             for a, b in zip(i[near].tolist(), j[near].tolist(), strict=True):
                 a, b = sorted((root(a), root(b)))
-                least[b] = a
-    while (least != (up := least[least])).any():
-        least = up
-    group = least[number].astype(np.int64)
-    # equal pictures that are nearly blank say nothing either: each of those stands alone
-    silent = np.flatnonzero(several.variance[number] < 0)
-    group[silent] = -1 - silent
+                parent[b] = a
+    while (parent != (up := parent[parent])).any():
+        parent = up
+    group = parent[number].astype(np.int64)
+    # nearly blank pictures cannot be told apart, so each of them is alone
+    blank = np.flatnonzero(distinct.variance[number] < 0)
+    group[blank] = -1 - blank
     return group

@@ -1,19 +1,19 @@
-"""Notes on a survey for people, one per line: what was decided over the set, and what does not fit the recipe."""
+"""Write notes on a survey for people: what was decided for the whole set, and what does not fit the recipe."""
 
 from tenfold.data.recipe import Recipe
 from tenfold.data.wording import several_frames
 from tenfold.preprocess.clean.ground import TWO_TONE
-from tenfold.preprocess.survey.checks import LOOKS, OTHER
-from tenfold.preprocess.survey.decisions import other_way, votes
+from tenfold.preprocess.survey.checks import IN_WORDS, OPPOSITE
+from tenfold.preprocess.survey.decisions import rows_of_opposite_polarity, votes
 from tenfold.preprocess.survey.facts import Facts
 from tenfold.preprocess.survey.ranges import range_notes
 from tenfold.preprocess.survey.table import Survey
 
-MOST = 0.5                   # share of the pictures from which a fact is the set's, not a picture's
+MOST = 0.5                   # a fact that holds for more than this share of the pictures is a fact of the set
 
 
 def survey_notes(recipe: Recipe, survey: Survey, plain: bool = False) -> list[str]:
-    """Return what was decided over the set, guessed or left out; plain: for scoring, so without hints on recipes."""
+    """Return the notes, one per line. plain: the images are prepared for scoring, so hints on recipes are left out."""
     facts = survey.facts
     lines = several_frames(int(facts.columns["several"].sum()))
     lines += range_notes(recipe, facts, survey.decisions.ranges)
@@ -31,13 +31,13 @@ def _polarity_notes(recipe: Recipe, survey: Survey, facts: Facts) -> list[str]:
                 "each is taken as it looks"]
     lines = []
     if declared == "auto":
-        lines.append(f"polarity: {LOOKS[decided]}, as {dark if decided == 'dark' else light:,} of {dark + light:,} "
+        lines.append(f"polarity: {IN_WORDS[decided]}, as {dark if decided == 'dark' else light:,} of {dark + light:,} "
                      "images look; decided for the whole set")
-    against = other_way(decided, facts)
-    if len(against):
-        lines.append(f"{len(against)} image{'s' * (len(against) > 1)} clearly look{'s' * (len(against) == 1)} like "
-                     f"{LOOKS[OTHER[decided]]}, such as {survey.source.paths[against[0]]}"
-                     + " (named among the suspects)" * (len(against) <= MOST * len(facts)))
+    opposite = rows_of_opposite_polarity(decided, facts)
+    if len(opposite):
+        lines.append(f"{len(opposite)} image{'s' * (len(opposite) > 1)} clearly look{'s' * (len(opposite) == 1)} like "
+                     f"{IN_WORDS[OPPOSITE[decided]]}, such as {survey.source.paths[opposite[0]]}"
+                     + " (named among the suspects)" * (len(opposite) <= MOST * len(facts)))
     return lines
 
 
@@ -48,7 +48,7 @@ def _cropped_notes(facts: Facts) -> list[str]:
 
 
 def _recipe_hints(recipe: Recipe, facts: Facts) -> list[str]:
-    """Whether the recipe's steps are meant for other pictures than these."""
+    """Name another recipe if this one's steps do not suit the pictures: ink cut out of photographs, or the reverse."""
     lines = []
     shares = facts.columns["two_tone"][(facts.columns["two_tone"] >= 0) & ~facts.columns["bad"]]
     inked = int((shares > TWO_TONE).sum())

@@ -1,4 +1,4 @@
-"""Choose the range of levels of deep pictures (more than 8 bits) for the whole set: declared, or found."""
+"""Choose the level range of deep pictures (more than 8 bits) for the whole set: the recipe's, or one that is found."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,11 +10,11 @@ from tenfold.preprocess.decode import Levels, usual_range
 from tenfold.preprocess.survey.facts import Facts
 
 _KEYS = {"unsigned": "levels", "signed": "levels_signed", "float": "levels_float"}       # of [source]
-_MOST_FILES, _DARK = 0.9, 0.25       # share of the pictures that use no more than such a share of the range
+_MOST_FILES, _DARK = 0.9, 0.25       # a note is due if 90% of the pictures use less than a quarter of the range
 
 
 def common_ranges(recipe: Recipe, facts: Facts) -> tuple:
-    """Return one range for each kind of number that deep pictures hold, the recipe's before what is found."""
+    """Return (kind, lowest, highest) for each kind of number in deep pictures; the recipe's range comes first."""
     by_kind = _by_kind(facts)
     ranges = declared_ranges(recipe)
     return tuple((kind, *(ranges.get(kind) or usual_range(by_kind[kind]))) for kind in _KEYS if kind in by_kind)
@@ -28,7 +28,7 @@ def declared_ranges(recipe: Recipe) -> dict[str, tuple]:
 
 
 def with_ranges(recipe: Recipe, ranges: tuple) -> Recipe:
-    """Return the recipe as dataset.json carries it: later pictures of the same source are then read alike."""
+    """Return the recipe with these ranges written into it, so that later pictures are read in the same way."""
     carried: dict[str, Any] = {_KEYS[kind]: int(high) if kind == "unsigned" else (low, high)
                                for kind, low, high in ranges}
     return replace(recipe, source=replace(recipe.source, **carried))
@@ -64,7 +64,7 @@ def _range_note(kind: str, span: tuple, levels: list[Levels], declared: bool) ->
 
 
 def _dark_words(kind: str, high: float, highest: list[float]) -> str:
-    """Words where a few pictures decide a range of which the others use little. highest: level of each picture."""
+    """Warn if a few bright pictures set a range of which the others use little. highest: the level of each picture."""
     usual = float(np.quantile(highest, _MOST_FILES, method="lower"))
     if not 0 < usual < high * _DARK or usual >= max(highest):
         return ""

@@ -1,21 +1,22 @@
-"""Sort fingerprints, and number those that differ, at a cost for each that hardly grows with how many they are."""
+"""Sort fingerprints and number the distinct ones; the cost of each hardly grows with their number."""
 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-HASH = 16                    # bytes of a fingerprint's hash, which come first
+HASH = 16                    # bytes of the hash, with which a fingerprint begins
 
 
 def sort_and_number(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (a row of each different one of uint8 (n, 160), in ascending order; which of them each row is), uint32.
+    """Find the m distinct fingerprints among rows uint8 (n, 160), in ascending order.
 
-    As numpy.unique does it; that takes many times as long, as it compares whole rows.
+    Returns (first row of each, uint32 (m,); number of each row's fingerprint, uint32 (n,)). numpy.unique gives the
+    same, but takes many times as long, because it compares whole rows.
     """
     hashes = np.ascontiguousarray(rows[:, :HASH])
     words = hashes.view(">u2").T.astype(np.uint16, order="C")
     order = sorted_by(words, range(7, -1, -1), np.arange(len(rows), dtype=np.uint32))
-    same = np.ones(max(0, len(rows) - 1), bool)  # as the next one, by their hashes
+    same = np.ones(max(0, len(rows) - 1), bool)  # has the same hash as the next one
     for half in hashes.view(np.uint64).T:
         ordered = half.take(order)
         same &= ordered[1:] == ordered[:-1]
@@ -29,20 +30,20 @@ def sort_and_number(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sorted_by(words: np.ndarray, columns: Iterable[int], order: np.ndarray) -> np.ndarray:
-    """Return `order`, sorted by some rows of words, uint16 (8, m), the last of them first.
+    """Return the indices `order`, sorted stably by each of `columns` in turn, so that the last counts most.
 
-    NumPy sorts 16 bits by radix.
+    words: uint16 (8, m); a column is one of its eight rows. NumPy sorts 16-bit values by radix sort.
     """
     for column in columns:
         order = order.take(np.argsort(words[column].take(order), kind="stable"))
     return order
 
 
-def runs(count: int, size: int) -> Iterator[slice]:
-    """Yield the slices that cut `count` rows into runs of `size`."""
+def pieces(count: int, size: int) -> Iterator[slice]:
+    """Yield the slices that cut `count` rows into consecutive pieces of `size`."""
     return (slice(first, min(count, first + size)) for first in range(0, count, size))
 
 
 def _whole(rows: np.ndarray) -> np.ndarray:
-    """Rows as single values, which are compared byte by byte: (n,)."""
+    """View rows as single values (n,), which are compared byte by byte."""
     return np.ascontiguousarray(rows).view(f"V{rows.shape[1]}").ravel()

@@ -1,4 +1,4 @@
-"""Assign each usable source image to a split, before any copy is made, and find near-duplicates on the way."""
+"""Assign each usable source image to a split, before any copy is made; find near-duplicates, which stay together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,9 +17,9 @@ from tenfold.preprocess.survey.table import Survey
 
 @dataclass(frozen=True)
 class Assignment:
-    """A survey with the split of each image, and the duplicates and notes that splitting found."""
+    """A survey with the split of each image, and the near-duplicates and notes that splitting found."""
     survey: Survey
-    near_duplicates: dict                # as data.splits.assign.duplicates: of pictures that look the same
+    near_duplicates: dict                # pictures that look the same, in the form of data.splits.assign.duplicates
     notes: list[str] = field(default_factory=list)       # lines for people
 
     def __str__(self) -> str:
@@ -28,7 +28,7 @@ class Assignment:
 
 
 def assign_splits(job: Job, survey: Survey) -> Assignment:
-    """Cut the usable images into train, val and test; a plain build takes all of them as test."""
+    """Divide the usable images into train, val and test; in a plain build all are test images."""
     recipe = job.recipe
     if job.plain:
         return Assignment(survey.with_splits(_all_test(survey.official)), duplicates([], [], [], []))
@@ -46,7 +46,7 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
 
 
 def _split(job: Job, images: Images) -> np.ndarray:
-    """As split_sources; where images were left out, the fault of too few names the setting that did it."""
+    """Call split_sources; if source.per_class left images out, a fault about too few images names that setting."""
     recipe = job.recipe
     try:
         return split_sources(images, job.source.classes, recipe.split, recipe.seed)
@@ -58,13 +58,13 @@ def _split(job: Job, images: Images) -> np.ndarray:
 
 
 def _all_test(official: Sequence[str | None]) -> np.ndarray:
-    """Everything is held out, or what is official test where anything is."""
+    """Return "test" for every image, or for those of the official test split if there is one."""
     kept = {"test"} if "test" in official else {"train", "val", "test", None}
     return np.array(["test" if split in kept else "" for split in official], "<U5")
 
 
 def _look_alikes(images: Images, near: np.ndarray, splits: np.ndarray, paths: Sequence[str]) -> dict:
-    """As data.splits.assign.duplicates, of pictures that look the same though their pixels differ."""
+    """Return data.splits.assign.duplicates of pictures that look the same although their pixels differ."""
     alone = -1 - len(near) - np.arange(len(near))
     keys = np.where(different(near, images.digests) > 1, near, alone)
     return duplicates(images.labels, keys, splits, paths)

@@ -1,7 +1,7 @@
 """Survey a set: decode and clean every source image, and make the decisions that hold for the whole set.
 
-The first pass follows what a sample of the set suggests; where the whole set decides otherwise, a second pass follows
-that. Both leave their pictures in the clean cache, so that a build that was stopped goes on.
+The first pass uses decisions guessed from a sample. If the whole set then decides otherwise, a second pass cleans all
+images again. Both passes keep their pictures in the clean cache, so an interrupted build can go on.
 """
 
 from contextlib import closing
@@ -24,12 +24,12 @@ from tenfold.preprocess.survey.facts import Facts, examine_source
 from tenfold.preprocess.survey.facts_file import FactsFile
 from tenfold.preprocess.survey.table import Survey
 
-_DECIDED = "decided.json"    # in the clean cache: what the whole set decided, where that took a second pass
-ASKED = 256                 # pictures that are asked whether they are ink or photographs
+_DECIDED = "decided.json"    # in the clean cache: the decisions of the whole set, if they needed a second pass
+INK_SAMPLE = 256             # about this many pictures are examined to tell ink from photographs
 
 
 def survey_sources(recipe: Recipe, source: Source, cache: Path, workers: int) -> Survey:
-    """Decode and clean every source image over `workers` processes; what is in the cache already is kept."""
+    """Decode and clean every source image in `workers` processes; blocks that are already in the cache are kept."""
     reader = source.reader(cache)
     key = cache_key(recipe, source)
     kept = recall(cache / _DECIDED, key, COMMON)
@@ -51,9 +51,9 @@ def survey_sources(recipe: Recipe, source: Source, cache: Path, workers: int) ->
 
 
 def _clean_all(cleaning: Cleaning, source: Source, workers: int) -> Facts:
-    """The facts of each source image, cleaned block by block."""
+    """Clean the source images block by block; return the facts of all."""
     paths = source.paths
-    size, every = block_size(source), -(-len(paths) // ASKED)
+    size, every = block_size(source), -(-len(paths) // INK_SAMPLE)
     starts = range(0, len(paths), size)
     tasks = (CleanTask(cleaning, block, first, paths[first:first + size], every) for block, first in enumerate(starts))
     counts = [min(size, len(paths) - first) for first in starts]
@@ -64,9 +64,9 @@ def _clean_all(cleaning: Cleaning, source: Source, workers: int) -> Facts:
 
 
 def sample_sources(recipe: Recipe, source: Source, reader: Any) -> tuple[np.ndarray, Facts]:
-    """Decode an even sample of the set; return (positions in the listing, what is known without cleaning).
+    """Decode an evenly spaced sample; return (positions in the listing, facts that need no cleaning).
 
-    Where nothing but the range of levels is open, pictures of 8 bits are left out.
+    If the recipe does not look for ink, only deep pictures are sampled: their level range is all there is to decide.
     """
     rows = np.unique(np.linspace(0, len(source) - 1, SAMPLE).astype(int)).tolist()
     if not looks_for_ink(recipe):

@@ -1,4 +1,4 @@
-"""Suspects: pictures to check by eye before training, each with the reason; where ink is in doubt, it is drawn."""
+"""List suspects: pictures to check by eye before training, each with the reason; draw those whose ink is in doubt."""
 
 import tempfile
 from pathlib import Path
@@ -22,17 +22,17 @@ from tenfold.preprocess.survey.notes import MOST
 
 SHEET = "suspects.png"
 BLANK = 4.0                  # grey levels of deviation: a page of 350×350 with the thinnest letter has 14
-TINY = 4                     # times smaller than the set's middling picture
-ODD = 3                      # times wider, or higher, than the set's middling picture
-LOST = 0.05                  # share of a picture's ink taken for dust that makes it a suspect
+TINY = 4                     # times smaller than the set's median picture
+ODD = 3                      # times wider, or higher, than the set's median picture
+LOST = 0.05                  # a picture is a suspect if more than this share of its ink was removed as dust
 DRAWN = 40                   # pictures on the sheet, at most
 _SIDE, _GAP, _TEXT, _HEAD = 180, 8, 44, 26
 
 
 def suspects(sources: SourceTable, classes: list[str], polarity: str) -> list[dict]:
-    """Return [{"path", "class", "why"}, …] by the rows of sources.h5; the pictures are used all the same.
+    """Return [{"path", "class", "why"}, …] from the rows of sources.h5. Suspects are used in training like all others.
 
-    What holds for most pictures of the set (cut to their ink, mostly ink) makes none of them a suspect.
+    A property that most pictures of the set share (cropped to their ink, mostly ink) makes none of them a suspect.
     """
     size, spread, label = (sources.column(name) for name in ("size", "spread", "label"))
     tiny, odd = _tiny_and_odd(size)
@@ -59,24 +59,28 @@ def suspects(sources: SourceTable, classes: list[str], polarity: str) -> list[di
 
 
 def _tiny_and_odd(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """bool (n,) twice: which pictures are far smaller than the others, and which of quite another shape."""
+    """Return bool (n,) twice: which pictures are far smaller than the others, and which have a very different shape."""
     shapes = size[:, 1] / size[:, 0]
-    side, shape = np.median(size.min(1)), np.median(shapes)
-    return size.min(1) < max(8, side / TINY), ~((shape / ODD <= shapes) & (shapes <= shape * ODD))
+    usual_side, usual_shape = np.median(size.min(1)), np.median(shapes)
+    return (size.min(1) < max(8, usual_side / TINY),
+            ~((usual_shape / ODD <= shapes) & (shapes <= usual_shape * ODD)))
 
 
 def _ink_doubts(sources: SourceTable, polarity: str) -> dict[str, np.ndarray]:
-    """{kind: bool (n,), whether it is doubtful about a picture's ink}; never of those where no ink was looked for."""
-    def of(name: str) -> np.ndarray:
-        return sources.column(name)
-    looked = of("pen") != 0
-    return {"lost": looked & ((of("lost_components") != 0) | (of("lost_share") > LOST)),
-            "edges": looked & (of("edges") >= 3), "mostly": looked & (of("ink_share") > MOST),
-            "polarity": looked & ({"dark": -1, "light": 1}.get(polarity, 0) * of("dark_ink") > CLEAR)}
+    """Return {kind of doubt: bool (n,), the pictures whose ink is doubtful in this way}.
+
+    Pictures in which no ink was looked for are never doubtful.
+    """
+    column = sources.column
+    has_ink = column("pen") != 0
+    sign = {"dark": -1, "light": 1}.get(polarity, 0)
+    return {"lost": has_ink & ((column("lost_components") != 0) | (column("lost_share") > LOST)),
+            "edges": has_ink & (column("edges") >= 3), "mostly": has_ink & (column("ink_share") > MOST),
+            "polarity": has_ink & (sign * column("dark_ink") > CLEAR)}
 
 
 def _ink_reasons(kinds: list[str], ink: dict, polarity: str) -> list[str]:
-    """What is doubtful about a picture's ink, in words. kinds: of `_ink_doubts`."""
+    """Say in words what is doubtful about a picture's ink. kinds: those of `_ink_doubts` that apply."""
     components = ink["lost_components"]
     words = {"lost": f"without {_percent(ink['lost_share'])} of its ink, taken for dust" + (
                  f" ({components} component{'s' * (components > 1)} broader than half the pen)" if components else ""),
@@ -88,7 +92,7 @@ def _ink_reasons(kinds: list[str], ink: dict, polarity: str) -> list[str]:
 
 
 def draw_suspects(index: dict, suspected: list[dict], source: Source, path: Path) -> None:
-    """Draw a sheet of those whose ink is in doubt: each page, its ink in white, and what was taken for dust in red."""
+    """Draw a sheet of suspects whose ink is in doubt: each page, beside it its ink in white and removed dust in red."""
     doubted = [s for s in suspected if s.get("ink")][:DRAWN]
     path.unlink(missing_ok=True)
     if not doubted:
@@ -96,15 +100,16 @@ def draw_suspects(index: dict, suspected: list[dict], source: Source, path: Path
     recipe, decisions = make_recipe(renewed(index["recipe"])), SetDecisions.of(index["common"])
     rows = {name: row for row, name in enumerate(source.paths)}
     columns = min(4, len(doubted))
-    wide, high = 2 * _SIDE + 3 * _GAP, _SIDE + _TEXT + _GAP
-    sheet = Image.new("RGB", (columns * wide, _HEAD + -(-len(doubted) // columns) * high), "white")
+    cell_width, cell_height = 2 * _SIDE + 3 * _GAP, _SIDE + _TEXT + _GAP
+    lines = -(-len(doubted) // columns)
+    sheet = Image.new("RGB", (columns * cell_width, _HEAD + lines * cell_height), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
     pen.text((_GAP, 6), "left: the picture; right: white is ink, red was removed as dust", "black", font)
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
         for cell, suspect in enumerate(doubted):
-            left = cell % columns * wide + _GAP
-            top = _HEAD + cell // columns * high
+            left = cell % columns * cell_width + _GAP
+            top = _HEAD + cell // columns * cell_height
             pen.text((left, top + 4), readable(suspect["path"])[-60:], "black", font)
             pen.text((left, top + 22), suspect["why"][:66].replace("×", " x "), "#a00000", font)     # the font lacks ×
             for x, image in enumerate(_views(reader, rows[suspect["path"]], suspect["path"], recipe, decisions)):
@@ -119,7 +124,7 @@ def draw_suspects(index: dict, suspected: list[dict], source: Source, path: Path
 
 
 def _views(reader: Any, row: int, path: str, recipe: Recipe, decisions: SetDecisions) -> list[np.ndarray]:
-    """[the page, its ink], uint8 (H, W, 3) each; nothing where the file has gone since."""
+    """Return [the page, its ink], uint8 (H, W, 3) each; [] if the file has disappeared."""
     try:
         image = load_source(reader, row, path, recipe, decisions.ranges).pixels
         _, ink = clean_page(image, recipe.clean, decisions)
@@ -135,5 +140,5 @@ def _views(reader: Any, row: int, path: str, recipe: Recipe, decisions: SetDecis
 
 
 def _percent(share: float) -> str:
-    """A share in words that never say 0.0% of what is there."""
+    """Write a share as a percentage; a tiny one is "less than 0.1%", never "0.0%"."""
     return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"

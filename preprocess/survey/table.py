@@ -1,4 +1,4 @@
-"""The survey: what was found of each source image, and its number in shards and in sources.h5, in columns."""
+"""The Survey: what was found out about each source image, in columns, and its number in shards and in sources.h5."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ class SetAside:
 class Survey:
     """What is known of a set's source images before any copy is drawn.
 
-    The images that can be used are numbered from 0, as shards have them; the columns below hold a row for each of them.
+    The usable images are numbered from 0; shards refer to them by this number. The columns below hold a row for each.
     """
     source: Source               # every image of the listing
     facts: Facts                 # of every image of the listing, in its order
-    decisions: SetDecisions      # what was decided over all of them
-    assigned: np.ndarray | None = None       # "<U5" (usable,), see `splits`
+    decisions: SetDecisions      # decided for all of them together
+    assigned: np.ndarray | None = None       # "<U5" (usable,): the splits, once they are assigned
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ class Survey:
 
     @cached_property
     def listed(self) -> np.ndarray:
-        """Their positions in the listing, by which readers and the clean cache find them: int64 (usable,)."""
+        """Positions in the listing, by which readers and the clean cache find images: int64 (usable,)."""
         return np.flatnonzero(~self.facts.columns["bad"])
 
     def __len__(self) -> int:
@@ -47,7 +47,7 @@ class Survey:
 
     @cached_property
     def splits(self) -> np.ndarray:
-        """"train", "val" or "test"; "": in none, or not yet assigned. (usable,)"""
+        """"train", "val" or "test"; "" for an image in no split, or not yet assigned: (usable,)."""
         return np.zeros(len(self), "<U5") if self.assigned is None else self.assigned
 
     @cached_property
@@ -58,38 +58,38 @@ class Survey:
 
     @cached_property
     def pixels(self) -> np.ndarray:
-        """A number for each image, equal where the decoded pixels are, ascending as their digests: int64 (usable,)."""
+        """Numbers that are equal for images with equal pixels, in the order of the pixels' digests: int64 (usable,)."""
         words = np.ascontiguousarray(self.column("digest")).view(">u4").astype(np.uint32)
         order, number = np.lexsort(words.T[::-1]), np.zeros(len(words), np.int64)
         number[order[1:]] = np.cumsum((words[order[1:]] != words[order[:-1]]).any(1))
         return number
 
     def digests(self, rows: np.ndarray) -> list[str]:
-        """Return the digests of the decoded pixels of some images, in hexadecimal digits."""
+        """Return the digests of the decoded pixels of these images, in hexadecimal digits."""
         return [digest.tobytes().hex() for digest in self.column("digest")[rows]]
 
     @cached_property
     def paths(self) -> Sequence[str]:
-        """Relative to the root of the source, or "x[12]" in an arrays file."""
+        """Paths relative to the root of the source, or "x[12]" in an arrays file."""
         return self._of_usable(self.source.paths)
 
     @property
     def official(self) -> Sequence[str | None]:
-        """The splits that the images' own layout puts them in."""
+        """The official splits: those that the folders or arrays of the source name, or None."""
         return self._of_usable(self.source.official)
 
     def column(self, name: str) -> np.ndarray:
-        """Return a column of the facts, see facts.COLUMNS: (usable, …)."""
+        """Return a column of facts.COLUMNS for the usable images: (usable, …)."""
         return self.facts.columns[name][self.listed] if self.facts.faults else self.facts.columns[name]
 
     @cached_property
     def set_aside(self) -> list[SetAside]:
-        """The images that cannot be used."""
+        """The images that cannot be used, with the reason."""
         return [SetAside(self.source.paths[row], int(self.source.labels[row]), reason)
                 for row, reason in sorted(self.facts.faults.items())]
 
     def with_splits(self, splits: np.ndarray) -> "Survey":
-        """The same table with the split of each usable image filled in, by its number."""
+        """Return the same survey with the split of each usable image filled in."""
         return replace(self, assigned=np.asarray(splits, "<U5"))
 
     def _of_usable(self, values: Sequence) -> Sequence:
