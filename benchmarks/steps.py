@@ -19,7 +19,7 @@ from tenfold.data.tables import Train
 
 PARTS = ("optimizers", "frozen", "folded")
 OPTIMIZERS = ("sgd", "adamw", "muon", "torch's muon")
-NETWORKS = {"resnet": {"widths": [32, 64, 128]}, "seresnet": {"widths": [64, 128, 256], "depth": 1}}
+NETWORKS: dict[str, dict] = {"resnet": {"widths": [32, 64, 128]}, "seresnet": {"widths": [64, 128, 256], "depth": 1}}
 PASSES = (96, 128, 160, 224)                  # sides at which efficientnet_lite0 is evaluated
 SIZES = {"resnet": 64, "seresnet": 32}        # of square pictures in RGB
 

@@ -1,7 +1,7 @@
-"""The compressed chunks of a shard: where they lie in its file, how they are packed and unpacked.
+"""The compressed chunks of a shard: where they are in its file, and how they are compressed and decompressed.
 
-HDF5 decompresses under one lock of the process. Chunks read at their offsets and decompressed by
-zlib or Blosc, which let go of the interpreter's lock, use as many cores as there are reading threads.
+HDF5 decompresses under a single lock of the process. So chunks are read at their offsets and decompressed by zlib or
+Blosc, which release the interpreter's lock, on as many cores as there are reading threads.
 """
 
 import contextlib
@@ -19,16 +19,15 @@ import numpy as np
 from tenfold.data.errors import MachineFault
 
 DEFLATE, BLOSC = 1, 32001    # HDF5's numbers for the filters of gzip and of Blosc
-# What lies within Blosc's frame: codec with Blosc's number for it, its level, whether bits are shuffled. Unpacking does
-# not depend on the level, and packing costs less than drawing: letters 4.3 times smaller at 270 MB/s, 3.4 times by the
-# fast lz4
+# Settings of Blosc: codec and its number, level, whether bits are shuffled. The level does not slow decompression, and
+# compression takes less time than drawing: letters become 4.3 times smaller at 270 MB/s; with the fast lz4, 3.4 times
 _CODEC, _CODE, _LEVEL, _SHUFFLE = b"lz4hc", 2, 5, 0
-# HDF5's numbers of the filters that compress, and the most bytes that one byte unpacks to; LZF, LZ4 and bitshuffle are
-# only read
+# HDF5's numbers of the filters that compress, and the most bytes that one byte can decompress to; LZF, LZ4 and
+# bitshuffle are read but no longer written
 _RATIOS = {DEFLATE: 1032, BLOSC: 255, 32000: 88, 32004: 255, 32008: 255}
 _PLAIN_FILTERS = {2, 3}      # those that keep the size: shuffle, fletcher32
-_LARGEST = 64 << 20          # bytes of a chunk, or one row: a chunk is unpacked whole
-_SETTING = threading.Lock()      # of Blosc, which holds for the whole process
+_LARGEST = 64 << 20          # bytes of a chunk, if it has several rows: a chunk is decompressed as a whole
+_SETTING = threading.Lock()      # guards Blosc's number of threads, which is a setting of the whole process
 _HEADER = struct.Struct("<4xIII")                # of a Blosc chunk: bytes unpacked, of a block, packed
 
 
@@ -38,14 +37,14 @@ class Chunks:
     rows: int
     offsets: np.ndarray          # int64 (chunks,): in the file
     sizes: np.ndarray            # int64 (chunks,): bytes there
-    packed: np.ndarray           # bool (chunks,): False: HDF5 stored it as it is, as it would have grown
+    packed: np.ndarray           # bool (chunks,): False: HDF5 stored it uncompressed, as it would have grown
     filter: int                  # DEFLATE or BLOSC
 
 
 def check_declared(dataset: Any, file_bytes: int) -> None:
-    """Check that a file of `file_bytes` can hold what an HDF5 dataset in it declares, without reading the data.
+    """Check, without reading the data, that a file of `file_bytes` can hold what an HDF5 dataset in it declares.
 
-    ValueError: it declares more, is packed in a way that no version of Tenfold wrote, or lacks a part.
+    ValueError: it declares more, is compressed in a way that no version of Tenfold wrote, or lacks a part.
     """
     name, size = dataset.name.strip("/"), math.prod(dataset.shape) * dataset.dtype.itemsize
     if dataset.chunks is None:
@@ -68,10 +67,10 @@ def check_declared(dataset: Any, file_bytes: int) -> None:
 
 
 def known_chunks(image: Any, file_bytes: int) -> Chunks | None:
-    """Find the chunks of an HDF5 dataset; None unless they are compressed by one filter that we can undo.
+    """Locate the chunks of an HDF5 dataset; None: they are not compressed, or not by a filter that we can decompress.
 
-    ValueError: they are not all there, or declare more than a file of `file_bytes` can hold. MachineFault: their
-    package is not installed.
+    ValueError: chunks are missing, or declare more than a file of `file_bytes` can hold. MachineFault: the package for
+    the filter is not installed.
     """
     plan = image.id.get_create_plist()
     kind = plan.get_filter(0)[0] if plan.get_nfilters() == 1 else None
@@ -83,7 +82,7 @@ def known_chunks(image: Any, file_bytes: int) -> Chunks | None:
     rows = image.chunks[0]
     count = -(-image.shape[0] // rows)
     infos: list = []
-    image.id.chunk_iter(infos.append)            # each by its number would be sought from the beginning
+    image.id.chunk_iter(infos.append)            # to ask for each by its number would search from the beginning
     infos.sort(key=lambda info: info.chunk_offset)
     if [c.chunk_offset[0] for c in infos] != [rows * i for i in range(count)]:
         raise ValueError("chunks are missing")
@@ -95,16 +94,16 @@ def known_chunks(image: Any, file_bytes: int) -> Chunks | None:
 
 
 def read_at(file: int, offset: int, left: memoryview) -> None:
-    """Fill `left` with bytes of an open file, from `offset` on. EOFError: the file ends before."""
+    """Fill `left` with bytes of an open file, from `offset` on. EOFError: the file is too short."""
     while left:
-        got = os.preadv(file, [left], offset)        # a call reads 2 GB at most
+        got = os.preadv(file, [left], offset)        # one call reads at most 2 GB
         if not got:
             raise EOFError("it was cut short while it was read")
         left, offset = left[got:], offset + got
 
 
 def read_chunks(file: int, chunks: Chunks, start: int, out: np.ndarray) -> None:
-    """Read rows start … start + len(out) into `out`, contiguous uint8 (n, H, W, C); each chunk is unpacked once.
+    """Read rows start … start + len(out) into `out`, contiguous uint8 (n, H, W, C); decompress each chunk once.
 
     EOFError, ValueError, RuntimeError, zlib.error: a chunk is cut short or damaged.
     """
@@ -126,10 +125,10 @@ def read_chunks(file: int, chunks: Chunks, start: int, out: np.ndarray) -> None:
 
 
 def _inflate(raw: bytearray, out: np.ndarray) -> None:
-    """Decompress gzip into `out`; takes no more memory than its pixels, whatever the stream declares."""
+    """Decompress gzip into `out`; it takes no more memory than the pixels, whatever the stream declares."""
     stream = zlib.decompressobj()
     pixels = stream.decompress(raw, len(out))
-    # its check of the pixels, which it has computed by now, is only looked at behind them
+    # zlib only compares its checksum when it reads on behind the pixels
     if len(pixels) != len(out) or stream.decompress(stream.unconsumed_tail, 1) or not stream.eof:
         raise EOFError("a chunk is damaged")
     out[:] = np.frombuffer(pixels, np.uint8)
@@ -149,16 +148,16 @@ _DECODERS = {DEFLATE: _inflate, BLOSC: _unpack}
 def write_lz4(f: Any, name: str, image: np.ndarray, rows: int) -> None:
     """Write `image` uint8 (n, H, W, C) as a dataset of Blosc chunks of `rows` rows.
 
-    They are packed here and handed to HDF5 as they are: it need not know the filter.
+    Chunks are compressed here and given to HDF5 as they are, so HDF5 does not need the filter.
     """
     row, chunk_bytes = image.shape[1:], rows * image[0].nbytes
-    # what HDF5 keeps for those who open it: versions of filter and format, item bytes, chunk bytes, how it is packed
+    # options that HDF5 stores for readers: versions of filter and format, item bytes, chunk bytes, settings of Blosc
     options = 2, 2, 1, chunk_bytes, _LEVEL, _SHUFFLE, _CODE
     dataset = f.create_dataset(name, image.shape, np.uint8, chunks=(rows, *row), compression=BLOSC,
                                compression_opts=options, allow_unknown_filter=True)
     for start in range(0, len(image), rows):
         block = image[start:start + rows]
-        if len(block) < rows:                    # HDF5 knows whole chunks only
+        if len(block) < rows:                    # HDF5 only stores whole chunks
             block = np.concatenate([block, np.zeros((rows - len(block), *row), np.uint8)])
         with _one_thread(blosc()) as module:
             packed = module.compress(block.reshape(-1), _CODEC, _LEVEL, _SHUFFLE)
@@ -183,10 +182,10 @@ def blosc(where: object = "a shard") -> Any:
 
 @contextlib.contextmanager
 def _one_thread(module: Any) -> Iterator[Any]:
-    """Keep Blosc to one thread while it packs or unpacks; its setting is put back afterwards.
+    """Limit Blosc to one thread inside this context; its setting is restored afterwards.
 
-    With several threads, the blocks of a chunk are stored in the order in which they finish, so its bytes would vary.
-    Outside of the main thread Blosc uses one anyway, unless it was told otherwise.
+    With several threads, the blocks of a chunk are stored in the order in which they finish, so the bytes would vary.
+    Outside the main thread Blosc uses one thread anyway, unless its setting says otherwise.
     """
     if threading.current_thread() is not threading.main_thread() and module.use_threads is not True:
         yield module

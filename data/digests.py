@@ -1,9 +1,8 @@
-"""Digests of the files that Tenfold writes: they are checked when a file is opened, so that damage is noticed.
+"""Digests of the files that Tenfold writes; they are checked when a file is opened, so that damage is noticed.
 
-A binary file ends in a line, the trailer, with the SHA-256 of all bytes before it. HDF5 ignores what lies behind its
-own end; in a zip, such as a checkpoint, the trailer is the archive's comment. A JSON file has a key `checksum`: the
-SHA-256 of all its other content, written without blanks. SHA-256 made 1.3 GB/s on the machine where it was chosen,
-BLAKE2b 0.5.
+A binary file ends in a line, the trailer, with the SHA-256 of all bytes before it. HDF5 ignores bytes behind its own
+end; in a zip, such as a checkpoint, the trailer is the archive's comment. A JSON file has a key `checksum`: the SHA-256
+of all its other content, written without blanks. On the machine where it was chosen, SHA-256 did 1.3 GB/s, BLAKE2b 0.5.
 """
 
 import hashlib
@@ -17,12 +16,12 @@ from typing import Any, BinaryIO
 from tenfold.data.files import open_file, publish, read_file
 
 CHECKSUM = "checksum"        # key of a JSON file
-_SHA256 = "sha256:"          # begins its value
+_SHA256 = "sha256:"          # with which its value begins
 DIFFERS = "is damaged (its content does not match its digest)"
 _TRAILER = re.compile(rb"\ntenfold sha256 ([0-9a-f]{64})\n")
 TRAILER_BYTES = 81
 _BLOCK = 1 << 20             # bytes read and hashed at once
-_END_OF_ZIP = b"PK\5\6"      # begins its last 22 bytes; the last two of them are the length of the comment
+_END_OF_ZIP = b"PK\5\6"      # begins the last 22 bytes of a zip; the last two of them are the length of its comment
 
 
 class DigestError(ValueError):
@@ -38,9 +37,9 @@ def trailer(digest: Any) -> bytes:
 
 
 def zip_trailer(data: memoryview) -> bytes:
-    """Return the trailer of a zip archive without a comment, after noting its length in the archive's last two bytes.
+    """Return the trailer for a zip archive without a comment, and write its length into the archive's last two bytes.
 
-    data: the archive, writable. It takes 35 ms for a checkpoint of 45 MB.
+    data: the archive, writable. This takes 35 ms for a checkpoint of 45 MB.
     """
     assert data[-22:-18] == _END_OF_ZIP, "not a zip, or it has a comment"
     data[-2:] = TRAILER_BYTES.to_bytes(2, "little")
@@ -49,14 +48,14 @@ def zip_trailer(data: memoryview) -> bytes:
 
 @dataclass(frozen=True)
 class FileDigest:
-    """What was found when a whole file was hashed. All are SHA-256 in hexadecimal digits."""
+    """The digests of a whole file: SHA-256 in hexadecimal digits."""
     whole: str               # of all bytes, as sha256sum prints it
-    content: str             # of the bytes before the trailer; of all where there is none
-    stated: str | None       # what the trailer says; None: there is none
+    content: str             # of the bytes before the trailer, or of all bytes if there is no trailer
+    stated: str | None       # the digest in the trailer; None: there is no trailer
 
     @property
     def matches(self) -> bool:
-        """Whether there is a trailer that is right."""
+        """Whether the file has a trailer, and its digest is right."""
         return self.stated == self.content
 
 
@@ -67,7 +66,7 @@ def hash_file(path: str | os.PathLike[str], advance: Callable[[int], object] = l
 
 
 def check_trailer(path: str | os.PathLike[str]) -> bool:
-    """Return whether the file has a trailer; nothing more of the file is read if not.
+    """Compare a file with its trailer; return False if it has none.
 
     DigestError: the trailer does not match the bytes before it, or a zip's trailer is damaged or cut off. OSError: the
     file cannot be read.
@@ -82,19 +81,19 @@ def check_trailer(path: str | os.PathLike[str]) -> bool:
 
 
 def _end(f: BinaryIO, count: int) -> bytes:
-    """The last bytes of an open file."""
+    """Return the last `count` bytes of an open file."""
     f.seek(max(0, os.fstat(f.fileno()).st_size - count))
     return f.read(count) or b""
 
 
 def _stated(f: BinaryIO) -> str | None:
-    """The digest in the trailer of an open file; None: it has none."""
+    """Return the digest in the trailer of an open file; None: it has no trailer."""
     found = _TRAILER.fullmatch(_end(f, TRAILER_BYTES))
     return found[1].decode() if found else None
 
 
 def _had_zip_trailer(end: bytes) -> bool:
-    """Whether the end of a zip announces a comment as long as a trailer."""
+    """Whether a zip, by its last bytes, should have a comment of the length of a trailer."""
     at = end.rfind(_END_OF_ZIP)
     return at >= 0 and end[at + 20:at + 22] == TRAILER_BYTES.to_bytes(2, "little")
 
@@ -123,16 +122,16 @@ def write_json(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read JSON, and compare it with its checksum, if it has one; the result then holds it under CHECKSUM.
+    """Read JSON, and compare it with its checksum if it has one, which stays in the result under CHECKSUM.
 
-    OSError: it cannot be read. ValueError: it is not JSON. DigestError: it does not match its checksum.
-    RecursionError: it is nested too deep.
+    OSError: the file cannot be read. ValueError: it is not JSON. DigestError: it does not match its checksum.
+    RecursionError: it is nested too deeply.
     """
     content = json.loads(read_file(path))
     if isinstance(content, dict):
         carried = content.get(CHECKSUM) or next(
             (v for v in content.values() if isinstance(v, str) and v.startswith(_SHA256)), None)
-        if carried and content.get(CHECKSUM) != _checksum(content):      # also where its own name is damaged
+        if carried and content.get(CHECKSUM) != _checksum(content):      # also if the key's own name is damaged
             raise DigestError
     return content
 

@@ -1,4 +1,4 @@
-"""The exceptions for what is wrong with what the user gave, not with this program.
+"""Exceptions for faults in what the user gave, as opposed to faults in this program.
 
     UserFault                 exit code 2, one line: where, fact, cure
     ├── RecipeFault           a recipe file or a --set
@@ -22,13 +22,13 @@ _UNREADABLE = {errno.EACCES: "permission denied", errno.EPERM: "operation not pe
 
 
 class UserFault(Exception):
-    """A fault in what the user gave. `str()` is the one line that is shown."""
+    """A fault in what the user gave. `str(fault)` is the line that is shown: "where: fact; cure"."""
 
     def __init__(self, where: object, fact: str, cure: str = ""):
         self.where, self.fact, self.cure = str(where) or "''", fact, cure
         super().__init__(f"{self.where}: {fact}" + (f"; {cure}" if cure else ""))
 
-    def __reduce__(self):  # worker processes send faults home by pickling them
+    def __reduce__(self):  # worker processes return faults by pickling them
         return type(self), (self.where, self.fact, self.cure)
 
 
@@ -53,11 +53,11 @@ class TrainingFault(UserFault):
 
 
 class MachineFault(UserFault):
-    """What the machine refuses: space, permission, a device, a package."""
+    """Something that the machine lacks or refuses: space, permission, a device, a package."""
 
 
 def machine_fault(error: BaseException, where: object) -> MachineFault | None:
-    """Return the MachineFault for an OSError, or for an error in which HDF5 wrapped one; None for other errors."""
+    """Return the MachineFault for an OSError, also if HDF5 has wrapped it in another error; None for other errors."""
     if fact := _fact_of(error, _NO_SPACE):
         return MachineFault(where, fact, "free some space, or write to another disk")
     if fact := _fact_of(error, _NO_PERMISSION):
@@ -66,9 +66,9 @@ def machine_fault(error: BaseException, where: object) -> MachineFault | None:
 
 
 def unreadable(error: BaseException, where: object) -> MachineFault | None:
-    """Return the MachineFault for a file that is there and may be whole, but that the system does not let us read.
+    """Return the MachineFault for a file that may be whole, but that the system does not let us read.
 
-    None for other errors: what was read is not what it should be.
+    None for other errors: those of a file that was read and has wrong content.
     """
     if fact := _fact_of(error, _UNREADABLE):
         return MachineFault(where, f"is unreadable ({fact})", "check its permissions, and the disk that it lies on")
@@ -76,6 +76,6 @@ def unreadable(error: BaseException, where: object) -> MachineFault | None:
 
 
 def _fact_of(error: BaseException, facts: dict[int, str]) -> str:
-    """The fact that belongs to an error's number, which HDF5 puts into the text of an error of its own; "": none."""
+    """Return the fact for an error's number, which HDF5 puts into the text of its own errors; "" if there is none."""
     code, text = getattr(error, "errno", None), str(error)
     return next((fact for number, fact in facts.items() if code == number or f"errno = {number}," in text), "")

@@ -13,11 +13,11 @@ from tenfold.data.public_names import SET_NAMES
 if TYPE_CHECKING:
     from tenfold.data.public import PublicSplit
 
-SLICE = 4096                 # pictures that are turned upright and written at a time: no second copy of a large set
+SLICE = 4096                 # pictures that are written at a time, so that there is no second copy of a large set
 
 
 def fetch(args: argparse.Namespace) -> dict:
-    """Write a named set as an arrays file, unless it is there; return where it is and what it holds."""
+    """Write a named set as an arrays file, unless it exists; return its path and what it holds."""
     path = Path(args.out or f"datasets/{args.name}.npz")
     if path.exists():
         print(f"{path} is there already")
@@ -33,8 +33,8 @@ def fetch(args: argparse.Namespace) -> dict:
 
 
 def write_arrays(path: Path, splits: 'list[PublicSplit]', classes: list[str]) -> None:
-    """Write an .npz as numpy.savez does, slice by slice: x uint8 (n, H, W, C), y int64 (n,), classes (k,), and
-    split (n,) where the set has official ones."""
+    """Write an .npz like numpy.savez, but slice by slice: x uint8 (n, H, W, C), y int64 (n,), classes (k,), and
+    split (n,) if the set has official splits."""
     import numpy as np
     from tqdm import tqdm
 

@@ -1,6 +1,6 @@
-"""Check the kinds of plain values that were read from a file: `misfit`.
+"""Check that plain values that were read from a file have the right kinds: `misfit`.
 
-A kind is written as the value looks:
+A kind is written like the values that it describes:
 
     str, bool, dict, object      an instance of that type; int: a whole number, never a bool
     range(1, 4097)               a whole number in that range
@@ -8,7 +8,7 @@ A kind is written as the value looks:
     "dark", None                 this value and no other
     ("dark", "light")            one of several kinds
     [str]                        a list, each of that kind; [int, int]: a list of exactly two
-    {"rows": int, "stamp?": str} a dictionary with these keys, of which it may lack those with a "?"; others are let be
+    {"rows": int, "stamp?": str} a dictionary with these keys; it may lack those with a "?", and may have others
     {str: int}                   a dictionary of any strings to values of that kind
 """
 
@@ -18,18 +18,18 @@ from dataclasses import dataclass
 from typing import Any
 
 _TYPES = {str: "a string", int: "a whole number", bool: "true or false", dict: "a table"}
-COUNT = range(2**53)         # JSON's readers elsewhere keep whole numbers up to here
+COUNT = range(2**53)         # other readers of JSON hold whole numbers exactly up to here
 
 
 @dataclass(frozen=True)
 class Number:
     """The kind of a number, whole or not."""
-    low: float = -math.inf
-    nan: bool = False        # also floats that are not finite
+    low: float = -math.inf   # the least allowed value
+    nan: bool = False        # floats that are not finite are allowed, too
 
 
 def misfit(value: Any, kind: Any, name: str = "it") -> str:
-    """Return what is wrong with a value, such as "rows.train is a list, not a whole number"; "": it is of its kind."""
+    """Return what is wrong with a value, such as "rows.train is a list, not a whole number"; "" if nothing is."""
     if isinstance(kind, dict):
         if not isinstance(value, dict):
             return _is_not(value, kind, name)
@@ -64,7 +64,7 @@ def _below(name: str, key: str) -> str:
 
 
 def _is_one(value: Any, kind: Any) -> bool:
-    """Whether a value is of a kind that holds no others."""
+    """Whether a value is of a kind that is not made of other kinds."""
     if isinstance(kind, range):
         return type(value) is int and value in kind
     if kind is float or isinstance(kind, Number):
@@ -82,7 +82,7 @@ def _is_not(value: Any, kind: Any, name: str) -> str:
 
 
 def _words(kind: Any) -> str:
-    """A kind in words."""
+    """Describe a kind in words."""
     if isinstance(kind, tuple):
         return " or ".join(map(_words, kind))
     if isinstance(kind, range):

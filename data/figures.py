@@ -1,4 +1,4 @@
-"""Write matplotlib figures as PNG: names of classes and files are drawn as they stand, whatever they hold."""
+"""Write matplotlib figures as PNG, with names of classes and files drawn literally, whatever they hold."""
 
 import os
 import warnings
@@ -6,9 +6,9 @@ from typing import Any, BinaryIO
 
 
 def save_figure(figure: Any, file: str | os.PathLike[str] | BinaryIO, dpi: int = 110) -> None:
-    """Write a matplotlib Figure as PNG: no text is taken for a formula, a letter that the font lacks is drawn as a box.
+    """Write a matplotlib Figure as PNG. No text is read as a formula; a letter that the font lacks is drawn as a box.
 
-    matplotlib would set what stands between two $ as TeX, and raise ValueError where it is none.
+    By default, matplotlib reads text between two $ as TeX, and raises ValueError if it is not.
     """
     for text in figure.findobj(lambda artist: hasattr(artist, "set_parse_math")):
         text.set_parse_math(False)

@@ -1,5 +1,4 @@
-"""Open regular files only, write files atomically (one or several, whole or not at all), and lock a folder so that one
-command at a time writes into it."""
+"""Open regular files only, write files atomically (whole or not at all), and lock a folder against other commands."""
 
 import contextlib
 import errno
@@ -14,16 +13,16 @@ from typing import Any, TextIO
 
 from tenfold.data.errors import MachineFault, machine_fault
 
-TEMPORARY = ".part-"     # leftovers of a killed build; the next one removes them
-ENDING = 3.0             # seconds that the processes of a killed command may take to end, and hold a lock
+TEMPORARY = ".part-"     # prefix of temporary files; the next build removes those that a killed one left
+ENDING = 3.0             # seconds for which the worker processes of a killed command may still hold a lock
 _SPECIAL = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
             (stat.S_ISBLK, "a device"))
 
 
 def open_file(path: str | os.PathLike[str], mode: str = "rb", **text: Any) -> Any:
-    """Open a regular file as `open` does; a pipe, socket or device in its place is refused, never waited for.
+    """Open a regular file like `open`; a pipe, socket or device is refused at once instead of waiting for it.
 
-    OSError: there is none, or it is something else, as `strerror` says; IsADirectoryError: it is a folder.
+    OSError: it does not exist, or is something else, as `strerror` says. IsADirectoryError: it is a folder.
     """
     return open(path, mode, opener=open_descriptor, **text)
 
@@ -35,10 +34,10 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 
 
 def open_descriptor(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> int:
-    """Open a regular file as `os.open` does. OSError as for `open_file`."""
-    try:                                         # a pipe that nobody writes to is not waited for
+    """Open a regular file like `os.open`. OSError as for `open_file`."""
+    try:                                         # O_NONBLOCK: do not wait for a writer to a pipe
         file = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
-    except OSError as error:                     # a socket; a pipe or a folder that is opened for writing
+    except OSError as error:                     # of a socket, or of a pipe or folder opened for writing
         if error.errno in (errno.ENXIO, errno.EOPNOTSUPP, errno.EISDIR):
             raise _not_a_file(os.stat(path).st_mode, path) or error from None
         raise
@@ -50,7 +49,7 @@ def open_descriptor(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> i
 
 
 def _not_a_file(mode: int, path: str | os.PathLike[str]) -> OSError | None:
-    """The error for something that is not a regular file; None: it is one."""
+    """Return the error for something that is not a regular file; None: it is one."""
     if stat.S_ISREG(mode):
         return None
     if stat.S_ISDIR(mode):
@@ -61,9 +60,9 @@ def _not_a_file(mode: int, path: str | os.PathLike[str]) -> OSError | None:
 
 @contextlib.contextmanager
 def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is fsynced and renamed, else removed.
+    """Yield a temporary path beside `path`; on success it is fsynced and renamed to `path`, else removed.
 
-    Raises MachineFault where the disk is full or the folder may not be written.
+    MachineFault: the disk is full, or the folder may not be written.
     """
     path = Path(path)
     if path.is_dir():
@@ -85,11 +84,11 @@ def publish(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def publish_together(folder: str | os.PathLike[str], names: Iterable[str]) -> Iterator[Path]:
-    """Yield a temporary folder for files that belong together; on success all of them are moved into `folder`, else
-    none is, and what lay there stays. What a killed process left of such a folder is removed.
+    """Yield a temporary folder for files that belong together; on success all of them are moved into `folder`.
 
-    names: of those files; one that was not written is removed from `folder`, where it is an earlier call's.
-    Raises MachineFault where the disk is full, a name is a folder's, or the folder may not be written.
+    Otherwise none is moved, and the files in `folder` stay. Temporary folders of killed processes are removed. names:
+    of these files; a file that was not written is removed from `folder`, because it belongs to an earlier call.
+    MachineFault: the disk is full, a name is that of a folder, or the folder may not be written.
     """
     from tenfold.data.leftovers import remove_leftovers_of
     folder, names = Path(folder), list(names)
@@ -99,7 +98,7 @@ def publish_together(folder: str | os.PathLike[str], names: Iterable[str]) -> It
     place = folder / f"{TEMPORARY}{os.getpid()}-together"
     try:
         remove_leftovers_of(folder / "together")
-        shutil.rmtree(place, ignore_errors=True)             # of a killed process that had the same number
+        shutil.rmtree(place, ignore_errors=True)             # left by a killed process that had the same id
         place.mkdir()
         yield place
         for name in names:
@@ -107,7 +106,7 @@ def publish_together(folder: str | os.PathLike[str], names: Iterable[str]) -> It
                 os.replace(place / name, folder / name)
             else:
                 (folder / name).unlink(missing_ok=True)
-    except MachineFault as fault:                # say where it would have gone
+    except MachineFault as fault:                # name the folder, not the temporary one
         raise MachineFault(fault.where.replace(str(place), str(folder)), fault.fact, fault.cure) from None
     except OSError as error:
         raise machine_fault(error, folder) or error from None
@@ -128,12 +127,12 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def _write_nothing(folder: Path) -> None:
-    """Make a file and remove it; on Linux one without a name, of which a kill leaves nothing. OSError: refused."""
+    """Create a file and remove it; on Linux an unnamed one, which a killed process cannot leave. OSError: refused."""
     if hasattr(os, "O_TMPFILE"):
         try:
             os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY))
             return
-        except OSError as error:                 # a file system or a kernel that knows no such files
+        except OSError as error:                 # not supported by this file system or kernel
             if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
                 raise
     probe = folder / f"{TEMPORARY}{os.getpid()}-probe"
@@ -142,19 +141,19 @@ def _write_nothing(folder: Path) -> None:
 
 
 def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], signs: Iterable[str]) -> str | None:
-    """Move the files of an earlier run from `folder` to <folder>.previous; the line to print, or None: there is none.
+    """Move the files of an earlier run from `folder` to <folder>.previous; return the line to print, or None.
 
-    names: the files that a run writes; what else lies in the folder stays. There is an earlier run where one of
-    `signs` exists. The run that was set aside before is removed. The caller holds the folder (`lock_folder`).
+    names: the files that a run writes; other files in the folder stay. There is an earlier run if one of the files
+    `signs` exists. A run that was set aside before is removed. The caller has locked the folder (`lock_folder`).
     """
     folder, signs = Path(folder), list(signs)
-    names = [*(name for name in names if name not in signs), *signs]     # signs last: a second call ends a killed one
+    names = [*(name for name in names if name not in signs), *signs]     # signs last, so a killed call can be repeated
     if not any((folder / sign).exists() for sign in signs):
         return None
     for name in names:
         if (folder / name).is_dir():
             raise MachineFault(folder / name, "is a folder", "move it away, or write to another folder")
-    whole = folder.resolve()                     # "." has no name
+    whole = folder.resolve()                     # because "." has no name
     previous = whole.with_name(f"{whole.name}.previous")
     shown = previous if folder.name in ("", "..") else folder.with_name(previous.name)
     older = any((previous / sign).exists() for sign in signs)
@@ -173,10 +172,10 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
 
 @contextlib.contextmanager
 def lock_folder(folder: Path) -> Iterator[TextIO]:
-    """Lock the folder: a second build into it is refused; the lock of a killed process is released by the system.
+    """Lock the folder, so that a second build into it is refused; the system releases the lock of a killed process.
 
-    Yields the file that is locked: a process that inherits it holds the lock too. Processes that a killed command had
-    started end a moment after it (`end_with`), so a build waits some seconds for the lock before it is refused.
+    Yields the locked file: a process that inherits it holds the lock, too. The worker processes of a killed command end
+    a moment after it (`end_with`), so a build waits some seconds for the lock before it is refused.
     """
     until = time.monotonic() + ENDING
     with open_file(folder / ".lock", "w") as f:
@@ -188,7 +187,7 @@ def lock_folder(folder: Path) -> Iterator[TextIO]:
 
 
 def _is_locked(file: TextIO) -> bool:
-    """Lock an open file; False: another process holds it."""
+    """Try to lock an open file; return whether that succeeded, or False if another process holds the lock."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

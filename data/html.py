@@ -13,7 +13,7 @@ MOST_ROWS = 30               # of a table in a notebook
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a title and a table as HTML: decimals with four digits, rows beyond MOST_ROWS only counted."""
+    """Return a title and a table as HTML. Floats have four decimals; rows beyond MOST_ROWS are only counted."""
     rows = list(rows)
     lines = ["<tr>" + "".join(f"<th>{_cell(name)}</th>" for name in head) + "</tr>"]
     lines += ["<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows[:MOST_ROWS]]

@@ -1,4 +1,4 @@
-"""Identify the images that a set was made of, by their number and a digest that is the same on every machine."""
+"""Identify the images that a set was made from, by their number and a digest that is the same on every machine."""
 
 import zipfile
 from pathlib import Path
@@ -11,10 +11,10 @@ from tenfold.data.sources.opening import Source, open_source
 
 
 def image_set(source: Source) -> dict:
-    """Return {"count", "digest"} of a source for dataset.json: the same for a copy of the images anywhere else.
+    """Return {"count", "digest"} of a source for dataset.json; a copy of the images in another place gives the same.
 
-    The digest is over each image's relative path, class, official split and length in bytes; of an arrays file
-    over the checksums that it carries of its members. No image is read.
+    The digest covers each image's relative path, class, official split and length in bytes; for an arrays file, the
+    checksums of its members. No image is read.
     """
     if source.arrays:
         with open_file(source.root) as f, zipfile.ZipFile(f) as z:
@@ -26,7 +26,7 @@ def image_set(source: Source) -> dict:
 
 
 def check_images(folder: object, index: dict, data: str | Path, recipe: object = None) -> None:
-    """Raise ShardFault if the set in `folder` was made of other images than those at `data`."""
+    """Raise ShardFault if the set in `folder` was made from other images than those at `data`."""
     known = index.get("images")
     if not isinstance(known, dict) or "digest" not in known:
         print(f"note: {folder} does not say which images it was made of, so it is not compared with {data}")

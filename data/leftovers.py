@@ -17,14 +17,14 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def remove_leftovers_of(path: Path) -> None:
-    """Remove the temporary files that processes which have ended left while they published `path`, in any folder."""
+    """Remove temporary files of `path` that were left by processes that no longer exist."""
     for left in path.parent.glob(f"{TEMPORARY}*-{glob.escape(path.name)}"):
         number = left.name.removeprefix(TEMPORARY).partition("-")[0]
         try:
             os.kill(int(number), 0)
         except ProcessLookupError:
             _remove(left)
-        except (ValueError, OverflowError, OSError):             # no number of a process, or it lives
+        except (ValueError, OverflowError, OSError):             # not the id of a process, or it still runs
             continue
 
 
@@ -39,7 +39,7 @@ def _remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def publish_unlocked(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Publish a file (see `publish`) into a folder that no command has locked, and remove what killed ones left."""
+    """Publish a file (see `publish`) into a folder that is not locked, and remove leftovers of killed processes."""
     remove_leftovers_of(Path(path))
     with publish(path) as temporary:
         yield temporary
@@ -47,7 +47,7 @@ def publish_unlocked(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def leftovers_removed(*folders: Path) -> Iterator[None]:
-    """Remove leftovers on entry, as of a run that was killed, and on exit: a stopped worker leaves some too."""
+    """Remove leftovers on entry (of a killed run) and on exit (of stopped workers)."""
     for folder in folders:
         remove_leftovers(folder)
     try:

@@ -1,6 +1,6 @@
 """Run the commands of a make target (`python -m data.make TARGET`), with arguments from make's variables.
 
-make exports its variables as they were typed and no shell reads them, so a value is a value whatever it holds.
+make exports its variables as they were typed, and no shell reads them, so no value can be run as a command.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ MADE = ("shards: shards/sample   run: runs/sample   model: best.pth   "
 def main(target: str) -> int:
     """Run the commands of a target in turn, and return the exit code of the first that fails."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")    # file names need not be valid in the terminal's code
+        sys.stdout.reconfigure(errors="backslashreplace")    # file names may be invalid in the terminal's encoding
     given, goals = variables(os.environ), os.environ.get("TENFOLD_GOALS", "").split()
     before = set(goals[:goals.index(target)]) if target in goals else set()
     flags = _flags(os.environ.get("MAKEFLAGS", ""))
@@ -49,14 +49,14 @@ def main(target: str) -> int:
 
 
 def as_command(command: list[str]) -> str:
-    """Write a command as a shell takes it: what a terminal would obey as a code between $' and ', as bash reads it."""
+    """Write a command so that a shell can read it; words with control characters are written as $'…', as in bash."""
     return " ".join(shlex.quote(word) if readable(word, len(word)) == word else
                     "$'" + readable(word.replace("\\", r"\\").replace("'", r"\'"), 12 * len(word)) + "'"
                     for word in command)
 
 
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """{variable: value} of those that are given: a path with its leading ~ expanded, RECIPE as the file it names."""
+    """Return {variable: value} of those that are given, with a leading ~ of paths expanded, and RECIPE as its file."""
     given = {name: environment[name] for name in VARIABLES if environment.get(name)}
     given |= {name: os.path.expanduser(given[name]) for name in PATHS & set(given)}
     if "RECIPE" in given:
@@ -65,9 +65,9 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def steps(target: str, given: dict[str, str], before: set[str]) -> Iterator[tuple[str, str, list[str]]]:
-    """(target, module, arguments) of each command in turn: those that make what is missing, then the target's own.
+    """Yield (target, module, arguments) of each command: those that make what is missing, then the target's own.
 
-    before: the targets of the same call of make that came first.
+    before: the targets that the same call of make has run before.
     """
     if target == "demo":
         sample = {k: v for k, v in given.items() if k not in ("DATA", "MODEL")} | {"RECIPE": "recipes/sample.toml"}
@@ -75,7 +75,7 @@ def steps(target: str, given: dict[str, str], before: set[str]) -> Iterator[tupl
             yield from steps(one, sample, set(parts[:number]))
         return
     if target == "score":
-        if before & {"augment", "train"}:        # DATA was for those: the score is that of the held-out rows
+        if before & {"augment", "train"}:        # DATA was meant for these; the score is that of the test rows
             given = _without("DATA", given)
         if with_defaults(given)["MODEL"] == "best.pth" and not Path("best.pth").exists() and "train" not in before:
             yield from steps("train", _without("DATA", given), before)
@@ -95,7 +95,7 @@ def _without(name: str, given: dict[str, str]) -> dict[str, str]:
 
 
 def with_defaults(given: dict[str, str]) -> dict[str, str]:
-    """What is given, over what a target takes where it is not."""
+    """Return the given variables, with defaults for those that are not given."""
     recipe = given.get("RECIPE", "recipes/sample.toml")
     name = Path(recipe).stem
     return {"RECIPE": recipe, "SHARDS": f"shards/{name}", "OUT": f"runs/{name}", "MODEL": "best.pth",
@@ -131,7 +131,7 @@ def arguments(target: str, given: dict[str, str]) -> list[str]:
 
 
 def _plain(word: str) -> str:
-    """Return a value so written that no command takes it for an option."""
+    """Write a value so that no command reads it as an option."""
     return f"./{word}" if word.startswith("-") else word
 
 
@@ -147,13 +147,13 @@ def _recipes(value: str) -> list[str]:
 
 
 def _file_of(recipe: str) -> str:
-    """The recipe's file where a bare name means one, else what was given."""
+    """Return the file of a recipe that is given by its bare name; else what was given."""
     path = find_recipe(recipe)
     return recipe if path == Path(recipe) else str(path)
 
 
 def _wants_sample(values: dict[str, str]) -> bool:
-    """Whether the recipe's images are the embedded sample, which is not there yet."""
+    """Whether the recipe's images are the sample, and that has not been made yet."""
     if values.get("DATA") or Path(SAMPLE).exists():
         return False
     from tenfold.data.recipe import read_recipe
@@ -163,21 +163,21 @@ def _wants_sample(values: dict[str, str]) -> bool:
 
 
 def _check_begun(shards: Path, given: dict[str, str]) -> None:
-    """Raise ShardFault if a build in that folder was begun and did not end: it must be finished by name."""
-    begun = (shards / ".clean").exists() and not (shards / "report.json").exists()      # not a report's cleaned images
+    """Raise ShardFault if a build in that folder was begun and has not ended: the user must finish it."""
+    begun = (shards / ".clean").exists() and not (shards / "report.json").exists()      # not just a report
     if begun or any(shards.glob("*.h5")):
         typed = [shlex.quote(f"{name}={given[name]}") for _, name in words("augment") if name in given]
         raise ShardFault(shards, f"unfinished (no {INDEX})", "run " + " ".join(["make augment", *typed]))
 
 
 def _flags(makeflags: str) -> set[str]:
-    """The one-letter flags that make was given: "n" in "n --no-print-directory -- DATA=x"."""
+    """Return the one-letter flags that make was given: "n" of "n --no-print-directory -- DATA=x"."""
     first = makeflags.split(" ")[0]
     return set() if first.startswith("--") or "=" in first else set(first.lstrip("-"))
 
 
 def call(target: str, module: str, arguments: list[str]) -> int:
-    """Run the command and return its exit code. Ctrl-C reaches it directly; SIGTERM is handed on."""
+    """Run the command and return its exit code. Ctrl-C reaches it directly; SIGTERM is passed on."""
     signal.signal(signal.SIGINT, lambda *_: None)
     running = subprocess.Popen([sys.executable, "-m", module, *arguments], env=os.environ | {TYPED: f"make {target}"})
     signal.signal(signal.SIGTERM, lambda *_: running.terminate())

@@ -1,7 +1,7 @@
-"""List what each make target runs, with which variables, and put messages in the words that the user typed.
+"""List what each make target runs, with which variables, and translate messages into the words that the user typed.
 
-Messages in the code speak of `tenfold VERB --option`. Below make they become `make VERB VARIABLE=`, and where
-`python -m …` was typed they become `python -m tenfold VERB --option`.
+Messages in the code speak of `tenfold VERB --option`. For a user of make they become `make VERB VARIABLE=`, for one who
+typed `python -m …` they become `python -m tenfold VERB --option`.
 """
 
 import difflib
@@ -10,8 +10,8 @@ from dataclasses import fields
 
 from tenfold.data.errors import UserFault
 
-# target -> (module, its words): --option=VARIABLE, VARIABLE as it stands, or a word that is always there. A variable
-# that is not given has its default (data/make.py) or is left out; with "!" it is left out.
+# target -> (module, the words of its command line): --option=VARIABLE, a VARIABLE by itself, or a fixed word. For a
+# variable that is not given, the default (data/make.py) is used if there is one; with "!" the word is left out.
 _ROW = "--recipe=RECIPE --out=SHARDS --data=DATA --workers=WORKERS --preview=PREVIEW"
 _SETS = "--set=SET --json=JSON"
 _SEVERAL = ("--out=OUT! --budget=BUDGET --tta=TTA --workers=WORKERS --device=DEVICE --resume=RESUME --record=RECORD "
@@ -65,7 +65,7 @@ _SET = re.compile(rf"(?<![\w./-])--set[ =]{_ONE}(?: (?:--set[ =])?{_ONE})*")
 
 
 def words(target: str) -> list[tuple[str, str]]:
-    """Return [(option, variable), …] of a target; one of the two is "" where the other stands alone."""
+    """Return [(option, variable), …] of a target; one of the two is "" if the other stands alone."""
     return [("", word) if word.rstrip("!").isupper() else (option, variable) if "=" in word else (word, "")
             for word in TARGETS[target][1].split() for option, _, variable in [word.partition("=")]]
 
@@ -95,11 +95,11 @@ def _settings() -> dict[str, str]:
 
 
 def as_typed(text: str, typed: str) -> str:
-    """Translate a message that names `tenfold VERB --option` into the command that the user typed, `typed`.
+    """Translate a message that names `tenfold VERB --option` into the command that the user typed.
 
-    `typed` is such as "make train", "python -m tenfold report" or "tenfold train". Below make a value becomes
-    VARIABLE=value where it stands as --option=value, or behind a blank as what a message is about
-    ("--device x: …") or as one that no prose is taken for ("--grid train.lr=1,2").
+    typed: such as "make train", "python -m tenfold report" or "tenfold train". For make, --option=value becomes
+    VARIABLE=value. So does "--option value" at the beginning of a message ("--device x: …"), or if the value cannot be
+    prose ("--grid train.lr=1,2").
     """
     front, _, verb = typed.rpartition(" ")
     if front != "make":
@@ -109,7 +109,7 @@ def as_typed(text: str, typed: str) -> str:
 
 
 def _command(found: re.Match[str], target: str) -> str:
-    """A whole command of a message as a make target with its variables."""
+    """Translate a whole command in a message into a make target with its variables."""
     verb, module, rest = found.groups()
     under = next(t for t, row in TARGETS.items() if row[0] == module) if module else _same_command(VERBS[verb], target)
     first = next((variable.rstrip("!") for option, variable in words(under) if not option), "")
@@ -119,7 +119,7 @@ def _command(found: re.Match[str], target: str) -> str:
 
 
 def _same_command(verb: str, typed: str) -> str:
-    """`typed` where it runs the same module as `verb` does, as "report" and "augment" do; else `verb`."""
+    """Return `typed` if it runs the same module as `verb`, like "report" and "augment"; else `verb`."""
     modules = [TARGETS.get(VERBS.get(word, word), (word,))[0] for word in (verb, typed)]
     return typed if modules[0] == modules[1] else verb
 

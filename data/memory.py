@@ -1,4 +1,4 @@
-"""Find out how much memory is free: what the system could hand out, within the limits of the process's cgroups."""
+"""Find out how much memory is free on this machine, within the limits of the process and its cgroups."""
 
 import os
 import re
@@ -9,19 +9,19 @@ from pathlib import Path
 
 from tenfold.data.errors import MachineFault
 
-_SMALL = 64 << 20            # bytes that every machine has: to ask takes a tenth of a millisecond
-_LEAST = 1 << 30             # bytes of addresses that a command needs: numpy, torch and OpenCV alone take 0.7 GB
-SCIPY = 256 << 20            # … scikit-learn and scipy, where numpy is loaded: they take 200 MB of them
-share = 0                    # bytes that a worker may take, beside the others, as who started it says; 0: all
-# a version of cgroups: files of its limits, of what is used, and the line in memory.stat of unused file cache
+_SMALL = 64 << 20            # so many bytes are free on every machine; asking would take a tenth of a millisecond
+_LEAST = 1 << 30             # bytes of address space that a command needs: numpy, torch and OpenCV take 0.7 GB
+SCIPY = 256 << 20            # bytes that scikit-learn and scipy need when numpy is loaded: they take 200 MB
+share = 0                    # bytes that this worker process may take, set by the process that started it; 0: all
+# for each version of cgroups: its files of limits, its file of usage, the line of memory.stat with unused file cache
 _V1 = (("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file")
 _V2 = (("memory.max", "memory.high"), "memory.current", "inactive_file")
 
 
 def free_host_memory(root: str | Path = "/") -> int:
-    """Return the bytes that this process can take before the system swaps or ends it; a guess where nothing says so.
+    """Return the bytes that this process can take before the system swaps or kills it; a guess if that is not known.
 
-    root: the folder in which proc and sys are looked for.
+    root: the folder of proc and sys.
     """
     found = [_available(Path(root)), *_free_in_cgroups(Path(root)), _free_addresses(Path(root))]
     known = [size for size in found if size is not None]
@@ -29,14 +29,14 @@ def free_host_memory(root: str | Path = "/") -> int:
 
 
 def check_room(where: object, needed: int, purpose: str, cure: str) -> None:
-    """Raise a MachineFault where `needed` bytes are more than this process may take. purpose: "to be decoded"."""
+    """Raise a MachineFault if this process may not take `needed` bytes. purpose: such as "to be decoded"."""
     if not is_room(needed):
         free = f"{gigabytes(share)} are free for each worker" if share else f"{gigabytes(free_host_memory())} are free"
         raise MachineFault(where, f"needs about {gigabytes(needed)} of memory {purpose}, and {free}", cure)
 
 
 def is_room(needed: int) -> bool:
-    """Whether this process may take so many bytes of memory; 64 MB always, without asking the system."""
+    """Whether this process may take `needed` bytes of memory; up to 64 MB always, without asking the system."""
     return needed <= _SMALL or needed <= (share or free_host_memory())
 
 
@@ -46,9 +46,9 @@ def gigabytes(size: int) -> str:
 
 
 def check_limit(needed: int = _LEAST) -> None:
-    """Raise a MachineFault where the process's own limit leaves too few bytes to load libraries.
+    """Raise a MachineFault if the limit of this process (ulimit -v) leaves too little to load libraries.
 
-    With less, OpenBLAS, which numpy, scipy and OpenCV load, ends the process or never returns, and torch crashes.
+    With too little, OpenBLAS, which numpy, scipy and OpenCV load, ends the process or hangs, and torch crashes.
     """
     left = _free_addresses(Path("/"))
     if left is not None and left < needed:
@@ -57,7 +57,7 @@ def check_limit(needed: int = _LEAST) -> None:
 
 
 def _free_addresses(root: Path) -> int | None:
-    """Bytes left within the process's own limit (ulimit -v); None: there is none, or it is not known what is used."""
+    """Return the bytes left within the limit of this process (ulimit -v); None: no limit, or the usage is unknown."""
     limit, used = resource.getrlimit(resource.RLIMIT_AS)[0], _text(root / "proc/self/statm").split()
     if limit == resource.RLIM_INFINITY or not used:
         return None
@@ -65,7 +65,7 @@ def _free_addresses(root: Path) -> int | None:
 
 
 def _available(root: Path) -> int | None:
-    """Bytes that are free or that the system can take back from its file cache; None: unknown."""
+    """Return the bytes that are free or that the system can take back from its file cache; None: unknown."""
     kilobytes = re.search(r"^MemAvailable:\s*(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
     if kilobytes:
         return int(kilobytes[1]) << 10
@@ -73,16 +73,16 @@ def _available(root: Path) -> int | None:
 
 
 def _mac_available(vm_stat: str) -> int | None:
-    """Bytes of free and inactive pages by what macOS's vm_stat prints; None: it does not say."""
+    """Return the bytes of free and inactive pages that macOS's vm_stat prints; None: it does not say."""
     size = re.search(r"page size of (\d+) bytes", vm_stat)
     pages = re.findall(r"^Pages (?:free|inactive|speculative):\s*(\d+)", vm_stat, re.MULTILINE)
     return int(size[1]) * sum(map(int, pages)) if size and pages else None
 
 
 def _free_in_cgroups(root: Path) -> Iterator[int]:
-    """Yield the bytes left within each memory limit of this process's cgroup and those above it.
+    """Yield the bytes left within each memory limit of this process's cgroup and the cgroups above it.
 
-    File cache that is not in use counts as free: the system takes it back before it ends a process.
+    Unused file cache counts as free: the system takes it back before it kills a process.
     """
     for (limits, used, cache), folder, top in _memory_cgroups(root):
         while True:
@@ -97,18 +97,18 @@ def _free_in_cgroups(root: Path) -> Iterator[int]:
 
 
 def _memory_cgroups(root: Path) -> Iterator[tuple[tuple, Path, Path]]:
-    """Yield (version, folder of this process's cgroup, folder of the topmost that is seen) where memory is limited."""
+    """Yield (version, folder of this process's cgroup, folder of the topmost visible cgroup) for memory."""
     mounts = [line.split() for line in _text(root / "proc/self/mountinfo").splitlines()]
     for line in _text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "memory" not in controllers.split(","):
             continue
-        for mount in mounts:                     # … root of it, where it is mounted, options … - type, source, options
+        for mount in mounts:                     # … root, mount point, options … - type, source, options (proc(5))
             kind, options = mount[mount.index("-") + 1], mount[-1].split(",")
             if kind == ("cgroup" if controllers else "cgroup2") and (not controllers or "memory" in options):
                 top = root / mount[4].lstrip("/")
                 inside = os.path.relpath(path, mount[3])
-                # a container may see its own cgroup as the root, under a path that is not there
+                # inside a container, the path of its own cgroup may not exist: its root is this cgroup
                 folder = top if inside.startswith("..") else top / inside
                 yield (_V1 if controllers else _V2), folder if folder.is_dir() else top, top
                 break

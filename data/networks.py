@@ -1,6 +1,6 @@
-"""The names of all networks and of their arguments, as plain values: recipes are checked against them without torch.
+"""The names of all networks and their arguments, as plain values, so that recipes can be checked without torch.
 
-`train/models` makes them; a test holds this table against its signatures.
+`train/models` builds the networks; a test compares this table with its signatures.
 """
 
 import functools
@@ -25,20 +25,23 @@ NETWORKS = {
     "heavy22": {**_STEPS, "se": bool, **_HEAD},
     "efficientnet_lite0": _HEAD,
 }
-PUBLISHED = {"stem": ("published", "small"), "init": ("published", "kaiming"), **_HEAD}    # of each of torchvision's
+PUBLISHED = {"stem": ("published", "small"), "init": ("published", "kaiming"), **_HEAD}    # of torchvision's networks
 
-TIMM_PREFIX = "timm/"        # before the name of one of timm's, which the package itself knows
+TIMM_PREFIX = "timm/"        # before the name of a network of timm; the package itself knows the names
 TIMM = _HEAD
 _TIMM_NAME = re.compile(re.escape(TIMM_PREFIX) + r"\w+(\.\w+)?", re.ASCII)     # network, and tag of its weights
 
 
 def check_network(name: str, arguments: dict, where: str = "[model]") -> None:
-    """Raise RecipeFault for an unknown network or argument, or a value of another type. Where torchvision is not
-    installed, a name that may be one of its networks passes, and always one that may be timm's."""
+    """Raise RecipeFault for an unknown network or argument, or for a value of a wrong type.
+
+    If torchvision is not installed, any other name is accepted as one of its networks. A name of the form "timm/…" is
+    always accepted.
+    """
     of_timm = _TIMM_NAME.fullmatch(name)
-    theirs = () if name in NETWORKS or of_timm else torchvision_networks()
-    if name not in NETWORKS and theirs and name not in theirs:
-        raise RecipeFault(f"{where} name '{name}'", "is not a network", nearest(name, (*NETWORKS, *theirs)))
+    published = () if name in NETWORKS or of_timm else torchvision_networks()
+    if name not in NETWORKS and published and name not in published:
+        raise RecipeFault(f"{where} name '{name}'", "is not a network", nearest(name, (*NETWORKS, *published)))
     known = NETWORKS.get(name, TIMM if of_timm else PUBLISHED)
     for argument, value in arguments.items():
         if argument not in known:
@@ -47,7 +50,7 @@ def check_network(name: str, arguments: dict, where: str = "[model]") -> None:
 
 
 def _check_kind(name: str, argument: str, value, kind, where: str) -> None:
-    """kind: a type that `settings` knows, or the strings to choose from."""
+    """Raise RecipeFault if a value does not fit. kind: a type that `settings` knows, or a tuple of allowed strings."""
     try:
         fits, cure = (value in kind, f"choose from {', '.join(map(repr, kind))}") if isinstance(kind, tuple) \
             else (True, converted(value, kind, argument))
@@ -59,8 +62,10 @@ def _check_kind(name: str, argument: str, value, kind, where: str) -> None:
 
 @functools.cache
 def torchvision_networks() -> tuple[str, ...]:
-    """Return the names of the installed torchvision's classification networks, read from its source: to import it takes
-    torch and a second. Empty where there is none, or none that can be read."""
+    """Return the names of torchvision's classification networks, () if it is not installed or cannot be read.
+
+    They are read from its source code, because importing it needs torch and takes a second.
+    """
     spec = importlib.util.find_spec("torchvision")
     folder = Path(spec.origin).parent / "models" if spec and spec.origin else None
     names = []

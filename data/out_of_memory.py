@@ -1,4 +1,4 @@
-"""Report in one line that the memory of a graphics card or of the machine is used up, and what to do."""
+"""Recognise that memory is used up, on a graphics card or on the machine, and say in one line what to do."""
 
 import errno
 import re
@@ -8,8 +8,8 @@ from threading import Thread
 
 from tenfold.data.errors import MachineFault, UserFault
 
-# how CUDA, cuBLAS and cuDNN, MPS, torch on the CPU of Linux and of Windows, oneDNN, C++, OpenCV, HDF5 and the loader of
-# shared libraries say it, and Python where a thread has no room for its stack, or a module lost the error on its way
+# messages of CUDA, cuBLAS and cuDNN, MPS, torch on the CPU of Linux and Windows, oneDNN, C++, OpenCV, HDF5 and the
+# loader of shared libraries, and of Python if there is no memory for a thread's stack, or if a module lost the error
 _SIGNS = re.compile(r"out of memory|_ALLOC_FAILED|can't allocate memory|cannot allocate memory|not enough memory"
                     r"|bad_alloc|insufficient memory|memory allocation failed|unable to allocate|can't start new thread"
                     r"|failed to map segment|error return without exception set"
@@ -21,7 +21,7 @@ ANYWHERE = "ask for fewer --workers, or free some memory"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory could not be had."""
+    """Whether an error means that there was not enough memory."""
     if isinstance(error, UserFault) or not isinstance(error, Exception):
         return False
     if isinstance(error, OSError) and error.errno is not None:
@@ -30,14 +30,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def used_up(error: BaseException, work: str, cure: str) -> MachineFault:
-    """Return the fault for memory that is used up. work: such as "training"; error: may say how much was wanted."""
+    """Return the fault for used-up memory. work: such as "training"; error: its text may say how much was asked for."""
     wanted = _WANTED.search(str(error))
     more = f" ({wanted[1]} more were asked for)" if wanted else ""
     return MachineFault("memory", f"is used up in {work}{more}", cure)
 
 
 def has_started(thread: Thread) -> bool:
-    """Start a thread; False: there is no memory for its stack, and whoever wanted it goes on without."""
+    """Start a thread; return False if there is no memory for its stack. The caller then goes on without it."""
     try:
         thread.start()
     except RuntimeError as error:
@@ -49,7 +49,7 @@ def has_started(thread: Thread) -> bool:
 
 @contextmanager
 def memory_fault(work: str, cure: str) -> Iterator[None]:
-    """Raise a MachineFault where the memory is used up inside; also a decorator. work: such as "training"."""
+    """Turn errors of used-up memory inside this context into a MachineFault; also a decorator. work: "training"."""
     try:
         yield
     except Exception as error:

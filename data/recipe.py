@@ -1,7 +1,7 @@
 """A recipe: one TOML file that says how a set is made and how a model is trained on it.
 
-Both stages read the same file; the trainer follows the preprocessing tables that the shards carry,
-since those are what the pixels went through.
+Preprocessing and training read the same file. For the tables of preprocessing, the trainer uses the recipe that is
+stored with the shards, because that is how their pixels were made.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from tenfold.data.recipe_lookup import RECIPES, candidates, find_recipe, recipe_
 from tenfold.data.settings import fill, nearest, override
 from tenfold.data.tables import Augment, Clean, Draw, Model, Shards, Source, Split, Train
 
-PIXELS_VERSION = 6   # raised when the same recipe comes to draw other pixels: old shards are remade
+PIXELS_VERSION = 6   # raised when the same recipe draws other pixels than before: old shards are then made again
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ class Recipe:
 _TABLES = {"source": Source, "split": Split, "clean": Clean, "draw": Draw, "shards": Shards,
            "model": Model, "train": Train, "augment": Augment}
 _SUCCESSORS = {"bitshuffle-lz4": "lz4", "lzf": "gzip"}      # compressions that are only read, no longer written
-_SHORT, _PIECE = 64, 4096    # items of a list that may hold columns; items of a column that are written at once
-_PIXEL_TABLES = ("split", "clean", "draw", "shards")        # what the bytes of a set depend on
+_SHORT, _PIECE = 64, 4096    # items of a list that may contain columns; items of a column that are hashed at once
+_PIXEL_TABLES = ("split", "clean", "draw", "shards")        # tables on which the bytes of a set depend
 
 
 def read_recipe(name: str | os.PathLike[str], assignments: Iterable[str] = ()) -> Recipe:
-    """Read the recipe in a TOML file (or the JSON that `dataset.json` carries), with `--set`s laid over it.
+    """Read a recipe from a TOML file (or a JSON file), and change it by `--set` assignments.
 
-    A bare name that is no file means recipes/<name>.toml. RecipeFault: no such file, not TOML, an unknown or missing
-    key, a value out of bounds, an unknown network or argument of one.
+    A bare name that is not a file means recipes/<name>.toml. RecipeFault: no such file, not TOML, an unknown or missing
+    key, a value out of bounds, an unknown network or an unknown argument of it.
     """
     path = find_recipe(name)
     try:
@@ -72,13 +72,13 @@ def read_recipe(name: str | os.PathLike[str], assignments: Iterable[str] = ()) -
 
 
 def _other_recipes(path) -> str:
-    """Return what to do where there is no such recipe: the nearest name."""
+    """Return the advice for a recipe that does not exist: the nearest name."""
     names = recipe_names()
     return nearest(path.stem, names) if names else f"name a recipe, such as {RECIPES}/sample.toml"
 
 
 def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Recipe:
-    """Make a Recipe of nested plain values, as in a TOML file or from `recipe_tables`."""
+    """Make a Recipe from nested plain values, such as those of a TOML file or of `recipe_tables`."""
     if not isinstance(tables, dict):
         raise RecipeFault(where, "is not a table of tables", "see recipes/sample.toml")
     for key in tables:
@@ -98,7 +98,7 @@ def make_recipe(tables: dict, where: str = "recipe", name: str = "recipe") -> Re
 
 
 def renewed(tables: dict) -> dict:
-    """Return the tables that a set or a checkpoint carries; what is no longer offered becomes its successor."""
+    """Return the recipe's tables of an old set or checkpoint, with settings that no longer exist replaced."""
     shards = tables.get("shards") if isinstance(tables, dict) else None
     kind = shards.get("compression") if isinstance(shards, dict) else None
     if not isinstance(shards, dict) or not isinstance(kind, str) or kind not in _SUCCESSORS:
@@ -107,12 +107,12 @@ def renewed(tables: dict) -> dict:
 
 
 def recipe_tables(recipe: Recipe) -> dict:
-    """Return the recipe as nested plain values, for dataset.json and checkpoints; `make_recipe` undoes it."""
+    """Return the recipe as nested plain values, for dataset.json and checkpoints; `make_recipe` reads them."""
     return json.loads(json.dumps(asdict(recipe)))
 
 
 def change_recipe(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
-    """Lay `--set`s such as "train.lr=0.002" over a recipe. RecipeFault: no such key, or a value out of bounds."""
+    """Change a recipe by assignments such as "train.lr=0.002". RecipeFault: no such key, or a value out of bounds."""
     return make_recipe(override(as_in_file(recipe_tables(recipe)), assignments), "recipe", recipe.name)
 
 
@@ -123,30 +123,30 @@ def as_in_file(tables: dict) -> dict:
 
 
 def pixels_digest(recipe: Recipe) -> str:
-    """Return a digest of what the bytes of a set depend on besides the images: two equal ones draw alike."""
-    what: dict[str, Any] = {"version": PIXELS_VERSION, "seed": recipe.seed,
-                            **{t: asdict(getattr(recipe, t)) for t in _PIXEL_TABLES}}
-    for key in ("groups", "near_duplicates"):        # came later: sets made before them keep their digest
-        if what["split"][key] == getattr(Split(), key):
-            del what["split"][key]
+    """Return a digest of all settings on which the bytes of a set depend; equal digests mean equal pixels."""
+    settings: dict[str, Any] = {"version": PIXELS_VERSION, "seed": recipe.seed,
+                                **{t: asdict(getattr(recipe, t)) for t in _PIXEL_TABLES}}
+    for key in ("groups", "near_duplicates"):        # added later: sets made before keep their digest
+        if settings["split"][key] == getattr(Split(), key):
+            del settings["split"][key]
     if recipe.source.per_class:                      # likewise
-        what["per_class"] = recipe.source.per_class
-    return digest_of(what)
+        settings["per_class"] = recipe.source.per_class
+    return digest_of(settings)
 
 
-def pixels_note(one: str, version: object, other: str, others: object, cure: str) -> tuple[str, ...]:
-    """Return a note, in a tuple, if two things are of different versions of the pixels; () if not, or if not known.
+def pixels_note(one: str, version: object, other: str, other_version: object, cure: str) -> tuple[str, ...]:
+    """Return a note, in a tuple, if two things have different versions of the pixels; () if not, or if unknown.
 
-    one, other: such as "best.pth was trained on" and "this Tenfold draws"; version, others: their versions.
+    one, other: such as "best.pth was trained on" and "this Tenfold draws".
     """
-    if type(version) is not int or type(others) is not int or version == others:
+    if type(version) is not int or type(other_version) is not int or version == other_version:
         return ()
-    return (f"note: {one} pixels of version {version}, {other} version {others}: the same image looks a little "
+    return (f"note: {one} pixels of version {version}, {other} version {other_version}: the same image looks a little "
             f"different, which may cost accuracy; {cure}",)
 
 
 def digest_of(value: Any) -> str:
-    """Return a short digest of any value that JSON can hold, or of a list of such and of long columns."""
+    """Return a short digest of any value that JSON can hold, or of a list of such values and long columns."""
     digest = hashlib.sha256()
     for text in _as_json(value):
         digest.update(text.encode())
@@ -154,7 +154,7 @@ def digest_of(value: Any) -> str:
 
 
 def _as_json(value: Any) -> Iterator[str]:
-    """Yield the JSON of a value in pieces, so that long columns, numpy's too, are never held as text."""
+    """Yield the JSON of a value in pieces, so that long columns (of numpy, too) are never held as text."""
     array = hasattr(value, "tolist") and hasattr(value, "__len__")
     if not array and (isinstance(value, str) or not isinstance(value, Sequence)):
         yield json.dumps(value, sort_keys=True, separators=(",", ":"))
@@ -173,7 +173,7 @@ def _as_json(value: Any) -> Iterator[str]:
 
 
 def pixel_differences(built: Recipe, wanted: Recipe) -> list[str]:
-    """List where the recipe of the shards differs from the one that is asked for: ["draw.copies: 20, not 100", …]."""
+    """List how the recipe of the shards differs from the wanted one: ["draw.copies: 20, not 100", …]."""
     differences = [] if built.seed == wanted.seed else [f"seed: {built.seed}, not {wanted.seed}"]
     for table in ("source", *_PIXEL_TABLES):
         a, b = getattr(built, table), getattr(wanted, table)
@@ -184,7 +184,7 @@ def pixel_differences(built: Recipe, wanted: Recipe) -> list[str]:
 
 
 def parse_duration(text: object, where: str = "--budget") -> float:
-    """Read a duration: "45s", "10m", "1.5h" or plain seconds -> seconds, above 0."""
+    """Return the seconds, above 0, of a duration such as "45s", "10m", "1.5h" or a plain number of seconds."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)\s*", str(text))
     seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0
     if not 0 < seconds < math.inf:

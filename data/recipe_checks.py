@@ -19,7 +19,7 @@ _LEAST_SPECKS = 0.05
 
 
 def check_recipe(recipe: Recipe, where: str) -> None:
-    """Check a whole recipe. where: its file, as the message shall say it."""
+    """Check a whole recipe. where: its file, as messages shall name it."""
     _check_name_and_seed(recipe, where)
     for table, key in _BOUNDS:
         low, high = getattr(getattr(recipe, table), key)
@@ -57,7 +57,7 @@ def _check_split(split: Split, where: str) -> None:
     if split.folds == 1 or (split.fold and split.fold >= split.folds):
         raise RecipeFault(f"{where} folds", f"is {split.folds} with fold {split.fold}",
                           "give folds of 2 or more, and a fold from 0 to folds - 1")
-    from tenfold.data.splits.groups import check_groups  # and with it numpy, which --help need not wait for
+    from tenfold.data.splits.groups import check_groups  # imports numpy, which --help does not need
     check_groups(split.groups, f"{where} groups")
 
 

@@ -1,16 +1,16 @@
-"""Find the file of a recipe by its name, and list the names that there are."""
+"""Find the file of a recipe by its name, and list the names of all recipes."""
 
 import os
 from pathlib import Path
 
-RECIPES = Path("recipes")    # where a bare name is looked for, below the folder where the user stands
-PACKAGED = Path(__file__).resolve().parents[1] / "recipes"       # those that come along, in a checkout and a wheel
+RECIPES = Path("recipes")    # searched for a bare name, in the current folder
+PACKAGED = Path(__file__).resolve().parents[1] / "recipes"       # recipes of the package, in a checkout or a wheel
 
 
 def find_recipe(name: str | os.PathLike[str]) -> Path:
     """Return the file that `name` means: itself, recipes/<name>.toml, or the recipe that comes with the package.
 
-    `name` as given where there is none of them.
+    Returns `name` as it is if none of them exists.
     """
     path = Path(name)
     paths = candidates(path)

@@ -1,4 +1,4 @@
-"""Convert TOML tables and `--set` options to frozen dataclasses; values that do not fit raise RecipeFault.
+"""Convert TOML tables and `--set` options to frozen dataclasses; a value that does not fit raises RecipeFault.
 
 A setting is a dataclass field made with `setting`, which also says what values are allowed:
 
@@ -24,13 +24,13 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 from tenfold.data.errors import RecipeFault, UserFault
 
 T = TypeVar("T")
-# name -> (the comparison that breaks it, words)
+# name -> (comparison that is true for a value out of bounds, words)
 _BOUNDS = {"low": (operator.lt, "at least"), "high": (operator.gt, "at most"), "above": (operator.le, "more than"),
            "below": (operator.ge, "less than")}
 
 
 def setting(default: Any = MISSING, **bounds: Any) -> Any:
-    """Make a dataclass field that knows its bounds. No default: the recipe must name it.
+    """Make a dataclass field with bounds. Without a default, the recipe must name it.
 
     bounds: `low`, `high` (inclusive), `above`, `below` (exclusive), `choices`.
     """
@@ -39,23 +39,23 @@ def setting(default: Any = MISSING, **bounds: Any) -> Any:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return "did you mean 'x'?", or the names that are known where none is near."""
+    """Return "did you mean 'x'?" with the nearest of `names`, or the list of all names if none is near."""
     names = list(names)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(sorted(names))}"
 
 
 def check_count(name: str, value: object, least: int = 1) -> int:
-    """Return a whole number from `least` on. UserFault: it is none, or smaller."""
+    """Return `value` as an int. UserFault: it is not a whole number, or below `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or (count := operator.index(value)) < least:
         raise UserFault(f"{name} {value}", f"is not a whole number from {least} on", f"give {least} or more")
     return count
 
 
 def fill(cls: type[T], table: dict, where: str) -> T:
-    """Make an instance of the dataclass `cls` of a table {key: TOML value}. RecipeFault names what is wrong.
+    """Make an instance of the dataclass `cls` from a table {key: TOML value}. RecipeFault: something does not fit.
 
-    `where` is "file: [table]" as the message shall say it.
+    where: file and table, as messages shall name them.
     """
     if not isinstance(table, dict):
         raise RecipeFault(where, f"is {table!r}", "write it as a table of key = value lines")
@@ -74,7 +74,7 @@ def fill(cls: type[T], table: dict, where: str) -> T:
 
 
 def converted(value: Any, kind: Any, where: str) -> Any:
-    """Return a TOML value as the field's type; an int is welcome where a float is wanted, never a bool."""
+    """Return a TOML value as the field's type; an int is accepted for a float, but never a bool."""
     if get_origin(kind) in (Union, UnionType):
         for option in get_args(kind):
             if type(value) is option or (get_origin(option) is Literal and value in get_args(option)):
@@ -109,7 +109,7 @@ def _named(kind) -> str:
 
 
 def _checked(value, bounds, where):
-    """The value itself, once each of its numbers lies within the bounds."""
+    """Return the value; RecipeFault if one of its numbers is out of bounds."""
     for number in value if isinstance(value, tuple) else (value,):
         choices = bounds.get("choices")
         if choices and number not in choices:
@@ -125,7 +125,7 @@ def _checked(value, bounds, where):
 
 
 def override(tables: dict, assignments: Iterable[str]) -> dict:
-    """Lay `--set table.key=value` over the tables; values are read as TOML, else as a string."""
+    """Return the tables, changed by assignments "table.key=value"; a value that is not TOML is taken as a string."""
     tables = {k: dict(v) if isinstance(v, dict) else v for k, v in tables.items()}
     for text in assignments:
         path, equals, raw = str(text).partition("=")

@@ -1,4 +1,4 @@
-"""Write one shard, open it, and recognise a finished one."""
+"""Write a shard, open one, and recognise a finished one."""
 
 import hashlib
 import io
@@ -21,12 +21,12 @@ from tenfold.data.verified import AGAIN
 def write_shard(path: str | Path, image: np.ndarray, columns: dict, attributes: dict, compression: str) -> dict:
     """Write a shard whole or not at all. image uint8 (rows, H, W, C); columns {name: int64 (rows,)} as in COLUMNS.
 
-    Behind the HDF5 file comes a trailer with its digest (see data/digests.py). Returns {"name", "rows", "bytes",
-    "sha256", "content"}: sha256 is that of the whole file, content that of what comes before the trailer. Raises
-    MachineFault: disk full, no permission, package missing.
+    A trailer with a digest follows the HDF5 data (see data/digests.py). Returns {"name", "rows", "bytes", "sha256",
+    "content"}: sha256 is of the whole file, content the SHA-256 of all before the trailer. MachineFault: disk full, no
+    permission, package missing.
     """
-    # HDF5 sees memory only: on a full disk it keeps handles that it can neither flush nor close,
-    # prints a traceback for each and crashes when the process ends
+    # HDF5 only writes to memory: on a full disk it would keep handles that it can neither flush nor close, print a
+    # traceback for each of them and crash when the process ends
     pieces = _file_bytes(image, columns, attributes, compression)
     digest = hashlib.sha256()
     with publish(path) as temporary, open(temporary, "wb") as f:
@@ -41,7 +41,7 @@ def write_shard(path: str | Path, image: np.ndarray, columns: dict, attributes: 
 
 
 def _file_bytes(image, columns, attributes, compression) -> list[memoryview]:
-    """The bytes of the file, in their order. Uncompressed pixels are never copied."""
+    """Return the bytes of the file, in pieces. Uncompressed pixels are not copied."""
     held = io.BytesIO()
     with h5py.File(held, "w", alignment_threshold=ALIGNMENT, alignment_interval=ALIGNMENT) as f:
         for name in ATTRIBUTES:
@@ -55,30 +55,30 @@ def _file_bytes(image, columns, attributes, compression) -> list[memoryview]:
             f.create_dataset(IMAGE, data=image, chunks=(rows, *image.shape[1:]),
                              compression=compression, shuffle=False)
         else:
-            given_room = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-            given_room.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-            given_room.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-            at = f.create_dataset(IMAGE, image.shape, np.uint8, dcpl=given_room).id.get_offset()
+            unfilled = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            unfilled.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            unfilled.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            offset = f.create_dataset(IMAGE, image.shape, np.uint8, dcpl=unfilled).id.get_offset()
     if compression != "none":
         return [memoryview(held.getvalue())]
-    whole = held.getvalue()              # ends before the pixels, unless they are so few that more lies behind
+    whole = held.getvalue()              # ends before the pixels, or, if they are few, holds other data behind them
     pixels = np.ascontiguousarray(image).data.cast("B")
-    return [memoryview(whole[:at].ljust(at, b"\0")), pixels, memoryview(whole[at + image.nbytes:])]
+    return [memoryview(whole[:offset].ljust(offset, b"\0")), pixels, memoryview(whole[offset + image.nbytes:])]
 
 
 def shard_names(folder: Path) -> list[str]:
-    """Return the files in a folder that are named as shards are."""
+    """Return the names of the files in a folder that are named like shards."""
     return sorted(p.name for p in folder.glob("*.h5") if SHARD_NAME.fullmatch(p.name))
 
 
 def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | None:
-    """Return (what `write_shard` returned, its image) of a shard on disk written for the same plan, else None.
+    """Return (what `write_shard` returned, its image) for a shard on disk that was written for the same plan.
 
-    None also if it is damaged, or of an older version without a digest, so that damage could not be noticed.
+    Returns None for any other file, if it is damaged, or if it has no digest (older versions wrote none).
     """
     try:
         digest = hash_file(path)
-        if not digest.matches:                   # HDF5 may never come back from what is damaged
+        if not digest.matches:                   # HDF5 may hang on a damaged file
             return None
         with open_hdf5(path) as f:
             if any(f.attrs.get(name) != attributes[name] for name in ATTRIBUTES):
@@ -98,19 +98,19 @@ def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | No
 
 @dataclass(frozen=True)
 class Shard:
-    """One shard file that was checked: where its rows lie, and its labels."""
+    """A shard file that was checked: where its rows are, and its labels."""
     path: Path
     rows: int
     offset: int | None           # of row 0 in the file; None: compressed
     labels: np.ndarray           # int64 (rows,)
     sources: np.ndarray          # int64 (rows,)
-    chunks: Chunks | None = None # where they lie; None of a compressed shard: read it through HDF5
+    chunks: Chunks | None = None # of a compressed shard; None: uncompressed, or it must be read through HDF5
 
 
 def open_shard(path: Path, rows: int, row_shape: tuple[int, int, int], ends: tuple[int, int]) -> Shard:
-    """Open a file of a set, check it and close it again. ShardFault: damaged or foreign.
+    """Open a shard of a set, check it and close it again. ShardFault: damaged or foreign.
 
-    row_shape (H, W, C); ends: how many classes and sources there are for `label` and `source` to point at.
+    row_shape: (H, W, C). ends: the numbers of classes and of sources, which `label` and `source` must not reach.
     """
     def refuse(fact):
         return ShardFault(path, fact, f"it is damaged or foreign: {AGAIN}")
@@ -141,16 +141,16 @@ def open_shard(path: Path, rows: int, row_shape: tuple[int, int, int], ends: tup
 
 
 def open_hdf5(path: Path) -> h5py.File:
-    """Open an HDF5 file for reading. OSError: it is none, or no regular file; HDF5 would wait at a pipe."""
+    """Open an HDF5 file for reading. OSError: it is not one, or not a regular file (HDF5 would wait for a pipe)."""
     with open_file(path):
         return h5py.File(path, "r")
 
 
 def schema_of(f: h5py.File) -> int | None:
-    """Return the number in the attribute `schema`; None: there is none, or it is no number.
+    """Return the number in the attribute `schema`; None: there is no such attribute, or it is not a number.
 
-    Its kind is looked at first: HDF5 2.0 never comes back from a text in a heap that was damaged or forged. So the
-    attributes that are texts are for people, and for a build that finds a shard whose digest is right.
+    Its type is checked first, because HDF5 2.0 hangs when it reads a string from a damaged or forged heap. For the same
+    reason the string attributes are only read by a build, after it has checked the digest of a shard.
     """
     if "schema" not in f.attrs:
         return None
@@ -159,8 +159,11 @@ def schema_of(f: h5py.File) -> int | None:
 
 
 def own_dataset(f: h5py.File, name: str, refuse: Callable[[str], Exception]) -> h5py.Dataset:
-    """Return a dataset; refuse it if its bytes come from another file: a link, external storage, a virtual dataset
-    (the class of CVE-2026-1669: a hostile file that hands out another file's bytes)."""
+    """Return a dataset of the file; refuse it if its bytes come from another file.
+
+    Links, external storage and virtual datasets do so; a hostile file could expose another file's bytes (as in
+    CVE-2026-1669). refuse: makes the exception to be raised.
+    """
     if not isinstance(f.get(name, getlink=True), h5py.HardLink) or not isinstance(dataset := f[name], h5py.Dataset):
         raise refuse(f"'{name}' is missing or a link to elsewhere")
     plan = dataset.id.get_create_plist()

@@ -45,7 +45,7 @@ def read_index(folder: str | Path) -> dict:
 
 
 def _disagreement(index: dict) -> str:
-    """What does not fit together in a dataset.json whose fields are of their kinds; "": all does."""
+    """Say what does not fit together in a dataset.json whose fields have the right kinds; "" if all fits."""
     rows = {split: sum(s["rows"] for s in index["shards"] if s["split"] == split) for split in SPLITS}
     names = [shard["name"] for shard in index["shards"]]
     counts = index.get("class_counts", {}).values()
@@ -65,8 +65,8 @@ def _disagreement(index: dict) -> str:
 class ShardSet:
     """A finished set, opened and checked."""
     folder: Path
-    index: dict                  # dataset.json
-    sources: SourceTable         # a row for each source image; `Shard.sources` are its row numbers
+    index: dict                  # the content of dataset.json
+    sources: SourceTable         # a row for each source image; `Shard.sources` holds row numbers of it
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{self.rows(split)} {split}" for split in SPLITS)
@@ -84,31 +84,31 @@ class ShardSet:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The recipe that the set was made by."""
+        """The recipe by which the set was made."""
         return make_recipe(renewed(self.index["recipe"]), str(self.folder / INDEX))
 
     def rows(self, split: str) -> int:
-        """How many rows a split has."""
+        """Return how many rows a split has."""
         return self.index["rows"][split]
 
     def shards(self, split: str) -> list[Shard]:
-        """The split's files in their order, opened one by one and closed again."""
+        """Return the shards of a split in order; each file is opened, checked and closed."""
         ends = len(self.classes), len(self.sources)
         return [open_shard(self.folder / s["name"], s["rows"], self.row_shape, ends)
                 for s in self.index["shards"] if s["split"] == split]
 
     def class_counts(self, split: str) -> np.ndarray:
-        """int64 (classes,): rows of each class."""
+        """Return the rows of each class in a split, int64 (classes,)."""
         return sum((np.bincount(shard.labels, minlength=len(self.classes)) for shard in self.shards(split)),
                    np.zeros(len(self.classes), np.int64))
 
 
 def open_set(folder: str | Path, verify: bool = False) -> ShardSet:
-    """Open shards/<name> after checking that every file is there and holds what was written.
+    """Open shards/<name>, after checking that every file exists and holds what was written.
 
-    Files are hashed the first time, and again when the file system says that they changed or were replaced; with
-    `verify`, all of them. ShardFault names the file that is not what was written. Prints a note if dataset.json is of
-    an older version, without a checksum.
+    Files are hashed the first time, and again if the file system says that they changed or were replaced; with
+    `verify`, all of them. ShardFault names the file that is not what was written. Prints a note if dataset.json has no
+    checksum (older versions wrote none).
     """
     folder = Path(folder)
     index, faults = check_set(folder, verify)
@@ -124,7 +124,7 @@ def open_set(folder: str | Path, verify: bool = False) -> ShardSet:
 
 
 def check_set(folder: Path, again: bool = False) -> tuple[dict, list[UserFault]]:
-    """Read dataset.json and check the files that it names, `again` or where they changed; see `check_files`.
+    """Read dataset.json and check the files that it names. again: also those that were checked before.
 
     Returns (dataset.json, a fault for each file that is not what was written). ShardFault: there is no finished set,
     or dataset.json itself is damaged.

@@ -1,4 +1,4 @@
-"""The columns of sources.h5 as they lie in the file: encode plain values, and write them."""
+"""Encode the columns of sources.h5, and write the file."""
 
 import hashlib
 import io
@@ -16,11 +16,11 @@ _TOGETHER = 4096             # paths that are encoded at once
 
 
 def encode_columns(columns: Mapping) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (name, column as it lies in the file) of all columns.
+    """Yield (name, column as it is stored) for all columns of sources.h5.
 
-    columns: "path" (n strings) and, where they are known, "label", "split" (names of splits, "" in none), "digest" and
-    "fingerprint" (hexadecimal, "" unknown, or bytes as uint8 (n, …)) and the other names of SOURCE_COLUMNS, which says
-    what stands for an unknown value.
+    columns: "path" (n strings) and, if known, "label", "split" (names of splits, "" for none), "digest" and
+    "fingerprint" (hexadecimal digits, "" if unknown, or bytes as uint8 (n, …)) and other names of SOURCE_COLUMNS. That
+    table says which value is stored for an unknown one.
     """
     unknown = set(columns) - set(SOURCE_COLUMNS) - {"path"}
     assert not unknown, f"sources.h5 has no column {unknown}"
@@ -40,7 +40,7 @@ def encode_columns(columns: Mapping) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _as_numbers(name: str, given: Any) -> Any:
-    """Names of splits, and hexadecimal digits, as the numbers that stand for them; other columns as they are."""
+    """Convert names of splits and hexadecimal digits to numbers; return other columns as they are."""
     if name == "split":
         names, number = np.asarray(given, "<U5"), np.full(len(given), -1, np.int8)
         for i, split in enumerate(SPLITS):
@@ -55,9 +55,9 @@ def _as_numbers(name: str, given: Any) -> Any:
 def write_source_table(folder: Path, columns: Mapping) -> dict:
     """Write sources.h5 whole or not at all; columns as `encode_columns` takes them.
 
-    Returns {"rows", "bytes", "sha256"}, which dataset.json keeps. Raises MachineFault: disk full, no permission.
+    Returns {"rows", "bytes", "sha256"}, for dataset.json. MachineFault: disk full, no permission.
     """
-    with publish(Path(folder) / SOURCES) as temporary, _Forgiving(temporary, "w+b") as held:
+    with publish(Path(folder) / SOURCES) as temporary, _ErrorKeepingFile(temporary, "w+b") as held:
         with h5py.File(held, "w") as f:
             f.attrs["schema"] = SET_SCHEMA
             for name, column in encode_columns(columns):
@@ -70,12 +70,12 @@ def write_source_table(folder: Path, columns: Mapping) -> dict:
     return {"rows": len(columns["path"]), "bytes": size, "sha256": digest.hexdigest()}
 
 
-class _Forgiving(io.FileIO):
-    """A file for HDF5 to write to. It keeps an error, such as of a full disk, on which HDF5 would crash."""
-    fault: OSError | None = None                 # the first one
+class _ErrorKeepingFile(io.FileIO):
+    """A file for HDF5 to write to. It keeps an error (such as a full disk) instead of raising it: HDF5 would crash."""
+    fault: OSError | None = None                 # the first error
 
     def write(self, data: Any) -> int:
-        """Write all of `data`, or keep the fault."""
+        """Write all of `data`, or keep the error."""
         left = memoryview(data).cast("B")
         size = left.nbytes
         try:
@@ -86,7 +86,7 @@ class _Forgiving(io.FileIO):
         return size
 
     def truncate(self, size: int | None = None) -> int:
-        """Cut the file or make it longer, or keep the fault."""
+        """Change the size of the file, or keep the error."""
         try:
             return super().truncate(size)
         except OSError as error:

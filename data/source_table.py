@@ -1,6 +1,7 @@
-"""sources.h5: what is known of each source image of a set, in columns that are read when they are first asked for.
+"""Read sources.h5: what is known of each source image of a set, in columns. A column is read when it is first needed.
 
-A set of a million sources opens in milliseconds: only headers are read then. `schema.SOURCE_COLUMNS` lists the columns.
+So a set of a million sources opens in milliseconds: only headers are read then. `schema.SOURCE_COLUMNS` lists the
+columns.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,14 +31,14 @@ class SourceTable:
 
     @classmethod
     def of(cls, columns: Mapping) -> "SourceTable":
-        """Make a table in memory; columns as `encode_columns` takes them."""
+        """Make a table in memory. columns: as `encode_columns` takes them."""
         return cls(len(columns["path"]), dict(encode_columns(columns)).__getitem__)
 
     def __len__(self) -> int:
         return self.rows
 
     def column(self, name: str) -> np.ndarray:
-        """Return a column as SOURCE_COLUMNS describes it, or `path_bytes`. ShardFault: it is damaged."""
+        """Return a column of SOURCE_COLUMNS, or `path_bytes`. ShardFault: it is damaged."""
         if name not in self._known:
             self._known[name] = self._load(name)
         return self._known[name]
@@ -53,22 +54,22 @@ class SourceTable:
         return [str(text[ends[row - 1] if row else 0:ends[row]], "utf-8", "surrogateescape") for row in numbers]
 
     def split_names(self) -> list[str]:
-        """The split of each source: "train", "val", "test"; "" in none."""
+        """Return the split of each source: "train", "val", "test", or "" for none."""
         names = (*SPLITS, "")                    # -1 is the last one
         return [names[number] for number in self.column("split").tolist()]
 
     def in_split(self, split: str) -> np.ndarray:
-        """bool (rows,): which sources lie in a split."""
+        """Return which sources are in a split: bool (rows,)."""
         return self.column("split") == SPLITS.index(split)
 
     def ink(self) -> Iterator[dict | None]:
-        """Yield what is known of the ink of each source; None: no ink was looked for."""
+        """Yield what is known about the ink of each source; None if no ink was looked for."""
         columns = [self.column(name).tolist() for name in _INK.values()]
         for pen, *more in zip(*columns, strict=True):
             yield dict(zip(_INK, (pen, *more), strict=True)) if pen else None
 
     def row(self, number: int) -> dict:
-        """Return a row: all that is known of one source, as plain values; "ink" only where ink was looked for."""
+        """Return all that is known of one source, as plain values; it has "ink" only if ink was looked for."""
         def value(name):
             return self.column(name)[number].tolist()
 
@@ -102,14 +103,14 @@ def read_source_table(folder: Path) -> SourceTable:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a column lies in the file."""
+    """Where a column is stored in the file."""
     offset: int
     dtype: np.dtype
     shape: tuple[int, ...]
 
 
 def _place(f: h5py.File, path: Path, name: str, dtype: str, shape: tuple[int, ...]) -> _Place:
-    """Where a column lies. ShardFault: it is of another kind, or the file is too short to hold it."""
+    """Locate a column. ShardFault: it has another type or shape, or the file is too short to hold it."""
     column = own_dataset(f, name, lambda fact: _refused(path, fact))
     if column.dtype != np.dtype(dtype) or column.shape != shape or column.chunks is not None:
         raise _refused(path, f"holds {name} {column.dtype} {column.shape}, not {np.dtype(dtype)} {shape}")
@@ -120,7 +121,7 @@ def _place(f: h5py.File, path: Path, name: str, dtype: str, shape: tuple[int, ..
 
 
 def _read(path: Path, name: str, places: dict[str, _Place]) -> np.ndarray:
-    """A column from the file. ShardFault: it has changed since it was opened, or its values make no sense."""
+    """Read a column. ShardFault: the file has changed since it was opened, or its values make no sense."""
     place = places[name]
     try:
         with open_file(path) as f:

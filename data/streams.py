@@ -1,4 +1,4 @@
-"""Make standard output and error never raise: what cannot be written is dropped, and the exit code says so."""
+"""Make standard output and error never raise: what cannot be written is dropped, and the exit code shows it."""
 
 import contextlib
 import errno
@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, TextIO
 
-# nobody reads any more (`… | head`), or the terminal was closed: no fault of the command's
+# the reader has gone (`… | head`), or the terminal was closed: not a fault of the command
 _NOBODY = {errno.EPIPE, errno.EIO, errno.ECONNRESET}
 
 
@@ -31,7 +31,7 @@ class Output:
         self._guarded(self.stream.flush)
 
     def fault(self) -> str:
-        """Say why not everything could be written, or "": all was, or nobody reads on."""
+        """Return why not everything could be written; "" if all was, or if the reader has gone."""
         lost = self.error is not None and self.error.errno not in _NOBODY
         return f"{self.name}: cannot be written ({self.error.strerror})" if self.error and lost else ""
 
@@ -41,7 +41,7 @@ class Output:
                 function(*arguments)
             except OSError as error:
                 self.error = error
-            except ValueError as error:              # it was closed meanwhile
+            except ValueError as error:              # the stream was closed
                 self.error = OSError(errno.EBADF, str(error))
 
     def __getattr__(self, name: str) -> Any:
@@ -49,8 +49,11 @@ class Output:
 
 
 def check_outputs() -> None:
-    """Make sys.stdout and sys.stderr never raise. A stream that the caller closed becomes /dev/null; otherwise the next
-    file that is opened would take its number, and be printed into."""
+    """Make sys.stdout and sys.stderr never raise.
+
+    A stream that the caller closed becomes /dev/null. Otherwise the next file that is opened would get its number, and
+    messages would be printed into that file.
+    """
     while True:
         number = os.open(os.devnull, os.O_RDWR)
         if number > 2:
@@ -63,7 +66,7 @@ def check_outputs() -> None:
 
 
 def failed_output() -> str:
-    """Flush both streams; return why not everything could be written, or ""."""
+    """Flush both streams; return why not everything could be written, "" if everything was."""
     faults = ""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, Output):

@@ -12,11 +12,11 @@ from tenfold.data.settings import setting
 @dataclass(frozen=True)
 class Source:
     """Where the images come from and how many bad ones are tolerated."""
-    data: str = ""                                          # folder or .npz; --data goes before it
+    data: str = ""                                          # folder or .npz; the option --data takes precedence
     max_bad: float = setting(0.1, low=0, high=1)            # share set aside that stops the build
     max_opposite: float = setting(0.2, low=0, high=1)       # share that clearly looks like the other polarity than
                                                             # clean.polarity declares, and stops the build
-    max_pixels: int = setting(100_000_000, low=1)           # a larger picture is taken for a bomb
+    max_pixels: int = setting(100_000_000, low=1)           # a larger picture is refused as a decompression bomb
     per_class: int = setting(0, low=0)                      # most images of each class that are used, chosen at random;
                                                             # 0: all. An official test split is used whole
     levels: int = setting(0, low=0)                         # highest level of deep pictures (more than 8 bits), such as
@@ -43,13 +43,13 @@ class Split:
                                                             # group stands alone
     near_duplicates: str = setting("together", choices=("together", "report"))    # the same picture saved twice (as
                                                             # JPEG, at another size): kept in one split, or only
-                                                            # reported. Without it, 19% of the test images of
+                                                            # reported. With "report", 19% of the test images of
                                                             # glyphs34 had a twin in train (benchmarks/log.md)
 
 
 @dataclass(frozen=True)
 class Clean:
-    """How each source image is cleaned, once. 0, false and "keep" leave a step out."""
+    """How each source image is cleaned, once. 0, false and "keep" skip a step."""
     channels: int = setting(1, choices=(1, 3))              # grey, or red green blue
     polarity: str = setting("keep", choices=("keep", "auto", "dark", "light"))   # tone of the ink, which becomes
                                                             # light. auto: the whole set decides. keep: not ink, so
@@ -96,7 +96,7 @@ class Shards:
 
 @dataclass(frozen=True)
 class Model:
-    """A network by name; what is not listed here are its arguments (data/networks.py)."""
+    """A network by name; keys that are not listed here are arguments of the network (data/networks.py)."""
     name: str = setting()
     args: dict = field(default_factory=dict)
     weights: str = ""                                       # "imagenet", one of torchvision's names such as
@@ -109,13 +109,13 @@ class Model:
                                                             # regression
     size: int = setting(0, low=0, high=4096)                # shorter side that the network sees, resized on
                                                             # the device, pixels; 0: as the rows are
-    normalise: str = setting("dataset", choices=("dataset", "imagenet"))    # whose mean and deviation
+    normalise: str = setting("dataset", choices=("dataset", "imagenet"))    # whose mean and deviation are used
 
 
 @dataclass(frozen=True)
 class Train:
     """How the model is trained."""
-    budget: str = setting("10m")                            # "45s", "10m", "1h": everything counts
+    budget: str = setting("10m")                            # "45s", "10m", "1h", for everything that training does
     epochs: int = setting(20, low=1)                        # planned passes over all rows; the budget may end them
                                                             # before
     batch: int | Literal["auto"] = setting(256, low=1)      # images; auto: the largest power of two that the memory
@@ -154,15 +154,15 @@ class Train:
 
     @property
     def batch_rows(self) -> int:
-        """Images of a batch; the default's until training has replaced "auto" by a number."""
+        """Images of a batch; the default number until training has replaced "auto"."""
         return Train().batch_rows if self.batch == "auto" else self.batch
 
 
 @dataclass(frozen=True)
 class Augment:
-    """Augmentation while training, on the device, for each image; 0 leaves a step out. Never on val and test rows."""
+    """Random augmentation of each training image on the device; 0 skips a step. Never for val and test rows."""
     crop: int = setting(0, low=0, high=1024)                # shifted by up to ± pixels of what the network sees
-    border: str = setting("zero", choices=("zero", "reflect"))   # what comes in there: the training mean, or
+    border: str = setting("zero", choices=("zero", "reflect"))   # what fills the border: the training mean, or
                                                             # the image mirrored
     flip: float = setting(0.0, low=0, high=1)               # probability of a mirror image, left to right
     rotation: float = setting(0.0, low=0, high=180)         # up to ± degrees
@@ -170,9 +170,9 @@ class Augment:
     scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=10)    # times as large, at random
     blur: float = setting(0.0, low=0, high=1)               # probability of a Gaussian blur, 5×5
     blur_sigma: tuple[float, float] = setting((0.1, 2.0), above=0, high=10)    # pixels
-    brightness: float = setting(0.0, low=0)                 # up to ± deviations of the training set
+    brightness: float = setting(0.0, low=0)                 # up to ± standard deviations of the training set
     contrast: float = setting(0.0, low=0, high=1)           # times 1 ± up to this, about the image's mean
-    erase: float = setting(0.0, low=0, high=1)              # probability of a box of nothing (arXiv:1708.04896)
+    erase: float = setting(0.0, low=0, high=1)              # probability of an erased box (arXiv:1708.04896)
     erase_area: tuple[float, float] = setting((0.02, 0.4), above=0, high=1)    # share of the image
     cutmix: float = setting(0.0, low=0, high=1)             # probability of a box of another image (arXiv:1905.04899);
                                                             # with mixup's 1 at most

@@ -1,7 +1,7 @@
-"""Compare the files of a set with their digests, and remember which ones were right, so that it is done once.
+"""Compare the files of a set with their digests, and remember which ones were right, so that each is hashed once.
 
-`.verified` in the set's folder holds size, times, inode and device of each file that was right. An entry counts only
-while all of them are the same, so files that were copied or written to are hashed again.
+`.verified` in the set's folder holds size, times, inode and device of each file that was right. An entry is valid while
+all of these are the same, so a file that was copied or written to is hashed again.
 """
 
 import contextlib
@@ -20,16 +20,16 @@ from tenfold.data.files import publish, read_file
 
 MARK = ".verified"
 AGAIN = "run `tenfold augment` again"    # the cure of a damaged file or set
-_SETTLED = 2.0               # seconds since a file was written; before, another write might leave its time as it is
-_THREADS = 4                 # a core hashes 1.3 GB/s
-_SHOWN = 1.0                 # seconds before the progress bar is shown
+_SETTLED = 2.0               # a file written less than so many seconds ago might change again without a change of time
+_THREADS = 4                 # that hash files; each does 1.3 GB/s
+_SHOWN = 1.0                 # seconds until the progress bar appears
 
 
 def check_files(folder: Path, files: Sequence[dict], again: bool = False) -> list[UserFault]:
     """Compare files with what dataset.json says of them; return a fault for each that is not what was written.
 
-    files: dictionaries with "name", "bytes" and "sha256". again: read all of them, also those that were found right
-    before and look the same since. Otherwise nothing is read where a file is missing or of another length.
+    files: dictionaries with "name", "bytes" and "sha256". again: read all files, also those that were right before and
+    have not changed. Without it, nothing is read if a file is missing or has another length.
     """
     marks = _read_marks(folder)
     known = {} if again else marks
@@ -54,14 +54,14 @@ def check_files(folder: Path, files: Sequence[dict], again: bool = False) -> lis
             faults.append(fault)
         elif _state(folder / file["name"]) == state and now - max(state[1:3]) > _SETTLED * 1e9:
             right[file["name"]] = [file["sha256"], *state]
-    if right != marks:                           # what is damaged is not known to be right any more
-        with contextlib.suppress(OSError, UserFault), publish(folder / MARK) as temporary:   # a read-only set is fine
+    if right != marks:                           # files that are now damaged are dropped as well
+        with contextlib.suppress(OSError, UserFault), publish(folder / MARK) as temporary:   # the set may be read-only
             temporary.write_text(json.dumps(right))
     return faults
 
 
 def _state(path: Path) -> list[int] | None:
-    """What changes when a file is written to, copied or replaced; None: it is not there."""
+    """Return values that change when a file is written to, copied or replaced; None: it does not exist."""
     try:
         facts = path.stat()
     except OSError:
@@ -77,7 +77,7 @@ def _read_marks(folder: Path) -> dict[str, list]:
 
 
 def _hashed(folder: Path, files: list[dict]) -> list[UserFault | None]:
-    """A fault for each file whose hash differs, in their order; several files are read at once."""
+    """Return, for each file, a fault if its hash differs, else None; several files are read at once."""
     if not files:
         return []
 
@@ -96,7 +96,7 @@ def _hashed(folder: Path, files: list[dict]) -> list[UserFault | None]:
 
 @contextlib.contextmanager
 def _progress(folder: Path, total: int) -> Iterator[Callable[[int], Any]]:
-    """Yield what advances a progress bar by a number of bytes, from any thread."""
+    """Yield a function that advances a progress bar by a number of bytes, from any thread."""
     from tqdm.auto import tqdm
     lock = threading.Lock()
     with tqdm(total=total, desc=f"check {folder.name}", unit="B", unit_scale=True, delay=_SHOWN, disable=None,

@@ -1,4 +1,4 @@
-"""The command `tenfold verify`: read every byte of a set and compare it with the digests that were written."""
+"""The command `tenfold verify`: read every byte of a set, and compare its files with their digests."""
 
 import argparse
 import time
@@ -23,12 +23,12 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns its exit code: 2 where a file is damaged."""
+    """Run the command, and return its exit code: 2 if a file is damaged."""
     return run(verify, arguments().parse_args(argv))
 
 
 def verify(args: argparse.Namespace) -> dict[str, Any]:
-    """Check the set that the command line names; returns what --json prints. ShardFault: a file is damaged."""
+    """Check the set that the command line names, and return what --json prints. ShardFault: a file is damaged."""
     from tenfold.data.recipe import read_recipe
     from tenfold.data.shardset import check_set
     if not args.shards and not args.recipe:

@@ -1,7 +1,6 @@
-"""Import torchvision on first use, for its networks, weights and data sets; no other file imports it.
+"""Import torchvision when it is first needed, for its networks, weights and data sets; no other file imports it.
 
-torchvision is imported when `torchvision()` is first called, so importing this file costs nothing and
-`data` stays free of torch.
+It is imported when `torchvision()` is first called, so importing this file costs nothing, and `data` loads no torch.
 """
 
 import functools
@@ -11,14 +10,14 @@ from typing import Any
 
 from tenfold.data.errors import MachineFault
 
-# Its import registers what these operators give without computing, compiled or not
+# torchvision's import registers fake implementations of these operators, so they must be declared
 _SCHEMAS = ("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
             "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
 @functools.cache
 def torchvision() -> Any:
-    """Import torchvision and return it. MachineFault: it is not installed, or not for the torch that is."""
+    """Import torchvision and return it. MachineFault: it is not installed, or does not fit the installed torch."""
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
         raise MachineFault("torchvision", "is not installed", "pip install torchvision -c constraints.txt")
@@ -33,7 +32,7 @@ def torchvision() -> Any:
 
 
 def _operators_load(folder: Path) -> bool:
-    """Whether torchvision's compiled operators go with this torch; loading them twice does nothing."""
+    """Load torchvision's compiled operators; return whether they fit this torch. To load them again does nothing."""
     import torch
     for path in (*folder.glob("_C*.so"), *folder.glob("_C*.pyd"), *folder.glob("_C*.dylib")):
         try:
@@ -46,8 +45,8 @@ def _operators_load(folder: Path) -> bool:
 
 @functools.cache
 def _declare():
-    """The operators by name only, without which `import torchvision` raises "operator torchvision::nms does not
-    exist". Nothing of ours calls them; the library lives as long as the cache that holds it."""
+    """Declare the operators without implementing them; otherwise `import torchvision` raises "operator
+    torchvision::nms does not exist". We never call them. The cache keeps the library alive."""
     import torch
     library = torch.library.Library("torchvision", "DEF")
     for schema in _SCHEMAS:

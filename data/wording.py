@@ -1,18 +1,18 @@
-"""Words for messages: foreign names made fit to be shown, counts with their noun, lists of names that stay short."""
+"""Format text for messages: names that may hold any characters, counts with their noun, short lists of names."""
 
 import re
 from collections.abc import Iterable
 
 LONGEST = 200                # characters of a name that are shown
 _JOINERS = "\u200c\u200d"    # zero width; Persian, Indic scripts and emoji are misspelt without them
-_UNFIT = {"Cc", "Cf", "Cs", "Zl", "Zp"}      # controls, what turns the direction of writing, surrogates, line ends
+_UNFIT = {"Cc", "Cf", "Cs", "Zl", "Zp"}      # control characters, marks of writing direction, surrogates, line ends
 
 
 def readable(text: str, most: int = LONGEST, keep: str = "") -> str:
-    """Return any text as one line that a terminal and a font can show, at most `most` characters of it.
+    """Return any text as one line that a terminal and a font can show, of at most `most` characters.
 
-    Control characters, line ends, marks that turn the direction of writing and what is no Unicode become codes, such
-    as \\x1b, \\n and \\u202e; what is too long is cut in the middle. keep: characters that stay as they are.
+    Control characters, line ends, marks of writing direction and invalid Unicode become codes such as \\x1b, \\n and
+    \\u202e. A text that is too long is cut in the middle. keep: characters that are not replaced.
     """
     if not text.isprintable():
         from unicodedata import category  # not needed for the messages of most runs
@@ -23,7 +23,7 @@ def readable(text: str, most: int = LONGEST, keep: str = "") -> str:
 
 
 def _code(c: str) -> str:
-    """The code of a character; of a byte of a file name that is not UTF-8 (PEP 383) that of the byte."""
+    """Return the code of a character, or of the byte that it stands for in a file name that is not UTF-8 (PEP 383)."""
     number = ord(c)
     if c in "\n\r\t":
         return repr(c)[1:-1]
@@ -33,12 +33,12 @@ def _code(c: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """Put a name in quotes, so that blanks at its ends are seen; unusual blanks and unprintable characters as codes."""
+    """Put a name in quotes, which show blanks at its ends; unusual blanks and unprintable characters become codes."""
     return "'" + readable("".join(c if c.isprintable() else _code(c) for c in name)) + "'"
 
 
 def reason(error: Exception) -> str:
-    """Say in words why something failed, as the system or a library says it; a bare name of an error is none."""
+    """Say why something failed: the message of the system or library, or else the error's name in words."""
     text = " ".join((getattr(error, "strerror", None) or str(error)).split())
     if isinstance(error, KeyError):
         return f"it lacks {text}"
@@ -48,7 +48,7 @@ def reason(error: Exception) -> str:
 
 
 def some(items: Iterable[str], most: int = 6, last: str = ", ") -> str:
-    """List at most `most` items: "a, b, c and 4 others". last: what joins the final two where all are named."""
+    """List at most `most` items: "a, b, c and 4 others". last: joins the last two items if all are named."""
     items = list(items)
     if len(items) > most:
         others = len(items) - most
@@ -62,7 +62,7 @@ def counted(count: int, word: str) -> str:
 
 
 def several_frames(count: int) -> list[str]:
-    """Return the line that says of so many files that one of their frames is used; of none, no line."""
+    """Return a list with the line that says that of `count` files one frame each is used; [] if there are none."""
     return [f"{counted(count, 'file')} hold{'s' * (count == 1)} several pages or frames; the first that is not empty "
             "is used"] if count else []
 

@@ -166,7 +166,7 @@ def test_pictures_are_known_by_content_where_the_suffix_does_not_tell(tree, monk
     (root / "dog" / "raw.nef").write_bytes(b"II*\0" + bytes(200))      # a thumbnail at best
     (root / "dog" / "empty").touch()
     opened = []
-    monkeypatch.setattr("tenfold.data.sources.listing.identify", lambda head: opened.append(head) or identify(head))
+    monkeypatch.setattr("tenfold.data.sources.file_kinds.identify", lambda head: opened.append(head) or identify(head))
     source = open_source(root)
     assert [path for path in source.paths if not path.endswith(".png")] == ["cat/x", "cat/y.jpg_large", "dog/z.jpg.1"]
     assert source.layout.by_content == {"without suffix": 2, ".jpg_large": 1}

@@ -252,7 +252,7 @@ def test_without_val_one_penalty_is_taken(tmp_path, capsys):
     shards = t.written(tmp_path / "set", {"val": ()}, model={"args": {}})
     ran = t.train(capsys, shards, *ALONE)
     assert ran.code == 0, ran.err
-    assert f"weight decay {fitted_head._UNCHOSEN:g}\n" in ran.out
+    assert f"weight decay {fitted_head._DEFAULT_DECAY:g}\n" in ran.out
     assert rows_of("runs/x")[0]["val_top1"] == "nan"
 
 

@@ -1,7 +1,8 @@
 """Where labelled images come from: a folder of class folders or an .npz file; `open_source` opens either.
 
-Read in this order: `source` and `columns` (what an opened source holds) and `opening`; a folder by `listing` (what lies
-in it), `formats` (files by content), `split_names`, `class_folders`, `split_folders`, `splits_in_classes` and `layout`
-(which folders are classes and splits), `folder`; an arrays file by `npz`, `npz_pictures`, `array_labels` and `arrays`;
-the class names of both by `class_names` and `class_checks`; a part of either by `thinning`.
+Read in this order: `source` and `columns` (what an opened source holds), `opening` (open_source). Folders: `listing`
+(what a folder holds), `file_kinds` and `formats` (which files are pictures), `split_names`, `class_folders`,
+`split_folders`, `splits_in_classes` and `layout` (which folders are classes and which are splits), `folder`. Arrays
+files: `npz`, `npz_pictures`, `array_labels`, `arrays`. Both: `class_names`, `class_checks`, and `thinning` (use a part
+of a source).
 """

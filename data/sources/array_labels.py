@@ -1,4 +1,4 @@
-"""Read the labels of an arrays file, in every usual form, as class names and whole numbers from 0."""
+"""Read the labels of an arrays file, in any usual form, as class names and whole numbers from 0."""
 
 from collections import Counter
 
@@ -10,12 +10,12 @@ from tenfold.data.wording import some
 
 _MOST = 2**53                # a float holds every whole number up to here
 _CLASSES = 64 << 20          # bytes of the names of all classes, at most
-_ROW = 1 << 16               # bytes of one image's label, one-hot perhaps, or of its group's name, at most
+_ROW = 1 << 16               # bytes of one image's label (it may be one-hot) or group name, at most
 _EACH = "give each label a name of its own in classes"
 
 
 def bytes_of_rows(n: int) -> int:
-    """Return the most bytes that an array with a row for each of n images may have."""
+    """Return how many bytes an array with a row for each of n images may have at most."""
     return _ROW * n + (1 << 20)
 
 
@@ -26,8 +26,11 @@ def text(array: np.ndarray) -> np.ndarray:
 
 def read_labels(held: Npz, keys: list[tuple[str, int]], classes_key: str | None
                 ) -> tuple[tuple[str, ...], np.ndarray, list[str]]:
-    """Return (class names, int64 labels of all splits, notes). keys: the labels of each split, with the number of
-    its images. SourceFault: labels that fit neither the images nor the names."""
+    """Return (class names, labels of all splits as int64 (n,), notes).
+
+    keys: (array of labels, number of images) of each split. classes_key: the array of class names, if there is one.
+    SourceFault: the labels do not fit the images or the names.
+    """
     names = None
     if classes_key is not None:
         names = [one_spelling(name) for name in text(held.read(classes_key, _CLASSES)).tolist()]
@@ -50,7 +53,7 @@ def read_labels(held: Npz, keys: list[tuple[str, int]], classes_key: str | None
 
 
 def _numbers_or_names(held: Npz, key: str, n: int) -> tuple[np.ndarray, int]:
-    """(int64 or str (n,), number of one-hot columns or 0)."""
+    """Return (labels: int64 or str (n,), number of one-hot columns or 0)."""
     member = held.members[key]
     if member.shape[:1] != (n,) or len(member.shape) > 2:
         raise held.fault(f"there are {n} images, {key} is {member}", "give one label a row")
@@ -70,7 +73,7 @@ def _numbers_or_names(held: Npz, key: str, n: int) -> tuple[np.ndarray, int]:
 
 
 def _one_hot(held: Npz, key: str, raw: np.ndarray) -> np.ndarray:
-    """The column that is 1 in each row."""
+    """Return the column that is 1 in each row."""
     if raw.dtype.kind not in "iufb" or not raw.shape[1] or not (((raw == 0) | (raw == 1)).all()
                                                                 and (raw.sum(1) == 1).all()):
         raise held.fault(f"{key} is {held.members[key]}, and not each row has exactly one 1",
@@ -79,7 +82,7 @@ def _one_hot(held: Npz, key: str, raw: np.ndarray) -> np.ndarray:
 
 
 def _named(held: Npz, key: str, y: np.ndarray, names: list[str] | None):
-    """Labels that are class names."""
+    """Return (class names, labels, notes) of labels that are class names."""
     found = sorted(set(y.tolist()))
     strange = [name for name in found if names is not None and name not in set(names)]
     if strange:
@@ -91,7 +94,7 @@ def _named(held: Npz, key: str, y: np.ndarray, names: list[str] | None):
 
 
 def _numbered(held: Npz, key: str, y: np.ndarray, names: list[str] | None):
-    """Labels that are whole numbers, from 0 or, where that is certain, from 1."""
+    """Return (class names, labels, notes) of labels that are whole numbers, from 0 or, if that is certain, from 1."""
     least, most = int(y.min()), int(y.max())
     if names is None and least == 1 and most <= len(y):
         return tuple(map(str, range(1, most + 1))), y - 1, [
@@ -99,7 +102,7 @@ def _numbered(held: Npz, key: str, y: np.ndarray, names: list[str] | None):
     if names is not None and least >= 1 and most == len(names):
         return tuple(names), y - 1, [
             f"{key} begins at 1 and ends at {most}, so 1 is read as {names[0]!r}, the first of the {most} names"]
-    if names is None:            # each has an image, so there are no more of them than images
+    if names is None:            # there are no more classes than images, as each must have one
         names = [str(i) for i in range(min(len(y), max(0, most + 1)))]
     if least < 0 or most >= len(names):
         raise held.fault(f"{key} runs from {least} to {most}, there are {len(names)} names of classes", _EACH)

@@ -21,7 +21,7 @@ from tenfold.data.sources.source import Layout, Source
 from tenfold.data.sources.split_names import FILLERS, SPLIT_WORDS, bare_split, words_of
 from tenfold.data.wording import counted, readable, some
 
-# role -> names of it, the first before the next where a file holds several
+# role -> usual names of such an array; if a file has several, the name that comes first here counts
 _ROLES = {
     "pixels": ("x", "images", "image", "data", "imgs", "img", "pixels", "pictures", "features"),
     "labels": ("y", "labels", "label", "targets", "target"),
@@ -30,9 +30,9 @@ _ROLES = {
     "groups": ("groups", "group"),
 }
 _ROLE = {name: role for role, names in _ROLES.items() for name in names}
-LISTED = 500                 # bytes of memory for what is known of an image
-_SHORT = {"tr": "train", "te": "test", "ts": "test"}       # x_tr: for arrays only, a folder of that name may be a class
-_CURES = {                   # of pixels that are no uint8, by the kind of their dtype
+LISTED = 500                 # bytes of memory for the listing of an image
+_SHORT = {"tr": "train", "te": "test", "ts": "test"}       # as in x_tr; for arrays only: a folder "tr" may be a class
+_CURES = {                   # advice for pixels that are not uint8, by the kind of their dtype
     "f": "save (x * 255).astype(numpy.uint8) if they lie in 0..1, x.astype(numpy.uint8) if in 0..255",
     "u": "save (x >> 8).astype(numpy.uint8) if all 16 bits are used, x.astype(numpy.uint8) if they lie in 0..255",
     "i": "save x.astype(numpy.uint8) if they lie in 0..255",
@@ -45,14 +45,14 @@ class Pair:
     """The pictures and the labels of one split."""
     split: str | None              # "train", "val", "test"; None: the whole set
     pixels: Arrays
-    labels: str                    # the array that holds them
+    labels: str                    # name of the array
 
     def __len__(self):
         return self.pixels.shape[0]
 
 
 def open_arrays(path: Path) -> Source:
-    """Open an .npz of pictures and labels. SourceFault: what is wrong with it, and which arrays were found."""
+    """Open an .npz of pictures and labels. SourceFault: it says what is wrong, and which arrays were found."""
     held = Npz(path)
     roles = _roles(held)
     named, unused = _pairs(held, roles)
@@ -81,7 +81,7 @@ def open_arrays(path: Path) -> Source:
 
 
 def _role(key: str) -> tuple[str, str | None] | None:
-    """(role, split or None) that an array's name tells: "X_train" -> ("pixels", "train"); None: no such role."""
+    """Return (role, split or None) from the name of an array: "X_train" -> ("pixels", "train"); None: it has none."""
     words = words_of(key)
     if "_".join(words) in _ROLE:
         return _ROLE["_".join(words)], None
@@ -98,7 +98,7 @@ def _role(key: str) -> tuple[str, str | None] | None:
 
 
 def _roles(held: Npz) -> dict[tuple[str, str | None], str]:
-    """{(role, split or None): the array that has it}; the first of `_ROLES` where several could."""
+    """Return {(role, split or None): name of the array}; of several arrays, the one whose name is first in `_ROLES`."""
     candidates: dict[tuple[str, str | None], list[str]] = {}
     for key in held.members:
         role = _role(key)
@@ -113,7 +113,7 @@ def _roles(held: Npz) -> dict[tuple[str, str | None], str]:
 
 
 def _pairs(held: Npz, roles: dict) -> tuple[dict[str | None, tuple[str, str]], dict[str, int]]:
-    """({split or None: (its pictures, its labels)}, {pictures without labels: how many})."""
+    """Return ({split or None: (array of pictures, array of labels)}, {array without labels: number of pictures})."""
     pictures = {split: key for (role, split), key in roles.items() if role == "pixels"}
     labels = {split: key for (role, split), key in roles.items() if role == "labels"}
     if None in pictures and len(pictures) > 1 and "train" not in pictures:       # x, y, x_test, y_test
@@ -134,7 +134,7 @@ def _pairs(held: Npz, roles: dict) -> tuple[dict[str | None, tuple[str, str]], d
 
 
 def _pixels(held: Npz, key: str) -> Arrays:
-    """Where the pictures of `key` lie. SourceFault: it holds no pictures, and how to convert it."""
+    """Locate the pictures of the array `key`. SourceFault: it holds no pictures; the message says how to convert it."""
     member = held.members[key]
     shape = member.shape
     ours = f"give {key} as uint8 (n, H, W) or (n, H, W, C) with C 1, 3 or 4"
@@ -156,7 +156,7 @@ def _pixels(held: Npz, key: str) -> Arrays:
 
 
 def _official(held: Npz, key: str, n: int) -> list[str]:
-    """The split of each picture, from the words in `key`."""
+    """Return the split of each picture, from the words in the array `key`."""
     words = text(held.read(key, bytes_of_rows(n))).tolist()
     if len(words) != n:
         raise held.fault(f"there are {n} images, {key} has {len(words)}", "give train, val or test for each")
@@ -168,7 +168,7 @@ def _official(held: Npz, key: str, n: int) -> list[str]:
 
 
 def _groups(held: Npz, roles: dict, pairs: list[Pair]) -> list[str] | None:
-    """The group of each picture, where the file names them."""
+    """Return the group of each picture, if the file has an array of groups."""
     if not any(("groups", pair.split) in roles for pair in pairs):
         return None
     groups: list[str] = []
@@ -183,14 +183,14 @@ def _groups(held: Npz, roles: dict, pairs: list[Pair]) -> list[str] | None:
 
 
 def _left_out(held: Npz, used: set[str | None]) -> list[str]:
-    """The line that names arrays which are not read."""
+    """Return the line that names the arrays that are not used, in a list, or []."""
     left = [f"{readable(key[:40])} {held.members[key]}" for key in held.members if key not in used]
     left += [f"{readable(key[:40])} (damaged)" for key in held.damaged]
     return [f"not read: {some(left)}"] if left else []
 
 
 def _notes(held: Npz, pairs: list[Pair], classes, layout: Layout, notes: list[str]) -> list[str]:
-    """The line that says how the file was understood, then a line for each thing to know."""
+    """Return the notes: first how the file was understood, then a line for everything else to know."""
     named = [f"{pair.pixels.key} and {pair.labels}" + (f" ({pair.split})" if pair.split else "") for pair in pairs]
     official = "" if not layout.splits else f", splits by {next(iter(layout.splits.values()))[0]}" \
         if pairs[0].split is None else f", official split{'s' if len(pairs) > 1 else ''}"

@@ -13,7 +13,7 @@ _HELD_OUT = ("val", "test")
 
 
 def check_learnable(source: Source) -> None:
-    """Raise SourceFault where there are classes without an image, or without one to train on; its line names them."""
+    """Raise SourceFault if a class has no image, or none to train on; the message names the classes."""
     counts = _counts(source)
     total = sum(counts.values())
     empty = [name for name, n in zip(source.classes, total, strict=True) if not n]
@@ -32,7 +32,7 @@ def check_learnable(source: Source) -> None:
 
 
 def class_notes(source: Source) -> list[str]:
-    """Return notes on class names that look alike, and on classes that an official split lacks; one per line."""
+    """Return notes, one per line, on class names that look alike and on classes that an official split lacks."""
     notes = []
     alike = look_alikes(source.classes)
     if alike:
@@ -50,7 +50,7 @@ def class_notes(source: Source) -> list[str]:
 
 
 def no_usable_image(source: Source, classes: list[str], cure: str) -> SourceFault:
-    """Return the fault of classes without a usable image. classes: as the line names them, perhaps with a reason."""
+    """Return the fault of classes without a usable image. classes: their names, perhaps with a reason."""
     return SourceFault(source.root, f"class {classes[0]} has {NO_IMAGE}" if len(classes) == 1 else
                        f"{len(classes)} classes have {NO_IMAGE}: {some(classes, _NAMED)}", cure)
 
@@ -63,7 +63,7 @@ def _cure_of_empty(source: Source) -> str:
 
 
 def _counts(source: Source) -> dict:
-    """{"train": int64 (classes,), None: …}: images of each class, by official split."""
+    """Return the number of images of each class, by official split: {"train": int64 (classes,), None: …}."""
     official = np.array([split or "" for split in source.official])
     return {split or None: np.bincount(source.labels[official == split], minlength=len(source.classes))
             for split in sorted(set(official.tolist()))}
@@ -74,7 +74,7 @@ def _kinds(names: list) -> str:
 
 
 def _lacks(source: Source, counts: dict, lacking: list[int], learnt) -> str:
-    """Which classes have no training image, and where their images lie."""
+    """Say which classes have no training image, and in which splits their images are."""
     named = []
     for i in lacking:
         where = " and ".join(split for split in _HELD_OUT if split in counts and counts[split][i])
@@ -85,7 +85,7 @@ def _lacks(source: Source, counts: dict, lacking: list[int], learnt) -> str:
 
 
 def _twin(source: Source, label: int, learnt) -> str | None:
-    """The class with training images whose name looks like that of class `label`."""
+    """Return the class that has training images and a name that looks like that of class `label`, or None."""
     return next((name for i, name in enumerate(source.classes) if learnt[i]
                  and appearance(name) == appearance(source.classes[label])), None)
 

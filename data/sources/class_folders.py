@@ -1,4 +1,4 @@
-"""Distinguish class folders from folders that only hold pictures; raise a fault where there is no class folder."""
+"""Tell class folders from folders that only hold pictures; raise a fault if there is no class folder."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ from tenfold.data.sources.split_names import BESIDE, FILLERS, bare_split, parse_
 from tenfold.data.wording import counted, folder_name, some
 
 CURE = "put the images of each class into a separate folder"
-# folders that lie beside the images where classes, boxes or masks are kept in files
+# folders beside the images, in sets whose classes, boxes or masks are kept in files
 _ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trimaps", "segmentations", "bboxes"})
 _TABLES = {".csv", ".tsv", ".xlsx", ".json", ".mat"}
 
@@ -21,7 +21,7 @@ def is_generic(name: str) -> bool:
 
 
 def holds_classes(folder: Folder) -> bool:
-    """Whether folders of pictures lie in it, other than one called "images" or similar."""
+    """Whether a folder holds class folders: folders of pictures, other than a single one called "images" or similar."""
     candidates = folder.picture_folders
     if any(inner.picture_folders or not is_generic(name) for name, inner in candidates.items()):
         return True
@@ -35,7 +35,7 @@ def holds_annotations(name: str) -> bool:
 
 
 def check_class_folders(root: Folder, here: Folder) -> None:
-    """Raise SourceFault where no folder in `here` that could be a class holds a picture."""
+    """Raise SourceFault if no folder in `here` that could be a class holds a picture."""
     candidates = here.picture_folders
     if not here.folders or (here.pictures and not candidates):
         raise no_class_folders(root, [here])
@@ -46,7 +46,7 @@ def check_class_folders(root: Folder, here: Folder) -> None:
 
 
 def no_class_folders(root: Folder, loose: list[Folder]) -> SourceFault:
-    """Return the fault of pictures that lie in the folders `loose` without a class: their names, and the cure."""
+    """Return the fault of pictures in the folders `loose`, which are not in class folders."""
     names = [name for folder in loose for inner in folder.walk() for name, _ in inner.pictures]
     where = [folder_name(folder.below) for folder in loose if folder.below]
     fact = f"{some(where, 3, ' and ')} {'have' if len(where) > 1 else 'has'} no sub-folders of classes" if where else \
@@ -61,7 +61,7 @@ def no_class_folders(root: Folder, loose: list[Folder]) -> SourceFault:
 
 
 def _beginnings(names: list[str]) -> dict[str, int]:
-    """{"cat": 12, "dog": 12} of cat.1.jpg, dog_2.jpg, …; {} where names have no few beginnings in common."""
+    """Count the beginnings of names: {"cat": 12, "dog": 12} of cat.1.jpg, dog_2.jpg, …; {} if there are too many."""
     begins = [re.match(r"([^\W\d_][^\d]*?)[\W_]*\d", name) for name in names]
     counts = Counter(begin[1] for begin in begins if begin)
     return dict(counts.most_common()) if all(begins) and 1 < len(counts) <= len(names) / 2 else {}

@@ -1,4 +1,4 @@
-"""Compare class names: normalise their Unicode, find those that look alike, list the differences of two sets."""
+"""Compare class names: normalise their Unicode, find names that look alike, list the differences of two sets."""
 
 import re
 import unicodedata
@@ -8,13 +8,13 @@ from tenfold.data.wording import quoted, some
 
 
 def one_spelling(name: str) -> str:
-    """Return the name in Unicode's composed form (NFC): file systems store "é" in two ways."""
+    """Return the name in Unicode's composed form (NFC), because file systems store "é" in two ways."""
     return unicodedata.normalize("NFC", name)
 
 
 def appearance(name: str) -> str:
-    """Return a key that is equal for names that look alike: no case, no blanks at its ends, one kind of
-    blank, no invisible characters."""
+    """Return a key that is equal for names that look alike: it ignores case, blanks at the ends, kinds of blanks and
+    invisible characters."""
     shown = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
     return re.sub(r"\s+", " ", shown).strip().casefold()
 
@@ -28,7 +28,7 @@ def look_alikes(names: Iterable[str]) -> list[list[str]]:
 
 
 def class_differences(known: list[str], found: list[str]) -> list[str]:
-    """List what differs between a model's classes and those found; names that look alike stand side by side."""
+    """List the differences between a model's classes and those found; names that look alike are paired."""
     extra = sorted(set(found) - set(known))
     lacking = sorted(set(known) - set(found))
     alike = {appearance(name): name for name in lacking}

@@ -1,4 +1,4 @@
-"""Columns of a source that repeat themselves, made when they are read: a million rows take no memory."""
+"""Columns of repeated values, which are only made when they are read: a million rows take no memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any, overload
 class Runs(Sequence[Any]):
     """A run-length encoded column; read it as a list."""
     runs: tuple[tuple[Any, int], ...]        # (value, how many times)
-    numbered: bool = False                   # the values are names, and each stands there as name[0], name[1], …
+    numbered: bool = False                   # the values are names, and are read as name[0], name[1], …
 
     def __len__(self) -> int:
         return sum(count for _, count in self.runs)
@@ -31,7 +31,7 @@ class Runs(Sequence[Any]):
         return self._between(0, len(self))
 
     def _between(self, start: int, stop: int) -> Iterator[Any]:
-        """The values of rows from `start` to before `stop`."""
+        """Yield the values of rows from `start` to before `stop`."""
         for value, count in self.runs:
             inside = range(max(0, start), min(count, stop))
             yield from (f"{value}[{row}]" for row in inside) if self.numbered else repeat(value, len(inside))

@@ -9,16 +9,17 @@ import numpy as np
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_folders import CURE
 from tenfold.data.sources.class_names import one_spelling
+from tenfold.data.sources.file_kinds import BROKEN, SPECIAL, UNREADABLE
 from tenfold.data.sources.formats import SUFFIXES
 from tenfold.data.sources.layout import UNLABELLED, FolderLayout, understand
-from tenfold.data.sources.listing import BROKEN, LINKED, SPECIAL, UNREADABLE, Folder
+from tenfold.data.sources.listing import LINKED, Folder
 from tenfold.data.sources.source import Layout, Source
 from tenfold.data.wording import counted, folder_name, readable, some
 
 HIDDEN, LOOSE = "hidden or system", "loose image"
-_NOUNS = (LOOSE, LINKED, SPECIAL, BROKEN, UNREADABLE)      # kinds that are nouns: "2 linked folders"
-_KINDS = 6                   # that the line names
-_FOLDERS = 5                 # not used, with a line each
+_NOUNS = (LOOSE, LINKED, SPECIAL, BROKEN, UNREADABLE)      # kinds that have a plural: "2 repeated folders"
+_KINDS = 6                   # kinds of skipped files that the note names
+_FOLDERS = 5                 # unused folders that get a line each
 
 
 def open_folder(root: Path, grouped: bool = False) -> Source:
@@ -42,14 +43,14 @@ def open_folder(root: Path, grouped: bool = False) -> Source:
 
 
 def _rows(tree: FolderLayout) -> list[tuple]:
-    """(path relative to the root, stamp, branch) of each picture, sorted by path."""
+    """Return (path relative to the root, stamp, class folder) of each picture, sorted by path."""
     rows = [(f"{folder.below}/{name}", stamp, branch) for branch in tree.class_folders
             for folder in branch.folder.walk() for name, stamp in folder.pictures]
     return sorted(rows, key=lambda row: row[0])
 
 
 def _layout(top: Folder, tree: FolderLayout, images: int) -> tuple[Layout, list[str]]:
-    """What was taken and what was passed over, and the names of what was hidden."""
+    """Return the layout with counts of what is used and what is skipped, and the names of hidden files and folders."""
     passed: Counter = Counter()
     by_content: Counter = Counter()
     hidden: list[str] = []
@@ -68,7 +69,7 @@ def _layout(top: Folder, tree: FolderLayout, images: int) -> tuple[Layout, list[
 
 
 def _notes(root: Path, tree: FolderLayout, classes, layout: Layout, hidden: list[str]) -> list[str]:
-    """The line that says how the folder was understood, then a line for each thing to know."""
+    """Return the notes: first how the folder was understood, then a line for everything else to know."""
     line = f"{len(classes)} classes ({some(map(readable, classes))}) "
     folders = _split_folders(layout.splits, tree.base)
     if folders and len(folders) <= 6:
@@ -84,7 +85,7 @@ def _notes(root: Path, tree: FolderLayout, classes, layout: Layout, hidden: list
 
 
 def _unused(tree: FolderLayout) -> list[str]:
-    """A line for each folder whose images are not used."""
+    """Return a line for each folder whose images are not used."""
     lines = []
     for folder, why in tree.unused():
         many = f"{folder_name(folder.below)}: {counted(folder.count(), 'image')}"
@@ -96,7 +97,7 @@ def _unused(tree: FolderLayout) -> list[str]:
 
 
 def _double_spellings(tree: FolderLayout) -> list[str]:
-    """The line that names classes whose folders are written in two forms of Unicode."""
+    """Return the line on classes whose folder names exist in two forms of Unicode, in a list, or []."""
     spelt: dict[str, set[str]] = {}
     for branch in tree.class_folders:
         name = branch.folder.below.rpartition("/")[2]
@@ -107,14 +108,14 @@ def _double_spellings(tree: FolderLayout) -> list[str]:
 
 
 def _split_folders(splits: dict[str, list[str]], base: str) -> list[str]:
-    """["train/", "dev/ (val)"], relative to `base`."""
+    """Name the folders of the splits, relative to `base`: ["train/", "dev/ (val)"]."""
     inside = {name: name.removeprefix(base + "/") for names in splits.values() for name in names}
     return [folder_name(inside[name]) + ("" if inside[name].lower() == split else f" ({split})")
             for split, names in splits.items() for name in names]
 
 
 def _counts(kinds: dict[str, int], hidden: Sequence[str] = ()) -> list[str]:
-    """["9 .txt", "2 linked folders"], most first."""
+    """Put counts into words: ["9 .txt", "2 repeated folders"]."""
     names = some(map(readable, sorted(set(hidden))), 3)
     return [counted(n, kind) if kind in _NOUNS else f"{n} {kind}" + (f" ({names})" if kind == HIDDEN else "")
             for kind, n in kinds.items()]

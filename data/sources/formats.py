@@ -1,16 +1,16 @@
-"""Identify the format of a file by its first bytes; the list of formats that are decoded.
+"""Identify the format of a file by its first bytes, and list the formats that are decoded.
 
-A suffix is only a hint: people rename files. TGA alone has no signature and is known by its suffix.
+A suffix is only a hint, because people rename files. Only TGA has no signature, and is recognised by its suffix.
 """
 
 import re
 
-HEAD = 144                   # bytes that `identify` wants to see; DICOM's signature lies at 128
-# suffixes that pictures which Tenfold decodes usually have; a file without one of them is identified by content
+HEAD = 144                   # bytes that `identify` needs; DICOM's signature is at 128
+# usual suffixes of the pictures that Tenfold decodes; a file with another suffix is identified by its content
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif",
                       ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc",
                       ".tga", ".ico", ".heic", ".heif"})
-# the names of `identify` that preprocess.decode opens, and Pillow's names for them
+# formats that preprocess.decode opens, by their name in `identify`, with Pillow's names
 DECODED = {"PNG": ("PNG",), "JPEG": ("JPEG", "MPO"), "BMP": ("BMP",), "WebP": ("WEBP",), "TIFF": ("TIFF",),
            "GIF": ("GIF",), "PPM": ("PPM",), "AVIF": ("AVIF",), "JPEG 2000": ("JPEG2000",), "ICO": ("ICO",),
            "TGA": ("TGA",)}
@@ -34,7 +34,7 @@ _PATTERNS = tuple((name, re.compile(pattern, re.DOTALL)) for name, pattern in _S
 
 
 def identify(head: bytes) -> str:
-    """Return the name of a file's format by its first bytes, such as "PNG", "HEIC", "PDF" or "text"; "" unknown."""
+    """Return the format of a file from its first bytes, such as "PNG", "HEIC", "PDF" or "text"; "" if unknown."""
     for name, pattern in _PATTERNS:
         if pattern.match(head):
             return name

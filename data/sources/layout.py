@@ -8,11 +8,11 @@ Only folders that hold pictures at some depth count. The rules, in this order:
    "extra", or has classes in common with train. So a class "train" (railway) beside "bus", or "test tube" beside
    "flask", stays a class.
 2. Folders "train_cat", "train_dog", "test_cat", …: splits and classes in one name.
-3. A single folder that holds folders is looked through: the rules are applied inside it. Within a split too:
+3. If there is a single folder and it holds folders, the rules are applied inside it. Within a split, too:
    training_set/training_set/cat.
 4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits.
 
-A root whose folders are all split names is never taken for classes. Links to folders and files are followed at every
+Folders that all have names of splits are never taken for classes. Links to folders and files are followed at every
 depth (`listing`).
 """
 
@@ -41,24 +41,24 @@ class ClassFolder:
 
 @dataclass
 class FolderLayout:
-    """A folder as it was understood."""
+    """How a folder was understood."""
     class_folders: list[ClassFolder] = field(default_factory=list)
-    above: list[Folder] = field(default_factory=list)              # root, wrappers, splits: they hold folders
+    above: list[Folder] = field(default_factory=list)              # folders above class folders: root, wrappers, splits
     splits: dict[str, list[str]] = field(default_factory=dict)      # the folders of each split, relative to the root
-    base: str = ""                                                 # the folder that holds them, "" or a wrapper
+    base: str = ""                                                 # the folder that holds the splits or classes
     why: dict[str, str] = field(default_factory=dict)              # why a folder's images are not used
-    notes: list[str] = field(default_factory=list)                 # what else is to be said
+    notes: list[str] = field(default_factory=list)                 # for people
 
     def add_classes(self, folder: Folder, split: str | None) -> None:
-        """Take each folder in `folder` for a class."""
+        """Add each folder in `folder` as a class."""
         for name, inner in folder.folders.items():
-            if name == os.path.basename(folder.path) and classes_in_common(folder, inner):      # packed twice
+            if name == os.path.basename(folder.path) and classes_in_common(folder, inner):      # a copy of all classes
                 self.why[inner.below] = "the class folders beside it lie in it again"
             else:
                 self.class_folders.append(ClassFolder(inner, one_spelling(name), split))
 
     def unused(self) -> list[tuple[Folder, str]]:
-        """(folder, why) of the folders that hold pictures and are no class, split or wrapper."""
+        """Return (folder, reason) of folders that hold pictures, but are not a class, split or wrapper."""
         used = {branch.folder.below for branch in self.class_folders} | {folder.below for folder in self.above}
         other = "it is no train, val or test split" if self.splits else "it lies beside the folder that is read"
         return [(inner, self.why.get(inner.below, other))
@@ -66,9 +66,9 @@ class FolderLayout:
 
 
 def understand(root: Folder, grouped: bool = False) -> FolderLayout:
-    """Find the splits and class folders. grouped: folders inside class folders are known to be groups of images.
+    """Find the splits and class folders. SourceFault: the pictures are not in class folders.
 
-    SourceFault: pictures without class folders.
+    grouped: folders inside class folders are known to be groups of images, so no note is written on them.
     """
     layout, here = FolderLayout(above=[root]), root
     while True:
@@ -100,7 +100,7 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
 
 
 def _take_splits(layout: FolderLayout, here: Folder, group: dict[str, SplitName]) -> None:
-    """Read the folders of `group` as splits; train first, for the others are judged by its classes."""
+    """Add the folders of `group` as splits; train first, because the others are judged by its classes."""
     known: set[str] = set()
     for split in _ORDER:
         taken: dict[str, int] = {}                             # folder of class folders -> rank of its split's name
@@ -124,7 +124,7 @@ def _take_splits(layout: FolderLayout, here: Folder, group: dict[str, SplitName]
 
 
 def _look_through(folder: Folder, known: set[str]) -> tuple[Folder, list[Folder]]:
-    """(the folder that holds a split's class folders, those above it in the split). known: classes of train."""
+    """Return (the folder that holds a split's class folders, the folders above it). known: the classes of train."""
     through = []
     while (inner := _only_folder(folder)) and appearance(inner.below.rpartition("/")[2]) not in known:
         through.append(inner)
@@ -133,7 +133,7 @@ def _look_through(folder: Folder, known: set[str]) -> tuple[Folder, list[Folder]
 
 
 def _stands_for_none(folder: Folder, outer: Folder, known: set[str]) -> bool:
-    """Whether a split's one folder is no class: test/images/, test/unknown/, test/test/."""
+    """Whether the only folder of a split is not a class: test/images/, test/unknown/, test/test/."""
     if len(folder.picture_folders) != 1 or not known:
         return False
     name, = folder.picture_folders
@@ -142,7 +142,7 @@ def _stands_for_none(folder: Folder, outer: Folder, known: set[str]) -> bool:
 
 
 def _only_folder(here: Folder) -> Folder | None:
-    """The one folder in `here` that holds pictures (masks of them apart), where it holds folders of them."""
+    """Return the only folder in `here` that holds pictures, apart from masks, if it holds folders of pictures."""
     candidates = [folder for name, folder in here.picture_folders.items() if not holds_annotations(name)]
     if len(candidates) != 1:
         return None
@@ -154,7 +154,7 @@ def _only_folder(here: Folder) -> Folder | None:
 
 
 def _take_class_folders(layout: FolderLayout, branches: list[tuple[Folder, str, str]]) -> None:
-    """Read class folders whose splits are known by each one's own name: (folder, class, split)."""
+    """Add class folders whose own names say the split. branches: (folder, class, split)."""
     layout.class_folders += [ClassFolder(folder, one_spelling(name), split) for folder, name, split in branches]
     for split in _ORDER:
         taken = [folder.below for folder, _, theirs in branches if theirs == split]
@@ -163,7 +163,7 @@ def _take_class_folders(layout: FolderLayout, branches: list[tuple[Folder, str, 
 
 
 def _doubtful(layout: FolderLayout, here: Folder, grouped: bool) -> str:
-    """Return a note where class folders could be meant as something else; else ""."""
+    """Return a note if class folders may be meant as something else; else ""."""
     classes = {name: folder for name, folder in here.picture_folders.items() if folder.below not in layout.why}
     inside = {name: folder.picture_folders for name, folder in classes.items()}
     deep = [name for name, folders in inside.items() if folders]

@@ -1,6 +1,6 @@
-"""Read the headers of the arrays in an .npz, and locate its pictures for `npz_pictures`, without loading them.
+"""Read the headers of the arrays in an .npz, and locate its pictures without loading them.
 
-Sizes that the file declares are checked before they are used, and nothing in it is ever unpickled.
+Sizes that the file declares are checked before they are used, and nothing in the file is ever unpickled.
 """
 
 import math
@@ -17,8 +17,8 @@ from tenfold.data.memory import check_room, gigabytes
 from tenfold.data.sources.npz_pictures import AGAIN, Arrays, read_header
 from tenfold.data.wording import some
 
-_MEMBERS = 1000              # whose headers are read
-_DEFLATE = 1032              # bytes that a byte of deflate can become at the most
+_MEMBERS = 1000              # members whose headers are read
+_DEFLATE = 1032              # bytes to which one byte of deflate can decompress, at most
 SAVE = "save it with numpy.savez(file, x=…, y=…, classes=…)"
 
 
@@ -29,7 +29,7 @@ class Member:
     shape: tuple[int, ...]
     dtype: np.dtype
     fortran: bool
-    begin: int                     # of its data, within the member
+    begin: int                     # where its data begins within the member
 
     def __str__(self):
         return f"{self.dtype} {self.shape}"
@@ -48,19 +48,19 @@ class Npz:
                     _check_name(z, info)
                     if info.filename.endswith(".npy"):
                         self._add(z, info)
-        except Exception as error:   # zipfile raises a dozen kinds on damage, and on what is made to harm
+        except Exception as error:   # zipfile raises many kinds for damaged and for hostile files
             raise self._no_arrays(error) from None
 
     def _add(self, z: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
         key = info.filename.removesuffix(".npy")
-        if not re.fullmatch(r"[\w .-]{1,100}", key):            # it becomes the name of a file where it is unpacked
+        if not re.fullmatch(r"[\w .-]{1,100}", key):            # it becomes a file name when the array is unpacked
             self.damaged[key] = "of a name that is no array's"
             return
         try:
             with z.open(info) as f:
                 shape, fortran, dtype = read_header(f)
                 self.members[key] = Member(info, shape, dtype, fortran, f.tell())
-        except Exception as error:   # numpy too
+        except Exception as error:   # numpy raises many kinds, too
             self.damaged[key] = str(error)
 
     def read(self, key: str, most: int) -> np.ndarray:
@@ -120,18 +120,18 @@ class Npz:
 
 
 def _check_name(z: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
-    """Raise zipfile.BadZipFile where the two names of a member differ: it would be passed over, or be another array."""
+    """Raise zipfile.BadZipFile if a member has two different names, because readers would not agree on the array."""
     try:
         z.open(info).close()
     except zipfile.BadZipFile as error:
         if "differ" in str(error):
             raise
-    except Exception:            # of a kind that is not read
+    except Exception:            # a kind of member that is not read
         return
 
 
 def _stored_at(path: Path, info: zipfile.ZipInfo) -> int:
-    """Where an uncompressed member's bytes begin: behind its local header (APPNOTE.TXT 4.3.7)."""
+    """Return where the bytes of an uncompressed member begin: behind its local header (APPNOTE.TXT 4.3.7)."""
     with open_file(path) as f:
         f.seek(info.header_offset + 26)
         name, extra = np.frombuffer(f.read(4), "<u2")

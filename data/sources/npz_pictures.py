@@ -1,4 +1,4 @@
-"""The pictures of an .npz: unpacked where they are compressed, mapped into memory, and read one or some at a time."""
+"""Read the pictures of an .npz, one or several at a time: they are decompressed if need be, and mapped into memory."""
 
 import math
 import shutil
@@ -20,15 +20,15 @@ AGAIN = "make or fetch it again"
 
 @dataclass(frozen=True)
 class Arrays:
-    """An array of pictures in an .npz: where its pixels begin, without reading them."""
+    """An array of pictures in an .npz, and where its pixels begin."""
     file: Path
-    offset: int                    # of the first pixel in `file`; -1: compressed, no such place
+    offset: int                    # of the first pixel in `file`; -1: the array is compressed
     shape: tuple[int, ...]         # (n, H, W, C)
-    key: str = "x"
+    key: str = "x"                 # name of the array
     whole: bool = False            # its checksum was compared
 
     def mapped(self, scratch: Path) -> "Arrays":
-        """Return the same pictures in a file that can be mapped: unpacked into `scratch` where they are compressed."""
+        """Return the same pictures in a file that can be mapped; compressed ones are unpacked into `scratch`."""
         if self.offset >= 0:
             return self if self.whole else self._checked()
         unpacked, size, free = scratch / f"{self.key}.u8", math.prod(self.shape), shutil.disk_usage(scratch).free
@@ -39,14 +39,14 @@ class Arrays:
             with open_file(self.file) as f, zipfile.ZipFile(f) as z, z.open(f"{self.key}.npy") as x, \
                     publish(unpacked) as temporary, open(temporary, "wb") as out:
                 read_header(x)
-                _copy(x, out, size)              # and nothing that may follow
+                _copy(x, out, size)              # no more bytes than the pictures have
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             words = str(error) or f"{self.key} is shorter than its {self.shape}"
             raise SourceFault(self.file, f"is damaged ({words})", AGAIN) from None
         return Arrays(unpacked, 0, self.shape, self.key, whole=True)
 
     def _checked(self) -> "Arrays":
-        """Return the same, once all bytes are what the file's own checksum (CRC-32) says."""
+        """Compare all bytes with the checksum in the file (CRC-32), and return the same pictures marked as whole."""
         try:
             with open_file(self.file) as f, zipfile.ZipFile(f) as z, z.open(f"{self.key}.npy") as x:
                 while x.read(1 << 20):
@@ -57,12 +57,12 @@ class Arrays:
 
     @cached_property
     def _pixels(self) -> np.ndarray:
-        """All pictures, mapped when the first one is read: to map a file takes ten times as long as to read 28×28."""
+        """All pictures, mapped once: to map a file takes ten times as long as to read a picture of 28×28."""
         with open_file(self.file) as f:
             return np.asarray(np.memmap(f, np.uint8, "r", self.offset, self.shape))
 
     def __getstate__(self) -> dict:
-        """Leave out the map: a worker process makes its own."""
+        """Leave out the mapped pixels, because a worker process maps the file itself."""
         return {name: value for name, value in self.__dict__.items() if name != "_pixels"}
 
     def read(self, row: int, path: str) -> np.ndarray:
@@ -86,7 +86,7 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Members:
-    """Several arrays of pictures, one behind the other."""
+    """Several arrays of pictures, numbered one after the other."""
     arrays: tuple[Arrays, ...]
 
     def mapped(self, scratch: Path) -> "Members":
@@ -123,7 +123,7 @@ class Members:
 
 
 def read_header(f: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Return (shape, in Fortran order, dtype) of the .npy that `f` stands at; `f` is left at the first byte of data."""
+    """Read the header of an .npy; return (shape, in Fortran order, dtype). `f` is then at the first byte of data."""
     version = np.lib.format.read_magic(f)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else \
         np.lib.format.read_array_header_2_0
@@ -131,7 +131,7 @@ def read_header(f: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
-    """Copy so many bytes. EOFError: there are fewer."""
+    """Copy `size` bytes. EOFError: there are fewer."""
     while size:
         data = source.read(min(size, 1 << 20))
         if not data:

@@ -1,7 +1,7 @@
-"""Open labelled images: a folder of class folders, perhaps with official splits above them, or an .npz file.
+"""Open labelled images: a folder of class folders, perhaps inside folders of official splits, or an .npz file.
 
-A source lists what there is without decoding any picture; its reader hands out one at a time, so
-a set larger than memory works. Readers are small and picklable: worker processes get a copy.
+A source lists the images without decoding them. Its reader returns one at a time, so a set may be larger than memory.
+Readers are small and can be pickled: each worker process gets a copy.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ _FETCHED = {f"{name}.npz" for name in SETS}
 _FOLDER = "give a folder with one sub-folder per class"
 _UNPACK = "unpack it, and give the folder"
 _SAVE = "save its pixels and labels with numpy.savez(file, x=…, y=…)"
-# by content, or by suffix where the content is not telling: (what it is, cure)
+# files that are not sources, by format, or by suffix if the content does not tell: (what it is, cure)
 _OTHERS = {"ZIP": ("a ZIP archive", _UNPACK), "gzip": ("a gzip archive", _UNPACK), "7z": ("a 7z archive", _UNPACK),
            "RAR": ("a RAR archive", _UNPACK), ".tar": ("a tar archive", _UNPACK), ".xz": ("an xz archive", _UNPACK),
            "NumPy": ("one NumPy array", "save images and labels with numpy.savez(file.npz, x=…, y=…)"),
@@ -35,9 +35,9 @@ _OTHERS = {"ZIP": ("a ZIP archive", _UNPACK), "gzip": ("a gzip archive", _UNPACK
 def open_source(path: str | Path, training: bool = True, groups: str = "") -> Source:
     """Open a folder or an .npz file as a Source; no picture is read.
 
-    training: every class folder must hold an image to learn from. (An arrays file may declare classes that it holds
-    no image of; a build asks `check_learnable` again.) groups: the recipe's split.groups, for its notes.
-    SourceFault: missing, empty, unreadable, one class.
+    training: every class folder must hold an image to train on. (An arrays file may name classes without images; a
+    build calls `check_learnable` for it.) groups: the recipe's split.groups, which the notes take into account.
+    SourceFault: missing, empty, unreadable, or only one class.
     """
     path = Path(path)
     if path.is_dir():
@@ -58,7 +58,7 @@ def open_source(path: str | Path, training: bool = True, groups: str = "") -> So
 
 
 def _no_source(path: Path) -> UserFault:
-    """The fault of a file that is no source: what it is instead, and how its images come in."""
+    """Return the fault of a file that is not a source: it says what the file is, and how to provide the images."""
     if not path.is_file():                       # a device, a pipe
         return SourceFault(path, "is neither a folder nor an .npz file", _FOLDER)
     try:

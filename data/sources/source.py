@@ -1,4 +1,4 @@
-"""Describe the labelled images that were found: a source, its columns, and how its layout was understood."""
+"""The labelled images that were found: a Source with its columns, and how its layout was understood."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,39 +16,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a folder or an arrays file was understood; stands in dataset.json."""
+    """How a folder or an arrays file was understood; stored in dataset.json."""
     kind: str                                    # "class folders", "official splits" or "arrays"
     splits: dict[str, list[str]]                 # folders or arrays of each official split
     images: int
-    passed_over: dict[str, int] = field(default_factory=dict)      # files and folders, by kind
+    passed_over: dict[str, int] = field(default_factory=dict)      # skipped files and folders, by kind
     unused: dict[str, int] = field(default_factory=dict)           # images in folders or arrays that are not used
     by_content: dict[str, int] = field(default_factory=dict)       # images known by their first bytes, by suffix
 
 
 @dataclass(frozen=True)
 class Source:
-    """Labelled images, not yet decoded: columns of equal length, in an order that depends on names alone."""
+    """Labelled images, not yet decoded: columns of equal length, in an order that only depends on names."""
     root: Path
     classes: tuple[str, ...]
     paths: Sequence[str]           # relative to root, or "x[12]" in an arrays file
     labels: np.ndarray             # int64, index into classes
-    official: Sequence[str | None]     # "train", "val", "test", or None: in no official split
-    stamps: Sequence[tuple[int, int]]  # size in bytes and time of change in ns: has it changed since?
+    official: Sequence[str | None]     # official split: "train", "val", "test", or None
+    stamps: Sequence[tuple[int, int]]  # size in bytes and time of change in ns, to notice changes
     layout: Layout
-    notes: list[str]               # for people, one per line: how it was understood, what is odd or not used
+    notes: list[str]               # for people: how it was understood, what is odd or not used
     arrays: "Arrays | Members | SomePictures | None" = None
-    groups: list[str] | None = None              # images of one group belong on one side of the split
+    groups: list[str] | None = None              # images of the same group stay in the same split
     homes: list[str] | None = None               # the class folder of each image, relative to root: "train/cat"
 
     def __len__(self):
         return len(self.paths)
 
     def reader(self, scratch: Path) -> "FolderReader | Arrays | Members | SomePictures":
-        """Return what reads the pictures; a compressed arrays file is first unpacked into `scratch`."""
+        """Return the reader of the pictures; a compressed arrays file is first unpacked into `scratch`."""
         return self.arrays.mapped(scratch) if self.arrays else FolderReader(self.root)
 
     def facts(self) -> dict:
-        """How it was understood, as plain values for dataset.json."""
+        """Return how the source was understood, as plain values for dataset.json."""
         facts = asdict(self.layout)
         return {"kind": facts.pop("kind"), "parts": facts.pop("splits"), **facts, "remarks": list(self.notes)}
 

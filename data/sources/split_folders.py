@@ -1,6 +1,6 @@
-"""Decide whether folders are the splits of a set or classes that happen to be called so ("train" beside "bus").
+"""Decide whether folders are the splits of a set, or classes with such names ("train" beside "bus").
 
-`layout` states the rule.
+`layout` states the rules.
 """
 
 from tenfold.data.sources.class_folders import holds_classes, no_class_folders
@@ -10,7 +10,7 @@ from tenfold.data.sources.split_names import SplitName, is_beside, parse_split_n
 
 
 def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | None:
-    """Return {folder: the split that it names} of folders in `here` that name splits of one set; None: none do."""
+    """Return {folder: the split that it names} of the folders in `here` that are splits of one set; None: none are."""
     candidates = here.picture_folders
     groups: dict[tuple[str, ...], dict[str, SplitName]] = {}
     for name in candidates:

@@ -1,4 +1,4 @@
-"""Find which split a name stands for: "Training", "mnist_test" or "valid-images" -> train, test, val."""
+"""Find out which split a name means: "Training", "mnist_test" or "valid-images" -> train, test, val."""
 
 import itertools
 import re
@@ -13,7 +13,7 @@ SPLIT_WORDS = {
 FILLERS = frozenset({"set", "sets", "data", "dataset", "datasets", "image", "images", "img", "imgs", "picture",
                      "pictures", "photo", "photos", "pics", "folder", "split", "part", "subset", "samples", "png",
                      "jpg", "jpeg", "all"})
-# folders that usually lie beside the splits and are none
+# words in the names of folders that are often found beside splits, but are not splits
 BESIDE = frozenset({"unlabeled", "unlabelled", "extra", "pred", "predict", "prediction", "predictions", "inference",
                     "unknown", "submission", "unsupervised", "query", "gallery"})
 _SPLIT = {word: split for split, words in SPLIT_WORDS.items() for word in words}
@@ -23,7 +23,7 @@ _SPLIT |= {word + filler: split for (word, split), filler in
 
 @dataclass(frozen=True)
 class SplitName:
-    """What a name of a split says."""
+    """A name that means a split, taken apart."""
     split: str               # "train", "val" or "test"
     rank: int                # 0: the bare word, 1: with fillers or numbers, 2: with other words
     rest: tuple[str, ...]    # those other words: ("mnist",) of "mnist_train"
@@ -36,7 +36,7 @@ def words_of(name: str) -> list[str]:
 
 
 def parse_split_name(name: str) -> SplitName | None:
-    """Return the split that `name` stands for; None: it stands for none, or for several."""
+    """Return the split that `name` means; None: it means none, or several."""
     words = words_of(name)
     known = [_SPLIT[word] for word in words if word in _SPLIT]
     if set(known) == {"train", "val"} and len(words) == 2:       # "train_val" is PASCAL VOC's training split
@@ -55,5 +55,5 @@ def bare_split(text: str) -> str | None:
 
 
 def is_beside(name: str) -> bool:
-    """Whether a folder of this name usually lies beside the splits: "extra", "seg_pred"."""
+    """Whether a folder of this name is usually not a split, but beside the splits: "extra", "seg_pred"."""
     return any(word in BESIDE for word in words_of(name))

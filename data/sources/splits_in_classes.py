@@ -7,7 +7,7 @@ from tenfold.data.sources.split_names import parse_split_name, words_of
 
 
 def folders_of_split_and_class(here: Folder) -> list[tuple[Folder, str, str]] | None:
-    """train_cat/, train_dog/, test_cat/, …: (folder, class, split) of each, where every folder is named so."""
+    """Return (folder, class, split) of train_cat/, train_dog/, test_cat/, …; None: not all folders have such names."""
     names = {name: found for name in here.picture_folders if (found := parse_split_name(name)) and found.rank == 2}
     if len(names) < 3 or len(names) < len(here.picture_folders):
         return None
@@ -19,7 +19,7 @@ def folders_of_split_and_class(here: Folder) -> list[tuple[Folder, str, str]] | 
 
 
 def _without_split(name: str) -> str:
-    """"train_New York" -> "New York"."""
+    """Return the name of the class: "train_New York" -> "New York"."""
     first = re.match(r"[^\W_]+[\W_]+", name)
     if first and parse_split_name(first[0]):
         return name[first.end():]
@@ -27,8 +27,10 @@ def _without_split(name: str) -> str:
 
 
 def splits_below_classes(here: Folder) -> list[tuple[Folder, str, str]] | None:
-    """cat/train/, cat/test/, dog/train/, …: (folder, class, split) of each, where every class holds a train
-    and another split, and no other picture."""
+    """Return (folder, class, split) of cat/train/, cat/test/, dog/train/, …
+
+    None: not every class holds a train split and another one, or some hold other pictures as well.
+    """
     branches = []
     for name, folder in here.picture_folders.items():
         names = {inner: found for inner in folder.picture_folders if (found := parse_split_name(inner))}

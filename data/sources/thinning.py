@@ -1,4 +1,4 @@
-"""Choose at most so many images of each class of a source, so that a large set can be used in part."""
+"""Choose a limited number of images of each class of a source, to use only a part of a large set."""
 
 from dataclasses import dataclass, replace
 from itertools import compress
@@ -13,9 +13,9 @@ from tenfold.data.sources.source import Source
 
 @dataclass(frozen=True, eq=False)
 class SomePictures:
-    """Some of the pictures of an arrays file; read as `Arrays` and `Members` are."""
+    """Some of the pictures of an arrays file, with the same methods as `Arrays` and `Members`."""
     arrays: "Arrays | Members | SomePictures"
-    rows: np.ndarray         # int64 (n,): where each lies in `arrays`
+    rows: np.ndarray         # int64 (n,): the row of each picture in `arrays`
 
     def mapped(self, scratch: Path) -> "SomePictures":
         """Return the same pictures in files that can be mapped, as `Arrays.mapped` does."""
@@ -41,10 +41,11 @@ class SomePictures:
 
 
 def choose_rows(source: Source, per_class: int, seed: int) -> np.ndarray:
-    """Return the rows that are used where each class has at most `per_class`, ascending: int64 (n,). 0: all.
+    """Choose at most `per_class` rows of each class (0: all); return them in ascending order, int64 (n,).
 
-    Images of an official test split are all used; those of an official val split are counted by themselves. The choice
-    within a class depends on the seed and on how many images it has, and a larger number adds to a smaller one's.
+    An official test split is used whole; in an official val split, classes are counted separately. The choice within a
+    class depends on the seed and on its number of images. A larger `per_class` keeps the rows of a smaller one and adds
+    more.
     """
     if not per_class:
         return np.arange(len(source))
@@ -61,7 +62,7 @@ def choose_rows(source: Source, per_class: int, seed: int) -> np.ndarray:
 
 
 def choose_images(source: Source, rows: np.ndarray) -> Source:
-    """Return a source of some of the images only. rows: int64 (n,), ascending, their places in the listing."""
+    """Return a source with only some of the images. rows: their positions in the listing, int64 (n,), ascending."""
     if len(rows) == len(source):
         return source
     used = np.isin(np.arange(len(source)), rows).tolist()

@@ -1,7 +1,7 @@
 """Assign each source image to train, val or test, before any copy is made.
 
-What belongs together is one unit, which lies on one side whole: images with the same pixels, images of one
-group and, where that is asked for, near-duplicates.
+Images that belong together form a unit, and a unit is never divided between splits: images with the same pixels, images
+of the same group and, if the recipe asks for it, near-duplicates.
 """
 
 from collections.abc import Sequence
@@ -15,26 +15,26 @@ from tenfold.data.tables import Split
 from tenfold.data.wording import counted, some
 
 HELD_OUT = ("test", "val")       # in the order in which they are filled
-_NAMED = 10                      # of many, in a message
+_NAMED = 10                      # classes that a message names
 
 
 @dataclass(frozen=True)
 class Images:
-    """What a split is decided by: columns of equal length, a row for each usable image."""
+    """All that decides on the split of each image: columns of equal length, a row for each usable image."""
     labels: np.ndarray                       # int64, index into the classes
-    digests: Sequence[str] | np.ndarray      # equal where the pixels are
-    official: Sequence[str | None]           # "train", "val", "test", or None: in no official split
-    groups: list[str | None] | None = None   # images of one name belong together; None: alone
-    near: Sequence[int | None] | np.ndarray | None = None    # the same number: the same picture saved twice; None, or
-                                             # in an array a number below 0: alone
+    digests: Sequence[str] | np.ndarray      # equal for equal pixels
+    official: Sequence[str | None]           # official split: "train", "val", "test", or None
+    groups: list[str | None] | None = None   # images with the same name belong together; None: in no group
+    near: Sequence[int | None] | np.ndarray | None = None    # near-duplicates have the same number; None, or in an
+                                             # array a number below 0: the image has none
 
 
 def split_sources(images: Images, classes: Sequence[str], config: Split, seed: int) -> np.ndarray:
-    """Assign each image to a split; returns n strings "train", "val", "test".
+    """Assign each image to a split; return n strings "train", "val", "test".
 
-    Official splits are kept. Without an official val (or test) split, one is cut, stratified by class, from what
-    is official train or in no official split. The cut depends on the digests, the groups and the seed, not on
-    file names or the order of the images. SourceFault: classes have fewer images or units than the splits need.
+    Official splits are kept. If there is no official val (or test) split, one is taken, stratified by class, from the
+    images that are in the official train split or in none. The result depends on the digests, the groups and the seed,
+    not on file names or the order of the images. SourceFault: classes have fewer images or units than the splits need.
     """
     given = set(images.official)
     if config.folds and "test" in given:
@@ -58,12 +58,12 @@ def split_sources(images: Images, classes: Sequence[str], config: Split, seed: i
 
 
 def _count(want, total: int) -> int:
-    """Rows of a class of `total`; want: a share, or a number of images."""
+    """Return how many of the `total` images of a class a split wants. want: a share, or a number of images."""
     return min(want, total) if isinstance(want, int) else max(1, round(want * total)) if want else 0
 
 
 def _nothing_left(images: Images, classes, empty) -> SourceFault:
-    """Classes without an image that may be trained on."""
+    """Return the fault of classes that have no training image."""
     names = []
     for c in empty.tolist():
         splits = sorted({images.official[i] or "train" for i in np.flatnonzero(images.labels == c).tolist()})
@@ -74,7 +74,7 @@ def _nothing_left(images: Images, classes, empty) -> SourceFault:
 
 
 def _too_small(classes, config: Split, wants) -> SourceFault:
-    """Return the fault for classes, (name, images, units) each, that cannot be cut."""
+    """Return the fault of classes, (name, images, units) each, that are too small to be split."""
     number = [counted(total, "usable image") + (f" in {counted(units, 'group')}" if units < total else "")
               for _, total, units in classes]
     settings = [f"split.folds = {config.folds}" if split == "test" and config.folds else f"split.{split} = "
@@ -89,8 +89,10 @@ def _too_small(classes, config: Split, wants) -> SourceFault:
 
 
 def _units(images: Images, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """(the class that each of `rows` counts for, its unit, whether each unit is copies of one image only).
-    Units are numbered by their least digest."""
+    """Return (the class that each of `rows` counts for, its unit, whether all units only hold copies of one image).
+
+    Units are numbered in the order of their smallest digest.
+    """
     labels, digests = np.asarray(images.labels), ranks(images.digests)
     joined = join([digests[rows]] + [numbers(column)[rows] for column in (images.groups, images.near)
                                      if column is not None])
@@ -99,20 +101,22 @@ def _units(images: Images, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, bo
     np.minimum.at(least, unit, own)
     several = np.zeros(len(least), bool)
     several[unit[own != least[unit]]] = True
-    # the same pixels under several labels count for the lowest of them; a larger unit for each of its labels
+    # images with the same pixels but different labels count for the lowest label; those of larger units for their own
     lowest = np.full(len(digests), labels.max(initial=0))
     np.minimum.at(lowest, digests, labels)
     return np.where(several[unit], labels[rows], lowest[own]), ranks(least)[unit], not several.any()
 
 
 def ranks(values: Sequence | np.ndarray) -> np.ndarray:
-    """Return the place of each value among the different ones in ascending order, int64 (n,)."""
+    """Return the rank of each value among the distinct values in ascending order, int64 (n,)."""
     return np.unique(np.asarray(values), return_inverse=True)[1].ravel()
 
 
 def numbers(column: Sequence | np.ndarray) -> np.ndarray:
-    """Return a number for each value of a column, int64 (n,), the same for equal ones; below 0: None, equal to nothing.
-    An array of whole numbers stays as it is."""
+    """Return a number for each value of a column, int64 (n,): equal values have the same number, None is -1.
+
+    An array of whole numbers is returned as it is.
+    """
     if isinstance(column, np.ndarray) and column.dtype.kind == "i":
         return column
     seen: dict[object, int] = {}
@@ -121,9 +125,9 @@ def numbers(column: Sequence | np.ndarray) -> np.ndarray:
 
 
 def join(columns: Sequence[np.ndarray]) -> np.ndarray:
-    """Return a number for each row, the same for rows that are equal in one of the columns, and for chains of such.
+    """Join rows that are equal in one of the columns, also through chains; return a number for each row, int64 (n,).
 
-    columns: int64 (n,) each, as `numbers` returns them. int64 (n,)
+    columns: int64 (n,) each, as `numbers` returns them.
     """
     parent = np.arange(len(columns[0]))
 
@@ -144,7 +148,7 @@ def join(columns: Sequence[np.ndarray]) -> np.ndarray:
 
 def duplicates(labels: Sequence | np.ndarray, digests: Sequence | np.ndarray, splits: Sequence | np.ndarray,
                paths: Sequence[str]) -> dict[str, list[list[str]]]:
-    """Find images with the same pixels; returns the paths of all, of those under two labels, of those in two splits."""
+    """Return the paths of images with the same pixels, in groups: all, those with two labels, those in two splits."""
     groups: dict[int, list[int]] = {}
     kind = ranks(digests)
     for i in np.flatnonzero(np.bincount(kind)[kind] > 1).tolist():

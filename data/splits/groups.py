@@ -1,4 +1,4 @@
-"""Find which images belong together: by folder, by a pattern on the path, by a table, or as they look the same."""
+"""Find which images belong together: by folder, by a pattern on the path, by a table, or because they look the same."""
 
 import csv
 import re
@@ -19,7 +19,8 @@ from tenfold.data.unique import unique
 from tenfold.data.wording import counted, some
 
 PATTERN = "path:"
-_MANY, _SHARE = 4, 4             # near-duplicates of one picture that are believed, or up to a quarter of a class
+_MANY, _SHARE = 4, 4             # a group of near-duplicates is too large if it has more than 4 pictures and more than
+                                 # a quarter of a class
 _CURE = "split.groups is \"\", \"folder\", \"path:REGEX\" or the name of a .csv file"
 
 
@@ -38,9 +39,10 @@ def check_groups(grouping: str, where: str = "split.groups") -> None:
 
 
 def source_groups(grouping: str, source: Source) -> tuple[list[str | None] | None, list[str]]:
-    """Return (the group of each image of a source, None: in no group; notes, one per line).
+    """Return (the group of each image of a source, None for an image in no group; notes, one per line).
 
-    None instead of the list: there are no groups. grouping: `split.groups`. RecipeFault, SourceFault.
+    None instead of the list: there are no groups. grouping: the recipe's split.groups. RecipeFault: it is not valid.
+    SourceFault: no image has a group, or the table of groups cannot be read.
     """
     check_groups(grouping)
     given = getattr(source, "groups", None)
@@ -64,10 +66,10 @@ def source_groups(grouping: str, source: Source) -> tuple[list[str | None] | Non
 
 
 def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple[np.ndarray, list[str]]:
-    """Return (images.near, -1 for groups that cannot be copies of one picture, int64 (n,); notes, one per line).
+    """Return (images.near with -1 for groups that cannot be copies of one picture, int64 (n,); notes, one per line).
 
-    A group that is large beside its class says that the pictures of the class look alike (one camera that does
-    not move, patterns that differ by noise), and so does one that leaves the class too few units to be cut.
+    A group that is large compared with its class means that all pictures of the class look alike (a camera that does
+    not move, patterns that differ by noise). So does a group that leaves the class with too few units to be split.
     """
     near, total = numbers([] if images.near is None else images.near), Counter(images.labels.tolist())
     pictures = different(near, images.digests)
@@ -96,7 +98,7 @@ def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple
 
 
 def different(near: np.ndarray, digests: Sequence[str] | np.ndarray) -> np.ndarray:
-    """Return how many different pictures the group of each row holds, int64 (n,). near: as near_groups returns it."""
+    """Return how many different pictures are in the group of each row, int64 (n,). near: as near_groups returns it."""
     group = ranks(np.where(near < 0, -1 - np.arange(len(near)), near))
     pairs = unique(group * (len(near) + 1) + ranks(digests))
     return np.bincount(pairs // (len(near) + 1))[group]
@@ -107,7 +109,7 @@ def _only(near: np.ndarray, kept: set[int]) -> np.ndarray:
 
 
 def _short_classes(images: Images, config: Split) -> set[int]:
-    """Classes that have fewer units than there are splits to fill."""
+    """Return the classes that have fewer units than there are splits to fill."""
     splits = [split for split in HELD_OUT if split not in images.official
               and (getattr(config, split) or (split == "test" and config.folds))]
     rows = np.flatnonzero([split in (None, "train") for split in images.official])
@@ -127,27 +129,27 @@ def _summary(grouping: str, names) -> str:
 
 
 def _groups_of(groups: int, images: int) -> str:
-    """"2 groups of 5 images, each held together"."""
+    """Put numbers into words: "2 groups of 5 images, each held together"."""
     return f"{counted(groups, 'group')} of {counted(images, 'image')}" + (
         ", held together" if groups == 1 else ", each held together")
 
 
 def _folder(path: str, name: str, official: bool) -> str | None:
-    """The folders between the class folder, called `name`, and the file; `official`: the first is a split's."""
+    """Return the folders between the class folder `name` and the file. official: the first folder is a split."""
     folders = [one_spelling(folder) for folder in path.split("/")[int(official):-1]]
     below = folders[folders.index(one_spelling(name)) + 1:] if one_spelling(name) in folders else []
     return "/".join(below) or None
 
 
 def _matched(match) -> str | None:
-    """The first group of parentheses that took part, or all of the match."""
+    """Return the first non-empty group of a match, or the whole match if the pattern has no groups."""
     if not match:
         return None
     return next((found for found in match.groups() if found), None) if match.re.groups else match[0] or None
 
 
 def _table(file: Path, source) -> tuple[list[str | None], list[str]]:
-    """The groups that a .csv file of `path,group` gives; its paths are relative to the images' folder."""
+    """Return (the groups in a .csv file with lines of path,group, notes); paths are relative to the images' folder."""
     rows = _rows(file if file.exists() else source.root / file)
     known = {one_spelling(path): i for i, path in enumerate(source.paths)}
     names: list[str | None] = [None] * len(known)
@@ -168,7 +170,7 @@ def _table(file: Path, source) -> tuple[list[str | None], list[str]]:
 
 
 def _rows(file: Path) -> list[tuple[int, str, str]]:
-    """(line number, path, group) of each line; a first line that names the columns is understood."""
+    """Return (line number, path, group) of each line of a .csv file; it may begin with a line of column names."""
     try:
         text = read_file(file).decode("utf-8-sig")
         first = text.partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Notes for people on a split: groups that lie across official splits, splits far from the size that was asked for."""
+"""Write notes for people on a split: groups that are in several official splits, splits far from the wanted size."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def split_notes(images: Images, splits: np.ndarray, classes: Sequence[str], conf
 
 
 def _groups_across(images: Images) -> list[str]:
-    """A line on groups that have images in several official splits."""
+    """Return a line on groups that have images in several official splits, in a list, or []."""
     splits_of: dict[str, set[str]] = {}
     for group, split in zip(images.groups or (), images.official, strict=bool(images.groups)):
         if group is not None:
@@ -26,7 +26,7 @@ def _groups_across(images: Images) -> list[str]:
 
 
 def _shares_off(images: Images, splits, classes, config: Split) -> list[str]:
-    """A line on classes of which a split holds less than half, or more than twice, what was asked for."""
+    """Return a line on classes of which a split has less than half, or more than twice, the wanted images, or []."""
     rows = np.flatnonzero(np.array([split in (None, "train") for split in images.official]))
     labels, cut = images.labels[rows], splits[rows]
     off = []

@@ -1,8 +1,8 @@
 """Stratified splitting: distribute units of images so that each split gets its share of each class.
 
-A unit is a set of images that must lie on one side. Units of several classes are placed first, all classes at
-once, each where it brings the splits nearest to what is asked (as scikit-learn's StratifiedGroupKFold does); then
-each class fills up with units that hold no other class.
+A unit is a set of images that must stay in one split. Units with images of several classes are placed first, for all
+classes together, each where it brings the splits closest to what is wanted (like scikit-learn's StratifiedGroupKFold).
+Then the splits are filled with units of a single class, class by class.
 """
 
 from dataclasses import dataclass
@@ -17,43 +17,43 @@ _WINDOW = 256                # units compared at once
 
 @dataclass(frozen=True)
 class Cut:
-    """The units to be cut into splits, and how much of each class each split wants."""
+    """The units to be divided into splits, and how many rows of each class each split wants."""
     labels: np.ndarray               # int64 (m,), class of each row
-    units: np.ndarray                # int64 (m,), unit of each row, numbered in an order that content decides
+    units: np.ndarray                # int64 (m,), unit of each row, numbered in an order that depends on the content
     wants: dict[str, list[int]]      # {"test": rows of each class, "val": …}, in the order in which they are filled
-    folds: int                       # 0, or k: the test split is one of k folds, whatever `wants` says of it
+    folds: int                       # 0, or k: the test split is one of k folds, whatever `wants` says about it
     fold: int
     seed: int
-    copies: bool                     # a unit is no more than copies of one image: folds are dealt in turn
+    copies: bool                     # each unit only holds copies of one image: folds get units in turn
 
     def in_folds(self, split: str) -> bool:
         """Whether the split is one of k folds."""
         return split == "test" and self.folds > 0
 
     def needed(self, c: int) -> int:
-        """The least number of units that class `c` needs: one for each split and for training, one for each fold."""
+        """Return how many units class `c` needs at least: one for each split and for training, or one for each fold."""
         splits = [split for split, want in self.wants.items() if want[c] or self.in_folds(split)]
         return max(len(splits) + 1, self.folds)
 
     def units_to_leave(self, split: str) -> int:
-        """How many units of each class must remain when `split` is filled: for later splits and for training."""
+        """Return how many units of each class must remain after `split` is filled: for later splits and training."""
         names = list(self.wants)
         return 1 + sum(any(self.wants[name]) for name in names[names.index(split) + 1:])
 
     def shuffled(self, units: np.ndarray) -> list[int]:
-        """The units in random order, which depends on their content and the seed, not on any name."""
+        """Return the units in a random order that depends on their content and the seed, not on names."""
         return units[np.random.default_rng([self.seed, SPLIT]).permutation(len(units))].tolist()
 
 
 def units_of_classes(labels: np.ndarray, units: np.ndarray, classes: int) -> list[np.ndarray]:
-    """Return for each class the units that hold a row of it, ascending, int64 (units,)."""
+    """Return, for each class, the units that hold a row of it, ascending, int64 (units,)."""
     many = int(units.max(initial=0)) + 1
     pairs = unique(labels * many + units)
     return np.split(pairs % many, np.searchsorted(pairs // many, range(1, classes)))
 
 
 def cut_units(cut: Cut, classes: int) -> tuple[dict[str, np.ndarray], list[int]]:
-    """Return ({"test": rows, "val": rows}, the classes that have too few rows or units for that)."""
+    """Divide the units; return ({"test": rows, "val": rows}, the classes that have too few rows or units)."""
     of_class = units_of_classes(cut.labels, cut.units, classes)
     spans = np.bincount(np.concatenate(of_class))
     exclusive = [units[spans[units] == 1] for units in of_class]
@@ -62,7 +62,7 @@ def cut_units(cut: Cut, classes: int) -> tuple[dict[str, np.ndarray], list[int]]
         not cut.copies and not cut.folds and sum(want[c] for want in cut.wants.values()) >= totals[c])]
     if small:
         return {}, small
-    # `mixed`: a class with hardly a unit of its own is placed together with the units that it shares
+    # `mixed`: classes that have too few units of their own; these are placed together with the shared units
     mixed = np.array([len(exclusive[c]) < min(len(units), cut.needed(c)) for c, units in enumerate(of_class)])
     shared = np.concatenate([np.flatnonzero(spans > 1), *(exclusive[c] for c in np.flatnonzero(mixed))])
     chosen, loads = _place_shared(cut, cut.shuffled(np.sort(shared)), mixed)
@@ -79,7 +79,10 @@ def cut_units(cut: Cut, classes: int) -> tuple[dict[str, np.ndarray], list[int]]
 
 
 def _place_shared(cut: Cut, shared: list[int], mixed) -> tuple[dict[str, list[int]], dict[str, np.ndarray]]:
-    """({split: units}, {split: rows of each class that they hold, (1, classes); of test in folds (folds, classes)})."""
+    """Place units of several classes; return ({split: units}, {split: rows of each class in them, (1, classes)}).
+
+    The rows of a test split that is one of several folds are (folds, classes).
+    """
     at = np.full(int(cut.units.max(initial=-1)) + 1, -1)
     at[shared] = range(len(shared))
     rows = at[cut.units] >= 0
@@ -101,10 +104,10 @@ def _place_shared(cut: Cut, shared: list[int], mixed) -> tuple[dict[str, list[in
 
 
 def deal_units(table: np.ndarray, folds: int) -> np.ndarray:
-    """Return the fold that each unit goes to, so that each class is spread evenly. table (units, classes): rows."""
+    """Return the fold of each unit, so that each class is spread evenly. table (units, classes): rows."""
     load, out = np.zeros((folds, table.shape[1])), np.zeros(len(table), np.int64)
     weight = 1 / np.maximum(1, table.sum(0)) ** 2
-    for i in np.argsort(-(weight * table**2).sum(1), kind="stable"):       # the large first, while there is a choice
+    for i in np.argsort(-(weight * table**2).sum(1), kind="stable"):       # large units first
         out[i] = fold = (weight * table[i] * (table[i] + 2 * load)).sum(1).argmin()
         load[fold] += table[i]
     return out
@@ -113,8 +116,8 @@ def deal_units(table: np.ndarray, folds: int) -> np.ndarray:
 def take_units(table: np.ndarray, want: np.ndarray, mixed: np.ndarray, leave: int) -> np.ndarray:
     """Return the indices of the units that together hold about `want` rows of each class.
 
-    table (units, classes): rows, units in random order. Of the classes in `mixed`, which have no other units, at
-    least one unit is taken where any is wanted, and at least `leave` remain.
+    table (units, classes): rows; the units are in random order. The classes in `mixed` have no other units: of these,
+    at least one unit is taken if any row is wanted, and at least `leave` units remain.
     """
     remaining, have = (table > 0).sum(0), np.zeros(table.shape[1])
     taken: list[int] = []
@@ -142,7 +145,7 @@ def take_units(table: np.ndarray, want: np.ndarray, mixed: np.ndarray, leave: in
             break
         take(useful[change(table[useful]).argmin()])
         rest = rest[rest != taken[-1]]
-    while len(rest):             # the best of those that bring it nearer; who does not now never will, as `have` grows
+    while len(rest):             # the unit that helps most; one that does not help now never will, because `have` grows
         rows = rest[:_WINDOW]
         gain = np.where(enough_left(table[rows]), change(table[rows]), 0)
         if gain.min() < 0:
@@ -153,15 +156,17 @@ def take_units(table: np.ndarray, want: np.ndarray, mixed: np.ndarray, leave: in
 
 
 def _mixed_has_enough(cut: Cut, c: int, loads, total: int) -> bool:
-    """Whether every split, and training, has a row of class `c`, which has `total` rows."""
+    """Whether every split, and training, has a row of the mixed class `c`, which has `total` rows."""
     held = {split: int(load[cut.fold if cut.in_folds(split) else 0, c]) for split, load in loads.items()}
     return sum(held.values()) < total and all(
         held[split] or not want[c] or cut.in_folds(split) for split, want in cut.wants.items())
 
 
 def _place_exclusive(cut: Cut, c: int, remaining: list[tuple[int, int]], loads, chosen) -> bool:
-    """Add units of class `c` alone to `chosen`. remaining: (unit, rows) in random order; loads: rows of the class that
-    lie in each split, or fold, already. False: there are too few of them."""
+    """Add units that only hold class `c` to `chosen`; return False if there are too few of them.
+
+    remaining: (unit, rows) in random order. loads: rows of the class that each split, or fold, already has.
+    """
     for split, want in cut.wants.items():
         if cut.in_folds(split):
             if cut.copies:
@@ -180,7 +185,7 @@ def _place_exclusive(cut: Cut, c: int, remaining: list[tuple[int, int]], loads, 
 
 
 def _deal_exclusive(remaining, load, fold: int) -> list[int]:
-    """The units of one fold: the large ones first, each to the fold that has the fewest rows."""
+    """Return the units of one fold: large units first, each goes to the fold with the fewest rows."""
     load, taken = list(load), []
     for unit, size in sorted(remaining, key=lambda pair: -pair[1]):
         least = load.index(min(load))
@@ -191,7 +196,7 @@ def _deal_exclusive(remaining, load, fold: int) -> list[int]:
 
 
 def _take_exclusive(remaining, count: int, leave: int) -> list[int]:
-    """The first units that together hold at most `count` rows, or the smallest one; `leave` of them stay."""
+    """Return the first units that together hold at most `count` rows, or the smallest unit; `leave` units remain."""
     taken: list[int] = []
     have = 0
     for unit, size in remaining:

@@ -1,4 +1,4 @@
-"""Compile the loss of a training step by torch.compile; where that fails, go on without, with a note."""
+"""Compile the loss of a training step by torch.compile; if that fails, print a note and use it uncompiled."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +15,11 @@ _WARM_UP = 3                 # CUDA graphs: the first call warms up, the second 
 
 def compiled(loss_function: LossFunction, mode: str, model: nn.Module, optimizer: torch.optim.Optimizer | Muon,
              example: tuple) -> LossFunction:
-    """Return the loss function compiled in the mode `train.compile`, or as it is, with a note, where that fails.
+    """Return the loss function compiled in the mode `train.compile`; if that fails, print a note and return it as is.
 
-    What is compiled is a function over the model, not the model: its weights keep their names. Every training batch
-    has one size, that of `example` (image, label, random numbers), so it is compiled once. Weights, gradients and
-    random states are afterwards what they were.
+    The function is compiled, not the model, so weights keep their names. All training batches have the size of
+    `example` (image, label, random numbers), so it is compiled once. Weights, gradients and random states are the same
+    afterwards.
     """
     if mode == "none":
         return loss_function
@@ -28,7 +28,7 @@ def compiled(loss_function: LossFunction, mode: str, model: nn.Module, optimizer
 
     def compiled_loss(image, label, numbers=None):
         if graphs:
-            torch.compiler.cudagraph_mark_step_begin()   # what the step before gave has been read
+            torch.compiler.cudagraph_mark_step_begin()   # the outputs of the step before may be overwritten
         return fast(image, label, numbers)
     try:
         with unchanged(model, optimizer, example[0].device):
@@ -36,8 +36,8 @@ def compiled(loss_function: LossFunction, mode: str, model: nn.Module, optimizer
             for _ in range(_WARM_UP):
                 compiled_loss(*example)[0].backward()
                 optimizer.zero_grad(set_to_none=True)
-    except Exception as error:                   # no compiler, an old GPU, …: if it is the model's own fault,
-        line = str(error).strip().partition("\n")[0]     # the first step will say so
+    except Exception as error:                   # no compiler, an old GPU, …; if the model itself is at fault,
+        line = str(error).strip().partition("\n")[0]     # the first step will show it
         print(f"note: train.compile = \"{mode}\" does not work here ({line[:200]}); training without it")
         return loss_function
     return compiled_loss
@@ -45,7 +45,7 @@ def compiled(loss_function: LossFunction, mode: str, model: nn.Module, optimizer
 
 @contextmanager
 def unchanged(model: nn.Module, optimizer: torch.optim.Optimizer | Muon, device: torch.device) -> Iterator[None]:
-    """Restore weights, batch statistics and random states on exit, in the same memory."""
+    """On exit, restore weights, batch statistics and random states, in the same memory."""
     state = {k: v.clone() for k, v in model.state_dict().items()}
     with same_random_state(device):
         try:

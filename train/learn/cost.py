@@ -1,4 +1,4 @@
-"""Time a training step and an evaluation on empty rows, before a run begins; nothing of the learner changes."""
+"""Time a training step and an evaluation on empty rows, before a run begins; the learner does not change."""
 
 import time
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from tenfold.train.learn.compile import unchanged
 from tenfold.train.learn.learner import Learner
 from tenfold.train.score.evaluate import forward
 
-_REPEATS = 3                 # of each, after a first one that is not counted
+_REPEATS = 3                 # timed calls of each, after a first one that is not counted
 
 
 def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config: Train,
             limit: float) -> tuple[float, float]:
-    """Return the seconds of a training step without its optimizer, and of evaluating a batch of so many rows.
+    """Return the seconds of a training step of `rows` rows without the optimizer, and of evaluating as many rows.
 
-    limit: seconds; where the first call takes as long, it is the only one.
+    limit: in seconds; if the calls would take longer, the first one is the only one.
     """
     device = learner.normalise.device
     batch = learner.example(rows, row_shape)
@@ -33,7 +33,7 @@ def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config
                 forward(network, image, learner.normalise, config.precision)
     with unchanged(learner.model, learner.optimizer, device):
         learner.model.train()
-        if config.compile == "none":             # what the first step of all waits for; else compiling did that
+        if config.compile == "none":             # the very first step loads libraries; else compiling has done so
             step(*learner.example(2, row_shape))
         step_seconds = _timed(lambda: step(*batch), device, limit)
         for network in learner.candidates():
@@ -44,7 +44,7 @@ def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config
 
 
 def _timed(call: Callable[[], None], device: torch.device, limit: float) -> float:
-    """Seconds of a call: the mean of some after the first, which is slower; of the first where time is short."""
+    """Return the seconds of a call: the mean of some after the first, slower one, or the first if time is short."""
     begin = time.monotonic()
     call()
     synchronise(device)

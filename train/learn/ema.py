@@ -1,4 +1,4 @@
-"""EMA: the exponential moving average of a model's weights, which is evaluated beside the weights themselves."""
+"""EMA: the exponential moving average of a model's weights, which is evaluated as well as the weights themselves."""
 
 import copy
 
@@ -8,12 +8,13 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class EMA:
-    """`module` is the running mean of `model`'s weights and batch statistics over the steps; decay 0: the model itself.
+    """`module` holds the running mean of `model`'s weights and batch statistics; with decay 0 it is the model itself.
 
-    The decay warms up: after n steps it is (1 + n) / (10 + n) at most, so that the mean reaches back over a ninth of
-    the steps so far. With a decay of 0.999 alone, 61% of the first step's weights would still be in it after 500 steps.
+    The decay warms up: after n steps it is at most (1 + n) / (10 + n), so the mean reaches back over a ninth of the
+    steps so far. With a constant decay of 0.999, the first step's weights would still make up 61% of the mean after 500
+    steps.
 
-    torch's own AveragedModel copies its count of steps to the device in each of them, and so waits for it.
+    torch's AveragedModel is not used: it copies its step count to the device in each step, and so waits for the device.
     """
 
     def __init__(self, model: nn.Module, decay: float):
@@ -24,8 +25,7 @@ class EMA:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Blend in the weights after an optimiser step, the run's number `step` from 0; those of the first as they are.
-        """
+        """Add the weights after an optimiser step to the mean. step: its number in the run; step 0 begins the mean."""
         if self._decay and not step:
             for mean, now in zip(self._mean, self._now, strict=True):
                 mean.copy_(now)
@@ -34,5 +34,5 @@ class EMA:
 
 
 def decay_at(step: int, decay: float) -> float:
-    """Return the decay after so many steps: `decay`, less in the first of them."""
+    """Return the decay after `step` steps: `decay`, or less at the beginning."""
     return min(decay, (1 + step) / (10 + step))

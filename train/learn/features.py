@@ -1,4 +1,4 @@
-"""Compute the frozen part of a network once for each row, keep the features, and train the rest on them."""
+"""Compute the frozen first part of a network once for each row, keep the features, and train the rest on them."""
 
 import time
 from collections.abc import Generator
@@ -18,15 +18,15 @@ from tenfold.train.memory import free_memory
 from tenfold.train.models.folded import folded
 from tenfold.train.precision import autocast
 
-_SHARE = 3                   # features may take one part of so many of the free memory
+_SHARE = 3                   # features may take a third of the free memory
 _TRIED = 8                   # rows on which the two parts are compared with the whole network
 
 
 class Features:
-    """The features of all rows of a split with their labels, in the order of its files, in the device's memory.
+    """The features and labels of all rows of a split, in the order of its files, in the device's memory.
 
-    like: features (B, …) of some rows. A batch of any rows lies in memory as `like` does, since dropout draws its
-    random numbers in that order.
+    like: features (B, …) of some rows. All batches have the memory layout of `like`, because dropout draws its random
+    numbers in that order.
     """
 
     def __init__(self, rows: int, like: torch.Tensor):
@@ -37,7 +37,7 @@ class Features:
 
     @property
     def device(self) -> torch.device:
-        """Where they lie."""
+        """The device that holds the features."""
         return self._label.device
 
     @property
@@ -55,7 +55,7 @@ class Features:
         return self._shaped(self._values.index_select(0, rows)), self._label.index_select(0, rows)
 
     def in_order(self, batch: int) -> Pairs:
-        """Yield (features (B, …), label int64 (B,)) of all rows in turn; they are those that are kept, no copies."""
+        """Yield (features (B, …), label int64 (B,)) of all rows in turn, as views, not copies."""
         for values, label in zip(self._values.split(batch), self._label.split(batch), strict=True):
             yield self._shaped(values), label
 
@@ -66,7 +66,7 @@ class Features:
 
 @dataclass(frozen=True)
 class FeatureBatches:
-    """An engine that hands out kept features in the place of images; see `open_batches`."""
+    """An engine that yields kept features in place of images; see `open_batches`."""
     features: Features
     order: Order
     name = "features"
@@ -76,7 +76,7 @@ class FeatureBatches:
         return replace(self, order=replace(self.order, batch=batch))
 
     def epoch(self, number: int, first: int = 0) -> Generator[tuple[torch.Tensor, ...], None, None]:
-        """Yield (features (B, …), label int64 (B,)) of each batch of an epoch from `first` on."""
+        """Yield (features (B, …), label int64 (B,)) of each batch of epoch `number`, from batch `first` on."""
         batches = list(self.order.rows(number, first))
         if batches:
             uploaded = torch.from_numpy(np.concatenate(batches)).to(self.features.device)
@@ -84,16 +84,16 @@ class FeatureBatches:
                 yield self.features.take(rows)
 
     def close(self) -> None:
-        """Do nothing: there are no files and no threads to let go of."""
+        """Do nothing: there are no files and no threads to close."""
 
 
 def keep_features(learner: Learner, shards: ShardSet, recipe: Recipe, orders: dict[str, Order],
                   seconds: float) -> dict[str, FeatureBatches] | None:
-    """Compute the frozen part of the learner's network for every row; from then on the network takes features too.
+    """Compute the frozen first part of the learner's network for every row; then the network takes features, too.
 
-    Returns engines that hand them out, for "train" and "val", in batches of the same `orders`. None: nothing at the
-    network's beginning is frozen, or a single epoch is planned; or it is not done for a reason that is printed:
-    pictures change on the device, the memory is short, or it takes more than `seconds`.
+    Returns engines for "train" and "val" that yield the features in batches of the same `orders`. Returns None if the
+    first part of the network is not frozen, or if a single epoch is planned. Prints the reason and returns None if
+    pictures are augmented on the device, if memory is short, or if it would take more than `seconds`.
     """
     parts = split(learner.model) if recipe.model.freeze and recipe.train.epochs > 1 else None
     if parts is None:
@@ -115,7 +115,7 @@ def keep_features(learner: Learner, shards: ShardSet, recipe: Recipe, orders: di
 
 def _compute(learner: Learner, parts: tuple[nn.Module, nn.Module], shards: ShardSet, recipe: Recipe,
              seconds: float) -> dict[str, Features]:
-    """Compute the features of all rows, by split. NotDoneError: they cannot be kept, or it takes too many seconds."""
+    """Return the features of all rows, by split. NotDoneError: they cannot be kept, or it takes too many seconds."""
     if learner.numbers(0, 0, 1) is not None:
         raise NotDoneError("[augment] changes the pictures")
     rows, device = {name: shards.rows(name) for name in SPLITS}, learner.normalise.device
@@ -133,7 +133,8 @@ def _compute(learner: Learner, parts: tuple[nn.Module, nn.Module], shards: Shard
 
 def _check(model: nn.Module, parts: tuple[nn.Module, nn.Module], x: torch.Tensor, features: torch.Tensor,
            rows: int) -> None:
-    """Raise NotDoneError if features of the kind are too many, cannot be told from pictures, or lead elsewhere."""
+    """Raise NotDoneError if the features need too much memory or have the shape of pictures, or if the two parts do not
+    give the same results as the whole network."""
     needed, free = features[0].nbytes * rows, free_memory(x.device)
     if needed > free / _SHARE:
         raise NotDoneError(f"its features would take {needed / 2**20:,.0f} MB, more than a third of the free memory")
@@ -142,7 +143,7 @@ def _check(model: nn.Module, parts: tuple[nn.Module, nn.Module], x: torch.Tensor
 
 
 def _is_dense(features: torch.Tensor) -> bool:
-    """Whether each row fills its memory without gaps, in any order of its axes, one row after the other."""
+    """Whether rows follow each other in memory and each fills its part without gaps, in any order of its axes."""
     size = features.shape[1:].numel()
     spread = sum((n - 1) * step for n, step in zip(features.shape[1:], features.stride()[1:], strict=True))
     return features.stride(0) == size and spread == size - 1

@@ -1,6 +1,7 @@
-"""Fit the last layer of a network at once, to what the layers before it make of all rows, by logistic regression.
+"""Fit the last layer of a network by logistic regression on its inputs, the features of all rows.
 
-Fine-tuning then begins with a good head, which spoils less of what is before it (Kumar et al., 2022, arXiv:2202.10054).
+Fine-tuning then starts from a good head, which distorts the pretrained features less (Kumar et al., 2022,
+arXiv:2202.10054).
 """
 
 import copy
@@ -24,10 +25,11 @@ from tenfold.train.models.head import find_head, layers
 from tenfold.train.precision import autocast
 from tenfold.train.score.evaluate import loss_and_top1
 
-_SHARE = 3                   # features may take one part of so many of the free memory
+_SHARE = 3                   # features may take a third of the free memory
 _TRIED = 8                   # rows on which they are compared with the whole network
-_TOLERANCE, _ROUNDED = 0.01, 0.05    # of the largest logit; CUDA multiplies in TF32; in bfloat16, which has 8 bits
-_UNCHOSEN = 0.1              # weight decay where there is no val to choose it by
+_TOLERANCE = 0.01            # share of the largest logit by which logits may differ: CUDA multiplies in TF32 …
+_TOLERANCE_BFLOAT16 = 0.05   # … and bfloat16 has 8 bits
+_DEFAULT_DECAY = 0.1         # weight decay if there are no val rows to choose it by
 _NO_VAL = math.nan, math.nan
 
 Table = tuple[torch.Tensor, torch.Tensor]        # features (rows, D), label int64 (rows,)
@@ -35,21 +37,18 @@ Table = tuple[torch.Tensor, torch.Tensor]        # features (rows, D), label int
 
 @dataclass(frozen=True)
 class FittedHead:
-    """The result of a fit: weight (classes, D) and bias (classes,), (loss, top-1) on train, and on so many rows of val.
-
-    The loss of train is the training's own, that of val the plain cross-entropy; NaN without rows.
-    """
-    weight: torch.Tensor
-    bias: torch.Tensor
-    decay: float
-    train: tuple[float, float] = _NO_VAL
-    val: tuple[float, float] = _NO_VAL
-    val_rows: int = 0
-    answers: Table | None = None         # logits and labels of those rows
+    """The result of a fit. Losses and accuracies are NaN if there are no rows."""
+    weight: torch.Tensor                 # (classes, D)
+    bias: torch.Tensor                   # (classes,)
+    decay: float                         # the weight decay that was chosen
+    train: tuple[float, float] = _NO_VAL     # loss as in training, and top-1
+    val: tuple[float, float] = _NO_VAL       # plain cross-entropy, and top-1
+    val_rows: int = 0                    # rows of val that were evaluated
+    answers: Table | None = None         # their logits and labels
 
 
 def last_layer(model: nn.Module) -> nn.Linear | nn.Conv2d:
-    """Return the head of a network, a linear layer or 1×1 convolution with a bias. NotDoneError: it is none."""
+    """Return the head of a network: a linear layer, or a 1×1 convolution, with a bias. NotDoneError: it is not such."""
     head = find_head(model)
     found = [m for name, m in layers(model) if head.holds(name)]
     for last in found if len(found) == 1 and found[0].bias is not None else ():
@@ -59,8 +58,8 @@ def last_layer(model: nn.Module) -> nn.Linear | nn.Conv2d:
     raise NotDoneError("it is more than one linear layer")
 
 
-def is_all_that_learns(learner: Learner) -> bool:
-    """Whether a training would change the last layer alone, on pictures that are the same in every epoch."""
+def only_last_layer_learns(learner: Learner) -> bool:
+    """Whether training would change the last layer only, on pictures that are the same in every epoch."""
     try:
         own = {id(p) for p in last_layer(learner.model).parameters()}
     except NotDoneError:
@@ -70,11 +69,12 @@ def is_all_that_learns(learner: Learner) -> bool:
 
 def fit_head(learner: Learner, source: Source, rows: dict[str, int], config: Train,
              seconds: float) -> FittedHead | None:
-    """Set the last layer of the learner's network, and of its mean, to what minimises the loss of the training rows.
+    """Set the last layer of the learner's network and of its EMA to the minimum of the loss over the training rows.
 
-    A penalty on its weights is chosen by the log-loss of val. source: yields the rows of a split as the network takes
-    them; rows: how many each has. The pass over them may take so many seconds, and the regression half as many more:
-    what is not passed by then is left out, of train and of val. None: it is not done, for a reason that is printed.
+    The weight decay is chosen by the log-loss on val. source: yields the rows of a split as the network takes them.
+    rows: how many rows each split has. seconds: for the pass over these rows; rows that are not reached in time are
+    left out, of train and of val. The regression may take half as many seconds more. Returns None, and prints the
+    reason, if no head is fitted.
     """
     begin = time.monotonic()
     try:
@@ -104,9 +104,9 @@ def fit_head(learner: Learner, source: Source, rows: dict[str, int], config: Tra
 
 def _features(learner: Learner, source: Source, rows: dict[str, int], config: Train,
               seconds: float) -> dict[str, Table]:
-    """What the last layer gets for each row that is passed in so many seconds, by split.
+    """Return, by split, the inputs of the last layer for all rows that are reached in `seconds`.
 
-    NotDoneError: not here, or for fewer training rows than there are classes.
+    NotDoneError: memory or time is short, the logits are not linear in these inputs, or they are not finite.
     """
     width, device = last_layer(learner.model).weight.shape[1], learner.normalise.device
     needed, free = 4 * width * sum(rows.values()), free_memory(device)
@@ -134,7 +134,7 @@ def _features(learner: Learner, source: Source, rows: dict[str, int], config: Tr
 
 
 class _BeforeLast:
-    """A function of pictures, or of kept features: what a layer of a network gets, its mean over places, (B, D)."""
+    """A function of pictures or kept features: the inputs of a layer of a network, averaged over positions, (B, D)."""
 
     def __init__(self, network: nn.Module, layer: str):
         self._network, self._input = network, torch.empty(0)
@@ -149,18 +149,19 @@ class _BeforeLast:
 
 
 def _before_last(learner: Learner, x: torch.Tensor) -> _BeforeLast:
-    """The quickest such function that agrees with the learner's network on x (B, …). NotDoneError: none does.
+    """Return the fastest function that gives the inputs of the last layer. x (B, …): some rows to check it on.
 
-    It does where the logits are linear in it: with a ReLU behind the last layer they are not.
+    NotDoneError: the network's logits are not a linear function of these inputs, for example because of a ReLU behind
+    the last layer.
     """
     whole = copy.deepcopy(learner.model).eval()
     last = last_layer(whole)
     name = next(name for name, m in whole.named_modules() if m is last)
     with same_random_state(x.device):
-        nn.init.normal_(last.weight)             # the first values of some are 0, which agree with everything
+        nn.init.normal_(last.weight)             # some heads begin at 0, which would agree with everything
         nn.init.normal_(last.bias)
         expected = whole(x)
-        # what takes kept features is no longer the network that torch.fx follows
+        # torch.fx cannot trace a network that takes kept features (`accept_features`)
         for make in (folded, copy.deepcopy) if learner.features is None else (copy.deepcopy,):
             before = _BeforeLast(make(whole), name)
             features = before(x)
@@ -170,31 +171,31 @@ def _before_last(learner: Learner, x: torch.Tensor) -> _BeforeLast:
 
 
 def _near(a: torch.Tensor, b: torch.Tensor) -> bool:
-    tolerance = _TOLERANCE if b.dtype == torch.float32 else _ROUNDED
+    tolerance = _TOLERANCE if b.dtype == torch.float32 else _TOLERANCE_BFLOAT16
     return a.shape == b.shape and bool(((a - b).abs() <= tolerance * b.abs().max()).all())
 
 
 def _standardise(tables: dict[str, Table]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give the features of train mean 0 and deviation 1, in place, those of val likewise: (1 / deviation, mean)."""
+    """Scale all features in place so that those of train have mean 0 and deviation 1; return (1 / deviation, mean)."""
     x = tables["train"][0]
     std, mean = torch.std_mean(x, 0, correction=0)
-    scale = torch.where(std > 1e-6, 1 / std, 1.0)        # of what is always the same, nothing is learnt
+    scale = torch.where(std > 1e-6, 1 / std, 1.0)        # a constant feature teaches nothing
     for values, _ in tables.values():
         values.sub_(mean).mul_(scale)
     return scale, mean
 
 
 def _choose(learner: Learner, tables: dict[str, Table], config: Train, late: Callable[[], bool]) -> FittedHead:
-    """The fit, to standardised features, of the weight decay whose log-loss on val is least; the strongest of those."""
+    """Fit standardised features with different weight decays, and return the fit with the least log-loss on val."""
     x, label = tables["val"]
     problem = Problem(*tables["train"], learner.classes, learner.class_weights, config.label_smoothing)
     found: list[FittedHead] = []
     losses: list[float] = []
-    for decay, weight, bias in path(problem, DECAYS if len(x) else (_UNCHOSEN,), late):
+    for decay, weight, bias in path(problem, DECAYS if len(x) else (_DEFAULT_DECAY,), late):
         val = loss_and_top1(F.linear(x, weight, bias), label) if len(x) else _NO_VAL
         found.append(FittedHead(weight, bias, decay, val=val, val_rows=len(x)))
         losses.append(val[0])
-        if val[0] > min(losses):                 # weaker ones are worse still, and take the longest
+        if val[0] > min(losses):                 # weaker decays would be worse still, and take the longest
             break
     best = found[losses.index(min(losses))]
     answers = (F.linear(x, best.weight, best.bias).cpu(), label.cpu()) if len(x) else None

@@ -1,7 +1,7 @@
-"""Split a network whose first part is frozen: into the part whose results never change, and the rest.
+"""Split a network into its frozen first part, whose results never change, and the rest.
 
-What is frozen (models/pretrained.py) computes the same for the same picture in every epoch, up to the first layer that
-learns or draws random numbers, such as the dropout before a head.
+A frozen part (models/pretrained.py) computes the same for a picture in every epoch, up to the first layer that learns
+or draws random numbers, such as the dropout before a head.
 """
 
 from collections.abc import Iterable
@@ -18,24 +18,24 @@ from tenfold.train.models.folded import CANNOT_TRACE
 
 @dataclass(frozen=True)
 class Split:
-    """A network in two parts, as graphs over its own modules: rest(frozen(x)) is what the network makes of x."""
+    """A network in two parts, as graphs over its own modules: rest(frozen(x)) is the network's result for x."""
     frozen: fx.Graph         # (B, C, H, W) normalised -> features (B, …)
     rest: fx.Graph           # features -> logits (B, classes)
 
     def parts(self, model: nn.Module) -> tuple[nn.Module, nn.Module]:
-        """Return both as modules that share the layers of `model`: the network itself or a copy of it."""
+        """Return both parts as modules that share the layers of `model`, which is the network or a copy of it."""
         return fx.GraphModule(model, self.frozen, "Frozen"), fx.GraphModule(model, self.rest, "Rest")
 
 
 def split(model: nn.Module) -> Split | None:
-    """Return the parts of a network; None: nothing at its beginning is frozen, or it cannot be taken apart."""
+    """Return the two parts of a network; None: its first part is not frozen, or it cannot be split."""
     model.train()
     try:
         graph = fx.symbolic_trace(model).graph
-    except CANNOT_TRACE:                              # its code asks for values of the picture
+    except CANNOT_TRACE:                              # its code depends on values of the picture
         return None
     changing = _changing(model, graph)
-    for last in reversed(graph.nodes):           # a part of which nothing else is needed later, the largest of them
+    for last in reversed(graph.nodes):           # find the largest part of which only the last result is used later
         after = changing | _following(graph, last)
         before = [n for n in graph.nodes if n not in after]
         if last in before and last.op != "placeholder" and [n for n in before if after & n.users.keys()] == [last]:
@@ -47,9 +47,9 @@ def split(model: nn.Module) -> Split | None:
 
 
 def agrees(model: nn.Module, parts: tuple[nn.Module, nn.Module], x: torch.Tensor) -> bool:
-    """Whether both parts make of pictures what the network does, training and evaluating; nothing of it changes."""
+    """Whether both parts together give the network's results, in training and evaluation; nothing of it changes."""
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    alike = []
+    same = []
     with torch.no_grad():
         for training in (True, False):
             made = []
@@ -60,13 +60,13 @@ def agrees(model: nn.Module, parts: tuple[nn.Module, nn.Module], x: torch.Tensor
                     made.append(call())
                 for name, buffer in model.named_buffers():
                     buffer.copy_(before[name])
-            alike.append(torch.allclose(*made, rtol=1e-3, atol=1e-4))
+            same.append(torch.allclose(*made, rtol=1e-3, atol=1e-4))
     model.train()
-    return all(alike)
+    return all(same)
 
 
 class _Either:
-    """The forward pass of a network that takes pictures, and features of one shape, which go to its rest alone."""
+    """The forward pass of a network that takes pictures or, as input of its second part, features of one shape."""
 
     def __init__(self, pictures, rest: nn.Module, shape: torch.Size):
         self._pictures, self._rest, self._shape = pictures, rest, shape
@@ -76,15 +76,15 @@ class _Either:
 
 
 def accept_features(model: nn.Module, rest: nn.Module, shape: torch.Size) -> None:
-    """Let a network take features (B, *shape) in the place of pictures, which must be of another shape.
+    """Let a network take features (B, *shape) in place of pictures, which must have another shape.
 
-    So the loss and every evaluation, of the network or of its mean, take either; its weights keep their names.
+    The loss and every evaluation, of the network or its EMA, then take either. The weights keep their names.
     """
     model.forward = _Either(model.forward, rest, shape)
 
 
 def _changing(model: nn.Module, graph: fx.Graph) -> set[fx.Node]:
-    """The nodes that learn, draw random numbers, keep statistics, or come after one that does."""
+    """Return the nodes that learn, draw random numbers or keep statistics, and all nodes that depend on these."""
     found: set[fx.Node] = set()
     for node in graph.nodes:
         if (node.op == "output" or any(before in found for before in node.all_input_nodes)
@@ -95,7 +95,7 @@ def _changing(model: nn.Module, graph: fx.Graph) -> set[fx.Node]:
 
 
 def _following(graph: fx.Graph, node: fx.Node) -> set[fx.Node]:
-    """The nodes that need what a node computes."""
+    """Return the nodes that depend on the result of `node`."""
     found = {node}
     for other in graph.nodes:
         if found & set(other.all_input_nodes):
@@ -114,7 +114,7 @@ def _attribute(model: nn.Module, path: str):
 
 
 def _copied(graph: fx.Graph, nodes: Iterable[fx.Node], known: dict[fx.Node, fx.Node]) -> dict[fx.Node, fx.Node]:
-    """Copy nodes into a graph, in order; `known`: those of their inputs that are there already."""
+    """Copy nodes into a graph, in order. known: {original: copy} of inputs that are in the graph already."""
     for node in nodes:
         known[node] = graph.node_copy(node, lambda before: known[before])
     return known

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Learner:
     """The network of a recipe on its device, with its loss, optimizer and EMA.
 
-    pretrained: load the weights that the recipe names (a resumed run has its own). RecipeFault: no such network, or one
-    that cannot take these rows.
+    pretrained: load the weights that the recipe names (a resumed run has its own). RecipeFault: there is no such
+    network, or it cannot take these rows.
     """
 
     def __init__(self, shards: ShardSet, recipe: Recipe, normalise: Normalise, pretrained: bool = True):
@@ -45,7 +45,7 @@ class Learner:
         self.classes, self.class_weights = len(shards.classes), class_weights(shards, config.class_weights, device)
         self.loss = make_loss(self.model, normalise, config, self._augment, self.class_weights)
         self._clip = config.clip
-        self.features: Features | None = None    # of the training rows, where they stand for images
+        self.features: Features | None = None    # kept features of the training rows, if they replace the images
 
     def numbers(self, epoch: int, batch: int, rows: int) -> torch.Tensor | None:
         """Draw the random numbers that augment a batch; None: nothing is augmented."""
@@ -61,14 +61,15 @@ class Learner:
         return image, label, self.numbers(0, 0, rows)
 
     def compile(self, mode: str, rows: int, row_shape: tuple[int, int, int]) -> None:
-        """Compile the loss for batches of so many rows, as `train.compile` = `mode` says."""
+        """Compile the loss for batches of `rows` rows. mode: `train.compile`."""
         self.loss = compiled(self.loss, mode, self.model, self.optimizer, self.example(rows, row_shape))
 
     def step(self, image: torch.Tensor, label: torch.Tensor, numbers: torch.Tensor | None, lr: float,
              number: int) -> torch.Tensor:
-        """Take one optimiser step on uint8 (B, H, W, C), int64 (B,); return float (2,): its loss and right answers.
+        """Take one optimiser step; return float (2,): the loss, and how many rows were right.
 
-        number: of the run's step, from 0. Nothing in it waits for the device.
+        image: uint8 (B, H, W, C); label: int64 (B,); numbers: those of `numbers`; number: of this step in the run,
+        from 0. Nothing here waits for the device.
         """
         set_lr(self.optimizer, lr)
         loss, metrics = self.loss(image, label, numbers)
@@ -80,9 +81,9 @@ class Learner:
         return metrics
 
     def candidates(self) -> list[torch.nn.Module]:
-        """Return the networks to evaluate, the better of which becomes best.pth: with the mean and the last weights."""
+        """Return the networks to evaluate: with the EMA of the weights, and with the last weights."""
         return [self.model] if self.ema.module is self.model else [self.ema.module, self.model]
 
     def is_finite(self) -> bool:
-        """Whether all weights are finite; the loss of a step tells only that those before the step were."""
+        """Whether all weights are finite. A finite loss only says that the weights before its step were."""
         return all(v.isfinite().all() for v in self.model.state_dict().values())

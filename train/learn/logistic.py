@@ -9,17 +9,17 @@ from torch.nn import functional as F
 from tenfold.train.learn.loss import mixed_cross_entropy
 
 DECAYS = tuple(round(10 ** (0.5 - i / 2), 6) for i in range(9))      # 3.2, 1, 0.32, … 0.0003
-_ITERATIONS = 20             # between two looks at the change of the loss
-_MOST = 25                   # times as many
-_LEAST = 5                   # evaluations of the loss, however late it is: the first steps go the furthest
-_CONVERGED = 1e-5            # a relative change of the loss in _ITERATIONS that is none
+_ITERATIONS = 20             # of L-BFGS between two checks for convergence
+_CHECKS = 25                 # checks, at most
+_LEAST = 5                   # evaluations of the loss that are made even if it is late: the first steps help most
+_CONVERGED = 1e-5            # converged: the loss changed relatively by at most this in _ITERATIONS
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is fitted: linear functions of x (n, D), of mean 0 and deviation 1, to the classes `label` int64 (n,).
+    """The data of a regression: x (n, D), of mean 0 and deviation 1, and label int64 (n,).
 
-    weights: float (classes,) or None, as the loss of a training has them; smoothing: of labels.
+    weights: float (classes,), class weights as in the training loss, or None. smoothing: of labels.
     """
     x: torch.Tensor
     label: torch.Tensor
@@ -28,15 +28,16 @@ class Problem:
     smoothing: float = 0.0
 
     def loss(self, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        """Return the mean loss of the linear function; weight (classes, D), bias (classes,)."""
+        """Return the mean loss of the linear model with weight (classes, D) and bias (classes,)."""
         return mixed_cross_entropy(F.linear(self.x, weight, bias), self.label, self.weights, self.smoothing)[0]
 
 
 def path(problem: Problem, decays: Sequence[float] = DECAYS,
          late: Callable[[], bool] = lambda: False) -> Iterator[tuple[float, torch.Tensor, torch.Tensor]]:
-    """Yield (decay, weight (classes, D), bias (classes,)) of the least loss + decay / 2 × |weight|² for each decay.
+    """Yield (decay, weight (classes, D), bias (classes,)) that minimises loss + decay / 2 × |weight|², for each decay.
 
-    Each begins from the one before. late: asked before each evaluation; where it says True, that is as far as it goes.
+    Each minimisation starts from the result before. late: asked before each evaluation of the loss; once it returns
+    True, the best result so far is yielded as the last one.
     """
     x = problem.x
     weight = x.new_zeros(problem.classes, x.shape[1]).requires_grad_()
@@ -54,7 +55,7 @@ class _LateError(Exception):
 
 def _minimise(problem: Problem, decay: float, weight: torch.Tensor, bias: torch.Tensor,
               late: Callable[[], bool]) -> None:
-    """Minimise the penalised loss by L-BFGS; weight and bias are changed in place, to the best so far if it is late."""
+    """Minimise the penalised loss by L-BFGS, changing weight and bias in place; if it is late, to the best so far."""
     losses: list[float] = []
     best = weight, bias
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=_ITERATIONS, tolerance_grad=1e-6, tolerance_change=0.0,
@@ -74,12 +75,12 @@ def _minimise(problem: Problem, decay: float, weight: torch.Tensor, bias: torch.
     before = float("inf")
     try:
         with torch.enable_grad():
-            for _ in range(_MOST):
+            for _ in range(_CHECKS):
                 now = optimizer.step(closure).item()     # the loss at the beginning of these iterations
                 if before - now <= _CONVERGED * abs(now):
                     return
                 before = now
     except _LateError:
-        with torch.no_grad():                    # the point that was to be tried next may be a bad one
+        with torch.no_grad():                    # the point to be tried next may be a bad one
             weight.copy_(best[0])
             bias.copy_(best[1])

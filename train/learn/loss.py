@@ -13,7 +13,7 @@ from tenfold.train.augment.sample import Augment
 from tenfold.train.normalise import Normalise
 from tenfold.train.precision import compute_dtype
 
-_BETA = 0.999                # images beyond some thousands of a class add little that is new
+_BETA = 0.999                # for "effective" class weights: beyond some thousands, images of a class add little
 
 LossFunction: TypeAlias = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 Label: TypeAlias = torch.Tensor | tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -21,10 +21,10 @@ Label: TypeAlias = torch.Tensor | tuple[torch.Tensor, torch.Tensor, torch.Tensor
 
 def make_loss(model: nn.Module, normalise: Normalise, config: Train, augment: Augment | None = None,
               class_weights: torch.Tensor | None = None) -> LossFunction:
-    """Return a function of uint8 (B, H, W, C), int64 (B,) and, with `augment`, its random numbers.
+    """Return the loss as a function of images uint8 (B, H, W, C), labels int64 (B,) and `augment`'s random numbers.
 
-    It returns (loss, float (2,): loss and right answers), all on the device of the images. `class_weights`: float
-    (classes,), None: all alike.
+    The function returns (loss, float (2,): the loss and how many rows were right), on the device of the images.
+    class_weights: float (classes,); None: all classes count the same.
     """
     kind, dtype = normalise.device.type, compute_dtype(normalise.device, config.precision)
     low = dtype != torch.float32
@@ -43,9 +43,10 @@ def make_loss(model: nn.Module, normalise: Normalise, config: Train, augment: Au
 
 def mixed_cross_entropy(logits: torch.Tensor, label: Label, weights: torch.Tensor | None = None,
                         smoothing: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (mean cross-entropy, the label (B,) that counts as right) of (B, classes) logits.
+    """Return (mean cross-entropy, the labels (B,) that count as right) of logits (B, classes).
 
-    A mixed label is (a, b, share of a): the loss is the same mix of both, and the larger share is right.
+    A mixed label is (a, b, share of a): the loss is mixed in the same way, and the label with the larger share counts
+    as right.
     """
     if not isinstance(label, tuple):
         return F.cross_entropy(logits, label, weights, label_smoothing=smoothing), label
@@ -57,10 +58,10 @@ def mixed_cross_entropy(logits: torch.Tensor, label: Label, weights: torch.Tenso
 
 
 def class_weights(shards: ShardSet, kind: str, device: torch.device) -> torch.Tensor | None:
-    """Return float (classes,) for the loss, by the training rows of each class, 1 in the mean; None: all alike.
+    """Return class weights for the loss, float (classes,) with mean 1, from the training rows of each class.
 
-    "balanced" is 1 / rows; "effective" (1 - β) / (1 - β^rows) with β = 0.999, nearly alike for classes of
-    more than a few thousand rows (Cui et al., 2019, arXiv:1901.05555).
+    kind: "balanced": 1 / rows. "effective": (1 - β) / (1 - β^rows) with β = 0.999, nearly the same for all classes of
+    more than a few thousand rows (Cui et al., 2019, arXiv:1901.05555). "none": None is returned.
     """
     if kind == "none":
         return None

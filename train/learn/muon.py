@@ -14,15 +14,15 @@ from tenfold.train.precision import compute_dtype
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _ITERATIONS = 5
 _SMALLEST_NORM = 1e-7
-_FLAT = 2                    # matrices of so many columns a row, or more, are iterated as squares
+_FLAT = 2                    # matrices with this many times more columns than rows are iterated as square products
 
 
 class Muon:
-    """Orthogonalised momentum for `hidden` weights (Jordan et al., 2024, kellerjordan.github.io/posts/muon),
-    AdamW for all others in `groups`: the first and the last layer, biases, normalisation.
+    """Orthogonalised momentum for the `hidden` weights (Jordan et al., 2024, kellerjordan.github.io/posts/muon), AdamW
+    for all other weights in `groups`: first and last layer, biases, normalisation.
 
-    A convolution is a matrix with one row for each channel that it makes, a view of the same memory. Steps are as
-    long as AdamW's (Liu et al., 2025, arXiv:2502.16982), so one learning rate and one weight decay do for both.
+    A convolution is treated as a matrix with a row for each output channel, a view of the same memory. Steps have the
+    length of AdamW's (Liu et al., 2025, arXiv:2502.16982), so both use one learning rate and one weight decay.
     """
 
     def __init__(self, groups: list[dict], hidden: list[torch.Tensor], config: Train):
@@ -36,7 +36,7 @@ class Muon:
             others.append(group | {"params": [p for p in group["params"] if id(p) not in inside]})
         matrices, others = ([g for g in some if g["params"]] for some in (matrices, others))
         self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=config.lr, fused=True)]
-        if matrices:                             # a net of two layers has nothing in between
+        if matrices:                             # a network of two layers has no hidden weights
             self.parts.append(_Matrices(matrices, config.lr, config.momentum, config.nesterov))
 
     @property
@@ -62,13 +62,13 @@ class Muon:
         return {"parts": [optimizer.state_dict() for optimizer in self.parts]}
 
     def load_state_dict(self, state: dict) -> None:
-        """Take up what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         for optimizer, content in zip(self.parts, state["parts"], strict=True):
             optimizer.load_state_dict(content)
 
 
 class _Matrices(torch.optim.Optimizer):
-    """Muon alone, over groups of matrices; those of one shape are orthogonalised together."""
+    """Muon for groups of matrices; matrices of the same shape are orthogonalised together."""
 
     def __init__(self, groups: list[dict], lr: float, momentum: float, nesterov: bool):
         super().__init__(groups, {"lr": lr, "weight_decay": 0.0, "momentum": momentum, "nesterov": nesterov})
@@ -87,7 +87,7 @@ class _Matrices(torch.optim.Optimizer):
                 torch._foreach_add_(matrices, list(updates.unbind()), alpha=-group["lr"] * 0.2 * math.sqrt(max(shape)))
 
     def _momenta(self, matrices: list[torch.Tensor], group: dict) -> list[torch.Tensor]:
-        """Take the gradients into the running means, and return what the matrices are to move along."""
+        """Update the running means of the gradients, and return the directions of the step before orthogonalising."""
         gradients = [p.grad for p in matrices]
         for p in matrices:
             if not self.state[p]:
@@ -98,10 +98,10 @@ class _Matrices(torch.optim.Optimizer):
 
 
 def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
-    """Return matrices (n, rows, columns) with their singular values brought near 1, by Newton-Schulz.
+    """Return matrices (n, rows, columns) with their singular values brought near 1, by Newton-Schulz iterations.
 
-    In bfloat16 on a CUDA device that computes in it, else in float32: CPUs without bfloat16 emulate it, which is 8 to
-    60 times slower (benchmarks/log.md).
+    Computed in bfloat16 on CUDA devices that support it, else in float32: CPUs that emulate bfloat16 are 8 to 60 times
+    slower (benchmarks/log.md).
     """
     dtype = matrices.dtype
     low = is_cuda(matrices.device) and compute_dtype(matrices.device, "auto") is torch.bfloat16
@@ -115,7 +115,7 @@ def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
 
 
 def _newton_schulz(x: torch.Tensor) -> torch.Tensor:
-    """(n, rows, columns) of norm 1, rows <= columns -> the same with singular values near 1."""
+    """Bring the singular values of x (n, rows, columns), rows <= columns, of norm 1, near 1."""
     for _ in range(_ITERATIONS):
         square = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=_B, alpha=_C), x, beta=_A)
@@ -123,7 +123,7 @@ def _newton_schulz(x: torch.Tensor) -> torch.Tensor:
 
 
 def _newton_schulz_of_squares(x: torch.Tensor) -> torch.Tensor:
-    """The same for matrices with many more columns than rows, in fewer multiplications, not for bfloat16.
+    """Do the same in fewer multiplications for matrices with many more columns than rows; not for bfloat16.
 
     Each iteration is x = m x with a polynomial m of s = x xᵀ. All of them are polynomials of the first s, so they
     commute: the next s is m s m, and the product of all m is applied to x at the end.
@@ -139,9 +139,9 @@ def _newton_schulz_of_squares(x: torch.Tensor) -> torch.Tensor:
 
 
 def as_matrix(weight: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Return a weight or its gradient as (outputs, rest), in the order in which the weight `like` lies in memory.
+    """Return a weight or its gradient as a matrix (outputs, rest), in the memory order of the weight `like`.
 
-    So the weight's own is a view. Which order makes no difference to Muon.
+    For the weight itself this is a view. The order makes no difference to Muon.
     """
     if like.ndim == 4 and like.is_contiguous(memory_format=torch.channels_last):
         weight = weight.permute(0, 2, 3, 1)

@@ -1,4 +1,4 @@
-"""Go once through the rows of train and val, in the order of their files: through all, or as many as time allows."""
+"""Go once through the rows of train and val in the order of their files: all rows, or as many as time allows."""
 
 import contextlib
 import time
@@ -16,10 +16,10 @@ from tenfold.train.device import is_host, synchronise
 from tenfold.train.normalise import Normalise
 
 SPLITS = ("train", "val")
-_ROWS, _CARD_ROWS = 8, 128   # of a batch: on a CPU few, which stay in its caches. EfficientNet-Lite0 at 192 pixels:
-                             # 87 images a second in batches of 8, 42 in batches of 32 (a card: not measured)
-_SETTLED = 1.0               # seconds after which the end of a pass through all rows is foreseen
-_TURNS = ("train", 0.0), ("val", 1 / 3), ("train", 1.0), ("val", 1.0)   # until this share of the seconds is over
+_ROWS, _GPU_ROWS = 8, 128    # rows of a batch. On a CPU few, which stay in its caches: EfficientNet-Lite0 at 192 pixels
+                             # does 87 images a second in batches of 8, 42 in batches of 32 (GPU: not measured)
+_SETTLED = 1.0               # seconds after which the end of a pass is extrapolated
+_TURNS = ("train", 0.0), ("val", 1 / 3), ("train", 1.0), ("val", 1.0)   # each until this share of the time is used
 _WINDOW = 32                 # MB of images that are read ahead
 
 Pairs: TypeAlias = Generator[tuple[torch.Tensor, torch.Tensor], None, None]      # x (B, …), label int64 (B,)
@@ -28,19 +28,17 @@ Passed: TypeAlias = Iterator[tuple[str, int, torch.Tensor, torch.Tensor]]       
 
 
 class NotDoneError(Exception):
-    """A pass, or what it is for, is not done, for this reason."""
+    """The reason why a pass over the rows, or what it is for, is not done."""
 
 
 def pass_rows(device: torch.device) -> int:
-    """Return how many rows a batch of a pass has on a device."""
-    return _ROWS if is_host(device) else _CARD_ROWS
+    """Return how many rows the batches of a pass have on a device."""
+    return _ROWS if is_host(device) else _GPU_ROWS
 
 
 def pictures(shards: ShardSet, recipe: Recipe, normalise: Normalise) -> Source:
-    """Return a function of a split's name that yields its rows as the network sees them, and their labels.
-
-    float (B, C, H, W) and int64 (B,).
-    """
+    """Return a function of a split's name that yields its rows as the network sees them, float (B, C, H, W), with their
+    labels, int64 (B,)."""
     def of(name: str) -> Pairs:
         config = replace(recipe.train, engine="threads", window=_WINDOW, batch=pass_rows(normalise.device))
         with contextlib.closing(open_batches(shards, name, config, recipe.seed, normalise.device,
@@ -53,7 +51,7 @@ def pictures(shards: ShardSet, recipe: Recipe, normalise: Normalise) -> Source:
 def one_pass(source: Source, rows: dict[str, int], seconds: float, device: torch.device) -> Passed:
     """Yield (split, number of the first row, x, label) of each batch of every split of `rows`, with a progress bar.
 
-    NotDoneError: with what is done between, it would take more than so many seconds.
+    NotDoneError: together with what the caller does in between, it would take more than `seconds`.
     """
     limit = _Limit(seconds, sum(rows.values()))
     with _progress(rows) as bar:
@@ -68,11 +66,11 @@ def one_pass(source: Source, rows: dict[str, int], seconds: float, device: torch
 
 
 def pass_in_time(source: Source, rows: dict[str, int], seconds: float, device: torch.device) -> Passed:
-    """Yield as `one_pass` does, through as many rows as there is time for; at least a batch of train and one of val.
+    """Yield like `one_pass`, but only as many rows as there is time for: at least one batch of train and one of val.
 
-    The first batch, which is slower, is of train. Then comes val, for a third of the seconds that are left at most,
-    then train, and what was left out of val if there is time. The rows of a split lie in random order in its files
-    (preprocess/plan.py), so those that come in time are a fair sample of them.
+    First comes one batch of train, because the first batch is slower. Then val, for at most a third of the remaining
+    seconds, then train, then the rest of val if there is time. The rows of a split are stored in random order
+    (preprocess/plan.py), so those that are reached are a fair sample.
     """
     begin = time.monotonic()
     end, done = begin + seconds, dict.fromkeys(rows, 0)
@@ -96,11 +94,11 @@ def _progress(rows: dict[str, int]) -> tqdm:
 
 
 class _Limit:
-    """Stops a pass over so many rows that takes more than so many seconds, as soon as that is foreseen."""
+    """Stops a pass over `rows` rows as soon as it is clear that it would take more than `seconds`."""
 
     def __init__(self, seconds: float, rows: int):
         self._seconds, self._rows, self._begin = seconds, rows, time.monotonic()
-        self._done = self._first = 0             # rows; those of the first batch, which is slower
+        self._done = self._first = 0             # rows so far, and rows of the first batch, which is slower
         self._first_end = 0.0
 
     def check(self, rows: int) -> None:

@@ -12,8 +12,8 @@ from tenfold.train.precision import compute_dtype
 def make_optimizer(model: nn.Module, config: Train) -> torch.optim.Optimizer | Muon:
     """Return the optimiser that the recipe names, over all weights of the model that are not frozen.
 
-    Biases and normalisation have one axis and are not decayed (Goyal et al., 2017, arXiv:1706.02677); all
-    but the head learns at `config.backbone_lr` times the rate.
+    Biases and normalisation weights, which have one axis, are not decayed (Goyal et al., 2017, arXiv:1706.02677). The
+    backbone, which is everything but the head, learns at `config.backbone_lr` times the rate.
     """
     weights = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     head = find_head(model)
@@ -24,7 +24,7 @@ def make_optimizer(model: nn.Module, config: Train) -> torch.optim.Optimizer | M
         by_kind.setdefault((share, decay), []).append(p)
     groups = [{"params": params, "weight_decay": decay, "share": share} for (share, decay), params in by_kind.items()]
     if config.optimizer == "sgd":
-        device = next(model.parameters()).device  # fused, it can leave out a step by itself (scaling.py)
+        device = next(model.parameters()).device  # a fused optimiser can skip a step by itself (scaling.py)
         fused = compute_dtype(device, config.precision) == torch.float16
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum,
                                nesterov=config.nesterov and config.momentum > 0, fused=fused or None)
@@ -35,13 +35,13 @@ def make_optimizer(model: nn.Module, config: Train) -> torch.optim.Optimizer | M
 
 
 def _hidden(model: nn.Module) -> list[nn.Parameter]:
-    """The matrices between the first layer and the last: of convolutions, linear layers and attention."""
+    """Return the weight matrices between the first and the last layer: of convolutions, linear layers and attention."""
     return [*(layer.weight for _, layer in layers(model)[1:-1]),
             *(m.in_proj_weight for m in model.modules() if isinstance(m, nn.MultiheadAttention))]
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer | Muon, content: dict) -> None:
-    """Take up what `state_dict` returned. ValueError, and what torch raises: it fits other weights or settings."""
+    """Restore what `state_dict` returned. ValueError, or what torch raises: it belongs to other weights or settings."""
     before = [dict(group) for group in optimizer.param_groups]
     optimizer.load_state_dict(content)
     for own, group in zip(before, optimizer.param_groups, strict=True):
@@ -54,7 +54,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer | Muon, content: dict) -> No
 
 
 def _fits(value: object, p: torch.Tensor) -> bool:
-    """Whether a part of an optimiser's state can belong to a weight: a count, or one number for each of its own."""
+    """Whether a value of an optimiser's state can belong to the weight `p`: one number, or one for each element."""
     if not isinstance(value, torch.Tensor):
         return value is None or type(value) in (int, float)
     return value.is_floating_point() and (value.numel() == 1 or value.shape == p.shape)

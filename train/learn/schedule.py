@@ -4,7 +4,7 @@ import math
 
 from tenfold.data.tables import Train
 
-_ROUNDING = 1e-9             # step 5 of 15 is a third of the run, whichever way the division rounds
+_ROUNDING = 1e-9             # so that 5/15 of the run counts as a third, however the division is rounded
 
 SCHEDULES = {
     "constant": lambda t, config: 1.0,
@@ -19,7 +19,7 @@ SCHEDULES = {
 
 
 def lr_at(t: float, config: Train) -> float:
-    """Return the share of the peak at progress `t`; the first `config.warmup` of the run rises linearly to it."""
+    """Return the share of the peak rate at progress `t`; it rises linearly in the first `config.warmup` of the run."""
     shape = SCHEDULES[config.schedule]
     if t < config.warmup:
         return max(t / config.warmup, 0.01) * shape(0.0, config)

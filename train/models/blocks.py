@@ -24,7 +24,7 @@ class SqueezeExcitation(nn.Module):
         self.down, self.up = nn.Linear(channels, narrow), nn.Linear(narrow, channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply it; shapes as in the class's first line."""
+        """Apply the module; the class docstring gives the shapes."""
         weight = self.up(F.relu(self.down(x.mean((2, 3))))).sigmoid()
         return x * weight[:, :, None, None]
 
@@ -32,16 +32,16 @@ class SqueezeExcitation(nn.Module):
 class Projection(nn.Conv2d):
     """The 1×1 convolution of a shortcut, (B, cin, H, W) -> (B, cout, H/s, W/s).
 
-    oneDNN under torch 2.13 writes beyond its memory in the backward pass of one with a stride and fewer than 8
-    channels, channels last, on CPUs with AVX2 and no AVX-512 ("free(): invalid pointer", or worse, nothing):
-    there every s-th pixel is taken first, which is the same.
+    With fewer than 8 channels, every s-th pixel is selected before a convolution of stride 1, which gives the same.
+    This avoids a fault of oneDNN under torch 2.13: on CPUs with AVX2 and no AVX-512, the backward pass of a strided
+    channels-last convolution of so few channels writes beyond its memory ("free(): invalid pointer", or no message).
     """
 
     def __init__(self, cin: int, cout: int, stride: int):
         super().__init__(cin, cout, 1, stride, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply it; shapes as in the class's first line."""
+        """Apply the module; the class docstring gives the shapes."""
         if self.in_channels >= 8:
             return super().forward(x)
         step = self.stride[0]
@@ -66,7 +66,7 @@ class BasicBlock(nn.Module):
         nn.init.zeros_(self.norm2.weight)        # starts as its shortcut (Goyal et al., 2017)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply it; shapes as in the class's first line."""
+        """Apply the module; the class docstring gives the shapes."""
         y = F.relu(self.norm1(self.conv1(x)))
         return F.relu(self.squeeze(self.norm2(self.conv2(y))) + self.shortcut(x))
 
@@ -89,7 +89,7 @@ class PreActBlock(nn.Module):
         self.shortcut = None if stride == 1 and cin == cout else Projection(cin, cout, stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply it; shapes as in the class's first line."""
+        """Apply the module; the class docstring gives the shapes."""
         y = F.relu(self.norm1(x))
         x = x if self.shortcut is None else self.shortcut(y)
         y = self.dropout(F.relu(self.norm2(self.conv1(y))))
@@ -103,9 +103,10 @@ def conv(cin: int, cout: int, kernel: int = 3, stride: int = 1) -> list[nn.Modul
 
 def head(features: int, classes: int, widths: Sequence[int] = (), dropout: float = 0.0,
          layer: type[nn.Module] = nn.Linear) -> list[nn.Module]:
-    """Return fully connected layers, (B, features) -> (B, classes) logits: one, or through `widths`.
+    """Return the layers of a head, (B, features) -> (B, classes) logits: one linear layer, or more through `widths`.
 
-    Dropout comes before each. With nn.Conv2d they are 1×1 convolutions, (B, features, H, W) -> (B, classes, H, W).
+    Dropout comes before each. With layer=nn.Conv2d the layers are 1×1 convolutions, (B, features, H, W) ->
+    (B, classes, H, W).
     """
     kernel, layers = (1,) if layer is nn.Conv2d else (), []
     for width in widths:
@@ -116,7 +117,7 @@ def head(features: int, classes: int, widths: Sequence[int] = (), dropout: float
 
 
 def halved(canvas: Sequence[int], times: int, up: bool = False) -> int:
-    """Return the pixels that are left of a canvas halved so many times; each side is rounded down, or `up`."""
+    """Return how many pixels remain of a canvas after `times` halvings; each side is rounded down, or `up`."""
     height, width = (-(-side >> times) if up else side >> times for side in canvas)
     if not height * width:
         raise ValueError(f"nothing is left of the picture when it is halved {times} times")
@@ -124,7 +125,7 @@ def halved(canvas: Sequence[int], times: int, up: bool = False) -> int:
 
 
 def positive(widths: Sequence[int] = (1,), **numbers: int) -> None:
-    """Raise ValueError unless there are widths, and they and every number are 1 at least."""
+    """Raise ValueError if `widths` is empty, or if a width or one of the numbers is below 1."""
     if not widths:
         raise ValueError("widths must not be empty")
     for name, value in (*(("widths", width) for width in widths), *numbers.items()):
@@ -133,7 +134,7 @@ def positive(widths: Sequence[int] = (1,), **numbers: int) -> None:
 
 
 def kaiming_init(net: nn.Module) -> nn.Module:
-    """Give all convolutions their first weights by He et al. (2015, arXiv:1502.01852, fan out); return the net."""
+    """Initialise all convolutions as He et al. (2015, arXiv:1502.01852, fan out) do; return the network."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -22,23 +22,23 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "light": light, "light2": light2, "heavy11": heavy11, "heavy22": heavy22,
     "efficientnet_lite0": efficientnet_lite0}
 CANNOT = (TypeError, ValueError, RuntimeError, LookupError, ArithmeticError, AssertionError)
-_TABLES = 10_000_000          # values besides its weights that a network may make while it is built
-_LARGE = (32, 64, 128, 224, 448, 896, 2048)     # sides at which every network is happy, at the latest
+_TABLES = 10_000_000          # values, other than weights, that a network may create while it is built
+_LARGE = (32, 64, 128, 224, 448, 896, 2048)     # sides that are tried to find one that the network can take
 
 
 def build_model(name: str, arguments: dict, channels: int, classes: int, canvas: tuple[int, int],
                 check: bool = True) -> nn.Module:
     """Build the network `name` with the recipe's arguments, for pictures of `canvas` (height, width).
 
-    check: let a network without memory see such a picture first. That imports torch._dynamo and sympy, four
-    seconds of a core, which a training needs anyway.
+    check: first run the network on such a picture on the device "meta", which needs no memory. This imports
+    torch._dynamo and sympy, which takes four seconds of a core, and which training imports anyway.
 
     RecipeFault: no such network, no such argument, a value it cannot take, a canvas too small.
     """
     make = partial(maker(name, arguments), channels=channels, classes=classes)
     try:
         if check:
-            dry_run(make, channels, canvas)     # what would only fail in the first step fails here
+            dry_run(make, channels, canvas)     # fails here, not in the first step, if the canvas does not suit
         return make(canvas=canvas).train()
     except CANNOT as error:
         fact = str(error).partition("\n")[0]
@@ -51,19 +51,19 @@ def build_model(name: str, arguments: dict, channels: int, classes: int, canvas:
 
 
 def maker(name: str, arguments: dict) -> Callable[..., nn.Module]:
-    """Return a function of channels, classes and canvas that builds a network.
+    """Return a function of channels, classes and canvas that builds the network `name` with these arguments.
 
     RecipeFault: no such network, no such argument, a value of another kind.
     """
     check_network(name, arguments)
-    theirs = timm_network if name.startswith(TIMM_PREFIX) else published.published
-    return partial(MODELS.get(name) or partial(theirs, name), **arguments)
+    of_library = timm_network if name.startswith(TIMM_PREFIX) else published.published
+    return partial(MODELS.get(name) or partial(of_library, name), **arguments)
 
 
 def dry_run(make: Callable[..., nn.Module], channels: int, canvas: Sequence[int]) -> tuple[nn.Module, torch.Tensor]:
     """Build a network on the device "meta" and run it once on an empty picture; return (network, picture).
 
-    Draws no random number, and takes tenths of a second for the largest. Raises whatever the network raises: CANNOT.
+    It draws no random numbers and takes at most some tenths of a second. Raises what the network raises: CANNOT.
     """
     model = without_memory(make, canvas).eval()
     image = torch.zeros(1, channels, *canvas, device="meta")
@@ -73,7 +73,7 @@ def dry_run(make: Callable[..., nn.Module], channels: int, canvas: Sequence[int]
 
 
 def without_memory(make: Callable[..., nn.Module], canvas: Sequence[int]) -> nn.Module:
-    """Build a network on the device "meta": shapes and names without values. Draws no random number."""
+    """Build a network on the device "meta": it has shapes and names, but no values. Draws no random numbers."""
     with torch.random.fork_rng(devices=[]), _NoMemory():
         return make(canvas=canvas).to("meta")
 
@@ -94,7 +94,7 @@ def check_batch(model: nn.Module, batch: int, image: torch.Tensor) -> None:
 
 
 class WeightLimit(TorchFunctionMode):
-    """Let a network be built inside that has about so many weights at most; ValueError: it has more."""
+    """A context in which a network is built; ValueError: it has many more weights than `weights`."""
 
     def __init__(self, weights: int):
         super().__init__()
@@ -110,8 +110,11 @@ class WeightLimit(TorchFunctionMode):
 
 
 class _NoMemory(TorchFunctionMode):
-    """Make weights without memory. The device "meta" as default would take it from small tables too, which
-    some networks (RegNet, Swin) compute their shape from."""
+    """A context in which weights are created without memory.
+
+    With the default device "meta", small tables would have no values either, but some networks (RegNet, Swin) compute
+    their shape from such tables.
+    """
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -121,18 +124,21 @@ class _NoMemory(TorchFunctionMode):
 
 
 def _smallest(make, channels, canvas) -> int | None:
-    """The smallest square that fits, above the canvas's shorter side; None: the size is not the trouble."""
+    """Return the smallest square side that the network can take, above the canvas's shorter side.
+
+    None: no larger picture helps, or the canvas is not the problem.
+    """
     def fits(*size) -> bool:
         try:
             dry_run(make, channels, size)
             return True
         except CANNOT:
             return False
-    low = min(canvas)
-    high = next((side for side in _LARGE if side > low and fits(side, side)), None)
-    if high is None or fits(*canvas):
+    too_small = min(canvas)
+    enough = next((side for side in _LARGE if side > too_small and fits(side, side)), None)
+    if enough is None or fits(*canvas):
         return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if fits(middle, middle) else (middle, high)
-    return high
+    while enough - too_small > 1:                # bisection
+        middle = (too_small + enough) // 2
+        too_small, enough = (too_small, middle) if fits(middle, middle) else (middle, enough)
+    return enough

@@ -5,7 +5,7 @@ from functools import partial
 
 from tenfold.data.command import Parser, make_parser, run
 
-# torchvision's that the recipes' authors trained
+# torchvision's networks in the published systems that recipes/ follows; the others are listed with --all
 _USED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "densenet169",
          "squeezenet1_0")
 
@@ -75,7 +75,7 @@ def cost(name: str, values: dict, channels: int, classes: int, size: Sequence[in
 
 
 def _classes(recipe) -> int:
-    """As many as the recipe's shards have, where they are made."""
+    """Return how many classes the recipe's shards have; 1000 if there are no shards yet."""
     from tenfold.data.errors import ShardFault
     from tenfold.data.shardset import read_index
     try:

@@ -13,11 +13,12 @@ def convnet(channels: int, classes: int, canvas: Sequence[int], *, widths: Seque
             dropout: float = 0.3) -> nn.Module:
     """Build a plain convolutional net like VGG (Simonyan and Zisserman, 2014, arXiv:1409.1556).
 
-    `repeat` convolutions at each of `widths`, halved by pooling after each width, then a head over what is left of the
-    canvas. (B, channels, H, W) -> (B, classes). The cheapest that does well on characters. With `gradients` it sees
-    the strength and direction of edges in cells of so many pixels instead of the picture: the best where there are few
-    pictures, or seconds, and shapes count rather than colours. With no widths besides, the head alone is left: a
-    logistic regression on the directions of edges, which `head = "fitted"` solves in a second.
+    (B, channels, H, W) -> (B, classes): `repeat` convolutions at each of `widths`, pooling to half the size after each
+    width, then a head over all remaining pixels. It is the cheapest network that does well on characters.
+
+    gradients: if above 0, the network sees the strength and direction of edges, in cells of so many pixels, instead of
+    the picture. This is best where pictures or seconds are few and shapes count more than colours. Without `widths`,
+    only the head remains: a logistic regression on edge directions, which `head = "fitted"` solves in a second.
     """
     if widths or not gradients:
         positive(widths=widths)
@@ -40,7 +41,7 @@ def convnet(channels: int, classes: int, canvas: Sequence[int], *, widths: Seque
 
 def cnn6(channels: int, classes: int, canvas: Sequence[int], *, widths: Sequence[int] = (8, 16, 32, 64, 128, 256),
          kernel: int = 5, head_widths: Sequence[int] = (512, 128, 32), dropout: float = 0.0) -> nn.Module:
-    """Build six 5×5 convolutions, each halved by pooling, and four fully connected layers.
+    """Build six 5×5 convolutions, each followed by pooling to half the size, and four fully connected layers.
 
     (B, channels, H, W) -> (B, classes); 9,216 values reach the head at 444×444. From a student project on letters.
     """

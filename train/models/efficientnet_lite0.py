@@ -1,6 +1,6 @@
 """EfficientNet-Lite0: EfficientNet-B0 without squeeze-and-excitation and with ReLU6, by name: efficientnet_lite0.
 
-The modules bear the names of the published weights' file, so that it fits as it is (models/pretrained.py).
+The modules have the names that the file of published weights uses, so it can be loaded as it is (models/pretrained.py).
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ _STEM, _FEATURES = 32, 1280
 
 
 class SamePad(nn.Module):
-    """The zeros of TensorFlow's "same" padding before a convolution of stride 2, (B, C, H, W) -> (B, C, H + p, W + q).
+    """TensorFlow's "same" padding with zeros before a convolution of stride 2, (B, C, H, W) -> (B, C, H + p, W + q).
 
-    An even side gets one row of zeros less at its beginning than at its end. An odd side gets as many at both.
+    An even side gets one zero less at its beginning than at its end; an odd side gets the same number at both ends.
     """
 
     def __init__(self, kernel: int):
@@ -29,7 +29,7 @@ class SamePad(nn.Module):
         self.end = kernel // 2
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply it; shapes as in the class's first line."""
+        """Apply the module; the class docstring gives the shapes."""
         top, left = self.end - 1 + x.shape[2] % 2, self.end - 1 + x.shape[3] % 2     # no `if`: torch.fx can follow it
         return F.pad(x, (left, self.end, top, self.end))
 
@@ -37,8 +37,8 @@ class SamePad(nn.Module):
 class InvertedResidual(nn.Module):
     """MBConv (Sandler et al., 2018, arXiv:1801.04381), (B, cin, H, W) -> (B, cout, H/s, W/s), rounded up.
 
-    A 1×1 convolution to `expansion` times the channels, one for each channel by itself, and a 1×1 convolution to
-    `cout`; each is normalised, and ReLU6 follows the first two. Where the shape stays, the input is added.
+    A 1×1 convolution to `expansion` times the channels, a depthwise convolution, and a 1×1 convolution to `cout`; each
+    is followed by batch normalisation, the first two by ReLU6. If the shape does not change, the input is added.
     """
 
     def __init__(self, cin: int, cout: int, expansion: int, kernel: int, stride: int):
@@ -55,7 +55,7 @@ class InvertedResidual(nn.Module):
         self.expands, self.adds = expansion > 1, stride == 1 and cin == cout
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply it; shapes as in the class's first line."""
+        """Apply the module; the class docstring gives the shapes."""
         y = x
         if self.expands:
             y = F.relu6(self._bn0(self._expand_conv(y)), inplace=True)
@@ -84,7 +84,7 @@ class EfficientNetLite0(nn.Module):
         self._fc = mark(nn.Sequential(*layers)) if head_widths else layers[0]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply it; shapes as in the class's first line."""
+        """Apply the module; the class docstring gives the shapes."""
         x = F.relu6(self._bn0(self._conv_stem(self.pad(x))), inplace=True)
         x = self._blocks(x)
         x = F.relu6(self._bn1(self._conv_head(x)), inplace=True)
@@ -101,7 +101,7 @@ def efficientnet_lite0(channels: int, classes: int, canvas: Sequence[int], *, he
 
 
 def _conv(cin: int, cout: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    padding = 0 if stride == 2 else kernel // 2              # of stride 2: by SamePad
+    padding = 0 if stride == 2 else kernel // 2              # with stride 2, SamePad has padded the input
     return nn.Conv2d(cin, cout, kernel, stride, padding, groups=groups, bias=False)
 
 

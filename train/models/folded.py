@@ -1,25 +1,25 @@
-"""Fold batch normalisation into the convolutions before it, for a network that only evaluates."""
+"""Fold batch normalisation into the convolutions before it: a faster copy of a network, for evaluation only."""
 
 import copy
 
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-# what torch.fx raises for code that it cannot follow
+# what torch.fx raises for code that it cannot trace
 CANNOT_TRACE = (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, LookupError, AttributeError, NameError,
                 AssertionError)
 
 
 def folded(model: nn.Module) -> nn.Module:
-    """Return a copy of a network that gives the same in less time: evaluation only, weights of its own.
+    """Return a copy of a network, with its own weights, that evaluates faster; it cannot be trained.
 
-    Each batch normalisation right behind a convolution becomes part of that convolution's weights; others stay. So does
-    all of a network that torch.fx cannot follow. Results differ by rounding, about 1e-5.
+    Each batch normalisation directly behind a convolution is merged into the convolution's weights. A network that
+    torch.fx cannot trace is copied unchanged. Results differ by rounding, about 1e-5.
     """
     model = copy.deepcopy(model).eval()
     try:
         traced = fx.symbolic_trace(model)
-    except CANNOT_TRACE:                              # its code asks for values of the picture
+    except CANNOT_TRACE:                              # its code depends on values of the picture
         return model
     modules = dict(traced.named_modules())
     used = [node.target for node in traced.graph.nodes if node.op == "call_module"]

@@ -1,7 +1,7 @@
-"""The head of a network: the layers that turn features into classes, found in the same way in every network.
+"""Find the head of any network: the layers that turn features into classes.
 
-It is the last layer, and the layers that `head_widths` puts before it. All else is the backbone, further fully
-connected layers of a published network's own included: their published weights fit any number of classes.
+The head is the last layer, with the layers that `head_widths` puts before it. Everything else is the backbone. Other
+fully connected layers of a published network belong to the backbone, because their weights fit any number of classes.
 """
 
 from dataclasses import dataclass
@@ -13,17 +13,18 @@ _MARK = "is_head"            # set on modules that `head_widths` made
 
 @dataclass(frozen=True)
 class Head:
-    """The names of the modules that make up a head, in the order of their layers."""
+    """A head, by the names of its modules in the order of their layers."""
     modules: tuple[str, ...]
 
     def holds(self, name: str) -> bool:
-        """Whether the module or the weight of this name belongs to the head."""
+        """Whether the module or weight with this name belongs to the head."""
         return any(name == module or name.startswith(f"{module}.") for module in self.modules)
 
-    def stood_at(self, name: str) -> bool:
-        """Whether a weight of this name, in a file of the same network, may be of a head with other layers.
+    def may_hold(self, name: str) -> bool:
+        """Whether a weight with this name, in a file of the same network, may belong to a head with other layers.
 
-        The modules of our own networks are numbered: layers from the head's first on are the head's.
+        The modules of our own networks are numbered, and the head comes last: from the number of its first module on,
+        all layers belong to a head.
         """
         first, (number, _, kind) = self.modules[0], name.partition(".")
         return self.holds(name) or (first.isdigit() and number.isdigit() and int(number) >= int(first)

@@ -13,25 +13,25 @@ from tenfold.data.tables import Model
 from tenfold.train.models.head import find_head, layers
 from tenfold.train.models.weight_sources import find_weights
 
-BACKBONE = "backbone"        # in `freeze`: all but the head
-# of DenseNet's published files: denselayer1.norm.1.weight is now denselayer1.norm1.weight
+BACKBONE = "backbone"        # in `freeze`: everything but the head
+# DenseNet's published files say denselayer1.norm.1.weight, torchvision's network denselayer1.norm1.weight
 _DENSE = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-_AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")    # classifiers that only help GoogLeNet and Inception to train
+_AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")    # classifiers of GoogLeNet and Inception that only serve their training
 
 
 def load_weights(model: nn.Module, config: Model) -> None:
-    """Load the recipe's pretrained `weights` into the model; do nothing where it names none.
+    """Load the recipe's pretrained `weights` into the model; do nothing if it names none.
 
-    A head of another shape keeps its first weights; a first layer for grey takes the sum over red, green and
-    blue, and one of another kernel keeps its own. All else must fit. Raises what `find_weights` does, and
-    CheckpointFault: the weights are of another network.
+    A head of another shape keeps its initial weights. A first layer for grey pictures takes the sum of the weights for
+    red, green and blue; one with another kernel size keeps its initial weights. Everything else must fit. Raises what
+    `find_weights` raises, and CheckpointFault: the weights are of another network.
     """
     if not config.weights:
         return
     path, weights = find_weights(config)
     weights = {_DENSE.sub(r"\1\2", k): v for k, v in weights.items() if not k.startswith(_AUXILIARY)}
     model_state, head, first = model.state_dict(), find_head(model), layers(model)[0][0] + ".weight"
-    same_head = {k for k in weights if head.stood_at(k)} == {k for k in model_state if head.holds(k)} and all(
+    same_head = {k for k in weights if head.may_hold(k)} == {k for k in model_state if head.holds(k)} and all(
         weights[k].shape == v.shape for k, v in model_state.items() if head.holds(k))
     wrong, new = [], [] if same_head else list(head.modules)
     with torch.no_grad():
@@ -40,7 +40,7 @@ def load_weights(model: nn.Module, config: Model) -> None:
             if head.holds(name) and not same_head:
                 continue
             if theirs is None:
-                if not name.endswith("num_batches_tracked"):      # older files have none
+                if not name.endswith("num_batches_tracked"):      # missing in older files
                     wrong.append(f"it lacks {name}")
             elif theirs.shape == mine.shape:
                 mine.copy_(theirs)
@@ -50,7 +50,7 @@ def load_weights(model: nn.Module, config: Model) -> None:
                 new.append(name)
             else:
                 wrong.append(f"{name} is {list(theirs.shape)}, not {list(mine.shape)}")
-    wrong += [f"it has {name} besides" for name in weights if not head.stood_at(name)]
+    wrong += [f"it has {name} besides" for name in weights if not head.may_hold(name)]
     if wrong:
         raise CheckpointFault(path, f"does not fit '{config.name}' as the recipe has it ({'; '.join(wrong[:3])}"
                               f"{'; …' if len(wrong) > 3 else ''})", "give the weights of this very network")
@@ -58,10 +58,10 @@ def load_weights(model: nn.Module, config: Model) -> None:
 
 
 def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
-    """Keep the modules with these names, or whose names begin so, as they are: no gradients, and no training
-    mode, so that the statistics of batch normalisation stand still and dropout is off.
+    """Freeze the modules with these names, and all modules inside them.
 
-    RecipeFault: a name that nothing has, or nothing left to train.
+    They get no gradients and stay in evaluation mode, so batch statistics do not change and dropout is off.
+    RecipeFault: no module has such a name, or nothing is left to train.
     """
     head, modules = find_head(model), dict(model.named_modules())
     known = {*modules, *(name for name, _ in model.named_parameters())} - {""}
@@ -77,9 +77,9 @@ def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not frozen(name))
     for name, module in modules.items():
-        # one without weights, such as the dropout before a head, follows what it lies in
+        # a module without weights, such as the dropout before a head, follows the mode of the module around it
         if frozen(name) and any(True for _ in module.parameters()) and not any(map(_learns, module.parameters())):
-            module.train = MethodType(_stay, module)
+            module.train = MethodType(_stay_in_evaluation, module)
             module.eval()
     if not any(map(_learns, model.parameters())):
         raise RecipeFault("[model] freeze", "leaves nothing to train", "leave the head out of it")
@@ -89,6 +89,6 @@ def _learns(parameter) -> bool:
     return parameter.requires_grad
 
 
-def _stay(self, mode: bool = True):
-    """In the place of a frozen module's `train`, whoever calls it."""
+def _stay_in_evaluation(self, mode: bool = True):
+    """Replace `train` of a frozen module: whatever the mode, it stays in evaluation mode."""
     return nn.Module.train(self, False)

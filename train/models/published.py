@@ -1,4 +1,4 @@
-"""Build torchvision's classification networks by name, fitted to our channels, classes and size."""
+"""Build torchvision's classification networks by name, adapted to our channels, classes and picture size."""
 
 import functools
 from collections.abc import Sequence
@@ -11,26 +11,26 @@ from tenfold.train.models.blocks import head, kaiming_init
 from tenfold.train.models.head import layers, mark
 from tenfold.train.models.timm_networks import timm_normalisation
 
-# arguments of torchvision's own: no auxiliary classifiers, and Inception's own first weights
+# arguments for torchvision: no auxiliary classifiers, and Inception's own initial weights
 _THEIRS = {"googlenet": {"aux_logits": False, "init_weights": True},
            "inception_v3": {"aux_logits": False, "init_weights": True}}
-# trained on pixels of mean and deviation 0.5; the first two carry code that undoes the usual ones instead
+# trained on pixels of mean and deviation 0.5 (the first two also have code that undoes the usual normalisation)
 _HALVES = ("googlenet", "inception_v3", "efficientnet_v2_l", "efficientnet_lite0")
 _PUBLISHED = 1000            # classes of ImageNet
 
 
 class Uneven(ValueError):
-    """A canvas that does not fall into whole patches; a larger one need not either."""
+    """A canvas that cannot be divided into whole patches; a larger canvas is not always better."""
 
 
 def published(name: str, channels: int, classes: int, canvas: Sequence[int], *, stem: str = "published",
               init: str = "published", head_widths: Sequence[int] = (), dropout: float = 0.0) -> nn.Module:
-    """Build torchvision's network `name`, its first layer for `channels` and its head for `classes`.
+    """Build torchvision's network `name`, with a first layer for `channels` and a head for `classes`.
 
-    stem "small" keeps the size of small pictures: stride 1, 3×3 where it was larger, no pooling right after
-    it. init "kaiming" begins convolutions by He et al. (arXiv:1502.01852). The head is one layer, or goes
-    through `head_widths`; `dropout` comes before each of its layers, besides what the network has itself. A
-    SqueezeNet's new head gives logits of either sign, torchvision's none below zero.
+    stem: "small" keeps the size of small pictures: stride 1, a 3×3 kernel, no pooling directly after it. init:
+    "kaiming" initialises convolutions as He et al. (arXiv:1502.01852) do. The head is one layer, or goes through
+    `head_widths`; `dropout` comes before each of its layers, in addition to the network's own dropout. The logits of
+    a SqueezeNet's new head may be negative; torchvision's never are.
     """
     _choose("stem", stem, ("published", "small"))
     _choose("init", init, ("published", "kaiming"))
@@ -64,9 +64,9 @@ def names() -> tuple[str, ...]:
 
 
 def usual_normalisation(name: str, channels: int) -> tuple[list[float], list[float]]:
-    """Return (mean, std) per channel, 0 … 1, of the pixels that published weights were trained on.
+    """Return (mean, std) per channel, 0 … 1, of the pixels that the published weights were trained on.
 
-    Grey: the mean of RGB's.
+    For grey pictures, the means of the three channels' values.
     """
     if name.startswith(TIMM_PREFIX):
         mean, std = timm_normalisation(name)
@@ -97,7 +97,7 @@ def _make_stem_small(net, name) -> None:
         raise ValueError("it has no stem of stride 2 to make small")
     small = _like(first, kernel_size=3, stride=1, padding=1)
     if small.kernel_size == first.kernel_size:
-        small.weight = first.weight              # their first values, and published ones fit
+        small.weight = first.weight              # keeps the initial values, and published weights fit
     else:
         kaiming_init(small)
     net.set_submodule(at, small)
@@ -109,7 +109,7 @@ def _make_stem_small(net, name) -> None:
 
 
 def _sum_colours(net, channels: int) -> None:
-    """Return first-layer weights for grey pictures: the sum of those for red, green and blue."""
+    """Make the first layer take grey pictures: its weights become the sum of those for red, green and blue."""
     at, first = layers(net)[0]
     grey = _like(first, in_channels=channels)
     grey.weight = nn.Parameter(first.weight.detach().sum(1, keepdim=True))
@@ -121,17 +121,19 @@ def _sum_colours(net, channels: int) -> None:
 def _let_logits_fall(net) -> None:
     """Remove the ReLU behind a SqueezeNet's head: harmless for ImageNet's thousand classes, harmful for a new head.
 
-    A class whose logits fall below zero everywhere has no gradient and is never named again. CIFAR-10, the head alone,
-    SGD of 0.0001 to 0.01: 80 to 82% without it, 20 to 78% with it by rate and seed (benchmarks/log.md).
+    With it, a class whose logits are negative for all pictures gets no gradient any more and is never predicted again.
+    CIFAR-10, training the head alone by SGD at rates from 0.0001 to 0.01: 80 to 82% without the ReLU; with it, 20 to
+    78%, depending on rate and seed (benchmarks/log.md).
     """
     at = next(name for name, m in net.classifier.named_children() if isinstance(m, nn.ReLU))
     net.classifier.set_submodule(at, nn.Identity())
 
 
 def _deepen(net, classes: int, widths, dropout: float) -> None:
+    """Replace the last layer by a head that goes through `widths`, with dropout."""
     at, last = layers(net)[-1]
     if isinstance(last, nn.Linear):
         deep = nn.Sequential(*head(last.in_features, classes, widths, dropout))
-    else:                                        # SqueezeNet's, which averages the logits of all places
+    else:                                        # SqueezeNet's, which averages the logits of all positions
         deep = nn.Sequential(*head(last.in_channels, classes, widths, dropout, nn.Conv2d))
     net.set_submodule(at, mark(deep))

@@ -14,8 +14,8 @@ def resnet(channels: int, classes: int, canvas: Sequence[int], *, widths: Sequen
     """Build a residual network of basic blocks (He et al., 2015, arXiv:1512.03385).
 
     (B, channels, H, W) -> (B, classes). A 3×3 stem, then `depth` blocks at each of `widths`, each width at half the
-    size, then the mean over all pixels, which makes the head's size independent of the canvas. With stem_stride 1,
-    depth 2 and widths 64 to 512 it is ResNet-18 for 32×32.
+    size of the one before, then the mean over all pixels, which makes the head independent of the canvas. With
+    stem_stride 1, depth 2 and widths 64 to 512 it is ResNet-18 for 32×32.
     """
     positive(stem_stride=stem_stride)
     return _staged(conv(channels, _first(widths), 3, stem_stride), classes, widths, depth, se, head_widths, dropout)
@@ -37,14 +37,14 @@ def heavy11(channels: int, classes: int, canvas: Sequence[int], *, widths: Seque
 
 def heavy22(channels: int, classes: int, canvas: Sequence[int], *, widths: Sequence[int] = (64, 128), depth: int = 2,
             se: bool = False, head_widths: Sequence[int] = (), dropout: float = 0.0) -> nn.Module:
-    """Build `heavy11` with two blocks at each width, as ResNet-18 has them."""
+    """Build `heavy11` with two blocks at each width, as in ResNet-18."""
     return heavy11(channels, classes, canvas, widths=widths, depth=depth, se=se, head_widths=head_widths,
                    dropout=dropout)
 
 
 def light(channels: int, classes: int, canvas: Sequence[int], *, widths: Sequence[int] = (64, 128),
           dropout: float = 0.0) -> nn.Module:
-    """Build ResNet's stem, a basic block to each further width, halved again, and one layer over all pixels.
+    """Build ResNet's stem, a basic block of stride 2 for each further width, and one linear layer over all pixels.
 
     (B, channels, H, W) -> (B, classes). Every halving rounds up, so no canvas is too small; 18,432 values reach the
     last layer at 90×90. From a student project on letters.
@@ -66,7 +66,7 @@ def wrn(channels: int, classes: int, canvas: Sequence[int], *, depth: int = 28, 
     """Build a wide residual network, WRN-depth-width, for 32×32 (Zagoruyko and Komodakis, 2016, arXiv:1605.07146).
 
     (B, channels, H, W) -> (B, classes). (depth - 4) / 6 pre-activation blocks at each of 16, 32 and 64 times `width`
-    channels; `dropout` lies inside each block, 0.3 in the paper where it helps. `se` makes it SE-WRN.
+    channels; `dropout` is inside each block (0.3 in the paper, where it helps). `se` makes it SE-WRN.
     """
     positive(depth=depth, width=width)
     if depth < 10 or depth % 6 != 4:

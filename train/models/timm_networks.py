@@ -1,4 +1,4 @@
-"""Build networks of the package timm (an extra), "timm/NAME", fitted to our channels, classes and size."""
+"""Build networks of the package timm (an extra) by name, "timm/NAME", adapted to our channels, classes and size."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,13 +15,13 @@ from tenfold.train.models.head import mark
 
 def timm_network(name: str, channels: int, classes: int, canvas: Sequence[int], *, head_widths: Sequence[int] = (),
                  dropout: float = 0.0) -> nn.Module:
-    """Build timm's network, "timm/resnet18" or with a tag "timm/resnet18.a1_in1k", with random weights.
+    """Build a network of timm with random weights: "timm/resnet18", or with a tag "timm/resnet18.a1_in1k".
 
-    Its head goes through `head_widths`; `dropout` comes before each layer of it. MachineFault: timm is not installed;
-    RecipeFault: it has no such network.
+    Its head goes through `head_widths`; `dropout` comes before each of the head's layers. MachineFault: timm is not
+    installed. RecipeFault: timm has no such network.
     """
     timm, name = import_timm(), name.removeprefix(TIMM_PREFIX)
-    if not timm.is_model(name):                  # nor anything that timm would fetch from elsewhere, as "hf-hub:…"
+    if not timm.is_model(name):                  # this also refuses what timm would download, such as "hf-hub:…"
         raise RecipeFault(f"[model] name '{TIMM_PREFIX}{name}'", "is not a network of timm",
                           nearest(name, timm.list_models()))
     fixed = {"img_size": tuple(canvas)} if timm.get_pretrained_cfg(name).fixed_input_size else {}
@@ -51,7 +51,7 @@ def timm_normalisation(name: str) -> tuple[list[float], list[float]]:
 
 def import_timm() -> Any:
     """Return the package timm. MachineFault: it is not installed."""
-    torchvision()                                # which timm imports, and which needs help beside a CPU build of torch
+    torchvision()                                # timm imports it, and with a CPU build of torch it needs preparation
     try:
         import timm
     except ImportError:

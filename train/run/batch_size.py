@@ -1,4 +1,4 @@
-"""Choose the batch of train.batch = "auto": the largest power of two that the memory of the device takes."""
+"""Choose the batch size for train.batch = "auto": the largest power of two that fits into the device's memory."""
 
 import math
 from dataclasses import replace
@@ -14,9 +14,9 @@ from tenfold.train.learn.learner import Learner
 from tenfold.train.memory import free_memory
 from tenfold.train.normalise import Normalise
 
-_SHARE = 0.8                 # of the free memory that may be used: evaluation, compiled steps and fragments need some
-_MOST, _MOST_ON_CPU = 1024, 128      # larger ones are no faster, and make fewer steps of an epoch
-_ROWS = 4                    # of a batch whose activations are counted, beside one of twice as many
+_SHARE = 0.8                 # of the free memory may be used: evaluation, compiled steps and fragmentation need some
+_MOST, _MOST_ON_CPU = 1024, 128      # larger batches are no faster, and give fewer steps in an epoch
+_ROWS = 4                    # rows of the batch whose activations are counted, and of a second one twice as large
 _OPTIMIZER = 2               # copies of the weights that the optimiser makes in its first step, at most
 
 
@@ -26,18 +26,18 @@ def with_batch(recipe: Recipe, batch: int) -> Recipe:
 
 
 def choose_batch(shards: ShardSet, recipe: Recipe, device: torch.device) -> Recipe:
-    """Return the recipe with the largest batch that fits in place of "auto", and print a line about it.
+    """Return the recipe with "auto" replaced by the largest batch that fits, and print a line about it.
 
-    A network of its own is tried and thrown away, and random states are afterwards what they were. On CUDA batches are
-    trained, each twice as large as the one before; elsewhere, where nothing tells what is in use, the memory is
-    computed from what the backward pass keeps of a few rows.
+    A separate network is tried and then discarded; random states are the same afterwards. On CUDA, steps are tried with
+    batches that double in size. Other devices do not report the memory in use, so it is computed there from what the
+    backward pass keeps of a few rows.
     """
     most = _MOST_ON_CPU if is_host(device) else _MOST
     rows = 2 ** int(math.log2(min(most, shards.rows("train"))))
     why = "the most that is tried" if rows == most else f"of {shards.rows('train')} training rows"
     limit = int(_SHARE * free_memory(device)) - _bytes_of_set(shards, recipe, device)
     with same_random_state(device):
-        recipe = with_batch(recipe, rows)        # any number will do
+        recipe = with_batch(recipe, rows)        # "auto" must be a number here, whichever it is
         normalise = Normalise([0.5] * shards.row_shape[2], [0.5] * shards.row_shape[2], device, recipe.model.size)
         learner = Learner(shards, recipe, normalise, pretrained=False)
         learner.model.train()
@@ -50,7 +50,7 @@ def choose_batch(shards: ShardSet, recipe: Recipe, device: torch.device) -> Reci
 
 
 def largest_tried(learner: Learner, shards: ShardSet, limit: int, most: int) -> int:
-    """Return the largest batch whose step stays within `limit` bytes, of powers of two up to `most`; 1 at least."""
+    """Return the largest power of two, from 1 to `most`, for which a step stays within `limit` bytes, by trying."""
     fitting = 1
     while fitting < most and _step_bytes(learner, shards, 2 * fitting) <= limit:
         fitting *= 2
@@ -58,16 +58,17 @@ def largest_tried(learner: Learner, shards: ShardSet, limit: int, most: int) -> 
 
 
 def largest_computed(learner: Learner, shards: ShardSet, limit: int, most: int) -> int:
-    """Return the largest power of two up to `most` whose activations fit into `limit` bytes, by those of a few rows."""
+    """Return the largest power of two, from 1 to `most`, whose activations fit into `limit` bytes, by calculation."""
     few, more = (_activation_bytes(learner, shards, rows) for rows in (_ROWS, 2 * _ROWS))
-    row = (more - few) / _ROWS                   # the rest does not grow with the batch: weights in another precision
-    free = limit - (3 + _OPTIMIZER) * _weight_bytes(learner) - (few - _ROWS * row)
-    # twice: gradients of the activations come beside them
+    row = (more - few) / _ROWS                   # bytes for each row
+    fixed = few - _ROWS * row                    # bytes that do not grow with the batch: weights in another precision
+    free = limit - (3 + _OPTIMIZER) * _weight_bytes(learner) - fixed
+    # twice, because the gradients of the activations need as much
     return min(most, 2 ** int(math.log2(max(1.0, free / (2 * row)))))
 
 
 def _step_bytes(learner: Learner, shards: ShardSet, rows: int) -> float:
-    """Bytes in use at the peak of a step of so many rows; infinite where the device has not so many."""
+    """Return the bytes in use at the peak of a step of `rows` rows; infinity if the device runs out of memory."""
     device = learner.normalise.device
     try:
         with peak_memory(device) as peak:
@@ -82,7 +83,7 @@ def _step_bytes(learner: Learner, shards: ShardSet, rows: int) -> float:
 
 
 def _activation_bytes(learner: Learner, shards: ShardSet, rows: int) -> int:
-    """Bytes that the backward pass keeps of so many rows."""
+    """Return the bytes that are kept for the backward pass of `rows` rows."""
     weights = {p.data_ptr() for p in learner.model.parameters()}
     kept: dict[int, int] = {}
 
@@ -100,6 +101,6 @@ def _weight_bytes(learner: Learner) -> int:
 
 
 def _bytes_of_set(shards: ShardSet, recipe: Recipe, device: torch.device) -> int:
-    """Bytes of the splits that are kept where batches are made."""
+    """Return the bytes of the splits that are kept in memory as a whole."""
     return sum(shards.rows(split) * math.prod(shards.row_shape) for split in ("train", "val")
                if engine_for(recipe.train, shards, split, device) == "memory")

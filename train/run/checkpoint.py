@@ -32,9 +32,9 @@ _BEST = _HEAD | {"weights": _WEIGHTS, "metrics": {str: object},      # last.pth 
 
 
 def describe(shards: ShardSet, recipe: Recipe) -> dict:
-    """Return all of a checkpoint but weights and metrics: what the model is, and what it was trained on.
+    """Return a checkpoint's content except weights and metrics: what the model is, and what it was trained on.
 
-    ShardFault: the set's own words for that make no sense.
+    ShardFault: dataset.json has values for this that make no sense.
     """
     index = shards.index
     head = {"schema": SCHEMA, "model": recipe.model.name, "arguments": recipe.model.args,
@@ -53,11 +53,10 @@ def describe(shards: ShardSet, recipe: Recipe) -> dict:
 
 
 def image_numbers(shards: ShardSet, split: str) -> torch.Tensor:
-    """Return int64 (images,), sorted: a number for each source image of a split, by its pixels.
+    """Return a number for each source image of a split, computed from its pixels: int64 (images,), sorted.
 
-    So a model knows those that it was trained on. Two of a million collide in one of two million sets.
-
-    ShardFault: the set's table of sources is damaged.
+    By these numbers a model recognises the images it was trained on. In one of two million sets of a million images,
+    two of them have the same number. ShardFault: the set's table of sources is damaged.
     """
     digests = shards.sources.column("digest")[shards.sources.in_split(split)]
     digests = digests[digests.any(axis=1)]       # all zeros: not known
@@ -67,24 +66,24 @@ def image_numbers(shards: ShardSet, split: str) -> torch.Tensor:
 
 def save(path: str | os.PathLike[str], content: dict) -> None:
     """Write a checkpoint and its digest, whole or not at all. MachineFault: disk full, no permission."""
-    held = io.BytesIO()      # torch's own writer hides what a full disk says behind errors of its format
+    held = io.BytesIO()      # written by ourselves: torch reports a full disk as an error of its file format
     torch.save(content, held)
     data = held.getbuffer()
-    pieces = data, zip_trailer(data)             # as the comment of the zip, which every reader of zips knows
+    pieces = data, zip_trailer(data)             # stored as the comment of the zip, so any zip reader can open it
     with publish(path) as temporary, open(temporary, "wb") as f:
         f.writelines(pieces)
 
 
 def read(path: str | os.PathLike[str], cure: str = "use one that `tenfold train` wrote") -> Any:
-    """Read what torch.save wrote, on the CPU. CheckpointFault: missing, damaged, of pickled objects."""
+    """Read what torch.save wrote, to the CPU. CheckpointFault: missing, damaged, or it holds pickled objects."""
     return _read_checked(Path(path), cure)[0]
 
 
 def _read_checked(path: Path, cure: str) -> tuple[Any, bool]:
-    """Return what torch.save wrote, and whether it was compared with a digest: torch itself notices no damage."""
+    """Return (what torch.save wrote, whether the file has a digest); torch itself notices no damage."""
     try:
         checked = check_trailer(path)
-        with open_file(path) as f, warnings.catch_warnings(action="ignore"):     # of odd pickles, refused in one line
+        with open_file(path) as f, warnings.catch_warnings(action="ignore"):     # about odd pickles, refused below
             return torch.load(f, map_location="cpu", weights_only=True), checked
     except IsADirectoryError:
         raise CheckpointFault(path, "is a folder", "name the file in it, such as runs/photos/best.pth") from None
@@ -95,16 +94,16 @@ def _read_checked(path: Path, cure: str) -> tuple[Any, bool]:
     except OSError as error:
         raise unreadable(error, path) or CheckpointFault(path, f"cannot be read ({error.strerror or error})",
                                                          cure) from None
-    except Exception as error:                   # torch and pickle raise a dozen kinds on what is no checkpoint
+    except Exception as error:                   # torch and pickle raise many kinds for what is not a checkpoint
         odd = "Weights only load failed" in str(error) or isinstance(error, pickle.UnpicklingError)
         raise CheckpointFault(path, "holds pickled objects or is no checkpoint, and is not opened" if odd
                               else "is damaged or not a checkpoint", cure) from None
 
 
 def load(path: str | os.PathLike[str]) -> dict:
-    """Read a checkpoint on the CPU. CheckpointFault: missing, damaged, of pickled objects, of another schema.
+    """Read a checkpoint to the CPU. CheckpointFault: missing, damaged, of another schema, or it holds pickled objects.
 
-    Prints a note where the file carries no digest, as those of older versions.
+    Prints a note if the file carries no digest; older versions wrote none.
     """
     path, cure = Path(path), "use one that `tenfold train` wrote"
     content, checked = _read_checked(path, cure)
@@ -120,7 +119,7 @@ def load(path: str | os.PathLike[str]) -> dict:
 
 
 def _disagreement(content: dict) -> str:
-    """What does not fit together in values of the right kinds, which the model is built from; "": all does."""
+    """Say what does not fit together in the values that the model is built from; "" if all fits."""
     classes, channels = content["classes"], content["channels"]
     if not classes or len(set(classes)) < len(classes):
         return "it names no classes, or one twice"
@@ -137,7 +136,7 @@ def _disagreement(content: dict) -> str:
 
 
 def _layers(arguments: dict[str, Any]) -> int:
-    """How many layers the arguments of a network name at the least."""
+    """Return the least number of layers of a network with these arguments."""
     return max((len(value) if isinstance(value, list) else value if name == "depth" and type(value) is int else 0
                 for name, value in arguments.items()), default=0)
 
@@ -149,16 +148,16 @@ def restore(path: str | os.PathLike[str]) -> tuple[torch.nn.Module, Recipe, dict
     content = load(path)
     recipe = make_recipe(renewed(content["recipe"]), f"{path} recipe")
     size = seen_size(content["canvas"], recipe.model.size)
-    if _layers(content["arguments"]) > len(content["weights"]):      # a foreign file's would be built for minutes
+    if _layers(content["arguments"]) > len(content["weights"]):      # a hostile file could take minutes to build
         raise CheckpointFault(path, "does not fit its own model (it names more layers than it has weights)",
                               "train it again")
     try:
         held = sum(weight.untyped_storage().nbytes() // weight.element_size() for weight in content["weights"].values())
-        with torch.random.fork_rng(devices=[]), WeightLimit(held):   # its first weights are replaced
+        with torch.random.fork_rng(devices=[]), WeightLimit(held):   # the random initial weights are replaced below
             model = build_model(content["model"], content["arguments"], content["channels"], len(content["classes"]),
                                 size, check=False)
         model.load_state_dict(content["weights"])
-        with torch.no_grad():                    # what would only fail with the first picture fails here
+        with torch.no_grad():                    # a network that cannot take a picture fails here
             model.eval()(torch.zeros(1, content["channels"], *size))
     except (RecipeFault, RuntimeError, AttributeError, TypeError, LookupError, ValueError, ArithmeticError,
             AssertionError) as error:

@@ -1,4 +1,4 @@
-"""CheckpointWriter: write best.pth, metrics.csv and last.pth of a run beside its training, in a thread."""
+"""CheckpointWriter: write best.pth, metrics.csv and last.pth of a run in a thread, while training goes on."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from tenfold.train.device import copy_to_host
 from tenfold.train.run.checkpoint import save
 
 EVERY = 30.0                 # seconds between the beginnings of two writes of the checkpoints
-FIRST = 3.0                  # seconds until the first one: it tells how long the one at the end will take
+FIRST = 3.0                  # seconds until the first write: it shows how long the one at the end will take
 
 
 class CheckpointWriter:
     """Hold the newest state of a run in memory, and write it to the run's folder every 30 s and at the end.
 
-    head: what both checkpoints begin with (checkpoint.describe). device: where the tensors lie. left: how many seconds
-    of the budget are left; near the end no write is begun that the last one would have to wait for. seconds: how long
-    the last write of last.pth took, with the best.pth of the same moment, on the disk; 0.0 before the first.
+    head: the content that both checkpoints share (checkpoint.describe). device: of the tensors. left: returns how many
+    seconds of the budget are left; near the end no write is begun that would delay the last one. seconds: how long the
+    last write of last.pth took, together with best.pth if both were written; 0.0 before the first.
 
-    The files of one moment are written in the order best.pth, metrics.csv, last.pth: a process that is killed in
-    between finds a last.pth that is older than its best.pth, and does the same epochs again.
+    The files are written in the order best.pth, metrics.csv, last.pth. If the process is killed in between, last.pth is
+    older than best.pth, and the resumed run does the same epochs again.
 
-    Used as a context: it writes what is held on exit, also where an error or an interrupt ends the run.
+    Used as a context: on exit it writes what it holds, also if an error or an interrupt ends the run.
     """
 
     def __init__(self, folder: Path, head: dict, device: torch.device, left: Callable[[], float] = lambda: math.inf):
@@ -47,17 +47,17 @@ class CheckpointWriter:
         self._error: BaseException | None = None         # of the thread
 
     def is_due(self) -> bool:
-        """Whether a state that is held now is written at once. MachineFault: an earlier write failed (disk full)."""
+        """Whether `hold` would write the checkpoints now. MachineFault: an earlier write failed (disk full)."""
         if self._is_writing():
             return False
         self._raise_error()
         return time.monotonic() - self._began > EVERY and self._left() > 2 * self.seconds
 
     def hold(self, last: dict, history: list[dict], best: dict | None = None) -> None:
-        """Copy the state of a run to memory; it is written if that `is_due`, else later, or never if a newer one comes.
+        """Copy the state of a run to memory; write it if that `is_due`, else later, unless a newer state replaces it.
 
-        last, best: contents of last.pth and of best.pth, without `head`; best is None where it is the one before.
-        history: the rows of metrics.csv, which is written at once if no write is under way.
+        last, best: contents of last.pth and best.pth, without `head`; best is None if best.pth does not change.
+        history: the rows of metrics.csv, which is written at once if no write is in progress.
         """
         due = self.is_due()
         copied = copy_to_host({"last": last, "best": best}, self._device)
@@ -72,7 +72,7 @@ class CheckpointWriter:
                 self._write(*what)
 
     def flush(self) -> None:
-        """Write what is held, and return when it is on the disk. MachineFault: that failed, or an earlier write."""
+        """Write what is held, and return when it is on the disk. MachineFault: this write or an earlier one failed."""
         if self._thread:
             self._thread.join()
         self._raise_error()
@@ -91,7 +91,7 @@ class CheckpointWriter:
         except (UserFault, OSError):
             if kind is None or issubclass(kind, KeyboardInterrupt):
                 raise
-            # else what stopped the run is reported
+            # else the error that ended the run is reported
         finally:
             if self._thread:
                 self._thread.join()
@@ -105,7 +105,7 @@ class CheckpointWriter:
             raise error
 
     def _taken(self, whole: bool) -> tuple[list[dict], Any, Any]:
-        """Return what a write shall write (history, best, last); checkpoints only if `whole`: they are let go."""
+        """Return (history, best, last) to be written, and stop holding the checkpoints; without them unless `whole`."""
         if not whole:
             return self._history, None, None
         best, last, self._best, self._last = self._best, self._last, None, None

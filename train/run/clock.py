@@ -7,10 +7,10 @@ _UNKNOWN = 2.0               # seconds for what follows the last step, before an
 
 
 class Clock:
-    """Seconds since the command began, and how far a run has come.
+    """Seconds since the command began, and the progress of a run, which follows from them and from its images.
 
-    budget, before and least in seconds (before: spent by the run that is resumed; least: see `grant`); `now` is for
-    tests. `reached` is the progress that the resumed run had made by its clock, 0 if its images steered it.
+    budget, before, least: in seconds; before: spent by the run that is resumed; least: see `grant`. now: for tests.
+    reached: the progress of the resumed run if it followed the clock; 0 if it followed the images.
     """
 
     def __init__(self, budget: float, started: float, before: float = 0.0, least: float = 0.0,
@@ -21,11 +21,11 @@ class Clock:
         self._furthest = 0.0
 
     def elapsed(self) -> float:
-        """Return the seconds of the budget that are spent, those of a run that is resumed included."""
+        """Return the spent seconds of the budget, including those of the run that is resumed."""
         return self._now() - self._started + self._before
 
     def running(self) -> float:
-        """Return the seconds since this command began, a run that it resumes left out."""
+        """Return the seconds since this command began, without those of the run that it resumes."""
         return self.elapsed() - self._before
 
     def left(self) -> float:
@@ -33,32 +33,32 @@ class Clock:
         return self.deadline() - self.elapsed()
 
     def grant(self) -> None:
-        """Lengthen the budget so that `least` seconds of it are left; where that is 0 it stays as it was given."""
+        """Extend the budget if fewer than `least` seconds of it are left; if `least` is 0, never."""
         if self._least:
             self.budget = max(self.budget, self.elapsed() + self._least)
 
     def begin(self, fits: bool = True) -> None:
         """Note that the first step is about to be taken. fits: the whole plan is expected to end in time.
 
-        Time then counts only after a tenth of the budget, so that a run that fits is steered by its images alone and
-        can be repeated to the bit. Else it counts from now on, and the rate falls to its end with the time.
+        If it fits, time only counts after a tenth of the budget, so that progress follows the images alone and the run
+        can be repeated bit by bit. Otherwise time counts from now on, and the learning rate falls with it.
         """
         slack = min(0.1 * self.budget, 0.25 * self.left()) if fits else 0.0
         self.grace = self.elapsed() + max(0.0, slack)
 
     def reserve(self, seconds: float) -> None:
-        """Reserve time at the end of the budget for what follows the last step; it replaces what was reserved."""
+        """Reserve time at the end of the budget for what follows the last step, in place of any reserved before."""
         self._closing = seconds
 
     def deadline(self) -> float:
-        """Return when the last step must be done, so that what follows it ends within the budget."""
+        """Return the time, in seconds of the budget, by which the last step must end so that the rest fits."""
         return self.budget - self._closing
 
     def progress(self, done: int, planned: int) -> float:
-        """Return 0 … 1: the larger of the share of images (or steps) and the share of time; at 1 the run is over.
+        """Return the progress, 0 … 1: the larger of the shares of images (or steps) and of time; at 1 the run is over.
 
-        It never falls, though the deadline moves. A slow run still anneals to the end. One that is resumed goes on
-        from where its clock had brought it.
+        It never falls, even if the deadline moves. So a slow run still anneals to the end, and a resumed run goes on
+        from the progress it had.
         """
         spent, end = self.elapsed(), self.deadline()
         if spent >= end:

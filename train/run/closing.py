@@ -1,4 +1,4 @@
-"""Estimate what a run still does after its last step, from what was measured on this machine in this run."""
+"""Estimate how long the work after the last step of a run will take, from measurements in this run."""
 
 import statistics
 import time
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _GUESSES = {"evaluation": 0.0, "checkpoints": 0.2, "curves": 0.3, "exit": 0.1}    # seconds, until they are measured
-_SPREAD = (1.3, 2.0)         # bounds of the margin: a quiet machine's, and the most that is set aside
-_WINDOWS = 60                # of steps that are remembered, about a second each
-_SLOWEST = 6.0               # times that a busy machine may make a guess longer
-_AFFORDABLE = 0.05           # share of the time left that a picture may take while a run goes on
+_SPREAD = (1.3, 2.0)         # least and largest margin, as a factor
+_WINDOWS = 60                # windows of steps that are remembered, about a second each
+_SLOWEST = 6.0               # the largest factor by which other processes may lengthen the guesses
+_AFFORDABLE = 0.05           # share of the remaining time that drawing curves may take during a run
 
 
 class Closing:
-    """Estimates of the seconds that a step and the parts after the last one take, with a margin from their spread.
+    """Estimates of the seconds that a step takes, and each part of the work after the last step, with a margin.
 
-    budget in seconds: the first guesses take a tenth of it at most.
+    budget: in seconds; the first guesses together take at most a tenth of it.
     """
 
     def __init__(self, budget: float):
@@ -26,46 +26,46 @@ class Closing:
         self._begun = time.monotonic(), time.thread_time()
 
     def expect_load(self) -> None:
-        """Lengthen the guesses as other processes have lengthened the work of this thread since the beginning."""
+        """Lengthen the guesses by the factor by which other processes have slowed down this thread so far."""
         wall, own = time.monotonic() - self._begun[0], time.thread_time() - self._begun[1]
         slower = min(_SLOWEST, max(1.0, wall / max(own, 1e-3)))
         self.seconds = {part: slower * seconds for part, seconds in self.seconds.items()}
 
     def affords(self, part: str, left: float) -> bool:
-        """Whether a part may be done while a run goes on that has so many seconds left."""
+        """Whether a part may be done during a run that has `left` seconds left."""
         return self.seconds[part] <= _AFFORDABLE * left
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:
-        """Measure a part; the last measurement counts."""
+        """Measure how long a part takes; the last measurement counts."""
         start = time.monotonic()
         yield
         self.seconds[part] = time.monotonic() - start
 
     def stepped(self, seconds: float, steps: int) -> None:
-        """Note that so many steps took so long, the device's work included."""
+        """Note that `steps` steps took `seconds`, including the device's work."""
         self._steps.append(seconds / steps)
 
     @property
     def step(self) -> float:
-        """Seconds of a step, by the latest window; 0: none was measured."""
+        """Seconds of a step in the latest window; 0 if none was measured."""
         return self._steps[-1] if self._steps else 0.0
 
     @property
     def margin(self) -> float:
-        """A factor for every estimate: how much slower than usual this run was at its slowest, in bounds."""
+        """A factor for every estimate: how much slower than usual the slowest window of this run was, within bounds."""
         low, high = _SPREAD
         if len(self._steps) < 3:
             return 1.5
         return min(high, max(low, max(self._steps) / max(statistics.median(self._steps), 1e-9)))
 
     def total(self) -> float:
-        """Seconds to reserve: a step that is just beginning, and everything after it.
+        """Return the seconds to reserve for a step that is just beginning and everything after it.
 
-        Without a margin for the evaluation, which is cut where it takes longer.
+        The evaluation gets no margin, because it is cut short if it takes longer.
         """
         return self.margin * self.step + self.seconds["evaluation"] + self.after_evaluation()
 
     def after_evaluation(self) -> float:
-        """Seconds to reserve for what follows the last evaluation."""
+        """Return the seconds to reserve for what follows the last evaluation."""
         return self.margin * (sum(self.seconds.values()) - self.seconds["evaluation"])

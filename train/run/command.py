@@ -42,9 +42,7 @@ def _train(args, started: float) -> dict:
         check_images(shards.folder, shards.index, args.data, args.recipe)
     budget = parse_duration(args.budget) if args.budget else parse_duration(recipe.train.budget)
     make_folder(".")                             # best.pth is copied here: refuse now, not after the training
-    if Path("best.pth").is_dir():
-        raise MachineFault("best.pth", "is a folder, but the model is written there", "move it away")
-
+    check_copy()
     from tenfold.train.device import keep_freed_memory
     from tenfold.train.run.training import train
     keep_freed_memory()
@@ -61,21 +59,21 @@ def _train(args, started: float) -> dict:
 
 
 def check_copy() -> None:
-    """Raise MachineFault where a folder has the name of the model's copy."""
+    """Raise MachineFault if ./best.pth, the copy of the model, is a folder."""
     if Path("best.pth").is_dir():
         raise MachineFault("best.pth", "is a folder, but the model is copied to that name", "move it away")
 
 
 @contextlib.contextmanager
 def copied_here(best: Path, resume: bool) -> Iterator[None]:
-    """Copy the run's best.pth to the current folder on exit; of a stopped run too, if that run wrote it."""
+    """Copy the run's best.pth to the current folder on exit; if the run was stopped, only if it wrote best.pth."""
     check_copy()
     before = _stamp(best)
     try:
         yield
     except BaseException as stop:
         if best.exists() and (_stamp(best) != before or (resume and isinstance(stop, KeyboardInterrupt))):
-            with contextlib.suppress(UserFault, OSError):     # the error to report is what stopped the run
+            with contextlib.suppress(UserFault, OSError):     # the error that stopped the run is reported
                 _copy_here(best)
         raise
     _copy_here(best)

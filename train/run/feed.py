@@ -1,4 +1,4 @@
-"""Feed: the training and val batches of a run, of one size; images, or in their place features that were kept."""
+"""Feed: the training and val batches of a run, of one size: images, or kept features in place of them."""
 
 import dataclasses
 from collections.abc import Callable
@@ -10,20 +10,21 @@ from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
 from tenfold.train.learn.features import FeatureBatches, keep_features
-from tenfold.train.learn.fitted_head import FittedHead, fit_head, is_all_that_learns
+from tenfold.train.learn.fitted_head import FittedHead, fit_head, only_last_layer_learns
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.one_pass import SPLITS, pass_rows, pictures
 
-_KEEP = 0.5                  # of the seconds left that computing features to be kept may take
-_ALONE = 0.6                 # that the pass may take to which a head is fitted, where it alone learns: with the
-                             # regression, half as long, that is 0.9, and the rest is left for a batch that takes long.
+# Shares of the remaining seconds:
+_KEEP = 0.5                  # for computing features that are kept
+_HEAD_ALONE = 0.6            # for the pass over the rows before a head is fitted, if only the head learns. With the
+                             # regression, half as long, that is 0.9; the rest is left for a batch that takes long.
                              # With 2, 10 and 91 classes the regression took 3, 21 and 115% of the time of the pass
                              # (900 to 2,500 rows of 96×96 pixels, 1,280 features)
-_FIRST = 0.1                 # where more than the head learns: that mends a head that was fitted to fewer rows
+_HEAD_FIRST = 0.1            # for this pass if other layers learn as well: training improves a head of fewer rows
 
 
 class Feed:
-    """The engines `train` and `val` (see open_batches) with batches of `batch` rows; to be closed after use."""
+    """The engines `train` and `val` (see open_batches) with batches of `batch` rows. Close it after use."""
 
     def __init__(self, shards: ShardSet, recipe: Recipe, device: torch.device):
         self._shards, self._recipe = shards, recipe
@@ -49,26 +50,26 @@ class Feed:
         return len(self.train.order.sizes)
 
     def use_batch(self, rows: int) -> None:
-        """Hand out batches of so many rows from now on."""
+        """From now on, make batches of `rows` rows."""
         if rows != self.batch:
             self._reopen(rows)
 
     def prepare(self, learner: Learner, left: Callable[[], float], fit: bool) -> FittedHead | None:
-        """Compute once what need not be computed in every step, in a share of the seconds that are `left`.
+        """Do once what need not be done in every step, in a share of the seconds that `left` returns.
 
-        Where the recipe says so and `fit`, the head is fitted, to the rows that are passed in time; where more than it
-        learns, or that cannot be done, the frozen beginning of the network is computed for all rows, if there is time
-        for all, and they are handed out from now on.
+        If `fit` and the recipe's `model.head` ask for it, the head is fitted to the rows that are reached in time, and
+        the result is returned. Unless only the head learns and was fitted, the frozen first part of the network is
+        computed for all rows, if there is time for all; batches then hold these features.
         """
         fit = fit and self._recipe.model.head == "fitted"
-        alone = fit and is_all_that_learns(learner)
-        fitted = self._fit_head(learner, _ALONE * left()) if alone else None
+        head_alone = fit and only_last_layer_learns(learner)
+        fitted = self._fit_head(learner, _HEAD_ALONE * left()) if head_alone else None
         if fitted is None:
             self._keep_features(learner, _KEEP * left())
-        return self._fit_head(learner, _FIRST * left()) if fit and not alone else fitted
+        return self._fit_head(learner, _HEAD_FIRST * left()) if fit and not head_alone else fitted
 
     def close(self) -> None:
-        """Let go of files and threads."""
+        """Close files and threads."""
         self.train.close()
         self.val.close()
 

@@ -23,31 +23,32 @@ _SECONDS = 60.0              # between two drawings while a run goes on
 
 
 class Curves:
-    """Draws curves.png of a run: now and then while it goes on, and at its end; it measures how long that takes.
+    """Draws curves.png several times during a run and at its end, and measures how long that takes.
 
-    matplotlib is imported, and draws for the first time, in a thread beside the run's first steps: at the end, when
-    seconds count, a picture is quick.
+    matplotlib is imported, and draws for the first time, in a thread during the run's first steps. So drawing is fast
+    at the end, when seconds count.
     """
 
     def __init__(self, path: Path, closing: Closing):
         self._path, self._closing = path, closing
-        self._drawn = 0                          # times
-        self._last = 0.0                         # in seconds of time.monotonic()
-        self._rehearsal = threading.Thread(target=self._rehearse)      # an interpreter that ends waits for it
+        self._drawn = 0                          # how often the curves were drawn
+        self._last = 0.0                         # when, in seconds of time.monotonic()
+        self._rehearsal = threading.Thread(target=self._rehearse)      # not a daemon: the interpreter waits for it
 
     def begin(self) -> None:
-        """Begin to rehearse, beside the steps that begin now."""
+        """Start the rehearsal, in a thread beside the steps that begin now."""
         has_started(self._rehearsal)
 
     def _rehearse(self) -> None:
-        with contextlib.suppress(Exception):     # what is wrong shows when the picture is drawn
+        with contextlib.suppress(Exception):     # any fault will show when the curves are drawn
             rehearse()
             with self._closing.timed("curves"):
                 rehearse()
 
     def update(self, history: list[dict[str, Any]], left: float) -> None:
-        """Draw the history after its first two rows, and then once a minute, where that takes little of the seconds
-        left; a picture that fails stops nothing.
+        """Draw the history after its first two rows, then once a minute, if that takes little of the seconds `left`.
+
+        A fault in drawing does not stop the run.
         """
         now = time.monotonic()
         if self._closing.affords("curves", left) and (self._drawn < 2 or now - self._last > _SECONDS):
@@ -57,15 +58,15 @@ class Curves:
 
     def draw(self, history: list[dict[str, Any]]) -> None:
         """Draw the history. MachineFault: disk full, no permission."""
-        if self._rehearsal.ident:                # it was begun
+        if self._rehearsal.ident:                # it was started
             self._rehearsal.join()
         with self._closing.timed("curves"):
             draw_curves(self._path, history)
 
     def finish(self, history: list[dict[str, Any]], left: float) -> None:
-        """Draw the whole history if the seconds left allow it, else say that it is not drawn."""
+        """Draw the whole history if the seconds `left` are enough, else print that it is not drawn."""
         begin = time.monotonic()
-        if self._rehearsal.ident:                # a quick run may end before it
+        if self._rehearsal.ident:                # a short run may end before the rehearsal
             self._rehearsal.join(max(0.0, left / 2))
         left -= time.monotonic() - begin
         if self._rehearsal.is_alive() or 1.15 * self._closing.seconds["curves"] > left:
@@ -75,7 +76,7 @@ class Curves:
 
 
 def rehearse() -> None:
-    """Draw curves into memory: what matplotlib does once, it has then done."""
+    """Draw curves into memory, so that matplotlib does all that it does only once."""
     row = {"epoch": 1, "train_loss": 1.0, "train_top1": 0.5, "val_loss": 1.0, "val_top1": 0.5}
     curves([row, row | {"epoch": 2}]).savefig(io.BytesIO(), format="png", dpi=110)
 
@@ -100,7 +101,7 @@ def curves(history: list[dict[str, Any]]) -> Figure:
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
     best = max((row for row in history if not math.isnan(row["val_top1"])), default=None,
-               key=lambda row: (row["val_top1"], -row["val_loss"]))          # the one that was kept
+               key=lambda row: (row["val_top1"], -row["val_loss"]))          # the epoch of best.pth
     if best:
         axes[1].plot(best["epoch"], best["val_top1"], "o", mfc="none", ms=11, color="black",
                      label=f"best: {best['val_top1']:.2%}")

@@ -1,4 +1,4 @@
-"""Fit a run's plan to its budget before the first step, by the time that a step takes here and now."""
+"""Fit a run's plan to its budget before the first step: measure a step, and cut the plan if it does not fit."""
 
 import functools
 
@@ -10,12 +10,12 @@ from tenfold.train.run.feed import Feed
 from tenfold.train.run.pace import Pace
 from tenfold.train.run.plan import Cost, Plan, describe_cut, fitted
 
-_UNMEASURED = 0.2            # share of the seconds left that is reserved for the end at most, before it is measured
-_PROBE = 0.03                # share of the seconds left that measuring a step may take
+_UNMEASURED = 0.2            # largest share of the remaining seconds reserved for the end before it is measured
+_PROBE = 0.03                # share of the remaining seconds that measuring a step may take
 
 
 def fit_plan(plan: Plan, config: Train, learner: Learner, feed: Feed, pace: Pace) -> Plan:
-    """Return the plan if it fits into the time left, else a smaller one, and print what was cut."""
+    """Return the plan if it fits into the remaining time; else print what is cut, and return a smaller plan."""
     clock, closing, shape = pace.clock, pace.closing, feed.row_shape
     closing.expect_load()
     clock.reserve(min(closing.total(), _UNMEASURED * clock.left()))
@@ -23,7 +23,7 @@ def fit_plan(plan: Plan, config: Train, learner: Learner, feed: Feed, pace: Pace
 
     @functools.cache
     def cost(batch: int) -> Cost:
-        if host and batch != plan.batch:         # a processor is no faster with many rows
+        if host and batch != plan.batch:         # on a CPU the time is proportional to the rows
             return cost(plan.batch).scaled(batch / plan.batch)
         return Cost(*measure(learner, batch, shape, config, limit))
     smaller = fitted(plan, config, feed.val_rows, clock.left(), cost)

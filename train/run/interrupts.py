@@ -10,11 +10,11 @@ from tenfold.data.process import STOPS
 
 @contextlib.contextmanager
 def held_back() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether SIGINT, SIGTERM or SIGHUP came; a second one is not held back.
+    """Delay SIGINT, SIGTERM and SIGHUP; yield a function that says whether one came. A second one is not delayed.
 
-    Only signals that the process handles by Python are held back: one that is ignored stays ignored, and a SIGTERM
-    that nobody handles ends the process as ever. The handlers are put back at the end. Outside the main thread,
-    which alone is interrupted, nothing changes.
+    Only signals with a Python handler are delayed: an ignored signal stays ignored, and a SIGTERM without a handler
+    still ends the process at once. The handlers are restored on exit. In other threads than the main thread, which
+    receives all signals, nothing changes.
     """
     came: list[int] = []
 

@@ -31,9 +31,10 @@ from tenfold.train.run.validation import Validation, validate
 
 
 class Trainer:
-    """Train one network; `state` says how far it is. To be closed after use.
+    """Trains one network; `state` says how far it is. Close it after use.
 
-    out: folder of best.pth, last.pth and metrics.csv. resumed: `resume` follows, so no other weights are loaded.
+    out: folder of best.pth, last.pth and metrics.csv. resumed: `resume` will be called, so pretrained weights are not
+    loaded.
     """
 
     def __init__(self, shards: ShardSet, recipe: Recipe, out: Path, clock: Clock, device: torch.device,
@@ -55,7 +56,7 @@ class Trainer:
         self.step_metrics = StepMetrics(device)
 
     def resume(self, last: dict) -> None:
-        """Go on from what `state_content` gave. CheckpointFault: it is of another run."""
+        """Go on from what `state_content` returned. CheckpointFault: it is of another run."""
         load_state(self.out / "last.pth", last, self.learner, self.state, self.step_metrics)
         self.follow(Plan(**{f.name: self.state.plan[f.name] for f in dataclasses.fields(Plan)}))
         self.pace.threads.restore(self.state.threads)
@@ -63,9 +64,9 @@ class Trainer:
         clock.reached = min(1.0, self.state.late / clock.budget)
 
     def fit(self) -> None:
-        """Train to the end, the budget or an interrupt.
+        """Train until the plan or the budget ends, or until an interrupt.
 
-        KeyboardInterrupt: it was interrupted; last.pth is written first. TrainingFault: the loss is not finite, or the
+        KeyboardInterrupt: it was interrupted, and last.pth is written. TrainingFault: the loss is not finite, or the
         budget was spent before the first step.
         """
         self.pace.threads.begin()
@@ -82,24 +83,24 @@ class Trainer:
                 t = self._steps(interrupted, bar)
                 if self.state.row_steps:
                     self._close_row(t, bar)
-                elif self.state.history:         # the budget ended with the evaluation before
+                elif self.state.history:         # the budget ended with the last evaluation
                     self.state.done = True
                     self._save()
                 else:
                     raise budget_fault(self.pace.clock)
 
     def close(self) -> None:
-        """Let go of files and threads."""
+        """Close files and threads."""
         self.pace.threads.close()
         self.feed.close()
 
     def follow(self, plan: Plan) -> None:
-        """Take over a plan, with batches of its size."""
+        """Adopt a plan, and use batches of its size."""
         self.feed.use_batch(plan.batch)
         self.plan, self.state.plan = plan, dataclasses.asdict(plan)
 
     def _steps(self, interrupted: Callable[[], bool], bar: tqdm) -> float:
-        """The steps to the next evaluation, or as many as the budget has; progress after them, 0 … 1."""
+        """Take the steps until the next evaluation or the end of the budget; return the progress, 0 … 1."""
         state = self.state
         while True:
             t, complete = self._epoch_steps(interrupted, bar)
@@ -109,7 +110,7 @@ class Trainer:
                 return t
 
     def _epoch_steps(self, interrupted: Callable[[], bool], bar: tqdm) -> tuple[float, bool]:
-        """The rest of the epoch's steps, or those before an evaluation or the end: (progress, the epoch is over)."""
+        """Take steps until the epoch ends, or an evaluation or the end is due; return (progress, the epoch is over)."""
         state, pace = self.state, self.pace
         pace.begin()
         self.learner.model.train()
@@ -139,7 +140,7 @@ class Trainer:
         return t, pair is None
 
     def _step(self, image: torch.Tensor, label: torch.Tensor, lr: float) -> None:
-        """One optimiser step on uint8 (B, H, W, C) and int64 (B,); nothing in it waits for the device."""
+        """Take one optimiser step on uint8 (B, H, W, C) and int64 (B,); nothing in it waits for the device."""
         state = self.state
         numbers = self.learner.numbers(state.epoch, state.batch, len(label))
         self.step_metrics.add(self.learner.step(image, label, numbers, lr, number=state.step))
@@ -148,7 +149,7 @@ class Trainer:
         state.images += len(label)
 
     def _read(self, bar: tqdm) -> tuple[float, float]:
-        """Wait for the device and read (mean loss, share of right answers) since the last evaluation.
+        """Wait for the device, and return (mean loss, share of right answers) since the last evaluation.
 
         TrainingFault: a loss is not finite.
         """
@@ -159,12 +160,12 @@ class Trainer:
         return mean, share
 
     def _save(self, best: dict | None = None) -> None:
-        """Have last.pth written, and with it a best.pth that holds `best`."""
+        """Give last.pth, and `best` as the content of best.pth, to the writer."""
         self.state.seconds, self.state.threads = self.pace.clock.elapsed(), self.pace.threads.stored
         self.writer.hold(state_content(self.learner, self.state, self.step_metrics), self.state.history, best)
 
     def _close_row(self, t: float, bar: tqdm) -> None:
-        """Evaluate, record, and have the checkpoints written."""
+        """End a row of the history: evaluate, and record the result."""
         state = self.state
         train = self._read(bar)
         state.done = t >= 1 or state.images >= self.plan.images
@@ -177,7 +178,7 @@ class Trainer:
         self._record(epoch, train, self._validate(), self.plan.lr * lr_at(t, self.config), bar)
 
     def _record(self, epoch: float, train: tuple[float, float], val: Validation, lr: float, bar: tqdm) -> None:
-        """Add a row to the history and have the checkpoints written; at the end of the run, wait for them."""
+        """Add a row to the history and give the checkpoints to the writer; at the end of the run, wait for it."""
         state, patience = self.state, self.config.patience
         row = state.row(epoch, train, val, lr, self.pace.clock.elapsed())
         best = None
@@ -189,16 +190,16 @@ class Trainer:
         self._save(best)
         if state.done:
             self.writer.flush()
-        else:                                    # the last curves are drawn when all is written
+        else:                                    # at the end, the curves are drawn after the checkpoints
             self.curves.update(state.history, self.pace.clock.left())
         self.pace.clock.reserve(self.pace.closing.total())
-        with contextlib.suppress(BrokenPipeError):       # `… | head`: nobody reads on, and the run goes on
+        with contextlib.suppress(BrokenPipeError):       # `… | head`: the reader has gone, and the run goes on
             bar.write(epoch_line(row, self.config.epochs))
             if out_of_patience and state.images < self.plan.images:
                 bar.write(f"no better val since epoch {state.best_epoch}: ended (train.patience = {patience})")
 
     def _validate(self) -> Validation:
-        """Evaluate, in the time that is left for it. TrainingFault: weights or loss are not finite."""
+        """Evaluate in the time that is left. TrainingFault: weights or loss are not finite."""
         clock, closing = self.pace.clock, self.pace.closing
         end = clock.budget - closing.after_evaluation()
         with closing.timed("evaluation"):

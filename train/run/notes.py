@@ -1,4 +1,4 @@
-"""Put the figures of a run into words: a line for each evaluation, and notes on what they mean at the end."""
+"""Put the results of a run into words: a line for each evaluation, and notes at the end on what they mean."""
 
 import math
 from typing import Any
@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 
 from tenfold.train.chance import SURE, guess_rate, is_guessing
 
-_GAP = 0.15                  # of top-1 between train and val that is called far
+_GAP = 0.15                  # a note is printed if top-1 of train is this far above val
 _BY_HEART = "the images were learnt by heart, and what was learnt holds for no others: are their labels right?"
 _NOTHING = "the network has learned nothing yet; train longer, or try another train.lr"
 
 
 def epoch_line(row: dict[str, Any], epochs: int) -> str:
-    """Return the line that is printed after an evaluation. row: of the history; epochs: planned."""
+    """Return the line that is printed after an evaluation. row: of the history; epochs: the planned number."""
     return (f"epoch {row['epoch']:3.3g}/{epochs}  loss {row['train_loss']:.4f}  top-1 {row['train_top1']:.4f}  "
             f"val loss {row['val_loss']:.4f}  val top-1 {row['val_top1']:.4f}  {row['seconds']:.0f} s")
 
 
 def closing_notes(history: list[dict[str, Any]], val_counts: NDArray[np.int64]) -> list[str]:
-    """Return lines for people about the best row of the history. val_counts: int64 (classes,), rows of val."""
+    """Return notes on the best row of the history. val_counts: rows of each class in val, int64 (classes,)."""
     rows, known = int(val_counts.sum()), [row for row in history if not math.isnan(row["val_top1"])]
     if not known or not rows:
         return []

@@ -12,15 +12,15 @@ from tenfold.train.run.closing import Closing
 from tenfold.train.run.state import RunState
 from tenfold.train.run.threads import ThreadChoice
 
-READ_SECONDS = 1.0           # between two reads of the device's accumulators: each read waits for the device
-EARLY_STEP = 8               # after it the accumulators are read for the first time
+READ_SECONDS = 1.0           # between two reads of the metrics on the device; each read waits for the device
+EARLY_STEP = 8               # after this step they are read for the first time
 
 
 class Pace:
-    """The timer of one run: its first step, its steps, and what follows them; it informs the clock, fills the state.
+    """The timer of a run: measures its first step, its steps and what follows, and tells the clock what to reserve.
 
-    clock: the budget. state: its `training` and `waiting` seconds are kept here. first_step: seconds from the start
-    of the command until a step was done, None before. compiled: kernels are made for one number of threads.
+    state: its `training` and `waiting` seconds are counted here. first_step: seconds from the start of the command
+    until the first step was done, None before. compiled: kernels are compiled, which fixes the number of threads.
     """
 
     def __init__(self, clock: Clock, device: torch.device, state: RunState, compiled: bool = False):
@@ -32,20 +32,20 @@ class Pace:
         self._steps = 0                          # since the device was last waited for
 
     def begin(self) -> None:
-        """Note that steps begin, or go on after a checkpoint; what came before is not counted as training."""
+        """Note that steps begin, or go on after a checkpoint; the time before does not count as training."""
         self.threads.begin()
         self._began = self._read = time.monotonic()
         self._steps = 0
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Count what happens inside as waiting for data."""
+        """Count the time inside this context as waiting for data."""
         start = time.monotonic()
         yield
         self._state.waiting += time.monotonic() - start
 
     def stepped(self) -> None:
-        """Note that a step was given to the device; wait for the first one, which says nothing of the others."""
+        """Note that a step was sent to the device. The first step is waited for and timed apart: it is much slower."""
         self._steps += 1
         self.threads.stepped()
         if self.first_step is None:
@@ -54,11 +54,11 @@ class Pace:
             self._read, self._steps = time.monotonic(), 0
 
     def read_is_due(self) -> bool:
-        """Whether the device's accumulators are to be read now."""
+        """Whether the metrics on the device should be read now."""
         return self._state.step == EARLY_STEP or time.monotonic() - self._read > READ_SECONDS
 
     def was_read(self) -> None:
-        """Note that the accumulators were read, so the device has done its steps: reserve what follows the last."""
+        """Note that the metrics were read, so the device has finished its steps; update the reserved time."""
         now = time.monotonic()
         if self._steps:
             self.closing.stepped(now - self._read, self._steps)
@@ -66,7 +66,7 @@ class Pace:
         self._read, self._steps = now, 0
 
     def end(self) -> None:
-        """Wait for the device and count the time of the steps as training: they end, or pause for a checkpoint."""
+        """Wait for the device, and count the time of the steps as training: they end, or pause for a checkpoint."""
         synchronise(self._device)
         self._state.training += time.monotonic() - self._began
         self._began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Plan a run before its first step: where the recipe's images do not fit into the budget, decide what is cut."""
+"""Plan a run before its first step: if the recipe's plan does not fit into the budget, decide what is cut."""
 
 import math
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from tenfold.data.tables import Train
 
-STEPS = 1500                 # that a network needs to come far: good runs of ten minutes took 1,550 to 2,650
+STEPS = 1500                 # steps that a network needs to learn well: good runs of ten minutes took 1,550 to 2,650
 SMALLEST_BATCH = 32
-EVALUATIONS = 5              # of a run that does not fit; fewer where they would take more than a tenth of it
+EVALUATIONS = 5              # of a run that does not fit; fewer if they would take more than a tenth of it
 LEAST_EVALUATIONS = 2
-_SHARE = 0.1                 # of the seconds that evaluations may take
-_SLOWER = 0.7                # a smaller batch may cost that share of the images a second
+_SHARE = 0.1                 # of the seconds may be spent on evaluations
+_SLOWER = 0.7                # a smaller batch must still train at least this share of the images per second
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,19 @@ class Cost:
     forward: float
 
     def scaled(self, factor: float) -> "Cost":
-        """Return the cost of so many times as many rows."""
+        """Return the cost of `factor` times as many rows."""
         return Cost(factor * self.step, factor * self.forward)
 
 
 @dataclass(frozen=True)
 class Plan:
     """What a run does: the recipe's epochs, or as much as fits into its budget. Stored in last.pth."""
-    images: int              # to be trained on at most, each time counted
+    images: int              # to train on, at most; an image counts each time
     steps: int               # planned, or about as many as fit
     batch: int               # rows
     lr: float                # peak learning rate, for this batch
     evaluations: int = 0     # spread evenly over the time; 0: the plan fits, and one follows each epoch
-    val_batches: int = 0     # of an evaluation; 0: all
+    val_batches: int = 0     # batches of an evaluation; 0: all
 
     @property
     def fits(self) -> bool:
@@ -41,22 +41,22 @@ class Plan:
         return not self.evaluations
 
     def evaluation_is_due(self, t: float, done: int, epoch_ends: bool = False) -> bool:
-        """Whether to evaluate at progress t, after so many evaluations; epoch_ends: an epoch's last step was taken."""
+        """Whether to evaluate at progress t if `done` evaluations were made. epoch_ends: an epoch has just ended."""
         return epoch_ends if self.fits else t >= (done + 1) / self.evaluations
 
 
 def whole_plan(config: Train, steps_an_epoch: int, batch: int) -> Plan:
-    """Return the plan that the recipe asks for. batch: rows, fewer than the recipe's where the set is small."""
+    """Return the plan that the recipe asks for. batch: its rows, or fewer if the set is small."""
     steps = config.epochs * steps_an_epoch
     return Plan(steps * batch, steps, batch, config.lr)
 
 
 def fitted(plan: Plan, config: Train, val_rows: int, seconds: float, measure: Callable[[int], Cost]) -> Plan:
-    """Return the plan, or where it takes more than `seconds` one that fits.
+    """Return the plan, or a smaller one if it takes more than `seconds`.
 
-    measure: gives the cost of a batch of so many rows. Too few steps for a network to learn in are made more, by a
-    smaller batch, as long as that costs few images a second; the learning rate follows it (linearly for SGD,
-    arXiv:1706.02677, by the square root for the others, arXiv:2205.10287).
+    measure: returns the cost of a batch of so many rows. If a network could not learn well in the steps that fit, the
+    batch is made smaller for more steps, as long as images per second stay nearly the same. The learning rate is scaled
+    with the batch: linearly for SGD (arXiv:1706.02677), by its square root for the others (arXiv:2205.10287).
     """
     cost = measure(plan.batch)
     evaluation = math.ceil(val_rows / plan.batch) * cost.forward
@@ -76,7 +76,7 @@ def fitted(plan: Plan, config: Train, val_rows: int, seconds: float, measure: Ca
 
 
 def _evaluations(batches: int, forward: float, seconds: float) -> tuple[int, int]:
-    """Return how often val is looked at, and on how many of its batches (0: all), for a tenth of the seconds."""
+    """Return how often to evaluate, and on how many of the `batches` of val (0: all), in a tenth of the seconds."""
     affordable = _SHARE * seconds / max(forward, 1e-9)           # batches in all
     if affordable >= LEAST_EVALUATIONS * batches:
         return min(EVALUATIONS, max(1, int(affordable / max(1, batches)))), 0
@@ -84,7 +84,7 @@ def _evaluations(batches: int, forward: float, seconds: float) -> tuple[int, int
 
 
 def describe_cut(planned: Plan, plan: Plan, val_rows: int) -> str:
-    """Return the line that tells what was cut from the recipe's plan, and how to have more."""
+    """Return the line that says what was cut from the recipe's plan, and how to get more."""
     share = plan.steps * plan.batch / planned.images
     part = f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
     changed = ["the learning rate falls to its end within them"]

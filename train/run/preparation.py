@@ -1,4 +1,4 @@
-"""What a run does before its first step: fit the head, keep features, compile, fit the plan to the budget."""
+"""Prepare the first step of a run: fit the head, keep features, compile, fit the plan to the budget."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenfold.data.errors import TrainingFault
 from tenfold.data.files import set_aside_previous
-from tenfold.train.learn.fitted_head import FittedHead, is_all_that_learns
+from tenfold.train.learn.fitted_head import FittedHead, only_last_layer_learns
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.fitting import fit_plan
 from tenfold.train.score.files import FILES as SCORE_FILES
@@ -19,23 +19,23 @@ FILES = (*CHECKPOINTS, "metrics.csv", "curves.png")      # what a run leaves in 
 
 
 def prepare(trainer: Trainer) -> FittedHead | None:
-    """Prepare the first step of a run, or of a resumed one; return its head if that was fitted now.
+    """Prepare the first step of a new or a resumed run; return the fitted head, or None.
 
-    If nothing is left to learn then, `trainer.state.done` is set. TrainingFault: the budget is spent.
+    Sets `trainer.state.done` if nothing is left to learn. TrainingFault: the budget is spent.
     """
     clock, state, learner, feed = trainer.pace.clock, trainer.state, trainer.learner, trainer.feed
     begins = not state.history and not state.step
     if begins:
-        clock.grant()                        # a run that is resumed has had its part
+        clock.grant()                        # a resumed run has had its share before
     fitted = feed.prepare(learner, clock.left, fit=begins)
-    state.done = fitted is not None and is_all_that_learns(learner)
+    state.done = fitted is not None and only_last_layer_learns(learner)
     if not state.done:
         learner.compile(trainer.config.compile, feed.batch, feed.row_shape)
         if begins and not fitted and clock.left() <= 0:
             raise budget_fault(clock)
         if not state.step:
             trainer.follow(fit_plan(trainer.plan, trainer.config, learner, feed, trainer.pace))
-    # what an earlier run left must not be taken for this one's
+    # files of an earlier run must not be mistaken for this run's
     if begins and (line := set_aside_previous(trainer.out, (*FILES, *SCORE_FILES), CHECKPOINTS)):
         print(line)
     return fitted

@@ -20,7 +20,7 @@ _ROW = {"epoch": Number(0), "step": COUNT, "val_rows": COUNT} | dict.fromkeys(
     _ANY)
 _SOME = range(1, 2**53)
 _PLAN = {"images": _SOME, "steps": _SOME, "batch": _SOME, "lr": Number(0), "evaluations": COUNT, "val_batches": COUNT}
-# what last.pth has beyond best.pth, as `fields.misfit` takes it
+# what last.pth holds in addition to best.pth, in the form that `fields.misfit` takes
 LAST_FIELDS = {
     "average": {str: torch.Tensor}, "optimizer": {str: object}, "scaler?": {str: object},
     "random": {"cpu": torch.Tensor}, "seen": torch.Tensor, "position": {
@@ -37,25 +37,25 @@ class RunState:
     step: int = 0            # optimiser steps taken
     best_top1: float = -1.0
     best_loss: float = float("inf")
-    best_epoch: int = 0      # epochs completed then
-    seconds: float = 0.0     # on the training clock
-    training: float = 0.0    # of those, between the first batch of an epoch and its last
-    waiting: float = 0.0     # of those, for data
+    best_epoch: int = 0      # epochs completed at the best result
+    seconds: float = 0.0     # of the budget
+    training: float = 0.0    # seconds of these between the first and the last batch of an epoch
+    waiting: float = 0.0     # seconds of these that the loop waited for data
     images: int = 0          # trained on
-    late: float = 0.0        # seconds of the budget that progress stands for where the clock, not the steps, steers
+    late: float = 0.0        # progress in seconds of the budget if it follows the clock; 0 if it follows the images
     plan: dict = field(default_factory=dict)        # of the whole run: the values of a Plan
-    threads: int = 0         # compute threads; 0: as many as torch takes by itself
+    threads: int = 0         # compute threads; 0: torch's default
     done: bool = False
-    history: list = field(default_factory=list)     # a dictionary an evaluation, as in metrics.csv
+    history: list = field(default_factory=list)     # a dictionary for each evaluation: the rows of metrics.csv
 
     @property
     def row_steps(self) -> int:
-        """Steps taken since the last evaluation, which ended a row of the history."""
+        """Steps since the last evaluation: those that the next row of the history will cover."""
         return self.step - (self.history[-1]["step"] if self.history else 0)
 
     @property
     def evaluations(self) -> int:
-        """How often val was evaluated since training began; that of a fitted head, before, does not count."""
+        """Evaluations since training began; the one of a fitted head, before the first step, does not count."""
         return len(self.history) - bool(self.history and not self.history[0]["step"])
 
     @property
@@ -69,14 +69,14 @@ class RunState:
         return self.waiting / max(self.training, 1e-9)
 
     def row(self, epoch: float, train: tuple[float, float], val: Validation, lr: float, seconds: float) -> dict:
-        """Return the line of metrics.csv for the steps since the last one; train: (loss, top-1)."""
+        """Return the row of metrics.csv for the steps since the last row. train: (loss, top-1)."""
         return {"epoch": epoch, "step": self.step, "seconds": round(seconds, 2), "lr": lr,
                 "train_loss": train[0], "train_top1": train[1], "val_loss": val.loss, "val_top1": val.top1,
                 "val_rows": val.rows, "images_per_second": round(self.images_per_second, 1),
                 "data_wait_fraction": round(self.data_wait_fraction, 4)}
 
     def add(self, row: dict) -> bool:
-        """Add a line to the history; return whether it is the best so far, which without val is always the last."""
+        """Add a row to the history; return whether it is the best so far. Without val rows, the last is the best."""
         top1, loss = row["val_top1"], row["val_loss"]
         self.history.append(row)
         best = not row["val_rows"] or (top1, -loss) > (self.best_top1, -self.best_loss)
@@ -85,7 +85,7 @@ class RunState:
         return best
 
     def restore(self, values: dict) -> None:
-        """Take over the values that `asdict` gave, which were checked (`LAST_FIELDS`). ValueError: an odd history."""
+        """Restore what `asdict` returned, already checked by `LAST_FIELDS`. ValueError: the history cannot be right."""
         for row in values["history"]:
             if not all(math.isnan(row[name]) or 0 <= row[name] <= 1 for name in ("train_top1", "val_top1")) \
                     or not (row["val_rows"] or math.isnan(row["val_top1"])):
@@ -95,9 +95,9 @@ class RunState:
 
 
 def state_content(learner: Learner, state: RunState, steps: StepMetrics) -> dict:
-    """Return what last.pth holds besides checkpoint.describe: all that a run needs to go on to the same weights.
+    """Return what last.pth holds besides checkpoint.describe: all that a resumed run needs to reach the same weights.
 
-    Its tensors are those of the run, not copies. steps: since the last evaluation.
+    The tensors are those of the run, not copies. steps: the metrics since the last evaluation.
     """
     return {
         "weights": learner.model.state_dict(), "metrics": state.history[-1] if state.history else {},
@@ -107,7 +107,7 @@ def state_content(learner: Learner, state: RunState, steps: StepMetrics) -> dict
 
 
 def load_state(path: Path, last: dict, learner: Learner, state: RunState, steps: StepMetrics) -> None:
-    """Put what `state_content` gave into learner, state and steps. CheckpointFault: it does not fit them."""
+    """Restore learner, state and steps from what `state_content` returned. CheckpointFault: it does not fit them."""
     try:
         learner.model.load_state_dict(last["weights"])
         learner.ema.module.load_state_dict(last["average"])
@@ -121,6 +121,6 @@ def load_state(path: Path, last: dict, learner: Learner, state: RunState, steps:
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointFault(path, f"does not fit this run ({str(error).partition(chr(10))[0]})",
                               "train without --resume") from None
-    if not path.with_name("best.pth").exists():      # moved away: the best from here on
+    if not path.with_name("best.pth").exists():      # moved away: keep the best result from here on
         state.best_top1, state.best_loss = RunState.best_top1, RunState.best_loss
         state.best_epoch = state.epoch

@@ -1,11 +1,11 @@
-"""Keep loss and right answers of the steps since the last evaluation on the device, so that no step waits for it."""
+"""Keep the metrics of the steps since the last evaluation on the device, so that no step waits for the device."""
 
 import torch
 
 from tenfold.data.errors import TrainingFault
 
 CURE = "lower train.lr, or raise train.warmup; earlier checkpoints are kept"
-_AT_FIRST = 256              # steps that there is memory for; it doubles as needed
+_AT_FIRST = 256              # steps for which memory is allocated first; it doubles as needed
 
 
 class StepMetrics:
@@ -18,30 +18,30 @@ class StepMetrics:
 
     @property
     def values(self) -> torch.Tensor:
-        """float (steps, 2): those so far; valid until the next call."""
+        """float (steps, 2): the metrics so far; valid until the next call."""
         return self._memory[:self._steps]
 
     def add(self, metrics: torch.Tensor) -> None:
-        """Keep float (2,) of a step."""
+        """Add the metrics of a step, float (2,)."""
         if self._steps == len(self._memory):
             self._memory = torch.cat([self._memory, torch.zeros_like(self._memory)])
         self._memory[self._steps] = metrics
         self._steps += 1
 
     def restore(self, values: torch.Tensor) -> None:
-        """Take over float (steps, 2) of an earlier run."""
+        """Replace the metrics by float (steps, 2) of a run that is resumed."""
         self.clear()
         for metrics in values:
             self.add(metrics.to(self.device))
 
     def clear(self) -> None:
-        """Forget them: an evaluation ended the row."""
+        """Remove all metrics, after an evaluation."""
         self._steps = 0
 
     def read(self, batch: int, step: int, steps: int) -> tuple[float, float]:
-        """Wait for the device; return (mean loss, share of right answers). step: of the run, so far; steps: planned.
+        """Wait for the device, and return (mean loss, share of right answers).
 
-        TrainingFault: a loss is not finite.
+        batch: rows of a step; step: steps of the run so far; steps: planned. TrainingFault: a loss is not finite.
         """
         loss, right = self.values.cpu().double().unbind(1)
         if not loss.isfinite().all():

@@ -1,11 +1,12 @@
-"""Time training steps with one number of threads after another."""
+"""Time training steps with different numbers of threads, one after another."""
 
 from collections.abc import Sequence
 
 from tenfold.train.cpu_load import MARGIN
 
-WINDOW_STEPS, WINDOW = 3, 1.0        # a trial times a count for at least so many steps and seconds, twice
-SLOWER, MUCH_SLOWER = 1.5, 2.5       # than the fastest so far: no second time; no further step
+WINDOW_STEPS, WINDOW = 3, 1.0        # a count is timed for at least so many steps and seconds, twice
+SLOWER = 1.5                         # a count this many times slower than the fastest is not timed again …
+MUCH_SLOWER = 2.5                    # … and this many times slower, its timing is ended at once
 
 
 class Timing:
@@ -25,10 +26,10 @@ class Timing:
 
 
 class Trial:
-    """Steps of the training timed with one count of threads after the other, there and back (two counts: twice).
+    """Times training steps with each thread count in turn, forwards and backwards; with two counts, all this twice.
 
-    The mean counts, not the median: what other processes cost are long stops of few steps. count: to be used for the
-    next step; 0 when the trial is over. seconds: what all its steps took.
+    Counts are compared by their mean, not their median, because other processes delay few steps for long. count: to be
+    used for the next step; 0 when the trial is over. seconds: of all steps of the trial.
     """
 
     def __init__(self, counts: Sequence[int]):
@@ -41,7 +42,7 @@ class Trial:
         """Note how long a step took with the present count."""
         self.seconds += seconds
         changed, self._changed = self._changed, False
-        if changed and seconds < WINDOW:         # a short step is not what the change itself took
+        if changed and seconds < WINDOW:         # the first step after a change of threads is slower; skip a short one
             return
         timing = self._timings.setdefault(self.count, Timing())
         timing.add(seconds)
@@ -54,7 +55,7 @@ class Trial:
             self.count = self._turns.pop(0) if self._turns else 0
 
     def _slower(self, count: int, times: float) -> bool:
-        """Whether steps with a count took so many times longer than those with the fastest."""
+        """Whether steps with `count` threads took more than `times` as long as with the fastest count."""
         return count in self._timings and self._timings[count].mean > times * min(self.means().values())
 
     def means(self) -> dict[int, float]:
@@ -63,7 +64,7 @@ class Trial:
 
 
 def candidates(present: int, default: int, free: float) -> list[int]:
-    """Return the counts to try, downward, where other processes leave `free` cores: all, if there are few."""
+    """Return the thread counts to try, largest first: all if there are few, else those near the `free` cores."""
     if default <= 4:
         return list(range(default, 0, -1))
     room = int(free + MARGIN)

@@ -1,6 +1,6 @@
-"""Choose how many threads a training on the CPU computes with, while other processes need the cores.
+"""Choose with how many threads training computes on a CPU that other processes use, too.
 
-On an idle machine the count stays what torch takes, from the first step to the last: another count gives other bits.
+On an idle machine the count is always torch's default, because results differ in their last bits between counts.
 """
 
 import contextlib
@@ -16,21 +16,21 @@ from tenfold.train.cpu_load import MARGIN, core_limit
 from tenfold.train.device import is_host
 from tenfold.train.run.thread_trial import Timing, Trial, candidates
 
-COUNT_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")      # of the user's environment, which stand
-STEPS, SECONDS = 30, 5.0     # of training before the first trial: a short run keeps its count
-BUSY, CALM = 10, 4           # looks in a row, half a second each, for which a load must last, or be gone, to count
-GAIN = 0.93                  # another count is taken where its step takes at most this share of the time
-PAUSE, LONGEST_PAUSE = 15.0, 120.0   # seconds between trials: doubled by each that changes nothing
-COST, LEAST_COST = 10, 3     # a pause is so many times as long as the trial before it, or, ended early, at the least
-CHANGED, RECENT = 1.5, 4.0   # a step so many times longer or shorter than in the trial, over so many seconds, ends it
+COUNT_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")      # environment variables of the user that are respected
+STEPS, SECONDS = 30, 5.0     # of training before the first trial, so that a short run keeps its count
+BUSY, CALM = 10, 4           # looks in a row, half a second each, after which a load counts as lasting, or as gone
+GAIN = 0.93                  # another count is chosen if its step takes at most this share of the time
+PAUSE, LONGEST_PAUSE = 15.0, 120.0   # seconds between trials; doubled after each trial that changes nothing
+COST, LEAST_COST = 10, 3     # a pause lasts so many times as long as the trial before, or at least, if ended early
+CHANGED, RECENT = 1.5, 4.0   # a pause ends early if, over so many seconds, steps are so many times slower or faster
 
 
 class ThreadChoice:
-    """The number of threads of one training run; tries fewer where other processes have been busy for a while.
+    """The number of threads of one training run; fewer are tried if other processes have been busy for a while.
 
-    Call `begin` when steps begin or go on after a pause, `stepped` after each step, `close` at the end, which puts back
-    the number that was found; before `begin` nothing is changed. On another device than the CPU, with one thread, where
-    the environment names a number, and where it is `fixed`, the number never changes. count: what was chosen.
+    Call `begin` when steps begin or go on after a pause, `stepped` after each step, and `close` at the end, which
+    restores the number from before the run. The number never changes on other devices than the CPU, with a single
+    thread, if the environment sets it, or if it is `fixed`. count: the number that was chosen.
     """
 
     def __init__(self, device: torch.device, fixed: bool = False, say: Callable[[str], None] = tqdm.write,
@@ -48,13 +48,13 @@ class ThreadChoice:
         self._tried = 0.0                        # seconds of steps before the last trial
         self._pause = self._least = 0.0          # … from then to the next one, and to the earliest
         limit = core_limit() if self._chooses else None
-        if limit and limit < self._found:        # more would be stopped again and again, all at once
+        if limit and limit < self._found:        # more threads would be suspended together, again and again
             self._say(f"{limit} of {self._found} cores are allowed here: training with {limit} threads")
             self.default = self.count = limit
 
     @property
     def stored(self) -> int:
-        """What last.pth keeps: the count, or 0 where it is the machine's own."""
+        """The value that last.pth keeps: the count, or 0 for the default."""
         return 0 if self.count == self.default else self.count
 
     def restore(self, stored: int) -> None:
@@ -63,7 +63,7 @@ class ThreadChoice:
             self.count = stored
 
     def begin(self) -> None:
-        """Watch the load; steps begin, or go on after an evaluation or a checkpoint."""
+        """Note that steps begin, or go on after an evaluation or a checkpoint; watch the load."""
         if self._watches:
             self.watcher.start()
             self._use(self._trial.count if self._trial else self.count)
@@ -90,7 +90,7 @@ class ThreadChoice:
             self._use(self._found)
 
     def _look(self) -> None:
-        """Begin a trial, or go back to the default, where the load asks for it."""
+        """Begin a trial if the load has lasted, or return to the default if it is gone."""
         load = self.watcher.load
         busy = self.default + load.foreign > load.cores + MARGIN
         self._busy, self._calm = (self._busy + 1, 0) if busy else (0, self._calm + 1)
@@ -103,7 +103,7 @@ class ThreadChoice:
             self._use(self._trial.count)
 
     def _is_due(self) -> bool:
-        """Whether it is time for a trial."""
+        """Whether the pause between two trials is over."""
         since, changed = self._all.seconds - self._tried, False
         if self._recent.seconds >= RECENT:
             changed = self._expected > 0 and not 1 / CHANGED < self._recent.mean / self._expected < CHANGED
@@ -111,7 +111,7 @@ class ThreadChoice:
         return since >= (self._least if changed else self._pause)
 
     def _try(self, trial: Trial, seconds: float) -> None:
-        """Give the trial a step's time; at its end take the fastest count, or keep one that is hardly slower."""
+        """Add a step to the trial; at its end choose the fastest count, or keep one that is hardly slower."""
         trial.add(seconds)
         if trial.count:
             self._use(trial.count)
@@ -128,7 +128,7 @@ class ThreadChoice:
 
     def _take(self, count: int, why: str) -> None:
         if count != self.count:
-            with contextlib.suppress(BrokenPipeError):   # `… | head`: nobody reads on
+            with contextlib.suppress(BrokenPipeError):   # `… | head`: the reader has gone
                 self._say(f"{why}: training with {count} of {self.default} threads")
         self.count = count
         self._use(count)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class Run:
     """The result of a training run; a notebook shows its curves."""
     best: Path                         # the checkpoint of the best epoch
-    history: list[dict[str, Any]]      # a dictionary an epoch, as in metrics.csv
+    history: list[dict[str, Any]]      # a dictionary for each evaluation: the rows of metrics.csv
     val_top1: float | None             # of the best epoch; None: there are no val rows
     out: Path                          # the folder of the run
     facts: dict[str, Any]              # as `tenfold train --json` prints them
@@ -63,11 +63,11 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
           least: float = 0.0, resume: bool = False, started: float | None = None) -> Run:
     """Train the recipe's network on the shards within `budget` seconds; everything is written to the folder `out`.
 
-    device: "cpu", "cuda" or "mps"; None: the best there is. least: seconds that a new run has left when its
-    preparation begins, though it ends after its budget. resume: go on from out/last.pth, if there is one. started: the
-    `time.monotonic()` from which the budget counts; None: now. Prints a line an epoch. An interrupt is held back
-    until last.pth is written; then KeyboardInterrupt is raised. Torch's random state and number of threads and the
-    signal handlers are afterwards what they were. UserFault: the recipe, the shards or the machine do not allow it.
+    device: "cpu", "cuda" or "mps"; None: the best there is. least: a new run has at least so many seconds left when its
+    preparation begins, even if it then ends after its budget. resume: go on from out/last.pth, if there is one.
+    started: the `time.monotonic()` from which the budget counts; None: now. Prints a line after each epoch. An
+    interrupt is delayed until last.pth is written; then KeyboardInterrupt is raised. Torch's random state and number of
+    threads and the signal handlers are restored. UserFault: the recipe, the shards or the machine do not allow it.
     """
     started = time.monotonic() if started is None else started
     if not shards.rows("train"):
@@ -90,21 +90,21 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
             _fit(trainer)
             notes = closing_notes(trainer.state.history, shards.class_counts("val"))
             print(*notes, sep="\n", end="\n" * bool(notes))
-        if not (out / "best.pth").exists():      # of a finished run, and moved away since
+        if not (out / "best.pth").exists():      # the run was finished before, and the file moved away
             raise CheckpointFault(out / "best.pth", "is gone", "train without --resume")
         return _result(trainer, budget, notes)
 
 
 def _fit(trainer: Trainer) -> None:
-    """Train, and draw the curves; those so far where it is stopped."""
+    """Train, and draw the curves; if the run is stopped, the curves so far."""
     state, clock = trainer.state, trainer.pace.clock
-    if state.done:                               # resumed, and finished before
+    if state.done:                               # the resumed run had finished
         return trainer.curves.draw(state.history)
     try:
         trainer.fit()
     except BaseException:
-        if state.history and state.step:         # else what lies there is an earlier run's
-            with contextlib.suppress(UserFault, OSError):     # a full disk too: what stopped it is reported
+        if state.history and state.step:         # else curves.png may belong to an earlier run
+            with contextlib.suppress(UserFault, OSError):     # the error that stopped the run is reported
                 trainer.curves.draw(state.history)
         raise
     trainer.curves.finish(state.history, clock.budget - clock.elapsed())
@@ -114,7 +114,7 @@ def _result(trainer: Trainer, budget: float, notes: list[str]) -> Run:
     state, pace = trainer.state, trainer.pace
     val = None if math.isnan(state.best_top1) else state.best_top1       # NaN: no val rows
     best = trainer.out / "best.pth"
-    epochs = state.epoch + bool(state.batch)     # begun
+    epochs = state.epoch + bool(state.batch)     # those that were begun
     facts = {"val_top1": val, "epochs": epochs, "steps": state.step, "seconds": round(pace.clock.elapsed(), 3),
              "budget_seconds": budget, "images_per_second": round(state.images_per_second, 1),
              "data_wait_fraction": round(state.data_wait_fraction, 5), "best": str(best),
@@ -126,9 +126,9 @@ def _result(trainer: Trainer, budget: float, notes: list[str]) -> Run:
 
 
 def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict[str, Any] | None:
-    """Return the last.pth of the run that is to go on; None: it was killed before it wrote one.
+    """Return the last.pth of the run that is to be resumed; None: it was killed before it wrote one.
 
-    CheckpointFault: it was trained on other shards, or with other settings.
+    CheckpointFault: the run used other shards or other settings.
     """
     if not path.exists():
         print(f"{path} does not exist: beginning at the beginning")
@@ -142,7 +142,7 @@ def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict[str, Any] |
     carried = make_recipe(renewed(last["recipe"]), str(path))
     last["recipe"] = recipe_tables(carried)
     before, now = fixed_settings(carried), fixed_settings(recipe)
-    if recipe.train.batch == "auto":             # it is what was chosen then
+    if recipe.train.batch == "auto":             # the batch that was chosen then is used again
         now["train.batch"] = before["train.batch"]
     different = [name for table in ("model", "train", "augment", "seed") for name in now
                  if name.partition(".")[0] == table and before[name] != now[name]]

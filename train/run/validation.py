@@ -1,4 +1,4 @@
-"""Evaluate a learner on the val rows of a run, in the time that is left for it."""
+"""Evaluate a learner on the val rows of a run, in the time that is left."""
 
 import math
 from collections.abc import Callable
@@ -14,26 +14,27 @@ from tenfold.train.score.evaluate import evaluate, fit_temperature, loss_and_top
 
 @dataclass(frozen=True)
 class Validation:
-    """The result of an evaluation; loss (in nats) and top-1 are NaN where there are no rows."""
-    network: nn.Module       # whose weights are kept if this is the best so far
+    """The result of an evaluation; loss (in nats) and top-1 are NaN if there are no rows."""
+    network: nn.Module       # its weights are kept if this is the best result so far
     loss: float = math.nan
     top1: float = math.nan
-    rows: int = 0            # that were looked at
-    answers: tuple[torch.Tensor, torch.Tensor] | None = None     # logits (rows, classes) and labels (rows,) of them
+    rows: int = 0            # that were evaluated
+    answers: tuple[torch.Tensor, torch.Tensor] | None = None     # their logits (rows, classes) and labels (rows,)
 
     def temperature(self) -> float:
-        """Return the temperature that was fitted to those rows, 1 without any; see `fit_temperature`."""
+        """Return the temperature fitted to these rows (see `fit_temperature`); 1 if there are none."""
         return fit_temperature(*self.answers) if self.answers else 1.0
 
     def is_finite(self) -> bool:
-        """Whether the loss of the rows, if there are any, is a number."""
+        """Whether the loss is finite; True if there are no rows."""
         return not self.rows or math.isfinite(self.loss)
 
 
 def validate(learner: Learner, val: Any, precision: str, most: int, late: Callable[[], bool]) -> Validation:
-    """Evaluate on `most` batches of `val` (0: all), or on fewer where it gets late; the better of `candidates`.
+    """Evaluate all of the learner's `candidates` on `most` batches of `val` (0: all); return the best result.
 
-    Without rows, and where it gets late before all have seen the same rows, it is the first.
+    Fewer batches are evaluated once `late` returns True. A candidate that was evaluated on fewer rows than the first
+    one is not chosen. Without val rows, the first candidate is returned.
     """
     networks = learner.candidates()
     if not val.order.sizes:
