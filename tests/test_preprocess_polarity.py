@@ -12,7 +12,7 @@ from tenfold.preprocess.survey.decisions import decide, rows_of_opposite_polarit
 from tenfold.preprocess.survey.facts import Facts, SourceFacts
 
 
-def test_the_negative_votes_the_rows_of_opposite_polarity():
+def test_the_negative_votes_the_other_way():
     rng = np.random.default_rng(0)
     for name in "iEo!=":
         for margin in (0, 0.5):
