@@ -28,12 +28,12 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command, and return its exit code."""
     return run(augment, arguments().parse_args(argv))
 
 
 def augment(args: argparse.Namespace) -> dict:
-    """Do what the parsed command line asks for; returns what --json prints."""
+    """Do what the parsed command line asks for, and return what --json prints."""
     start = time.monotonic()
     from tenfold.data.recipe import read_recipe
     from tenfold.data.sources.opening import open_source
@@ -75,7 +75,7 @@ def augment(args: argparse.Namespace) -> dict:
 
 
 def print_findings(index: dict, file: Path) -> None:
-    """Print for people what was noted of the set, what was set aside, and what is there twice; `file` names all."""
+    """Print notes, images that were set aside, and duplicates. file: the file that names all of them."""
     for line in index.get("notes", ()):
         print(line)
     for bad in index["set_aside"][:10]:

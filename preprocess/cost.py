@@ -25,11 +25,11 @@ from tenfold.preprocess.survey.decisions import decide
 from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source
 from tenfold.preprocess.survey.survey import INK_SAMPLE
 
-RUNS, RUN = 6, 4             # runs of neighbouring images that are tried, images of each
-SMALL_RUN = 128              # where they are small arrays, which take less time than their block
-TRIAL_SECONDS = 1.0          # no further run begins after it
-ROWS, BYTES = 512, 16 << 20  # drawn on trial at the most
-MARGIN = 1.1                 # what is estimated may be so much larger
+RUNS, RUN = 6, 4             # groups of neighbouring images that are tried, images in each
+SMALL_RUN = 128              # images in each if they are small arrays, which take little time
+TRIAL_SECONDS = 1.0          # after so many seconds no further group is begun
+ROWS, BYTES = 512, 16 << 20  # drawn on trial, at most
+MARGIN = 1.1                 # factor on the estimated bytes of a row, to be safe
 START = 1.0                  # seconds that worker processes take to start
 _SAMPLE = "sample.json"      # in the clean cache: the sample of a build that ended early
 
@@ -48,7 +48,7 @@ _FIELDS = {field.name: Number(0) for field in fields(Sample)}
 
 @dataclass(frozen=True)
 class Cost:
-    """The disk space and time that a build takes, and what lies in its folder already."""
+    """The disk space that a build takes in all, and the time for what is not done yet."""
     rows: int
     row_bytes: float         # of a row in a shard
     cache_bytes: float       # of all cleaned images
@@ -62,9 +62,9 @@ class Cost:
 
 
 def estimate_cost(recipe: Recipe, source: Source, cache: Path, plain: bool = False) -> Cost:
-    """Estimate what a build costs, by a sample that is cleaned and drawn in `cache` as the build does it.
+    """Estimate what a build costs, from a sample that is cleaned and drawn in `cache` like in the build.
 
-    The sample that a build or report which ended early has left there is used again.
+    If an earlier build or report that was interrupted has left its sample there, it is used again.
     """
     height, width = recipe.draw.canvas
     raw = height * width * recipe.clean.channels + 24        # three int64 columns
@@ -87,7 +87,7 @@ def estimate_cost(recipe: Recipe, source: Source, cache: Path, plain: bool = Fal
 
 
 def _measure(recipe: Recipe, source: Source, cache: Path, rows: int) -> Sample | None:
-    """A sample of about so many rows; None: none of its images can be used."""
+    """Clean and draw a sample of about `rows` rows; None: none of its images can be used."""
     with tempfile.TemporaryDirectory(dir=cache, prefix="sample-") as name:
         folder, reader = Path(name), source.reader(cache)
         good, cleaned_bytes, clean_seconds = _clean_some(recipe, source, reader, folder)
@@ -107,7 +107,10 @@ def _measure(recipe: Recipe, source: Source, cache: Path, rows: int) -> Sample |
 
 
 def _clean_some(recipe: Recipe, source: Source, reader: Any, folder: Path) -> tuple[list[int], float, float]:
-    """(places of usable images in the sample's blocks, bytes and seconds that an image takes: half the runs less)."""
+    """Clean some images; return (positions of usable ones in the sample's blocks, bytes of an image, its seconds).
+
+    The seconds are the median over the groups of images.
+    """
     small = drawn_from_source(recipe, reader)
     run = min(SMALL_RUN, block_size(source)) if small else RUN
     starts = np.unique(np.linspace(0, max(0, len(source) - run), RUNS).astype(int)).tolist()
@@ -117,7 +120,7 @@ def _clean_some(recipe: Recipe, source: Source, reader: Any, folder: Path) -> tu
         if (taken := time.perf_counter() - begun) > TRIAL_SECONDS:
             break
     starts = starts[:len(known)]
-    if taken / len(known) * run > TRIAL_SECONDS:             # enormous pictures: one of each run says enough
+    if taken / len(known) * run > TRIAL_SECONDS:             # enormous pictures: one of each group is enough
         run = 1
     cleaning = Cleaning(folder, "", reader, recipe, decide(recipe, Facts.of(known), source.labels[starts]))
     begun, good, tried, seconds = time.perf_counter(), [], 0, []
@@ -133,7 +136,7 @@ def _clean_some(recipe: Recipe, source: Source, reader: Any, folder: Path) -> tu
 
 
 def count_rows(recipe: Recipe, source: Source, plain: bool = False) -> int:
-    """Estimate how many rows there will be; images set aside and duplicates make it less."""
+    """Estimate how many rows there will be, at most: images that are set aside and duplicates reduce the number."""
     official, split = source.official, recipe.split
     if plain:
         return official.count("test") or len(source)
@@ -148,7 +151,7 @@ def count_rows(recipe: Recipe, source: Source, plain: bool = False) -> int:
 
 
 def print_cost(cost: Cost, workers: int) -> None:
-    """Print one line of what is to be made, for people."""
+    """Print a line on what will be made."""
     workers = min(workers, os.cpu_count() or 1)
     seconds = (cost.clean_seconds + cost.draw_seconds) / workers + (START if workers > 1 else 0)
     print(f"to make: about {cost.rows:,} rows, {_amount(cost.bytes)} of shards (and {_amount(cost.cache_bytes)} of "
@@ -156,7 +159,7 @@ def print_cost(cost: Cost, workers: int) -> None:
 
 
 def check_space(out: Path, cost: Cost) -> None:
-    """Raise MachineFault if the disk cannot hold a build; files in `out` are part of it, or are replaced."""
+    """Raise MachineFault if the disk is too small for a build; files that are in `out` already count as part of it."""
     need = cost.bytes + cost.cache_bytes - _size(out)
     free = shutil.disk_usage(out).free
     if need > free:
@@ -165,7 +168,7 @@ def check_space(out: Path, cost: Cost) -> None:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of all files below."""
+    """Return the bytes of all files below a folder."""
     return sum(os.path.getsize(os.path.join(where, name)) for where, _, names in os.walk(folder) for name in names)
 
 

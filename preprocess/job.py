@@ -16,14 +16,14 @@ from tenfold.preprocess.survey.clean_cache import decoding_settings
 
 @dataclass(frozen=True)
 class Job:
-    """What a build makes, of which images, and where."""
+    """What a build makes, from which images, and where."""
     recipe: Recipe
     source: Source                       # the images that are used
-    whole: Source                        # all images: of a large set not all are used, see source.per_class
+    whole: Source                        # all images: source.per_class may leave some out
     out: Path                            # folder of the set
-    plain: bool                          # every image becomes a test row, as for scoring
-    groups: list[str | None] | None      # the group of each image that is used; None: there are no groups
-    notes: list[str]                     # lines for people: how many images are used, what the groups are
+    plain: bool                          # every image becomes a test row, for scoring
+    groups: list[str | None] | None      # the group of each used image; None: there are no groups
+    notes: list[str]                     # for people: how many images are used, what the groups are
     stamp: str                           # digest of all that the set depends on
 
     @property
@@ -32,7 +32,7 @@ class Job:
         return self.out / ".clean"
 
     def unpacked(self) -> "Job":
-        """Make the cache; where the images are a compressed arrays file, unpack them into it once."""
+        """Make the cache; if the images are in a compressed arrays file, unpack them into the cache."""
         make_folder(self.cache)
         source = self.source
         return replace(self, source=replace(source, arrays=source.arrays.mapped(self.cache))) if source.arrays else self
@@ -49,8 +49,8 @@ def check_job(recipe: Recipe, source: Source, out: Path, plain: bool = False) ->
         check_learnable(source)
     if source.arrays and source.arrays.pixels_of_each > recipe.source.max_pixels:
         raise SourceFault(source.root, f"its images have {source.arrays.pixels_of_each:,} pixels each, more than "
-                          f"source.max_pixels = {recipe.source.max_pixels:,}", "raise "
-                          "source.max_pixels, or save smaller images")
+                          f"source.max_pixels = {recipe.source.max_pixels:,}",
+                          "raise source.max_pixels, or save smaller images")
     out = Path(out)
     if out.resolve().is_relative_to(source.root.resolve()):
         raise SourceFault(out, "lies among the images, where the next build would take it for a class",
@@ -63,7 +63,7 @@ def check_job(recipe: Recipe, source: Source, out: Path, plain: bool = False) ->
 
 
 def _used_images(recipe: Recipe, whole: Source) -> tuple[Source, list[str | None] | None, list[str]]:
-    """(the images that source.per_class leaves, the group of each, lines for people)"""
+    """Return (the images that source.per_class leaves, the group of each, notes)."""
     groups, notes = source_groups(recipe.split.groups, whole)        # of all: a table may name any image
     rows = choose_rows(whole, recipe.source.per_class, recipe.seed)
     if len(rows) == len(whole):

@@ -1,7 +1,7 @@
 """The pipeline of a build: survey → assign splits → plan → draw → publish.
 
-Each stage is a function that takes and returns a table or a small value, which can be printed. What is finished is
-kept: run a build again after it was killed and it makes the rest.
+Each stage is a function that takes and returns a table or a small value, which can be printed. Finished work is kept: a
+build that was killed goes on when it is run again.
 """
 
 import os
@@ -68,10 +68,10 @@ def augment(recipe: Recipe, source: Source, out: Path | str, workers: int = 0, p
             verify: bool = False) -> BuildResult:
     """Build a set in the folder `out`: clean each image once, draw copies of it, write shards and dataset.json.
 
-    workers: processes; 0: one for each core. plain: every image becomes a row of the test split (only those of an
-    official test split, where there is one). A finished set of the same images by the same recipe is kept; files of it
-    that are not what was written are made again. verify: read all of them to see that, not only those that changed.
-    Raises SourceFault, RecipeFault, MachineFault.
+    workers: processes; 0: one for each core. plain: every image becomes a row of the test split, or if there is an
+    official test split, each of its images. A finished set of the same images and recipe is kept, and only its damaged
+    files are made again. verify: read all files to find damage, not only those that changed. Raises SourceFault,
+    RecipeFault, MachineFault.
     """
     start, workers = time.monotonic(), check_count("--workers", workers, least=0)
     job = check_job(recipe, source, Path(out), plain)
@@ -87,16 +87,16 @@ def augment(recipe: Recipe, source: Source, out: Path | str, workers: int = 0, p
 
 
 def build_cost(recipe: Recipe, source: Source, out: Path | str) -> Cost:
-    """Estimate what `augment` of the same arguments costs, from a sample of the images. Raises as it does."""
+    """Estimate what `augment` with the same arguments costs, from a sample of the images. Raises what it raises."""
     job = check_job(recipe, source, Path(out))
     with _held(job):
         return estimate_cost(recipe, job.unpacked().source, job.cache)
 
 
 def report(recipe: Recipe, source: Source, out: Path | str, workers: int = 0) -> ReportResult:
-    """Look at every image and write a report into the folder `out`, no shards; a build there goes on from it.
+    """Examine every image and write a report, but no shards, into the folder `out`; a build there goes on from it.
 
-    Where a finished set of other images, or by another recipe, lies in `out`, the report goes to a folder beside it.
+    If `out` holds a finished set of other images or of another recipe, the report goes to a folder beside it.
     """
     job = check_job(recipe, source, Path(out))
     job = replace(job, out=report_folder(job.out, job.stamp))
@@ -110,20 +110,20 @@ def report(recipe: Recipe, source: Source, out: Path | str, workers: int = 0) ->
 
 
 def _has_become_readable(job: Job, index: dict) -> bool:
-    """Whether a picture that was set aside as unreadable may be read now; its time of change does not tell."""
+    """Whether a picture that was set aside as unreadable can be read now; a permission does not change its time."""
     return any(bad["reason"].startswith(UNREADABLE) and os.access(job.source.root / bad["path"], os.R_OK)
                for bad in index["set_aside"])
 
 
 @contextmanager
 def _held(job: Job) -> Iterator[None]:
-    """The job's folder is ours, and free of what a build that was killed left half-written."""
+    """Lock the job's folder, and remove temporary files that a killed build left."""
     with lock_folder(job.out), leftovers_removed(job.out, job.cache):
         yield
 
 
 def _build(job: Job, workers: int) -> dict:
-    """Run every stage; returns dataset.json as a dictionary."""
+    """Run every stage; return dataset.json as a dictionary."""
     recipe = job.recipe
     cost = estimate_cost(recipe, job.source, job.cache, job.plain)
     print_cost(cost, workers)
@@ -142,7 +142,7 @@ def _build(job: Job, workers: int) -> dict:
 
 
 def _describe_sources(job: Job, workers: int) -> tuple[dict, SourceTable]:
-    """The first two stages only; returns what dataset.json and sources.h5 would say of the sources."""
+    """Run the first two stages only; return what dataset.json and sources.h5 would say about the sources."""
     check_space(job.out, replace(estimate_cost(job.recipe, job.source, job.cache), rows=0))
     survey, fault = _survey(job, workers)
     assignment = assign_splits(job, survey)
@@ -152,7 +152,7 @@ def _describe_sources(job: Job, workers: int) -> tuple[dict, SourceTable]:
 
 
 def _survey(job: Job, workers: int) -> tuple[Survey, SourceFault | None]:
-    """The survey of all images, and what makes a build of them stop though there are enough."""
+    """Survey all images; return the survey, and the fault that would stop a build, or None."""
     survey = survey_sources(job.recipe, job.source, job.cache, workers)
     check_usable(job.source, survey, job.recipe)
     return survey, polarity_fault(job.recipe, job.source, survey.facts, np.arange(len(job.source)))

@@ -1,4 +1,4 @@
-"""Decode and clean one picture and render its plain view: the same pixels as its test row in a set."""
+"""Decode and clean one picture, and render its plain view: the same pixels as its test row in a set."""
 
 import os
 from collections.abc import Mapping
@@ -22,34 +22,33 @@ from tenfold.preprocess.survey.ranges import declared_ranges
 
 def read_plain(image: str | os.PathLike | bytes | np.ndarray | Image.Image, recipe: Recipe,
                index_facts: Mapping | None = None) -> np.ndarray:
-    """Return the pixels alone of `read_view`."""
+    """Return only the pixels of `read_view`."""
     return read_view(image, recipe, index_facts)[0]
 
 
 def read_view(image: str | os.PathLike | bytes | np.ndarray | Image.Image, recipe: Recipe,
               index_facts: Mapping | None = None) -> tuple[np.ndarray, bool]:
-    """Return (the plain view of one picture, uint8 (H, W, C): what a build of its set writes as its test row; whether
-    its file holds more pages or frames).
+    """Return (the plain view of one picture, uint8 (H, W, C), whether its file holds more pages or frames).
 
-    image: a path, the bytes of a picture file, a uint8 array (H, W) or (H, W, 1, 3 or 4), or a PIL image.
-    index_facts: dataset.json, or a checkpoint that carries its "common": what the whole set decided (polarity, tone
-    of the paper, ranges of levels). Without it the picture stands for itself, and deep levels go by the recipe.
-    SourceFault: the picture cannot be read or used, and why; MachineFault: there is not enough memory. No state is
-    kept, so any process may call it.
+    The plain view is the row that a build writes for a test image. image: a path, the bytes of a picture file, a uint8
+    array (H, W) or (H, W, 1, 3 or 4), or a PIL image. index_facts: dataset.json, or a checkpoint that carries its
+    "common": the decisions for the whole set (polarity, tone of the paper, level ranges). Without it, these are decided
+    by the picture itself and by the recipe. SourceFault: the picture cannot be read or used, and why. MachineFault:
+    there is not enough memory. No state is kept, so any process may call this.
     """
     name = str(image) if isinstance(image, (str, os.PathLike)) else _describe(image)
     decisions = _decisions(recipe, index_facts)
     try:
         decoded = decode_any(_data(image), name, recipe, decisions.ranges)
         cleaned = clean(decoded.pixels, recipe.clean, recipe.draw, decisions)
-        config = replace(recipe.draw, broaden=0.0)          # the plain view is written with the pen as it is
+        config = replace(recipe.draw, broaden=0.0)          # the plain view never has broader strokes
         return build_pyramid(cleaned, config).draw(PLAIN, config), decoded.several
     except BadPicture as bad:
         raise SourceFault(name, str(bad)) from None
 
 
 def _decisions(recipe: Recipe, index_facts: Mapping | None) -> SetDecisions:
-    """The decisions of the set, or where they are not known, those that the recipe declares."""
+    """Return the decisions of the set or, if they are not known, those in the recipe."""
     if index_facts and index_facts.get("common"):
         return SetDecisions.of(index_facts["common"])
     polarity = "each" if recipe.clean.polarity == "auto" else recipe.clean.polarity
@@ -57,7 +56,7 @@ def _decisions(recipe: Recipe, index_facts: Mapping | None) -> SetDecisions:
 
 
 def _data(image: Any) -> bytes | np.ndarray | Image.Image:
-    """The picture as `decode_any` takes it."""
+    """Return the picture in a form that `decode_any` takes."""
     if isinstance(image, (str, os.PathLike)):
         try:
             return read_file(image)
@@ -80,7 +79,7 @@ def _data(image: Any) -> bytes | np.ndarray | Image.Image:
 
 
 def _describe(image: Any) -> str:
-    """A name for a picture that has none."""
+    """Describe a picture that has no path, for messages."""
     if isinstance(image, np.ndarray):
         return f"array {image.dtype} {image.shape}"
     if isinstance(image, Image.Image):

@@ -28,11 +28,11 @@ class ShardPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All shards of a set. Each is made of the random order of its split's rows when it is asked for."""
+    """All shards of a set. The plan of each is only made when it is needed, from the random order of its split."""
     survey: Survey
     recipe: Recipe
-    places: list[tuple[str, int, int]]       # of each shard: its split, its number there, how many rows
-    orders: dict[str, np.ndarray]            # of each split: uint32 or uint64 (rows,), its rows in their order
+    places: list[tuple[str, int, int]]       # (split, number in the split, rows) of each shard
+    orders: dict[str, np.ndarray]            # the rows of each split in random order: uint32 or uint64 (rows,)
 
     @property
     def counts(self) -> list[int]:
@@ -65,21 +65,21 @@ class Plan:
 
 
 def copies_of(split: str, recipe: Recipe) -> int:
-    """Return how many rows a source of the split has: a training source draw.copies, a held-out one a plain one."""
+    """Return how many rows each source of a split has: draw.copies in train, one plain row in val and test."""
     return recipe.draw.copies if split == "train" else 1
 
 
 def rows_per_shard(total: int, row_bytes: int, megabytes: int) -> int:
-    """Return how many rows a shard holds, of `total` in its split.
+    """Return how many rows a shard holds, if its split has `total` rows.
 
-    At least eight shards once they have 512 rows each, so that workers share the work evenly (the count must not
-    depend on the number of workers), and none above `megabytes`.
+    No shard is larger than `megabytes`. A split has at least eight shards as long as they have 512 rows each, so that
+    workers share the work evenly; the number of shards must not depend on the number of workers.
     """
     return max(1, min((megabytes << 20) // row_bytes, max(512, -(-total // 8))))
 
 
 def plan_shards(survey: Survey, recipe: Recipe) -> Plan:
-    """Put every row of every split in random order, cut into shards. survey: with the splits of its images."""
+    """Put the rows of each split into random order, and divide them into shards. survey: with assigned splits."""
     height, width = recipe.draw.canvas
     row_bytes = height * width * recipe.clean.channels
     places, orders = [], {}

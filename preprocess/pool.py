@@ -1,6 +1,6 @@
 """Run tasks in joblib's worker processes, with a progress bar; ctrl-C or a killed worker gives one line, no traceback.
 
-The workers, and the trackers that remove their semaphores, end within a second after this process, however it ends.
+If this process ends in whatever way, its workers, and the trackers that remove their semaphores, end within a second.
 """
 
 import atexit
@@ -29,7 +29,7 @@ from tenfold.data.memory import free_host_memory
 from tenfold.data.process import STOPS, end_with
 
 T = TypeVar("T")
-AHEAD = 3                    # tasks for each worker that `stream` has under way before it waits for the oldest
+AHEAD = 3                    # tasks for each worker that `stream` starts before it waits for the oldest
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Progress:
     """The label, unit and total of a progress bar."""
     verb: str
     unit: str
-    counts: list[int]        # how many units each task is
+    counts: list[int]        # units in each task
 
 
 def run_tasks(function: Callable[[Any], T], tasks: Iterable[Any], workers: int, progress: Progress,
               take: Callable[[int, T], None] | None = None) -> list[T]:
     """Return function(task) for each task, in order, computed in `workers` processes, with a progress bar.
 
-    take: is given (number of the task, its result) of each as it is finished; none is kept then.
+    take: called with (number of the task, its result) when a task is finished; results are then not kept.
     MachineFault: the system ended a worker.
     """
     results: list[Any] = [None] * len(progress.counts)
@@ -52,15 +52,15 @@ def run_tasks(function: Callable[[Any], T], tasks: Iterable[Any], workers: int, 
     workers = max(1, min(workers, len(results)))
     share = free_host_memory() // workers if workers > 1 else 0
     calls = (joblib.delayed(_numbered)(i, function, task, os.getcwd(), share) for i, task in enumerate(tasks))
-    # max_nbytes: small plans travel by pickle, no shared files in /dev/shm to be left behind
+    # max_nbytes=None: tasks are pickled, so no shared files can be left in /dev/shm
     pool = joblib.Parallel(n_jobs=workers, max_nbytes=None,
                            return_as="generator_unordered", initializer=_begin_worker, initargs=(os.getpid(),))
     with warnings.catch_warnings(), tqdm(total=sum(progress.counts), desc=progress.verb, unit=progress.unit,
                                          disable=None, unit_scale=True) as bar, _worker_fault(f"{progress.verb}ing"), \
             ExitStack() as stack:
-        # joblib's message on an interrupted build, when the pool is closed; ours is one line
+        # joblib's message when the pool is closed after an interrupt; we print a line of our own
         warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
-        with _starting_workers():                # ctrl-C is heard as this ends: what closes the pool stands by then
+        with _starting_workers():                # ctrl-C is only handled after this, when the pool can be closed
             finished = stack.enter_context(closing(pool(calls)))
         for i, result in finished:
             keep(i, result)
@@ -69,12 +69,12 @@ def run_tasks(function: Callable[[Any], T], tasks: Iterable[Any], workers: int, 
 
 
 def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers: int) -> Generator[T, None, None]:
-    """Yield function(*task) of each task in their order, computed ahead by worker processes.
+    """Yield function(*task) for each task, in order, computed ahead by worker processes.
 
-    A few tasks are under way at a time, so that memory does not grow with their number. MachineFault: the system
+    Only a few tasks are started at a time, so that memory does not grow with their number. MachineFault: the system
     ended a worker.
     """
-    # workers started here: joblib.Parallel, which may be called next, can reuse none but joblib's
+    # a separate pool: joblib.Parallel, which may be called next, can only reuse its own workers
     pool = ProcessPoolExecutor(max_workers=workers, initializer=_begin_worker,
                                initargs=(os.getpid(), free_host_memory() // workers))
     under_way: deque[Any] = deque()
@@ -88,14 +88,14 @@ def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers
             while under_way:
                 yield under_way.popleft().result()
             pool.shutdown(wait=True)
-        except BaseException:                    # interrupted, or nobody asks for the rest
+        except BaseException:                    # interrupted, or the caller does not want the rest
             _kill(pool)
             raise
 
 
 @contextmanager
 def one_opencv_thread() -> Iterator[None]:
-    """Keep OpenCV to one thread, so that workers do not compete for the cores; its setting is put back afterwards."""
+    """Limit OpenCV to one thread, so that workers do not compete for the cores; the setting is restored on exit."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -105,13 +105,13 @@ def one_opencv_thread() -> Iterator[None]:
 
 
 def _begin_worker(parent: int, share: int = 0) -> None:
-    """Begin a worker: one thread of OpenCV, nothing printed by libraries; it ends with the process `parent`.
+    """Set up a worker process: one OpenCV thread, silent libraries, and an end together with the process `parent`.
 
     share: bytes of memory that it may take.
     """
     memory.share = share
     cv2.setNumThreads(1)
-    if "OPENCV_LOG_LEVEL" not in os.environ:     # what the user has set, stands
+    if "OPENCV_LOG_LEVEL" not in os.environ:     # a setting of the user is kept
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     if "PYTHONWARNINGS" not in os.environ:
         warnings.simplefilter("ignore")
@@ -120,8 +120,8 @@ def _begin_worker(parent: int, share: int = 0) -> None:
 
 def _numbered(i: int, function: Callable[[Any], T], task: Any, folder: str, share: int) -> tuple[int, T]:
     memory.share = share
-    os.chdir(folder)                             # a worker may live since before the user went to another folder
-    with one_opencv_thread():                    # one worker is this process itself
+    os.chdir(folder)                             # the worker may have been started in another folder
+    with one_opencv_thread():                    # with one worker, this is the calling process
         return i, function(task)
 
 
@@ -137,9 +137,11 @@ def _worker_fault(work: str) -> Iterator[None]:
 
 @contextmanager
 def _starting_workers() -> Iterator[None]:
-    """Block signals while workers are started, so that they never see one, and would not each print a traceback: this
-    process sees it and ends them. (A blocked signal stays blocked in the processes that are started.)"""
-    _start_trackers()                            # else one is started on the way, and unblocks ctrl-C for all
+    """Block signals while workers are started; they stay blocked in the workers.
+
+    So only this process sees a signal and ends the workers, and they do not each print a traceback.
+    """
+    _start_trackers()                            # otherwise a tracker is started meanwhile, and unblocks ctrl-C for all
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:
         yield
@@ -148,9 +150,11 @@ def _starting_workers() -> Iterator[None]:
 
 
 def _start_trackers() -> None:
-    """Start the two processes that outlive this one to remove semaphores that an interrupt left, with their warnings
-    off: they would print one for each."""
-    sys.warnoptions.append(quiet := "ignore:resource_tracker:UserWarning")     # handed on to what is started
+    """Start the two processes that remove semaphores after this process has ended, with their warnings turned off.
+
+    Otherwise they would print a warning for each semaphore that an interrupt left.
+    """
+    sys.warnoptions.append(quiet := "ignore:resource_tracker:UserWarning")     # inherited by the processes
     try:
         resource_tracker.ensure_running()
         loky_tracker.ensure_running()
@@ -159,15 +163,14 @@ def _start_trackers() -> None:
 
 
 def _kill(pool: ProcessPoolExecutor) -> None:
-    """End the workers at once. Tasks that still wait are dropped first: loky would forget them, look them up, and end
-    its thread with a traceback."""
+    """End the workers at once. Waiting tasks are dropped first, or a thread of loky would end with a traceback."""
     with suppress(queue.Empty):
         while True:
             pool._work_ids.get(block=False)
     pool.shutdown(wait=True, kill_workers=True)
 
 
-@atexit.register                                 # before multiprocessing, which would wait for them
+@atexit.register                                 # runs before multiprocessing's clean-up, which would wait for them
 def _end_kept_workers() -> None:
     """End the workers that joblib keeps for its next call."""
     if (kept := reusable_executor._executor) is not None:

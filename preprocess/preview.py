@@ -33,14 +33,13 @@ _GAP, _HEAD, _NAME = 6, 22, 110
 
 
 def contact_sheet(recipe: Recipe, source: Source, path: Path | str) -> None:
-    """Write a picture, PNG or JPEG by the name of `path`, that shows what a recipe does to one image of each class.
+    """Write a picture that shows what a recipe does to one image of each class; PNG or JPEG, by the suffix of `path`.
 
-    A row for each class: the source, the cleaned page, its region of interest, the plain view and copies.
+    It has a row for each class: the source, the cleaned page, its region of interest, the plain view and copies.
     """
     kind = _KINDS.get(Path(path).suffix.lower())
     if not kind:
-        raise MachineFault(path, "is no name of a picture that the preview is written as",
-                           f"let it end in {', '.join(_KINDS)}")
+        raise MachineFault(path, "is not a name for the preview", f"let it end in {', '.join(_KINDS)}")
     make_folder(Path(path).parent)
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
@@ -64,7 +63,7 @@ def contact_sheet(recipe: Recipe, source: Source, path: Path | str) -> None:
 
 def _first_good(source: Source, reader: Any, label: int, recipe: Recipe,
                 decisions: SetDecisions) -> list[tuple[str, np.ndarray]] | None:
-    """[(heading, pixels), …] of the first picture of a class that can be cleaned, or None."""
+    """Return [(heading, pixels), …] of the first picture of a class that can be cleaned, or None."""
     for row in np.flatnonzero(source.labels == label)[:50]:
         try:
             pixels = load_source(reader, int(row), source.paths[row], recipe, decisions.ranges).pixels
@@ -81,7 +80,7 @@ def _first_good(source: Source, reader: Any, label: int, recipe: Recipe,
 
 
 def _sheet(rows: list[tuple[str, list[tuple[str, np.ndarray]]]], side: int) -> Image.Image:
-    """Cells of side × side pixels, headings above, class names at the left."""
+    """Draw the sheet: cells of side × side pixels, headings above, class names at the left."""
     columns = len(rows[0][1])
     sheet = Image.new("RGB", (_NAME + columns * (side + _GAP) + _GAP, _HEAD + len(rows) * (side + _GAP)), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)

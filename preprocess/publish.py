@@ -31,13 +31,13 @@ from tenfold.preprocess.survey.table import Survey
 
 _PACKAGES = ("numpy", "h5py", "pillow", "joblib", "opencv-python-headless")
 _DRAWN_BY = "drawn_by.json"  # in the clean cache: the decisions by which the shards of an unfinished set are drawn
-_NAMED = 20                  # damaged files that are printed
+_NAMED = 20                  # damaged files that are named
 
 
 def publish_set(job: Job, index: dict, survey: Survey) -> dict:
     """Write sources.h5 and dataset.json, the last files of a set; return dataset.json as a dictionary.
 
-    Shards that are not planned any more, and the clean cache, are removed.
+    Shards that are no longer planned, and the clean cache, are removed.
     """
     for stale in set(shard_names(job.out)) - {shard["name"] for shard in index["shards"]}:
         (job.out / stale).unlink()
@@ -64,10 +64,10 @@ def remove_other_shards(job: Job, decisions: SetDecisions) -> None:
 
 
 def finished_set(job: Job, verify: bool = False) -> dict | None:
-    """Return dataset.json of a finished set of the same images and recipe in the job's folder; None: there is none.
+    """Return dataset.json if the job's folder holds a finished set of the same images and recipe, else None.
 
-    None also if a file is not what was written; a line says so. verify: read all files, also those that have not
-    changed since they were last checked.
+    If a file is damaged, a line says so, and None is returned. verify: read all files, also those that have not changed
+    since they were last checked.
     """
     try:
         if read_index(job.out).get("stamp") != job.stamp:
@@ -84,9 +84,9 @@ def finished_set(job: Job, verify: bool = False) -> dict | None:
 
 
 def update_set(job: Job, index: dict) -> dict:
-    """Update dataset.json of a finished set where only settings that do not change pixels differ.
+    """Update dataset.json of a finished set with settings that do not change pixels.
 
-    The clean cache is removed, which a build leaves that was killed after it had written dataset.json.
+    The clean cache is removed, which is left if a build is killed after it has written dataset.json.
     """
     shutil.rmtree(job.cache, ignore_errors=True)
     recipe = job.recipe
@@ -100,7 +100,7 @@ def update_set(job: Job, index: dict) -> dict:
 
 
 def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] = ()) -> dict:
-    """Return dataset.json as a dictionary, but for what it says of sources.h5; without shards, as a report wants it."""
+    """Return dataset.json as a dictionary, except what it says about sources.h5. shards: none for a report."""
     survey = assignment.survey
     recipe, decisions = job.recipe, survey.decisions
     mean, std = _mean_std([shard for shard in shards if shard.split == "train"])
@@ -125,12 +125,12 @@ def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] 
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    """The versions of the packages that decide about pixels; read from their metadata once."""
+    """Return the versions of the packages that affect pixels, from their metadata."""
     return {name: version(name) for name in _PACKAGES}
 
 
 def source_columns(survey: Survey) -> dict:
-    """Return the columns of sources.h5: a row for each image that can be used, by its number."""
+    """Return the columns of sources.h5: a row for each usable image, by its number."""
     names = {name: name for name in ("digest", "size", "spread", "pen", "lost_components", "lost_share", "edges",
                                      "dark_ink")} | {"ink_share": "ink"}
     return {"path": survey.paths, "label": survey.labels, "split": survey.splits,
@@ -139,13 +139,16 @@ def source_columns(survey: Survey) -> dict:
 
 
 def _class_counts(survey: Survey) -> dict[str, list[int]]:
-    """Sources of each class in each split."""
+    """Return how many sources of each class are in each split."""
     return {split: np.bincount(survey.labels[survey.splits == split], minlength=len(survey.classes)).tolist()
             for split in SPLITS}
 
 
 def _mean_std(shards: Sequence[DrawnShard]) -> tuple[list[float], list[float]]:
-    """Per channel over all training pixels, as shares of 255; from whole sums, so exact."""
+    """Return mean and standard deviation of each channel over all training pixels, as shares of 255.
+
+    They are computed from whole-number sums, so they are exact.
+    """
     n = sum(shard.pixels for shard in shards)
     if not n:
         return [], []

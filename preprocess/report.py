@@ -19,7 +19,7 @@ from tenfold.data.wording import counted, readable, some
 from tenfold.preprocess.survey.suspects import SHEET, draw_suspects, suspects
 
 REPORT, PICTURE = "report.json", "classes.png"
-# of report.json, as `fields.misfit` takes them
+# of report.json, in the form that `fields.misfit` takes
 FIELDS = {"stamp": str, "images": COUNT, "classes": {str: dict.fromkeys(SPLITS, COUNT)}, "imbalance": float,
           "sizes": {side: {"least": COUNT, "median": Number(0), "most": COUNT} for side in ("width", "height")},
           "set_aside": SET_ASIDE, "duplicates": DUPLICATES, "near_duplicates": DUPLICATES,
@@ -33,7 +33,7 @@ _COLOURS = {"train": "#4c72b0", "val": "#dd8452", "test": "#55a868"}
 def report_folder(out: Path, stamp: str) -> Path:
     """Return the folder for a report: `out`, or one beside it if `out` holds a finished set with another stamp.
 
-    So the report of a finished set is never replaced by one on other images.
+    So a report on other images never replaces the report of a finished set.
     """
     try:
         other = read_index(out).get("stamp") != stamp
@@ -43,10 +43,10 @@ def report_folder(out: Path, stamp: str) -> Path:
 
 
 def write_report(index: dict, sources: SourceTable, source: Source, out: Path | str) -> dict:
-    """Write report.json, classes.png and, where ink is in doubt, suspects.png of a set, unless they are there.
+    """Write report.json, classes.png and, if ink is in doubt, suspects.png of a set, unless they exist.
 
-    index and sources: dataset.json and sources.h5 of the set, finished or only surveyed; out: the folder to write to.
-    Returns what report.json holds. No shard and no digest depends on them.
+    index and sources: dataset.json and sources.h5 of the set, which may only be surveyed. out: the folder to write to.
+    Returns the content of report.json. No shard and no digest depends on these files.
     """
     out = Path(out)
     try:
@@ -79,14 +79,14 @@ def report_facts(index: dict, sources: SourceTable) -> dict:
 
 
 def _spread(lengths: np.ndarray) -> dict:
-    """The least, middle and greatest of n lengths, int32 (n,)."""
+    """Return the least, the median and the greatest of n lengths, int32 (n,)."""
     ordered = np.sort(lengths)
     middle = ordered[(len(ordered) - 1) // 2:len(ordered) // 2 + 1]
     return {"least": int(ordered[0]), "median": statistics.median(middle.tolist()), "most": int(ordered[-1])}
 
 
 def print_report(facts: dict, out: Path | str) -> None:
-    """Print a report for people, one line per finding. out: the folder that it lies in."""
+    """Print a report for people, one line per finding. out: the folder of the report."""
     counts = {name: sum(of.values()) for name, of in facts["classes"].items()}
     few, many = min(counts, key=lambda name: counts[name]), max(counts, key=lambda name: counts[name])
     each = f"{counts[few]}" if counts[few] == counts[many] else \
@@ -98,7 +98,7 @@ def print_report(facts: dict, out: Path | str) -> None:
         for paths in near[kind][:3]:
             print(f"nearly the same picture {words}: {some(paths, 4)}")
     apart = [f"{len(near[kind])} {words}" for kind, words in _APART if near[kind]]
-    if apart:                                    # how many are held together is among the notes
+    if apart:                                    # the notes say how many are kept together
         print(f"{counted(len(near['same']), 'group')} of near-duplicates: {', '.join(apart)}")
     for suspect in facts["suspects"][:10]:
         print(f"suspect: {suspect['path']} is {suspect['why']}")

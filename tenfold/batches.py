@@ -42,7 +42,7 @@ class Batches:
     @classmethod
     def open(cls, shards: ShardSet, split: str, *, batch: int, shuffle: bool, seed: int, device: str, engine: str,
              workers: int) -> Self:
-        """See `tenfold.open_batches`. ShardFault: no such split, or no rows in it."""
+        """Open a split as `tenfold.open_batches` does. ShardFault: there is no such split, or it has no rows."""
         if split not in SPLITS:
             raise ShardFault(f"split '{split}'", "is not one", nearest(str(split), SPLITS))
         if not shards.rows(split):
@@ -63,12 +63,12 @@ class Batches:
         return self.epoch(self._next - 1)
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Pair]:
-        """The batches of epoch `number`, from batch `first` on: the same ones whenever they are asked for."""
+        """Yield the batches of epoch `number`, from batch `first` on; they are the same each time."""
         for images, labels in self._engine.epoch(number, first):
             yield images.clone(), labels.clone()         # the engine reuses its buffers
 
     def close(self) -> None:
-        """Let go of files and threads."""
+        """Close files and threads."""
         self._engine.close()
 
     def __enter__(self) -> Self:

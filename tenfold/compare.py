@@ -26,11 +26,11 @@ from tenfold.experiment import (
 )
 from tenfold.train.csv_file import write_csv
 
-LONGEST_NAME = 100           # characters of the folder's name that come from those of the recipes
+LONGEST_NAME = 100           # characters of the recipes' names that are used in the folder's name
 
 
 def compare(args: argparse.Namespace) -> dict[str, Any]:
-    """Run each recipe, print and write a row for each; returns {recipe's name: its figures}."""
+    """Run each recipe, print and write a row for each; return {name of the recipe: its figures}."""
     recipes: dict[str, Recipe] = {}
     for path in args.recipes:
         recipe = read_recipe(path, args.set)
@@ -52,7 +52,7 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def folder_name(names: Sequence[str]) -> str:
-    """"a-b-compare"; with many or long names the first ones and a count."""
+    """Return the name of the folder, "a-b-compare"; for many or long names, the first ones and a count."""
     joined = "-".join(names)
     kept = list(names)
     while len(joined) > LONGEST_NAME and len(kept) > 1:
@@ -62,7 +62,7 @@ def folder_name(names: Sequence[str]) -> str:
 
 
 def _print_result(result: Result, args: argparse.Namespace) -> None:
-    """Print a line for each number of views, and record it if that is asked for."""
+    """Print a line for each number of views, and record it if --record is given."""
     facts, recipe = result.facts, result.recipe
     about = (f"{' '.join([recipe.name, *map(describe_setting, args.set)])}, "
              f"{Path(args.data or recipe.source.data).name}: {facts['epochs']} epochs in {facts['seconds']:.0f} of "

@@ -32,7 +32,7 @@ class Result:
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options that `run_recipe` reads, and those of the results."""
+    """Add the options that `run_recipe` reads, and --record."""
     parser.add_argument("--data", help="folder or .npz (default: the recipe's)")
     parser.add_argument("--budget", help="for each training (default: the recipe's)")
     parser.add_argument("--tta", type=int, default=1, metavar="N", help="also average over N views of each test image")
@@ -45,7 +45,7 @@ def add_options(parser: Parser) -> None:
 
 
 def check_recipe(recipe: Recipe, args: argparse.Namespace) -> None:
-    """Refuse a recipe without images, or more views than it has, before anything is trained."""
+    """Refuse a recipe without images, or more views than it allows, before anything is trained."""
     if not (args.data or recipe.source.data):
         raise SourceFault(recipe.name, "names no images", "give --data=folder")
     from tenfold.train.score.tta import choose_views
@@ -75,7 +75,7 @@ def run_recipe(recipe: Recipe, folder: Path, args: argparse.Namespace) -> Result
 
 
 def record(question: str, setting: str, values: list[float]) -> None:
-    """Add a row to benchmarks/results.tsv, which lies in a checkout only."""
+    """Add a row to benchmarks/results.tsv, which only a checkout has."""
     try:
         from benchmarks.rows import append
     except ImportError:
@@ -84,11 +84,11 @@ def record(question: str, setting: str, values: list[float]) -> None:
 
 
 def describe_setting(setting: str) -> str:
-    """A --set as a row names it: a file by its name alone, wherever it lies on this machine."""
+    """Write a --set assignment for a row; of a path, only the file's name."""
     key, _, value = setting.partition("=")
     return f"{key}={Path(value).name}" if Path(value).is_file() else setting
 
 
 def rate(value: float | None) -> str:
-    """A share with four digits, or "none"."""
+    """Write a share with four digits, or "none"."""
     return "none" if value is None else f"{value:.4f}"

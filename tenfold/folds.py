@@ -19,7 +19,7 @@ from tenfold.train.csv_file import write_csv
 
 
 def cross_validate(args: argparse.Namespace) -> dict[str, Any]:
-    """Run each fold, print and write a row for each, then their mean; returns {"mean_top1", "top1" of each fold}."""
+    """Run each fold, print and write a row for each, then their mean; return {"mean_top1", "top1": of each fold}."""
     folds = [read_recipe(args.recipe, [*args.set, f"split.folds={args.folds}", f"split.fold={fold}"])
              for fold in range(max(1, args.folds))]
     name = folds[0].name

@@ -1,4 +1,4 @@
-"""List the recipes that can be named, or print one so that it can be copied: `tenfold recipes photos > mine.toml`."""
+"""List the recipes that have a name, or print one so that it can be copied: `tenfold recipes photos > mine.toml`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ from tenfold.data.recipe_lookup import find_recipe, recipe_names
 
 
 def list_recipes() -> dict[str, str]:
-    """{name: the first sentence of the comment that opens its file} of every recipe that a bare name finds."""
+    """Return {name: first sentence of the comment at the head of the file} of every recipe that a bare name finds."""
     return {name: first_sentence(find_recipe(name), name) for name in recipe_names()}
 
 
 def first_sentence(path: Path, name: str) -> str:
-    """The first sentence of the comment at the head of a recipe, without the name that it opens with."""
+    """Return the first sentence of the comment at the head of a recipe, without the name with which it begins."""
     comment = []
     for line in read_file(path).decode("utf-8", "replace").splitlines():
         if not line.startswith("#"):
@@ -27,7 +27,7 @@ def first_sentence(path: Path, name: str) -> str:
 
 
 def show(args: Any) -> dict[str, Any]:
-    """Print the list of recipes, or the one that is named."""
+    """Print the list of recipes, or the named one."""
     if not args.name:
         recipes = list_recipes()
         width = max(map(len, recipes), default=0)

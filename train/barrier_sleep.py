@@ -18,14 +18,14 @@ from tenfold.data.out_of_memory import has_started, is_out_of_memory
 from tenfold.train.cpu_load import MARGIN, Load, LoadMeter
 from tenfold.train.device import is_host
 
-SECONDS = 0.5                # between two looks at the load
-FIRST = 0.1                  # until the first look
-CALM = 4                     # looks at an idle machine until threads spin again
-SPIN_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")        # of the user's environment, which stand
+SECONDS = 0.5                # between two measurements of the load
+FIRST = 0.1                  # seconds until the first measurement
+CALM = 4                     # measurements of an idle machine until threads spin again
+SPIN_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")        # environment variables of the user that are respected
 
 
 class BarrierSleep:
-    """Switch libgomp between spinning and sleeping at its barriers; does nothing where another OpenMP is loaded.
+    """Switch libgomp between spinning and sleeping at its barriers; does nothing if another OpenMP is loaded.
 
     libgomp reads GOMP_SPINCOUNT once, when torch is imported, and no fixed count suits both an idle and a busy
     machine (benchmarks/log.md). But it spins only for about a microsecond while it manages more threads than there
@@ -59,7 +59,7 @@ class BarrierSleep:
     @staticmethod
     def _hold(gomp: ctypes.CDLL, ready: threading.Event, end: threading.Event) -> None:
         members = gomp.omp_get_num_procs() + 1
-        nothing = ctypes.cast(ctypes.CDLL(None).abs, ctypes.c_void_p)        # what they are to run, once: abs(0)
+        nothing = ctypes.cast(ctypes.CDLL(None).abs, ctypes.c_void_p)        # each thread runs this once: abs(0)
         gomp.GOMP_parallel(nothing, None, ctypes.c_uint(members), ctypes.c_uint(0))
         ready.set()
         end.wait()
@@ -92,14 +92,14 @@ class LoadWatcher:
         self._watcher: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to look, unless that was done."""
+        """Begin to measure the load, unless that was done."""
         if not self._watcher:
             self._end.clear()
             watcher = threading.Thread(target=self._watch, daemon=True, name="load-watcher")
             self._watcher = watcher if has_started(watcher) else None
 
     def close(self) -> None:
-        """Look no more, and let threads spin again."""
+        """Stop measuring, and let threads spin again."""
         if self._watcher:
             self._end.set()
             self._watcher.join()
@@ -107,7 +107,7 @@ class LoadWatcher:
         self._sleep.switch(False)
 
     def look(self) -> None:
-        """Measure the load, and switch."""
+        """Measure the load, and switch between spinning and sleeping."""
         load = self._read()
         busy = self.threads > 1 and self.threads + load.others > load.cores + MARGIN
         self._calm = 0 if busy else self._calm + 1
@@ -128,7 +128,7 @@ class LoadWatcher:
 
 @contextlib.contextmanager
 def sleep_when_busy(device: torch.device) -> Iterator[None]:
-    """Let compute threads sleep at barriers inside, while other processes need the cores; results stay the same."""
+    """In this context, compute threads sleep at barriers while other processes need the cores; results are the same."""
     if not is_host(device) or torch.get_num_threads() == 1:
         yield
         return

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-MARGIN = 0.25                # cores that other processes may use before they count: a system is never quite idle
+MARGIN = 0.25                # other processes may use so many cores before they count: a system is never quite idle
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Load:
 
 
 class LoadMeter:
-    """Measure the load between two calls of `read`, by /proc; no load where there is none, as on macOS."""
+    """Measure the load between two calls of `read`, from /proc; without /proc, as on macOS, the load is 0."""
 
     def __init__(self) -> None:
         self._before = self._seconds()
@@ -62,7 +62,7 @@ def core_limit(root: Path = Path("/")) -> int | None:
 
 
 def _children() -> list[str]:
-    """The numbers of the processes that our main thread started, such as a DataLoader's workers."""
+    """Return the ids of the processes that our main thread started, such as a DataLoader's workers."""
     try:
         return Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
     except OSError:
@@ -70,7 +70,7 @@ def _children() -> list[str]:
 
 
 def _ticks(pid: str) -> int:
-    """Clock ticks that a process has been running; 0 if it has ended."""
+    """Return the clock ticks for which a process has been running; 0 if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -9,9 +9,9 @@ from typing import Any
 
 from tenfold.data.files import publish
 
-# https://owasp.org/www-community/attacks/CSV_Injection; a sign alone, as a class of its own is named, is no formula
+# https://owasp.org/www-community/attacks/CSV_Injection; a sign alone, which may be the name of a class, is no formula
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠].", re.DOTALL)
-_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")       # surrogates that stand for no byte of a file name
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")       # surrogates that do not stand for a byte of a file name
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def open_table(path: str | Path, head: Iterable[str]) -> Iterator[Callable[[Iter
 
 
 def write_csv(path: str | Path, rows: list[dict]) -> None:
-    """Write a header and one line per dictionary, with a column for each key of any."""
+    """Write a header and a line for each dictionary, with a column for every key that occurs."""
     head = list(dict.fromkeys(key for row in rows for key in row))
     with open_table(path, head) as write:
         for row in rows:
@@ -44,7 +44,7 @@ def write_metrics(path: str | Path, history: list[dict]) -> None:
 
 
 def as_cell(value: Any) -> Any:
-    """Return a value as a cell: ' goes before a text that a spreadsheet would run as a formula; numbers stay."""
+    """Return a value for a cell: a text that a spreadsheet would run as a formula gets a ' in front."""
     if not isinstance(value, str):
         return value
     value = _NO_BYTE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)

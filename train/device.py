@@ -28,12 +28,12 @@ def choose_device(requested: str | None) -> torch.device:
 
 
 def is_host(device: torch.device) -> bool:
-    """Whether the device computes in the machine's own memory, so that nothing is copied to it."""
+    """Whether the device computes in the machine's own memory, so that nothing needs to be copied to it."""
     return device.type == "cpu"
 
 
 def is_cuda(device: torch.device) -> bool:
-    """Whether the device has what only CUDA has: pinned memory, streams, graphs."""
+    """Whether the device has features of CUDA: pinned memory, streams, graphs."""
     return device.type == "cuda"
 
 
@@ -44,7 +44,7 @@ def peak_memory(device: torch.device) -> Iterator[Callable[[], int]]:
     try:
         yield lambda: torch.cuda.max_memory_allocated(device)
     finally:
-        torch.cuda.empty_cache()                 # what does not fit must not be in the way of what comes then
+        torch.cuda.empty_cache()                 # so that the next attempt has all memory
 
 
 def random_state(device: torch.device) -> dict[str, torch.Tensor]:
@@ -56,7 +56,7 @@ def random_state(device: torch.device) -> dict[str, torch.Tensor]:
 
 
 def set_random_state(states: dict[str, torch.Tensor], device: torch.device) -> None:
-    """Put back what `random_state` returned; states of another kind of device are left out."""
+    """Restore what `random_state` returned; states of another kind of device are ignored."""
     torch.set_rng_state(states["cpu"])
     if is_cuda(device) and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)
@@ -64,7 +64,7 @@ def set_random_state(states: dict[str, torch.Tensor], device: torch.device) -> N
 
 @contextmanager
 def same_random_state(device: torch.device) -> Iterator[None]:
-    """Leave torch's global generators as they were, whatever is drawn inside."""
+    """On exit, restore the states of torch's global generators."""
     states = random_state(device)
     try:
         yield
@@ -73,10 +73,10 @@ def same_random_state(device: torch.device) -> Iterator[None]:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what a step frees for the next one, in the whole process: a command calls it, never a library.
+    """Let glibc keep the memory that a step frees, for the next step. For the whole process, so only commands call it.
 
-    By default every large buffer goes back to the kernel and is faulted in again (64×64, batch 256: 20 to 30% more
-    images/s on two cores).
+    By default, every large buffer is returned to the kernel, and causes page faults when it is allocated again. Without
+    this, training at 64×64 with batch 256 does 20 to 30% more images/s on two cores.
     """
     mmap_max, trim_threshold = -4, -1            # M_MMAP_MAX, M_TRIM_THRESHOLD in malloc.h
     try:
@@ -88,7 +88,7 @@ def keep_freed_memory() -> None:
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait for the device: only then does a host clock tell how long its work took."""
+    """Wait for the device, so that a clock on the host can measure how long its work took."""
     if is_cuda(device):
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty matplotlib figure of so many inches, drawn in memory; imported on first use, since it is slow.
+    """Return an empty matplotlib figure of this size in inches, drawn in memory. matplotlib is only imported here.
 
-    Without pyplot, whose backend belongs to the process: in a notebook it stays the notebook's.
+    pyplot is not used, because its backend is a setting of the process, such as a notebook's.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

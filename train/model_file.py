@@ -63,13 +63,13 @@ class Model:
         return (*self.canvas, self.channels)
 
     def with_tta(self, tta: int) -> torch.nn.Module:
-        """The network whose answer is the mean over `tta` views of each picture. UserFault: its recipe has fewer."""
+        """Return the network that averages over `tta` views of each picture. UserFault: the recipe allows fewer."""
         views = choose_views(tta, self.recipe.draw, self.recipe.augment)
         return MeanOfViews(self.network, views) if len(views) > 1 else self.network
 
     @memory_fault("inference", IN_INFERENCE)
     def probabilities(self, images: NDArray[np.uint8], tta: int = 1) -> NDArray[np.float32]:
-        """Classify pictures as they lie in shards: uint8 (N, H, W, C) -> float32 (N, classes), each row's sum 1.
+        """Classify pictures in the form of shards: uint8 (N, H, W, C) -> float32 (N, classes), each row's sum 1.
 
         Pictures in files go through `tenfold.preprocess.plain_view` first. SourceFault: another shape or type.
         """
@@ -79,7 +79,7 @@ class Model:
         network, precision = self.with_tta(tta), self.recipe.train.precision
         parts = [torch.zeros(0, len(self.classes))]
         with torch.no_grad():
-            # a copy, so that an array that may not be written to is taken without a warning
+            # a copy, because torch warns of arrays that are not writable
             for batch in torch.from_numpy(images.copy()).split(self.recipe.train.batch_rows):
                 parts.append(forward(network, batch.to(self.device), self.normalise, precision).cpu())
         return self.shares(torch.cat(parts))

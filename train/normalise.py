@@ -1,4 +1,4 @@
-"""Turn pixels as they lie on disk into what a network sees."""
+"""Turn pixels as they are stored into what a network sees."""
 
 from collections.abc import Sequence
 
@@ -37,5 +37,5 @@ class Normalise:
         size = seen_size(x.shape[2:], self._size)
         if size == x.shape[2:]:
             return x
-        # antialiasing changes nothing where the picture grows, and costs the more
+        # antialiasing changes nothing if the picture is enlarged, but takes more time
         return F.interpolate(x, size, mode="bilinear", antialias=size[0] < x.shape[2])

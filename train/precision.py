@@ -13,14 +13,14 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Return a context for the forward pass: in the type of `compute_dtype`, without effect where that is float32."""
+    """Return a context in which the forward pass uses the type of `compute_dtype`; no effect if that is float32."""
     dtype = compute_dtype(device, precision)
     low = dtype != torch.float32
     return torch.autocast(device.type, dtype if low else torch.bfloat16, enabled=low)
 
 
 def compute_dtype(device: torch.device, precision: str) -> torch.dtype:
-    """Return the type that matrices are multiplied in; "auto": the one in which the device is fastest."""
+    """Return the type in which matrices are multiplied; "auto": the fastest type on the device."""
     return _fastest_dtype(device) if precision == "auto" else _DTYPES[precision]
 
 
@@ -40,10 +40,10 @@ def _fastest_dtype(device: torch.device) -> torch.dtype:
 
 
 def _processor_gains_by_bfloat16(device: torch.device) -> bool:
-    """Whether a CPU is faster in bfloat16, which depends on the maker: elsewhere it is emulated.
+    """Whether a CPU is faster in bfloat16 than in float32; many only emulate bfloat16.
 
-    By AVX512-BF16 AMD's train a small residual net twice as fast as in float32, Intel's at 0.65 to 0.8 of its rate
-    (benchmarks/log.md), unless they have AMX.
+    With AVX512-BF16, AMD's CPUs train a small residual network twice as fast as in float32, but Intel's CPUs at 0.65 to
+    0.8 of that rate (benchmarks/log.md), unless they have AMX.
     """
     if not is_host(device):
         return False
@@ -61,9 +61,9 @@ def _cpu_facts() -> str:
 
 @contextmanager
 def fast_kernels(device: torch.device) -> Iterator[None]:
-    """Let CUDA time its convolutions and choose, and multiply float32 matrices in TF32; as it was on exit.
+    """Let cuDNN choose its fastest convolutions, and multiply float32 matrices in TF32; restore both on exit.
 
-    For shapes that come again and again: each new one is timed.
+    This pays if the same shapes occur again and again, because each new shape is timed.
     """
     if not is_cuda(device):
         yield

@@ -22,7 +22,7 @@ FEW_LINES = 20               # pictures whose labels are printed one by one
 
 
 def arguments() -> argparse.ArgumentParser:
-    """The parser of this command's options."""
+    """Return the parser of this command's options."""
     parser = make_parser("tenfold predict", "Label pictures with a model; writes predictions.csv and a contact sheet.")
     parser.add_argument("model", metavar="MODEL", help="best.pth")
     parser.add_argument("images", metavar="IMAGES", nargs="+",
@@ -69,7 +69,7 @@ def predict_command(args: argparse.Namespace) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """While torch is imported: its modules are no garbage, and looking for some takes a sixth of the import."""
+    """Turn garbage collection off while torch is imported, because it takes a sixth of the import and finds nothing."""
     before = gc.isenabled()
     gc.disable()
     try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CSV, UNREADABLE, SHEET = "predictions.csv", "unreadable.csv", "predictions.png"
 HEAD = ("path", "label", "probability", "label_2", "probability_2", "label_3", "probability_3")
-ON_SHEET = 240               # pictures, at most; of more, every so many
+ON_SHEET = 240               # pictures on the contact sheet, at most; of more, an even selection
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Labelled:
     unreadable: list[tuple[str, str]] = field(default_factory=list)      # (path, why)
     several: int = 0                             # files with more pages or frames than the one that is used
     seconds: float = 0.0
-    replaced: bool = False                       # an earlier call's predictions.csv lay there
+    replaced: bool = False                       # predictions.csv of an earlier call was replaced
 
 
 def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, every_class: bool = False,
@@ -92,7 +92,7 @@ def _label(model: Model, paths: Sequence[str], table: Path, found: Labelled, vie
 
 
 def check_out(out: Path) -> None:
-    """Refuse a folder whose predictions.csv a score wrote."""
+    """Raise UserFault if the folder's predictions.csv was written by a score."""
     try:
         with open_file(out / CSV, "r", encoding="utf-8", errors="surrogateescape") as f:
             head = f.readline()
@@ -109,7 +109,7 @@ def _row(path: str, classes: Sequence[str], probabilities: NDArray[np.float32]) 
 
 
 def _with_bar(answers: Iterator[Any], count: int) -> Iterator[Any]:
-    """A progress bar over many pictures; the few are done before it would be seen."""
+    """Show a progress bar, if there are many pictures."""
     if count <= FEW:
         return answers
     from tqdm.auto import tqdm

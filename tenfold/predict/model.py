@@ -32,7 +32,7 @@ class Prediction:
     path: str = field(default="", compare=False)     # of the picture's file; "": it was given as pixels or bytes
 
     def top(self, count: int) -> list[tuple[str, float]]:
-        """The `count` most probable classes, with their probabilities."""
+        """Return the `count` most probable classes with their probabilities."""
         return sorted(self.probabilities.items(), key=lambda item: -item[1])[:count]
 
 
@@ -99,15 +99,17 @@ class Model(model_file.Model):
         return predictions
 
     def prediction(self, probabilities: NDArray[np.float32], path: str = "") -> Prediction:
-        """A row (classes,) of probabilities as a Prediction, of the picture at `path`."""
+        """Make the Prediction of the picture at `path` from its probabilities (classes,)."""
         best = int(probabilities.argmax())
         return Prediction(self.classes[best], float(probabilities[best]),
                           dict(zip(self.classes, probabilities.tolist(), strict=True)), path)
 
     def classify(self, plain: Iterable[Plain], tta: int = 1) -> Iterator[tuple[Plain, NDArray[np.float32] | None]]:
-        """Classify plain views as they come, in batches: each with its probabilities (classes,), or None where the
-        picture could not be read."""
-        self.with_tta(tta)                       # refused before anything is read
+        """Classify plain views in batches, as they come; yield each with its probabilities (classes,).
+
+        None in place of the probabilities: the picture could not be read.
+        """
+        self.with_tta(tta)                       # raises a fault before anything is read
         waiting = iter(plain)
         with sleep_when_busy(self.device):
             while batch := list(islice(waiting, self.recipe.train.batch_rows)):

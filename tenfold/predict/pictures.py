@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAMED = 20                   # unreadable pictures that are named on the screen, at most
-FEW = 100                    # pictures that are read faster here than worker processes start
-TOGETHER = 16                # pictures in a worker's task
+FEW = 100                    # so few pictures are read in this process, faster than worker processes start
+TOGETHER = 16                # pictures in a task of a worker
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Plain:
     """The plain view of one picture, or the reason why there is none."""
     pixels: NDArray[np.uint8] | None         # (H, W, C)
     fault: SourceFault | None = None
-    several: bool = False                    # its file holds more pages or frames, which are not looked at
+    several: bool = False                    # its file holds more pages or frames, which are not used
 
 
 def left_out_lines(unreadable: Sequence[tuple[str, str]], several: int, pictures: int, rest: str = "") -> list[str]:
-    """Return what of so many pictures was not looked at, for people, a line each.
+    """Return lines for people on what was not labelled.
 
     unreadable: (path, why); several: files with more frames than the one that is used; rest: where all are named.
     """
@@ -43,14 +43,14 @@ def left_out_lines(unreadable: Sequence[tuple[str, str]], several: int, pictures
 
 
 def nothing_read(unreadable: Sequence[tuple[str, str]]) -> SourceFault:
-    """Return the fault of pictures none of which can be read: (path, why) of each."""
+    """Return the fault if none of the pictures can be read. unreadable: (path, why) of each."""
     path, reason = unreadable[0]
     others = f"; nor can any other of the {len(unreadable)} pictures be read" if len(unreadable) > 1 else ""
     return SourceFault(path, reason + others, "give pictures in a format that Tenfold reads")
 
 
 def find_pictures(patterns: Sequence[str]) -> list[str]:
-    """Return all picture paths that are meant: files, folders with all that lies in them, patterns such as *.jpg.
+    """Return the paths of all pictures: of files, of folders with everything in them, of patterns such as *.jpg.
 
     Each path comes once, in the order asked for and sorted within. SourceFault: one of them matches nothing.
     """
@@ -69,7 +69,7 @@ def find_pictures(patterns: Sequence[str]) -> list[str]:
 
 
 def _pictures_at(path: str) -> list[str]:
-    """A file itself; of a folder the pictures in it, at any depth."""
+    """Return the path of a file itself, or of a folder those of the pictures in it, at any depth."""
     if not os.path.isdir(path):
         return [path]
     from tenfold.data.sources.listing import Folder
@@ -96,7 +96,7 @@ def plain_views(pictures: Sequence[Any], recipe: Recipe, facts: Mapping[str, Any
 
 
 def read_some(pictures: Sequence[Any], recipe: Recipe, known: Mapping[str, Any]) -> list[Plain]:
-    """The plain views of a few pictures."""
+    """Return the plain views of a few pictures."""
     from tenfold.preprocess.plain_view import read_view
     views = []
     for picture in pictures:
@@ -106,6 +106,6 @@ def read_some(pictures: Sequence[Any], recipe: Recipe, known: Mapping[str, Any])
             views.append(Plain(pixels, several=several))
         except SourceFault as fault:
             views.append(Plain(None, fault))
-        except MachineFault as fault:            # it needs more memory than there is; others may not
+        except MachineFault as fault:            # it needs too much memory; others may not
             views.append(Plain(None, SourceFault(fault.where, fault.fact, fault.cure)))
     return views

@@ -20,7 +20,7 @@ _COLUMNS, _GAP, _LINE = 12, 6, 14
 
 
 def write_sheet(path: Path, cells: Sequence[tuple[Row, NDArray[np.uint8]]], count: int) -> None:
-    """Draw pictures uint8 (H, W, C) in the order of their labels, the surest first; `count` says of how many."""
+    """Draw pictures uint8 (H, W, C), sorted by label and then by falling probability. count: of how many pictures."""
     cells = sorted(cells, key=lambda cell: (cell[0].label, -cell[0].probability))
     columns = min(_COLUMNS, max(3, len(cells)))
     side = max(72, min(112, max(cells[0][1].shape[:2])))
@@ -43,7 +43,7 @@ def write_sheet(path: Path, cells: Sequence[tuple[Row, NDArray[np.uint8]]], coun
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """The text, or as much of it as fits, with an ellipsis."""
+    """Return the text or, if it is too long, its beginning with an ellipsis."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "…") > width:

@@ -18,12 +18,12 @@ from tenfold.train.score.files import FILES
 if TYPE_CHECKING:
     from tenfold.data.recipe import Recipe
 
-CONFUSIONS = 8               # that are printed
+CONFUSIONS = 8               # worst confusions that are printed
 _NAME = 60                   # characters of a class name in the table
 
 
 def arguments() -> argparse.ArgumentParser:
-    """The parser of this command's options."""
+    """Return the parser of this command's options."""
     parser = make_parser("tenfold score", "Score a model on its test shards, or on a labelled folder.")
     parser.add_argument("model", metavar="MODEL", help="best.pth")
     parser.add_argument("--shards", help="folder of shards (default: shards/<name of the model's recipe>)")
@@ -86,14 +86,14 @@ def plain_shards(recipe: Recipe, data: str, settings: list[str]) -> str:
     code = run_module("preprocess", "--recipe", carried, "--data", data, "--out", folder, "--plain",
                       *(a for s in settings for a in ("--set", s)))
     if code:
-        raise SystemExit(code)                   # it has said why, in one line
+        raise SystemExit(code)                   # the command has said why, in one line
     return str(folder)
 
 
 def folder_of_run(model: Path) -> Path | None:
-    """The folder in runs/ whose best.pth `model` is a copy of, such as ./best.pth; None: there is none."""
+    """Return the folder in runs/ of which `model`, such as ./best.pth, is a copy; None: there is none."""
     if model.resolve().parent.parent == Path("runs").resolve():
-        return None                              # it is a run's own
+        return None                              # it is the original in a run's folder
     size = model.stat().st_size
     for best in sorted(Path("runs").glob("*/best.pth")):
         if best.stat().st_size == size and not best.samefile(model) and read_file(best) == read_file(model):

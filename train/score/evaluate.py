@@ -13,8 +13,8 @@ from tenfold.train.device import synchronise
 from tenfold.train.normalise import Normalise
 from tenfold.train.precision import autocast
 
-_MAX_TEMPERATURE = 4.0       # and the least is its inverse
-_MAX_ROWS = 5000             # that it is fitted to
+_MAX_TEMPERATURE = 4.0       # the smallest is its inverse
+_MAX_ROWS = 5000             # the temperature is fitted to so many rows, at most
 
 
 @torch.no_grad()
@@ -30,7 +30,7 @@ def evaluate(model: torch.nn.Module, batches: Any, normalise: Normalise, precisi
     with contextlib.closing(batches.epoch(0)) as epoch:
         for image, label in itertools.islice(epoch, most):
             logits.append(forward(model, image, normalise, precision))
-            labels.append(label.clone())         # a batch's buffers are used again
+            labels.append(label.clone())         # the buffers of a batch are reused
             if late is not None:
                 synchronise(normalise.device)
                 if late():
@@ -51,11 +51,11 @@ def loss_and_top1(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, fl
 
 
 def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """Return the number to divide logits by for their probabilities to be as right as often as they say.
+    """Return the number by which logits are divided so that probabilities match how often predictions are right.
 
-    Temperature scaling (Guo and others, 2017, arXiv:1706.04599): the one of least cross-entropy on rows that were not
-    trained on, 1/4 to 4. A penalty of 2·(ln T)², in nats summed over the rows, keeps it near 1 where they are few. 1
-    without rows, and where logits are not finite.
+    Temperature scaling (Guo and others, 2017, arXiv:1706.04599): the temperature, from 1/4 to 4, of least cross-entropy
+    on rows that were not trained on. A penalty of 2·(ln T)², in nats summed over the rows, keeps it near 1 if there are
+    few rows. It is 1 if there are none, or if logits are not finite.
     """
     logits, labels = logits[:_MAX_ROWS], labels[:_MAX_ROWS]
     if not len(labels) or not logits.isfinite().all():

@@ -37,7 +37,7 @@ class Score:
     probabilities: NDArray[np.float32]       # (rows, classes)
     labels: NDArray[np.int64]                # (rows,) the true classes
     shards: ShardSet
-    notes: tuple[str, ...] = ()              # for people: what is to be known before the figures are believed
+    notes: tuple[str, ...] = ()              # for people: what to know before trusting the figures
 
     def __repr__(self) -> str:
         return f"Score(top1={self.top1:.4f}, macro_f1={self.macro_f1:.4f}, images={self.images})"
@@ -84,7 +84,7 @@ class Score:
 
     @property
     def per_class(self) -> dict[str, dict[str, Any]]:
-        """{class: {"precision", "recall", "f1", "support", and "trained_on" where that is known}}."""
+        """{class: {"precision", "recall", "f1", "support", and "trained_on" if known}}."""
         return dict(self.facts["per_class"])
 
     @property
@@ -140,7 +140,7 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
 
 def predict_split(model: Model, network: torch.nn.Module, shards: ShardSet,
                   split: str = "test") -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return (probabilities (rows, classes), labels (rows,)) of a split, by the model's network or one made of it."""
+    """Return (probabilities (rows, classes), labels (rows,)) of a split. network: the model's, or one made from it."""
     batches = open_batches(shards, split, model.recipe.train, model.recipe.seed, model.device, shuffle=False)
     try:
         with sleep_when_busy(model.device):
