@@ -12,8 +12,8 @@ BLUR = 5                     # pixels across the Gaussian
 def crop(image: Tensor, dy: Tensor, dx: Tensor, pad: int, border: str) -> Tensor:
     """Cut out the window at (dy, dx), int64 0 … 2 pad, of each image with `pad` pixels around it.
 
-    All windows are one strided view, and each image is copied out of it once: 0.3 ms for 128 of 32×32×3 and
-    8 for 512 of 90×90, where an index for every pixel takes 6 and 56 and grid_sample 2 and 130 (one core).
+    All windows are one strided view, and each image is copied out of it once. This takes 0.3 ms for 128 images of
+    32×32×3 and 8 ms for 512 of 90×90; an index for every pixel takes 6 and 56 ms, grid_sample 2 and 130 (one core).
     """
     height, width = image.shape[2:]
     padded = F.pad(image, (pad,) * 4, mode="reflect" if border == "reflect" else "constant")
@@ -24,11 +24,11 @@ def crop(image: Tensor, dy: Tensor, dx: Tensor, pad: int, border: str) -> Tensor
 
 def affine(image: Tensor, angle: Tensor, scale: Tensor, down: Tensor, right: Tensor, flip: Tensor,
            border: str) -> Tensor:
-    """Mirror where `flip`, scale by `scale`, turn by `angle` (radians, anticlockwise), then move
-    `down` and `right` (pixels): one bilinear resampling. Sizes keep their proportions on any canvas."""
+    """Mirror if `flip`, scale by `scale`, rotate by `angle` (radians, anticlockwise), then move by `down` and `right`
+    (pixels), in one bilinear resampling. Images that are not square keep their proportions."""
     height, width = image.shape[2:]
     cos, sin, mirror = angle.cos() / scale, angle.sin() / scale, torch.where(flip, -1.0, 1.0)
-    # from a place in the result to one in the image; both run from -1 to 1 along each side
+    # maps a place in the result to a place in the image; both run from -1 to 1 along each side
     to_y, to_x = -2 * down / height, -2 * right / width
     y_over_x = height / width
     top = torch.stack([mirror * cos, -mirror * sin * y_over_x, mirror * (cos * to_x - sin * y_over_x * to_y)], 1)
@@ -40,10 +40,10 @@ def affine(image: Tensor, angle: Tensor, scale: Tensor, down: Tensor, right: Ten
 
 
 def blur(image: Tensor, sigma: Tensor) -> Tensor:
-    """Blur by a 5×5 Gaussian of `sigma` pixels, edges mirrored; 0 leaves the image as it is to the bit.
+    """Blur by a 5×5 Gaussian of `sigma` pixels, with mirrored edges; sigma 0 leaves the image exactly as it is.
 
-    One convolution of B·C groups along each axis: 1.5 ms for 128 of 32×32×3 and 20 for 512 of 90×90, half of
-    what five shifted sums take on a CPU.
+    One convolution of B·C groups along each axis takes 1.5 ms for 128 images of 32×32×3 and 20 ms for 512 of 90×90,
+    half the time of five shifted sums on a CPU.
     """
     batch, channels, height, width = image.shape
     place = torch.arange(BLUR, device=image.device) - BLUR // 2
@@ -58,9 +58,9 @@ def blur(image: Tensor, sigma: Tensor) -> Tensor:
 
 def outside(shape: Sequence[int], y: Tensor, x: Tensor, high: Tensor, wide: Tensor,
             keep_whole: bool = False) -> Tensor:
-    """Return bool (B, 1, H, W): what lies outside of a box `high` × `wide` (shares of the sides) around (y, x).
+    """Return bool (B, 1, H, W): true outside a box of `high` × `wide` (shares of the sides) around (y, x).
 
-    The centre is anywhere and the border cuts the box, as in CutMix; `keep_whole`: the box lies anywhere inside.
+    (y, x) may be anywhere, and the image's border cuts the box, as in CutMix. keep_whole: the whole box lies inside.
     """
     spans = []
     for side, centre, share in zip(shape, (y, x), (high, wide), strict=True):

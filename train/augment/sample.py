@@ -1,8 +1,8 @@
 """Draw and apply random augmentation on the device while training, independently for each image of a batch.
 
-Draw, then apply. `draw` makes one table of uniform numbers a batch, from a generator on the device that seed,
-epoch and batch decide: nothing waits, and a run that is resumed draws what it would have drawn. `__call__` is
-a pure function of images, labels and that table, so it can be compiled together with the model.
+`draw` makes one table of uniform random numbers for a batch, on the device, from a generator seeded by the run's seed,
+the epoch and the batch: nothing waits, and a resumed run draws the same numbers. `__call__` is a pure function of
+images, labels and that table, so it can be compiled together with the model.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ from tenfold.train.augment.ops import BLUR, affine, blur, crop, outside
 _COLUMNS = ("shift_y", "shift_x", "flip", "angle", "move_y", "move_x", "scale", "blur", "sigma", "brightness",
             "contrast", "erase", "erase_area", "erase_aspect", "erase_y", "erase_x",
             "mix", "share", "mix_y", "mix_x", "partner")
-_ASPECT = 3.3                # erased boxes are up to so many times wider or higher (arXiv:1708.04896)
+_ASPECT = 3.3                # largest ratio of the sides of an erased box (arXiv:1708.04896)
 _QUANTILES = 4096
 
 
 def make_augment(config: Settings, shape: Sequence[int], device: torch.device, seed: int) -> "Augment | None":
-    """Return the augmentation that the recipe asks for; None: it asks for none.
+    """Return the augmentation that the recipe asks for, or None if it asks for none.
 
-    shape: (H, W) of the images, as the network sees them. RecipeFault: a crop, or a blur, that mirrors more
-    than the image holds.
+    shape: (H, W) of the images, as the network sees them. RecipeFault: a crop or a blur would mirror more pixels than
+    the image has.
     """
     if config.border == "reflect" and config.crop >= min(shape):
         raise RecipeFault("[augment] crop", f"of {config.crop} pixels mirrors more than an image of {shape[0]}×"
@@ -43,7 +43,7 @@ def make_augment(config: Settings, shape: Sequence[int], device: torch.device, s
 
 
 class Augment:
-    """Draw random numbers for a batch, then augment it: (B, C, H, W), (B,) -> (B, C, H, W), what the loss takes."""
+    """Draws the random numbers of a batch, and augments it: images and labels -> images and targets of the loss."""
 
     def __init__(self, config: Settings, device: torch.device, seed: int):
         self.config, self.device, self.seed = config, device, seed
@@ -61,8 +61,8 @@ class Augment:
     def __call__(self, image: torch.Tensor, label: torch.Tensor, numbers: torch.Tensor) -> tuple[torch.Tensor, Any]:
         """Augment normalised float (B, C, H, W) with labels int64 (B,).
 
-        Returns the images, and (B,) or, where images are mixed, (label, label of the other, share of the first
-        float (B,)).
+        Returns the images and the targets of the loss: the labels (B,), or if images are mixed (label, label of the
+        other image, share of the first, float (B,)).
         """
         u = dict(zip(_COLUMNS, numbers.unbind(1), strict=True))
         image = self._tone(self._blur(self._move(image, u), u), u)
@@ -73,7 +73,7 @@ class Augment:
         return image, label
 
     def _move(self, image, u):
-        """Crop and flip by gathering where nothing else moves the image; else do all moves in one resampling."""
+        """Crop and flip by copying, if nothing else moves the image; else do all moves in one resampling."""
         config, (height, width) = self.config, image.shape[2:]
         steps = 2 * config.crop + 1
         dy, dx = ((u[name] * steps).long().clamp_max(steps - 1) for name in ("shift_y", "shift_x"))     # 0 … 2 crop
@@ -103,8 +103,8 @@ class Augment:
         return image
 
     def _erase(self, image, u):
-        """Random erasing (Zhong et al., 2017, arXiv:1708.04896), with the training mean. With one area it is
-        nearly Cutout (arXiv:1708.04552)."""
+        """Random erasing (Zhong et al., 2017, arXiv:1708.04896), with the training mean. With boxes of one area it
+        is nearly Cutout (arXiv:1708.04552)."""
         low, high = self.config.erase_area
         area = torch.where(u["erase"] < self.config.erase, low + (high - low) * u["erase_area"], 0.0)
         aspect = _ASPECT ** _around(u["erase_aspect"], 1.0)
@@ -126,18 +126,18 @@ class Augment:
             side = torch.where(cut, 1 - self._beta("cutmix", u["share"]), 0.0).sqrt()
             mine = outside(image.shape[2:], u["mix_y"], u["mix_x"], side, side)
             image = torch.where(mine, image, theirs)
-            share = torch.where(cut, mine.float().mean((1, 2, 3)), share)      # what the border left of the box
+            share = torch.where(cut, mine.float().mean((1, 2, 3)), share)      # exact, also if the border cut the box
         return image, (label, label[other], share)
 
     def _beta(self, name: str, u: torch.Tensor) -> torch.Tensor:
-        """Beta(alpha, alpha) numbers out of uniform ones, by its quantiles."""
+        """Turn uniform numbers into Beta(alpha, alpha) ones by its quantiles."""
         table, position = self._quantiles[name], u * _QUANTILES
         below = position.long().clamp_max(_QUANTILES - 1)
         return torch.lerp(table[below], table[below + 1], position - below)
 
 
 def _quantiles(alpha: float) -> np.ndarray:
-    """float64 (_QUANTILES + 1,): of Beta(alpha, alpha), from 0 to 1."""
+    """Return the quantiles of Beta(alpha, alpha), float64 (_QUANTILES + 1,), from 0 to 1."""
     share = np.arange(_QUANTILES + 1) / _QUANTILES
     if alpha == 1:
         return share
@@ -147,5 +147,5 @@ def _quantiles(alpha: float) -> np.ndarray:
 
 
 def _around(u: torch.Tensor, reach: float) -> torch.Tensor:
-    """Uniform in -reach … reach."""
+    """Turn uniform numbers in 0 … 1 into uniform numbers in -reach … reach."""
     return (2 * u - 1) * reach

@@ -3,9 +3,9 @@
 `open_batches` chooses one of three engines, which all hand out the same batches: `threads` streams them from disk
 through a window, `memory` keeps the whole split, `dataloader` is PyTorch's own.
 
-Read in this order: `order` (which rows come when, a pure function) and `sampling` (how often), `files` and `reading`
-(rows from disk into buffers), `copying` (buffers to the device), `pool` (threads that take tasks) and `threads`,
-`slots` and `memory`, `dataloader`.
+Read in this order: `order` (the order of the rows, a pure function) and `sampling` (how often each row comes), `files`
+and `reading` (rows from disk into buffers), `copying` (buffers to the device), `pool` (threads that take tasks) and
+`threads`, `slots` and `memory`, `dataloader`.
 """
 
 import math
@@ -27,11 +27,11 @@ _ENGINES = {engine.name: engine for engine in (Memory, Threads, Loader)}
 
 def open_batches(shards: ShardSet, split: str, config: Train, seed: int, device: torch.device,
                  shuffle: bool) -> Memory | Threads | Loader:
-    """Return the engine for one split, its `order` decided by the recipe alone.
+    """Return the engine for one split. All engines yield the same batches in the same order.
 
-    Its `epoch(n, first=0)` yields (image uint8 (B, H, W, C), label int64 (B,)) on `device`, from
-    batch `first` on; a yielded pair is valid until the next one is asked for. `order.sizes` are the
-    batches' rows. `close()` lets go of files and threads.
+    Its `epoch(n, first=0)` yields (image uint8 (B, H, W, C), label int64 (B,)) on `device`, from batch `first` on. A
+    yielded pair is valid until the next one is requested. `order.sizes` are the numbers of rows of the batches.
+    `close()` closes files and ends threads.
     """
     files, row_shape = shards.shards(split), shards.row_shape
     weighted = shuffle and config.sampling
@@ -42,7 +42,7 @@ def open_batches(shards: ShardSet, split: str, config: Train, seed: int, device:
 
 
 def engine_for(config: Train, shards: ShardSet, split: str, device: torch.device) -> str:
-    """Return the engine's name; "auto" is memory for a split that fits into a third of what is free, else threads."""
+    """Return the engine's name. "auto" is "memory" if the split fits into a third of free memory, else "threads"."""
     if config.engine != "auto":
         return config.engine
     return "memory" if 3 * shards.rows(split) * math.prod(shards.row_shape) <= free_memory(device) else "threads"

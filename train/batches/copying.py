@@ -8,8 +8,8 @@ import torch
 
 from tenfold.train.device import is_cuda, is_host
 
-KEPT = 4096                  # batches of a buffer that are made once: two new tensors for each batch cost as much as
-                             # copying fifty rows of 28×28
+KEPT = 4096                  # batches of a buffer whose tensors are made once and kept: to make two tensors for each
+                             # batch costs as much as to copy fifty rows of 28×28
 
 
 class Done(Protocol):
@@ -20,10 +20,10 @@ class Done(Protocol):
 
 
 class Copier:
-    """Hands batches to a device; this one to the CPU, where nothing is copied."""
+    """Copies batches to a device. This base class is for the CPU, where nothing needs to be copied."""
 
     def copy(self, tensors: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        """Return the tensors on the device; the copies may still be under way, and its next work waits for them."""
+        """Return the tensors on the device. The copies may still be running; the device's next work waits for them."""
         return tensors
 
     def all_done(self) -> Done | None:
@@ -32,7 +32,7 @@ class Copier:
 
 
 class WaitingCopier(Copier):
-    """Copies to a device without streams, such as MPS: each copy is done when it is handed out."""
+    """Copies to a device without streams, such as MPS: each copy is done when `copy` returns."""
 
     def __init__(self, device: torch.device):
         self._device = device
@@ -43,19 +43,19 @@ class WaitingCopier(Copier):
 
 
 class StreamCopier(Copier):
-    """Copies to a CUDA device by a stream of its own, while the device computes."""
+    """Copies to a CUDA device in a separate stream, while the device computes."""
 
     def __init__(self, device: torch.device):
         self._device, self._stream = device, torch.cuda.Stream(device)
 
     def copy(self, tensors: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        """Return the tensors on the device, perhaps before their bytes are there; its next work waits for them."""
+        """Return the tensors on the device, perhaps before they are filled; the device's next work waits for that."""
         with torch.cuda.stream(self._stream):
             copies = tuple(t.to(self._device, non_blocking=True) for t in tensors)
         computing = torch.cuda.current_stream(self._device)
         computing.wait_stream(self._stream)
         for tensor in copies:
-            tensor.record_stream(computing)      # its memory is used again only when the step is done with it
+            tensor.record_stream(computing)      # its memory is only reused after the step that uses it
         return copies
 
     def all_done(self) -> Done:
@@ -66,24 +66,24 @@ class StreamCopier(Copier):
 
 
 def make_copier(device: torch.device) -> Copier:
-    """Return what copies batches to the device; the only place where a loader asks for a stream."""
+    """Return the copier for a device. Only here is a CUDA stream made for loading."""
     if is_host(device):
         return Copier()
     return StreamCopier(device) if is_cuda(device) else WaitingCopier(device)
 
 
 class Buffer:
-    """Rows in the order of their batches: filled by threads, handed out a batch at a time, used again."""
+    """Memory for the rows of several batches, in order: threads fill it, it is read batch by batch, then refilled."""
 
     def __init__(self, rows: int, row_shape: tuple[int, ...], pinned: bool = False):
         self.image, self.label = _empty((rows, *row_shape), "uint8", pinned), _empty((rows,), "int64", pinned)
         self.image_view, self.label_view = self.image.numpy(), self.label.numpy()
         self._sizes: Sequence[int] = ()
-        self._kept: list[tuple[torch.Tensor, torch.Tensor]] = []     # its first batches, when they had these sizes
+        self._kept: list[tuple[torch.Tensor, torch.Tensor]] = []     # tensors of its first batches, of these sizes
         self._copied: Done | None = None
 
     def batches(self, sizes: Sequence[int], skip: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield (image, label) of each batch after the first `skip`; only the last of `sizes` may be a short one."""
+        """Yield (image, label) of each batch after the first `skip`. Only the last of `sizes` may be smaller."""
         kept = min(len(sizes), KEPT)
         if self._sizes != sizes[:kept]:
             self._sizes = sizes[:kept]
@@ -101,7 +101,7 @@ class Buffer:
         self._copied = copied
 
     def wait_until_free(self) -> None:
-        """Wait until that copy is done; called by the threads that fill the buffer, so that the loop does not wait."""
+        """Wait until that copy is done. The threads that fill the buffer call this, so the loop does not wait."""
         if self._copied:
             self._copied.synchronize()
 
@@ -109,5 +109,6 @@ class Buffer:
 def _empty(shape: tuple[int, ...], kind: str, pinned: bool) -> torch.Tensor:
     if pinned:
         return torch.empty(shape, dtype=getattr(torch, kind), pin_memory=True)
-    # NumPy asks Linux for large pages, torch does not: writing rows to random places then takes a quarter less time
+    # NumPy asks Linux for large memory pages, torch does not: with them, rows are written to random places in three
+    # quarters of the time
     return torch.from_numpy(np.empty(shape, kind))

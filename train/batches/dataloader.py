@@ -1,7 +1,7 @@
 """An engine that uses PyTorch's DataLoader for the same batches: worker processes that read row by row.
 
-What most people set up, kept to be timed beside the others (`tenfold bench`). Each batch
-crosses a process boundary in a new shared-memory segment; its page faults are the cost.
+This is the usual way to load images with PyTorch, kept as a comparison (`tenfold bench`). Each batch goes from one
+process to another through a new shared-memory segment; the page faults of that segment make it slow.
 """
 
 import functools
@@ -34,7 +34,7 @@ class Loader:
                  device: torch.device):
         self.order, self._copier = order, make_copier(device)
         self._batches, self._rows = _Batches(order), _Rows(files, order, row_shape)
-        with warnings.catch_warnings():          # of more workers than cores: `train.bench` tells what pays
+        with warnings.catch_warnings():          # about more workers than cores: `tenfold bench` measures what is best
             warnings.simplefilter("ignore")
             self._loader = DataLoader(
                 self._rows, batch_sampler=self._batches, collate_fn=_as_it_is,
@@ -47,7 +47,7 @@ class Loader:
         if not self.order.sizes[first:]:
             return
         self._batches.epoch, self._batches.first = number, first
-        with warnings.catch_warnings():          # of more workers than cores; of any fork beside a thread
+        with warnings.catch_warnings():          # about more workers than cores, and about a fork while threads run
             warnings.simplefilter("ignore")
             batches = iter(self._loader)
         try:
@@ -56,7 +56,7 @@ class Loader:
                     raise got
                 yield self._copier.copy(got)
         finally:
-            del batches                          # or the fault's traceback keeps the workers when all is closed
+            del batches                          # otherwise an error's traceback keeps the workers alive after close()
 
     @staticmethod
     def _next(batches):
@@ -69,7 +69,7 @@ class Loader:
                                "choose --set train.workers=0 or --set train.engine=threads") from None
 
     def close(self) -> None:
-        """Let go of the worker processes, or of the files where there are none."""
+        """End the worker processes, or close the files if there are none."""
         self._loader = None                      # its workers end with it
         self._rows.close()
 
@@ -79,14 +79,14 @@ def _as_it_is(batch):
 
 
 def _begin_worker(parent: int, number: int) -> None:
-    """Make a worker end with the process that started it, which alone answers ctrl-C."""
+    """Make a worker end when the process that started it ends, and leave ctrl-C to that process."""
     end_with(parent)
     for stop in STOPS:
         signal.signal(stop, signal.SIG_DFL if stop == signal.SIGTERM else signal.SIG_IGN)
 
 
 class _Batches:
-    """A batch_sampler that follows the Order; the epoch to come is set before each."""
+    """A batch_sampler that follows the Order. `epoch` and `first` are set before each epoch."""
 
     def __init__(self, order: Order):
         self._order, self.epoch, self.first = order, 0, 0
@@ -99,7 +99,7 @@ class _Batches:
 
 
 class _Rows(Dataset):
-    """Rows of a split by number. Opens the files in the process that reads them."""
+    """The rows of a split as a Dataset. It opens the files in the process that reads them."""
 
     def __init__(self, files: list[Shard], order: Order, row_shape):
         self._files, self._order, self._row_shape = files, order, row_shape
@@ -111,7 +111,7 @@ class _Rows(Dataset):
         return len(self._labels)
 
     def __getitems__(self, rows: np.ndarray):
-        """(image uint8 (B, H, W, C), label int64 (B,)), or the fault: a DataLoader would lose its kind."""
+        """Return (image uint8 (B, H, W, C), label int64 (B,)), or the fault, whose type a DataLoader would lose."""
         try:
             reader = self._reader = self._reader or Reader(self._files)
             image = np.empty((len(rows), *self._row_shape), np.uint8)
@@ -133,13 +133,13 @@ class _Rows(Dataset):
 
     @staticmethod
     def _from_rows(reader: Reader, shards, places, image) -> None:
-        """One read for each run of rows that lie one after the other: each row, when shuffled."""
+        """Read each run of consecutive rows at once. In shuffled order most runs are a single row."""
         breaks = np.flatnonzero((np.diff(places) != 1) | (np.diff(shards) != 0)) + 1
         for start, end in zip([0, *breaks], [*breaks, len(places)], strict=True):
             reader.read(shards[start], int(places[start]), image[start:end])
 
     def _from_chunks(self, reader: Reader, shards, places, image) -> None:
-        """Each chunk is decompressed once and kept as long as a window's worth of others."""
+        """Read by chunks: each chunk is decompressed once, and the latest ones are kept, as many as a window holds."""
         size, most = self._order.chunk, 2 + self._order.window_bytes // (self._order.chunk * self._order.row_bytes)
         keys = np.stack([shards, places // size], 1)
         for shard, number in np.unique(keys, axis=0).tolist():

@@ -1,4 +1,4 @@
-"""Open the shard files of a split on demand: a set may have more files than a process may keep open."""
+"""Open the shard files of a split on demand, because a set may have more files than a process may keep open."""
 
 import os
 from collections import OrderedDict
@@ -11,8 +11,8 @@ from threading import Lock
 from tenfold.data.errors import ShardFault, unreadable
 from tenfold.data.files import open_descriptor
 
-KEPT = 64                    # files open at once, or one a thread; macOS allows a process 256, Linux 1,024. Opening
-                             # another takes 14 µs, reading 2 MB out of it 120 µs and more
+KEPT = 64                    # files open at once, or one for each thread; macOS allows a process 256, Linux 1,024. To
+                             # open a file takes 14 µs, to read 2 MB of it 120 µs and more
 
 
 @dataclass
@@ -22,7 +22,7 @@ class _Open:
 
 
 class Files:
-    """A thread-safe cache of open files: those used last stay open, none is closed while it is read."""
+    """A thread-safe cache of open files: the latest used stay open, and none is closed while it is read."""
 
     def __init__(self, paths: list[Path]):
         self._paths, self._lock = paths, Lock()
@@ -50,7 +50,7 @@ class Files:
         file = open_descriptor(self._paths[number])
         if _stamp(os.fstat(file)) != self._stamps[number]:
             os.close(file)
-            raise ShardFault(self._paths[number], "was written anew while it was read", "start again")
+            raise ShardFault(self._paths[number], "was replaced while it was read", "start again")
         self._open[number] = _Open(file)
         return self._open[number]
 
@@ -69,5 +69,5 @@ def _seen(path: Path) -> tuple[int, int, int]:
 
 
 def _stamp(facts: os.stat_result) -> tuple[int, int, int]:
-    """Return facts that change when a file is replaced; the labels that were read from it would no longer fit."""
+    """Return facts that change when a file is replaced: then the labels that were read from it no longer fit."""
     return facts.st_ino, facts.st_size, facts.st_mtime_ns

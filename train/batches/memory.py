@@ -1,6 +1,6 @@
-"""An engine that keeps the whole split in memory, or on the device: read once, then only gathered from.
+"""An engine that reads the whole split once and keeps it in memory, or in the device's memory.
 
-In memory, threads gather ahead into reused buffers; on a device, its own kernels gather.
+On the CPU, threads copy the rows of the next batches into reused buffers; on a device, its own kernels do.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,7 +18,7 @@ from tenfold.train.batches.reading import Reader
 from tenfold.train.batches.slots import in_turn, make_slots
 from tenfold.train.device import is_host
 
-LABEL = 40                   # a row's number and its label in one integer: the label begins at this bit
+LABEL = 40                   # one integer holds a row's number and its label, which begins at this bit ("coded")
 
 
 class Memory:
@@ -31,7 +31,7 @@ class Memory:
         self.order = order
         self._image = np.empty((order.starts[-1], *row_shape), np.uint8)
         label = np.concatenate([np.empty(0, np.int64), *(s.labels for s in files)])
-        # both are shuffled together, so that a label is not looked up by its row
+        # number and label are shuffled together, which saves looking up the label of each row
         self._coded = np.arange(len(label)) | label << LABEL
         self._pool = Pool(max(1, config.workers), "memory")
         self._ahead: tuple[tuple[int, int], Task] | None = None
@@ -45,7 +45,7 @@ class Memory:
             del self._image
 
     def _read(self, reader: Reader) -> None:
-        """Every row, a run of chunks at a time, by all threads."""
+        """Read all rows with all threads, a run of chunks at a time."""
         def read(run):
             shard, start, end = run
             row = self.order.starts[shard] + start
@@ -57,7 +57,7 @@ class Memory:
             for task in [self._pool.submit(read, run) for run in runs]:
                 task.result()
         except BaseException:
-            self.close()                         # it waits for the threads before the files are closed
+            self.close()                         # waits for the threads before the files are closed
             raise
         finally:
             reader.close()
@@ -69,7 +69,7 @@ class Memory:
             return
         image, label = self._on_device
         for sizes, coded in self._windows(number, first):
-            # a window's row numbers in one copy: a copy a step would wait for the steps before it
+            # row numbers are copied once a window: a copy for each step would wait for the steps before it
             index, = self._copier.copy((torch.from_numpy(_rows(coded)),))
             for some in index.split(sizes):
                 yield image.index_select(0, some), label.index_select(0, some)
@@ -81,9 +81,9 @@ class Memory:
                 yield sizes[at:at + self._group], partial(self._begin, group)
 
     def _windows(self, number: int, first: int) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-        """Yield (sizes of its batches, int64 (rows,) their rows, coded) of each window, without batches before `first`.
+        """Yield (sizes of its batches, their coded rows, int64 (rows,)) of each window, from batch `first` on.
 
-        A thread computes them a window ahead; at an epoch's end, the first of the next.
+        A thread computes the rows one window ahead, also across the end of an epoch.
         """
         windows = self.order.windows(number, first)
         window = next(windows, None)
@@ -98,7 +98,7 @@ class Memory:
             window = after
 
     def _numbers(self, number: int, window: Window) -> Task:
-        """The rows of a window; the last that was asked for is kept."""
+        """Return the task that computes the coded rows of a window; the latest task is kept for a second call."""
         if not self._ahead or self._ahead[0] != (number, window.first):
             self._ahead = (number, window.first), self._pool.submit(self.order.numbers, window, self._coded)
         return self._ahead[1]
@@ -112,7 +112,7 @@ class Memory:
         np.right_shift(coded, LABEL, out=slot.label_view[:len(coded)])
 
     def close(self) -> None:
-        """Let go of the threads."""
+        """End the threads."""
         self._pool.close()
 
 

@@ -13,17 +13,17 @@ from tenfold.data.errors import ShardFault, unreadable
 from tenfold.data.shard import Shard, read_compressed
 from tenfold.train.batches.files import Files
 
-SCRATCH = 512 << 10          # bytes on the way from a file to shuffled places: half of a core's cache
-DIRECT = 32 << 10            # bytes of a row from which on the kernel itself writes rows to their places:
-                             # 224×224×3 1.0 of a plain copy for 0.8 through the scratch, 90×90 0.75 for both
-                             # (rows of 28×28 0.15 for 0.5: each costs Python a microsecond)
-SMALL = 2 << 10              # bytes of a row below which NumPy is quicker when it takes it for one item: 150 ns of a
-                             # processor at 28×28 by `put`, 187 by an assignment, 178 as pixels; 687, 667, 652 at 90×90
-MOST = 1000                  # buffers in one such read; Linux and macOS take 1,024
+SCRATCH = 512 << 10          # bytes of the buffer between a file and the shuffled places: half of a core's cache
+DIRECT = 32 << 10            # rows of at least so many bytes are written to their places by the kernel. Speed as a
+                             # share of a plain copy, directly and through the buffer: 224×224×3 1.0 and 0.8,
+                             # 90×90 0.75 and 0.75, 28×28 0.15 and 0.5 (each row costs Python a microsecond)
+SMALL = 2 << 10              # rows below so many bytes are copied as one NumPy item each. Nanoseconds of a row by
+                             # `put`, by an assignment, and as pixels: 150, 187, 178 at 28×28; 687, 667, 652 at 90×90
+MOST = 1000                  # buffers in one direct read; Linux and macOS allow 1,024
 
 
 class Reader:
-    """Reads rows; opens the files in the process that reads them; `read` may be called from several threads."""
+    """Reads rows of shards. It opens the files in the process that reads; several threads may call `read`."""
 
     def __init__(self, shards: list[Shard]):
         self.shards, self._files = shards, Files([s.path for s in shards])
@@ -52,9 +52,9 @@ class Reader:
 
     def scatter(self, shard: int, start: int, places: np.ndarray, out: np.ndarray,
                 repeats: np.ndarray | None = None) -> None:
-        """Read row start + i of a shard into out[places[i]], i over all of `places` int64 (n,).
+        """Read row start + i of a shard into out[places[i]], for each i of `places`, int64 (n,).
 
-        With `repeats` int64 (rows,), row start + i into as many of the places, one row after the other.
+        With `repeats`, int64 (rows,), row start + i is written to the next repeats[i] of the places.
         """
         raw, row_bytes = self.shards[shard].offset is not None, out[0].nbytes
         if raw and row_bytes >= DIRECT and repeats is None:
@@ -70,7 +70,7 @@ class Reader:
                 block = block[np.repeat(np.arange(len(block)), repeats[at:at + step])]
             where, done = places[done:done + len(block)], done + len(block)
             if row_bytes < SMALL:
-                np.put(_items(out), where, _items(block), mode="clip")   # it checks nothing: the places are there
+                np.put(_items(out), where, _items(block), mode="clip")   # "clip" skips the check of the places
             else:
                 out[where] = block
 
@@ -80,7 +80,7 @@ class Reader:
             rows = [out[place] for place in places[at:at + MOST].tolist()]
             with self._file(shard) as file:
                 whole = os.preadv(file, rows, offset + (start + at) * row_bytes) // row_bytes
-            for i in range(whole, len(rows)):    # cut short, by a signal or by the file's end
+            for i in range(whole, len(rows)):    # the read was cut short by a signal or by the end of the file
                 self.read(shard, start + at + i, rows[i][None])
 
     def close(self) -> None:
@@ -89,6 +89,6 @@ class Reader:
 
 
 def _items(rows: np.ndarray) -> np.ndarray:
-    """(n, H, W, C) as (n,) items of H·W·C bytes: NumPy then moves a row at a time, not a run of pixels."""
-    size = math.prod(rows.shape[1:])             # not −1: there may be no rows
+    """Return (n, H, W, C) as (n,) items of H·W·C bytes, so that NumPy moves whole rows."""
+    size = math.prod(rows.shape[1:])             # -1 would fail without rows
     return rows.reshape(len(rows), size).view(f"V{size}")[:, 0]

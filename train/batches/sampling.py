@@ -10,10 +10,10 @@ from tenfold.data.random_streams import SAMPLING
 
 @dataclass(frozen=True, eq=False)
 class Sampling:
-    """Rows drawn with weights (rows of their class)^-power: 0 as they are, 1 all classes alike.
+    """How often each row comes, by the weight (rows of its class)^-power: 0 all rows alike, 1 all classes alike.
 
-    Counts, not draws with replacement: within a class every row comes equally often, but for one, and who
-    comes once more is random. So no row is left out by bad luck while another comes five times.
+    These are counts, not random draws with replacement: the counts of two rows of a class differ by 1 at most, and
+    which rows come once more is random. So no row is left out while another comes five times.
     """
     labels: np.ndarray                           # int64 (rows,): of all shards of the split
     power: float                                 # 0 … 1
@@ -29,8 +29,8 @@ class Sampling:
         rng = np.random.default_rng([seed, SAMPLING, epoch])
         sizes = np.array([len(rows) for rows in self._members], float)
         ends = np.cumsum(sizes ** (1 - self.power))
-        # cut where the shares end, all shifted by one random number: each class gets its share rounded up or down,
-        # in the mean the share itself
+        # each class gets its share of `total`, rounded up or down: one random number shifts all borders, so that the
+        # mean over epochs is the share itself
         ends = np.floor(np.array([0, *ends / ends[-1]]) * total + rng.random()).astype(np.int64)
         counts = np.empty(len(self.labels), np.int64)
         for rows, wanted in zip(self._members, np.diff(ends), strict=True):

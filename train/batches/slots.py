@@ -6,25 +6,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from tenfold.train.batches.copying import Buffer
 from tenfold.train.batches.pool import Task, drop_all
 
-AHEAD = 3                    # groups of batches that are gathered ahead at most: one by each thread
-GROUP_BYTES = 1 << 20        # small batches are gathered several at once: handing over to a thread costs
-                             # as much as gathering 100 kB. All slots should stay in the cache that the cores share:
-                             # rows of 28×28 are written to 2 MB in 158 ns each, to 10 MB in 209
+AHEAD = 3                    # at most so many groups of batches are gathered ahead, one by each thread
+GROUP_BYTES = 1 << 20        # small batches are gathered in groups of about this size: a task for a thread costs as
+                             # much as to gather 100 kB. All slots should fit into the cache that the cores share:
+                             # a row of 28×28 is written to 2 MB in 158 ns, to 10 MB in 209
 
 
 def make_slots(batch: int, row_bytes: int, row_shape: tuple[int, ...], threads: int) -> tuple[int, deque]:
-    """Return (batches in a group, a buffer for each group that can be under way with so many threads)."""
+    """Return (batches in a group, buffers: one for each group that may be in use with so many threads)."""
     group = max(1, GROUP_BYTES // max(1, batch * row_bytes))
     return group, deque(Buffer(group * batch, row_shape) for _ in range(min(AHEAD, threads) + 2))
 
 
 def in_turn(slots: deque, jobs: Iterable[tuple[Sequence[int], Callable[[Buffer], Task]]]) -> Iterator[tuple]:
-    """Yield the batches of each group in order, while threads gather those that follow.
+    """Yield the batches of each group in order, while threads gather the next groups.
 
-    A group is (sizes, begin), and `begin(slot)` has a thread fill the slot. All slots are back when this ends, wherever
-    it stops.
+    jobs: (sizes, begin) of each group; `begin(slot)` lets a thread fill the slot. When this ends, at whatever point,
+    all slots are back in `slots`.
     """
-    ahead = len(slots) - 2                       # one more is being waited for, and one the caller has
+    ahead = len(slots) - 2                       # of the other two, one is awaited and one is used by the caller
     pending: deque = deque()                            # (slot, sizes, task)
     lent: deque = deque()                               # the slot whose batches the caller is using
     try:
@@ -41,7 +41,7 @@ def in_turn(slots: deque, jobs: Iterable[tuple[Sequence[int], Callable[[Buffer],
 
 
 def _hand_out(slots: deque, pending: deque, lent: deque) -> Iterator[tuple]:
-    slots.extend(lent)                           # only now has the caller asked for what follows
+    slots.extend(lent)                           # the caller asked for the next batch, so it is done with these
     lent.clear()
     slot, sizes, task = pending.popleft()
     lent.append(slot)

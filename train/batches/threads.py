@@ -1,12 +1,11 @@
 """An engine that streams from disk: threads read long runs of rows and write each to its place in a batch.
 
-A window is shuffled by where its rows are written, not by a gather afterwards: a thread reads a run
-through a buffer that stays in the cache of its core, or has the kernel scatter it, so every byte crosses
-memory once, and a batch is a slice of the window. One window is handed out while the next is filled, also the
-first of the next epoch.
-Reads and copies release the interpreter lock, so threads are enough, and no process boundary has to
-be crossed: worker processes pay for a new shared-memory segment and its page faults with every batch
-(docs/benchmarks.md: 81 k against 1.35 M images/s). All buffers are made once.
+A window is shuffled while it is read: a thread reads a run of rows and writes each row to its shuffled place, through
+a buffer that stays in the core's cache, or the kernel does. So every byte is written to memory once, and a batch is a
+slice of the window. While one window is used, the next is filled; after the last of an epoch, the first of the next.
+Reads and copies release Python's interpreter lock, so threads are enough. Worker processes would pay for a new
+shared-memory segment and its page faults with every batch (docs/benchmarks.md: 81 k against 1.35 M images/s). All
+buffers are made once.
 """
 
 from collections import deque
@@ -29,14 +28,14 @@ from tenfold.train.device import is_cuda
 
 @dataclass
 class _Filling:
-    """A window on its way into a buffer: done when all the tasks are."""
+    """A window that is being read into a buffer; it is complete when all tasks are done."""
     epoch: int
     window: Window
     buffer: Buffer
     tasks: list[Task]
 
     def holds(self, epoch: int, batch: int) -> bool:
-        """Whether a batch of an epoch is in it."""
+        """Return whether it contains a batch of an epoch."""
         return self.epoch == epoch and 0 <= batch - self.window.first < len(self.window.sizes)
 
 
@@ -61,8 +60,8 @@ class Threads:
     def epoch(self, number: int, first: int = 0) -> Generator[tuple[torch.Tensor, ...], None, None]:
         """Yield the batches of an epoch from `first` on.
 
-        What is read ahead stays when this ends or is left in the middle: going on from there, or with the next epoch,
-        waits for nothing.
+        Windows that were read ahead are kept when this ends or is left early. To go on from there, or with the next
+        epoch, needs no wait.
         """
         if not (self._filling and self._filling[0].holds(number, first)):
             self.leave()
@@ -76,13 +75,14 @@ class Threads:
                     yield self._copier.copy(pair)
                 filled.buffer.used(self._copier.all_done())
                 self._free.append(self._filling.popleft().buffer)
-        except Exception:                        # who asks again has it read again
+        except Exception:                        # the next call reads everything again
             self.leave()
             raise
 
     def _from(self, number: int, first: int) -> Iterator[tuple[int, Window, Task]]:
-        """Yield (epoch, window, what computes its reads) from a batch on; where rows are shuffled, of all the epochs
-        that follow. The reads of the next one are begun before: one thread shuffles while the others read."""
+        """Yield (epoch, window, the task that computes its reads) from a batch on: of this epoch, or if rows are
+        shuffled of all later epochs, too. The task of the next window is started before a window is yielded, so that
+        one thread shuffles while the others read."""
         before = None
         for epoch in count(number) if self.order.shuffle and self.order.sizes else [number]:
             for window in self.order.windows(epoch, first if epoch == number else 0):
@@ -94,13 +94,13 @@ class Threads:
             yield before
 
     def _begin_filling(self) -> bool:
-        """Have the threads fill what is free with the windows to come; return whether there are any."""
+        """Let the threads fill all free buffers with the next windows; return whether any window is left."""
         while self._free and (following := next(self._windows, None)):
             self._filling.append(self._fill(*following, self._free.popleft()))
         return bool(self._filling)
 
     def leave(self) -> None:
-        """Stop reading ahead; all buffers are free when this ends."""
+        """Stop reading ahead and free all buffers."""
         self._stop.set()
         for filled in self._filling:
             filled.buffer.used(self._copier.all_done())
@@ -110,7 +110,7 @@ class Threads:
         self._stop = Event()
 
     def _fill(self, epoch: int, window: Window, reads: Task, buffer: Buffer) -> _Filling:
-        """Have every thread take runs of the window from one list, until none is left."""
+        """Start the reading of a window: every thread takes runs of rows from one list until none is left."""
         stop, turn = self._stop, count()
 
         def work():
@@ -126,7 +126,7 @@ class Threads:
         return _Filling(epoch, window, buffer, [self._pool.submit(work) for _ in range(self._workers)])
 
     def close(self) -> None:
-        """Let go of files and threads."""
+        """Close the files and end the threads."""
         self._stop.set()
         self._pool.close()
         self._reader.close()

@@ -1,4 +1,5 @@
 """Benchmark loader settings on the user's own shards.
 
-Read in this order: `timing` (how fast batches come), `figures` (the picture), `command` (the command line).
+Read in this order: `timing` (measure how fast batches are loaded), `figures` (bench.png), `command` (the command
+line).
 """

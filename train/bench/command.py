@@ -1,8 +1,8 @@
 """The command `tenfold bench`: find the engine, workers and batch size that load your shards fastest.
 
-Every setting is timed on the training shards themselves (the first half gigabyte of them, page cache
-warm): shuffled batches on the device, whole epochs where they are short. The repeats are
-interleaved, so that a slow moment of the machine falls on all settings alike.
+Every setting is timed on the training shards themselves (the first half gigabyte, read from the page cache): shuffled
+batches on the device, whole epochs if they are short. The repeats of the settings take turns, so that a slow moment
+of the machine affects all settings alike.
 """
 
 import json
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from tenfold.data.shardset import ShardSet
 
-SOME = 512 << 20             # bytes of pixels that are read, in whole shards
-WORTH = 1.05                 # a gain below this is within what repeats differ by
-# as an earlier study of the ordinary DataLoader named its settings
+SOME = 512 << 20             # so many bytes of pixels are read, rounded up to whole shards
+WORTH = 1.05                 # a smaller gain is not reported: repeats of one setting differ as much
+# DataLoader settings {name: (workers, pinned)} under the names that an earlier study gave them
 STUDIED = {"workers 2 + pinned": (2, True), "pinned only": (0, True), "workers 2": (2, False), "workers 1": (1, False)}
 
 
@@ -34,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_shards()
     parser.add_argument("--out", default=".", help="folder for bench.json and bench.png (default: here)")
     parser.add_device()
-    parser.add_argument("--repeats", type=int, default=3, help="of each setting; the median counts (default: 3)")
-    parser.add_argument("--budget", default="80s", help="no repeat but the first begins after it (default: 80s)")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each setting; the median counts (default: 3)")
+    parser.add_argument("--budget", default="80s", help="time after which only first runs are begun (default: 80s)")
     return run(_bench, parser.parse_args(argv))
 
 
@@ -58,7 +58,7 @@ def _bench(args) -> dict:
     device = choose_device(args.device)
     cuda = is_cuda(device)
     keep_freed_memory()                          # as a training run does
-    present, chosen = grid(recipe.train, shards, device)     # "auto" and what fits: of the whole set
+    present, chosen = grid(recipe.train, shards, device)     # before the cut: "auto" depends on the whole set's size
     shards = first_shards(shards)
     shape = "×".join(map(str, shards.row_shape))
     print(f"{folder}: {shards.rows('train')} rows of {shape}, page cache warm, on {device}")
@@ -120,7 +120,7 @@ def _row(setting: Setting, rate: float, size: int) -> dict:
 
 
 def _print(facts: dict, cuda: bool) -> None:
-    """The table for people."""
+    """Print the results as tables."""
     copy = facts["memcpy"]
     print("engine      workers  pinned  batch    images/s    GB/s  of a plain copy")
     for row in facts["rows"]:
@@ -151,7 +151,7 @@ def advice(best: dict, now: dict, cuda: bool) -> str:
 
 
 def _keys(row: dict, cuda: bool) -> str:
-    """Only what matters: memory has no workers, and without CUDA nothing is pinned."""
+    """Return the keys that matter: the engine "memory" has no workers, and only CUDA uses pinned memory."""
     said = f'engine = "{row["engine"]}"'
     if row["engine"] != "memory":
         said += f", workers = {row['workers']}" + (f", pin_memory = {str(row['pin_memory']).lower()}" if cuda else "")

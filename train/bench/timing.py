@@ -1,4 +1,4 @@
-"""Time loader settings in images/s, beside a plain copy in memory, repeats interleaved."""
+"""Measure the images/s of loader settings, taking turns, and of a plain copy in memory."""
 
 import time
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tenfold.data.shardset import ShardSet
 
-ENOUGH, AT_MOST = 0.25, 0.8  # seconds of a repeat: whole epochs until the first, cut off at the second
+ENOUGH, AT_MOST = 0.25, 0.8  # seconds: a run takes epochs until the first is reached; an epoch is cut off at the second
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Setting:
 
 def measure(settings: list[Setting], shards: "ShardSet", recipe: Recipe, device: "torch.device", repeats: int,
             until: float) -> tuple[dict[Setting, list[float]], list[float]]:
-    """Time each setting, once at least, until `until` (time.monotonic()).
+    """Time each setting `repeats` times, but only once after time.monotonic() reaches `until`.
 
     Returns ({setting: [images/s, …]}, [images/s of a plain copy in memory, …]).
     """
@@ -61,7 +61,7 @@ def _rate(setting: Setting, shards, recipe, device) -> float:
 
 
 def _run(batches, number: int, at_most: float, device) -> tuple[int, float]:
-    """(images, seconds) of one epoch, or of as much of it as fits."""
+    """Return (images, seconds) of one epoch, or of its first `at_most` seconds."""
     from tenfold.train.device import synchronise
     start, images = time.perf_counter(), 0
     epoch = batches.epoch(number)
@@ -76,7 +76,7 @@ def _run(batches, number: int, at_most: float, device) -> tuple[int, float]:
 
 
 def _memcpy(shards) -> float:
-    """Images/s of copying as many bytes from memory to memory, on one core."""
+    """Return the images/s of a plain copy of the same bytes from memory to memory, on one core."""
     import numpy as np
     rows = shards.rows("train")
     here = np.ones(rows * row_bytes(shards), np.uint8)

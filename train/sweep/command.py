@@ -3,10 +3,9 @@
     tenfold sweep --recipe R --grid train.lr=0.001,0.002 train.batch=128,256
     tenfold sweep --recipe R --search train.lr=log:1e-4..1e-2 model.dropout=0..0.5 --trials 20
 
-The same command goes on with a sweep that was interrupted or killed: what was finished or pruned is
-kept, the trial that was under way goes on from its last.pth, and failed ones are tried again.
-Keys of [source], [split], [clean], [draw] and [shards] make separate shards, shards/<recipe>-<digest>,
-by the preprocessing command, and the trials that agree in them share them.
+The same command continues a sweep that was interrupted or killed: finished and pruned trials are kept, the trial that
+was running continues from its last.pth, and failed ones are tried again. If keys of [source], [split], [clean], [draw]
+or [shards] vary, each combination of them gets its own shards, shards/<recipe>-<digest>, built by `tenfold augment`.
 """
 
 import os
@@ -34,18 +33,18 @@ def arguments() -> Parser:
     """Return the parser of the command line."""
     parser = make_parser("tenfold sweep", "Try settings of a recipe, within one budget for all of them.")
     parser.add_shards()
-    parser.add_argument("--data", help="images, where keys vary that change the shards (default: the recipe's)")
+    parser.add_argument("--data", help="images, used if the varied keys change the shards (default: the recipe's)")
     parser.add_argument("--out", help="folder for the sweep (default: runs/<recipe name>-sweep)")
     parser.add_argument("--grid", nargs="+", action="extend", default=[], metavar="table.key=a,b",
                         help="every combination of these values")
     parser.add_argument("--search", nargs="+", action="extend", default=[], metavar="table.key=[log:]low..high",
                         help="ranges or values, from which Optuna chooses; poor trials are pruned")
     parser.add_argument("--trials", type=partial(whole_number, least=1), default=20,
-                        help="of a --search (default: %(default)s)")
+                        help="number of trials of a --search (default: %(default)s)")
     parser.add_argument("--pruner", choices=PRUNERS, default="median",
                         help="which trials of a --search end early (default: %(default)s)")
-    parser.add_argument("--budget", help="45s, 30m, 2h for the whole sweep, in equal shares "
-                                         "(default: the recipe's for each trial)")
+    parser.add_argument("--budget", help="time for the whole sweep, shared equally: 45s, 30m, 2h "
+                                         "(default: the recipe's budget for each trial)")
     parser.add_device()
     return parser
 
@@ -64,7 +63,7 @@ def _sweep(args) -> dict:
         own_shards = changes_pixels(names)
         if not own_shards:
             _check_set(shards, args)
-        # before the study, which another search's keys would spoil
+        # checked before the study is made anew: it may be that of another sweep
         record = open_record(out, recipe, sorted(names) if args.grid else sorted(args.search))
         trials = read_trials(out, names)
         plan = Grid(keys) if args.grid else Search(
@@ -79,7 +78,7 @@ def _sweep(args) -> dict:
 
 
 def _asked(args) -> tuple[Recipe, Path, list[Key]]:
-    """(the recipe, the folder of its shards, what varies). RecipeFault: a key or a value that is not allowed."""
+    """Return (the recipe, the folder of its shards, the keys that vary). RecipeFault: a key or value is not allowed."""
     if bool(args.grid) == bool(args.search):
         raise RecipeFault("--grid and --search", "are both given" if args.grid else "are both missing",
                           "give one of them, such as --grid train.lr=0.001,0.002")
@@ -95,7 +94,7 @@ def _asked(args) -> tuple[Recipe, Path, list[Key]]:
 
 
 def _report(rows: list[Trial], out: Path, planned: int, record: SweepRecord) -> dict:
-    """Print the table and what to do next; return the facts for scripts. TrainingFault: no trial finished."""
+    """Print the table and what to do next; return the content of --json. TrainingFault: no trial finished."""
     print("best first:")
     for trial in rows:
         print(line(trial))
@@ -117,7 +116,7 @@ def _report(rows: list[Trial], out: Path, planned: int, record: SweepRecord) -> 
 
 
 def _check_set(shards: Path, args) -> None:
-    """ShardFault: they are of other images than --data, or lack train or val rows."""
+    """Raise ShardFault if the shards were made from other images than --data, or lack train or val rows."""
     from tenfold.data.image_set import check_images
     from tenfold.data.shardset import read_index
     index = read_index(shards)

@@ -9,8 +9,11 @@ from tenfold.train.figures import new_figure, publish_figure
 
 
 def draw_sweep(path: str | Path, runs: list[tuple[str, list[dict]]], named: int = 10) -> None:
-    """Draw sweep.png: training accuracy, training loss and validation accuracy over the epochs, each run's raw curve
-    in grey and a smoothed one in colour. runs: (label, rows of metrics.csv), best first; the first are named."""
+    """Draw sweep.png: training accuracy, training loss and validation accuracy over the epochs.
+
+    Each run's raw curve is grey, the smoothed one coloured. runs: (label, rows of metrics.csv), best first; the first
+    `named` are in the legend.
+    """
     import matplotlib
     columns = 1 if max(len(run) for run, _ in runs) > 70 else 2
     figure = new_figure(15, 4.0 + 0.18 * -(-min(named, len(runs)) // columns))
@@ -33,10 +36,10 @@ def draw_sweep(path: str | Path, runs: list[tuple[str, list[dict]]], named: int 
 
 
 def smoothed(values: Iterable[float], weight: float = 0.6) -> list[float]:
-    """Return the exponential running mean, `weight` on the values before; the start is not pulled towards zero."""
+    """Return the exponential running mean, with `weight` for the earlier values, corrected for its start at zero."""
     found, mean, total = [], 0.0, 0.0
     for value in values:
-        if math.isnan(value):                    # an epoch that the budget ended before its first step
+        if math.isnan(value):                    # the budget ended before the first step of the epoch
             found.append(value)
             continue
         mean, total = weight * mean + (1 - weight) * value, weight * total + (1 - weight)

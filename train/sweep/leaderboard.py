@@ -10,7 +10,7 @@ from tenfold.train.sweep.trial import Trial
 
 
 def ranked(trials: list[Trial]) -> list[Trial]:
-    """Sort trials: finished ones first, best first; of two alike the earlier. Without those that were never begun."""
+    """Return the trials that were begun: finished ones first, the best first; of two alike the earlier first."""
     order = ("finished", "pruned", "begun", "failed")
     return sorted((t for t in trials if t.state != "begun" or t.seconds),
                   key=lambda t: (order.index(t.state), -(t.val_top1 or 0), t.number))
@@ -23,14 +23,14 @@ def row(trial: Trial) -> dict:
 
 
 def line(trial: Trial) -> str:
-    """Return the trial as a line for people."""
+    """Return the trial as a line of text."""
     value = "  –   " if trial.val_top1 is None else f"{trial.val_top1:.4f}"
     return (f"trial {trial.number:3d}  val top-1 {value}  {trial.epochs:3d} epochs  {trial.seconds:6.1f} s  "
             f"{trial.state:8}  {as_set(trial.settings)}" + (f"  ({trial.reason})" if trial.reason else ""))
 
 
 def keep_best(out: Path, trials: list[Trial]) -> None:
-    """Move the best trial's best.pth to `out`; of the others that ended, no weights are kept."""
+    """Move the best trial's best.pth to `out`, and delete the weights of all trials that ended."""
     for rank, trial in enumerate(ranked(trials)):
         if rank == 0 and trial.state == "finished" and (trial.folder / "best.pth").exists():
             os.replace(trial.folder / "best.pth", out / "best.pth")
@@ -40,7 +40,7 @@ def keep_best(out: Path, trials: list[Trial]) -> None:
 
 
 def write_leaderboard(out: Path, trials: list[Trial]) -> list[Trial]:
-    """Write sweep.csv and sweep.png of what was tried; return the trials, best first."""
+    """Write sweep.csv and sweep.png; return the trials that were begun, best first."""
     from tenfold.train.csv_file import write_csv
     from tenfold.train.sweep.figures import draw_sweep
     rows = ranked(trials)

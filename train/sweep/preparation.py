@@ -1,4 +1,4 @@
-"""Prepare a trial: write its recipe.json, and build shards for it where its settings change the pixels."""
+"""Prepare a trial: write its recipe.json, and build shards for it if its settings change the pixels."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ PIXELS = ("source", "split", "clean", "draw", "shards")
 
 
 def changes_pixels(names: Iterable[str]) -> bool:
-    """Whether any of the keys "table.key" decides the bytes of shards."""
+    """Return whether any of the keys "table.key" changes the content of shards."""
     return any(name.partition(".")[0] in PIXELS for name in names)
 
 
@@ -26,16 +26,16 @@ class Preparation:
     """The recipe and the shards that all trials of a sweep start from."""
     recipe: Recipe
     shards: Path             # of the recipe
-    own_shards: bool         # each trial needs its own shards
+    own_shards: bool         # whether each trial needs its own shards
 
     def prepare(self, trial: Trial, lock: TextIO, enough: Callable[[], bool]) -> str:
-        """Write the trial's recipe.json and make its shards; return why not, where it cannot be, else ""."""
+        """Write the trial's recipe.json and build its shards; return "" or, if that fails, why."""
         try:
             recipe = with_settings(self.recipe, trial.settings)
         except RecipeFault as fault:             # each value is allowed, but not all of them together
             return str(fault)
         weights = Path(recipe.model.weights)
-        if weights.is_file():                    # the trial's process stands in the trial's folder
+        if weights.is_file():                    # absolute, because the trial runs in its own folder
             recipe = replace(recipe, model=replace(recipe.model, weights=str(weights.resolve())))
         with publish(trial.folder / "recipe.json") as temporary:
             temporary.write_text(json.dumps(recipe_tables(recipe), indent=1) + "\n")
@@ -50,7 +50,7 @@ class Preparation:
         return why(code, log) if code else ""
 
     def _shards_of(self, recipe: Recipe) -> Path:
-        """Return the folder of shards, drawn with the sweep's seed: a trial's own seed is for its training only."""
+        """Return the folder of shards, drawn with the sweep's seed: a trial's own seed only affects its training."""
         if not self.own_shards:
             return self.shards
         drawn = replace(recipe, seed=self.recipe.seed)

@@ -10,18 +10,18 @@ from tenfold.data.fields import Number, misfit
 from tenfold.data.recipe import Recipe
 from tenfold.train.inputs import fixed_settings
 
-CLOSING = 4.0                # seconds for the table and the picture, of the budget
-PROCESS = 1.0                # seconds that a trial takes beyond its own budget: its process, and ours
-FAIR = 0.9                   # of its share: a trial that has less left is not begun
+CLOSING = 4.0                # seconds of the budget that are kept for the table and the picture
+PROCESS = 1.0                # seconds that a trial takes beyond its own budget, to start and end its process
+FAIR = 0.9                   # a trial is only begun if at least this part of its share is left
 
 
 _FIELDS = {"recipe": {str: object}, "space": [str], "share?": (None, Number(1)), "spent?": Number(0)}
 
 
 def read_fields(path: Path, fields: dict) -> dict:
-    """Read a JSON file of a sweep whose fields are as `misfit` takes them. CheckpointFault: it is another, or damaged.
+    """Read a JSON file of a sweep. fields: what it must contain, in the form that `misfit` takes.
 
-    FileNotFoundError: there is none.
+    CheckpointFault: it is something else, or damaged. FileNotFoundError: there is none.
     """
     try:
         content = read_json(path)
@@ -36,7 +36,7 @@ def read_fields(path: Path, fields: dict) -> dict:
 
 
 class SweepRecord:
-    """A sweep's recipe, what it varies, the share of each trial, and the seconds that its sessions took."""
+    """A sweep's recipe, the keys it varies, the budget of each trial, and the seconds spent by all sessions."""
 
     def __init__(self, path: Path, recipe: dict, space: list[str], share: float | None = None, spent: float = 0.0):
         self.path, self.recipe, self.space = path, recipe, space
@@ -45,13 +45,13 @@ class SweepRecord:
         self._spent, self._start = spent, time.monotonic()
 
     def elapsed(self) -> float:
-        """Return the seconds of the sweep, those of earlier sessions included."""
+        """Return the seconds of the sweep, including earlier sessions."""
         return self._spent + time.monotonic() - self._start
 
     def share_out(self, usual: float, trials: int, budget: float | None) -> None:
-        """Set the seconds of each trial: `usual`, or less where `budget` is for all; once given, it stays.
+        """Set the seconds of each trial: `usual`, or less if `budget`, which is for all trials, is too small for that.
 
-        So trials of all sessions compare. TrainingFault: less than a second each.
+        In later sessions the share stays the same, so that trials compare. TrainingFault: less than a second each.
         """
         usual = usual if self._given is None else self._given
         if budget is None:
@@ -77,13 +77,14 @@ class Limit:
 
 
 def limit(record: SweepRecord, before: float, late: float) -> Limit:
-    """Return what a trial may take, `before` of it spent already; `late`: seconds that trials end too late."""
+    """Return the seconds that a trial may take in all. before: seconds already spent on it; late: seconds by which
+    trials exceed their limit."""
     seconds = min(record.share, before + record.budget - CLOSING / 2 - late - record.elapsed())
     return Limit(seconds, seconds >= FAIR * record.share)
 
 
 def open_record(out: Path, recipe: Recipe, space: list[str]) -> SweepRecord:
-    """Open the record of the sweep that goes on in `out`, or a new one. CheckpointFault: it is another sweep."""
+    """Return the record of the sweep in `out`, or a new one. CheckpointFault: `out` holds another sweep."""
     path, now = out / "sweep.json", fixed_settings(recipe)
     try:
         content = read_fields(path, _FIELDS)

@@ -11,30 +11,29 @@ PRUNERS = ("median", "hyperband", "none")
 
 
 class Grid:
-    """Every combination of a grid in turn, each trained to its end."""
+    """Tries every combination of a grid, each trained to its end."""
 
     def __init__(self, keys: list[Key]):
         self._settings = list(grid(keys))
         self.planned = len(self._settings)
 
     def next(self) -> dict | None:
-        """Return the settings to try next; None: all were."""
+        """Return the settings to try next, or None if all were tried."""
         return self._settings.pop(0) if self._settings else None
 
     def hopeless(self, history: list[float]) -> bool:
-        """Whether the trial is not worth its next epoch: never."""
+        """Return whether the trial should be stopped early: never."""
         return False
 
     def tell(self, trial: Trial) -> None:
-        """Report a trial that ended: a grid does nothing with it."""
+        """Report a trial that ended. A grid does not need it."""
 
 
 class Search:
-    """Settings chosen by Optuna's tree-structured Parzen estimator, its study in study.db.
+    """Tries settings that Optuna's tree-structured Parzen estimator chooses; its study is in study.db.
 
-    The trials' own folders say what is done: they carry checksums, and SQLite has none. So study.db is made anew from
-    them in each session, and nothing is read of an earlier one. A trial that was under way or failed comes first, with
-    the same settings.
+    Each session makes study.db anew from the trials' folders, which have checksums (SQLite has none). Trials that were
+    interrupted or failed are tried first, with the same settings.
     """
 
     def __init__(self, keys: list[Key], out: Path, trials: list[Trial], planned: int, pruner: str, seed: int,
@@ -48,7 +47,7 @@ class Search:
         ended = [self._as_told(t) for t in trials if t.ended()]
         _remove_study(out)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        # the seed moves on with the trials: a sweep that goes on must not draw the same numbers again
+        # another seed in each session, so that a continued sweep does not draw the same numbers again
         sampler = optuna.samplers.TPESampler(n_startup_trials=max(4, planned // 4), seed=seed + len(trials))
         self._study = optuna.create_study(storage=f"sqlite:///{out / 'study.db'}", study_name="sweep",
                                           direction="maximize", sampler=sampler)
@@ -58,7 +57,7 @@ class Search:
         self._left = planned - len(ended)
 
     def next(self) -> dict | None:
-        """Return the settings to try next; None: as many as planned were tried."""
+        """Return the settings to try next, or None if as many as planned were tried."""
         if self._left <= 0:
             return None
         self._left -= 1
@@ -72,7 +71,7 @@ class Search:
         return settings
 
     def _make_pruner(self):
-        """Make the pruner for the epochs that trials can reach: short shares allow far fewer than are planned."""
+        """Return a pruner for the epochs that trials really reach, which short budgets make far fewer than planned."""
         pruners, ended = self._optuna.pruners, [t.epochs for t in self._trials if t.state == "finished"]
         epochs = max(ended, default=self._epochs)
         return {"median": lambda: pruners.MedianPruner(4, n_warmup_steps=max(1, epochs // 5)),
@@ -80,7 +79,7 @@ class Search:
                 "none": pruners.NopPruner}[self._pruner]()
 
     def _as_told(self, trial: Trial):
-        """A trial of an earlier session as Optuna keeps it. CheckpointFault: its settings are not of this search."""
+        """Return an earlier session's trial in Optuna's form. CheckpointFault: its settings are not of this search."""
         ranges = {key.name: self._range(key) for key in self._keys}
         last = trial.curve[-1] if trial.curve else None
         try:
@@ -93,7 +92,7 @@ class Search:
                                   "give another --out, or remove its folder") from None
 
     def _range(self, key: Key):
-        """The distribution, in Optuna's terms, of the values of a key."""
+        """Return the Optuna distribution of the values of a key."""
         kinds = self._optuna.distributions
         if key.choices:
             return kinds.CategoricalDistribution([_stored(key, choice) for choice in key.choices])
@@ -111,7 +110,7 @@ class Search:
         return suggest(key.name, key.low, key.high, log=key.log)
 
     def hopeless(self, history: list[float]) -> bool:
-        """Whether the trial is not worth its next epoch; history: validation top-1 after each so far."""
+        """Return whether the trial should be stopped early. history: validation top-1 after each epoch so far."""
         for epoch in range(self._reported, len(history)):
             self._trial.report(history[epoch], epoch + 1)
         news, self._reported = len(history) > self._reported, len(history)
@@ -123,7 +122,7 @@ class Search:
 
 
 def _remove_study(out: Path) -> None:
-    """Remove the study of an earlier session, and what SQLite kept beside it."""
+    """Remove the study of an earlier session and the files that SQLite adds to it."""
     for name in ("study.db", "study.db-journal", "study.db-wal", "study.db-shm"):
         try:
             (out / name).unlink(missing_ok=True)
@@ -132,5 +131,5 @@ def _remove_study(out: Path) -> None:
 
 
 def _stored(key: Key, value: object):
-    """A value as the study keeps it."""
+    """Return a value in the form in which the study stores it."""
     return json.dumps(value) if key.choices else value

@@ -1,4 +1,4 @@
-"""Session: run trial after trial of a sweep until the plan or the budget ends."""
+"""Run the trials of a sweep one after the other, until all are done or the budget is spent."""
 
 import contextlib
 from pathlib import Path
@@ -15,9 +15,9 @@ from tenfold.train.sweep.trial import Trial, new_trial, run_trial
 
 
 class Session:
-    """Runs the trials of a plan in the folder `out`; what all sessions share is in the record and the trials' folders.
+    """Runs the trials of a plan in the folder `out`. What must outlast it is in the record and the trials' folders.
 
-    trials: those of earlier sessions, to which new ones are added. lock: the open file that holds the folder.
+    trials: those of earlier sessions, to which new ones are added. lock: the open file that locks the folder.
     """
 
     def __init__(self, out: Path, lock: TextIO, plan: Grid | Search, trials: list[Trial], record: SweepRecord):
@@ -26,9 +26,9 @@ class Session:
         record.save()
 
     def run(self, preparation: Preparation, device: str | None) -> list[Trial]:
-        """Run the trials and write the tables; return what was tried, best first.
+        """Run the trials and write the tables; return the trials that were begun, best first.
 
-        KeyboardInterrupt: what was finished is kept, and the same command goes on.
+        KeyboardInterrupt: finished trials are kept, and the same command continues.
         """
         try:
             with tqdm(total=self.plan.planned, desc="sweep", unit="trial", disable=None) as bar:
@@ -40,7 +40,7 @@ class Session:
         return self._close()
 
     def _try(self, settings: dict, preparation: Preparation, device: str | None, bar: tqdm) -> bool:
-        """Run a trial unless it was run before. False: the budget leaves it no fair share."""
+        """Run a trial, unless it was run before. Returns false if too little of the budget is left for it."""
         trial = next((t for t in self.trials if t.settings == settings), None) or \
             new_trial(self.out, self.trials, settings)
         if not trial.ended():
@@ -65,6 +65,6 @@ class Session:
         return True
 
     def _close(self) -> list[Trial]:
-        keep_best(self.out, self.trials)         # of a session that was killed before it came to it
+        keep_best(self.out, self.trials)         # an earlier session may have been killed before it did this
         self.record.save()
         return write_leaderboard(self.out, self.trials)

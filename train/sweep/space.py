@@ -1,9 +1,9 @@
 """The search space of a sweep: recipe keys and their values, parsed from the command line.
 
     train.lr=0.001,0.002             these values, each read as TOML, else as a string
-    draw.canvas=[28,28],[32,32]      lists too
-    model.dropout=0..0.5             any number between; whole ones if both ends are whole
-    train.lr=log:1e-4..1e-2          evenly in its logarithm
+    draw.canvas=[28,28],[32,32]      values may be lists
+    model.dropout=0..0.5             any number between the two; whole numbers if both ends are whole
+    train.lr=log:1e-4..1e-2          the same, evenly in the logarithm
 """
 
 import itertools
@@ -69,7 +69,7 @@ def _key(text: str, option: str) -> Key:
 
 
 def _values(raw: str) -> list:
-    """Values between commas: all as TOML, or each on its own, what is not TOML being a string."""
+    """Return the values between commas: all read as TOML, or else each singly, as a string if it is not TOML."""
     try:
         return tomllib.loads(f"v = [{raw}]")["v"]
     except (ValueError, RecursionError):
@@ -90,9 +90,9 @@ def grid(keys: list[Key]) -> Iterator[dict]:
 
 
 def check(recipe: Recipe, keys: list[Key], make: Callable[[Recipe], object] = lambda recipe: None) -> None:
-    """Raise RecipeFault where a value is not allowed, whatever the others are: before any time is spent.
+    """Raise RecipeFault if a value is not allowed whatever the other keys are, before time is spent on trials.
 
-    `make` is tried with each recipe besides reading it.
+    make: also called with each recipe, for faults that only show when it is used.
     """
     for key in keys:
         others = [other for other in keys if other is not key]
@@ -113,7 +113,7 @@ def _fault(recipe: Recipe, settings: dict, make) -> RecipeFault | None:
 
 
 def with_settings(recipe: Recipe, settings: dict) -> Recipe:
-    """Return the recipe with {"table.key": value} laid over it."""
+    """Return the recipe with settings {"table.key": value} changed."""
     tables = as_in_file(recipe_tables(recipe))
     for name, value in settings.items():
         table, dot, key = name.partition(".")
@@ -125,12 +125,12 @@ def with_settings(recipe: Recipe, settings: dict) -> Recipe:
 
 
 def as_set(settings: dict) -> str:
-    """Return settings as they would be given to --set."""
+    """Return settings as they are written after --set."""
     return " ".join(f"{name}={as_text(value)}" for name, value in settings.items())
 
 
 def as_text(value: object) -> str:
-    """Return a value for a line for people: numbers with four digits."""
+    """Return a value as text to show: numbers with four digits."""
     if isinstance(value, float):
         return f"{value:.4g}"
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

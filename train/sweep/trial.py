@@ -1,7 +1,7 @@
 """Run one trial of a sweep: `tenfold train` in a separate process and folder.
 
-A process, because a trial that runs out of memory, or crashes, or holds the device's memory must not
-end the sweep; it costs the start of an interpreter, about three seconds, which counts in its budget.
+A trial that crashes, runs out of memory or keeps the device's memory must not end the sweep, so it has its own process.
+That costs the start of an interpreter, about three seconds, which count as part of its budget.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ from tenfold.data.fields import COUNT, Number, misfit
 from tenfold.data.files import make_folder, open_file, read_file
 from tenfold.train.sweep.record import read_fields
 
-POLL = 0.2                   # seconds between two looks at a process
-STOPPING = 60.0              # seconds that a stopped one is given to write its checkpoint
-LATE = 15.0                  # seconds beyond its budget after which a trial is stopped
+POLL = 0.2                   # seconds between two checks of a process
+STOPPING = 60.0              # seconds that a stopped process has to write its checkpoint
+LATE = 15.0                  # a trial is stopped when it exceeds its budget by so many seconds
 
 
 _ROW = dict.fromkeys(("epoch", "seconds", "train_loss", "train_top1", "val_top1"), Number(nan=True))    # of metrics.csv
@@ -40,9 +40,9 @@ class Trial:
     state: str = "begun"     # then "finished", "pruned" or "failed"
     val_top1: float | None = None
     epochs: int = 0
-    seconds: float = 0.0     # of training, over all sessions
+    seconds: float = 0.0     # of training, in all sessions together
     shards: str = ""
-    reason: str = ""         # of a failure
+    reason: str = ""         # why it failed
     curve: list[float] = field(default_factory=list)     # validation top-1 after each epoch
 
     @property
@@ -51,7 +51,7 @@ class Trial:
         return int(self.folder.name)
 
     def ended(self) -> bool:
-        """Whether it is never run again; a failed one is, when its sweep goes on."""
+        """Return whether it is never run again. A failed one is run again when its sweep is continued."""
         return self.state in ("finished", "pruned")
 
     def save(self) -> None:
@@ -59,7 +59,7 @@ class Trial:
         write_json(self.folder / "trial.json", {k: v for k, v in asdict(self).items() if k != "folder"})
 
     def spent(self) -> float:
-        """Return the seconds of training, those of a session that was killed before it could keep them included."""
+        """Return the seconds of training, including those of a session that was killed before it could save them."""
         return max([self.seconds, *(row["seconds"] for row in self.history())])
 
     def history(self) -> list[dict]:
@@ -78,9 +78,9 @@ class Trial:
 
 
 def read_trials(out: Path, names: list[str]) -> list[Trial]:
-    """Return all trials that were begun below `out`, in that order. names: of the settings that vary.
+    """Return all trials in `out`, in the order of their start. names: the settings that vary.
 
-    CheckpointFault: a file is damaged, or of another sweep.
+    CheckpointFault: a file is damaged, or belongs to another sweep.
     """
     fields = _FIELDS | {"settings": dict.fromkeys(names, object)}
     trials = []
@@ -98,12 +98,12 @@ def read_trials(out: Path, names: list[str]) -> list[Trial]:
 
 
 def _curve(history: list[dict]) -> list[float]:
-    """Validation top-1 after each epoch that has one."""
+    """Return the validation top-1 after each epoch that has one."""
     return [row["val_top1"] for row in history if not math.isnan(row["val_top1"])]
 
 
 def new_trial(out: Path, trials: list[Trial], settings: dict) -> Trial:
-    """Begin a trial in a new folder, and add it to `trials`."""
+    """Make a trial with a new folder, and add it to `trials`."""
     number = max((t.number for t in trials), default=-1) + 1
     trials.append(Trial(make_folder(out / "trials" / f"{number:04d}"), settings))
     trials[-1].save()
@@ -112,10 +112,11 @@ def new_trial(out: Path, trials: list[Trial], settings: dict) -> Trial:
 
 def run_trial(trial: Trial, budget: float, device: str | None, lock: TextIO,
               hopeless: Callable[[list[float]], bool]) -> None:
-    """Train with the recipe.json in the trial's folder, from its last.pth if there is one, and keep what came of it.
+    """Train with the recipe.json in the trial's folder, from its last.pth if there is one, and save the result.
 
-    `hopeless` is asked after every epoch, with validation top-1 of each so far. KeyboardInterrupt: the
-    trial wrote its last.pth and stays "begun".
+    budget: seconds of training in all. hopeless: called again and again with the validation top-1 of all epochs so far;
+    if it returns true, the trial is stopped as "pruned". KeyboardInterrupt: the trial has written its last.pth and
+    stays "begun".
     """
     if not (trial.folder / "last.pth").exists():
         (trial.folder / "metrics.csv").unlink(missing_ok=True)
@@ -145,10 +146,10 @@ def run_trial(trial: Trial, budget: float, device: str | None, lock: TextIO,
 
 
 def run_process(command: list, folder: str | Path, log: Path, lock: TextIO, enough: Callable[[], bool]) -> int:
-    """Run `python -m command` in a folder and return its exit code. `enough` is asked all the while, and stops it.
+    """Run a command of Tenfold in a folder and return its exit code. It is stopped as soon as `enough` returns true.
 
-    Ctrl-C reaches this process only (the other is in a separate session), which then stops the other
-    and waits. Where this process is killed, the other ends within a second, and with it the sweep's `lock`.
+    Ctrl-C only reaches this process (the other is in a separate session), which then stops the other and waits for it.
+    If this process is killed, the other ends within a second; until then it holds the sweep's `lock`.
     """
     with open_file(log, "ab") as f:
         process = subprocess.Popen(**module_command(*command), cwd=folder, stdin=subprocess.DEVNULL, stdout=f,
@@ -165,19 +166,19 @@ def run_process(command: list, folder: str | Path, log: Path, lock: TextIO, enou
 
 
 def _stop(process) -> int:
-    """Terminate a process, which then writes a checkpoint; kill it if it does not end. Returns its exit code."""
+    """Terminate a process, which then writes a checkpoint, or kill it if it does not end; return its exit code."""
     process.terminate()
     try:
         return process.wait(STOPPING)
     except subprocess.TimeoutExpired:
         pass
-    finally:                                     # a second ctrl-C too
+    finally:                                     # also after a second ctrl-C
         process.kill()
     return process.wait()
 
 
 def why(code: int, log: Path) -> str:
-    """Return why a trial failed, in one line: the command's message for a fault of the user's, else where to look."""
+    """Return in one line why a trial failed: the message of the command if the user can mend it, else its log file."""
     lines = read_file(log).decode(errors="replace").strip().splitlines()
     if code == 2 and lines:
         return lines[-1]
