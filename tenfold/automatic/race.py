@@ -9,7 +9,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,13 +75,20 @@ def run_race(candidates: list["Candidate"], seconds: float, lost: float,
     """Return the candidate that trials leave over, in so many seconds together; lost: those of a trial before training.
 
     attempt(candidate, round, seconds) makes a trial. The unlikeliest are left out where there is no time for all, and
-    none is tried where there is time for one only: the likeliest is taken.
+    none is tried where there is time for one only: the likeliest is taken. The race ends as soon as no later candidate
+    could win, even with every val row right.
     """
     while len(candidates) > 2 and _seconds_each(seconds, len(candidates)) - lost < candidates[0].least:
         candidates = candidates[:-1]
     number, of_a_round = 0, seconds / max(1, rounds(len(candidates)))
     while len(candidates) > 1 and (each := of_a_round / len(candidates)) - lost >= candidates[0].least:
-        going_on = survivors([attempt(candidate, number, each) for candidate in candidates])
+        trials = list[Trial]()
+        for candidate in candidates:
+            trials.append(attempt(candidate, number, each))
+            best = leader(trials)
+            if not is_better(replace(best, val_top1=1.0), best):
+                return next(candidate for candidate in candidates if candidate.name == best.name)
+        going_on = survivors(trials)
         candidates, number = [candidate for candidate in candidates if candidate.name in going_on], number + 1
     return candidates[0]
 
@@ -91,12 +98,18 @@ def _seconds_each(seconds: float, count: int) -> float:
     return seconds / max(1, rounds(count)) / count
 
 
+def is_better(trial: Trial, best: Trial) -> bool:
+    """Return whether a trial's accuracy is above another's by more than a standard error of their difference."""
+    if trial.val_top1 is None or best.val_top1 is None:
+        return trial.val_top1 is not None
+    return trial.val_top1 - best.val_top1 > math.hypot(trial.error, best.error)
+
+
 def leader(trials: list[Trial]) -> Trial:
     """Return the best of a round: the first, unless a later one is better by more than chance explains."""
     best = trials[0]
     for trial in trials[1:]:
-        apart = (trial.val_top1 or 0.0) - (best.val_top1 or 0.0)
-        if trial.val_top1 is not None and (best.val_top1 is None or apart > math.hypot(trial.error, best.error)):
+        if is_better(trial, best):
             best = trial
     return best
 
