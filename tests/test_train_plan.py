@@ -94,6 +94,18 @@ def test_the_rate_falls_from_the_first_step_to_the_last_and_val_is_looked_at_on_
     assert facts["epochs"] == math.ceil(float(rows[-1]["epoch"]))
 
 
+def test_epochs_auto_take_the_whole_budget_and_no_plan_is_said_to_be_cut(shards, capsys, monkeypatch):
+    monkeypatch.setattr(fitting, "measure", lambda learner, batch, *_: (4.0, 4.0))
+    Slow(monkeypatch, 4.0)
+    ran = t.train(capsys, shards, "--budget", "100s", "--set", 'train.epochs="auto"', "--json")
+    assert ran.code == 0
+    assert "steps fit into the budget: the learning rate falls" in ran.err
+    assert "note: the plan" not in ran.err
+    facts = t.last_json(ran.out)
+    assert 20 <= facts["steps"] < 25
+    assert facts["planned_steps"] == pytest.approx(facts["steps"], abs=3)
+
+
 def test_a_fitted_run_goes_on_with_its_own_plan(shards, capsys, monkeypatch):
     how = ("--budget", "100s", "--set", "train.epochs=100000", "--set", "train.batch=64")
     with monkeypatch.context() as patch:

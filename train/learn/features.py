@@ -95,7 +95,7 @@ def keep_features(learner: Learner, shards: ShardSet, recipe: Recipe, orders: di
     network's beginning is frozen, or a single epoch is planned; or it is not done for a reason that is printed:
     pictures change on the device, the memory is short, or it takes more than `seconds`.
     """
-    parts = split(learner.model) if recipe.model.freeze and recipe.train.epochs > 1 else None
+    parts = split(learner.model) if recipe.model.freeze and recipe.train.most_epochs > 1 else None
     if parts is None:
         return None
     begin = time.monotonic()

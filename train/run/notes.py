@@ -1,7 +1,7 @@
 """Put the figures of a run into words: a line for each evaluation, and notes on what they mean at the end."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,10 @@ _BY_HEART = "the images were learnt by heart, and what was learnt holds for no o
 _NOTHING = "the network has learned nothing yet; train longer, or try another train.lr"
 
 
-def epoch_line(row: dict[str, Any], epochs: int) -> str:
+def epoch_line(row: dict[str, Any], epochs: int | Literal["auto"]) -> str:
     """Return the line that is printed after an evaluation. row: of the history; epochs: planned."""
-    return (f"epoch {row['epoch']:3.3g}/{epochs}  loss {row['train_loss']:.4f}  top-1 {row['train_top1']:.4f}  "
+    planned = "" if epochs == "auto" else f"/{epochs}"
+    return (f"epoch {row['epoch']:3.3g}{planned}  loss {row['train_loss']:.4f}  top-1 {row['train_top1']:.4f}  "
             f"val loss {row['val_loss']:.4f}  val top-1 {row['val_top1']:.4f}  {row['seconds']:.0f} s")
 
 
