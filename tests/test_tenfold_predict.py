@@ -18,8 +18,10 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 from tenfold.data.errors import SourceFault
 from tenfold.data.recipe import make_recipe
 from tenfold.predict.command import main
+from tenfold.predict.files import Row
 from tenfold.predict.model import Model
 from tenfold.predict.pictures import FEW, find_pictures
+from tenfold.predict.sheet import write_sheet
 
 INK = {"clean": {"polarity": "auto", "threshold": 0.9, "roi": True}, "draw": {"scale": [0.6, 0.9]}}
 
@@ -78,6 +80,13 @@ def test_one_picture_is_answered_on_the_screen(here, capsys):
     assert sum(float(row[k]) for k in row if k.startswith("prob")) == pytest.approx(1, abs=1e-5)
     with Image.open("runs/stripes-predictions/predictions.png") as sheet:
         assert min(sheet.size) > 100
+
+
+def test_small_pictures_fill_their_cells(tmp_path):
+    cells = [(Row("a.png", "down", 0.9), np.zeros((8, 8, 1), np.uint8))]
+    write_sheet(tmp_path / "s.png", cells, 1)
+    with Image.open(tmp_path / "s.png") as sheet:
+        assert (np.asarray(sheet.convert("L")) == 0).sum() >= 72 * 72
 
 
 def test_one_picture_loads_no_more_than_it_needs(here):
@@ -173,6 +182,7 @@ ASKED = (("no.pth", "new", "does not exist"), ("best.pth", "nowhere.png", "does 
 ASK = f"""
 import contextlib, io, json, sys
 from tenfold.predict.command import main
+from tenfold.predict.files import Row
 for *words, fact in {ASKED}:
     with contextlib.redirect_stderr(io.StringIO()) as said:
         code = main(words)
