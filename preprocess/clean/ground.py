@@ -25,13 +25,14 @@ _AROUND = 0.1                # of the shorter side: strokes are narrower, shadow
 
 
 def level_ground(image: np.ndarray, dark: bool) -> tuple[np.ndarray, float]:
-    """Map the ground to 0 and full brightness to 255; return (the picture, uint8; deviation of its grain, levels).
+    """Map the ground to 0 and full brightness to 255; return (the picture, uint8; deviation of its grain, levels, where
+    that is strongest: what brightens a shadow brightens the grain in it).
 
     The ground is one tone, or a smooth surface where light falls unevenly (vignette, shadow from one side), which is
     removed by division. dark: the picture was dark ink on light, and has been inverted. A channel in which coloured
     ink is below its coloured paper is inverted too.
     """
-    planes = []
+    planes, grains = [], []
     grey = np.ascontiguousarray(grey_of(image))
     bare = np.abs(grey - find_ground(grey)) <= _NEAR if image.shape[2] > 1 else None
     for channel in range(image.shape[2]):
@@ -48,7 +49,10 @@ def level_ground(image: np.ndarray, dark: bool) -> tuple[np.ndarray, float]:
         else:
             middle = float(np.median(ground))
             planes.append(_above(plane * (middle / ground), middle))
-    return np.stack(planes, axis=2), max(find_grain(plane) for plane in planes)
+        grains.append(find_grain(planes[-1]))
+        if dark and ground.size > 1:
+            grains.append(find_grain(plane) * 255 / max(255 - float(ground.max()), _DARKEST))
+    return np.stack(planes, axis=2), max(grains)
 
 
 def _above(tones: np.ndarray, ground: float | np.ndarray) -> np.ndarray:
