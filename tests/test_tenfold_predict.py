@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import train_helpers as t
+from conftest import page
 from PIL import Image
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
@@ -162,6 +163,22 @@ def test_python_goes_on_after_an_unreadable_file_of_several_and_names_it(here, c
         with pytest.raises(SourceFault, match=fact):
             model.predict(asked)
     assert model.predict([]) == []
+
+
+def test_ink_of_the_other_polarity_is_said(base, tmp_path, capsys):
+    """A model of dark ink reads light ink inside out."""
+    for name, pixels in (("dark", page(1)), ("light", 255 - page(1))):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
+    model = Model.open(base / "best.pth", "cpu")
+    for polarity in ("dark", "light", "each", "keep"):
+        model.content["common"] = {"polarity": polarity, "ranges": []}
+        for name, looks in (("dark", "dark ink on light"), ("light", "light ink on dark")):
+            model.predict(tmp_path / name)
+            said = capsys.readouterr().out
+            assert (f"3 of 3 pictures look like {looks}, such as {tmp_path / name / '0.png'}" in said) == \
+                (polarity in {"dark", "light"} - {name}), (polarity, name)
 
 
 def test_a_file_of_several_frames_is_said_to_give_one_of_them(here, capsys):
