@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.wording import counted
 from tenfold.train.chance import SURE, guess_rate, is_guessing
 
 _GAP = 0.15                  # of top-1 between train and val that is called far
 _BY_HEART = "the images were learnt by heart, and what was learnt holds for no others: are their labels right?"
-_NOTHING = "the network has learned nothing yet; train longer, or try another train.lr"
+_NOTHING = "the network has learned little or nothing yet; train longer, or try another train.lr"
 
 
 def epoch_line(row: dict[str, Any], epochs: int) -> str:
@@ -32,7 +33,8 @@ def closing_notes(history: list[dict[str, Any]], val_counts: NDArray[np.int64]) 
     if looked < rows:
         notes.append(f"note: val top-1 is that of {looked:,} of {rows:,} val rows")
     if is_guessing(val, guess, looked):
-        notes.append(f"note: val top-1 {val:.4f} is no better than guessing, which comes to {guess:.4f} by the most "
+        is_no_better = "is no better" if val <= guess else f"of {counted(looked, 'row')} is not surely better"
+        notes.append(f"note: val top-1 {val:.4f} {is_no_better} than guessing, which comes to {guess:.4f} by the most "
                      f"frequent class: {_BY_HEART if train > max(0.5, guess + _GAP) else _NOTHING}")
     elif train - val > max(_GAP, SURE * math.sqrt(val * (1 - val) / looked)):
         notes.append(f"note: train top-1 {train:.4f} is far above val {val:.4f}: it learns its images by heart; more "
