@@ -8,6 +8,8 @@ from typing import Literal
 
 from tenfold.data.settings import setting
 
+_ENDLESS = 1_000_000         # epochs, more than any budget has time for
+
 
 @dataclass(frozen=True)
 class Source:
@@ -116,8 +118,8 @@ class Model:
 class Train:
     """How the model is trained."""
     budget: str = setting("10m")                            # "45s", "10m", "1h", for everything that training does
-    epochs: int = setting(20, low=1)                        # planned passes over all rows; the budget may end them
-                                                            # before
+    epochs: int | Literal["auto"] = setting(20, low=1)      # planned passes over all rows; the budget may end them
+                                                            # before; auto: as many as it has time for
     batch: int | Literal["auto"] = setting(256, low=1)      # images; auto: the largest power of two that the memory
                                                             # takes, 1024 at most, 128 on a CPU
     optimizer: str = setting("adamw", choices=("adam", "adamw", "sgd", "muon"))
@@ -151,6 +153,11 @@ class Train:
                                                             # an epoch, 1 each class as often as any other
     class_weights: str = setting("none", choices=("none", "balanced", "effective"))    # in the loss: by 1 / rows, or
                                                             # by effective number (arXiv:1901.05555)
+
+    @property
+    def most_epochs(self) -> int:
+        """The planned epochs; "auto": more than any budget has time for."""
+        return _ENDLESS if self.epochs == "auto" else self.epochs
 
     @property
     def batch_rows(self) -> int:

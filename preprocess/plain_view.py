@@ -12,6 +12,7 @@ from tenfold.data.errors import SourceFault
 from tenfold.data.files import read_file
 from tenfold.data.recipe import Recipe
 from tenfold.data.wording import reason
+from tenfold.preprocess.clean.polarity import other_polarity
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.decode import BadPicture, decode_any
@@ -27,8 +28,9 @@ def read_plain(image: str | os.PathLike | bytes | np.ndarray | Image.Image, reci
 
 
 def read_view(image: str | os.PathLike | bytes | np.ndarray | Image.Image, recipe: Recipe,
-              index_facts: Mapping | None = None) -> tuple[np.ndarray, bool]:
-    """Return (the plain view of one picture, uint8 (H, W, C), whether its file holds more pages or frames).
+              index_facts: Mapping | None = None) -> tuple[np.ndarray, bool, str]:
+    """Return (the plain view of one picture, uint8 (H, W, C); whether its file holds more pages or frames; the polarity
+    of its ink if it clearly is not that of the set, else "").
 
     The plain view is the row that a build writes for a test image. image: a path, the bytes of a picture file, a uint8
     array (H, W) or (H, W, 1, 3 or 4), or a PIL image. index_facts: dataset.json, or a checkpoint that carries its
@@ -42,7 +44,8 @@ def read_view(image: str | os.PathLike | bytes | np.ndarray | Image.Image, recip
         decoded = decode_any(_data(image), name, recipe, decisions.ranges)
         cleaned = clean(decoded.pixels, recipe.clean, recipe.draw, decisions)
         config = replace(recipe.draw, broaden=0.0)          # the plain view never has broader strokes
-        return build_pyramid(cleaned, config).draw(PLAIN, config), decoded.several
+        return build_pyramid(cleaned, config).draw(PLAIN, config), decoded.several, \
+            other_polarity(decoded.pixels, decisions.polarity)
     except BadPicture as bad:
         raise SourceFault(name, str(bad)) from None
 

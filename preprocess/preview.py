@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from tenfold.data.errors import MachineFault, SourceFault
 from tenfold.data.files import make_folder
@@ -20,6 +20,7 @@ from tenfold.preprocess.clean.steps import clean_page, cut_out
 from tenfold.preprocess.decode import BadPicture
 from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN, draw_view
+from tenfold.preprocess.fonts import picture_font
 from tenfold.preprocess.survey.checks import polarity_fault
 from tenfold.preprocess.survey.decisions import decide
 from tenfold.preprocess.survey.facts import load_source
@@ -83,7 +84,7 @@ def _sheet(rows: list[tuple[str, list[tuple[str, np.ndarray]]]], side: int) -> I
     """Draw the sheet: cells of side × side pixels, headings above, class names at the left."""
     columns = len(rows[0][1])
     sheet = Image.new("RGB", (_NAME + columns * (side + _GAP) + _GAP, _HEAD + len(rows) * (side + _GAP)), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    pen, font = ImageDraw.Draw(sheet), picture_font(12)
     for y, (name, cells) in enumerate(rows):
         top = _HEAD + y * (side + _GAP)
         pen.text((_GAP, top + side // 2 - 8), readable(name, 15), "black", font)

@@ -44,6 +44,21 @@ def test_as_many_candidates_are_tried_as_there_is_time_for():
     assert tried(48) == [("a", 0), ("b", 0), ("c", 0), ("b", 1), ("c", 1)]
 
 
+def test_a_race_ends_as_soon_as_no_later_candidate_could_win():
+    def tried(accuracies: list[float | None]) -> list[str]:
+        calls = []
+
+        def attempt(candidate, number, each):
+            calls.append(candidate.name)
+            return trial(candidate.name, dict(zip("abc", accuracies, strict=True))[candidate.name])
+        winner = run_race([Candidate(name, None, least=1.0) for name in "abc"], 60, 0.0, attempt)
+        assert winner.name == calls[-1]
+        return calls
+    assert tried([0.995, 1.0, 1.0]) == ["a"]                 # 1 of 200 rows is noise
+    assert tried([0.9, 1.0, 1.0]) == ["a", "b"]
+    assert tried([None, None, 1.0]) == ["a", "b", "c"]
+
+
 def test_a_slow_machine_draws_fewer_copies_of_the_same_plan():
     draft = Draft("w", "").choose("draw.copies", 40).choose("train.epochs", 2, "r")
     limit_copies(draft, drawing=9.0, cleaning=1.0, seconds=100.0)

@@ -26,20 +26,20 @@ def kept(tmp_path):
 def test_an_unknown_key_is_of_another_version_and_let_be(tmp_path, kept):
     kept["trials"][0]["more"] = kept["chosen"]["more"] = kept["more"] = 1
     write_json(tmp_path / "auto.json", kept)
-    found = State.taken_up(tmp_path, CALL)
+    found = State.resumed(tmp_path, CALL)
     assert (found.seconds, found.trials[0].name, found.chosen.settings) == (12.5, "a", {"seed": 3})
 
 
 def test_whatever_is_lacking_or_odd_is_refused_in_words_or_begins_anew(tmp_path, kept):
-    taken_up = 0
+    resumed = 0
     for table in (kept, kept["chosen"], kept["trials"][0]):
         for key in set(table) - {"checksum"}:
             before = table.pop(key)
             for odd in ({}, None, "\x1b", [], -1, 2**50, {"seed": "x"}):
                 write_json(tmp_path / "auto.json", kept)     # at first without the key
                 table[key] = odd
-                found = State.taken_up(tmp_path, CALL)
-                taken_up += found.seconds > 0
+                found = State.resumed(tmp_path, CALL)
+                resumed += found.seconds > 0
                 with contextlib.suppress(RecipeFault):
                     if found.trials:
                         race_line(found.trials)
@@ -47,10 +47,10 @@ def test_whatever_is_lacking_or_odd_is_refused_in_words_or_begins_anew(tmp_path,
                         found.chosen.recipe("x")
                         write_recipe(found.chosen, tmp_path / "x.toml", [])
             table[key] = before
-    assert taken_up > 5
+    assert resumed > 5
     kept["chosen"]["reasons"] = {}               # which a recipe is written with
     write_json(tmp_path / "auto.json", kept)
-    assert State.taken_up(tmp_path, CALL).chosen is None
+    assert State.resumed(tmp_path, CALL).chosen is None
 
 
 @pytest.mark.parametrize(("where", "words"), [

@@ -108,8 +108,20 @@ def test_alpha_that_hides_everything_is_left_out(kind):
     assert (decode(data, 3, LIMIT, name="a.tga") == RGB).all()
 
 
-def test_nothing_to_see_is_named_as_what_it_is():
+def test_white_ink_on_a_transparent_ground_is_laid_on_black():
     white = np.dstack([np.full((H, W, 3), 255, np.uint8), GREY])
+    for out in (decode(held(white, "PNG"), 1, LIMIT), decode(held(white, "WEBP", lossless=True, exact=True), 1, LIMIT),
+                decode(tiff(white.astype(np.uint16) * 257), 1, LIMIT), from_array(white, 1)):
+        assert np.abs(out[..., 0].astype(int) - GREY).max() <= 1
+    paper = Image.new("RGBA", (W, H), "white")           # a page that is empty but for its transparent corner
+    paper.putpixel((0, 0), (255, 255, 255, 0))
+    data = held(paper, "TIFF", save_all=True, append_images=[Image.fromarray(GREY).convert("RGBA")])
+    assert (decode(data, 1, LIMIT)[..., 0] == GREY).all()
+
+
+def test_nothing_to_see_is_named_as_what_it_is():
+    white = np.full((H, W, 4), 255, np.uint8)
+    white[..., 3] = 99
     with pytest.raises(BadPicture, match="wholly transparent"):
         decode(held(np.zeros((H, W, 4), np.uint8), "PNG"), 1, LIMIT)
     with pytest.raises(BadPicture, match="white on white"):

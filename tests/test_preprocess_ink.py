@@ -120,6 +120,25 @@ def test_uneven_light_is_divided_out():
     assert abs(ink.mean() - 255 * (1 - 0.2 / 0.95)) < 6
 
 
+def shaded(broad):
+    """(a page in slanting light, half of it under the shadow of a hand, uint8 (200, 300, 1); where its ink is)."""
+    y, x = np.mgrid[0:200, 0:300]
+    light = (1 - 0.6 * x / 300) * (0.5 + 0.5 / (1 + np.exp((x + y - 230) / 12)))
+    ink = (abs(abs(x - 150) - 30) < broad) & (abs(y - 100) < 50) | (abs(y - 100) < broad) & (abs(x - 150) < 30)
+    noise = np.random.default_rng(0).normal(0, 2, light.shape)
+    return np.clip(250 * light * np.where(ink, 0.2, 0.95) + noise, 0, 255).astype(np.uint8)[..., None], ink
+
+
+@pytest.mark.parametrize("broad", [2, 4, 7])
+def test_the_shadow_of_a_hand_is_divided_out(broad):
+    image, ink = shaded(broad)
+    level, _ = level_ground(255 - image, dark=True)
+    assert np.percentile(level[~ink], 99.9) < 60
+    assert np.percentile(level[ink], 5) > 110
+    assert two_tone(image) > TWO_TONE
+    assert two_tone(255 - image) > TWO_TONE
+
+
 def test_the_threshold_sees_no_repeated_edge_and_no_hollow_stroke():
     for side in (9, 40, 200):
         image = np.full((side, side, 1), 200, np.uint8)

@@ -7,6 +7,8 @@ import pytest
 from conftest import page, save
 from PIL import Image
 
+from tenfold.preprocess.fonts import picture_font
+
 
 def test_a_sheet_has_a_row_a_class_and_makes_no_shards(folder, augment, tmp_path):
     sheet = tmp_path / "deep" / "er" / "sheet.png"
@@ -43,6 +45,12 @@ def test_a_sheet_of_odd_classes(tmp_path, augment):
     for channels in (1, 3):
         ran = augment(tmp_path / "images", "--preview", tmp_path / "s.png", "--set", f"clean.channels={channels}")
         assert ran.code == 0, ran
+
+
+@pytest.mark.parametrize("letters", ["კგ", "λξ", "жд", "փբ"])
+def test_names_of_other_scripts_are_no_boxes(letters):
+    one, other = (picture_font(12).getmask(letter) for letter in letters)
+    assert bytes(one) != bytes(other)
 
 
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 import torch
 import train_helpers as t
+from conftest import page
 from PIL import Image
 from predict_helpers import model_folder, picture_folder, predict, rows  # noqa: F401  (the fixtures base and here)
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.recipe import make_recipe
+from tenfold.predict.files import Row
 from tenfold.predict.model import Model
 from tenfold.predict.pictures import FEW, find_pictures
+from tenfold.predict.sheet import write_sheet
 
 INK = {"clean": {"polarity": "auto", "threshold": 0.9, "roi": True}, "draw": {"scale": [0.6, 0.9]}}
 
@@ -31,6 +34,13 @@ def test_one_picture_is_answered_on_the_screen(here, capsys):
     assert sum(float(row[k]) for k in row if k.startswith("prob")) == pytest.approx(1, abs=1e-5)
     with Image.open("runs/stripes-predictions/predictions.png") as sheet:
         assert min(sheet.size) > 100
+
+
+def test_small_pictures_fill_their_cells(tmp_path):
+    cells = [(Row("a.png", "down", 0.9), np.zeros((8, 8, 1), np.uint8))]
+    write_sheet(tmp_path / "s.png", cells, 1)
+    with Image.open(tmp_path / "s.png") as sheet:
+        assert (np.asarray(sheet.convert("L")) == 0).sum() >= 72 * 72
 
 
 def test_one_picture_loads_no_more_than_it_needs(here):
@@ -70,6 +80,22 @@ def test_every_class_has_a_column_when_asked(here, capsys):
         shares = {name: float(row[f"p({name})"]) for name in t.CLASSES}
         assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
         assert max(shares, key=shares.get) == row["label"]
+
+
+def test_ink_of_the_other_polarity_is_said(base, tmp_path, capsys):
+    """A model of dark ink reads light ink inside out."""
+    for name, pixels in (("dark", page(1)), ("light", 255 - page(1))):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
+    model = Model.open(base / "best.pth", "cpu")
+    for polarity in ("dark", "light", "each", "keep"):
+        model.content["common"] = {"polarity": polarity, "ranges": []}
+        for name, looks in (("dark", "dark ink on light"), ("light", "light ink on dark")):
+            model.predict(tmp_path / name)
+            said = capsys.readouterr().out
+            assert (f"3 of 3 pictures look like {looks}, such as {tmp_path / name / '0.png'}" in said) == \
+                (polarity in {"dark", "light"} - {name}), (polarity, name)
 
 
 def test_a_file_of_several_frames_is_said_to_give_one_of_them(here, capsys):

@@ -94,6 +94,18 @@ def test_the_rate_falls_from_the_first_step_to_the_last_and_val_is_looked_at_on_
     assert facts["epochs"] == math.ceil(float(rows[-1]["epoch"]))
 
 
+def test_epochs_auto_take_the_whole_budget_and_no_plan_is_said_to_be_cut(shards, capsys, monkeypatch):
+    monkeypatch.setattr(fitting, "measure", lambda learner, batch, *_: (4.0, 4.0))
+    Slow(monkeypatch, 4.0)
+    ran = t.train(capsys, shards, "--budget", "100s", "--set", 'train.epochs="auto"', "--json")
+    assert ran.code == 0
+    assert "steps fit into the budget: the learning rate falls" in ran.err
+    assert "note: the plan" not in ran.err
+    facts = t.last_json(ran.out)
+    assert 20 <= facts["steps"] < 25
+    assert facts["planned_steps"] == pytest.approx(facts["steps"], abs=3)
+
+
 def test_a_fitted_run_goes_on_with_its_own_plan(shards, capsys, monkeypatch):
     how = ("--budget", "100s", "--set", "train.epochs=100000", "--set", "train.batch=64")
     with monkeypatch.context() as patch:
@@ -139,7 +151,7 @@ def test_an_evaluation_that_the_budget_has_no_time_for_is_cut_and_said(shards, c
 
 
 @each("val,train,says", [
-    (0.26, 0.9, "labels"), (0.26, 0.3, "learned nothing"),
+    (0.26, 0.9, "labels"), (0.26, 0.3, "learned little"),
                           (0.5, 0.52, None), (0.7, 0.99, "by heart"), (0.7, 0.8, None), (float("nan"), 0.9, None)])
 def test_what_the_figures_mean_is_said(val, train, says):
     row = {"val_top1": val, "val_loss": 1.0, "train_top1": train, "val_rows": 400}
@@ -149,4 +161,5 @@ def test_what_the_figures_mean_is_said(val, train, says):
 
 def test_few_val_rows_prove_little():
     row = {"val_top1": 0.5, "val_loss": 1.0, "train_top1": 0.7, "val_rows": 6}
-    assert "guessing" in closing_notes([row], np.array([2, 2, 2]))[0]
+    assert "0.5000 of 6 rows is not surely better than guessing" in closing_notes([row], np.array([2, 2, 2]))[0]
+    assert "0.3000 is no better than guessing" in closing_notes([row | {"val_top1": 0.3}], np.array([2, 2, 2]))[0]

@@ -50,6 +50,15 @@ def dark_ink_log_odds(image: np.ndarray) -> tuple[float, int, int]:
     return round(_BORDER * b + _BORDER_5 * b**5 + _COMPONENTS * p + _EDGES * int(k), 3), dark_tone, light_tone
 
 
+def other_polarity(image: np.ndarray, polarity: str) -> str:
+    """Return the polarity of a picture, "dark" or "light", if it is clearly the opposite of its set's, else "".
+
+    image: uint8 (H, W, 1 or 3); polarity: that of the set. If it is neither "dark" nor "light", the result is "".
+    """
+    sign, other = {"dark": (1, "light"), "light": (-1, "dark")}.get(polarity, (0, ""))
+    return other if sign and sign * dark_ink_log_odds(image)[0] < -CLEAR else ""
+
+
 def _components(mask: np.ndarray) -> int:
     """How many connected components of some size a mask (H, W) of 0 and 1 has."""
     _, _, facts, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)

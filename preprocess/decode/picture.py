@@ -56,8 +56,9 @@ def read(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: 
          reduction: Reduction | None = None) -> Decoded:
     """Decode the first frame that is not empty, upright: uint8 (H, W, channels), grey (ITU-R 601) or RGB.
 
-    What is transparent is laid on white paper. ranges: ((kind, lowest, highest), …) of the set, see `levels`; name:
-    of the file, for formats that have no signature; reduction: how many times smaller a JPEG may be decoded.
+    What is transparent is laid on white paper, or on black where all ink is white. ranges: ((kind, lowest, highest), …)
+    of the set, see `levels`; name: of the file, for formats that have no signature; reduction: how many times smaller a
+    JPEG may be decoded.
     BadPicture: not a picture, damaged, larger than `max_pixels`.
     """
     if not data:
@@ -108,12 +109,12 @@ def from_array(pixels: np.ndarray, channels: int) -> np.ndarray:
 
 
 def _first_shown(opened: Opened, ranges: dict) -> tuple[np.ndarray, Levels | None]:
-    """The first frame with anything on it, else the first whose colours lie hidden, else the first."""
+    """The first frame with anything on it, else the first of which alpha hides all, else the first."""
     kept: dict[str, tuple[np.ndarray, Levels | None, str]] = {}
     for frame in opened.frames:
         levels = levels_of(frame) if isinstance(frame, Deep) else None
         pixels, reason, hidden = _on_paper(to_bytes(frame, ranges) if isinstance(frame, Deep) else frame)
-        blank = reason or (opened.several and (pixels == pixels[:1, :1]).all())
+        blank = reason or (opened.several and _is_even(pixels))
         kept.setdefault("blank" if blank else "hidden" if hidden else "shown", (pixels, levels, reason))
         if "shown" in kept:
             break
@@ -126,15 +127,29 @@ def _first_shown(opened: Opened, ranges: dict) -> tuple[np.ndarray, Levels | Non
 
 
 def _on_paper(frame: Frame) -> tuple[np.ndarray, str, bool]:
-    """(the picture on white paper, why there is nothing to see, whether alpha hides all of it and was left out)."""
+    """(the picture on white paper, why there is nothing to see, whether white paper or alpha would hide all of it).
+
+    White ink on a transparent ground, as of many icons, is laid on black instead.
+    """
     colour, alpha = frame.colour, frame.alpha
     if alpha is None or alpha.min() == 255:
         return colour, "", False
     if alpha.max() < 4:                      # nobody's ink: a channel that some program left empty
-        return colour, "wholly transparent" if (colour == colour[:1, :1]).all() else "", True
+        return colour, "wholly transparent" if _is_even(colour) else "", True
     picture = Image.fromarray(np.dstack([_in_channels(colour, 3), alpha]))
-    pixels = np.asarray(Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture))[:, :, :3]
-    return pixels, "white on white (light ink on a transparent ground)" if pixels.min() >= WHITE else "", False
+    pixels = _laid_on("white", picture)
+    if pixels.min() < WHITE:
+        return pixels, "", False
+    pixels = _laid_on("black", picture)
+    return pixels, "white on white" if _is_even(pixels) else "", True
+
+
+def _laid_on(ground: str, picture: Image.Image) -> np.ndarray:
+    return np.asarray(Image.alpha_composite(Image.new("RGBA", picture.size, ground), picture))[:, :, :3]
+
+
+def _is_even(pixels: np.ndarray) -> bool:
+    return bool((pixels == pixels[:1, :1]).all())
 
 
 def _in_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

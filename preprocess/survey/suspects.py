@@ -6,7 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from tenfold.data.files import publish
 from tenfold.data.recipe import Recipe, make_recipe, renewed
@@ -17,6 +17,7 @@ from tenfold.preprocess.clean.polarity import CLEAR
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean_page
 from tenfold.preprocess.decode import BadPicture
+from tenfold.preprocess.fonts import picture_font
 from tenfold.preprocess.survey.facts import load_source
 from tenfold.preprocess.survey.notes import MOST
 
@@ -103,15 +104,15 @@ def draw_suspects(index: dict, suspected: list[dict], source: Source, path: Path
     cell_width, cell_height = 2 * _SIDE + 3 * _GAP, _SIDE + _TEXT + _GAP
     lines = -(-len(doubted) // columns)
     sheet = Image.new("RGB", (columns * cell_width, _HEAD + lines * cell_height), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
+    pen, font = ImageDraw.Draw(sheet), picture_font(11)
     pen.text((_GAP, 6), "left: the picture; right: white is ink, red was removed as dust", "black", font)
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
         for cell, suspect in enumerate(doubted):
             left = cell % columns * cell_width + _GAP
             top = _HEAD + cell // columns * cell_height
-            pen.text((left, top + 4), readable(suspect["path"])[-60:], "black", font)
-            pen.text((left, top + 22), suspect["why"][:66].replace("×", " x "), "#a00000", font)     # the font lacks ×
+            pen.text((left, top + 4), readable(suspect["path"])[-56:], "black", font)
+            pen.text((left, top + 22), suspect["why"][:58], "#a00000", font)
             for x, image in enumerate(_views(reader, rows[suspect["path"]], suspect["path"], recipe, decisions)):
                 picture = Image.fromarray(image)
                 picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)

@@ -1,19 +1,19 @@
-"""Find whether the characters of a set stand upright, or at any angle: by turning those of a class onto each other."""
+"""Test whether the characters of a set stand upright or at any angle, by matching turned ones of a class."""
 
 import cv2
 import numpy as np
 
-UPRIGHT, TURNED = 0.6, 0.45  # shares of best matches near upright, from and up to which a set counts as that
-LEAST = 24                   # characters with others of their class, from which the share says something
-CHANCE = 5 / 24              # the share where any angle is as likely
-_SIDE = 24                   # pixels of a character as it is compared
-_ANGLES = 24                 # that are tried, evenly over the circle
-_NEAR = 2                    # steps of them that count as upright: 30 degrees
-_MATES = 6                   # of its class with which each is compared, at most
+UPRIGHT, TURNED = 0.6, 0.45  # from this share of best matches near upright a set is upright, up to that turned
+LEAST = 24                   # fewer characters, with others of their class, say nothing
+CHANCE = 5 / 24              # the share if all angles are equally likely
+_SIDE = 24                   # pixels of a side of the compared character
+_ANGLES = 24                 # tried, evenly over the circle
+_NEAR = 2                    # so many of these steps count as upright: 30 degrees
+_MATES = 6                   # others of its class that each is compared with, at most
 
 
 def shape_of(mask: np.ndarray) -> np.ndarray:
-    """Return a mask of ink, uint8 (H, W), as a character to compare: float32 (24, 24), centred, of one size."""
+    """Return a mask of ink, uint8 (H, W), as a character to compare: float32 (24, 24), centred, scaled to one size."""
     y, x = np.nonzero(mask)
     middle = np.array([x.mean(), y.mean()])
     radius = max(1.0, float(np.percentile(np.hypot(x - middle[0], y - middle[1]), 98)))
@@ -27,8 +27,7 @@ def shape_of(mask: np.ndarray) -> np.ndarray:
 def upright_share(shapes: np.ndarray, labels: np.ndarray) -> float | None:
     """Return the share of characters that match one of their class best when that is turned by 30 degrees at most.
 
-    shapes: float32 (n, 24, 24) of `shape_of`; labels (n,). None: too few have others of
-    their class.
+    shapes: float32 (n, 24, 24) of `shape_of`; labels (n,). None: too few have others of their class.
     """
     turned = np.stack([_unit(_turn(shape)) for shape in shapes]) if len(shapes) else np.empty((0, _ANGLES, 1))
     near = []
@@ -50,7 +49,7 @@ def _turn(shape: np.ndarray) -> np.ndarray:
 
 
 def _unit(shapes: np.ndarray) -> np.ndarray:
-    """Each as a vector of mean 0 and length 1."""
+    """Return each as a vector of mean 0 and length 1."""
     flat = shapes.reshape(len(shapes), -1)
     flat = flat - flat.mean(1, keepdims=True)
     return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6))

@@ -1,4 +1,4 @@
-"""Automatic: look at a folder, choose a draft, prove it, augment, train and score, all within one budget."""
+"""Automatic: look at a folder, choose and test recipes, augment, train and score, all within one budget."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from tenfold.train.run.training import Run
     from tenfold.train.score.scoring import Score
 
-_STARTED = 3.0               # seconds until a training has begun, besides those of its build
-_READING, _CORES = 0.002, 2  # seconds of a core to read a picture, and cores, where nothing is timed
+_STARTED = 3.0               # seconds until training has begun, besides those of its build
+_READING, _CORES = 0.002, 2  # seconds of one core to read a picture, and cores, where nothing is timed
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class AutoResult:
 
 
 class Automatic:
-    """One call of the automatic mode: its images, its folders, its clock and how far it is.
+    """One call of the automatic mode: its images, folders, clock and state.
 
     copied: best.pth is copied to the current folder, as `tenfold train` does. The other arguments are those of
     `tenfold.auto`; started: the time.monotonic() from which the budget counts.
@@ -76,13 +76,13 @@ class Automatic:
         from tenfold.train.models.weight_sources import packaged_weights
         self.machine = (Machine if self.clock.is_timed else CountedMachine).here(device)
         self.pretrained = bool(packaged_weights())
-        self.state = State.taken_up(self.folder, {
+        self.state = State.resumed(self.folder, {
             "images": image_set(self.source), "budget": budget, "plan": plan, "seed": seed,
             "device": str(self.machine.device), "pretrained": self.pretrained, "version": __version__})
         self.clock.before = self.state.seconds
 
     def run(self) -> AutoResult:
-        """Do all of it, or what an earlier call left to do. UserFault: images, budget or machine do not allow it."""
+        """Run it all, or the rest of an interrupted call. UserFault: images, budget or machine do not allow it."""
         with lock_folder(self.folder), leftovers_removed(self.folder):
             try:
                 return self._run()
@@ -96,14 +96,14 @@ class Automatic:
             seen = replace(seen, seconds=_READING, slowest=_READING)
         shutil.rmtree(unpacked)
         if state.per_class is None:
-            state.per_class = self._readable(seen).per_class
+            state.per_class = self._images_to_read(seen).per_class
         seen = seen.with_per_class(state.per_class)
         lines = seen.lines()
         print(*self.source.notes, *lines, sep="\n", flush=True)
         printed = len(lines)
         if state.chosen is None:
             state.chosen = self._choose(seen)
-            set_aside(self.out, self.recipe)     # so that what lies there from now on is this call's
+            set_aside(self.out, self.recipe)     # from here on, what lies there is from this call
             state.save(self.folder, self.clock.spent())
         lines += [race_line(state.trials)] if state.trials else []
         lines.append(f"chosen: {state.chosen.name} ({state.chosen.about})")
@@ -121,7 +121,7 @@ class Automatic:
         return AutoResult(self.recipe, run, score, lines + told)
 
     def _choose(self, seen: Look) -> Draft:
-        """The recipe of the candidate that wins the race, or of the likeliest where there is one only or no time."""
+        """Return the draft of the candidate that wins the race, or of the likeliest if none is held."""
         from tenfold.automatic.candidates import Candidate, candidates
         from tenfold.automatic.fit import Setting, limit_copies
         cores, reading = self._cores, seen.reading_seconds(self._cores)
@@ -135,7 +135,7 @@ class Automatic:
         def attempt(candidate: Candidate, number: int, seconds: float) -> Trial:
             return self._trial(candidate.name, number, seconds, partial(fitted, candidate, seconds))
         winner = run_race(candidates(seen, self.machine, self.pretrained), self.clock.race, reading + _STARTED, attempt)
-        pictures = 2.0 + 0.02 * self.budget      # seconds for what a score writes and draws
+        pictures = 2.0 + 0.02 * self.budget      # seconds for the files of a score
         self.clock.nominal = self.clock.race if self.state.trials else 0.0
         chosen = fitted(winner, self.clock.left() - pictures)
         self.state.weights = keep_weights(chosen, self.state.trials, self.folder / "trial.pth")
@@ -150,7 +150,7 @@ class Automatic:
                              if self.clock.is_timed else "its epochs are the plan, however long they take")
 
     def _draw_times(self, draft: Draft) -> tuple[float, float]:
-        """Measure (seconds that drawing a draft's rows takes, seconds that cleaning its pictures takes)."""
+        """Return (seconds for drawing a draft's rows, seconds for cleaning its pictures), measured."""
         from tenfold.preprocess.pipeline import build_cost
         cost = build_cost(draft.recipe(self.name), self.source, self.shards)
         return cost.draw_seconds / self._cores, cost.clean_seconds / self._cores
@@ -160,8 +160,8 @@ class Automatic:
         cores = int(joblib.cpu_count())
         return min(self.workers or cores, cores) if self.clock.is_timed else _CORES
 
-    def _readable(self, seen: Look) -> Look:
-        """The look at what there is time to read. UserFault: there is time for too little of it."""
+    def _images_to_read(self, seen: Look) -> Look:
+        """Return what is known of the images that there is time to read. UserFault: they are too few."""
         each, time_for = seen.seconds / self._cores, self.clock.reading()
         part = seen.subset(time_for / each - seen.official.get("test", 0))
         if (needed := part.images * each) > time_for:
@@ -171,7 +171,7 @@ class Automatic:
         return part
 
     def _trial(self, name: str, number: int, seconds: float, make: Callable[[], Draft]) -> Trial:
-        """A trial, or what an earlier call found of it."""
+        """Run a trial, or return its result from an earlier call."""
         known = next((t for t in self.state.trials if (t.name, t.round) == (name, number)), None)
         if known:
             return known
@@ -198,7 +198,7 @@ class Automatic:
         shards, device = open_set(self.shards), str(self.machine.device)
         if Path(self.state.weights).is_file():
             recipe = replace(recipe, model=replace(recipe.model, weights=self.state.weights))
-        resume = (self.out / "last.pth").exists()            # of a call that was stopped
+        resume = (self.out / "last.pth").exists()            # left by an interrupted call
         copied = copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext()
         with copied, whole_budget_named(self.budget):
             run = train(shards, recipe, self.out, device=device, resume=resume,

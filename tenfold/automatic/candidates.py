@@ -11,20 +11,20 @@ from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
 from tenfold.automatic.pictures import pictures_from_nothing, pictures_pretrained, shapes
 
-_SHORT = 4.0                 # seconds of a trial, at least, where candidates differ much and the images say little,
-_CAREFUL = 15.0              # and where they differ little, or the images say which is likely
+_SHORT = 4.0                 # least seconds of a trial: if the images say little about which candidate is best,
+_CAREFUL = 15.0              # and if they say which one is likely, or the candidates differ little
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A candidate recipe that may be tried: its name, and the function that fits it to the images and the seconds."""
+    """A candidate recipe: its name, and the function that fits it to the images and the time."""
     name: str
     make: Callable[[Setting], Draft]
-    least: float             # seconds of a trial below which none is made, where this is the likeliest
+    least: float             # least seconds of a trial, of all candidates if this one is the likeliest
 
 
 def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate]:
-    """Return the candidates that what was seen leaves open, the likeliest first."""
+    """Return the candidates that suit what was seen, the likeliest first."""
     if look.marks and look.is_ink:               # the first for type checkers
         varies = look.marks.varies
         cut = [True, False] if varies is None else [varies]

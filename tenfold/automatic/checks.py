@@ -1,4 +1,4 @@
-"""Before the automatic mode begins: refuse a name that is taken and too few images; set aside what was made before."""
+"""Checks before the automatic mode begins: a free name and enough images; earlier results are set aside."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,19 +11,18 @@ from tenfold.data.files import lock_folder, make_folder, read_file, set_aside_pr
 from tenfold.data.sources.opening import Source
 from tenfold.data.wording import counted, quoted
 
-MADE = "made by `tenfold auto"                   # in the first line of the recipes that are written
+MADE = "made by `tenfold auto"                   # in the first line of each recipe that is written
 _LONGEST = 50                # characters of a folder's name: 4 bytes each at most, of the 255 that a file's may have
 
 
 def plain_name(data: Path) -> str:
-    """Return the name of the images' folder or file, cut where it is long, with "-" for characters that are unsafe in
-    file names."""
+    """Return the name of the images' folder or file, shortened, with "-" for characters that are unsafe in names."""
     stem = data.resolve().stem if data.suffix == ".npz" else data.resolve().name
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem[:_LONGEST]) or "images"
 
 
 def checked_name(name: str, data: Path) -> str:
-    """The name, if it can be that of a recipe. UserFault: it, or the images' path, cannot."""
+    """Return the name, if a recipe can have it. UserFault: it cannot, or cannot hold the images' path."""
     if Path(name).name != name or name.startswith("."):
         raise UserFault("--name", f"is '{name}'", "give a plain name without folders")
     try:
@@ -37,7 +36,7 @@ def checked_name(name: str, data: Path) -> str:
 
 
 def check_source(source: Source) -> None:
-    """Raise SourceFault unless each class has an image for each split, and what is made here lies beside them all."""
+    """Raise SourceFault if a class has too few images for all splits, or the current folder is among the images."""
     if (here := Path.cwd()).resolve().is_relative_to(source.root.resolve()):
         raise SourceFault(here, "lies in the images' folder, where what is made would be taken for more classes",
                           "call this from a folder outside it")
@@ -53,7 +52,7 @@ def check_source(source: Source) -> None:
 
 @contextlib.contextmanager
 def whole_budget_named(budget: float) -> Iterator[None]:
-    """Name the whole budget where training's part of it, which nobody gave, is spent before the first step."""
+    """Name the whole budget in the error that training's part of it, which no user gave, is too short."""
     try:
         yield
     except TrainingFault as fault:
@@ -64,7 +63,7 @@ def whole_budget_named(budget: float) -> Iterator[None]:
 
 
 def set_aside(run: Path, recipe: Path) -> None:
-    """Move away what an earlier call of the same name left: its run, and its recipe, which may have been edited."""
+    """Set aside the run and the recipe of an earlier call of the same name; the recipe may have been edited."""
     from tenfold.train.run.preparation import CHECKPOINTS, FILES, SCORE_FILES
     with lock_folder(make_folder(run)):
         if line := set_aside_previous(run, (*FILES, *SCORE_FILES), CHECKPOINTS):

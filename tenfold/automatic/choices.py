@@ -1,4 +1,4 @@
-"""Candidate recipes whose settings carry their reasons, and how they are written as TOML."""
+"""A draft of a recipe, with the reason for each setting, and how it is written as TOML."""
 
 import math
 import textwrap
@@ -10,9 +10,9 @@ from tenfold.data.leftovers import publish_unlocked
 from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.data.wording import readable
 
-LARGEST = 288                # pixels of a side of any draft's canvas, at most
-_WIDTH, _LONGEST = 120, 1000                     # characters of a line, and of what is said in one
-_COLUMN = 32                 # where comments begin
+LARGEST = 288                # pixels, the longest side of any draft's canvas
+_WIDTH, _LONGEST = 120, 1000                     # characters of a line, and of a reason
+_COLUMN = 32                 # column of the comments
 _ORDER = ("source", "split", "clean", "draw", "shards", "model", "augment", "train")
 
 
@@ -21,12 +21,12 @@ class Draft:
     """A candidate recipe: its settings ("table.key": value) and the reason for each."""
     name: str
     about: str                                   # a line
-    steps: float = math.inf                      # of training that fit into the seconds
+    steps: float = math.inf                      # training steps that fit into the time
     settings: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
     def choose(self, key: str, value: Any, reason: str = "") -> "Draft":
-        """Set a key, with what decided it; return the draft."""
+        """Set a key and the reason for its value; return the draft."""
         self.settings[key], self.reasons[key] = value, reason
         return self
 
@@ -47,7 +47,7 @@ class Draft:
 
 
 def write_recipe(draft: Draft, path: Path, head: list[str]) -> None:
-    """Write a candidate as a recipe file, each decision with its reason as a comment; `head`: lines above."""
+    """Write a draft as a recipe file, with reasons as comments; head: comment lines at the top."""
     lines = [*(f"# {readable(line, _LONGEST)}" if line else "#" for line in head), ""]
     tables = draft.tables()
     lines += _assignment("seed", tables["seed"], draft.reasons["seed"]) if "seed" in tables else []
@@ -60,7 +60,7 @@ def write_recipe(draft: Draft, path: Path, head: list[str]) -> None:
 
 
 def _assignment(name: str, value: Any, reason: str) -> list[str]:
-    """`name = value   # reason`, on as many lines as it takes."""
+    """Return `name = value   # reason`, wrapped to lines."""
     start = f"{name} = {toml_value(value)}"
     if not reason:
         return textwrap.wrap(start, _WIDTH, subsequent_indent="    ") if isinstance(value, list) else [start]

@@ -1,7 +1,7 @@
-"""Fit a draft to the seconds: the network, canvas, batch, copies and epochs with which enough steps are taken.
+"""Fit a draft to the time: choose network, canvas, batch, copies and epochs so that enough training steps fit.
 
-Good runs of two minutes on small sets took 1,550 to 2,650 steps, and bad ones 440 or fewer; larger sets want some
-passes. So a network and a canvas are the largest with which both fit, by what was measured on this machine.
+On small sets, good runs of two minutes took 1,550 to 2,650 steps and bad ones 440 or fewer; larger sets need several
+passes over their images. So network and canvas are the largest with which both fit, by the speed measured here.
 """
 
 import math
@@ -13,34 +13,33 @@ from tenfold.automatic.choices import Draft
 from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
 
-STEPS = 1500                 # that a run shall have,
-_PASSES = 8                  # and times that it shall see each image, in some copy
+STEPS = 1500                 # of a run, at least where the time allows;
+_PASSES = 8                  # so many views of each image, too
 _LEAST_BATCH, GOOD_BATCH, _BATCH = 32, 64, 128
-_OVERHEAD = 0.85             # of a step's rate is left beside its optimizer, evaluations and checkpoints
-_DRAWN = 0.12                # share of the seconds that drawing copies may take
-_DRAWN_LATE = 0.2            # or drawing and cleaning, on a machine that is slower than was thought
-_COPY = 60e-6                # seconds of a core for a copy of 32×32 pixels, and its writing
-_BAD = 1.5                   # times as many pictures as were seen to be may be bad
-_FEWEST, _VARIED = 300, 10   # steps from which a network is trained; copies of an image where it is not
-_FULL = 4                    # planned images over those that fit: the clock ends the run, and no second is left over
-                             # where steps become quicker than they were measured beside other work, 2.5 times once
+_OVERHEAD = 0.85             # share of the measured rate that is left: optimizer, evaluations and checkpoints take time
+_DRAWN = 0.12                # share of the time that drawing copies may take,
+_DRAWN_LATE = 0.2            # and drawing and cleaning together, where drawing turns out to be slow
+_COPY = 60e-6                # seconds of one core to draw and write a copy of 32×32 pixels
+_BAD = 1.5                   # the build accepts so many times the share of bad pictures in the sample
+FEWEST_STEPS = 300           # from which a network is trained
+_VARIED = 10                 # copies of an image where none is
 
 _EDGE_NETWORKS = ((1, 16), (2, 16), (2, 32), (2, 64))        # convolutions at each of three widths, the first width
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a draft is fitted to."""
+    """Everything that a draft depends on."""
     data: str
     look: Look
     machine: Machine
-    cores: int               # that draw
+    cores: int               # for drawing copies
     seed: int
     seconds: float           # for drawing and training
 
 
 def begin(setting: Setting, name: str, about: str) -> Draft:
-    """Return a draft with its seed, images, splits and how often each class is drawn."""
+    """Return a draft with seed, images, splits, and how often each class is drawn."""
     look = setting.look
     draft = Draft(name, about).choose("seed", setting.seed, "one number decides every split, copy, order and weight")
     draft.choose("source.data", setting.data)
@@ -55,7 +54,7 @@ def begin(setting: Setting, name: str, about: str) -> Draft:
 
 
 def use(draft: Draft, look: Look, why: str) -> None:
-    """Use the images that the look is at, all or a part, with splits for so many; why: the reason for a part."""
+    """Choose the images of `look`, all or some of each class, and the splits; why: the reason for using only some."""
     if look.per_class:
         draft.choose("source.per_class", look.per_class, f"{why} {look.images:,} images")
     for split, share in look.shares.items():
@@ -68,7 +67,7 @@ def _power_of_two(rows: float) -> int:
 
 
 def largest(draft: Draft, setting: Setting, steps: list[dict[str, Any]]) -> None:
-    """Take the last of some settings, small to large, with which enough steps fit into the seconds; fit the plan."""
+    """Choose the largest of `steps` (settings, small to large) with which enough training steps fit; fit the plan."""
     images = max(STEPS * GOOD_BATCH, _PASSES * setting.look.training_images)
     needed = images / setting.seconds
     draft.choose("draw.copies", 1)
@@ -88,9 +87,9 @@ def largest(draft: Draft, setting: Setting, steps: list[dict[str, Any]]) -> None
 
 
 def largest_on_edges(draft: Draft, setting: Setting, canvases: Iterable[int]) -> None:
-    """Take the largest network, on the largest canvas, that sees the directions of edges and of which enough steps fit.
+    """Choose the largest network on directions of edges, and the largest canvas, with which enough steps fit.
 
-    It learns shapes in fewer steps than one that sees pixels.
+    Such a network learns shapes in fewer steps than one on pixels.
     """
     draft.choose("model.name", "convnet")
     draft.choose("model.gradients", 2, "strength and direction of edges in cells of 2×2 pixels, whatever the tones are")
@@ -101,7 +100,7 @@ def largest_on_edges(draft: Draft, setting: Setting, canvases: Iterable[int]) ->
 
 
 def _fit_plan(draft: Draft, setting: Setting, rate: float) -> None:
-    """Copies, batch and epochs for as many images as fit into the seconds."""
+    """Choose copies, batch and epochs for as many images as fit into the time."""
     look, canvas = setting.look, draft.settings["draw.canvas"]
     images, sources = rate * setting.seconds, look.training_images
     batch = _power_of_two(images / STEPS)
@@ -109,22 +108,20 @@ def _fit_plan(draft: Draft, setting: Setting, rate: float) -> None:
     drawn = setting.seconds * _DRAWN * setting.cores / (_COPY * canvas[0] * canvas[1] / 1024)
     copies = max(1, min(100, int(images / sources), int(drawn / sources)))
     draft.choose("draw.copies", copies, f"about {images:,.0f} images can be trained on in the time")
-    passes = images / (copies * sources)
     if setting.machine.is_timed:
-        draft.choose("train.epochs", max(1, math.ceil(_FULL * passes)),
-                     "more than fits: the rate falls to 0 at the end of the budget")
+        draft.choose("train.epochs", "auto", "as many as fit; the learning rate falls to 0 at the end of the budget")
     else:
-        draft.choose("train.epochs", max(1, round(passes)))
+        draft.choose("train.epochs", max(1, round(images / (copies * sources))))
     draft.choose("train.batch", batch, f"about {images / batch:,.0f} steps")
 
 
 def without_network(draft: Draft) -> Draft:
-    """Return the draft with a regression on the edges, which is solved in a second, where few steps of training fit.
+    """Return the draft with a regression on directions of edges, solved in a second, if few training steps fit.
 
-    Of 34 printed characters, 40 images each, a network of 414 steps had 88% and this 90%; of five letters one of 93
-    steps 83% and this 87%, one of 186 steps as many.
+    On 34 printed characters, 40 images each, a network trained for 414 steps reached 88% and the regression 90%; on
+    five letters 93 steps reached 83%, 186 steps 87%, and the regression 87%.
     """
-    if draft.steps >= _FEWEST:
+    if draft.steps >= FEWEST_STEPS:
         return draft
     draft.choose("draw.canvas", [48, 48]).choose("draw.place", False).choose("draw.scale", [0.8, 0.95])
     draft.choose("draw.copies", min(_VARIED, draft.settings["draw.copies"]), "each is passed once")
@@ -138,15 +135,15 @@ def without_network(draft: Draft) -> Draft:
 
 
 def weight_loss(draft: Draft) -> None:
-    """Weight the classes in the loss where the draft would draw some more often: a fitted head ignores sampling."""
+    """Weight classes in the loss instead of drawing some more often, which a fitted head ignores."""
     if draft.settings.pop("train.sampling", None):
         draft.choose("train.class_weights", "balanced", draft.reasons.pop("train.sampling"))
 
 
 def limit_copies(draft: Draft, drawing: float, cleaning: float, seconds: float) -> float:
-    """Choose fewer copies where drawing all of them takes too long; return the seconds that drawing takes then.
+    """Choose fewer copies if drawing them takes too long; return the seconds that drawing takes then.
 
-    drawing, cleaning: seconds that were measured; seconds: that are left for all.
+    drawing, cleaning: measured seconds; seconds: time left for everything.
     """
     seconds, copies = max(1.0, seconds), int(draft.settings["draw.copies"])
     allowed = max(_DRAWN * seconds, _DRAWN_LATE * seconds - cleaning)
@@ -154,13 +151,14 @@ def limit_copies(draft: Draft, drawing: float, cleaning: float, seconds: float) 
         return drawing
     fewer = max(1, int(copies * allowed / drawing))
     draft.choose("draw.copies", fewer, f"{copies} take about {drawing:.0f} s to draw")
-    epochs = math.ceil(draft.settings["train.epochs"] * copies / fewer)
-    draft.choose("train.epochs", epochs, draft.reasons["train.epochs"])
+    if draft.settings["train.epochs"] != "auto":
+        epochs = math.ceil(draft.settings["train.epochs"] * copies / fewer)
+        draft.choose("train.epochs", epochs, draft.reasons["train.epochs"])
     return drawing * fewer / copies
 
 
 def train_by_adam(draft: Draft, lr: float, decay: float) -> None:
-    """AdamW with a rate that falls to 0; lr: at batches of GOOD_BATCH."""
+    """Choose AdamW with a learning rate that falls to 0; lr: for a batch of GOOD_BATCH."""
     batch = draft.settings["train.batch"]
     draft.choose("train.optimizer", "adamw").choose("train.lr", round(lr * math.sqrt(batch / GOOD_BATCH), 5),
                                                     f"{lr:g} at batch {GOOD_BATCH}, and with the root of the batch")

@@ -1,18 +1,18 @@
-"""Ink on a plain ground, such as characters and drawings: a small network on many varied copies."""
+"""The recipe for ink on a plain ground, such as characters and drawings: a small network, many varied copies."""
 
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import Setting, begin, largest_on_edges, train_by_adam, without_network
 from tenfold.automatic.look import Look
 from tenfold.automatic.marks import InkFacts
 
-_PEN = 1.5                   # pixels that a stroke is wide on the canvas, at least
+_PEN = 1.5                   # pixels, the least width of a stroke on the canvas
 _CANVASES = (32, 40, 48, 64)
-_PAGE, _SCAN = 100, 200      # pixels of the shorter side from which a picture is a page, and a scan with grain
+_PAGE, _SCAN = 100, 200      # pixels of the shorter side from which a picture is a page, or a scan with grain
 _FEW = 60                    # images a class below which copies are varied more
 
 
 def ink_name(cut: bool, turned: bool) -> str:
-    """The name of this draft."""
+    """Return the name of the draft."""
     return f"ink {'cut out' if cut else 'where it stands'}, {'at any angle' if turned else 'upright'}"
 
 
@@ -49,7 +49,7 @@ def ink(setting: Setting, marks: InkFacts, cut: bool, turned: bool) -> Draft:
 
 
 def _clean_pages(draft: Draft, look: Look) -> None:
-    """Steps that only pictures of some size need."""
+    """Choose the cleaning that the size of the pictures asks for."""
     if min(look.size) < _PAGE:
         draft.choose("clean.offset", 30)
         return
@@ -60,8 +60,8 @@ def _clean_pages(draft: Draft, look: Look) -> None:
 
 
 def _fit_ink_network(draft: Draft, setting: Setting, pen: float) -> None:
-    """The largest canvas and network of which enough steps fit into the seconds; pen: share of the canvas."""
-    thin = next((side for side in _CANVASES if pen * side >= _PEN), _CANVASES[-1])       # that strokes want
+    """Choose the largest canvas and network with which enough steps fit; pen: width of strokes, share of the canvas."""
+    thin = next((side for side in _CANVASES if pen * side >= _PEN), _CANVASES[-1])       # canvas for the strokes
     largest_on_edges(draft, setting, sorted({_CANVASES[0], thin}))
     side = draft.settings["draw.canvas"][0]
     draft.choose("draw.canvas", [side, side], f"strokes are {pen * side:.1f} pixels wide there")

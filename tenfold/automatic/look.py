@@ -1,4 +1,4 @@
-"""What is known of a set of labelled images after a look at some of them, and what follows for its training."""
+"""What is known of a set of labelled images after some were looked at, and what follows for training."""
 
 from dataclasses import dataclass, replace
 
@@ -6,42 +6,42 @@ from tenfold.automatic.angles import CHANCE, TURNED, UPRIGHT
 from tenfold.automatic.marks import InkFacts
 from tenfold.automatic.mirrors import LEAST_PICTURES, SURE, may_be_mirrored
 
-INK = 0.5                    # share of ink pictures above which the set counts as ink
-_TOO_FEW = 5                 # images of a class below which it is named in a note
-_FEWEST = 10                 # images of a class that are used, where there is time for a part only
+INK = 0.5                    # a set with a higher share of ink pictures is ink
+_TOO_FEW = 5                 # a note counts the classes with fewer images
+_FEWEST = 10                 # images of each class, at least, where there is no time for all
 
 
 @dataclass(frozen=True)
 class Look:
-    """What is known of a set before anything is built."""
+    """What is known of a set before its shards are built."""
     images: int
     classes: int
     least: int               # images of the smallest class
     most: int                # of the largest
     size: tuple[int, int]    # median height, width, pixels
-    shape: float             # median of width / height
+    shape: float             # median of width over height
     looked: int              # pictures that were looked at
-    colour: float            # share of them that has colours
-    ink: float               # share of them that is ink on a plain ground, or light ink on dark
-    polarity: str            # of the ink: "dark", "light", or "each" where both are there
-    votes: tuple[int, int]   # pictures that look like dark ink on light, and like light ink on dark
-    marks: InkFacts | None   # None: the set is no ink
-    seconds: float           # of a core to read, decode and clean a picture
-    official: dict[str, int]         # images of each split that the layout gives
-    counts: tuple[int, ...]  # images of each class, without those of official splits; then those of official val
+    colour: float            # share of these that have colours
+    ink: float               # share of these that are ink on a plain ground, dark or light
+    polarity: str            # of the ink: "dark", "light", or "each" if both occur
+    votes: tuple[int, int]   # pictures with dark ink on light, with light ink on dark
+    marks: InkFacts | None   # None: no picture shows ink
+    seconds: float           # of one core to read, decode and clean a picture, on average
+    official: dict[str, int]         # images of each split that the folder or file defines
+    counts: tuple[int, ...]  # images of each class, without official val and test; then of each in official val
     unmirrored: tuple[float, int] = (0.5, 0)     # see mirrors.unmirrored_share
-    unread: float = 0.0      # share of the pictures looked at that cannot be used
-    per_class: int = 0       # images of each class that are used, at most; 0: all
-    slowest: float = 0.0     # seconds of a core for the picture that took longest of those looked at
+    unread: float = 0.0      # share of the pictures looked at that are unusable
+    per_class: int = 0       # most images of each class that are used; 0: all
+    slowest: float = 0.0     # seconds of one core for the slowest picture
 
     def reading_seconds(self, cores: int) -> float:
-        """Return the seconds that so many cores take to read all pictures; one core reads the slowest."""
+        """Return the seconds in which so many cores read all pictures, at least those of the slowest picture."""
         return max(self.images * self.seconds / cores, self.slowest)
 
     def subset(self, images: float) -> "Look":
-        """Return the look at a part of about so many images, official test ones not counted.
+        """Return the same for a subset of about so many images, not counting an official test split.
 
-        It has the same number of each class, or all that there are, and _FEWEST at the least.
+        It has equally many images of each class, or all of a smaller class, but _FEWEST at least.
         """
         left, rest = images, len(self.counts)
         for count in sorted(self.counts):
@@ -51,7 +51,7 @@ class Look:
         return self
 
     def with_per_class(self, per_class: int) -> "Look":
-        """Return the look at the part that `source.per_class` leaves; 0: all."""
+        """Return the same for at most so many images of each class; 0: all."""
         if not 0 < per_class < max(self.counts):
             return self
         kept = [min(count, per_class) for count in self.counts]
@@ -69,42 +69,42 @@ class Look:
 
     @property
     def each(self) -> float:
-        """Images of a class to train on, on average."""
+        """Training images of a class, on average."""
         return self.training_images / self.classes
 
     @property
     def shares(self) -> dict[str, float]:
-        """The share of each class that val and test get, where the layout does not say."""
+        """The share of each class for val and for test, unless these are official splits."""
         val, test = (0.15, 0.2) if self.images < 1000 else (0.1, 0.1) if self.images < 50_000 else (0.05, 0.05)
         return {split: share for split, share in (("val", val), ("test", test)) if split not in self.official}
 
     @property
     def images_but_test(self) -> float:
-        """About how many images there are to train on and to choose by."""
+        """Number of images in train and val, about."""
         return max(1.0, (self.images - self.official.get("test", 0)) * (1 - self.shares.get("test", 0.0)))
 
     @property
     def training_images(self) -> float:
-        """About how many images there are to train on."""
+        """Number of images in train, about."""
         held = sum(self.official.get(split, 0) for split in ("val", "test"))
         return max(1.0, (self.images - held) * (1 - sum(self.shares.values())))
 
     @property
     def upright(self) -> bool | None:
-        """Whether characters stand upright; False: at any angle; None: it cannot be told."""
+        """Whether characters stand upright; False: at any angle; None: unknown."""
         near = self.marks.near_upright if self.marks else None
         return None if near is None or TURNED < near < UPRIGHT else near >= UPRIGHT
 
     @property
     def angle_words(self) -> str:
-        """What is known of the angles."""
+        """The reason for the angles of copies."""
         near = self.marks.near_upright if self.marks else None
         return "" if near is None else (f"{near:.0%} of the characters match one of their class best when that is "
                                         f"turned by 30 degrees at most; {CHANCE:.0%} where any angle is as likely")
 
     @property
     def may_mirror(self) -> bool:
-        """Whether mirror images are of the same class."""
+        """Whether mirror images may count as the same class."""
         return may_be_mirrored(*self.unmirrored)
 
     @property
@@ -114,7 +114,7 @@ class Look:
 
     @property
     def mirror_words(self) -> str:
-        """What is known of mirror images."""
+        """The reason for or against mirror images."""
         share, count = self.unmirrored
         if count < LEAST_PICTURES:
             return "too few pictures of a class to tell whether it may be"
@@ -126,7 +126,7 @@ class Look:
         return self.colour > 0.1
 
     def lines(self) -> list[str]:
-        """What was seen, for people."""
+        """What was seen, as lines to print."""
         kind = "ink on a plain ground" if self.is_ink else "photographs or other pictures"
         tone = {"dark": ", dark on light", "light": ", light on dark", "each": ", of both polarities"}[self.polarity]
         counts = f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"

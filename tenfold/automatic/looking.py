@@ -1,4 +1,4 @@
-"""Look at a set of labelled images: read a sample of them, and count all."""
+"""Look at a set of labelled images: measure a sample of them, and count all."""
 
 import functools
 import itertools
@@ -27,19 +27,19 @@ from tenfold.preprocess.pool import one_opencv_thread
 from tenfold.preprocess.survey.decisions import decide, votes
 from tenfold.preprocess.survey.facts import Facts, SourceFacts
 
-SAMPLE = 256                 # pictures that are looked at, at most
-_FIRST, _FIRST_SHARE = 64, 0.25      # pictures that are read to know what the set decides, share of the seconds for it
-_EACH = 4                    # of a class, where there are too many classes to see as many of all
-_COLOUR = 12.0               # levels by which the channels of a pixel differ on average in a picture of colours,
-_PATCH = 0.02                # or by four times as many in such a share of it
+SAMPLE = 256                 # most pictures that are looked at
+_FIRST, _FIRST_SHARE = 64, 0.25      # pictures read first, for what the whole set decides; their share of the time
+_EACH = 4                    # pictures of a class, if there are too many classes to see some of all
+_COLOUR = 12.0               # a picture is coloured if its channels differ by more levels on average,
+_PATCH = 0.02                # or by four times as many in a larger share of it
 
 
 def look(source: Source, scratch: Path, longest: float = math.inf) -> Look:
-    """Look at a sample of the pictures, official test images left out, and count all.
+    """Look at a sample of the pictures, but not at official test images, and count all.
 
-    scratch: where an .npz is unpacked. longest: seconds after which no more are looked at.
+    scratch: folder where an .npz is unpacked. longest: seconds after which no further picture is read.
     """
-    with one_opencv_thread():                    # as a build's worker reads them, whose time is to be told
+    with one_opencv_thread():                    # as in a build's worker, whose time is measured here
         pictures, polarity, tried = _sample(source, scratch, longest)
     seen = _summed_up(source, pictures, polarity)
     used = sum(not (picture.is_blank if seen.is_ink else picture.is_one_tone) for picture in pictures)
@@ -47,14 +47,14 @@ def look(source: Source, scratch: Path, longest: float = math.inf) -> Look:
 
 
 def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Picture"], str, int]:
-    """(The pictures that could be read, the polarity of their ink, how many were tried)."""
+    """Return (pictures that could be read, polarity of their ink, number of pictures tried)."""
     begin = time.monotonic()
     source = choose_images(whole, np.flatnonzero(np.array(whole.official, dtype=object) != "test"))
     reader, rows = source.reader(scratch), _rows(source.labels)
     labels = source.labels[rows]
     known = list(_readings(source, reader, rows[:_FIRST], begin + _FIRST_SHARE * longest))
     decisions = decide(plain_recipe(), Facts.of(reading.facts for reading in known), labels[:len(known)])
-    if decisions.ranges:                         # deep pictures are read by them
+    if decisions.ranges:                         # pictures of 16 bits must be read again, with these
         known.clear()
     seen, pictures, tried = any(reading.pixels is not None for reading in known), list[_Picture](), 0
     rest = _readings(source, reader, rows[len(known):], begin + longest, decisions.ranges, seen)
@@ -70,8 +70,7 @@ def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Pictur
 
 def _readings(source: Source, reader: Any, rows: list[int], until: float, ranges: tuple[Any, ...] = (),
               seen: bool = False) -> Iterator[Reading]:
-    """Read rows in their order, up to time.monotonic() `until`, but one picture that can be used, unless one was
-    seen before."""
+    """Read rows in order until time.monotonic() is `until` and one usable picture is found; seen: it was before."""
     for row in rows:
         if seen and time.monotonic() > until:
             return
@@ -81,7 +80,7 @@ def _readings(source: Source, reader: Any, rows: list[int], until: float, ranges
 
 
 def _rows(labels: np.ndarray) -> list[int]:
-    """Rows to look at, in random order: spread evenly over the listing; of many classes some, with _EACH of each."""
+    """Return the rows to look at, in random order: evenly spread; of many classes only some, with _EACH of each."""
     order = np.argsort(labels, kind="stable")
     classes, starts = np.unique(labels[order], return_index=True)
     if len(classes) * _EACH > SAMPLE:
@@ -95,24 +94,24 @@ def _rows(labels: np.ndarray) -> list[int]:
 
 @dataclass(frozen=True)
 class _Picture:
-    """What is known of a picture that was looked at."""
+    """What is known of one picture."""
     facts: SourceFacts
     label: int
-    mark: Mark | None        # None: it is no ink on a plain ground
+    mark: Mark | None        # None: not ink on a plain ground
     is_one_tone: bool
     coloured: bool
     hog: np.ndarray
     mirrored_hog: np.ndarray
-    seconds: float           # of a core to read, decode, examine and clean it, about as the build does
+    seconds: float           # of one core to read, decode, examine and clean it in a build, about
 
     @property
     def is_blank(self) -> bool:
-        """Whether a build that looks for ink sets it aside, since there is none on its plain ground."""
+        """Whether a build that looks for ink would find none on a plain ground, and leave the picture out."""
         return self.mark is None and self.facts.two_tone > TWO_TONE
 
 
 def _picture(reading: Reading, pixels: np.ndarray, decisions: SetDecisions, label: int) -> _Picture:
-    """What is known of a picture by its pixels, uint8 (H, W, C)."""
+    """Examine the pixels of a picture, uint8 (H, W, C)."""
     reading, ink = find_its_ink(reading, decisions)
     return _Picture(reading.facts, label, mark_of(ink, label) if ink else None, is_one_tone(pixels),
                     _is_coloured(pixels), hog(pixels), hog(np.ascontiguousarray(pixels[:, ::-1])), reading.seconds)

@@ -1,4 +1,4 @@
-"""Measure what this machine does a second: training steps of a network, and pictures through a pretrained one."""
+"""Measure the speed of this machine: training steps of a network, and pictures through a pretrained one."""
 
 import statistics
 import time
@@ -18,23 +18,23 @@ from tenfold.train.models.folded import folded
 from tenfold.train.normalise import seen_size
 from tenfold.train.precision import autocast
 
-_SECONDS = 0.3               # of a measurement, at least, after a first call that is not counted;
-_LONG = 0.6                  # where that takes as long, it is the measurement
-_COUNTED = 6e9               # multiply-adds a second of the machine that is not timed, about those of two cores
+_SECONDS = 0.3               # least seconds of a measurement, after a first call that is not counted;
+_LONG = 0.6                  # a first call that takes longer is the measurement
+_COUNTED = 6e9               # multiply-adds a second of the nominal machine, about two cores
 
 
 @dataclass
 class Machine:
-    """The device, and rates that were measured on it; each is measured once."""
+    """A device and its measured rates; each is measured once."""
     is_timed: ClassVar[bool] = True
-    where: ClassVar[str] = "here"    # its rates are true
+    where: ClassVar[str] = "here"    # to whom the rates apply
 
     device: torch.device
     _known: dict[tuple[object, ...], float] = field(default_factory=dict)
 
     @classmethod
     def here(cls, device: str | None) -> Self:
-        """The device by its name; None: the best there is."""
+        """Return the machine with the device of that name; None: the best there is."""
         return cls(choose_device(device))
 
     @property
@@ -43,15 +43,15 @@ class Machine:
         return not is_host(self.device)
 
     def training_rate(self, recipe: Recipe, classes: int, batch: int) -> float:
-        """Return images a second of training steps of the recipe's network on its canvas, in such batches."""
+        """Return images a second in training of the recipe's network on its canvas, in batches of so many."""
         return self._rate(recipe, classes, batch, "training")
 
     def forward_rate(self, recipe: Recipe, classes: int) -> float:
-        """Return images a second for which the recipe's network computes features, without gradients."""
+        """Return images a second when the recipe's network computes features, without gradients."""
         return self._rate(recipe, classes, pass_rows(self.device), "pass")
 
     def scoring_rate(self, recipe: Recipe, classes: int) -> float:
-        """Return images a second that the recipe's network predicts when a model is scored."""
+        """Return images a second when a model with the recipe's network is scored."""
         return self._rate(recipe, classes, recipe.train.batch_rows, "score")
 
     def _rate(self, recipe: Recipe, classes: int, batch: int, kind: str) -> float:
@@ -62,7 +62,7 @@ class Machine:
         return self._known[key]
 
     def _find_rate(self, recipe: Recipe, size: tuple[int, int], classes: int, batch: int, kind: str) -> float:
-        """Measure a rate on pictures of so many pixels."""
+        """Measure a rate on pictures of `size` pixels."""
         model, channels, training = recipe.model, recipe.clean.channels, kind == "training"
         with same_random_state(self.device):
             network = build_model(model.name, model.args, channels, classes, size, check=False)
@@ -77,7 +77,7 @@ class Machine:
 
 
 class CountedMachine(Machine):
-    """A machine whose rates follow from a network's multiply-adds, so that what is chosen by them is repeatable."""
+    """A nominal machine whose rates follow from a network's multiply-adds, so that every choice is repeatable."""
 
     is_timed = False
     where = "on a nominal machine"
@@ -94,7 +94,7 @@ def _step(network: torch.nn.Module, x: torch.Tensor, label: torch.Tensor) -> Non
 
 
 def _timed(call: Callable[[], object], device: torch.device) -> float:
-    """Return the seconds of a call: the median of some, after a first one that is slower, unless that was long."""
+    """Return the median seconds of some calls, without the first, slower one, unless that was long."""
     taken: list[float] = []
     begin = time.monotonic()
     while not taken or (taken[0] < _LONG and time.monotonic() - begin < taken[0] + _SECONDS):

@@ -1,4 +1,4 @@
-"""The ink on a set's pictures: its strokes, its place and size, and the angles at which characters stand."""
+"""Measure the ink on a set's pictures: its strokes, place and size, and the angles of its characters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from tenfold.preprocess.decode import BadPicture
 
 @dataclass(frozen=True)
 class InkFacts:
-    """What the pictures of ink show, medians over those that were looked at; shares are of the longer side."""
-    pen: float               # width of the strokes, share of the ink's box
-    wander: float            # deviation of the box's middle from picture to picture
-    sizes: float             # deviation of the box's longer side over its mean
+    """Facts about the ink of the pictures that were looked at; lengths are shares of the picture's longer side."""
+    pen: float               # median width of the strokes, share of the ink's box
+    wander: float            # standard deviation of the box's middle
+    sizes: float             # standard deviation of the box's longer side, divided by its mean
     near_upright: float | None       # see angles.upright_share
 
     @property
     def varies(self) -> bool | None:
-        """Whether place or size of the ink differ from picture to picture, so that it is cut out; None: a little."""
+        """Whether place or size of the ink vary, so that it is worth cutting out; None: they vary a little."""
         if self.wander > 0.06 or self.sizes > 0.15:
             return True
         return False if self.wander < 0.03 and self.sizes < 0.05 else None
@@ -49,7 +49,7 @@ def find_ink(pixels: np.ndarray, recipe: Recipe, decisions: SetDecisions) -> Ink
 
 
 def mark_of(ink: Ink, label: int) -> Mark:
-    """Return what is known of the ink of a picture of some class."""
+    """Measure the ink of a picture; label: its class."""
     height, width = ink.mask.shape
     rows, columns = (np.flatnonzero(ink.mask.any(axis)) for axis in (1, 0))
     box, side = max(np.ptp(rows), np.ptp(columns)) + 1, max(height, width)
@@ -59,7 +59,7 @@ def mark_of(ink: Ink, label: int) -> Mark:
 
 
 def ink_facts(marks: Sequence[Mark]) -> InkFacts | None:
-    """Sum up the ink of many pictures; None: there is none."""
+    """Sum up the marks of many pictures; None: there are none."""
     if not marks:
         return None
     pen, box, x, y = np.array([(m.pen, m.box, m.x, m.y) for m in marks]).T

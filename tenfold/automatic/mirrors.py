@@ -1,7 +1,7 @@
 """Test whether mirrored pictures look like their class: compare HOG features of a picture, and of its mirror image,
 with those of others of the class.
 
-Of photographs either is as near: a cat may look to either side. Characters, signs and dials are nearer as they are.
+Photographs match equally well either way: a cat may look to either side. Characters, signs and dials do not.
 """
 
 import math
@@ -9,13 +9,13 @@ import math
 import cv2
 import numpy as np
 
-LEAST_PICTURES = 48          # with others of their class, from which a share says something
-SURE = 0.8                   # share from which the pictures are most likely characters or signs, and not of things that
-                             # were all taken from one side
-_CHANCE = 0.5                # the share where pictures and mirror images match as well
-_MARGIN, _SIGMAS = 0.1, 3    # above it, and standard errors, from which pictures are not mirrored
-_SIDE, _CELL, _BINS = 48, 8, 9       # pixels of a picture as it is compared, of a cell; directions
-_MATES = 5                   # the nearest of its class with which a picture is compared, at most
+LEAST_PICTURES = 48          # fewer, with others of their class, say nothing
+SURE = 0.8                   # from this share on, pictures most likely show characters or signs, rather than things
+                             # photographed from one side
+_CHANCE = 0.5                # the share if pictures and mirror images match equally well
+_MARGIN, _SIGMAS = 0.1, 3    # pictures are not mirrored if the share is above chance by both: this, and standard errors
+_SIDE, _CELL, _BINS = 48, 8, 9       # pixels of the compared picture, of a cell; directions
+_MATES = 5                   # nearest pictures of its class that a picture is compared with, at most
 
 
 def hog(pixels: np.ndarray) -> np.ndarray:
@@ -35,10 +35,10 @@ def hog(pixels: np.ndarray) -> np.ndarray:
 
 
 def unmirrored_share(hogs: np.ndarray, mirrored: np.ndarray, labels: np.ndarray) -> tuple[float, int]:
-    """Return (the share of pictures that match others of their class better than their mirror images do, of how many).
+    """Return (the share of pictures that match their class better than their mirror images do, number of pictures).
 
-    hogs, mirrored: (n, 900) of each picture and of its mirror image; labels (n,). A picture that is alone in its
-    class is not counted. Where as many match better as do not, the share is a half.
+    hogs, mirrored: (n, 900) of each picture and of its mirror image; labels (n,). A picture alone in its class is not
+    counted. By chance the share is one half.
     """
     share, count = 0.0, 0
     hogs, mirrored = _normalised(hogs), _normalised(mirrored)
@@ -53,18 +53,18 @@ def unmirrored_share(hogs: np.ndarray, mirrored: np.ndarray, labels: np.ndarray)
 
 
 def may_be_mirrored(share: float, count: int) -> bool:
-    """Return False where clearly more pictures match others as they are than mirrored; True where too few can tell."""
+    """Return False if clearly more pictures match as they are than mirrored; True, too, if they are too few to tell."""
     return count < LEAST_PICTURES or share < _CHANCE + max(_MARGIN, _SIGMAS * math.sqrt(0.25 / count))
 
 
 def _normalised(hogs: np.ndarray) -> np.ndarray:
-    """Each histogram (n, 900) with mean 0 and length 1, so that a dot product is a correlation."""
+    """Return each histogram (n, 900) with mean 0 and length 1, so that a dot product is a correlation."""
     centred = hogs - hogs.mean(1, keepdims=True)
     return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6))
 
 
 def _nearest(similar: np.ndarray) -> np.ndarray:
-    """The mean similarity (n,) of each to the nearest others, of similarities (n, n)."""
+    """Return each one's mean similarity (n,) to its nearest others; similar: (n, n)."""
     np.fill_diagonal(similar, -np.inf)
     mates = min(_MATES, len(similar) - 1)
     return np.asarray(np.sort(similar, 1)[:, -mates:].mean(1))

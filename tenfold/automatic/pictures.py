@@ -1,9 +1,11 @@
-"""Photographs and other pictures: on features of a pretrained network, or from nothing."""
+"""Recipes for photographs and other pictures: with a pretrained network, or from random weights."""
 
+from dataclasses import replace
 from typing import Any
 
 from tenfold.automatic.choices import LARGEST, Draft
 from tenfold.automatic.fit import (
+    FEWEST_STEPS,
     Setting,
     begin,
     largest,
@@ -15,20 +17,20 @@ from tenfold.automatic.fit import (
 )
 from tenfold.automatic.look import Look
 
-_PICTURES = (96, 112, 128, 160, 192, 224, 256, LARGEST)  # sides at which a pretrained network is timed
-_ENLARGED = 7                # a picture is enlarged so many times, at most, before the network sees it
-_FEATURES = 0.3              # share of the seconds that the pass through it may take,
-_HEAD_ONLY = 0.4             # where the head alone learns
-_FEW = 400                   # training pictures up to which it does: val cannot tell when the rest makes it worse
-_SOME, _GENTLE, _FEW_EPOCHS = 2500, 0.0003, 4    # up to which the last blocks learn at this rate, for so many epochs
-_SMALL = 64                  # pixels up to which views are made while training
+_PICTURES = (96, 112, 128, 160, 192, 224, 256, LARGEST)  # pixels of a side at which a pretrained network is timed
+_ENLARGED = 7                # times that a picture is enlarged for the network, at most
+_FEATURES = 0.3              # share of the time for computing the features,
+_HEAD_ONLY = 0.4             # if only the head is trained
+_FEW = 400                   # training pictures up to which only the head is: val is too small to show overfitting
+_SOME, _GENTLE, _FEW_EPOCHS = 2500, 0.0003, 4    # up to so many, the last blocks are trained at this rate, so long;
+_SMALL = 64                  # pixels of a side up to which random views are made while training
 _VIEWS = 4                   # of each picture, at most
-_RATE, _EPOCHS = 0.001, 12   # of its last blocks elsewhere, at most
-_EARLY = ["_conv_stem", "_bn0", *(f"_blocks.{number}" for number in range(11))]      # that stay frozen
+_RATE, _EPOCHS = 0.001, 12   # rate with more pictures, and epochs at most
+_EARLY = ["_conv_stem", "_bn0", *(f"_blocks.{number}" for number in range(11))]      # layers that stay frozen
 
 
 def pictures_pretrained(setting: Setting) -> Draft:
-    """Photographs and other pictures: a network with ImageNet's weights, its head fitted, then its last blocks."""
+    """Return the recipe with ImageNet's weights: the head is fitted, then the last blocks are trained."""
     draft = begin(setting, "pretrained", "pictures: a network pretrained on ImageNet")
     draft.choose("clean.channels", 3)
     draft.choose("draw.canvas", [96, 96]).choose("draw.copies", 1)
@@ -40,9 +42,9 @@ def pictures_pretrained(setting: Setting) -> Draft:
 
 
 def _fit_picture_size(draft: Draft, setting: Setting) -> None:
-    """The largest size at which all pictures pass through the network in a share of the seconds, and several views.
+    """Choose the largest size at which the features of all pictures take a share of the time, and the views of each.
 
-    Where there is no time for all at the smallest either, a part of them is used.
+    If even the smallest size takes longer, only some of the pictures are used.
     """
     look, (side, longest) = setting.look, sorted(setting.look.size)
     alone = f"the head alone learns from {look.training_images:,.0f} pictures" if look.training_images <= _FEW else ""
@@ -86,7 +88,7 @@ def _fit_picture_size(draft: Draft, setting: Setting) -> None:
 
 
 def _choose_layers(draft: Draft, look: Look, alone: str) -> None:
-    """Choose what is trained after the head was fitted: the last blocks, or nothing. alone: the reason for nothing."""
+    """Choose what is trained after the head is fitted: the last blocks, or nothing. alone: why nothing is, or ""."""
     rate, epochs = (_GENTLE, _FEW_EPOCHS) if look.training_images <= _SOME else (_RATE, _EPOCHS)
     if alone:
         draft.choose("model.freeze", ["backbone"], alone)
@@ -101,7 +103,7 @@ def _choose_layers(draft: Draft, look: Look, alone: str) -> None:
 
 
 def pictures_from_nothing(setting: Setting) -> Draft:
-    """Pictures without pretrained weights: a residual network by the seconds."""
+    """Return the recipe for pictures without pretrained weights: a residual network, or `shapes` if few steps fit."""
     look = setting.look
     draft = begin(setting, "from nothing", "pictures: a residual network from random weights")
     draft.choose("clean.channels", 3 if look.is_colour else 1)
@@ -110,10 +112,10 @@ def pictures_from_nothing(setting: Setting) -> Draft:
     if side <= _SMALL:
         draft.choose("model.stem_stride", 1)
         largest(draft, setting, _sizes([side]))
-        copies = draft.settings["draw.copies"]
+        if not setting.machine.is_timed:
+            draft.choose("train.epochs", draft.settings["train.epochs"] * draft.settings["draw.copies"])
         draft.choose("draw.copies", 1, "random views are made while training").choose("draw.fit", "stretch")
         draft.choose("draw.place", False)
-        draft.choose("train.epochs", draft.settings["train.epochs"] * copies)
         draft.choose("augment.crop", max(1, side // 8)).choose("augment.border", "reflect")
         if look.may_mirror:
             draft.choose("augment.flip", 0.5, look.mirror_words)
@@ -123,15 +125,18 @@ def pictures_from_nothing(setting: Setting) -> Draft:
         draft.choose("draw.fit", "cover").choose("draw.scale", [0.6, 1.0]).choose("draw.rotation", 10)
         draft.choose("draw.contrast", [0.7, 1.3])
         draft.choose("draw.flip", 0.5 if look.may_mirror else 0.0, look.mirror_words)
+    if draft.steps < FEWEST_STEPS:
+        return replace(shapes(setting), name=draft.name)
     train_by_adam(draft, 0.002, 0.05)
     return draft
 
 
 def shapes(setting: Setting) -> Draft:
-    """Characters, signs and other shapes in photographs: the directions of edges, in tones of grey, varied copies."""
+    """Return the recipe for characters, signs and other shapes in photographs: edges in grey, varied copies."""
     look = setting.look
     draft = begin(setting, "shapes", "shapes in photographs: a small network on directions of edges, varied copies")
-    draft.choose("clean.channels", 1, f"grey, and no mirror images: {look.mirror_words}")
+    draft.choose("clean.channels", 1, "grey" + (f", and no mirror images: {look.mirror_words}" if not look.may_mirror
+                                                else ": edges tell more in few steps than colours"))
     largest_on_edges(draft, setting, (32, 40, 48))
     draft.choose("draw.fit", "stretch" if 0.75 < look.shape < 1.33 else "inside")
     draft.choose("draw.rotation", 10).choose("draw.shear", 15).choose("draw.aspect", 1.25)
@@ -141,6 +146,6 @@ def shapes(setting: Setting) -> Draft:
 
 
 def _sizes(canvases: list[int]) -> list[dict[str, Any]]:
-    """Networks of four stages, from the narrowest on the smallest canvas to the widest on the largest."""
+    """Settings of networks of four stages, from the narrowest on the smallest canvas to the widest on the largest."""
     return [{"draw.canvas": [canvas, canvas], "model.widths": [width << k for k in range(4)]}
             for canvas in canvases for width in (16, 32, 64)]

@@ -1,7 +1,7 @@
 """Try several candidates for a short time each, and keep the one that is best on held-out rows: successive halving.
 
-Jamieson and Talwalkar (2016, arXiv:1502.07943). Few rows make an accuracy uncertain, so a candidate gives place to a
-later one, which was thought less likely, only where that is better by more than a standard error of the difference.
+Jamieson and Talwalkar (2016, arXiv:1502.07943). The fewer the rows, the less certain an accuracy: a candidate is
+replaced by a later, less likely one only if that is better by more than a standard error of the difference.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +30,9 @@ class Trial:
     name: str
     round: int
     seconds: float
-    val_top1: float | None   # None: there are no val rows, or it did not come to an end
+    val_top1: float | None   # None: there are no val rows, or the trial failed
     val_rows: int
-    fault: str = ""          # why it did not
+    fault: str = ""          # why it failed
     best: str = ""           # the path of its best.pth
 
     @property
@@ -48,8 +48,7 @@ class Trial:
 
 def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Path, seconds: float, workers: int,
               device: str | None) -> Trial:
-    """Augment and train by a draft in `folder`, within some seconds, those of fitting it included; its output goes to
-    log.txt there."""
+    """Make a draft, augment and train by it in `folder`, within `seconds`; what is printed goes to log.txt there."""
     from tenfold.data.shardset import open_set
     from tenfold.train.run.training import train
     started = time.monotonic()
@@ -72,16 +71,23 @@ def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Pa
 
 def run_race(candidates: list["Candidate"], seconds: float, lost: float,
              attempt: Callable[["Candidate", int, float], Trial]) -> "Candidate":
-    """Return the candidate that trials leave over, in so many seconds together; lost: those of a trial before training.
+    """Return the candidate that wins; seconds: for all trials together; lost: seconds of a trial before it trains.
 
     attempt(candidate, round, seconds) makes a trial. The unlikeliest are left out where there is no time for all, and
-    none is tried where there is time for one only: the likeliest is taken.
+    none is tried where there is time for one only: the likeliest is taken. The race ends as soon as no later candidate
+    could win, even with every val row right.
     """
     while len(candidates) > 2 and _seconds_each(seconds, len(candidates)) - lost < candidates[0].least:
         candidates = candidates[:-1]
     number, of_a_round = 0, seconds / max(1, rounds(len(candidates)))
     while len(candidates) > 1 and (each := of_a_round / len(candidates)) - lost >= candidates[0].least:
-        going_on = survivors([attempt(candidate, number, each) for candidate in candidates])
+        trials = list[Trial]()
+        for candidate in candidates:
+            trials.append(attempt(candidate, number, each))
+            best = leader(trials)
+            if not is_better(replace(best, val_top1=1.0), best):
+                return next(candidate for candidate in candidates if candidate.name == best.name)
+        going_on = survivors(trials)
         candidates, number = [candidate for candidate in candidates if candidate.name in going_on], number + 1
     return candidates[0]
 
@@ -91,32 +97,38 @@ def _seconds_each(seconds: float, count: int) -> float:
     return seconds / max(1, rounds(count)) / count
 
 
+def is_better(trial: Trial, best: Trial) -> bool:
+    """Return whether a trial's accuracy is above another's by more than a standard error of their difference."""
+    if trial.val_top1 is None or best.val_top1 is None:
+        return trial.val_top1 is not None
+    return trial.val_top1 - best.val_top1 > math.hypot(trial.error, best.error)
+
+
 def leader(trials: list[Trial]) -> Trial:
     """Return the best of a round: the first, unless a later one is better by more than chance explains."""
     best = trials[0]
     for trial in trials[1:]:
-        apart = (trial.val_top1 or 0.0) - (best.val_top1 or 0.0)
-        if trial.val_top1 is not None and (best.val_top1 is None or apart > math.hypot(trial.error, best.error)):
+        if is_better(trial, best):
             best = trial
     return best
 
 
 def survivors(trials: list[Trial]) -> list[str]:
-    """Return the names that go on to the next round: the better half, rounded up, the leader first."""
+    """Return the names of the better half, rounded up, the leader first: they go on to the next round."""
     first = leader(trials)
     ranked = sorted(trials, key=lambda t: (t is not first, -(t.val_top1 or 0.0)))
     return [trial.name for trial in ranked[:(len(trials) + 1) // 2]]
 
 
 def rounds(count: int) -> int:
-    """Return how many rounds so many candidates take."""
+    """Return the number of rounds for `count` candidates."""
     return max(0, math.ceil(math.log2(max(1, count))))
 
 
 def keep_weights(draft: Draft, trials: Sequence[Trial], kept: Path) -> str:
-    """Copy the weights of a draft's last trial, with which its training may begin, to the file `kept`; return its path.
+    """Copy the weights of a draft's last trial to the file `kept`, for training to start from; return its path.
 
-    "": there are none of the same network, pictures and splits. Of others, what is tested may have been learnt.
+    "" if network, pictures or splits differ: with other splits the trial may have learnt test images.
     """
     from tenfold.train.run.checkpoint import load
 

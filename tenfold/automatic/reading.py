@@ -1,4 +1,4 @@
-"""Read a picture for the look: no larger than its content needs, and the seconds that a build takes to read it."""
+"""Read a picture to look at it, shrunk if it is large, and time what a build takes to read it."""
 
 import functools
 import time
@@ -17,47 +17,47 @@ from tenfold.preprocess.clean.polarity import dark_ink_log_odds
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.survey.facts import SourceFacts, examine_source
 
-_SIDE = 1024                 # pixels of the longer side of what is looked at, at most
-_LARGE = 2.0                 # cleaning takes so many times as long for each pixel of a large picture: on two cores 1.5
-                             # times at 12 and 2.1 times at 81 megapixels
+_SIDE = 1024                 # pixels, the longest side of what is looked at
+_LARGE = 2.0                 # a pixel of a large picture takes so many times as long to clean: 1.5 at 12 and 2.1 at 81
+                             # megapixels, on two cores
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A picture as it is looked at."""
-    facts: SourceFacts       # of its file: its size is that of the whole picture
-    pixels: np.ndarray | None        # uint8 (H, W, 3), the longer side 1,024 at most; None: it cannot be used
-    larger: float            # pixels of the whole picture for each pixel here, where it is cleaned
-    seconds: float           # of a core to read, decode, examine and, after `find_its_ink`, clean it, as a build does
+    """A picture that was read."""
+    facts: SourceFacts       # of the file, with the size of the whole picture
+    pixels: np.ndarray | None        # uint8 (H, W, 3), sides up to 1,024; None: unusable
+    larger: float            # pixels of the whole picture for each pixel here
+    seconds: float           # of one core to read, decode, examine and, after `find_its_ink`, clean it in a build
 
 
 @functools.cache
 def plain_recipe() -> Recipe:
-    """A recipe that decodes in colour and asks for ink: of every pixel."""
+    """Return a recipe that looks for ink, so that pictures are decoded at full size, in colour."""
     return make_recipe({"clean": {"channels": 3, "polarity": "auto", "roi": True},
                         "draw": {"canvas": [32, 32], "copies": 1}, "model": {"name": "resnet"}})
 
 
 @functools.cache
 def photo_recipe() -> Recipe:
-    """A recipe for photographs, which may be decoded smaller, on the largest canvas that the automatic mode draws."""
+    """Return a recipe for photographs on the largest canvas in use, so that they may be decoded smaller."""
     return make_recipe({"clean": {"channels": 3}, "draw": {"canvas": [LARGEST, LARGEST], "copies": 1, "fit": "cover"},
                         "model": {"name": "resnet"}})
 
 
 def read_picture(reader: Any, row: int, path: str, ranges: tuple[Any, ...] = ()) -> Reading:
-    """Read the picture in a row of a source's listing. ranges: of deep pictures, as SetDecisions has them."""
+    """Read the picture in a row of a source's listing; ranges: of 16-bit pictures, as in SetDecisions."""
     start = time.monotonic()
     facts, pixels = examine_source(reader, row, path, photo_recipe(), ranges)
     seconds = time.monotonic() - start
     if pixels is None:
         return Reading(facts, None, 1.0, seconds)
     tone = two_tone(pixels)
-    if tone > TWO_TONE and facts.size != pixels.shape[:2]:   # a build cleans it, and decodes it whole
+    if tone > TWO_TONE and facts.size != pixels.shape[:2]:   # ink: a build decodes it at full size
         start = time.monotonic()
         whole, pixels = examine_source(reader, row, path, plain_recipe(), ranges)
         seconds = time.monotonic() - start
-        if pixels is None:                       # gone, or no memory, though it could be read just now
+        if pixels is None:                       # the file is gone by now, or memory is short
             return Reading(whole, None, 1.0, seconds)
     small = _shrunk(pixels)
     vote, *tones = dark_ink_log_odds(small)
@@ -66,11 +66,10 @@ def read_picture(reader: Any, row: int, path: str, ranges: tuple[Any, ...] = ())
 
 
 def find_its_ink(reading: Reading, decisions: SetDecisions) -> tuple[Reading, Ink | None]:
-    """Return (the reading, its seconds with those of cleaning; its ink on its pixels, None: it is none on a plain
-    ground)."""
+    """Return (the reading with the seconds of cleaning added, its ink); None: it is not ink on a plain ground."""
     if reading.pixels is None or reading.facts.two_tone <= TWO_TONE:
         return reading, None
-    # what is multiplied is the processor's time: a pause for other work would be multiplied too
+    # seconds that will be multiplied must not include pauses for other processes
     clock = time.thread_time if reading.larger > 1 else time.monotonic
     start = clock()
     ink = find_ink(reading.pixels, plain_recipe(), decisions)
@@ -79,7 +78,7 @@ def find_its_ink(reading: Reading, decisions: SetDecisions) -> tuple[Reading, In
 
 
 def _shrunk(pixels: np.ndarray) -> np.ndarray:
-    """The picture, or where it is larger than _SIDE a smaller one; uint8 (H, W, 3)."""
+    """Return the picture, shrunk if it is larger than _SIDE; uint8 (H, W, 3)."""
     height, width = pixels.shape[:2]
     share = _SIDE / max(height, width)
     if share >= 1:

@@ -1,4 +1,4 @@
-"""The state of the automatic mode, kept in auto.json, so that a call that was stopped goes on when it is repeated."""
+"""The state of the automatic mode, kept in auto.json, so that a call that was stopped can be repeated and go on."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _FIELDS = {"schema": _SCHEMA, "call": dict, "seconds": Number(0), "scoring": Num
 
 @dataclass
 class State:
-    """How far a call is: what was tried and chosen, and the seconds that calls before it spent."""
-    call: dict[str, Any]     # what was asked, of which images, with what at hand
-    seconds: float = 0.0     # spent by earlier calls
-    scoring: float = 0.0     # that are kept for the score
+    """How far a call is: what was tried and chosen, and the seconds that earlier calls used."""
+    call: dict[str, Any]     # its arguments, images, device and version
+    seconds: float = 0.0     # used by earlier calls
+    scoring: float = 0.0     # reserved for the score
     trials: list[Trial] = field(default_factory=list)
     chosen: Draft | None = None
-    per_class: int | None = None     # images of each class that there is time to read, 0: all; None: not known yet
-    weights: str = ""        # a file with which training begins; "": as the recipe has it
+    per_class: int | None = None     # images of each class for which there is time, 0: all; None: not known yet
+    weights: str = ""        # a file of weights to start training from; "": what the recipe says
     done: bool = False
 
     def save(self, folder: Path, seconds: float) -> None:
-        """Write it; seconds: spent in all."""
+        """Write auto.json; seconds: used so far."""
         kept = {"schema": _SCHEMA, "call": self.call, "seconds": seconds, "scoring": self.scoring,
                 "trials": [asdict(trial) for trial in self.trials], "per_class": self.per_class,
                 "weights": self.weights, "done": self.done}
@@ -42,12 +42,12 @@ class State:
         write_json(folder / "auto.json", kept | chosen)
 
     @classmethod
-    def taken_up(cls, folder: Path, call: dict[str, Any]) -> State:
-        """Return that of the same call that was stopped; else a new one. call: plain values."""
+    def resumed(cls, folder: Path, call: dict[str, Any]) -> State:
+        """Return the state of the same call if that was stopped, else a new one; call: plain values."""
         new, path = cls(json.loads(json.dumps(call))), folder / "auto.json"
         try:
             kept = read_json(path)
-        except (OSError, ValueError, RecursionError, DigestError):       # none yet, or nothing to go on with
+        except (OSError, ValueError, RecursionError, DigestError):       # none yet, or damaged
             return new
         if misfit(kept, _FIELDS) or kept["done"] or kept["call"] != new.call:
             return new
@@ -62,5 +62,5 @@ class State:
 
 
 def _known(values: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
-    """The values of these fields: others are of another version."""
+    """Return the values of these fields; others are from another version."""
     return {name: values[name] for name in fields}

@@ -1,4 +1,4 @@
-"""Tell what the automatic mode saw, tried, chose and reached, in about ten lines."""
+"""Sum up what the automatic mode saw, tried, chose and reached, in about ten lines."""
 
 import math
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from tenfold.train.run.training import Run
     from tenfold.train.score.scoring import Score
 
-_Z = 1.96                    # of a 95% interval
-_WEAK = 3                    # classes that are named
-_SUSPECTS = 12               # mistakes that are counted as suspects, at most
-_SURE = 0.9                  # probability from which a mistake may be a wrong label
-_RISING = 0.005              # of val top-1 in the last fifth of a run, from which more time would help
+_Z = 1.96                    # standard deviations of a 95% interval
+_WEAK = 3                    # weak classes that are named, at most
+_SUSPECTS = 12               # suspect labels that are counted, at most
+_SURE = 0.9                  # a mistake with a higher probability may be a wrong label
+_RISING = 0.005              # if val top-1 rises by more in the last fifth of a run, more time would help
 
 
 def interval(share: float, count: int) -> tuple[float, float]:
@@ -28,21 +28,21 @@ def interval(share: float, count: int) -> tuple[float, float]:
 
 
 def head_lines(name: str, call: str, lines: list[str]) -> list[str]:
-    """Return what stands above a recipe: by which call it was made, what was told then, and how to make it again."""
+    """Return the head of a recipe: the call that made it, what that printed, and how to run the recipe."""
     return [f"{name}: {call}.", "", *lines, "", "To make it again, or with a line changed:", "",
             f"  tenfold augment --recipe recipes/{name}.toml", f"  tenfold train --recipe recipes/{name}.toml",
             "  tenfold score best.pth"]
 
 
 def race_line(trials: Sequence[Trial]) -> str:
-    """Return what was tried, and what it came to."""
+    """Return a line of what was tried, and the results."""
     last = max(trial.round for trial in trials)
     by_round = [", ".join(str(t) for t in trials if t.round == number) for number in range(last + 1)]
     return f"tried, val top-1 of {max(trial.val_rows for trial in trials)} rows: " + "; then ".join(by_round)
 
 
 def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:
-    """Return what training and scoring came to, and what would help most."""
+    """Return the results of training and scoring, and what would help most."""
     low, high = interval(score.top1, score.images)
     facts = run.facts
     done = f"trained {facts['steps']:,} steps" if facts["steps"] else "fitted the head, with no step of training,"
@@ -57,7 +57,7 @@ def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:
 def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
     per_class = score.per_class
     if score.is_guessing:
-        return []                                # more images of a class, or a look at mistakes, is not what is missing
+        return []                                # other things are wrong than too few images of a class
     weak = sorted((name for name, values in per_class.items() if values["support"] and values["f1"] < 1),
                   key=lambda name: per_class[name]["f1"])[:_WEAK]
     lines = []
@@ -80,7 +80,7 @@ def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
 
 
 def _rise(run: "Run") -> float | None:
-    """By how much val top-1 rose from the evaluation before the last fifth to the best; None: there is none."""
+    """Return how far val top-1 rose in the last fifth of the run; None: unknown."""
     history = run.history
     early = [float(row["val_top1"]) for row in history if row["seconds"] <= 0.8 * history[-1]["seconds"]]
     if not early or run.val_top1 is None:

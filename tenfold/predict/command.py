@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tenfold.data.command import make_parser, run, whole_number
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.data.wording import readable
-from tenfold.predict.pictures import find_pictures, left_out_lines
+from tenfold.predict.pictures import find_pictures, left_out_lines, polarity_lines
 
 if TYPE_CHECKING:
     from tenfold.predict.files import Labelled
@@ -57,7 +57,8 @@ def predict_command(args: argparse.Namespace) -> dict[str, Any]:
         model = Model.open(args.model, args.device)
     out = Path(args.out or f"runs/{model.recipe.name}-predictions")
     result = label_files(model, paths, out, tta=args.tta, every_class=args.all, workers=args.workers)
-    for note in model.notes:
+    for note in (*model.notes, *polarity_lines(result.others, len(result.rows),
+                                               model.recipe.source.max_opposite)):
         print(note)
     _print_labels(result, out)
     return {"predictions": [{"path": row.path, "label": row.label, "probability": row.probability}

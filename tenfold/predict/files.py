@@ -41,6 +41,7 @@ class Labelled:
     rows: list[Row] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)      # (path, why)
     several: int = 0                             # files with more pages or frames than the one that is used
+    others: list[tuple[str, str]] = field(default_factory=list)  # (path, polarity) of ink unlike the model's images
     seconds: float = 0.0
     replaced: bool = False                       # predictions.csv of an earlier call was replaced
 
@@ -79,6 +80,7 @@ def _label(model: Model, paths: Sequence[str], table: Path, found: Labelled, vie
                 found.unreadable.append((path, plain.fault.fact if plain.fault else ""))
                 continue
             found.several += plain.several
+            found.others += [(path, plain.other_polarity)] if plain.other_polarity else []
             row = _row(path, model.classes, probabilities)
             found.rows.append(row)
             cells += [(row, plain.pixels)] if i in shown else []

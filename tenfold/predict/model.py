@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.html import table
 from tenfold.data.recipe import PIXELS_VERSION, pixels_note
-from tenfold.predict.pictures import Plain, find_pictures, left_out_lines, nothing_read, plain_views
+from tenfold.predict.pictures import Plain, find_pictures, left_out_lines, nothing_read, plain_views, polarity_lines
 from tenfold.train import model_file
 from tenfold.train.barrier_sleep import sleep_when_busy
 
@@ -82,9 +82,11 @@ class Model(model_file.Model):
         several = [picture for each in given for picture in _in_folder(each)]
         paths = [os.fspath(each) if isinstance(each, (str, os.PathLike)) else "" for each in several]
         may_skip, frames = (len(several) > 1 or not single) and all(paths), 0
+        others: list[tuple[str, str]] = []
         predictions, views = Predictions(), plain_views(several, self.recipe, self.content, workers)
         for path, (plain, probabilities) in zip(paths, self.classify(views, tta), strict=True):
             frames += plain.several
+            others += [(path, plain.other_polarity)] if plain.other_polarity else []
             if probabilities is not None:
                 predictions.append(self.prediction(probabilities, path))
                 continue
@@ -94,7 +96,8 @@ class Model(model_file.Model):
             predictions.unreadable.append((path, plain.fault.fact))
         if paths and not predictions:
             raise nothing_read(predictions.unreadable)
-        for line in left_out_lines(predictions.unreadable, frames, len(paths), ", all named in .unreadable"):
+        for line in (*left_out_lines(predictions.unreadable, frames, len(paths), ", all named in .unreadable"),
+                     *polarity_lines(others, len(predictions), self.recipe.source.max_opposite)):
             print(line)
         return predictions
 

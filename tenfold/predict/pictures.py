@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tenfold.data.errors import MachineFault, SourceFault
 from tenfold.data.recipe import Recipe
 from tenfold.data.settings import check_count
-from tenfold.data.wording import readable, several_frames
+from tenfold.data.wording import counted, readable, several_frames
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,7 @@ class Plain:
     pixels: NDArray[np.uint8] | None         # (H, W, C)
     fault: SourceFault | None = None
     several: bool = False                    # its file holds more pages or frames, which are not used
+    other_polarity: str = ""                 # of its ink, if it clearly is not the polarity of the model's images
 
 
 def left_out_lines(unreadable: Sequence[tuple[str, str]], several: int, pictures: int, rest: str = "") -> list[str]:
@@ -40,6 +41,20 @@ def left_out_lines(unreadable: Sequence[tuple[str, str]], several: int, pictures
     if unreadable:
         lines.append(f"{len(unreadable)} of {pictures} pictures could not be read" + rest * (len(unreadable) > NAMED))
     return several_frames(several) + lines
+
+
+def polarity_lines(others: Sequence[tuple[str, str]], pictures: int, most: float) -> list[str]:
+    """Return the line about pictures whose ink has the opposite polarity of the model's images; none if they are few.
+
+    others: (path, its polarity) of each; pictures: how many there are in all; most: the share that may be mistaken.
+    """
+    if len(others) <= most * pictures:
+        return []
+    path, polarity = others[0]
+    looks, trained = ("light ink on dark", "dark") if polarity == "light" else ("dark ink on light", "light")
+    return [f"note: {len(others)} of {counted(pictures, 'picture')} look like {looks}"
+            + (f", such as {readable(path)}" if path else "") + f", and this model was trained on {trained} ink: what "
+            "it says of them means little; invert them, or train a model on both"]
 
 
 def nothing_read(unreadable: Sequence[tuple[str, str]]) -> SourceFault:
@@ -102,8 +117,8 @@ def read_some(pictures: Sequence[Any], recipe: Recipe, known: Mapping[str, Any])
     for picture in pictures:
         try:
             path = os.fspath(picture) if isinstance(picture, Path) else picture
-            pixels, several = read_view(path, recipe, known)
-            views.append(Plain(pixels, several=several))
+            pixels, several, other = read_view(path, recipe, known)
+            views.append(Plain(pixels, several=several, other_polarity=other))
         except SourceFault as fault:
             views.append(Plain(None, fault))
         except MachineFault as fault:            # it needs too much memory; others may not

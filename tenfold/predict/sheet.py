@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from tenfold.data.files import publish
 from tenfold.data.wording import readable
+from tenfold.preprocess.fonts import picture_font
 
 if TYPE_CHECKING:
     from tenfold.predict.files import Row
@@ -27,13 +28,13 @@ def write_sheet(path: Path, cells: Sequence[tuple[Row, NDArray[np.uint8]]], coun
     width, height = side + _GAP, side + 2 * _LINE + _GAP
     lines = -(-len(cells) // columns)
     sheet = Image.new("RGB", (columns * width + _GAP, lines * height + 2 * _LINE), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    pen, font = ImageDraw.Draw(sheet), picture_font(10)
     shown = f"{len(cells)} of {count} pictures" if count > len(cells) else f"{count} picture" + "s" * (count > 1)
     pen.text((_GAP, 3), f"{shown}, as the model takes them", "black", font)
     for i, (row, pixels) in enumerate(cells):
         x, y = _GAP + i % columns * width, 2 * _LINE + i // columns * height
         cell = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-        cell.thumbnail((side, side), Image.Resampling.LANCZOS)
+        cell = ImageOps.contain(cell, (side, side), Image.Resampling.LANCZOS)
         sheet.paste(cell, (x + (side - cell.width) // 2, y + (side - cell.height) // 2))
         pen.rectangle((x - 1, y - 1, x + side, y + side), outline="#999999")
         for line, text in enumerate((readable(row.label), f"{row.probability:.1%}")):

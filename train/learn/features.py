@@ -95,7 +95,7 @@ def keep_features(learner: Learner, shards: ShardSet, recipe: Recipe, orders: di
     first part of the network is not frozen, or if a single epoch is planned. Prints the reason and returns None if
     pictures are augmented on the device, if memory is short, or if it would take more than `seconds`.
     """
-    parts = split(learner.model) if recipe.model.freeze and recipe.train.epochs > 1 else None
+    parts = split(learner.model) if recipe.model.freeze and recipe.train.most_epochs > 1 else None
     if parts is None:
         return None
     begin = time.monotonic()

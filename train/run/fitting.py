@@ -8,7 +8,7 @@ from tenfold.train.learn.cost import measure
 from tenfold.train.learn.learner import Learner
 from tenfold.train.run.feed import Feed
 from tenfold.train.run.pace import Pace
-from tenfold.train.run.plan import Cost, Plan, describe_cut, fitted
+from tenfold.train.run.plan import Cost, Plan, describe, fitted
 
 _UNMEASURED = 0.2            # largest share of the remaining seconds reserved for the end before it is measured
 _PROBE = 0.03                # share of the remaining seconds that measuring a step may take
@@ -28,5 +28,5 @@ def fit_plan(plan: Plan, config: Train, learner: Learner, feed: Feed, pace: Pace
         return Cost(*measure(learner, batch, shape, config, limit))
     smaller = fitted(plan, config, feed.val_rows, clock.left(), cost)
     if not smaller.fits:
-        print(describe_cut(plan, smaller, feed.val_rows))
+        print(describe(smaller, plan, feed.val_rows, is_open=config.epochs == "auto"))
     return smaller

@@ -1,21 +1,23 @@
 """Put the results of a run into words: a line for each evaluation, and notes at the end on what they mean."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.wording import counted
 from tenfold.train.chance import SURE, guess_rate, is_guessing
 
 _GAP = 0.15                  # a note is printed if top-1 of train is this far above val
 _BY_HEART = "the images were learnt by heart, and what was learnt holds for no others: are their labels right?"
-_NOTHING = "the network has learned nothing yet; train longer, or try another train.lr"
+_NOTHING = "the network has learned little or nothing yet; train longer, or try another train.lr"
 
 
-def epoch_line(row: dict[str, Any], epochs: int) -> str:
+def epoch_line(row: dict[str, Any], epochs: int | Literal["auto"]) -> str:
     """Return the line that is printed after an evaluation. row: of the history; epochs: the planned number."""
-    return (f"epoch {row['epoch']:3.3g}/{epochs}  loss {row['train_loss']:.4f}  top-1 {row['train_top1']:.4f}  "
+    planned = "" if epochs == "auto" else f"/{epochs}"
+    return (f"epoch {row['epoch']:3.3g}{planned}  loss {row['train_loss']:.4f}  top-1 {row['train_top1']:.4f}  "
             f"val loss {row['val_loss']:.4f}  val top-1 {row['val_top1']:.4f}  {row['seconds']:.0f} s")
 
 
@@ -32,7 +34,8 @@ def closing_notes(history: list[dict[str, Any]], val_counts: NDArray[np.int64]) 
     if looked < rows:
         notes.append(f"note: val top-1 is that of {looked:,} of {rows:,} val rows")
     if is_guessing(val, guess, looked):
-        notes.append(f"note: val top-1 {val:.4f} is no better than guessing, which comes to {guess:.4f} by the most "
+        is_no_better = "is no better" if val <= guess else f"of {counted(looked, 'row')} is not surely better"
+        notes.append(f"note: val top-1 {val:.4f} {is_no_better} than guessing, which comes to {guess:.4f} by the most "
                      f"frequent class: {_BY_HEART if train > max(0.5, guess + _GAP) else _NOTHING}")
     elif train - val > max(_GAP, SURE * math.sqrt(val * (1 - val) / looked)):
         notes.append(f"note: train top-1 {train:.4f} is far above val {val:.4f}: it learns its images by heart; more "

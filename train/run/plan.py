@@ -47,7 +47,7 @@ class Plan:
 
 def whole_plan(config: Train, steps_an_epoch: int, batch: int) -> Plan:
     """Return the plan that the recipe asks for. batch: its rows, or fewer if the set is small."""
-    steps = config.epochs * steps_an_epoch
+    steps = config.most_epochs * steps_an_epoch
     return Plan(steps * batch, steps, batch, config.lr)
 
 
@@ -60,7 +60,7 @@ def fitted(plan: Plan, config: Train, val_rows: int, seconds: float, measure: Ca
     """
     cost = measure(plan.batch)
     evaluation = math.ceil(val_rows / plan.batch) * cost.forward
-    if plan.steps * cost.step + config.epochs * evaluation <= seconds:
+    if plan.steps * cost.step + config.most_epochs * evaluation <= seconds:
         return plan
     batch, training = plan.batch, (1 - _SHARE) * seconds
     while batch >= 2 * SMALLEST_BATCH and training < STEPS * cost.step and config.compile == "none":
@@ -83,10 +83,11 @@ def _evaluations(batches: int, forward: float, seconds: float) -> tuple[int, int
     return LEAST_EVALUATIONS, max(1, int(affordable / LEAST_EVALUATIONS))
 
 
-def describe_cut(planned: Plan, plan: Plan, val_rows: int) -> str:
-    """Return the line that says what was cut from the recipe's plan, and how to get more."""
-    share = plan.steps * plan.batch / planned.images
-    part = f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
+def describe(plan: Plan, planned: Plan, val_rows: int, is_open: bool) -> str:
+    """Return a line about a plan that was fitted to the budget: what was cut, and how to get more.
+
+    is_open: the recipe's epochs are "auto", so nothing was cut.
+    """
     changed = ["the learning rate falls to its end within them"]
     if plan.batch != planned.batch:
         changed.append(f"batch {plan.batch} instead of {planned.batch}, lr {plan.lr:.2g} instead of {planned.lr:.2g}")
@@ -94,6 +95,10 @@ def describe_cut(planned: Plan, plan: Plan, val_rows: int) -> str:
         looked = min(val_rows, plan.val_batches * plan.batch or val_rows)
         of = f", on {looked:,} of {val_rows:,} rows" if looked < val_rows else ""
         changed.append(f"val is evaluated {plan.evaluations} time{'s' * (plan.evaluations > 1)}{of}")
+    if is_open:
+        return f"about {plan.steps:,} steps fit into the budget: {'; '.join(changed)}"
+    share = plan.steps * plan.batch / planned.images
+    part = f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
     return (f"note: the plan of {planned.steps:,} steps does not fit into the budget, about {plan.steps:,} do "
             f"({part} of its images): {'; '.join(changed)}. For more: a longer --budget, a smaller draw.canvas or "
             "network, fewer draw.copies")

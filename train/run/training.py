@@ -115,12 +115,13 @@ def _result(trainer: Trainer, budget: float, notes: list[str]) -> Run:
     val = None if math.isnan(state.best_top1) else state.best_top1       # NaN: no val rows
     best = trainer.out / "best.pth"
     epochs = state.epoch + bool(state.batch)     # those that were begun
+    planned = trainer.plan if trainer.config.epochs == "auto" else trainer.whole_plan
     facts = {"val_top1": val, "epochs": epochs, "steps": state.step, "seconds": round(pace.clock.elapsed(), 3),
              "budget_seconds": budget, "images_per_second": round(state.images_per_second, 1),
              "data_wait_fraction": round(state.data_wait_fraction, 5), "best": str(best),
              "device": str(trainer.learner.normalise.device),
              "threads": pace.threads.count, "first_step_seconds": pace.first_step and round(pace.first_step, 3),
-             "planned_steps": trainer.whole_plan.steps if state.step else 0, "batch": trainer.feed.batch,
+             "planned_steps": planned.steps if state.step else 0, "batch": trainer.feed.batch,
              "notes": notes}
     return Run(best, state.history, val, trainer.out, facts)
 

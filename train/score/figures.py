@@ -92,6 +92,8 @@ def draw_f1_size(path: str | Path, per_class: dict, r: float | None) -> None:
         "no correlation: all classes have the same size, or the same F1" if r is None else \
         f"Pearson's r = {r:.2f} over {len(points)} classes"
     axis.set(xlabel="source images trained on", ylabel="F1 on the test images", ylim=(-0.03, 1.08), title=title)
-    axis.locator_params("x", integer=True)       # images come whole
+    left, right = axis.get_xlim()
+    axis.set_xlim(min(left, (left + right) / 2 - 1), max(right, (left + right) / 2 + 1))      # images come whole
+    axis.locator_params("x", integer=True)
     axis.grid(alpha=0.3)
     publish_figure(path, figure)

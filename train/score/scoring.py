@@ -131,7 +131,8 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
                            "make both by the same version of Tenfold")
     result = Score(facts, probabilities, labels, shards, (*notes, *versions))
     if result.is_guessing:
-        guessed = f"note: test top-1 {result.top1:.4f} is no better than naming the most frequent class"
+        better = "no" if result.top1 <= guess_rate(np.bincount(labels)) else "not surely"
+        guessed = f"note: test top-1 {result.top1:.4f} is {better} better than naming the most frequent class"
         result = replace(result, notes=(*result.notes, guessed))
     if folder is not None:
         write_score(folder, result)

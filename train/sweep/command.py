@@ -67,7 +67,7 @@ def _sweep(args) -> dict:
         record = open_record(out, recipe, sorted(names) if args.grid else sorted(args.search))
         trials = read_trials(out, names)
         plan = Grid(keys) if args.grid else Search(
-            keys, out, trials, args.trials, args.pruner, recipe.seed, recipe.train.epochs)
+            keys, out, trials, args.trials, args.pruner, recipe.seed, recipe.train.most_epochs)
         record.share_out(parse_duration(recipe.train.budget), plan.planned,
                          parse_duration(args.budget) if args.budget else None)
         done = sum(t.ended() for t in trials)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tenfold.data.errors import CheckpointFault, MachineFault
+from tenfold.data.tables import Train
 from tenfold.train.sweep.space import Key, grid
 from tenfold.train.sweep.trial import Trial
 
@@ -67,7 +68,7 @@ class Search:
             self._study.enqueue_trial({key.name: _stored(key, settings[key.name]) for key in self._keys})
         self._trial, self._reported = self._study.ask(), 0
         settings = {key.name: self._suggested(key) for key in self._keys}
-        self._last = settings.get("train.epochs", self._epochs)
+        self._last = Train(epochs=settings.get("train.epochs", self._epochs)).most_epochs
         return settings
 
     def _make_pruner(self):
