@@ -30,7 +30,7 @@ def test_what_was_seen_leaves_few_ways_open(seen, names):
 def test_what_may_not_be_mirrored_never_is():
     for seen in (SIGNS, dataclasses.replace(SIGNS, size=(32, 32))):
         found = candidates(seen, Fixed(500), pretrained=True)
-        assert [c.name for c in found] == ["shapes", "pretrained", "from nothing"]
+        assert [c.name for c in found] == ["shapes", "pretrained", "shapes, varied strongly", "from nothing"]
         one_sided = candidates(dataclasses.replace(seen, unmirrored=(0.7, 256)), Fixed(500), pretrained=True)
         assert [c.name for c in one_sided] == ["pretrained", "shapes", "from nothing"]
         for candidate in found:
@@ -38,6 +38,15 @@ def test_what_may_not_be_mirrored_never_is():
             assert (recipe.draw.flip, recipe.augment.flip) == (0, 0)
     settings = candidates(PHOTOS, Fixed(500), pretrained=True)[0].make(setting(PHOTOS, 300)).settings
     assert settings["draw.flip"] == 0.5
+
+
+def test_few_images_of_signs_are_varied_strongly_and_a_race_asks_whether_that_is_better():
+    few = dataclasses.replace(SIGNS, images=180, counts=(30,) * 6, least=30, most=30)
+    found = candidates(few, Fixed(500), pretrained=True)
+    assert [c.name for c in found][::2] == ["shapes, varied strongly", "shapes"]
+    strong, mild = (candidate.make(setting(few, 300)).recipe("x").draw for candidate in found[::2])
+    assert strong.rotation > mild.rotation
+    assert strong.scale[0] < mild.scale[0]
 
 
 def test_enough_steps_fit_and_more_seconds_never_make_a_network_smaller():

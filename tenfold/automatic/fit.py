@@ -21,6 +21,7 @@ _DRAWN = 0.12                # share of the time that drawing copies may take,
 _DRAWN_LATE = 0.2            # and drawing and cleaning together, where drawing turns out to be slow
 _COPY = 60e-6                # seconds of one core to draw and write a copy of 32×32 pixels
 _BAD = 1.5                   # the build accepts so many times the share of bad pictures in the sample
+FEW = 60                     # training images a class below which copies are varied more
 FEWEST_STEPS = 300           # from which a network is trained
 _VARIED = 10                 # copies of an image where none is
 

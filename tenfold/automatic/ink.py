@@ -1,14 +1,13 @@
 """The recipe for ink on a plain ground, such as characters and drawings: a small network, many varied copies."""
 
 from tenfold.automatic.choices import Draft
-from tenfold.automatic.fit import Setting, begin, largest_on_edges, train_by_adam, without_network
+from tenfold.automatic.fit import FEW, Setting, begin, largest_on_edges, train_by_adam, without_network
 from tenfold.automatic.look import Look
 from tenfold.automatic.marks import InkFacts
 
 _PEN = 1.5                   # pixels, the least width of a stroke on the canvas
 _CANVASES = (32, 40, 48, 64)
 _PAGE, _SCAN = 100, 200      # pixels of the shorter side from which a picture is a page, or a scan with grain
-_FEW = 60                    # images a class below which copies are varied more
 
 
 def ink_name(cut: bool, turned: bool) -> str:
@@ -33,7 +32,7 @@ def ink(setting: Setting, marks: InkFacts, cut: bool, turned: bool) -> Draft:
     else:
         draft.choose("clean.roi", False, f"as it stands: its place varies by {marks.wander:.0%} of the side only, its "
                      f"size by {marks.sizes:.0%}")
-    few = look.each < _FEW
+    few = look.each < FEW
     draft.choose("draw.rotation", 180 if turned else (15 if few else 10), look.angle_words)
     draft.choose("draw.scale", [0.6, 0.95] if cut else [0.8, 1.0])
     draft.choose("draw.shear", 20 if few and cut else 10, f"{look.each:.0f} images a class: {'few' if few else 'many'}")
