@@ -233,3 +233,5 @@ def test_folders_inside_classes_are_doubted_unless_they_are_groups(tree):
         root = tree(*names)
         assert any(words in note for note in open_source(root).notes), names
         assert len(open_source(root, groups="folder").notes) == 1, names
+    note = open_source(tree("cat/w1*2", "cat/w2*2", "dog/w1*2", "dog/w2*2")).notes[-1]
+    assert note.endswith("split.groups = 'folder' keeps all images of one in the same split")

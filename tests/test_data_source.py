@@ -96,7 +96,7 @@ def test_what_cannot_be_a_source_is_refused(tmp_path):
     for label in "ab":
         (tmp_path / "bare" / label).mkdir(parents=True)
     save(tmp_path / "single" / "a" / "1.png", page(1))
-    for name, fact in (("none", "does not exist"), ("file.txt", "neither"), ("empty", "no sub-folders"),
+    for name, fact in (("none", "give a folder with"), ("file.txt", "neither"), ("empty", "no sub-folders"),
                        ("flat", "no sub-folders"), ("bare", "no image"), ("single", "one class only")):
         with pytest.raises(SourceFault, match=fact):
             open_source(tmp_path / name)

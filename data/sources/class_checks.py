@@ -24,7 +24,7 @@ def check_learnable(source: Source) -> None:
     given = [split for split in _HELD_OUT if split in counts]
     if "train" not in counts and None not in counts:
         raise SourceFault(source.root, f"has a {' and a '.join(given)} split but no train split",
-                          "give --data=… that holds a train split too, or one split alone")
+                          "give a folder that holds a train split too, or one split alone")
     learnt = counts.get("train", 0) + counts.get(None, 0)
     lacking = [i for i, n in enumerate(learnt) if not n]
     if lacking:

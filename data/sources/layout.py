@@ -170,11 +170,12 @@ def _doubtful(layout: FolderLayout, here: Folder, grouped: bool) -> str:
     splits = [name for name in classes if bare_split(name)]
     if set(splits) & set(deep):
         return f"{some(map(folder_name, splits), last=' and ')}: read as a class like the folders beside; " \
-            "give --data=… that folder if it is a split of a set"
+            "give that folder itself if it is a split of a set"
     if grouped or not deep:
         return ""
     same = set(inside[deep[0]]).intersection(*inside.values())
     if len(same) > 1:
         return f"each class folder holds {some(map(folder_name, sorted(same)), last=' and ')}: if those are the " \
-            "classes, put the images of each into one folder"
+            "classes, put the images of each into one folder; if those are writers or the like, " \
+            "a recipe's split.groups = 'folder' keeps all images of one in the same split"
     return f"folders inside {some(map(folder_name, deep), 3, ' and ')} are read as one class each"

@@ -48,7 +48,7 @@ def open_source(path: str | Path, training: bool = True, groups: str = "") -> So
         raise _no_source(path)
     else:
         raise SourceFault(path, "does not exist", f"run `tenfold fetch {path.stem}`" if path.name in _FETCHED
-                          else "give --data=folder with one sub-folder per class")
+                          else "give a folder with one sub-folder for each class, or an .npz file")
     if len(source.classes) < 2:
         raise SourceFault(path, f"holds one class only, '{source.classes[0]}'",
                           "a classifier needs two: " + ("two labels" if source.arrays else "one sub-folder for each"))
