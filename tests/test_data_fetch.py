@@ -142,7 +142,7 @@ def test_a_damaged_file_is_a_fault_in_one_line(capsys, tmp_path):
 def test_a_recipe_that_names_a_set_which_is_not_there_says_how_to_have_it(capsys, refused, tmp_path):
     line = refused("datasets/cifar10.npz")
     assert "run `tenfold fetch cifar10`" in line
-    assert "--data=folder" in refused("datasets/other.npz")
+    assert "give a folder" in refused("datasets/other.npz")
     with pytest.raises(SystemExit) as end:
         main(["cifar"])
     assert end.value.code == 2

@@ -204,7 +204,7 @@ def test_messages_speak_as_the_user_did(checkout):
         assert as_typed(text, front) == typed
     say = [f"PY={sys.executable}", "DATA=nowhere", "RECIPE=letters"]
     (checkout / "preprocess").symlink_to(t.ROOT / "preprocess")
-    assert "nowhere: does not exist; give DATA=folder" in make(checkout, "augment", *say, code=2)
+    assert "nowhere: does not exist; give a folder" in make(checkout, "augment", *say, code=2)
     assert "argument WORKERS=: 'two' is not" in make(checkout, "augment", *say, "WORKERS=two", code=2)
 
 

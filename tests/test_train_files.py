@@ -81,7 +81,7 @@ def test_a_file_that_is_written_anew_is_refused_not_read(tmp_path):
     with made.lent(0) as file:
         assert files.os.pread(file, 1, 0) == b"a"                # open already: it is the old one
     for _ in range(2):
-        with pytest.raises(ShardFault, match="written anew"), made.lent(1):
+        with pytest.raises(ShardFault, match="was replaced while it was read"), made.lent(1):
             pass
     made.close()
 
