@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import train_helpers as t
-from automatic_helpers import INK, MARKS, setting
+from automatic_helpers import INK, MARKS, context
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 import tenfold
 from tenfold.automatic import auto
 from tenfold.automatic.checks import set_aside
 from tenfold.automatic.choices import Draft
-from tenfold.automatic.fit import STEPS
+from tenfold.automatic.fit import GOOD_STEPS
 from tenfold.automatic.ink import ink
 from tenfold.automatic.race import Trial, keep_weights
 from tenfold.automatic.summary import interval
@@ -99,24 +99,24 @@ def test_a_budget_that_is_too_short_is_refused_before_anything_is_done(tmp_path)
 
 def test_of_more_images_than_can_be_read_in_the_budget_a_part_is_used(tmp_path):
     call = auto.Automatic(t.folder(tmp_path / "images"), 60.0, workers=1)
-    part = call._readable(dataclasses.replace(INK, seconds=0.2))         # 120 s for all
+    part = call._images_to_read(dataclasses.replace(INK, seconds=0.2))         # 120 s for all
     assert 10 <= part.per_class <= 35
-    assert f"{part.per_class} of a class" in part.lines()[0]
-    assert call._readable(INK) == INK
+    assert f"at most {part.per_class} of each class" in part.lines()[0]
+    assert call._images_to_read(INK) == INK
     for far_too_many in (dataclasses.replace(INK, seconds=10.0), dataclasses.replace(INK, seconds=0.2, images=1100,
                                                                                      official={"test": 500})):
         with pytest.raises(UserFault, match="too short"):
-            call._readable(far_too_many)
+            call._images_to_read(far_too_many)
     call.clock.started -= 90                                      # no time is left
     with pytest.raises(UserFault, match="too short"):
-        call._readable(INK)
+        call._images_to_read(INK)
 
 
 def test_training_goes_on_from_a_trial_of_the_same_network_and_pictures(tmp_path, monkeypatch):
     (trained := tmp_path / "best.pth").write_bytes(b"weights")
 
     def kept(key: str, value: object) -> str:
-        tried, chosen = (ink(setting(INK, 60.0), MARKS, True, False) for _ in range(2))
+        tried, chosen = (ink(context(INK, 60.0), MARKS, True, False) for _ in range(2))
         trial = Trial(tried.name, 0, 9.0, 0.5, 200, best=str(trained))
         with monkeypatch.context() as patch:
             if key:
@@ -146,7 +146,7 @@ def test_a_plan_in_steps_is_the_same_however_slow_the_machine_is(tmp_path, monke
     first = chosen(0.0, cores=2)
     assert chosen(5000.0, cores=16) == first
     planned = first["train.epochs"] * first["draw.copies"] * INK.training_images
-    assert STEPS < planned / first["train.batch"] < 6 * STEPS            # all of it is done, so it is no more than fits
+    assert GOOD_STEPS < planned / first["train.batch"] < 6 * GOOD_STEPS            # all of it is done, so it is no more than fits
     with pytest.raises(UserFault, match="'steps'"):
         auto.Automatic(images, 100.0, plan="step")
 

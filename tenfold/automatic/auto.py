@@ -123,13 +123,13 @@ class Automatic:
     def _choose(self, seen: Look) -> Draft:
         """Return the draft of the candidate that wins the race, or of the likeliest if none is held."""
         from tenfold.automatic.candidates import Candidate, candidates
-        from tenfold.automatic.fit import Setting, limit_copies
-        cores, reading = self._cores, seen.reading_seconds(self._cores)
+        from tenfold.automatic.fit import FitContext, limit_copies
+        cores, reading = self._cores, seen.build_seconds(self._cores)
         if not (self.pretrained or seen.is_ink):
             print("note: what helps pictures most, a pretrained network, is missing: pip install 'tenfold[pretrained]'")
 
         def fitted(candidate: Candidate, seconds: float) -> Draft:
-            return candidate.make(Setting(str(self.data), seen, self.machine, cores, self.seed,
+            return candidate.make(FitContext(str(self.data), seen, self.machine, cores, self.seed,
                                           max(1.0, seconds - reading - _STARTED)))
 
         def attempt(candidate: Candidate, number: int, seconds: float) -> Trial:
@@ -143,7 +143,7 @@ class Automatic:
             else 0.0
         recipe = chosen.recipe(self.name)
         seen = seen.with_per_class(chosen.settings.get("source.per_class", 0))
-        test_images = seen.images - seen.images_but_test
+        test_images = seen.images - seen.train_val_images
         self.state.scoring = pictures + test_images / self.machine.scoring_rate(recipe, seen.classes)
         seconds = self.clock.training(self.state.scoring + reading + drawing)
         return chosen.choose("train.budget", f"{seconds:.0f}s", f"about what training had of {self.budget:g} s"
