@@ -7,9 +7,9 @@ UPRIGHT = 0.6                # characters are upright if `upright_share` is at l
 TURNED = 0.45                # characters are at any angle if `upright_share` is at most this
 _LEAST = 24                  # with fewer characters, `upright_share` is unknown
 _SIDE = 24                   # the side of a compared character, in pixels
-_ANGLES = 24                 # each character is rotated to so many angles, 15 degrees apart
-_NEAR = 2                    # a rotation by so many of these steps, 30 degrees, still counts as upright
-_MATES = 6                   # each character is compared with at most so many others of its class
+_ANGLES = 24                 # each character is rotated to this many angles, 15 degrees apart
+_NEAR = 2                    # a rotation by this many of these steps, 30 degrees, still counts as upright
+_MATES = 6                   # each character is compared with at most this many others of its class
 CHANCE = (2 * _NEAR + 1) / _ANGLES               # `upright_share` expected by chance, if any angle is equally likely
 
 

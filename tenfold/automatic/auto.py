@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from tenfold.train.run.training import Run
     from tenfold.train.score.scoring import Score
 
-_NOMINAL_READ = 0.002        # one core reads a picture in so many seconds, where nothing is timed,
-_NOMINAL_CORES = 2           # and so many cores are counted
+_NOMINAL_READ = 0.002        # where nothing is timed, one core is assumed to read a picture in this many seconds
+_NOMINAL_CORES = 2           # where nothing is timed, this many cores are assumed
 
 
 @dataclass(frozen=True)

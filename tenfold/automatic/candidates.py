@@ -11,9 +11,8 @@ from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
 from tenfold.automatic.pictures import pictures_from_scratch, pictures_pretrained, shapes, shapes_name
 
-# Trials of fewer seconds are not worth running:
-_SHORT = 4.0                 # where the images say little about which candidate is best, even a short trial tells more
-_CAREFUL = 15.0              # where one is likely the best, or all are similar, only a longer trial tells more
+_SHORT = 4.0                 # least seconds of a trial if the images say little about which candidate is best
+_CAREFUL = 15.0              # least seconds of a trial if the images say which is likely best, or all are similar
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tenfold.data.sources.opening import Source
 from tenfold.data.wording import counted, quoted
 
 MADE = "made by `tenfold auto"                   # the first line of each recipe that is written contains this
-_LONGEST = 50                # so many characters of the folder's name are used: a file's name has 255 bytes at most
+_LONGEST = 50                # this many characters of the folder's name are used: a file's name has 255 bytes at most
 
 
 def plain_name(data: Path) -> str:

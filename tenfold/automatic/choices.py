@@ -11,8 +11,8 @@ from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.data.wording import readable
 
 LARGEST = 288                # the longest side of any draft's canvas, in pixels
-_WIDTH = 120                 # a line of a recipe has at most so many characters
-_LONGEST = 1000              # a reason is cut off after so many characters
+_WIDTH = 120                 # a line of a recipe has at most this many characters
+_LONGEST = 1000              # a reason is cut off after this many characters
 _COLUMN = 32                 # comments begin in this column
 _ORDER = ("source", "split", "clean", "draw", "shards", "model", "augment", "train")
 

@@ -4,16 +4,16 @@ import time
 from dataclasses import dataclass
 
 LEAST_BUDGET = 20.0          # the smallest budget that is accepted, in seconds
-_LOOK_SHARE = 0.2            # looking at the images takes at most this share of the budget,
-_LOOK_SECONDS = 8.0          # and at most so many seconds
+_LOOK_SHARE = 0.2            # looking at the images takes at most this share of the budget
+_LOOK_SECONDS = 8.0          # looking at the images takes at most this many seconds
 _READ_SHARE = 0.35           # reading the images takes at most this share of the remaining time
-_RACE_SHARE = 0.3            # the race takes at most this share of the budget;
-_SHORT_RACE_SHARE = 0.42     # of a short budget this share, because a trial needs some seconds to start,
-_SHORT_RACE_SECONDS = 25.0   # up to so many seconds
+_RACE_SHARE = 0.3            # the race takes at most this share of a long budget
+_SHORT_RACE_SHARE = 0.42     # the race takes at most this share of a short budget: a trial needs some seconds to start
+_SHORT_RACE_SECONDS = 25.0   # the race takes at most this many seconds of a short budget
 _TRAIN_SHARE = 0.15          # training takes at least this share of the budget, even if the budget is then exceeded
 _LATE_SHARE = 0.02           # an excess of less than this share of the budget is not reported
-_END_SECONDS = 3.0           # so many seconds are reserved for the score's pictures and for exiting
-_UNLIMITED = 30 * 86400.0    # every limit in seconds, where nothing is timed
+_END_SECONDS = 3.0           # this many seconds are reserved for the score's pictures and for exiting
+_UNLIMITED = 30 * 86400.0    # every limit is this many seconds where nothing is timed
 
 
 @dataclass

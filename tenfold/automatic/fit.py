@@ -14,18 +14,18 @@ from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
 
 FEW_PER_CLASS = 60           # with fewer training images of a class, copies are varied more
-GOOD_STEPS = 1500            # a network is chosen with which so many training steps fit into the time,
-_PASSES = 8                  # and so many views of each image, if the time allows
-LEAST_STEPS = 300            # a network is trained only if at least so many steps fit
-_REGRESSION_COPIES = 10      # a regression, which takes the network's place, learns from so many copies of an image
+GOOD_STEPS = 1500            # a larger network is chosen only if this many training steps of it fit into the time
+_PASSES = 8                  # a larger network is chosen only if it can be trained on this many views of each image
+LEAST_STEPS = 300            # a regression takes the network's place if fewer training steps fit
+_REGRESSION_COPIES = 10      # the regression is fitted to at most this many copies of each image
 _SMALL_BATCH = 32            # the smallest batch, in images
 GOOD_BATCH = 64              # the batch at which networks are timed, in images
 _LARGE_BATCH = 128           # the largest batch, in images
 _EFFICIENCY = 0.85           # training reaches this share of the measured rate: evaluations and checkpoints take time
-_DRAW_SHARE = 0.12           # drawing copies takes at most this share of the time,
-_BUILD_SHARE = 0.2           # or drawing and cleaning together at most this share, if that leaves more for drawing
-_COPY_SECONDS = 60e-6        # one core draws and writes a copy of 32×32 pixels in so many seconds
-_BAD = 1.5                   # the build accepts so many times the share of unusable pictures in the sample
+_DRAW_SHARE = 0.12           # drawing copies takes at most this share of the time
+_BUILD_SHARE = 0.2           # drawing may take longer if, together with cleaning, it takes at most this share
+_COPY_SECONDS = 60e-6        # one core draws and writes a copy of 32×32 pixels in this many seconds
+_BAD = 1.5                   # the build accepts this many times the share of unusable pictures in the sample
 
 _EDGE_NETWORKS = ((1, 16), (2, 16), (2, 32), (2, 64))        # convolutions at each of three widths, the first width
 
@@ -51,8 +51,8 @@ def start_draft(context: FitContext, name: str, about: str) -> Draft:
         draft.choose("source.max_bad", min(1.0, round(_BAD * look.unusable_share + 0.1, 2)),
                      f"{look.unusable_share:.0%} of the pictures looked at cannot be used; they are left out")
     if look.largest_class > 3 * look.smallest_class:
-        draft.choose("train.sampling", 0.5, f"classes have {look.smallest_class} to {look.largest_class} images: half "
-                     "way to all equally often")
+        draft.choose("train.sampling", 0.5, f"classes have {look.smallest_class} to {look.largest_class} images: small "
+                     "ones are drawn more often than their share")
     return draft
 
 
@@ -61,8 +61,8 @@ def choose_images(draft: Draft, look: Look, why: str) -> None:
     if look.per_class:
         draft.choose("source.per_class", look.per_class, f"{why} {look.images:,} images")
     for split, share in look.split_shares.items():
-        draft.choose(f"split.{split}", share, "share of each class that " + (
-            "chooses among candidates and epochs" if split == "val" else "only the score sees"))
+        draft.choose(f"split.{split}", share, "share of each class " + (
+            "on which candidates and epochs are compared" if split == "val" else "that only the score uses"))
 
 
 def choose_network(draft: Draft, context: FitContext, networks: list[dict[str, Any]]) -> None:

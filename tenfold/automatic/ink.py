@@ -12,10 +12,10 @@ from tenfold.automatic.fit import (
 from tenfold.automatic.look import Look
 from tenfold.automatic.marks import InkFacts
 
-_PEN = 1.5                   # the canvas is so large that strokes are at least so many pixels wide, if time allows
-_CANVASES = (32, 40, 48, 64)     # sides of the canvas in use, in pixels
-_PAGE = 100                  # a picture is a page if its shorter side has at least so many pixels,
-_SCAN = 200                  # and a scan with grain if it has so many
+_PEN = 1.5                   # if the time allows, the canvas is so large that strokes are this many pixels wide
+_CANVASES = (32, 40, 48, 64)     # a canvas has one of these sides, in pixels
+_PAGE = 100                  # pictures are cleaned like pages if their shorter side has at least this many pixels
+_SCAN = 200                  # pictures are cleaned like scans with grain if it has at least this many
 
 
 def ink_name(cut: bool, any_angle: bool) -> str:
@@ -30,7 +30,7 @@ def ink(context: FitContext, marks: InkFacts, cut: bool, any_angle: bool) -> Dra
     """
     look = context.look
     draft = start_draft(context, ink_name(cut, any_angle),
-                  "ink on a plain ground: a small network on directions of edges, varied copies")
+                        "ink on a plain ground: a small network on directions of edges, varied copies")
     draft.choose("clean.channels", 1, f"grey: {1 - look.colour_share:.0%} of the pictures looked at have no colours"
                  if not look.is_colour else "grey: ink differs from its ground in tone")
     dark, light = look.votes

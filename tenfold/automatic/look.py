@@ -9,7 +9,7 @@ from tenfold.automatic.mirrors import LEAST_PICTURES, SURE, may_be_mirrored
 _INK = 0.5                   # a set is ink if a larger share of its pictures is
 _COLOUR = 0.1                # colours may matter if a larger share of the pictures has them
 _TOO_FEW = 5                 # a note counts the classes with fewer images
-_FEWEST = 10                 # where there is no time for all images, at least so many of each class are used
+_FEWEST = 10                 # where there is no time for all images, at least this many of each class are used
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Look:
     counts: tuple[int, ...]  # images of each class, without official val and test; then of each in official val
     unmirrored: tuple[float, int] = (0.5, 0)     # see mirrors.unmirrored_share
     unusable_share: float = 0.0      # share of the sample that cannot be used
-    per_class: int = 0       # at most so many images of each class are used; 0: all
+    per_class: int = 0       # at most this many images of each class are used; 0: all
     slowest: float = 0.0     # one core's seconds for the slowest picture
 
     def build_seconds(self, cores: int) -> float:

@@ -27,12 +27,12 @@ from tenfold.preprocess.pool import one_opencv_thread
 from tenfold.preprocess.survey.decisions import decide, votes
 from tenfold.preprocess.survey.facts import Facts, SourceFacts
 
-_SAMPLE = 256                # at most so many pictures are looked at
-_FIRST = 64                  # so many are read first, for decisions that concern the whole set
+_SAMPLE = 256                # at most this many pictures are looked at
+_FIRST = 64                  # this many pictures are read first, for decisions that concern the whole set
 _FIRST_SHARE = 0.25          # the first pictures take at most this share of the time
-_PER_CLASS = 4               # so many of a class are looked at, if there are too many classes to look at all
-_COLOUR = 12.0               # a picture is coloured if its channels differ by more levels (of 255) on average,
-_PATCH = 0.02                # or if they differ by four times as many in a larger share of its pixels
+_PER_CLASS = 4               # this many pictures of a class are looked at if there are too many classes to look at all
+_COLOUR = 12.0               # a picture is coloured if its channels differ by more than this on average, of 255
+_PATCH = 0.02                # a picture is coloured if they differ by four times that in more than this share of it
 
 
 def look(source: Source, scratch: Path, longest: float = math.inf) -> Look:

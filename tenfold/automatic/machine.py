@@ -18,8 +18,8 @@ from tenfold.train.models.folded import folded
 from tenfold.train.normalise import seen_size
 from tenfold.train.precision import autocast
 
-_SECONDS = 0.3               # calls are measured for at least so many seconds, after a first call that is not counted
-_LONG = 0.6                  # a first call of at least so many seconds is the only one, and counts
+_SECONDS = 0.3               # calls are measured for at least this many seconds, after a first call that is not counted
+_LONG = 0.6                  # a first call of at least this many seconds is the only one, and counts
 _NOMINAL = 6e9               # multiply-adds a second of the nominal machine, about those of two cores
 
 

@@ -13,12 +13,12 @@ LEAST_PICTURES = 48          # with fewer pictures, `unmirrored_share` says noth
 SURE = 0.8                   # from this `unmirrored_share` on, pictures most likely show characters or signs; below,
                              # they may be things photographed from one side
 _CHANCE = 0.5                # `unmirrored_share` if pictures and mirror images match equally well
-_MARGIN = 0.1                # pictures are not mirrored if `unmirrored_share` exceeds chance by this,
-_SIGMAS = 3                  # and by so many standard errors
+_MARGIN = 0.1                # pictures may be mirrored if `unmirrored_share` exceeds chance by less than this
+_SIGMAS = 3                  # pictures may be mirrored if it exceeds chance by less than this many standard errors
 _SIDE = 48                   # side of a compared picture, in pixels
 _CELL = 8                    # side of a cell of HOG, in pixels
 _BINS = 9                    # directions of gradients in each cell
-_MATES = 5                   # a picture is compared with at most so many of its class, the nearest
+_MATES = 5                   # a picture is compared with at most this many of its class, the nearest
 
 
 def hog(pixels: np.ndarray) -> np.ndarray:

@@ -17,17 +17,18 @@ from tenfold.automatic.fit import (
 )
 from tenfold.automatic.look import Look
 
-_SIZES = (96, 112, 128, 160, 192, 224, 256, LARGEST)     # sides of the pictures that a pretrained network may see
-_ENLARGED = 7                # a picture is enlarged at most so many times for the network
-_VIEWS = 4                   # features of at most so many views of each picture are computed
-_FEATURES_SHARE = 0.3        # computing the features takes at most this share of the time,
-_HEAD_ONLY_SHARE = 0.4       # or this share if only the head is trained
-_HEAD_ONLY = 400             # with at most so many training pictures, only the head is: val cannot show overfitting
-_GENTLE = 2500               # with at most so many training pictures, the last blocks are trained gently:
-_GENTLE_LR, _GENTLE_EPOCHS = 0.0003, 4           # with this learning rate, for so many epochs,
-_LR, _EPOCHS = 0.001, 12     # and with more pictures with this learning rate, for at most so many epochs
+_SIZES = (96, 112, 128, 160, 192, 224, 256, LARGEST)     # a pretrained network sees squares of one of these sides
+_ENLARGED = 7                # a picture is enlarged at most this many times for the network
+_VIEWS = 4                   # features of at most this many views of each picture are computed
+_FEATURES_SHARE = 0.3        # computing the features takes at most this share of the time
+_HEAD_ONLY_SHARE = 0.4       # computing the features takes at most this share if only the head is trained
+_HEAD_ONLY = 400             # with at most this many training pictures, only the head is trained: val is too small to
+                             # show overfitting
+_GENTLE = 2500               # with at most this many training pictures, the last blocks are trained gently
+_GENTLE_LR, _GENTLE_EPOCHS = 0.0003, 4           # gentle training has this learning rate and number of epochs
+_LR, _EPOCHS = 0.001, 12     # other training of the last blocks has this learning rate and number of epochs
 _EARLY_LAYERS = ["_conv_stem", "_bn0", *(f"_blocks.{number}" for number in range(11))]       # these stay frozen
-_SMALL = 64                  # copies of pictures with a side of at most so many pixels are made while training
+_SMALL = 64                  # pictures with a shorter side of at most this many pixels are varied while training
 
 
 def pictures_pretrained(context: FitContext) -> Draft:
@@ -35,7 +36,7 @@ def pictures_pretrained(context: FitContext) -> Draft:
     draft = start_draft(context, "pretrained", "pictures: a network pretrained on ImageNet")
     draft.choose("clean.channels", 3)
     draft.choose("draw.canvas", [96, 96]).choose("draw.copies", 1)
-    draft.choose("model.name", "efficientnet_lite0", "4.6 million parameters, 75% of ImageNet")
+    draft.choose("model.name", "efficientnet_lite0", "4.6 million parameters, 75% top-1 on ImageNet")
     draft.choose("model.weights", "imagenet").choose("model.normalise", "imagenet")
     draft.choose("model.head", "fitted", "by logistic regression on the features of all rows, in seconds")
     look, rate, head_only_reason = _choose_size(draft, context)

@@ -17,8 +17,8 @@ from tenfold.preprocess.clean.polarity import dark_ink_log_odds
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.survey.facts import SourceFacts, examine_source
 
-_SIDE = 1024                 # larger pictures are shrunk until their longer side has so many pixels
-_LARGE = 2.0                 # cleaning takes so many times as long for a pixel of the whole picture as for one of the
+_SIDE = 1024                 # larger pictures are shrunk until their longer side has this many pixels
+_LARGE = 2.0                 # cleaning takes this many times as long for a pixel of the whole picture as for one of the
                              # shrunk picture: measured 1.5 at 12 and 2.1 at 81 megapixels, on two cores
 
 

@@ -16,7 +16,7 @@ from tenfold.preprocess.pipeline import build_cost
 if TYPE_CHECKING:
     from tenfold.automatic.auto import Automatic
 
-_START_SECONDS = 3.0         # a training takes so many seconds to begin, after its shards are built
+_START_SECONDS = 3.0         # a training takes this many seconds to begin, after its shards are built
 
 
 def select_draft(call: Automatic, seen: Look) -> Draft:

@@ -29,7 +29,7 @@ class State:
     scoring: float = 0.0     # seconds reserved for the score
     trials: list[Trial] = field(default_factory=list)
     chosen: Draft | None = None
-    per_class: int | None = None     # there is time for so many images of each class; 0: for all; None: not known yet
+    per_class: int | None = None     # at most this many images of each class are used; 0: all; None: not known yet
     weights: str = ""        # file of the weights with which training begins; "": those that the recipe says
     done: bool = False
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from tenfold.train.run.training import Run
     from tenfold.train.score.scoring import Score
 
-_Z = 1.96                    # a 95% interval extends so many standard deviations to each side
-_WEAK = 3                    # at most so many weak classes are named
-_SUSPECTS = 12               # at most so many suspect labels are counted
+_Z = 1.96                    # a 95% interval extends this many standard deviations to each side
+_WEAK = 3                    # at most this many weak classes are named
+_SUSPECTS = 12               # at most this many suspect labels are counted
 _SURE = 0.9                  # a mistake with at least this probability may be a wrong label
 _RISING = 0.005              # if val top-1 rises by more in the last fifth of a run, more time would help
 
