@@ -23,7 +23,7 @@ def select_draft(call: Automatic, seen: Look) -> Draft:
     """Return the draft of the candidate that wins the race, or of the most promising one if there is no race."""
     clock, build_seconds = call.clock, seen.build_seconds(call.cores)
     if not (call.pretrained or seen.is_ink):
-        print("note: what helps pictures most, a pretrained network, is missing: pip install 'tenfold[pretrained]'")
+        print("note: no pretrained network is installed, which helps pictures most: pip install 'tenfold[pretrained]'")
 
     def fit(candidate: Candidate, seconds: float) -> Draft:
         return candidate.make(FitContext(str(call.data), seen, call.machine, call.cores, call.seed,
