@@ -4,15 +4,16 @@ import dataclasses
 
 import torch
 
-from tenfold.automatic.fit import Setting
+from tenfold.automatic.fit import FitContext
 from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
 from tenfold.automatic.marks import InkFacts
 
-MARKS = InkFacts(pen=0.05, wander=0.1, sizes=0.2, near_upright=0.9)
-INK = Look(images=600, classes=6, least=100, most=100, size=(200, 200), shape=1.0, looked=64, colour=0.0, ink=1.0,
-           polarity="dark", votes=(60, 4), marks=MARKS, seconds=0.01, official={}, counts=(100,) * 6)
-PHOTOS = dataclasses.replace(INK, size=(193, 256), colour=0.9, ink=0.02, polarity="each", marks=None)
+MARKS = InkFacts(pen=0.05, position_spread=0.1, size_spread=0.2, near_upright=0.9)
+INK = Look(images=600, classes=6, smallest_class=100, largest_class=100, size=(200, 200), aspect=1.0, sampled=64,
+           colour_share=0.0, ink_share=1.0, polarity="dark", votes=(60, 4), marks=MARKS, seconds=0.01, official={},
+           counts=(100,) * 6)
+PHOTOS = dataclasses.replace(INK, size=(193, 256), colour_share=0.9, ink_share=0.02, polarity="each", marks=None)
 SIGNS = dataclasses.replace(PHOTOS, unmirrored=(0.9, 256))
 
 
@@ -28,5 +29,6 @@ class Fixed(Machine):
         return self.rate * (32 / recipe.draw.canvas[0])**2 * (16 / width)**1.5
 
 
-def setting(seen, seconds, rate=2000.0):
-    return Setting("images", seen, Fixed(rate), 2, 0, seconds)
+def context(seen, seconds, rate=2000.0):
+    """What a draft is fitted to: a set that was looked at, some seconds, and a machine of a known rate."""
+    return FitContext("images", seen, Fixed(rate), 2, 0, seconds)

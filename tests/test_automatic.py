@@ -2,20 +2,22 @@
 
 import dataclasses
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import train_helpers as t
-from automatic_helpers import INK, MARKS, setting
+from automatic_helpers import INK, MARKS, context
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 import tenfold
 from tenfold.automatic import auto
-from tenfold.automatic.checks import set_aside
+from tenfold.automatic.checks import readable_part, set_aside
 from tenfold.automatic.choices import Draft
-from tenfold.automatic.fit import STEPS
+from tenfold.automatic.fit import GOOD_STEPS
 from tenfold.automatic.ink import ink
 from tenfold.automatic.race import Trial, keep_weights
+from tenfold.automatic.selection import select_draft
 from tenfold.automatic.summary import interval
 from tenfold.data.errors import UserFault
 from tenfold.data.recipe import read_recipe, recipe_tables
@@ -99,24 +101,25 @@ def test_a_budget_that_is_too_short_is_refused_before_anything_is_done(tmp_path)
 
 def test_of_more_images_than_can_be_read_in_the_budget_a_part_is_used(tmp_path):
     call = auto.Automatic(t.folder(tmp_path / "images"), 60.0, workers=1)
-    part = call._readable(dataclasses.replace(INK, seconds=0.2))         # 120 s for all
+    part_of = partial(readable_part, clock=call.clock, cores=1)
+    part = part_of(dataclasses.replace(INK, seconds=0.2))         # 120 s for all
     assert 10 <= part.per_class <= 35
-    assert f"{part.per_class} of a class" in part.lines()[0]
-    assert call._readable(INK) == INK
+    assert f"at most {part.per_class} of each class" in part.lines()[0]
+    assert part_of(INK) == INK
     for far_too_many in (dataclasses.replace(INK, seconds=10.0), dataclasses.replace(INK, seconds=0.2, images=1100,
                                                                                      official={"test": 500})):
         with pytest.raises(UserFault, match="too short"):
-            call._readable(far_too_many)
+            part_of(far_too_many)
     call.clock.started -= 90                                      # no time is left
     with pytest.raises(UserFault, match="too short"):
-        call._readable(INK)
+        part_of(INK)
 
 
 def test_training_goes_on_from_a_trial_of_the_same_network_and_pictures(tmp_path, monkeypatch):
     (trained := tmp_path / "best.pth").write_bytes(b"weights")
 
     def kept(key: str, value: object) -> str:
-        tried, chosen = (ink(setting(INK, 60.0), MARKS, True, False) for _ in range(2))
+        tried, chosen = (ink(context(INK, 60.0), MARKS, True, False) for _ in range(2))
         trial = Trial(tried.name, 0, 9.0, 0.5, 200, best=str(trained))
         with monkeypatch.context() as patch:
             if key:
@@ -131,7 +134,7 @@ def test_training_goes_on_from_a_trial_of_the_same_network_and_pictures(tmp_path
 
 def test_a_race_has_time_for_two_trials_in_a_minute_and_a_fixed_share_of_a_long_budget(tmp_path):
     images = t.folder(tmp_path / "images", images=30)
-    race = {budget: auto.Automatic(images, budget).clock.race for budget in (20.0, 60.0, 90.0, 600.0)}
+    race = {budget: auto.Automatic(images, budget).clock.race_seconds() for budget in (20.0, 60.0, 90.0, 600.0)}
     assert race[60.0] / 2 > 12                               # of which some five go by before a training begins
     assert race[20.0] < 9
     assert race[600.0] / 600 == race[90.0] / 90 == 0.3
@@ -142,11 +145,12 @@ def test_a_plan_in_steps_is_the_same_however_slow_the_machine_is(tmp_path, monke
 
     def chosen(gone: float, cores: int) -> dict:
         monkeypatch.setattr("joblib.cpu_count", lambda: cores)
-        return auto.Automatic(images, 100.0, plan="steps", started=time.monotonic() - gone)._choose(INK).settings
+        call = auto.Automatic(images, 100.0, plan="steps", started=time.monotonic() - gone)
+        return select_draft(call, INK).settings
     first = chosen(0.0, cores=2)
     assert chosen(5000.0, cores=16) == first
     planned = first["train.epochs"] * first["draw.copies"] * INK.training_images
-    assert STEPS < planned / first["train.batch"] < 6 * STEPS            # all of it is done, so it is no more than fits
+    assert GOOD_STEPS < planned / first["train.batch"] < 6 * GOOD_STEPS     # all of it is done, no more than fits
     with pytest.raises(UserFault, match="'steps'"):
         auto.Automatic(images, 100.0, plan="step")
 

@@ -4,11 +4,11 @@ import dataclasses
 import tomllib
 
 import pytest
-from automatic_helpers import INK, MARKS, PHOTOS, SIGNS, Fixed, setting
+from automatic_helpers import INK, MARKS, PHOTOS, SIGNS, Fixed, context
 
 from tenfold.automatic.candidates import candidates
 from tenfold.automatic.choices import toml_value, write_recipe
-from tenfold.automatic.fit import STEPS
+from tenfold.automatic.fit import GOOD_STEPS
 from tenfold.automatic.ink import ink
 from tenfold.automatic.look import Look
 from tenfold.data.recipe import read_recipe
@@ -19,7 +19,7 @@ from tenfold.data.recipe import read_recipe
     (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, near_upright=0.2)), ["ink cut out, at any angle"]),
     (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, near_upright=0.5)),
      ["ink cut out, upright", "ink cut out, at any angle"]),
-    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, wander=0.02, sizes=0.01)),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, position_spread=0.02, size_spread=0.01)),
      ["ink where it stands, upright"]),
     (PHOTOS, ["pretrained"]),
 ], ids=lambda v: "" if isinstance(v, Look) else " or ".join(v))
@@ -30,21 +30,21 @@ def test_what_was_seen_leaves_few_ways_open(seen, names):
 def test_what_may_not_be_mirrored_never_is():
     for seen in (SIGNS, dataclasses.replace(SIGNS, size=(32, 32))):
         found = candidates(seen, Fixed(500), pretrained=True)
-        assert [c.name for c in found] == ["shapes", "pretrained", "shapes, varied strongly", "from nothing"]
+        assert [c.name for c in found] == ["shapes", "pretrained", "shapes, varied strongly", "from scratch"]
         one_sided = candidates(dataclasses.replace(seen, unmirrored=(0.7, 256)), Fixed(500), pretrained=True)
-        assert [c.name for c in one_sided] == ["pretrained", "shapes", "from nothing"]
+        assert [c.name for c in one_sided] == ["pretrained", "shapes", "from scratch"]
         for candidate in found:
-            recipe = candidate.make(setting(seen, 300)).recipe("x")
+            recipe = candidate.make(context(seen, 300)).recipe("x")
             assert (recipe.draw.flip, recipe.augment.flip) == (0, 0)
-    settings = candidates(PHOTOS, Fixed(500), pretrained=True)[0].make(setting(PHOTOS, 300)).settings
+    settings = candidates(PHOTOS, Fixed(500), pretrained=True)[0].make(context(PHOTOS, 300)).settings
     assert settings["draw.flip"] == 0.5
 
 
 def test_few_images_of_signs_are_varied_strongly_and_a_race_asks_whether_that_is_better():
-    few = dataclasses.replace(SIGNS, images=180, counts=(30,) * 6, least=30, most=30)
+    few = dataclasses.replace(SIGNS, images=180, counts=(30,) * 6, smallest_class=30, largest_class=30)
     found = candidates(few, Fixed(500), pretrained=True)
     assert [c.name for c in found][::2] == ["shapes, varied strongly", "shapes"]
-    strong, mild = (candidate.make(setting(few, 300)).recipe("x").draw for candidate in found[::2])
+    strong, mild = (candidate.make(context(few, 300)).recipe("x").draw for candidate in found[::2])
     assert strong.rotation > mild.rotation
     assert strong.scale[0] < mild.scale[0]
 
@@ -52,18 +52,19 @@ def test_few_images_of_signs_are_varied_strongly_and_a_race_asks_whether_that_is
 def test_enough_steps_fit_and_more_seconds_never_make_a_network_smaller():
     width = 0
     for seconds in (20, 60, 200, 600, 3000):
-        draft = candidates(INK, Fixed(2000), False)[0].make(setting(INK, seconds))
+        draft = candidates(INK, Fixed(2000), False)[0].make(context(INK, seconds))
         recipe = draft.recipe("x")
         images = 0.85 * Fixed(2000)._rate(recipe, 6, 64, "training") * seconds
-        assert images / recipe.train.batch >= min(STEPS, images / 32) - 1
+        assert images / recipe.train.batch >= min(GOOD_STEPS, images / 32) - 1
         assert recipe.train.epochs == "auto"     # no second is left over
         assert recipe.model.args["widths"][0] * recipe.draw.canvas[0] >= width
         width = recipe.model.args["widths"][0] * recipe.draw.canvas[0]
 
 
 def test_a_larger_set_gets_a_network_by_which_each_image_is_seen_some_times():
-    many = dataclasses.replace(INK, images=60_000, counts=(10_000,) * 6, least=10_000, most=10_000)
-    small, large = (candidates(seen, Fixed(2000), False)[0].make(setting(seen, 600)).recipe("x")
+    many = dataclasses.replace(INK, images=60_000, counts=(10_000,) * 6, smallest_class=10_000,
+                               largest_class=10_000)
+    small, large = (candidates(seen, Fixed(2000), False)[0].make(context(seen, 600)).recipe("x")
                     for seen in (INK, many))
     seen_images = 0.85 * Fixed(2000)._rate(large, 6, 64, "training") * 600
     assert large.model.args["widths"] < small.model.args["widths"]
@@ -73,7 +74,7 @@ def test_a_larger_set_gets_a_network_by_which_each_image_is_seen_some_times():
 @pytest.mark.parametrize("seen", [INK, SIGNS, PHOTOS], ids=["ink", "signs", "photographs"])
 def test_where_few_steps_fit_a_regression_on_edges_takes_the_place_of_a_network(seen):
     for rate in (0.1, 100.0, 2000.0):
-        recipe = candidates(seen, Fixed(rate), False)[0].make(setting(seen, 60, rate)).recipe("x")
+        recipe = candidates(seen, Fixed(rate), False)[0].make(context(seen, 60, rate)).recipe("x")
         steps = 0.85 * rate * 60 / 32            # of the narrowest network on 32×32
         known = not recipe.model.args["widths"], recipe.model.head, recipe.model.freeze
         assert known == ((True, "fitted", ("backbone",)) if steps < 300 else (False, "random", ()))
@@ -81,13 +82,13 @@ def test_where_few_steps_fit_a_regression_on_edges_takes_the_place_of_a_network(
 
 def test_where_few_steps_of_a_residual_network_fit_a_smaller_one_on_edges_takes_its_place():
     for rate, gradients in ((500.0, 2), (2000.0, None)):
-        recipe = candidates(PHOTOS, Fixed(rate), False)[0].make(setting(PHOTOS, 60, rate)).recipe("x")
+        recipe = candidates(PHOTOS, Fixed(rate), False)[0].make(context(PHOTOS, 60, rate)).recipe("x")
         assert recipe.model.args.get("gradients") == gradients
 
 
 def test_a_regression_weights_the_classes_that_a_network_would_be_drawn_more_often():
-    uneven = dataclasses.replace(INK, least=10, most=200)
-    regression, network = (candidates(uneven, Fixed(rate), False)[0].make(setting(uneven, 60, rate)).recipe("x").train
+    uneven = dataclasses.replace(INK, smallest_class=10, largest_class=200)
+    regression, network = (candidates(uneven, Fixed(rate), False)[0].make(context(uneven, 60, rate)).recipe("x").train
                            for rate in (0.1, 2000.0))
     assert (regression.class_weights, regression.sampling) == ("balanced", 0)
     assert (network.class_weights, network.sampling) == ("none", 0.5)
@@ -95,11 +96,11 @@ def test_a_regression_weights_the_classes_that_a_network_would_be_drawn_more_oft
 
 @pytest.mark.parametrize("rate", [1.0, 100.0, 2000.0])
 def test_as_many_pictures_pass_through_a_pretrained_network_as_there_is_time_for(rate):
-    draft = candidates(PHOTOS, Fixed(rate), pretrained=True)[0].make(setting(PHOTOS, 60, rate))
+    draft = candidates(PHOTOS, Fixed(rate), pretrained=True)[0].make(context(PHOTOS, 60, rate))
     size = draft.settings["model.size"] or draft.settings["draw.canvas"][0]
     used = PHOTOS.with_per_class(draft.settings.get("source.per_class", 0))
     assert (used.images < PHOTOS.images) == (rate < 2000)
-    assert used.least == 10 or used.images_but_test <= 60 * rate * (32 / size)**2
+    assert used.smallest_class == 10 or used.train_val_images <= 60 * rate * (32 / size)**2
     draft.recipe("x")
 
 
@@ -108,13 +109,13 @@ def test_as_many_pictures_pass_through_a_pretrained_network_as_there_is_time_for
     ((193, 256), 10.0, 96, 0)])
 def test_a_pretrained_network_sees_pictures_enlarged_as_far_as_it_pays(size, rate, canvas, enlarged):
     seen = dataclasses.replace(PHOTOS, size=size)
-    recipe = candidates(seen, Fixed(rate), pretrained=True)[0].make(setting(seen, 60, rate)).recipe("x")
+    recipe = candidates(seen, Fixed(rate), pretrained=True)[0].make(context(seen, 60, rate)).recipe("x")
     assert (recipe.draw.canvas, recipe.model.size or 0) == ((canvas, canvas), enlarged)
 
 
 def test_uneven_classes_are_drawn_more_evenly_and_official_splits_stand():
-    uneven = dataclasses.replace(INK, least=10, most=200, official={"train": 500, "test": 100})
-    settings = candidates(uneven, Fixed(500), False)[0].make(setting(uneven, 60)).settings
+    uneven = dataclasses.replace(INK, smallest_class=10, largest_class=200, official={"train": 500, "test": 100})
+    settings = candidates(uneven, Fixed(500), False)[0].make(context(uneven, 60)).settings
     assert settings["train.sampling"] == 0.5
     assert "split.test" not in settings
     assert "split.val" in settings
@@ -122,17 +123,18 @@ def test_uneven_classes_are_drawn_more_evenly_and_official_splits_stand():
 
 def test_what_is_too_few_or_cannot_be_read_is_said_before_training():
     assert len(INK.lines()) == 1
-    notes = dataclasses.replace(INK, unread=0.1, least=3, counts=(100, 3, 4, 100, 100, 100)).lines()[1:]
+    notes = dataclasses.replace(INK, unusable_share=0.1, smallest_class=3,
+                                counts=(100, 3, 4, 100, 100, 100)).lines()[1:]
     assert "10%" in notes[0]
     assert notes[1].startswith("note: 2 of 6 classes")
-    draft = ink(setting(dataclasses.replace(INK, unread=0.1), 60), MARKS, True, False)
+    draft = ink(context(dataclasses.replace(INK, unusable_share=0.1), 60), MARKS, True, False)
     assert draft.settings["source.max_bad"] == 0.25
 
 
 def test_a_recipe_that_is_written_is_the_recipe_that_was_chosen(tmp_path):
     for seen in (INK, PHOTOS):
         for candidate in candidates(seen, Fixed(500), pretrained=False):
-            draft = candidate.make(setting(seen, 100))
+            draft = candidate.make(context(seen, 100))
             draft.choose("source.data", 'a "folder"\\with\nodd\x1b signs €', "ink #1\n[train]\nbatch = 3")
             write_recipe(draft, tmp_path / "x.toml", ["x: made\nby hand", "", "more"])
             assert read_recipe(tmp_path / "x.toml") == draft.recipe("x")

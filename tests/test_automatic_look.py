@@ -73,7 +73,7 @@ def test_of_many_classes_some_are_looked_at_with_others_of_their_class():
 
 
 def test_a_part_of_a_set_has_as_many_of_each_class_as_there_are_or_the_same_number():
-    uneven = dataclasses.replace(INK, images=160, classes=3, counts=(5, 50, 95), least=5, most=95,
+    uneven = dataclasses.replace(INK, images=160, classes=3, counts=(5, 50, 95), smallest_class=5, largest_class=95,
                                  official={"test": 10})
     for images, kept in ((150, 150), (149, 149), (100, 99), (62, 61), (25, 25), (3, 25)):
         part = uneven.subset(images)

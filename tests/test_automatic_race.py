@@ -39,7 +39,7 @@ def test_as_many_candidates_are_tried_as_there_is_time_for():
         winner = run_race([Candidate(name, None, least=5.0) for name in "abc"], seconds, 3.0, attempt)
         assert winner.name == max((name for name, _ in calls), default="a")
         return calls
-    assert tried(15) == []                                   # one alone says nothing: the likeliest
+    assert tried(15) == []                                   # one trial alone tells nothing: the most promising
     assert tried(16) == [("a", 0), ("b", 0)]
     assert tried(48) == [("a", 0), ("b", 0), ("c", 0), ("b", 1), ("c", 1)]
 

@@ -91,8 +91,8 @@ def test_the_look_ends_with_its_seconds_but_for_one_picture_that_can_be_used(tmp
         read_so_far.clear()
         seen = look(source, tmp_path, longest)
         assert len(read_so_far) == count
-        assert seen.looked == len(read_so_far) - bad
-        assert seen.unread == pytest.approx(bad / len(read_so_far))
+        assert seen.sampled == len(read_so_far) - bad
+        assert seen.unusable_share == pytest.approx(bad / len(read_so_far))
         assert len(set(read_so_far)) == len(read_so_far)     # none is read twice
 
 
@@ -102,16 +102,16 @@ def test_blank_pictures_are_counted_with_those_that_cannot_be_used(tmp_path):
         save(images / "down" / f"{name}.png", np.full((9, 9, 1), 200, np.uint8))
         (images / "across" / f"{name}.png").write_bytes(b"no picture")
     seen = look(open_source(images), tmp_path, longest=600.0)
-    assert (seen.images, seen.looked) == (21, 18)
-    assert seen.unread == pytest.approx(6 / 21)
+    assert (seen.images, seen.sampled) == (21, 18)
+    assert seen.unusable_share == pytest.approx(6 / 21)
 
 
 def test_one_enormous_picture_is_read_by_one_core(tmp_path):
     source = open_source(t.folder(tmp_path / "images"))
     seen = look(source, tmp_path)
     assert seen.slowest >= seen.seconds
-    assert dataclasses.replace(seen, seconds=0.1, slowest=60.0).reading_seconds(8) == 60.0
-    assert dataclasses.replace(seen, seconds=0.1, slowest=0.1).reading_seconds(2) == pytest.approx(0.05 * len(source))
+    assert dataclasses.replace(seen, seconds=0.1, slowest=60.0).build_seconds(8) == 60.0
+    assert dataclasses.replace(seen, seconds=0.1, slowest=0.1).build_seconds(2) == pytest.approx(0.05 * len(source))
 
 
 def test_deep_pictures_are_looked_at_by_the_range_of_the_set(tmp_path):
@@ -121,4 +121,4 @@ def test_deep_pictures_are_looked_at_by_the_range_of_the_set(tmp_path):
             deep = page(10 * i + (label == "b"), channels=1)[:, :, 0].astype(np.uint16) * 4     # 10 bits of 16
             Image.fromarray(deep).save(tmp_path / "images" / label / f"{i}.png")
     seen: Look = look(open_source(tmp_path / "images"), tmp_path)
-    assert (seen.looked, seen.ink, seen.polarity) == (8, 1.0, "dark")
+    assert (seen.sampled, seen.ink_share, seen.polarity) == (8, 1.0, "dark")

@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from tenfold.automatic.checks import whole_budget_named
+from tenfold.automatic.checks import blame_whole_budget
 from tenfold.automatic.choices import Draft, write_recipe
 from tenfold.automatic.race import Trial
 from tenfold.automatic.state import State
@@ -58,7 +58,7 @@ def test_whatever_is_lacking_or_odd_is_refused_in_words_or_begins_anew(tmp_path,
     ("train.batch", "train.batch: of 3 s is spent")])
 def test_a_budget_that_nobody_gave_is_not_named_alone(where, words):
     def train():
-        with whole_budget_named(20.0):
+        with blame_whole_budget(20.0):
             raise TrainingFault(where, "of 3 s is spent")
     with pytest.raises(TrainingFault) as found:
         train()

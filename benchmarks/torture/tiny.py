@@ -17,7 +17,7 @@ _WARM = ("cv2", "h5py", "joblib", "numpy", "PIL.Image", "tqdm.auto", "matplotlib
          "tenfold.train.run.training", "tenfold.train.score.command", "tenfold.train.score.scoring",
          "tenfold.train.score.figures", "tenfold.predict.command", "tenfold.predict.model", "tenfold.predict.files",
          "tenfold.predict.sheet", "tenfold.train.models.build", "tenfold.train.sweep.session", "tenfold.folds",
-         "tenfold.compare", "tenfold.predict.command", "tenfold.automatic.auto", "tenfold.automatic.fit",
+         "tenfold.compare", "tenfold.predict.command", "tenfold.automatic.auto", "tenfold.automatic.selection",
          "tenfold.automatic.machine", "tenfold.cli", "optuna")
 SECOND = "second.toml"       # as the first training, under another name
 CLASSES = {"across": 5, "down": 6, "dots": 7}    # pictures of each

@@ -1,9 +1,14 @@
 """The automatic mode: a folder and a budget in, a proven recipe and a scored model out.
 
-Read in this order: `auto.py` (the whole of it) and `checks.py` (what it refuses), `look.py`, `marks.py`, `angles.py`
-(what the images show), `looking.py` and `mirrors.py` (how they are looked at), `machine.py` (what it can do a
-second), `candidates.py` (the recipes that come into question), `ink.py`, `pictures.py` (each of them), `fit.py`
-(fitted to the seconds), `choices.py` (the draft of a recipe, whose lines carry their reasons), `race.py` (which
-candidate is best on held-out rows), `clock.py` (what is left of the budget), `state.py` (how far a call is),
-`summary.py` (the ten lines at the end).
+Read in this order:
+- `auto.py`: the whole procedure; `command.py` is its command line, `checks.py` what it refuses;
+- `look.py`: what is known of the images; `looking.py` finds it out from a sample, with `reading.py` (one picture),
+  `marks.py` (its ink), `angles.py` (whether characters are upright) and `mirrors.py` (whether mirror images count);
+- `machine.py`: how fast this machine trains each network;
+- `candidates.py`: the recipes that suit the images; `ink.py` and `pictures.py` draft each of them, `fit.py` fits a
+  draft to the time, `choices.py` holds a draft and the reason for each of its lines;
+- `selection.py`: the candidate that is chosen, and its share of the time; `race.py`: short trials, which show the
+  candidate that is best on held-out rows;
+- `clock.py`: how the budget is divided; `state.py`: what a repeated call needs to go on where one was stopped;
+- `summary.py`: the lines at the end.
 """

@@ -1,15 +1,16 @@
-"""Test whether the characters of a set stand upright or at any angle, by matching turned ones of a class."""
+"""Find out whether characters are upright or at any angle, by comparing rotated characters of the same class."""
 
 import cv2
 import numpy as np
 
-UPRIGHT, TURNED = 0.6, 0.45  # from this share of best matches near upright a set is upright, up to that turned
-LEAST = 24                   # fewer characters, with others of their class, say nothing
-CHANCE = 5 / 24              # the share if all angles are equally likely
-_SIDE = 24                   # pixels of a side of the compared character
-_ANGLES = 24                 # tried, evenly over the circle
-_NEAR = 2                    # so many of these steps count as upright: 30 degrees
-_MATES = 6                   # others of its class that each is compared with, at most
+UPRIGHT = 0.6                # characters are upright if `upright_share` is at least this
+TURNED = 0.45                # characters are at any angle if `upright_share` is at most this
+_LEAST = 24                  # with fewer characters, `upright_share` is unknown
+_SIDE = 24                   # the side of a compared character, in pixels
+_ANGLES = 24                 # each character is rotated to this many angles, 15 degrees apart
+_NEAR = 2                    # a rotation by this many of these steps, 30 degrees, still counts as upright
+_MATES = 6                   # each character is compared with at most this many others of its class
+CHANCE = (2 * _NEAR + 1) / _ANGLES               # `upright_share` expected by chance, if any angle is equally likely
 
 
 def shape_of(mask: np.ndarray) -> np.ndarray:
@@ -25,31 +26,31 @@ def shape_of(mask: np.ndarray) -> np.ndarray:
 
 
 def upright_share(shapes: np.ndarray, labels: np.ndarray) -> float | None:
-    """Return the share of characters that match one of their class best when that is turned by 30 degrees at most.
+    """Return the share of characters whose best match in their class is found at a rotation of at most 30 degrees.
 
-    shapes: float32 (n, 24, 24) of `shape_of`; labels (n,). None: too few have others of their class.
+    shapes: float32 (n, 24, 24) of `shape_of`; labels (n,). None: too few have another of their class.
     """
-    turned = np.stack([_unit(_turn(shape)) for shape in shapes]) if len(shapes) else np.empty((0, _ANGLES, 1))
+    rotated = np.stack([_unit(_rotations(shape)) for shape in shapes]) if len(shapes) else np.empty((0, _ANGLES, 1))
     near = []
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
-        for place, one in enumerate(members):
+        for place, member in enumerate(members):
             mates = np.roll(members, -place)[1:_MATES + 1]
             if len(mates):
-                steps = int((turned[mates] @ turned[one, 0]).max(0).argmax())
+                steps = int((rotated[mates] @ rotated[member, 0]).max(0).argmax())
                 near.append(min(steps, _ANGLES - steps) <= _NEAR)
-    return float(np.mean(near)) if len(near) >= LEAST else None
+    return float(np.mean(near)) if len(near) >= _LEAST else None
 
 
-def _turn(shape: np.ndarray) -> np.ndarray:
-    """Rotate a character to each of 24 angles: float32 (24 angles, 24, 24)."""
+def _rotations(shape: np.ndarray) -> np.ndarray:
+    """Return a character rotated to each of 24 angles: float32 (24 angles, 24, 24)."""
     middle = ((_SIDE - 1) / 2,) * 2
     return np.stack([cv2.warpAffine(shape, cv2.getRotationMatrix2D(middle, 360 * k / _ANGLES, 1), (_SIDE, _SIDE))
                      for k in range(_ANGLES)])
 
 
 def _unit(shapes: np.ndarray) -> np.ndarray:
-    """Return each as a vector of mean 0 and length 1."""
+    """Return each shape as a vector of mean 0 and length 1: (n, 576)."""
     flat = shapes.reshape(len(shapes), -1)
     flat = flat - flat.mean(1, keepdims=True)
     return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6))

@@ -1,4 +1,4 @@
-"""Checks before the automatic mode begins: a free name and enough images; earlier results are set aside."""
+"""What the automatic mode refuses: names, sets and budgets that do not suffice; earlier results are set aside."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from tenfold.automatic.clock import Clock
+from tenfold.automatic.look import Look
 from tenfold.data.errors import SourceFault, TrainingFault, UserFault
 from tenfold.data.files import lock_folder, make_folder, read_file, set_aside_previous
 from tenfold.data.sources.opening import Source
 from tenfold.data.wording import counted, quoted
 
-MADE = "made by `tenfold auto"                   # in the first line of each recipe that is written
-_LONGEST = 50                # characters of a folder's name: 4 bytes each at most, of the 255 that a file's may have
+MADE = "made by `tenfold auto"                   # the first line of each recipe that is written contains this
+_LONGEST = 50                # this many characters of the folder's name are used: a file's name has 255 bytes at most
 
 
 def plain_name(data: Path) -> str:
@@ -22,13 +24,14 @@ def plain_name(data: Path) -> str:
 
 
 def checked_name(name: str, data: Path) -> str:
-    """Return the name, if a recipe can have it. UserFault: it cannot, or cannot hold the images' path."""
+    """Return `name` if a recipe can have it. UserFault: it cannot, or a recipe cannot hold the path of the images."""
     if Path(name).name != name or name.startswith("."):
         raise UserFault("--name", f"is '{name}'", "give a plain name without folders")
     try:
         f"{data}{name}".encode()
     except UnicodeEncodeError:
-        raise UserFault(str(data), "has a name that is no UTF-8, so no recipe can hold it", "rename it") from None
+        raise UserFault(str(data), "has a name that is not valid UTF-8, so no recipe can hold it",
+                        "rename it") from None
     path = Path("recipes") / f"{name}.toml"
     if path.exists() and MADE.encode() not in read_file(path).partition(b"\n")[0]:
         raise UserFault(path, "is a recipe that this command did not make", "give another --name")
@@ -38,8 +41,8 @@ def checked_name(name: str, data: Path) -> str:
 def check_source(source: Source) -> None:
     """Raise SourceFault if a class has too few images for all splits, or the current folder is among the images."""
     if (here := Path.cwd()).resolve().is_relative_to(source.root.resolve()):
-        raise SourceFault(here, "lies in the images' folder, where what is made would be taken for more classes",
-                          "call this from a folder outside it")
+        raise SourceFault(here, "lies in the images' folder, so results would be read as classes",
+                          "run this from a folder outside it")
     official = {split for split in source.official if split}
     needed = 3 - len(official & {"val", "test"})
     counts = np.bincount(source.labels, minlength=len(source.classes))
@@ -47,19 +50,30 @@ def check_source(source: Source) -> None:
         others = f" (and too few of {counted(few - 1, 'other class')})" if few > 1 else ""
         raise SourceFault(source.root, f"has {counted(int(counts.min()), 'image')} of "
                           f"{quoted(source.classes[counts.argmin()])}{others}, and one each is needed to train, to "
-                          "choose and to score", "add images, or leave out what has too few")
+                          "choose and to score", "add images, or leave out classes with too few")
+
+
+def readable_part(look: Look, clock: Clock, cores: int) -> Look:
+    """Return the Look of the images that there is time to read. UserFault: they are too few."""
+    each, seconds = look.seconds / cores, clock.read_seconds()
+    part = look.subset(seconds / each - look.official.get("test", 0))
+    if (needed := part.images * each) > seconds:
+        raise UserFault("--budget", f"of {clock.budget:g} s is too short: {clock.spent():.0f} s are gone, and reading "
+                        f"{part.images:,} images, the fewest to train on and any official test split, takes about "
+                        f"{needed:.0f} s", f"give {clock.budget_for(needed):.0f} s or more")
+    return part
 
 
 @contextlib.contextmanager
-def whole_budget_named(budget: float) -> Iterator[None]:
-    """Name the whole budget in the error that training's part of it, which no user gave, is too short."""
+def blame_whole_budget(budget: float) -> Iterator[None]:
+    """If training's part of the budget is too short, name the whole budget, which the user gave, in the error."""
     try:
         yield
     except TrainingFault as fault:
         if fault.where != "--budget":
             raise
         raise TrainingFault("--budget", f"of {budget:g} s is too short here: training's part {fault.fact}",
-                            "give more, or repeat this call when less runs beside it") from None
+                            "give more, or repeat this call when fewer other programs run") from None
 
 
 def set_aside(run: Path, recipe: Path) -> None:
@@ -73,4 +87,4 @@ def set_aside(run: Path, recipe: Path) -> None:
         while (kept := recipe.with_name(f"{recipe.stem}-before-{number}.toml")).exists():
             number += 1
         recipe.replace(kept)
-        print(f"{recipe} was there before: it is {kept.name} now")
+        print(f"{recipe} existed and was moved to {kept.name}")

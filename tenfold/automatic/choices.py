@@ -10,9 +10,10 @@ from tenfold.data.leftovers import publish_unlocked
 from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.data.wording import readable
 
-LARGEST = 288                # pixels, the longest side of any draft's canvas
-_WIDTH, _LONGEST = 120, 1000                     # characters of a line, and of a reason
-_COLUMN = 32                 # column of the comments
+LARGEST = 288                # the longest side of any draft's canvas, in pixels
+_WIDTH = 120                 # a line of a recipe has at most this many characters
+_LONGEST = 1000              # a reason is cut off after this many characters
+_COLUMN = 32                 # comments begin in this column
 _ORDER = ("source", "split", "clean", "draw", "shards", "model", "augment", "train")
 
 
@@ -20,7 +21,7 @@ _ORDER = ("source", "split", "clean", "draw", "shards", "model", "augment", "tra
 class Draft:
     """A candidate recipe: its settings ("table.key": value) and the reason for each."""
     name: str
-    about: str                                   # a line
+    about: str               # what it trains on what, in a line
     steps: float = math.inf                      # training steps that fit into the time
     settings: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
@@ -31,7 +32,7 @@ class Draft:
         return self
 
     def tables(self) -> dict[str, Any]:
-        """The settings as tables, as in a TOML file."""
+        """Return the settings as tables, as in a TOML file."""
         tables: dict[str, Any] = {}
         for key, value in self.settings.items():
             table, _, name = key.partition(".")
@@ -42,7 +43,7 @@ class Draft:
         return tables
 
     def recipe(self, name: str) -> Recipe:
-        """Make the recipe. RecipeFault: a value is out of bounds."""
+        """Return the recipe. RecipeFault: a value is out of bounds."""
         return make_recipe(self.tables(), where=f"the candidate '{self.name}'", name=name)
 
 
@@ -60,7 +61,7 @@ def write_recipe(draft: Draft, path: Path, head: list[str]) -> None:
 
 
 def _assignment(name: str, value: Any, reason: str) -> list[str]:
-    """Return `name = value   # reason`, wrapped to lines."""
+    """Return the lines of `name = value   # reason`, wrapped."""
     start = f"{name} = {toml_value(value)}"
     if not reason:
         return textwrap.wrap(start, _WIDTH, subsequent_indent="    ") if isinstance(value, list) else [start]
@@ -73,7 +74,7 @@ def _assignment(name: str, value: Any, reason: str) -> list[str]:
 
 
 def toml_value(value: Any) -> str:
-    """Return a plain value in TOML: text, number, truth or a list of them."""
+    """Return a plain value in TOML: a string, number, boolean or a list of them."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

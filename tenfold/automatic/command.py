@@ -14,21 +14,23 @@ def arguments() -> argparse.ArgumentParser:
     parser = Parser("tenfold auto", allow_abbrev=False, description="Look at a folder of labelled images, choose and "
                     "prove a recipe, augment, train and score, all within one budget.")
     parser.add_argument("data", nargs="?", default="", help="folder with a sub-folder per class, or .npz")
-    parser.add_argument("--budget", default="10m", help="45s, 10m, 1h: for all of it (default: 10m)")
-    parser.add_argument("--plan", default="seconds", choices=("seconds", "steps"), help="steps: choose and train as a "
-                        "nominal machine would do in the budget, the same each time, however long it takes here")
-    parser.add_argument("--name", default="", help="of the recipe, shards and run (default: auto-<folder>)")
+    parser.add_argument("--budget", default="10m", help="time for everything: 45s, 10m, 1h (default: 10m)")
+    parser.add_argument("--plan", default="seconds", choices=("seconds", "steps"),
+                        help="steps: time nothing, but choose and train what a nominal machine would in the budget: "
+                             "the same each time, however long it takes here")
+    parser.add_argument("--name", default="", help="name of the recipe, shards and run (default: auto-<folder>)")
     parser.add_argument("--workers", type=whole_number, default=0,
-                        help="processes that draw (default: 0, one for each core)")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
-    parser.add_argument("--seed", type=whole_number, default=0, help="of every split, copy, order and weight")
+                        help="processes that draw copies (default: 0, one for each core)")
+    parser.add_device()
+    parser.add_argument("--seed", type=whole_number, default=0,
+                        help="seed of every split, copy, order and weight (default: 0)")
     parser.add_argument("--json", action="store_true",
                         help="print one JSON object as the last line; the rest goes to standard error")
     return parser
 
 
 def main(argv: Sequence[str] | None = None, started: float | None = None) -> int:
-    """Run the command; `started`: the time.monotonic() from which the budget counts."""
+    """Run the command; started: the time.monotonic() from which the budget counts."""
     started = time.monotonic() if started is None else started
     return run(lambda args: _auto(args, started), arguments().parse_args(argv))
 
@@ -40,7 +42,7 @@ def _auto(args: argparse.Namespace, started: float) -> dict[str, Any]:
     if not args.data:
         raise SourceFault("this command", "was given no images", "name their folder: `tenfold auto my_images`")
     from tenfold.train.device import keep_freed_memory
-    keep_freed_memory()                          # before the machine is timed, as it then is in training
+    keep_freed_memory()                          # as in training, and before the machine is timed
     automatic = Automatic(Path(args.data), parse_duration(args.budget), name=args.name, device=args.device,
                           workers=args.workers, seed=args.seed, plan=args.plan, copied=True, started=started)
     result = automatic.run()

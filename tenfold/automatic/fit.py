@@ -1,7 +1,7 @@
 """Fit a draft to the time: choose network, canvas, batch, copies and epochs so that enough training steps fit.
 
 On small sets, good runs of two minutes took 1,550 to 2,650 steps and bad ones 440 or fewer; larger sets need several
-passes over their images. So network and canvas are the largest with which both fit, by the speed measured here.
+passes over their images. So network and canvas are the largest with which enough of both fit, at the measured speed.
 """
 
 import math
@@ -13,81 +13,82 @@ from tenfold.automatic.choices import Draft
 from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
 
-STEPS = 1500                 # of a run, at least where the time allows;
-_PASSES = 8                  # so many views of each image, too
-_LEAST_BATCH, GOOD_BATCH, _BATCH = 32, 64, 128
-_OVERHEAD = 0.85             # share of the measured rate that is left: optimizer, evaluations and checkpoints take time
-_DRAWN = 0.12                # share of the time that drawing copies may take,
-_DRAWN_LATE = 0.2            # and drawing and cleaning together, where drawing turns out to be slow
-_COPY = 60e-6                # seconds of one core to draw and write a copy of 32×32 pixels
-_BAD = 1.5                   # the build accepts so many times the share of bad pictures in the sample
-FEW = 60                     # training images a class below which copies are varied more
-FEWEST_STEPS = 300           # from which a network is trained
-_VARIED = 10                 # copies of an image where none is
+FEW_PER_CLASS = 60           # with fewer training images of a class, copies are varied more
+GOOD_STEPS = 1500            # a larger network is chosen only if this many training steps of it fit into the time
+_PASSES = 8                  # a larger network is chosen only if it can be trained on this many views of each image
+LEAST_STEPS = 300            # a regression takes the network's place if fewer training steps fit
+_REGRESSION_COPIES = 10      # the regression is fitted to at most this many copies of each image
+_SMALL_BATCH = 32            # the smallest batch, in images
+GOOD_BATCH = 64              # the batch at which networks are timed, in images
+_LARGE_BATCH = 128           # the largest batch, in images
+_EFFICIENCY = 0.85           # training reaches this share of the measured rate: evaluations and checkpoints take time
+_DRAW_SHARE = 0.12           # drawing copies takes at most this share of the time
+_BUILD_SHARE = 0.2           # drawing may take longer if, together with cleaning, it takes at most this share
+_COPY_SECONDS = 60e-6        # one core draws and writes a copy of 32×32 pixels in this many seconds
+_BAD = 1.5                   # the build accepts this many times the share of unusable pictures in the sample
 
 _EDGE_NETWORKS = ((1, 16), (2, 16), (2, 32), (2, 64))        # convolutions at each of three widths, the first width
 
 
 @dataclass(frozen=True)
-class Setting:
-    """Everything that a draft depends on."""
-    data: str
+class FitContext:
+    """Everything that a draft is fitted to: images, machine and time."""
+    data: str                # path of the images
     look: Look
     machine: Machine
-    cores: int               # for drawing copies
+    cores: int               # cores that draw copies
     seed: int
-    seconds: float           # for drawing and training
+    seconds: float           # seconds for drawing and training
 
 
-def begin(setting: Setting, name: str, about: str) -> Draft:
+def start_draft(context: FitContext, name: str, about: str) -> Draft:
     """Return a draft with seed, images, splits, and how often each class is drawn."""
-    look = setting.look
-    draft = Draft(name, about).choose("seed", setting.seed, "one number decides every split, copy, order and weight")
-    draft.choose("source.data", setting.data)
-    use(draft, look, "there is time to read")
-    if look.unread:
-        draft.choose("source.max_bad", min(1.0, round(_BAD * look.unread + 0.1, 2)), f"{look.unread:.0%} of the "
-                     "pictures looked at cannot be used; they are left out")
-    if look.most > 3 * look.least:
-        draft.choose("train.sampling", 0.5, f"classes have {look.least} to {look.most} images: half way to all "
-                     "equally often")
+    look = context.look
+    draft = Draft(name, about).choose("seed", context.seed, "one number decides every split, copy, order and weight")
+    draft.choose("source.data", context.data)
+    choose_images(draft, look, "there is time to read")
+    if look.unusable_share:
+        draft.choose("source.max_bad", min(1.0, round(_BAD * look.unusable_share + 0.1, 2)),
+                     f"{look.unusable_share:.0%} of the pictures looked at cannot be used; they are left out")
+    if look.largest_class > 3 * look.smallest_class:
+        draft.choose("train.sampling", 0.5, f"classes have {look.smallest_class} to {look.largest_class} images: small "
+                     "ones are drawn more often than their share")
     return draft
 
 
-def use(draft: Draft, look: Look, why: str) -> None:
+def choose_images(draft: Draft, look: Look, why: str) -> None:
     """Choose the images of `look`, all or some of each class, and the splits; why: the reason for using only some."""
     if look.per_class:
         draft.choose("source.per_class", look.per_class, f"{why} {look.images:,} images")
-    for split, share in look.shares.items():
-        draft.choose(f"split.{split}", share, "share of each class that " + (
-            "chooses among candidates and epochs" if split == "val" else "only the score sees"))
+    for split, share in look.split_shares.items():
+        draft.choose(f"split.{split}", share, "share of each class " + (
+            "on which candidates and epochs are compared" if split == "val" else "that only the score uses"))
 
 
-def _power_of_two(rows: float) -> int:
-    return int(min(_BATCH, max(_LEAST_BATCH, 2 ** int(math.log2(max(1.0, rows))))))
+def choose_network(draft: Draft, context: FitContext, networks: list[dict[str, Any]]) -> None:
+    """Choose the largest network with which enough training steps fit, and copies, batch and epochs to match.
 
-
-def largest(draft: Draft, setting: Setting, steps: list[dict[str, Any]]) -> None:
-    """Choose the largest of `steps` (settings, small to large) with which enough training steps fit; fit the plan."""
-    images = max(STEPS * GOOD_BATCH, _PASSES * setting.look.training_images)
-    needed = images / setting.seconds
+    networks: the settings of each, from small to large. The first is chosen even if too few steps of it fit.
+    """
+    images = max(GOOD_STEPS * GOOD_BATCH, _PASSES * context.look.training_images)
+    needed = images / context.seconds
     draft.choose("draw.copies", 1)
-    taken, rate = dict[str, Any](), 0.0
-    for step in steps:
-        for key, value in step.items():
+    chosen, rate = dict[str, Any](), 0.0
+    for network in networks:
+        for key, value in network.items():
             draft.choose(key, value)
-        measured = setting.machine.training_rate(draft.recipe("auto"), setting.look.classes, GOOD_BATCH)
-        if taken and measured * _OVERHEAD < needed:
+        measured = context.machine.training_rate(draft.recipe("auto"), context.look.classes, GOOD_BATCH)
+        if chosen and measured * _EFFICIENCY < needed:
             break
-        taken, rate = step, measured * _OVERHEAD
-    for key, value in taken.items():
+        chosen, rate = network, measured * _EFFICIENCY
+    for key, value in chosen.items():
         draft.choose(key, value)
-    draft.choose("model.widths", taken["model.widths"], f"about {rate:,.0f} images/s in training "
-                 f"{setting.machine.where}, {needed:,.0f} are needed for {images:,.0f} in {setting.seconds:.0f} s")
-    _fit_plan(draft, setting, rate)
+    draft.choose("model.widths", chosen["model.widths"], f"about {rate:,.0f} images/s in training "
+                 f"{context.machine.where}, {needed:,.0f} are needed for {images:,.0f} in {context.seconds:.0f} s")
+    _fit_plan(draft, context, rate)
 
 
-def largest_on_edges(draft: Draft, setting: Setting, canvases: Iterable[int]) -> None:
+def choose_edge_network(draft: Draft, context: FitContext, canvases: Iterable[int]) -> None:
     """Choose the largest network on directions of edges, and the largest canvas, with which enough steps fit.
 
     Such a network learns shapes in fewer steps than one on pixels.
@@ -95,59 +96,64 @@ def largest_on_edges(draft: Draft, setting: Setting, canvases: Iterable[int]) ->
     draft.choose("model.name", "convnet")
     draft.choose("model.gradients", 2, "strength and direction of edges in cells of 2×2 pixels, whatever the tones are")
     draft.choose("model.dropout", 0.3)
-    largest(draft, setting, [{"draw.canvas": [canvas, canvas], "model.repeat": repeat,
-                            "model.widths": [width << k for k in range(3)]}
-                           for canvas in canvases for repeat, width in _EDGE_NETWORKS])
+    choose_network(draft, context, [{"draw.canvas": [canvas, canvas], "model.repeat": repeat,
+                                     "model.widths": [width << k for k in range(3)]}
+                                    for canvas in canvases for repeat, width in _EDGE_NETWORKS])
 
 
-def _fit_plan(draft: Draft, setting: Setting, rate: float) -> None:
-    """Choose copies, batch and epochs for as many images as fit into the time."""
-    look, canvas = setting.look, draft.settings["draw.canvas"]
-    images, sources = rate * setting.seconds, look.training_images
-    batch = _power_of_two(images / STEPS)
+def _fit_plan(draft: Draft, context: FitContext, rate: float) -> None:
+    """Choose copies, batch and epochs for the time; rate: images a second in training."""
+    canvas, sources = draft.settings["draw.canvas"], context.look.training_images
+    images = rate * context.seconds
+    batch = _batch_for(images / GOOD_STEPS)
     draft.steps = images / batch
-    drawn = setting.seconds * _DRAWN * setting.cores / (_COPY * canvas[0] * canvas[1] / 1024)
-    copies = max(1, min(100, int(images / sources), int(drawn / sources)))
+    drawable = context.seconds * _DRAW_SHARE * context.cores / (_COPY_SECONDS * canvas[0] * canvas[1] / 1024)
+    copies = max(1, min(100, int(images / sources), int(drawable / sources)))
     draft.choose("draw.copies", copies, f"about {images:,.0f} images can be trained on in the time")
-    if setting.machine.is_timed:
+    if context.machine.is_timed:
         draft.choose("train.epochs", "auto", "as many as fit; the learning rate falls to 0 at the end of the budget")
     else:
         draft.choose("train.epochs", max(1, round(images / (copies * sources))))
     draft.choose("train.batch", batch, f"about {images / batch:,.0f} steps")
 
 
-def without_network(draft: Draft) -> Draft:
-    """Return the draft with a regression on directions of edges, solved in a second, if few training steps fit.
+def _batch_for(images: float) -> int:
+    """Return the batch: the largest power of two up to `images`, within bounds."""
+    return int(min(_LARGE_BATCH, max(_SMALL_BATCH, 2 ** int(math.log2(max(1.0, images))))))
+
+
+def regression_if_few_steps(draft: Draft) -> Draft:
+    """Return the draft; if too few steps fit, with a regression on directions of edges, which is solved in a second.
 
     On 34 printed characters, 40 images each, a network trained for 414 steps reached 88% and the regression 90%; on
     five letters 93 steps reached 83%, 186 steps 87%, and the regression 87%.
     """
-    if draft.steps >= FEWEST_STEPS:
+    if draft.steps >= LEAST_STEPS:
         return draft
     draft.choose("draw.canvas", [48, 48]).choose("draw.place", False).choose("draw.scale", [0.8, 0.95])
-    draft.choose("draw.copies", min(_VARIED, draft.settings["draw.copies"]), "each is passed once")
+    draft.choose("draw.copies", min(_REGRESSION_COPIES, draft.settings["draw.copies"]), "each is used once")
     draft.choose("model.gradients", 6, "strength and direction of edges in cells of 6×6 pixels, whatever the tones are")
     draft.choose("model.dropout", 0.0)
-    draft.choose("model.widths", [], f"no network: about {draft.steps:.0f} steps fit, which teach one too little")
+    draft.choose("model.widths", [], f"no network: about {draft.steps:.0f} steps fit, too few to train one")
     draft.choose("model.head", "fitted", "a regression on the edges").choose("model.freeze", ["backbone"])
     draft.choose("train.epochs", 1).choose("train.batch", draft.settings["train.batch"])
-    weight_loss(draft)
+    weight_classes_in_loss(draft)
     return replace(draft, about="a regression on directions of edges: there is no time for a network")
 
 
-def weight_loss(draft: Draft) -> None:
-    """Weight classes in the loss instead of drawing some more often, which a fitted head ignores."""
+def weight_classes_in_loss(draft: Draft) -> None:
+    """Weight classes in the loss instead of drawing some of them more often, which has no effect on a fitted head."""
     if draft.settings.pop("train.sampling", None):
         draft.choose("train.class_weights", "balanced", draft.reasons.pop("train.sampling"))
 
 
 def limit_copies(draft: Draft, drawing: float, cleaning: float, seconds: float) -> float:
-    """Choose fewer copies if drawing them takes too long; return the seconds that drawing takes then.
+    """Choose fewer copies if drawing them takes too long; return the seconds that drawing then takes.
 
-    drawing, cleaning: measured seconds; seconds: time left for everything.
+    drawing, cleaning: the measured seconds of each; seconds: those left for everything.
     """
     seconds, copies = max(1.0, seconds), int(draft.settings["draw.copies"])
-    allowed = max(_DRAWN * seconds, _DRAWN_LATE * seconds - cleaning)
+    allowed = max(_DRAW_SHARE * seconds, _BUILD_SHARE * seconds - cleaning)
     if drawing <= allowed or copies == 1:
         return drawing
     fewer = max(1, int(copies * allowed / drawing))
@@ -158,11 +164,12 @@ def limit_copies(draft: Draft, drawing: float, cleaning: float, seconds: float) 
     return drawing * fewer / copies
 
 
-def train_by_adam(draft: Draft, lr: float, decay: float) -> None:
-    """Choose AdamW with a learning rate that falls to 0; lr: for a batch of GOOD_BATCH."""
+def choose_adamw(draft: Draft, lr: float, decay: float) -> None:
+    """Choose AdamW with a learning rate that falls to 0; lr: that for a batch of GOOD_BATCH."""
     batch = draft.settings["train.batch"]
-    draft.choose("train.optimizer", "adamw").choose("train.lr", round(lr * math.sqrt(batch / GOOD_BATCH), 5),
-                                                    f"{lr:g} at batch {GOOD_BATCH}, and with the root of the batch")
+    draft.choose("train.optimizer", "adamw")
+    draft.choose("train.lr", round(lr * math.sqrt(batch / GOOD_BATCH), 5),
+                 f"{lr:g} at batch {GOOD_BATCH}, and in proportion to the root of the batch")
     draft.choose("train.weight_decay", decay).choose("train.schedule", "cosine").choose("train.warmup", 0.05)
-    draft.choose("train.label_smoothing", 0.1).choose("train.ema", 0.99, "the mean of some hundred steps is kept, "
-                                                      "or the last weights where they are better")
+    draft.choose("train.label_smoothing", 0.1)
+    draft.choose("train.ema", 0.99, "the mean weights of some hundred steps are kept, or the last ones if better")

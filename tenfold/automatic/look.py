@@ -1,4 +1,4 @@
-"""What is known of a set of labelled images after some were looked at, and what follows for training."""
+"""What is known of a set of labelled images from a sample of them, and what follows for training."""
 
 from dataclasses import dataclass, replace
 
@@ -6,9 +6,10 @@ from tenfold.automatic.angles import CHANCE, TURNED, UPRIGHT
 from tenfold.automatic.marks import InkFacts
 from tenfold.automatic.mirrors import LEAST_PICTURES, SURE, may_be_mirrored
 
-INK = 0.5                    # a set with a higher share of ink pictures is ink
+_INK = 0.5                   # a set is ink if a larger share of its pictures is
+_COLOUR = 0.1                # colours may matter if a larger share of the pictures has them
 _TOO_FEW = 5                 # a note counts the classes with fewer images
-_FEWEST = 10                 # images of each class, at least, where there is no time for all
+_FEWEST = 10                 # where there is no time for all images, at least this many of each class are used
 
 
 @dataclass(frozen=True)
@@ -16,32 +17,32 @@ class Look:
     """What is known of a set before its shards are built."""
     images: int
     classes: int
-    least: int               # images of the smallest class
-    most: int                # of the largest
-    size: tuple[int, int]    # median height, width, pixels
-    shape: float             # median of width over height
-    looked: int              # pictures that were looked at
-    colour: float            # share of these that have colours
-    ink: float               # share of these that are ink on a plain ground, dark or light
-    polarity: str            # of the ink: "dark", "light", or "each" if both occur
-    votes: tuple[int, int]   # pictures with dark ink on light, with light ink on dark
+    smallest_class: int      # images of the smallest class
+    largest_class: int       # images of the largest class
+    size: tuple[int, int]    # median height and width, in pixels
+    aspect: float            # median of width / height
+    sampled: int             # pictures of the sample that could be read
+    colour_share: float      # share of these that have colours
+    ink_share: float         # share of these that are ink on a plain ground, dark or light
+    polarity: str            # polarity of the ink: "dark", "light", or "each" if both occur
+    votes: tuple[int, int]   # pictures that look like dark ink on light, and like light ink on dark
     marks: InkFacts | None   # None: no picture shows ink
-    seconds: float           # of one core to read, decode and clean a picture, on average
+    seconds: float           # one core's time to read, decode and clean a picture, on average
     official: dict[str, int]         # images of each split that the folder or file defines
     counts: tuple[int, ...]  # images of each class, without official val and test; then of each in official val
     unmirrored: tuple[float, int] = (0.5, 0)     # see mirrors.unmirrored_share
-    unread: float = 0.0      # share of the pictures looked at that are unusable
-    per_class: int = 0       # most images of each class that are used; 0: all
-    slowest: float = 0.0     # seconds of one core for the slowest picture
+    unusable_share: float = 0.0      # share of the sample that cannot be used
+    per_class: int = 0       # at most this many images of each class are used; 0: all
+    slowest: float = 0.0     # one core's seconds for the slowest picture
 
-    def reading_seconds(self, cores: int) -> float:
-        """Return the seconds in which so many cores read all pictures, at least those of the slowest picture."""
+    def build_seconds(self, cores: int) -> float:
+        """Return the seconds in which `cores` cores read all pictures: no fewer than the slowest picture takes."""
         return max(self.images * self.seconds / cores, self.slowest)
 
     def subset(self, images: float) -> "Look":
-        """Return the same for a subset of about so many images, not counting an official test split.
+        """Return the Look of a part of the set: about `images` images, not counting an official test split.
 
-        It has equally many images of each class, or all of a smaller class, but _FEWEST at least.
+        The part has equally many images of each class, at least _FEWEST, or all of a class that is smaller.
         """
         left, rest = images, len(self.counts)
         for count in sorted(self.counts):
@@ -51,7 +52,7 @@ class Look:
         return self
 
     def with_per_class(self, per_class: int) -> "Look":
-        """Return the same for at most so many images of each class; 0: all."""
+        """Return the Look of at most `per_class` images of each class; 0: all."""
         if not 0 < per_class < max(self.counts):
             return self
         kept = [min(count, per_class) for count in self.counts]
@@ -59,86 +60,93 @@ class Look:
         official = self.official | ({"val": val} if "val" in self.official else {})
         if "train" in official:
             official["train"] = sum(train)
-        return replace(self, images=sum(kept) + official.get("test", 0), least=min(train), most=max(train),
-                       official=official, per_class=per_class)
+        return replace(self, images=sum(kept) + official.get("test", 0), smallest_class=min(train),
+                       largest_class=max(train), official=official, per_class=per_class)
 
     @property
     def is_ink(self) -> bool:
-        """Whether the set is ink (characters, drawings), not photographs."""
-        return self.ink > INK and self.marks is not None
+        """Return whether the set is ink (characters, drawings), not photographs."""
+        return self.ink_share > _INK and self.marks is not None
 
     @property
-    def each(self) -> float:
-        """Training images of a class, on average."""
+    def images_per_class(self) -> float:
+        """Return the average number of training images of a class."""
         return self.training_images / self.classes
 
     @property
-    def shares(self) -> dict[str, float]:
-        """The share of each class for val and for test, unless these are official splits."""
+    def split_shares(self) -> dict[str, float]:
+        """Return the share of each class for val and for test, without those that are official splits."""
         val, test = (0.15, 0.2) if self.images < 1000 else (0.1, 0.1) if self.images < 50_000 else (0.05, 0.05)
         return {split: share for split, share in (("val", val), ("test", test)) if split not in self.official}
 
     @property
-    def images_but_test(self) -> float:
-        """Number of images in train and val, about."""
-        return max(1.0, (self.images - self.official.get("test", 0)) * (1 - self.shares.get("test", 0.0)))
+    def train_val_images(self) -> float:
+        """Return the approximate number of images in train and val."""
+        return max(1.0, (self.images - self.official.get("test", 0)) * (1 - self.split_shares.get("test", 0.0)))
 
     @property
     def training_images(self) -> float:
-        """Number of images in train, about."""
+        """Return the approximate number of images in train."""
         held = sum(self.official.get(split, 0) for split in ("val", "test"))
-        return max(1.0, (self.images - held) * (1 - sum(self.shares.values())))
+        return max(1.0, (self.images - held) * (1 - sum(self.split_shares.values())))
 
     @property
     def upright(self) -> bool | None:
-        """Whether characters stand upright; False: at any angle; None: unknown."""
+        """Return whether characters are upright; False: at any angle; None: unknown."""
         near = self.marks.near_upright if self.marks else None
         return None if near is None or TURNED < near < UPRIGHT else near >= UPRIGHT
 
     @property
-    def angle_words(self) -> str:
-        """The reason for the angles of copies."""
+    def angle_reason(self) -> str:
+        """Return the reason for the angles of copies."""
         near = self.marks.near_upright if self.marks else None
-        return "" if near is None else (f"{near:.0%} of the characters match one of their class best when that is "
-                                        f"turned by 30 degrees at most; {CHANCE:.0%} where any angle is as likely")
+        return "" if near is None else (f"{near:.0%} of the characters match another of their class best if rotated by "
+                                        f"30 degrees at most; {CHANCE:.0%} would be expected by chance")
 
     @property
     def may_mirror(self) -> bool:
-        """Whether mirror images may count as the same class."""
+        """Return whether mirror images may be given the same class."""
         return may_be_mirrored(*self.unmirrored)
 
     @property
     def are_signs(self) -> bool:
-        """Whether the pictures are most likely of characters or signs."""
+        """Return whether the pictures most likely show characters or signs."""
         return not self.may_mirror and self.unmirrored[0] >= SURE
 
     @property
-    def mirror_words(self) -> str:
-        """The reason for or against mirror images."""
+    def mirror_reason(self) -> str:
+        """Return the reason for or against mirror images."""
         share, count = self.unmirrored
         if count < LEAST_PICTURES:
-            return "too few pictures of a class to tell whether it may be"
+            return "too few pictures of a class to tell whether their mirror images look like it"
         return f"{share:.0%} of {count} pictures match others of their class better than their mirror images do"
 
     @property
+    def is_nearly_square(self) -> bool:
+        """Return whether most pictures may be stretched to a square."""
+        return 0.75 < self.aspect < 1.33
+
+    @property
     def is_colour(self) -> bool:
-        """Whether colours may matter."""
-        return self.colour > 0.1
+        """Return whether colours may matter."""
+        return self.colour_share > _COLOUR
 
     def lines(self) -> list[str]:
-        """What was seen, as lines to print."""
+        """Return what was seen, as lines to print."""
         kind = "ink on a plain ground" if self.is_ink else "photographs or other pictures"
         tone = {"dark": ", dark on light", "light": ", light on dark", "each": ", of both polarities"}[self.polarity]
-        counts = f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
-        part = f"; there is time for so many, {self.per_class:,} of a class at most" if self.per_class else ""
+        least, most = self.smallest_class, self.largest_class
+        counts = f"{least}" if least == most else f"{least} to {most}"
+        part = (f"; only so many are used, at most {self.per_class:,} of each class, for lack of time"
+                if self.per_class else "")
         return [f"{self.images:,} images in {self.classes} classes, {counts} each; "
                 f"{self.size[1]}×{self.size[0]} pixels (median), {'colour' if self.is_colour else 'grey'}; {kind}"
-                + (tone if self.is_ink else "") + f" ({self.looked} looked at)" + part, *self._notes()]
+                + (tone if self.is_ink else "") + f" ({self.sampled} looked at)" + part, *self._notes()]
 
     def _notes(self) -> list[str]:
         lines = []
-        if self.unread:
-            lines.append(f"note: {self.unread:.0%} of the pictures looked at cannot be used and are left out")
+        if self.unusable_share:
+            lines.append(f"note: {self.unusable_share:.0%} of the pictures looked at cannot be used and are left out")
         if few := sum(count < _TOO_FEW for count in self.counts[:self.classes]):
             lines.append(f"note: {few} of {self.classes} classes have fewer than {_TOO_FEW} images: "
                          "too few to learn, or to tell whether they were learnt")

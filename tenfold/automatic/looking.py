@@ -1,4 +1,4 @@
-"""Look at a set of labelled images: measure a sample of them, and count all."""
+"""Look at a set of labelled images: measure a sample of the pictures, and count all images."""
 
 import functools
 import itertools
@@ -27,23 +27,24 @@ from tenfold.preprocess.pool import one_opencv_thread
 from tenfold.preprocess.survey.decisions import decide, votes
 from tenfold.preprocess.survey.facts import Facts, SourceFacts
 
-SAMPLE = 256                 # most pictures that are looked at
-_FIRST, _FIRST_SHARE = 64, 0.25      # pictures read first, for what the whole set decides; their share of the time
-_EACH = 4                    # pictures of a class, if there are too many classes to see some of all
-_COLOUR = 12.0               # a picture is coloured if its channels differ by more levels on average,
-_PATCH = 0.02                # or by four times as many in a larger share of it
+_SAMPLE = 256                # at most this many pictures are looked at
+_FIRST = 64                  # this many pictures are read first, for decisions that concern the whole set
+_FIRST_SHARE = 0.25          # the first pictures take at most this share of the time
+_PER_CLASS = 4               # this many pictures of a class are looked at if there are too many classes to look at all
+_COLOUR = 12.0               # a picture is coloured if its channels differ by more than this on average, of 255
+_PATCH = 0.02                # a picture is coloured if they differ by four times that in more than this share of it
 
 
 def look(source: Source, scratch: Path, longest: float = math.inf) -> Look:
     """Look at a sample of the pictures, but not at official test images, and count all.
 
-    scratch: folder where an .npz is unpacked. longest: seconds after which no further picture is read.
+    scratch: folder in which an .npz is unpacked; longest: seconds after which no further picture is read.
     """
-    with one_opencv_thread():                    # as in a build's worker, whose time is measured here
+    with one_opencv_thread():                    # as in a worker of a build, whose time is estimated here
         pictures, polarity, tried = _sample(source, scratch, longest)
-    seen = _summed_up(source, pictures, polarity)
+    seen = _summarise(source, pictures, polarity)
     used = sum(not (picture.is_blank if seen.is_ink else picture.is_one_tone) for picture in pictures)
-    return replace(seen, unread=1 - used / tried)
+    return replace(seen, unusable_share=1 - used / tried)
 
 
 def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Picture"], str, int]:
@@ -70,7 +71,7 @@ def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Pictur
 
 def _readings(source: Source, reader: Any, rows: list[int], until: float, ranges: tuple[Any, ...] = (),
               seen: bool = False) -> Iterator[Reading]:
-    """Read rows in order until time.monotonic() is `until` and one usable picture is found; seen: it was before."""
+    """Read rows in order until time.monotonic() is `until` and a usable picture was found; seen: one was before."""
     for row in rows:
         if seen and time.monotonic() > until:
             return
@@ -80,15 +81,15 @@ def _readings(source: Source, reader: Any, rows: list[int], until: float, ranges
 
 
 def _rows(labels: np.ndarray) -> list[int]:
-    """Return the rows to look at, in random order: evenly spread; of many classes only some, with _EACH of each."""
+    """Return the rows to look at, in random order: evenly spread, or _PER_CLASS of some classes if there are many."""
     order = np.argsort(labels, kind="stable")
     classes, starts = np.unique(labels[order], return_index=True)
-    if len(classes) * _EACH > SAMPLE:
-        chosen = np.linspace(0, len(classes) - 1, SAMPLE // _EACH).astype(int)
+    if len(classes) * _PER_CLASS > _SAMPLE:
+        chosen = np.linspace(0, len(classes) - 1, _SAMPLE // _PER_CLASS).astype(int)
         members = np.split(order, starts[1:])
-        rows = np.concatenate([members[k][np.linspace(0, len(members[k]) - 1, _EACH).astype(int)] for k in chosen])
+        rows = np.concatenate([members[k][np.linspace(0, len(members[k]) - 1, _PER_CLASS).astype(int)] for k in chosen])
     else:
-        rows = np.linspace(0, len(labels) - 1, SAMPLE).astype(int)
+        rows = np.linspace(0, len(labels) - 1, _SAMPLE).astype(int)
     return [int(row) for row in np.random.default_rng(0).permutation(np.unique(rows))]
 
 
@@ -102,11 +103,11 @@ class _Picture:
     coloured: bool
     hog: np.ndarray
     mirrored_hog: np.ndarray
-    seconds: float           # of one core to read, decode, examine and clean it in a build, about
+    seconds: float           # one core's approximate time to read, decode, examine and clean it in a build
 
     @property
     def is_blank(self) -> bool:
-        """Whether a build that looks for ink would find none on a plain ground, and leave the picture out."""
+        """Return whether a build that looks for ink would find none on a plain ground, and leave the picture out."""
         return self.mark is None and self.facts.two_tone > TWO_TONE
 
 
@@ -118,13 +119,14 @@ def _picture(reading: Reading, pixels: np.ndarray, decisions: SetDecisions, labe
 
 
 def _is_coloured(pixels: np.ndarray) -> bool:
-    """Whether the channels differ, on average or in a patch of some size; uint8 (H, W, 3)."""
+    """Return whether the channels of a picture, uint8 (H, W, 3), differ on average or in a patch of some size."""
     planes = cv2.split(pixels)
     apart = functools.reduce(cv2.max, planes) - functools.reduce(cv2.min, planes)
     return bool(apart.mean() > _COLOUR or np.mean(apart > 4 * _COLOUR) > _PATCH)
 
 
-def _summed_up(source: Source, pictures: list[_Picture], polarity: str) -> Look:
+def _summarise(source: Source, pictures: list[_Picture], polarity: str) -> Look:
+    """Return what the pictures show, with the counts of all images of the source."""
     facts, classes = Facts.of(picture.facts for picture in pictures), len(source.classes)
     columns, given = facts.columns, np.array(source.official, dtype=object)
 
@@ -134,11 +136,11 @@ def _summed_up(source: Source, pictures: list[_Picture], polarity: str) -> Look:
     height, width = np.median(columns["size"], axis=0)
     official = {split: int((given == split).sum()) for split in SPLITS if split in given}
     return Look(
-        images=len(source), classes=classes, least=min(counts), most=max(counts),
+        images=len(source), classes=classes, smallest_class=min(counts), largest_class=max(counts),
         counts=(*counts, *(of_each_class(given == "val") if "val" in official else [])), official=official,
-        size=(int(height), int(width)), shape=float(np.median(columns["size"][:, 1] / columns["size"][:, 0])),
-        looked=len(facts), colour=float(np.mean([p.coloured for p in pictures])),
-        ink=float((columns["two_tone"] > TWO_TONE).mean()), polarity=polarity, votes=votes(facts),
+        size=(int(height), int(width)), aspect=float(np.median(columns["size"][:, 1] / columns["size"][:, 0])),
+        sampled=len(facts), colour_share=float(np.mean([p.coloured for p in pictures])),
+        ink_share=float((columns["two_tone"] > TWO_TONE).mean()), polarity=polarity, votes=votes(facts),
         marks=ink_facts([p.mark for p in pictures if p.mark]),
         unmirrored=unmirrored_share(np.stack([p.hog for p in pictures]), np.stack([p.mirrored_hog for p in pictures]),
                                     np.array([p.label for p in pictures])),

@@ -1,4 +1,4 @@
-"""Measure the speed of this machine: training steps of a network, and pictures through a pretrained one."""
+"""Measure how many images a second this machine trains a network on, passes through it, and scores."""
 
 import statistics
 import time
@@ -18,16 +18,16 @@ from tenfold.train.models.folded import folded
 from tenfold.train.normalise import seen_size
 from tenfold.train.precision import autocast
 
-_SECONDS = 0.3               # least seconds of a measurement, after a first call that is not counted;
-_LONG = 0.6                  # a first call that takes longer is the measurement
-_COUNTED = 6e9               # multiply-adds a second of the nominal machine, about two cores
+_SECONDS = 0.3               # calls are measured for at least this many seconds, after a first call that is not counted
+_LONG = 0.6                  # a first call of at least this many seconds is the only one, and counts
+_NOMINAL = 6e9               # multiply-adds a second of the nominal machine, about those of two cores
 
 
 @dataclass
 class Machine:
     """A device and its measured rates; each is measured once."""
     is_timed: ClassVar[bool] = True
-    where: ClassVar[str] = "here"    # to whom the rates apply
+    where: ClassVar[str] = "here"    # where the rates apply, in the reasons that recipes give
 
     device: torch.device
     _known: dict[tuple[object, ...], float] = field(default_factory=dict)
@@ -39,11 +39,11 @@ class Machine:
 
     @property
     def is_accelerated(self) -> bool:
-        """Whether it is a graphics card."""
+        """Return whether the device is a graphics card."""
         return not is_host(self.device)
 
     def training_rate(self, recipe: Recipe, classes: int, batch: int) -> float:
-        """Return images a second in training of the recipe's network on its canvas, in batches of so many."""
+        """Return images a second in training of the recipe's network on its canvas, in batches of `batch`."""
         return self._rate(recipe, classes, batch, "training")
 
     def forward_rate(self, recipe: Recipe, classes: int) -> float:
@@ -73,7 +73,7 @@ class Machine:
             with torch.set_grad_enabled(training), autocast(self.device, recipe.train.precision), \
                     sleep_when_busy(self.device):
                 step = (lambda: _step(network, x, label)) if training else (lambda: network(x))
-                return batch / _timed(step, self.device)
+                return batch / _median_seconds(step, self.device)
 
 
 class CountedMachine(Machine):
@@ -85,7 +85,7 @@ class CountedMachine(Machine):
     def _find_rate(self, recipe: Recipe, size: tuple[int, int], classes: int, batch: int, kind: str) -> float:
         from tenfold.train.models.command import cost
         counted = cost(recipe.model.name, recipe.model.args, recipe.clean.channels, classes, size)["multiply_adds"]
-        return float(_COUNTED / counted / (3 if kind == "training" else 1))
+        return float(_NOMINAL / counted / (3 if kind == "training" else 1))
 
 
 def _step(network: torch.nn.Module, x: torch.Tensor, label: torch.Tensor) -> None:
@@ -93,8 +93,8 @@ def _step(network: torch.nn.Module, x: torch.Tensor, label: torch.Tensor) -> Non
     network.zero_grad(set_to_none=True)
 
 
-def _timed(call: Callable[[], object], device: torch.device) -> float:
-    """Return the median seconds of some calls, without the first, slower one, unless that was long."""
+def _median_seconds(call: Callable[[], object], device: torch.device) -> float:
+    """Return the median seconds of some calls, without the first, which is slower, unless that was long."""
     taken: list[float] = []
     begin = time.monotonic()
     while not taken or (taken[0] < _LONG and time.monotonic() - begin < taken[0] + _SECONDS):

@@ -1,4 +1,4 @@
-"""Measure the ink on a set's pictures: its strokes, place and size, and the angles of its characters."""
+"""Measure the ink on a set's pictures: its strokes, position and size, and the angles of its characters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,26 +15,26 @@ from tenfold.preprocess.decode import BadPicture
 
 @dataclass(frozen=True)
 class InkFacts:
-    """Facts about the ink of the pictures that were looked at; lengths are shares of the picture's longer side."""
-    pen: float               # median width of the strokes, share of the ink's box
-    wander: float            # standard deviation of the box's middle
-    sizes: float             # standard deviation of the box's longer side, divided by its mean
+    """The ink of all pictures of the sample; lengths are shares of the picture's longer side."""
+    pen: float               # median width of the strokes, as a share of the longer side of the ink's bounding box
+    position_spread: float   # standard deviation of the box's centre
+    size_spread: float       # standard deviation of the box's longer side, divided by its mean
     near_upright: float | None       # see angles.upright_share
 
     @property
     def varies(self) -> bool | None:
-        """Whether place or size of the ink vary, so that it is worth cutting out; None: they vary a little."""
-        if self.wander > 0.06 or self.sizes > 0.15:
+        """Return whether the ink varies in position or size, so that it is worth cutting out; None: only a little."""
+        if self.position_spread > 0.06 or self.size_spread > 0.15:
             return True
-        return False if self.wander < 0.03 and self.sizes < 0.05 else None
+        return False if self.position_spread < 0.03 and self.size_spread < 0.05 else None
 
 
 @dataclass(frozen=True)
 class Mark:
     """The ink of one picture; lengths are shares of the picture's longer side."""
-    pen: float
-    box: float
-    x: float
+    pen: float               # width of its strokes, as a share of the longer side of the ink's bounding box
+    box: float               # longer side of the bounding box
+    x: float                 # the box's centre, from the centre of the picture
     y: float
     shape: np.ndarray        # see angles.shape_of
     label: int

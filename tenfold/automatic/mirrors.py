@@ -1,5 +1,5 @@
-"""Test whether mirrored pictures look like their class: compare HOG features of a picture, and of its mirror image,
-with those of others of the class.
+"""Find out whether mirror images look like their class: compare HOG features of a picture, and of its mirror image,
+with those of other pictures of the class.
 
 Photographs match equally well either way: a cat may look to either side. Characters, signs and dials do not.
 """
@@ -9,13 +9,16 @@ import math
 import cv2
 import numpy as np
 
-LEAST_PICTURES = 48          # fewer, with others of their class, say nothing
-SURE = 0.8                   # from this share on, pictures most likely show characters or signs, rather than things
-                             # photographed from one side
-_CHANCE = 0.5                # the share if pictures and mirror images match equally well
-_MARGIN, _SIGMAS = 0.1, 3    # pictures are not mirrored if the share is above chance by both: this, and standard errors
-_SIDE, _CELL, _BINS = 48, 8, 9       # pixels of the compared picture, of a cell; directions
-_MATES = 5                   # nearest pictures of its class that a picture is compared with, at most
+LEAST_PICTURES = 48          # with fewer pictures, `unmirrored_share` says nothing
+SURE = 0.8                   # from this `unmirrored_share` on, pictures most likely show characters or signs; below,
+                             # they may be things photographed from one side
+_CHANCE = 0.5                # `unmirrored_share` if pictures and mirror images match equally well
+_MARGIN = 0.1                # pictures may be mirrored if `unmirrored_share` exceeds chance by less than this
+_SIGMAS = 3                  # pictures may be mirrored if it exceeds chance by less than this many standard errors
+_SIDE = 48                   # side of a compared picture, in pixels
+_CELL = 8                    # side of a cell of HOG, in pixels
+_BINS = 9                    # directions of gradients in each cell
+_MATES = 5                   # a picture is compared with at most this many of its class, the nearest
 
 
 def hog(pixels: np.ndarray) -> np.ndarray:
@@ -64,7 +67,7 @@ def _normalised(hogs: np.ndarray) -> np.ndarray:
 
 
 def _nearest(similar: np.ndarray) -> np.ndarray:
-    """Return each one's mean similarity (n,) to its nearest others; similar: (n, n)."""
+    """Return the mean similarity (n,) of each picture to its nearest others; similar: (n, n)."""
     np.fill_diagonal(similar, -np.inf)
     mates = min(_MATES, len(similar) - 1)
     return np.asarray(np.sort(similar, 1)[:, -mates:].mean(1))

@@ -1,7 +1,7 @@
 """Try several candidates for a short time each, and keep the one that is best on held-out rows: successive halving.
 
 Jamieson and Talwalkar (2016, arXiv:1502.07943). The fewer the rows, the less certain an accuracy: a candidate is
-replaced by a later, less likely one only if that is better by more than a standard error of the difference.
+replaced by a later, less promising one only if that is better by more than a standard error of the difference.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ class Trial:
 
     @property
     def error(self) -> float:
-        """The standard error of its accuracy."""
+        """Return the standard error of the accuracy."""
         p = self.val_top1 or 0.0
         return math.sqrt(max(p * (1 - p), 0.25 / max(1, self.val_rows)) / max(1, self.val_rows))
 
@@ -48,7 +48,7 @@ class Trial:
 
 def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Path, seconds: float, workers: int,
               device: str | None) -> Trial:
-    """Make a draft, augment and train by it in `folder`, within `seconds`; what is printed goes to log.txt there."""
+    """Make a draft, augment and train by it in `folder` within `seconds`; printed lines go to log.txt there."""
     from tenfold.data.shardset import open_set
     from tenfold.train.run.training import train
     started = time.monotonic()
@@ -63,38 +63,40 @@ def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Pa
             trained = train(shards, recipe, folder, budget=seconds - (time.monotonic() - started), device=device)
             top1, best = trained.val_top1, str(trained.best)
         except UserFault as failed:
-            # a trial's seconds are a part of the budget that nobody gave
-            own = isinstance(failed, TrainingFault) and failed.where == "--budget"
-            fault = f"its {seconds:.0f} s were spent before training began" if own else str(failed)
+            # name the seconds of the whole trial: the budget in the error is what was left of them, unknown to the user
+            too_short = isinstance(failed, TrainingFault) and failed.where == "--budget"
+            fault = f"its {seconds:.0f} s were spent before training began" if too_short else str(failed)
     return Trial(draft.name, number, round(time.monotonic() - started, 2), top1, rows, fault, best)
 
 
-def run_race(candidates: list["Candidate"], seconds: float, lost: float,
+def run_race(candidates: list["Candidate"], seconds: float, overhead: float,
              attempt: Callable[["Candidate", int, float], Trial]) -> "Candidate":
-    """Return the candidate that wins; seconds: for all trials together; lost: seconds of a trial before it trains.
+    """Return the candidate that wins; candidates: the most promising first.
 
-    attempt(candidate, round, seconds) makes a trial. The unlikeliest are left out where there is no time for all, and
-    none is tried where there is time for one only: the likeliest is taken. The race ends as soon as no later candidate
+    seconds: those of all trials together; overhead: those of a trial before it trains.
+    attempt(candidate, round, seconds) runs a trial. If there is no time for all, the least promising are left out; if
+    there is time for one only, none is tried and the most promising wins. The race ends as soon as no later candidate
     could win, even with every val row right.
     """
-    while len(candidates) > 2 and _seconds_each(seconds, len(candidates)) - lost < candidates[0].least:
+    least = candidates[0].least + overhead
+    while len(candidates) > 2 and _round_seconds(seconds, len(candidates)) / len(candidates) < least:
         candidates = candidates[:-1]
-    number, of_a_round = 0, seconds / max(1, rounds(len(candidates)))
-    while len(candidates) > 1 and (each := of_a_round / len(candidates)) - lost >= candidates[0].least:
+    number, round_seconds = 0, _round_seconds(seconds, len(candidates))
+    while len(candidates) > 1 and round_seconds / len(candidates) >= least:
         trials = list[Trial]()
         for candidate in candidates:
-            trials.append(attempt(candidate, number, each))
+            trials.append(attempt(candidate, number, round_seconds / len(candidates)))
             best = leader(trials)
             if not is_better(replace(best, val_top1=1.0), best):
                 return next(candidate for candidate in candidates if candidate.name == best.name)
-        going_on = survivors(trials)
-        candidates, number = [candidate for candidate in candidates if candidate.name in going_on], number + 1
+        names = survivors(trials)
+        candidates, number = [candidate for candidate in candidates if candidate.name in names], number + 1
     return candidates[0]
 
 
-def _seconds_each(seconds: float, count: int) -> float:
-    """Seconds of a trial of the first round."""
-    return seconds / max(1, rounds(count)) / count
+def _round_seconds(seconds: float, count: int) -> float:
+    """Return the seconds of each round of a race of `count` candidates."""
+    return seconds / max(1, rounds(count))
 
 
 def is_better(trial: Trial, best: Trial) -> bool:
@@ -105,7 +107,7 @@ def is_better(trial: Trial, best: Trial) -> bool:
 
 
 def leader(trials: list[Trial]) -> Trial:
-    """Return the best of a round: the first, unless a later one is better by more than chance explains."""
+    """Return the best trial of a round: the first, unless a later one is better by more than chance explains."""
     best = trials[0]
     for trial in trials[1:]:
         if is_better(trial, best):
@@ -114,7 +116,7 @@ def leader(trials: list[Trial]) -> Trial:
 
 
 def survivors(trials: list[Trial]) -> list[str]:
-    """Return the names of the better half, rounded up, the leader first: they go on to the next round."""
+    """Return the names of the better half, rounded up, the leader first: these go on to the next round."""
     first = leader(trials)
     ranked = sorted(trials, key=lambda t: (t is not first, -(t.val_top1 or 0.0)))
     return [trial.name for trial in ranked[:(len(trials) + 1) // 2]]
@@ -126,9 +128,9 @@ def rounds(count: int) -> int:
 
 
 def keep_weights(draft: Draft, trials: Sequence[Trial], kept: Path) -> str:
-    """Copy the weights of a draft's last trial to the file `kept`, for training to start from; return its path.
+    """Copy the weights of a draft's last trial to the file `kept`, for training to begin with; return its path.
 
-    "" if network, pictures or splits differ: with other splits the trial may have learnt test images.
+    Return "" if network, images or splits differ: with other splits the trial may have learnt test images.
     """
     from tenfold.train.run.checkpoint import load
 

@@ -1,4 +1,4 @@
-"""Read a picture to look at it, shrunk if it is large, and time what a build takes to read it."""
+"""Read a picture of the sample, shrunk if it is large, and measure how long a build takes to read it."""
 
 import functools
 import time
@@ -17,9 +17,9 @@ from tenfold.preprocess.clean.polarity import dark_ink_log_odds
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.survey.facts import SourceFacts, examine_source
 
-_SIDE = 1024                 # pixels, the longest side of what is looked at
-_LARGE = 2.0                 # a pixel of a large picture takes so many times as long to clean: 1.5 at 12 and 2.1 at 81
-                             # megapixels, on two cores
+_SIDE = 1024                 # larger pictures are shrunk until their longer side has this many pixels
+_LARGE = 2.0                 # cleaning takes this many times as long for a pixel of the whole picture as for one of the
+                             # shrunk picture: measured 1.5 at 12 and 2.1 at 81 megapixels, on two cores
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Reading:
     """A picture that was read."""
     facts: SourceFacts       # of the file, with the size of the whole picture
     pixels: np.ndarray | None        # uint8 (H, W, 3), sides up to 1,024; None: unusable
-    larger: float            # pixels of the whole picture for each pixel here
-    seconds: float           # of one core to read, decode, examine and, after `find_its_ink`, clean it in a build
+    pixel_ratio: float       # pixels of the whole picture, divided by those of `pixels`
+    seconds: float           # one core's time to read, decode, examine and, after `find_its_ink`, clean it in a build
 
 
 @functools.cache
@@ -46,7 +46,7 @@ def photo_recipe() -> Recipe:
 
 
 def read_picture(reader: Any, row: int, path: str, ranges: tuple[Any, ...] = ()) -> Reading:
-    """Read the picture in a row of a source's listing; ranges: of 16-bit pictures, as in SetDecisions."""
+    """Read the picture in a row of a source's listing; ranges: those of 16-bit pictures, as in SetDecisions."""
     start = time.monotonic()
     facts, pixels = examine_source(reader, row, path, photo_recipe(), ranges)
     seconds = time.monotonic() - start
@@ -59,26 +59,26 @@ def read_picture(reader: Any, row: int, path: str, ranges: tuple[Any, ...] = ())
         seconds = time.monotonic() - start
         if pixels is None:                       # the file is gone by now, or memory is short
             return Reading(whole, None, 1.0, seconds)
-    small = _shrunk(pixels)
+    small = _shrink(pixels)
     vote, *tones = dark_ink_log_odds(small)
     facts = replace(facts, two_tone=tone, dark_ink=vote, tones=tuple(tones))
     return Reading(facts, small, pixels.size / small.size, seconds)
 
 
 def find_its_ink(reading: Reading, decisions: SetDecisions) -> tuple[Reading, Ink | None]:
-    """Return (the reading with the seconds of cleaning added, its ink); None: it is not ink on a plain ground."""
+    """Return (the reading with the seconds of cleaning added, its ink or None if it is not ink on a plain ground)."""
     if reading.pixels is None or reading.facts.two_tone <= TWO_TONE:
         return reading, None
     # seconds that will be multiplied must not include pauses for other processes
-    clock = time.thread_time if reading.larger > 1 else time.monotonic
+    clock = time.thread_time if reading.pixel_ratio > 1 else time.monotonic
     start = clock()
     ink = find_ink(reading.pixels, plain_recipe(), decisions)
-    seconds = (clock() - start) * reading.larger * (_LARGE if reading.larger > 1 else 1.0)
+    seconds = (clock() - start) * reading.pixel_ratio * (_LARGE if reading.pixel_ratio > 1 else 1.0)
     return replace(reading, seconds=reading.seconds + seconds), ink
 
 
-def _shrunk(pixels: np.ndarray) -> np.ndarray:
-    """Return the picture, shrunk if it is larger than _SIDE; uint8 (H, W, 3)."""
+def _shrink(pixels: np.ndarray) -> np.ndarray:
+    """Return the picture, uint8 (H, W, 3), shrunk if its longer side exceeds _SIDE."""
     height, width = pixels.shape[:2]
     share = _SIDE / max(height, width)
     if share >= 1:

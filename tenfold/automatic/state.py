@@ -1,4 +1,4 @@
-"""The state of the automatic mode, kept in auto.json, so that a call that was stopped can be repeated and go on."""
+"""The state of the automatic mode, saved in auto.json, so that a stopped call goes on when it is repeated."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ _FIELDS = {"schema": _SCHEMA, "call": dict, "seconds": Number(0), "scoring": Num
 
 @dataclass
 class State:
-    """How far a call is: what was tried and chosen, and the seconds that earlier calls used."""
-    call: dict[str, Any]     # its arguments, images, device and version
-    seconds: float = 0.0     # used by earlier calls
-    scoring: float = 0.0     # reserved for the score
+    """What a call has tried and chosen so far, and the seconds that earlier, stopped calls used."""
+    call: dict[str, Any]     # the call's arguments, images, device and version
+    seconds: float = 0.0     # seconds used by earlier calls
+    scoring: float = 0.0     # seconds reserved for the score
     trials: list[Trial] = field(default_factory=list)
     chosen: Draft | None = None
-    per_class: int | None = None     # images of each class for which there is time, 0: all; None: not known yet
-    weights: str = ""        # a file of weights to start training from; "": what the recipe says
+    per_class: int | None = None     # at most this many images of each class are used; 0: all; None: not known yet
+    weights: str = ""        # file of the weights with which training begins; "": those that the recipe says
     done: bool = False
 
     def save(self, folder: Path, seconds: float) -> None:
-        """Write auto.json; seconds: used so far."""
-        kept = {"schema": _SCHEMA, "call": self.call, "seconds": seconds, "scoring": self.scoring,
+        """Write auto.json; seconds: those used so far."""
+        saved = {"schema": _SCHEMA, "call": self.call, "seconds": seconds, "scoring": self.scoring,
                 "trials": [asdict(trial) for trial in self.trials], "per_class": self.per_class,
                 "weights": self.weights, "done": self.done}
         chosen = {"chosen": _known(asdict(self.chosen), _DRAFT)} if self.chosen else {}
-        write_json(folder / "auto.json", kept | chosen)
+        write_json(folder / "auto.json", saved | chosen)
 
     @classmethod
     def resumed(cls, folder: Path, call: dict[str, Any]) -> State:
-        """Return the state of the same call if that was stopped, else a new one; call: plain values."""
+        """Return the saved state if the same call was stopped, else a new one; call: plain values."""
         new, path = cls(json.loads(json.dumps(call))), folder / "auto.json"
         try:
             kept = read_json(path)
@@ -54,7 +54,7 @@ class State:
         chosen = kept.get("chosen")
         if chosen and chosen["settings"].keys() != chosen["reasons"].keys():
             return new
-        print(f"going on with what was stopped after {kept['seconds']:.0f} s ({path})")
+        print(f"going on with the call that was stopped after {kept['seconds']:.0f} s ({path})")
         trials = [Trial(**_known(trial, _TRIAL)) for trial in kept["trials"]]
         return cls(new.call, kept["seconds"], kept["scoring"], trials,
                    Draft(**_known(chosen, _DRAFT)) if chosen else None, kept["per_class"],
@@ -62,5 +62,5 @@ class State:
 
 
 def _known(values: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of these fields; others are from another version."""
+    """Return the values of these fields, without those of other versions."""
     return {name: values[name] for name in fields}

@@ -1,4 +1,4 @@
-"""Sum up what the automatic mode saw, tried, chose and reached, in about ten lines."""
+"""Summarise what the automatic mode saw, tried, chose and reached, in about ten lines."""
 
 import math
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from tenfold.train.run.training import Run
     from tenfold.train.score.scoring import Score
 
-_Z = 1.96                    # standard deviations of a 95% interval
-_WEAK = 3                    # weak classes that are named, at most
-_SUSPECTS = 12               # suspect labels that are counted, at most
-_SURE = 0.9                  # a mistake with a higher probability may be a wrong label
+_Z = 1.96                    # a 95% interval extends this many standard deviations to each side
+_WEAK = 3                    # at most this many weak classes are named
+_SUSPECTS = 12               # at most this many suspect labels are counted
+_SURE = 0.9                  # a mistake with at least this probability may be a wrong label
 _RISING = 0.005              # if val top-1 rises by more in the last fifth of a run, more time would help
 
 
@@ -28,14 +28,14 @@ def interval(share: float, count: int) -> tuple[float, float]:
 
 
 def head_lines(name: str, call: str, lines: list[str]) -> list[str]:
-    """Return the head of a recipe: the call that made it, what that printed, and how to run the recipe."""
-    return [f"{name}: {call}.", "", *lines, "", "To make it again, or with a line changed:", "",
+    """Return the head of a recipe: the call that made it, the lines it printed, and how to run the recipe."""
+    return [f"{name}: {call}.", "", *lines, "", "To repeat it, as it is or with lines changed:", "",
             f"  tenfold augment --recipe recipes/{name}.toml", f"  tenfold train --recipe recipes/{name}.toml",
             "  tenfold score best.pth"]
 
 
 def race_line(trials: Sequence[Trial]) -> str:
-    """Return a line of what was tried, and the results."""
+    """Return a line with the result of each trial."""
     last = max(trial.round for trial in trials)
     by_round = [", ".join(str(t) for t in trials if t.round == number) for number in range(last + 1)]
     return f"tried, val top-1 of {max(trial.val_rows for trial in trials)} rows: " + "; then ".join(by_round)
@@ -48,7 +48,7 @@ def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:
     done = f"trained {facts['steps']:,} steps" if facts["steps"] else "fitted the head, with no step of training,"
     lines = [f"{done} in {facts['seconds']:.0f} s, val top-1 "
              + ("unknown" if run.val_top1 is None else f"{run.val_top1:.1%}"),
-             f"score: {score.top1:.1%} of {score.images} test images that nothing was chosen by "
+             f"score: {score.top1:.1%} of {score.images} test images that no choice was based on "
              f"(95% interval {low:.1%} to {high:.1%}), macro-F1 {score.macro_f1:.3f}"]
     lines += [*score.notes, *facts["notes"]]
     return lines + _help_lines(run, score, budget)
@@ -57,7 +57,7 @@ def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:
 def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
     per_class = score.per_class
     if score.is_guessing:
-        return []                                # other things are wrong than too few images of a class
+        return []                                # more images of a class would not help
     weak = sorted((name for name, values in per_class.items() if values["support"] and values["f1"] < 1),
                   key=lambda name: per_class[name]["f1"])[:_WEAK]
     lines = []
@@ -65,13 +65,14 @@ def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
         words = (f"{readable(name)} (F1 {per_class[name]['f1']:.2f}"
                  + (f", trained on {counted(per_class[name]['trained_on'], 'image')}" if "trained_on" in per_class[name]
                     else "") + ")" for name in weak)
-        lines.append(f"weakest classes, of which more images would help most: {some(words)}")
+        lines.append(f"weakest classes, where more images would help most: {some(words)}")
     wrong = sorted((p for p in score.predictions if p["true"] != p["predicted"] and p["probability"] >= _SURE),
                    key=lambda p: -p["probability"])[:_SUSPECTS]
     if wrong:
-        lines.append(f"look at {counted(len(wrong), 'test image')} that the model is sure is of another class: "
-                     f"{readable(wrong[0]['path'])} ('{readable(wrong[0]['true'])}', taken for "
-                     f"'{readable(wrong[0]['predicted'])}')")
+        first = wrong[0]
+        lines.append(f"check the labels of {counted(len(wrong), 'test image')}, confidently predicted as another "
+                     f"class: {readable(first['path'])} ('{readable(first['true'])}', predicted as "
+                     f"'{readable(first['predicted'])}')")
     rise = _rise(run)
     if rise is not None and rise > _RISING:
         lines.append(f"a longer budget would help: val top-1 rose by {100 * rise:.1f} points in the last part of "

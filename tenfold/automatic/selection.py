@@ -1,0 +1,75 @@
+"""Select the recipe of a call: let the candidates race, then divide the rest of the budget for the winner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tenfold.automatic.candidates import Candidate, candidates
+from tenfold.automatic.choices import Draft
+from tenfold.automatic.fit import FitContext, limit_copies
+from tenfold.automatic.look import Look
+from tenfold.automatic.race import Trial, keep_weights, run_race, run_trial
+from tenfold.preprocess.pipeline import build_cost
+
+if TYPE_CHECKING:
+    from tenfold.automatic.auto import Automatic
+
+_START_SECONDS = 3.0         # a training takes this many seconds to begin, after its shards are built
+
+
+def select_draft(call: Automatic, seen: Look) -> Draft:
+    """Return the draft of the candidate that wins the race, or of the most promising one if there is no race."""
+    clock, build_seconds = call.clock, seen.build_seconds(call.cores)
+    if not (call.pretrained or seen.is_ink):
+        print("note: no pretrained network is installed, which helps pictures most: pip install 'tenfold[pretrained]'")
+
+    def fit(candidate: Candidate, seconds: float) -> Draft:
+        return candidate.make(FitContext(str(call.data), seen, call.machine, call.cores, call.seed,
+                                         max(1.0, seconds - build_seconds - _START_SECONDS)))
+
+    def attempt(candidate: Candidate, number: int, seconds: float) -> Trial:
+        return _trial(call, candidate.name, number, seconds, partial(fit, candidate, seconds))
+    winner = run_race(candidates(seen, call.machine, call.pretrained), clock.race_seconds(),
+                      build_seconds + _START_SECONDS, attempt)
+    clock.nominal_spent = clock.race_seconds() if call.state.trials else 0.0
+    chosen = fit(winner, clock.left() - _figure_seconds(call))
+    return _divide_rest(call, chosen, seen, build_seconds)
+
+
+def _divide_rest(call: Automatic, chosen: Draft, seen: Look, build_seconds: float) -> Draft:
+    """Divide the time that is left among build, training and score: limit the copies, choose the budget of training."""
+    clock, state = call.clock, call.state
+    state.weights = keep_weights(chosen, state.trials, call.folder / "trial.pth")
+    draw_seconds = 0.0
+    if clock.is_timed:
+        cost = build_cost(chosen.recipe(call.name), call.source, call.shards)
+        draw_seconds = limit_copies(chosen, cost.draw_seconds / call.cores, cost.clean_seconds / call.cores,
+                                    clock.left() - _figure_seconds(call))
+    used = seen.with_per_class(chosen.settings.get("source.per_class", 0))
+    score_rate = call.machine.scoring_rate(chosen.recipe(call.name), used.classes)
+    state.scoring = _figure_seconds(call) + (used.images - used.train_val_images) / score_rate
+    seconds = clock.train_seconds(state.scoring + build_seconds + draw_seconds)
+    return chosen.choose("train.budget", f"{seconds:.0f}s", f"about the part of {call.budget:g} s left for training"
+                         if clock.is_timed else "the epochs are the plan, however long they take")
+
+
+def _figure_seconds(call: Automatic) -> float:
+    """Return the seconds for the figures and files of a score."""
+    return 2.0 + 0.02 * call.budget
+
+
+def _trial(call: Automatic, name: str, number: int, seconds: float, make: Callable[[], Draft]) -> Trial:
+    """Run a trial of a candidate in round `number`, or return its result from an earlier, stopped call."""
+    state = call.state
+    known = next((trial for trial in state.trials if (trial.name, trial.round) == (name, number)), None)
+    if known:
+        return known
+    folder = call.folder / "trials" / f"{number}-{len(state.trials)}"
+    trial = run_trial(make, number, call.source, folder, call.clock.limit(seconds), call.workers,
+                      str(call.machine.device))
+    print(f"tried {trial} in {trial.seconds:.0f} s", flush=True)
+    state.trials.append(trial)
+    state.save(call.folder, call.clock.spent())
+    return trial
