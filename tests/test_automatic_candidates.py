@@ -61,6 +61,19 @@ def test_enough_steps_fit_and_more_seconds_never_make_a_network_smaller():
         width = recipe.model.args["widths"][0] * recipe.draw.canvas[0]
 
 
+def test_thin_strokes_get_a_larger_canvas_before_a_larger_network():
+    thin = dataclasses.replace(INK, marks=dataclasses.replace(MARKS, pen=0.03))
+    for seconds, canvas in ((20, 32), (250, 64)):            # as soon as enough steps fit
+        recipe = candidates(thin, Fixed(2000), False)[0].make(context(thin, seconds)).recipe("x")
+        assert (recipe.draw.canvas, recipe.model.args["widths"][0]) == ((canvas, canvas), 16)
+
+
+def test_a_polarity_that_few_clear_pictures_decide_says_so():
+    for polarity, votes, said in (("dark", (103, 137), True), ("dark", (137, 103), False), ("light", (137, 103), True)):
+        reason = dataclasses.replace(INK, polarity=polarity, votes=votes).polarity_reason
+        assert ("clear ones of them decide" in reason) == said
+
+
 def test_a_larger_set_gets_a_network_by_which_each_image_is_seen_some_times():
     many = dataclasses.replace(INK, images=60_000, counts=(10_000,) * 6, smallest_class=10_000,
                                largest_class=10_000)

@@ -16,6 +16,7 @@ from tenfold.automatic.look import Look
 from tenfold.automatic.looking import look
 from tenfold.automatic.marks import find_ink, mark_of
 from tenfold.automatic.reading import find_its_ink, plain_recipe, read_picture
+from tenfold.data.errors import SourceFault
 from tenfold.data.sources.opening import open_source
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.decode import read
@@ -122,3 +123,19 @@ def test_deep_pictures_are_looked_at_by_the_range_of_the_set(tmp_path):
             Image.fromarray(deep).save(tmp_path / "images" / label / f"{i}.png")
     seen: Look = look(open_source(tmp_path / "images"), tmp_path)
     assert (seen.sampled, seen.ink_share, seen.polarity) == (8, 1.0, "dark")
+
+
+def test_dust_does_not_count_as_ink():
+    dusty = scanned(1)
+    for y, x in ((5, 5), (290, 390), (10, 380), (280, 8)):
+        dusty[y:y + 2, x:x + 2] = 20
+    clean, dust = (mark_of(find_ink(image, plain_recipe(), DARK), 0) for image in (scanned(1), dusty))
+    assert (dust.box, dust.x, dust.y) == pytest.approx((clean.box, clean.x, clean.y), abs=0.01)
+
+
+def test_a_set_of_which_nothing_can_be_read_is_refused_by_its_first_reason(tmp_path):
+    for path in ("a/1.png", "a/2.png", "b/1.png"):
+        (tmp_path / "images" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / path).write_text("no picture")
+    with pytest.raises(SourceFault, match=r"holds no picture that can be used: ./..png: .*text"):
+        look(open_source(tmp_path / "images"), tmp_path, longest=600.0)

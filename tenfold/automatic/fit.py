@@ -88,17 +88,21 @@ def choose_network(draft: Draft, context: FitContext, networks: list[dict[str, A
     _fit_plan(draft, context, rate)
 
 
-def choose_edge_network(draft: Draft, context: FitContext, canvases: Iterable[int]) -> None:
-    """Choose the largest network on directions of edges, and the largest canvas, with which enough steps fit.
+def edge_networks(canvases: Iterable[int]) -> list[dict[str, Any]]:
+    """Return the settings of networks on directions of edges: by canvas, then by size, both ascending."""
+    return [{"draw.canvas": [canvas, canvas], "model.repeat": repeat, "model.widths": [width << k for k in range(3)]}
+            for canvas in canvases for repeat, width in _EDGE_NETWORKS]
+
+
+def choose_edge_network(draft: Draft, context: FitContext, networks: list[dict[str, Any]]) -> None:
+    """Choose the largest of these networks on directions of edges with which enough steps fit.
 
     Such a network learns shapes in fewer steps than one on pixels.
     """
     draft.choose("model.name", "convnet")
     draft.choose("model.gradients", 2, "strength and direction of edges in cells of 2×2 pixels, whatever the tones are")
     draft.choose("model.dropout", 0.3)
-    choose_network(draft, context, [{"draw.canvas": [canvas, canvas], "model.repeat": repeat,
-                                     "model.widths": [width << k for k in range(3)]}
-                                    for canvas in canvases for repeat, width in _EDGE_NETWORKS])
+    choose_network(draft, context, networks)
 
 
 def _fit_plan(draft: Draft, context: FitContext, rate: float) -> None:

@@ -6,6 +6,7 @@ from tenfold.automatic.fit import (
     FitContext,
     choose_adamw,
     choose_edge_network,
+    edge_networks,
     regression_if_few_steps,
     start_draft,
 )
@@ -13,6 +14,7 @@ from tenfold.automatic.look import Look
 from tenfold.automatic.marks import InkFacts
 
 _PEN = 1.5                   # if the time allows, the canvas is so large that strokes are this many pixels wide
+_LOST = 1.0                  # thinner strokes are nearly lost
 _CANVASES = (32, 40, 48, 64)     # a canvas has one of these sides, in pixels
 _PAGE = 100                  # pictures are cleaned like pages if their shorter side has at least this many pixels
 _SCAN = 200                  # pictures are cleaned like scans with grain if it has at least this many
@@ -33,9 +35,7 @@ def ink(context: FitContext, marks: InkFacts, cut: bool, any_angle: bool) -> Dra
                         "ink on a plain ground: a small network on directions of edges, varied copies")
     draft.choose("clean.channels", 1, f"grey: {1 - look.colour_share:.0%} of the pictures looked at have no colours"
                  if not look.is_colour else "grey: ink differs from its ground in tone")
-    dark, light = look.votes
-    draft.choose("clean.polarity", "auto" if look.polarity == "each" else look.polarity,
-                 f"{dark} of {look.sampled} pictures look like dark ink on light, {light} like light on dark")
+    draft.choose("clean.polarity", "auto" if look.polarity == "each" else look.polarity, look.polarity_reason)
     if cut:
         _clean_pages(draft, look)
         draft.choose("clean.roi", True, f"cut out: the ink's position varies by {marks.position_spread:.0%} of the "
@@ -73,6 +73,9 @@ def _clean_pages(draft: Draft, look: Look) -> None:
 def _fit_ink_network(draft: Draft, context: FitContext, pen: float) -> None:
     """Choose the largest canvas and network with which enough steps fit; pen: width of strokes, share of the canvas."""
     least_canvas = next((side for side in _CANVASES if pen * side >= _PEN), _CANVASES[-1])   # to keep the strokes
-    choose_edge_network(draft, context, sorted({_CANVASES[0], least_canvas}))
+    networks = edge_networks(sorted({_CANVASES[0], least_canvas}))
+    if pen * _CANVASES[0] < _LOST:               # a larger canvas comes before a larger network
+        networks = edge_networks([_CANVASES[0]])[:1] + edge_networks([least_canvas])
+    choose_edge_network(draft, context, networks)
     side = draft.settings["draw.canvas"][0]
     draft.choose("draw.canvas", [side, side], f"strokes are {pen * side:.1f} pixels wide on it")

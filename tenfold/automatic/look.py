@@ -104,6 +104,14 @@ class Look:
                                         f"30 degrees at most; {CHANCE:.0%} would be expected by chance")
 
     @property
+    def polarity_reason(self) -> str:
+        """Return what speaks for the polarity."""
+        dark, light = self.votes
+        reason = f"{dark} of {self.sampled} pictures look like dark ink on light, {light} like light on dark"
+        outvoted = (self.polarity == "dark" and dark < light) or (self.polarity == "light" and light < dark)
+        return reason + "; the clear ones of them decide" * outvoted
+
+    @property
     def may_mirror(self) -> bool:
         """Return whether mirror images may be given the same class."""
         return may_be_mirrored(*self.unmirrored)

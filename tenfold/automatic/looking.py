@@ -57,13 +57,15 @@ def _sample(whole: Source, scratch: Path, longest: float) -> tuple[list["_Pictur
     decisions = decide(plain_recipe(), Facts.of(reading.facts for reading in known), labels[:len(known)])
     if decisions.ranges:                         # pictures of 16 bits must be read again, with these
         known.clear()
-    seen, pictures, tried = any(reading.pixels is not None for reading in known), list[_Picture](), 0
+    seen, pictures, tried, fault = any(reading.pixels is not None for reading in known), list[_Picture](), 0, ""
     rest = _readings(source, reader, rows[len(known):], begin + longest, decisions.ranges, seen)
     for tried, reading in enumerate(itertools.chain(known, rest), 1):
         if reading.pixels is not None:
             pictures.append(_picture(reading, reading.pixels, decisions, int(labels[tried - 1])))
+        fault = fault or reading.facts.fault     # of the first picture, if none can be used
     if not pictures:
-        raise SourceFault(source.root, "holds no picture that can be used", "run `tenfold augment`, which says why")
+        raise SourceFault(source.root, f"holds no picture that can be used: {source.paths[rows[0]]}: {fault}",
+                          "give pictures in a format that is read (see docs/folders.md)")
     kinds = np.array([picture.label for picture in pictures])
     polarity = decide(plain_recipe(), Facts.of(picture.facts for picture in pictures), kinds).polarity
     return pictures, polarity, tried

@@ -11,6 +11,7 @@ from tenfold.automatic.fit import (
     choose_edge_network,
     choose_images,
     choose_network,
+    edge_networks,
     regression_if_few_steps,
     start_draft,
     weight_classes_in_loss,
@@ -175,7 +176,7 @@ def shapes(context: FitContext, varied: bool) -> Draft:
                         "shapes in photographs: a small network on directions of edges, varied copies")
     draft.choose("clean.channels", 1, "grey" + (f", and no mirror images: {look.mirror_reason}" if not look.may_mirror
                                                 else ": in few steps, edges teach more than colours"))
-    choose_edge_network(draft, context, (32, 40, 48))
+    choose_edge_network(draft, context, edge_networks((32, 40, 48)))
     draft.choose("draw.fit", "stretch" if look.is_nearly_square else "inside")
     draft.choose("draw.rotation", 15 if varied else 10, f"{look.images_per_class:.0f} images a class")
     draft.choose("draw.shear", 22 if varied else 15).choose("draw.aspect", 1.4 if varied else 1.25)

@@ -34,7 +34,7 @@ class Reading:
 @functools.cache
 def plain_recipe() -> Recipe:
     """Return a recipe that looks for ink, so that pictures are decoded at full size, in colour."""
-    return make_recipe({"clean": {"channels": 3, "polarity": "auto", "roi": True},
+    return make_recipe({"clean": {"channels": 3, "polarity": "auto", "roi": True, "specks": 0.5},
                         "draw": {"canvas": [32, 32], "copies": 1}, "model": {"name": "resnet"}})
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tenfold.automatic.auto import Automatic
 
 _START_SECONDS = 3.0         # a training takes this many seconds to begin, after its shards are built
+_COMMAND_SECONDS = 10.0      # `tenfold train` takes about as long to start, and its budget includes that
 
 
 def select_draft(call: Automatic, seen: Look) -> Draft:
@@ -51,8 +52,10 @@ def _divide_rest(call: Automatic, chosen: Draft, seen: Look, build_seconds: floa
     score_rate = call.machine.scoring_rate(chosen.recipe(call.name), used.classes)
     state.scoring = _figure_seconds(call) + (used.images - used.train_val_images) / score_rate
     seconds = clock.train_seconds(state.scoring + build_seconds + draw_seconds)
-    return chosen.choose("train.budget", f"{seconds:.0f}s", f"about the part of {call.budget:g} s left for training"
-                         if clock.is_timed else "the epochs are the plan, however long they take")
+    if not clock.is_timed:
+        return chosen.choose("train.budget", f"{seconds / 3600:.0f}h", "no limit: the epochs are the plan")
+    return chosen.choose("train.budget", f"{seconds + _COMMAND_SECONDS:.0f}s", f"about what training had of "
+                         f"{call.budget:g} s, and {_COMMAND_SECONDS:.0f} s for `tenfold train` to start")
 
 
 def _figure_seconds(call: Automatic) -> float:
