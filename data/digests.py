@@ -48,7 +48,7 @@ def zip_trailer(data: memoryview) -> bytes:
 
 @dataclass(frozen=True)
 class FileDigest:
-    """The digests of a whole file: SHA-256 in hexadecimal digits."""
+    """SHA-256 digests of a file, in hexadecimal."""
     whole: str               # of all bytes, as sha256sum prints it
     content: str             # of the bytes before the trailer, or of all bytes if there is no trailer
     stated: str | None       # the digest in the trailer; None: there is no trailer

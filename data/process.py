@@ -25,12 +25,12 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)       # signals on which 
 LOOK = 0.25                  # seconds between two checks whether a process still runs
 PARENT = "TENFOLD_PARENT"    # environment variable of a command: the id of the process with which it ends
 _AT_MOST = 5.0               # seconds that an interpreter takes to start; an older process was a shell script before
-_UNKNOWN = 0.2               # seconds that are assumed if the system does not tell
+_UNKNOWN = 0.2               # seconds since the start that are assumed if it is unknown
 _own_process = False         # whether `run_main` began this process
 
 
 def process_began() -> float:
-    """Return the `time.monotonic()` at which the system started this process; a guess if it does not tell.
+    """Return the `time.monotonic()` at which the system started this process; an estimate if that is unknown.
 
     On Linux this is field 22 of /proc/self/stat, in clock ticks since boot (proc(5)).
     """

@@ -72,9 +72,9 @@ def shard_names(folder: Path) -> list[str]:
 
 
 def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | None:
-    """Return (what `write_shard` returned, its image) for a shard on disk that was written for the same plan.
+    """Return (facts as from `write_shard`, images) of a finished shard on disk, so that it need not be written again.
 
-    Returns None for any other file, if it is damaged, or if it has no digest (older versions wrote none).
+    Returns None if the file was written for another plan, is damaged, or has no digest (older versions wrote none).
     """
     try:
         digest = hash_file(path)

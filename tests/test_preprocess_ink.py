@@ -132,9 +132,12 @@ def shaded(broad):
 @pytest.mark.parametrize("broad", [2, 4, 7])
 def test_the_shadow_of_a_hand_is_divided_out(broad):
     image, ink = shaded(broad)
-    level, _ = level_ground(255 - image, dark=True)
+    level, grain = level_ground(255 - image, dark=True)
     assert np.percentile(level[~ink], 99.9) < 60
     assert np.percentile(level[ink], 5) > 110
+    found, near = find_ink(level, 0.3, 12.0, grain) > 0, cv2.dilate(ink.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    assert found[ink].all()
+    assert found[~near].mean() < 1e-3            # the grain in the shadow is none
     assert two_tone(image) > TWO_TONE
     assert two_tone(255 - image) > TWO_TONE
 

@@ -17,20 +17,20 @@ _DARKEST = 64                # levels between the ground and 255, at least, that
 _NEAR = 8.0                  # levels from a tone that count as that tone
 _BLURRED = 8                 # pixels over which an edge of ink may fade; light fades over more
 _UNEVEN = 0.03               # share of the ground that may have another tone before a surface is looked for
-TWO_TONE = 0.65              # from which share on `two_tone` speaks of ink on a plain ground
-_LIT = 0.85                  # the same share where uneven light has been divided out
-_GAIN = 0.01                 # a surface must explain so much more of the picture than one tone does
-_SHADOW_GAIN = 0.08          # and what lies around each stroke than both, for it takes very bold strokes for ground
-_AROUND = 0.1                # of the shorter side: strokes are narrower, shadows are not
+TWO_TONE = 0.65              # a picture with a higher `two_tone` counts as ink on a plain ground
+_LIT = 0.85                  # it must be higher than this where uneven light was divided out
+_GAIN = 0.01                 # a smooth surface must explain this much more of the picture than one tone does
+_SHADOW_GAIN = 0.08          # an opening must explain this much more than both: it takes very bold strokes for ground
+_AROUND = 0.1                # diameter of the opening, share of the shorter side: strokes are narrower, shadows wider
 
 
 def level_ground(image: np.ndarray, dark: bool) -> tuple[np.ndarray, float]:
-    """Map the ground to 0 and full brightness to 255; return (the picture, uint8; deviation of its grain, levels, where
-    that is strongest: what brightens a shadow brightens the grain in it).
+    """Map the ground to 0 and full brightness to 255; return (picture uint8, deviation of its grain in levels).
 
     The ground is one tone, or a smooth surface where light falls unevenly (vignette, shadow from one side), which is
     removed by division. dark: the picture was dark ink on light, and has been inverted. A channel in which coloured
-    ink is below its coloured paper is inverted too.
+    ink is below its coloured paper is inverted too. The grain is that of the darkest part of the page: dividing by a
+    shadow amplifies the grain in it.
     """
     planes, grains = [], []
     grey = np.ascontiguousarray(grey_of(image))
@@ -69,8 +69,8 @@ def find_ground(plane: np.ndarray) -> np.ndarray:
 
     One tone: the mode of what lies on the ground's side of Otsu's threshold, since a border's median is ink where
     pictures are cut to their ink. A surface is taken where it explains clearly more of the picture, and where next
-    to nothing lies below it: ground is the lowest thing on a page. Where light falls so unevenly that no smooth surface
-    follows it, as under the shadow of a hand, the ground is what lies around each stroke.
+    to nothing lies below it: ground is the lowest thing on a page. If no smooth surface follows the light, as under the
+    shadow of a hand, the ground is a morphological opening, which removes the strokes.
     """
     step = max(1, min(plane.shape) // 128)
     small = np.ascontiguousarray(plane[::step, ::step])
@@ -177,8 +177,7 @@ def _surface(plane: np.ndarray, shape: tuple[int, ...], highest: int) -> np.ndar
 
 
 def _around(plane: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """float32 `shape` (H, W): the tone around each stroke, by a morphological opening, which narrow bright ink does not
-    survive, smoothed."""
+    """Return the tone around each stroke, float32 `shape` (H, W): a smoothed opening removes narrow bright ink."""
     side = max(5, int(_AROUND * min(plane.shape))) | 1
     opened = cv2.morphologyEx(cv2.medianBlur(plane, 3), cv2.MORPH_OPEN, cv2.getStructuringElement(
         cv2.MORPH_ELLIPSE, (side, side)), borderType=cv2.BORDER_REPLICATE)

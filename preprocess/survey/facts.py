@@ -127,7 +127,7 @@ def examine_source(reader: Any, listed: int, path: str, recipe: Recipe,
 
 
 def examine_together(pixels: np.ndarray) -> Facts:
-    """Return the facts of n decoded pictures of one size, uint8 (n, H, W, C), that need no cleaning; no polarity."""
+    """Return the facts of n pictures of one size, uint8 (n, H, W, C), for a recipe without cleaning or polarity."""
     columns, shape = no_facts(len(pixels)), repr(pixels.shape[1:]).encode()
     columns["digest"] = np.frombuffer(b"".join(_digest(one, shape) for one in pixels), np.uint8).reshape(-1, _DIGEST)
     columns["size"] = pixels.shape[1:3]

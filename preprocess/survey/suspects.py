@@ -31,7 +31,7 @@ _SIDE, _GAP, _TEXT, _HEAD = 180, 8, 44, 26
 
 
 def suspects(sources: SourceTable, classes: list[str], polarity: str) -> list[dict]:
-    """Return [{"path", "class", "why"}, …] from the rows of sources.h5. Suspects are used in training like all others.
+    """Return source images that a person should look at: [{"path", "class", "why"}, …]. They are used like all others.
 
     A property that most pictures of the set share (cropped to their ink, mostly ink) makes none of them a suspect.
     """

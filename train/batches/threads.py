@@ -28,7 +28,7 @@ from tenfold.train.device import is_cuda
 
 @dataclass
 class _Filling:
-    """A window that is being read into a buffer; it is complete when all tasks are done."""
+    """A shuffle window (see `order`) that threads are reading into a buffer; complete when all tasks are done."""
     epoch: int
     window: Window
     buffer: Buffer
@@ -110,7 +110,7 @@ class Threads:
         self._stop = Event()
 
     def _fill(self, epoch: int, window: Window, reads: Task, buffer: Buffer) -> _Filling:
-        """Start the reading of a window: every thread takes runs of rows from one list until none is left."""
+        """Start reading a window: threads take runs of rows from a shared list until none is left."""
         stop, turn = self._stop, count()
 
         def work():

@@ -32,7 +32,7 @@ class NotDoneError(Exception):
 
 
 def pass_rows(device: torch.device) -> int:
-    """Return how many rows the batches of a pass have on a device."""
+    """Return the batch size, in rows, for one pass over a split without gradients."""
     return _ROWS if is_host(device) else _GPU_ROWS
 
 

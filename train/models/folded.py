@@ -11,9 +11,9 @@ CANNOT_TRACE = (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, Lookup
 
 
 def folded(model: nn.Module) -> nn.Module:
-    """Return a copy of a network, with its own weights, that evaluates faster; it cannot be trained.
+    """Return a copy of a network for inference, with batch normalisation folded into the convolutions before it.
 
-    Each batch normalisation directly behind a convolution is merged into the convolution's weights. A network that
+    It shares no weights with the network, evaluates faster, and cannot be trained. A network that
     torch.fx cannot trace is copied unchanged. Results differ by rounding, about 1e-5.
     """
     model = copy.deepcopy(model).eval()

@@ -98,7 +98,7 @@ def read_trials(out: Path, names: list[str]) -> list[Trial]:
 
 
 def _curve(history: list[dict]) -> list[float]:
-    """Return the validation top-1 after each epoch that has one."""
+    """Return the val top-1 of each epoch in which val was evaluated."""
     return [row["val_top1"] for row in history if not math.isnan(row["val_top1"])]
 
 
