@@ -68,6 +68,12 @@ def test_thin_strokes_get_a_larger_canvas_before_a_larger_network():
         assert (recipe.draw.canvas, recipe.model.args["widths"][0]) == ((canvas, canvas), 16)
 
 
+def test_signs_get_a_larger_canvas_before_a_larger_network():
+    for seconds, canvas, width in ((20, 32, 16), (120, 40, 16), (300, 40, 32)):
+        recipe = candidates(SIGNS, Fixed(2000), False)[0].make(context(SIGNS, seconds)).recipe("x")
+        assert (recipe.draw.canvas, recipe.model.args["widths"][0]) == ((canvas, canvas), width)
+
+
 def test_a_polarity_that_few_clear_pictures_decide_says_so():
     for polarity, votes, said in (("dark", (103, 137), True), ("dark", (137, 103), False), ("light", (137, 103), True)):
         reason = dataclasses.replace(INK, polarity=polarity, votes=votes).polarity_reason

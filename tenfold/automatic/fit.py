@@ -88,10 +88,15 @@ def choose_network(draft: Draft, context: FitContext, networks: list[dict[str, A
     _fit_plan(draft, context, rate)
 
 
-def edge_networks(canvases: Iterable[int]) -> list[dict[str, Any]]:
-    """Return the settings of networks on directions of edges: by canvas, then by size, both ascending."""
-    return [{"draw.canvas": [canvas, canvas], "model.repeat": repeat, "model.widths": [width << k for k in range(3)]}
-            for canvas in canvases for repeat, width in _EDGE_NETWORKS]
+def edge_networks(canvases: Iterable[int], canvas_first: bool = False) -> list[dict[str, Any]]:
+    """Return the settings of networks on directions of edges: by canvas, then by size, both ascending.
+
+    canvas_first: a larger canvas is worth more than a larger network, so only the smallest one has the first canvas.
+    """
+    networks = [{"draw.canvas": [canvas, canvas], "model.repeat": repeat,
+                 "model.widths": [width << k for k in range(3)]}
+                for canvas in canvases for repeat, width in _EDGE_NETWORKS]
+    return networks[:1] + networks[len(_EDGE_NETWORKS):] if canvas_first else networks
 
 
 def choose_edge_network(draft: Draft, context: FitContext, networks: list[dict[str, Any]]) -> None:

@@ -73,9 +73,7 @@ def _clean_pages(draft: Draft, look: Look) -> None:
 def _fit_ink_network(draft: Draft, context: FitContext, pen: float) -> None:
     """Choose the largest canvas and network with which enough steps fit; pen: width of strokes, share of the canvas."""
     least_canvas = next((side for side in _CANVASES if pen * side >= _PEN), _CANVASES[-1])   # to keep the strokes
-    networks = edge_networks(sorted({_CANVASES[0], least_canvas}))
-    if pen * _CANVASES[0] < _LOST:               # a larger canvas comes before a larger network
-        networks = edge_networks([_CANVASES[0]])[:1] + edge_networks([least_canvas])
-    choose_edge_network(draft, context, networks)
+    thin = pen * _CANVASES[0] < _LOST
+    choose_edge_network(draft, context, edge_networks(sorted({_CANVASES[0], least_canvas}), canvas_first=thin))
     side = draft.settings["draw.canvas"][0]
     draft.choose("draw.canvas", [side, side], f"strokes are {pen * side:.1f} pixels wide on it")
