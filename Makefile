@@ -72,8 +72,8 @@ endif
 bench-peers: .venv-peers/.done
 	+@PY=.venv-peers/bin/python; test -x $$PY || PY=$$PYTHON; exec "$$PY" -m data.make $@
 
-# side by side, where pytest-xdist is installed
-PYTEST = "$$PY" -m pytest $$("$$PY" -c 'import importlib.util as u; print("-n auto --dist worksteal" * bool(u.find_spec("xdist")))')
+# side by side, where pytest-xdist is installed; pytest-benchmark would warn of that, and warnings are errors
+PYTEST = "$$PY" -m pytest -p no:benchmark $$("$$PY" -c 'import importlib.util as u; print("-n auto --dist worksteal" * bool(u.find_spec("xdist")))')
 
 test: $(ENV) ## every quick test, CPU only
 	$(PYTEST) -m "not slow"

@@ -1,8 +1,8 @@
 """python -m benchmarks.gpu shards.tar: all that is measured on a graphics card, in one call of under ten minutes.
 
 Needs torch and what comes with it, no network, no OpenCV. Each recipe of the bundle (`benchmarks.bundle`)
-is trained for real within its part of the time and scored; then our loop is timed beside one by hand, plain,
-compiled and with CUDA graphs, from memory and streamed, then every loader setting, then the start.
+is trained for real within its part of the time and scored; then steps are timed with and without CUDA graphs, our loop
+beside one by hand, plain and compiled, from memory and streamed, then every loader setting, then the start.
 Each row is written as soon as it is known, to gpu-results.tsv; a part that fails leaves its log and
 the others go on; what there is no time left for is said.
 """
@@ -23,10 +23,10 @@ from tenfold.data.command import make_parser, run
 from tenfold.data.errors import TrainingFault
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("train", "loop", "load", "startup")
+PARTS = ("train", "graphs", "loop", "load", "startup")
 LOOPS = (("memory", "none"), ("memory", "reduce-overhead"), ("threads", "none"), ("memory", "default"),
          ("threads", "reduce-overhead"))
-LEAST = {"train": 20, "loop": 45, "load": 30, "startup": 20}     # seconds that a part needs
+LEAST = {"train": 20, "graphs": 80, "loop": 45, "load": 30, "startup": 20}     # seconds that a part needs
 QUICK = {"loop": ("--batch", 8, "--steps", 2, "--repeats", 1), "load": ("--budget", "1s", "--repeats", 1),
          "startup": ("--batch", 8, "--repeats", 1)}
 
@@ -90,8 +90,16 @@ def train(session: Session, bundle: dict, where: str) -> dict:
     return facts
 
 
+def graphs(session: Session, bundle: dict, where: str) -> dict | None:
+    """Training steps as CUDA graphs."""
+    if session.kind != "cuda":
+        return None
+    quick = ("--repeats", 1) if session.args.quick else ()
+    return session.command("graphs", "benchmarks.graphs", *quick, "--rows", session.rows)
+
+
 def loop(session: Session, bundle: dict, where: str) -> dict:
-    """Out of the device's memory, and streamed through pinned buffers; plain, compiled, with CUDA graphs."""
+    """Out of the device's memory, and streamed through pinned buffers; plain, and in the modes of torch.compile."""
     quick = QUICK["loop"] if session.args.quick else ("--repeats", 5)
     found = {}
     for engine, mode in LOOPS if session.kind == "cuda" else [pair for pair in LOOPS if pair[1] == "none"]:
@@ -152,7 +160,7 @@ def every_part(session: Session, bundle: dict, packed: str) -> dict:
     os.environ.setdefault("TENFOLD_COMMIT", packed)      # for a copy without its history
     print(f"{where}; {os.cpu_count()} cores; {', '.join(bundle)}; {session.args.seconds:.0f} s", flush=True)
     facts = {"device": where, "torch": torch.__version__, "cores": os.cpu_count(), "commit": rows.commit()}
-    for name, part in (("train", train), ("loop", loop), ("load", load), ("startup", startup)):
+    for name, part in (("train", train), ("graphs", graphs), ("loop", loop), ("load", load), ("startup", startup)):
         if name not in session.args.parts:
             continue
         if session.left() < LEAST[name] and not session.args.quick:
@@ -170,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", default="runs/gpu", help="folder for rows, logs and runs (default: runs/gpu)")
     parser.add_argument("--budget", default="9.3m", help="of all of it (default: 9.3m)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--train-share", type=float, default=0.55, help="of the time, for training (default: 0.55)")
+    parser.add_argument("--train-share", type=float, default=0.5, help="of the time, for training (default: 0.5)")
     parser.add_device()
     parser.add_argument("--quick", action="store_true", help="tiny measurements, to see that all of it runs")
     return run(measure, parser.parse_args(argv))

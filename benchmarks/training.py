@@ -48,7 +48,7 @@ def ours(shards: ShardSet, recipe: Recipe, device: Any, mode: str) -> Any:
     """(an epoch of our own loop, its trainer)."""
     from tqdm import tqdm
     trainer, bar = open_trainer(shards, recipe, device, mode), tqdm(disable=True)
-    trainer.learner.compile(mode, trainer.feed.batch, shards.row_shape)
+    trainer.learner.prepare(trainer.feed.batch, shards.row_shape)
 
     def epoch() -> None:
         trainer._steps(lambda: False, bar)

@@ -113,14 +113,13 @@ def test_a_card_computes_in_the_type_that_it_has_kernels_for(capability, dtype, 
     assert precision_module._fastest_dtype.__wrapped__(torch.device("cuda", 1)) == dtype
 
 
-def test_fast_kernels_are_for_a_card_and_for_a_while(monkeypatch):
-    def settings():
-        return torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+def test_tf32_matrices_are_for_a_card_and_for_a_while(monkeypatch):
+    settings = torch.get_float32_matmul_precision
     before = settings()
-    with precision_module.fast_kernels(CPU):
+    with precision_module.tf32_matrices(CPU):
         assert settings() == before
-    with precision_module.fast_kernels(torch.device("cuda")):
-        assert settings() == ("high", True)
+    with precision_module.tf32_matrices(torch.device("cuda")):
+        assert settings() == "high"
     assert settings() == before
 
 

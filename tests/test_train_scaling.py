@@ -27,8 +27,9 @@ def learning(name: str, precision: str):
 
 def step(model, scaled, factor=1.0, clip=0.0) -> dict:
     x = torch.linspace(-1, 1, 4 * math.prod(t.CANVAS)).view(4, 1, *t.CANVAS)
-    scaled.backward(factor * model(x).square().mean(), unscale=bool(clip))
+    scaled.backward(factor * model(x).square().mean())
     if clip:
+        scaled.unscale()
         clip_gradients(model, clip)
     gradients = {name: p.grad.clone() for name, p in model.named_parameters()}
     scaled.step()

@@ -1,4 +1,4 @@
-"""Choose the type of numbers that a device computes in, and the kernels that go with it."""
+"""Choose the type of numbers that a device computes in, and multiplies matrices in."""
 
 import functools
 from collections.abc import Iterator
@@ -60,19 +60,18 @@ def _cpu_facts() -> str:
 
 
 @contextmanager
-def fast_kernels(device: torch.device) -> Iterator[None]:
-    """Let cuDNN choose its fastest convolutions, and multiply float32 matrices in TF32; restore both on exit.
+def tf32_matrices(device: torch.device) -> Iterator[None]:
+    """Multiply float32 matrices in TF32 where a graphics card has it; restored on exit.
 
-    This pays if the same shapes occur again and again, because each new shape is timed.
+    cuDNN's own choice of convolutions stays: to time all of them (torch.backends.cudnn.benchmark) made eight networks
+    at most 3% faster on an H100, and took 2 to 10 s of the budget, with EfficientNet-Lite0 27 s (benchmarks/log.md).
     """
     if not is_cuda(device):
         yield
         return
-    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+    before = torch.get_float32_matmul_precision()
     try:
         torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.benchmark = True
         yield
     finally:
-        torch.set_float32_matmul_precision(before[0])
-        torch.backends.cudnn.benchmark = before[1]
+        torch.set_float32_matmul_precision(before)

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, Self
 
 import torch
@@ -11,7 +12,8 @@ from torch.nn import functional as F
 
 from tenfold.data.recipe import Recipe
 from tenfold.train.barrier_sleep import sleep_when_busy
-from tenfold.train.device import choose_device, is_host, same_random_state, synchronise
+from tenfold.train.device import choose_device, is_cuda, is_host, same_random_state, synchronise
+from tenfold.train.learn.cuda_graph import Gradients, recorded
 from tenfold.train.learn.one_pass import pass_rows
 from tenfold.train.models.build import build_model
 from tenfold.train.models.folded import folded
@@ -72,8 +74,12 @@ class Machine:
             label = torch.zeros(batch, dtype=torch.int64, device=self.device)
             with torch.set_grad_enabled(training), autocast(self.device, recipe.train.precision), \
                     sleep_when_busy(self.device):
-                step = (lambda: _step(network, x, label)) if training else (lambda: network(x))
-                return batch / _median_seconds(step, self.device)
+                if not training:
+                    return batch / _median_seconds(lambda: network(x), self.device)
+                step: Gradients = partial(_gradients, network)
+                if is_cuda(self.device):
+                    step = recorded(step, (x, label), network.parameters())      # as training does
+                return batch / _median_seconds(lambda: step(x, label), self.device)
 
 
 class CountedMachine(Machine):
@@ -88,14 +94,19 @@ class CountedMachine(Machine):
         return float(_NOMINAL / counted / (3 if kind == "training" else 1))
 
 
-def _step(network: torch.nn.Module, x: torch.Tensor, label: torch.Tensor) -> None:
-    F.cross_entropy(network(x).float(), label).backward()
+def _gradients(network: torch.nn.Module, x: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     network.zero_grad(set_to_none=True)
+    loss = F.cross_entropy(network(x).float(), label)
+    loss.backward()
+    return loss.detach()
 
 
 def _median_seconds(call: Callable[[], object], device: torch.device) -> float:
-    """Return the median seconds of some calls, without the first, which is slower, unless that was long."""
+    """Return the median seconds of some calls, without the first, which is slower, unless that was long on a CPU."""
     taken: list[float] = []
+    if not is_host(device):                      # choosing its kernels takes a graphics card up to seconds
+        call()
+        synchronise(device)
     begin = time.monotonic()
     while not taken or (taken[0] < _LONG and time.monotonic() - begin < taken[0] + _SECONDS):
         start = time.monotonic()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 
 from tenfold.data.tables import Train
-from tenfold.train.device import synchronise
+from tenfold.train.device import is_host, synchronise
 from tenfold.train.learn.compile import unchanged
 from tenfold.train.learn.learner import Learner
 from tenfold.train.score.evaluate import forward
@@ -22,9 +22,10 @@ def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config
     """
     device = learner.normalise.device
     batch = learner.example(rows, row_shape)
+    learner.prepare(rows, row_shape)
 
     def step(image, label, numbers) -> None:
-        learner.loss(image, label, numbers)[0].backward()
+        learner.gradients(image, label, numbers)
         learner.optimizer.zero_grad(set_to_none=True)
 
     def evaluation(image, *_) -> None:
@@ -33,7 +34,7 @@ def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config
                 forward(network, image, learner.normalise, config.precision)
     with unchanged(learner.model, learner.optimizer, device):
         learner.model.train()
-        if config.compile == "none":             # the very first step loads libraries; else compiling has done so
+        if config.compile == "none" and is_host(device):     # the very first step loads libraries; else `prepare` did
             step(*learner.example(2, row_shape))
         step_seconds = _timed(lambda: step(*batch), device, limit)
         for network in learner.candidates():
@@ -44,7 +45,13 @@ def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config
 
 
 def _timed(call: Callable[[], None], device: torch.device, limit: float) -> float:
-    """Return the seconds of a call: the mean of some after the first, slower one, or the first if time is short."""
+    """Return the seconds of a call: the mean of some after the first, slower one, or the first if time is short.
+
+    On a device other than the CPU the first one never counts: there, choosing the kernels takes up to seconds.
+    """
+    if not is_host(device):
+        call()
+        synchronise(device)
     begin = time.monotonic()
     call()
     synchronise(device)

@@ -9,7 +9,9 @@ import torch
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.augment.sample import make_augment
-from tenfold.train.learn.compile import compiled
+from tenfold.train.device import is_cuda
+from tenfold.train.learn.compile import compiled, unchanged
+from tenfold.train.learn.cuda_graph import recorded
 from tenfold.train.learn.ema import EMA
 from tenfold.train.learn.loss import class_weights, make_loss
 from tenfold.train.learn.optimizer import clip_gradients, make_optimizer, set_lr
@@ -44,7 +46,9 @@ class Learner:
         self._augment = make_augment(recipe.augment, size, device, recipe.seed)
         self.classes, self.class_weights = len(shards.classes), class_weights(shards, config.class_weights, device)
         self.loss = make_loss(self.model, normalise, config, self._augment, self.class_weights)
-        self._clip = config.clip
+        self._clip, self._compile = config.clip, config.compile
+        self._prepared = 0                       # rows of the batches that steps are prepared for
+        self.gradients = self._gradients
         self.features: Features | None = None    # kept features of the training rows, if they replace the images
 
     def numbers(self, epoch: int, batch: int, rows: int) -> torch.Tensor | None:
@@ -60,9 +64,22 @@ class Learner:
                  else self.features.take(label)[0])
         return image, label, self.numbers(0, 0, rows)
 
-    def compile(self, mode: str, rows: int, row_shape: tuple[int, int, int]) -> None:
-        """Compile the loss for batches of `rows` rows. mode: `train.compile`."""
-        self.loss = compiled(self.loss, mode, self.model, self.optimizer, self.example(rows, row_shape))
+    def prepare(self, rows: int, row_shape: tuple[int, int, int]) -> None:
+        """Prepare steps on batches of `rows` rows: compile the loss as `train.compile` says; on CUDA, record a graph.
+
+        Weights, gradients and random states are the same afterwards.
+        """
+        device = self.normalise.device
+        if rows == self._prepared:
+            return
+        example = self.example(rows, row_shape)
+        if not self._prepared:
+            self.loss = compiled(self.loss, self._compile, self.model, self.optimizer, example)
+        if is_cuda(device) and self._compile in ("none", "default"):     # the other modes record graphs themselves
+            with unchanged(self.model, self.optimizer, device):
+                self.model.train()
+                self.gradients = recorded(self._gradients, example, self.model.parameters())
+        self._prepared = rows
 
     def step(self, image: torch.Tensor, label: torch.Tensor, numbers: torch.Tensor | None, lr: float,
              number: int) -> torch.Tensor:
@@ -72,12 +89,18 @@ class Learner:
         from 0. Nothing here waits for the device.
         """
         set_lr(self.optimizer, lr)
-        loss, metrics = self.loss(image, label, numbers)
-        self.scaling.backward(loss, unscale=bool(self._clip))
+        metrics = self.gradients(image, label, numbers)
         if self._clip:
+            self.scaling.unscale()
             clip_gradients(self.model, self._clip)
         self.scaling.step()
         self.ema.update(number)
+        return metrics
+
+    def _gradients(self, image: torch.Tensor, label: torch.Tensor, numbers: torch.Tensor | None) -> torch.Tensor:
+        """Compute the gradients of the loss; return what `step` returns."""
+        loss, metrics = self.loss(image, label, numbers)
+        self.scaling.backward(loss)
         return metrics
 
     def candidates(self) -> list[torch.nn.Module]:

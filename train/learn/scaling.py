@@ -23,11 +23,13 @@ class ScaledSteps:
         self._seen: Any = optimizer if known else _Gradients(model, optimizer)
         self._scaler = torch.amp.GradScaler(device.type, enabled=compute_dtype(device, precision) == torch.float16)
 
-    def backward(self, loss: torch.Tensor, unscale: bool) -> None:
-        """Compute the gradients. unscale: undo the scaling in them, so that they can be clipped."""
+    def backward(self, loss: torch.Tensor) -> None:
+        """Compute the gradients of the scaled loss."""
         self._scaler.scale(loss).backward()
-        if unscale:
-            self._scaler.unscale_(self._seen)
+
+    def unscale(self) -> None:
+        """Undo the scaling in the gradients, so that they can be clipped."""
+        self._scaler.unscale_(self._seen)
 
     def step(self) -> None:
         """Take the optimiser's step, and reset the gradients."""

@@ -30,11 +30,12 @@ def prepare(trainer: Trainer) -> FittedHead | None:
     fitted = feed.prepare(learner, clock.left, fit=begins)
     state.done = fitted is not None and only_last_layer_learns(learner)
     if not state.done:
-        learner.compile(trainer.config.compile, feed.batch, feed.row_shape)
+        learner.prepare(feed.batch, feed.row_shape)
         if begins and not fitted and clock.left() <= 0:
             raise budget_fault(clock)
         if not state.step:
             trainer.follow(fit_plan(trainer.plan, trainer.config, learner, feed, trainer.pace))
+            learner.prepare(feed.batch, feed.row_shape)      # the plan may have another batch
     # files of an earlier run must not be mistaken for this run's
     if begins and (line := set_aside_previous(trainer.out, (*FILES, *SCORE_FILES), CHECKPOINTS)):
         print(line)

@@ -21,7 +21,7 @@ from tenfold.data.shardset import ShardSet
 from tenfold.data.wording import readable
 from tenfold.train.device import choose_device, same_random_state
 from tenfold.train.inputs import fixed_settings, with_pixels_of
-from tenfold.train.precision import fast_kernels
+from tenfold.train.precision import tf32_matrices
 from tenfold.train.run import figures
 from tenfold.train.run.batch_size import choose_batch, with_batch
 from tenfold.train.run.checkpoint import load
@@ -80,7 +80,7 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
             recipe = (with_batch(recipe, last["recipe"]["train"]["batch"]) if last
                       else choose_batch(shards, recipe, where))
         clock = Clock(budget, started, before=last["position"]["seconds"] if last else 0.0, least=least)
-        with same_random_state(where), fast_kernels(where), contextlib.closing(
+        with same_random_state(where), tf32_matrices(where), contextlib.closing(
                 Trainer(shards, recipe, out, clock, where, resumed=bool(last))) as trainer:
             if last:
                 trainer.resume(last)
