@@ -29,6 +29,12 @@ class Fixed(Machine):
         return self.rate * (32 / recipe.draw.canvas[0])**2 * (16 / width)**1.5
 
 
+class Card(Fixed):
+    """The same, as a graphics card."""
+
+    is_accelerated = True
+
+
 def context(seen, seconds, rate=2000.0):
     """What a draft is fitted to: a set that was looked at, some seconds, and a machine of a known rate."""
     return FitContext("images", seen, Fixed(rate), 2, 0, seconds)

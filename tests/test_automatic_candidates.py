@@ -4,7 +4,7 @@ import dataclasses
 import tomllib
 
 import pytest
-from automatic_helpers import INK, MARKS, PHOTOS, SIGNS, Fixed, context
+from automatic_helpers import INK, MARKS, PHOTOS, SIGNS, Card, Fixed, context
 
 from tenfold.automatic.candidates import candidates
 from tenfold.automatic.choices import toml_value, write_recipe
@@ -38,6 +38,22 @@ def test_what_may_not_be_mirrored_never_is():
             assert (recipe.draw.flip, recipe.augment.flip) == (0, 0)
     settings = candidates(PHOTOS, Fixed(500), pretrained=True)[0].make(context(PHOTOS, 300)).settings
     assert settings["draw.flip"] == 0.5
+
+
+def test_a_graphics_card_trains_all_layers_of_a_pretrained_network_if_enough_epochs_fit():
+    many = dataclasses.replace(PHOTOS, images=9000, counts=(1500,) * 6, smallest_class=1500, largest_class=1500)
+    least = candidates(many, Card(500), pretrained=True)[0].least
+    assert least > candidates(many, Fixed(500), pretrained=True)[0].least        # its kernels are prepared first
+
+    def frozen(seen, machine, seconds=600):
+        made = candidates(seen, machine, pretrained=True)[0].make(dataclasses.replace(context(seen, seconds),
+                                                                                      machine=machine))
+        return made.recipe("x").model.freeze, made.settings["model.size"] or made.settings["draw.canvas"][0]
+    assert frozen(many, Card(1e5)) == ((), 224)
+    assert frozen(many, Card(1.6e4)) == ((), 160)
+    assert frozen(many, Card(1e3))[0]            # too slow
+    assert frozen(PHOTOS, Card(1e5))[0]          # too few pictures
+    assert frozen(many, Fixed(1e5))[0]
 
 
 def test_few_images_of_signs_are_varied_strongly_and_a_race_asks_whether_that_is_better():

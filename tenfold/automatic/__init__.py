@@ -5,8 +5,8 @@ Read in this order:
 - `look.py`: what is known of the images; `looking.py` finds it out from a sample, with `reading.py` (one picture),
   `marks.py` (its ink), `angles.py` (whether characters are upright) and `mirrors.py` (whether mirror images count);
 - `machine.py`: how fast this machine trains each network;
-- `candidates.py`: the recipes that suit the images; `ink.py` and `pictures.py` draft each of them, `fit.py` fits a
-  draft to the time, `choices.py` holds a draft and the reason for each of its lines;
+- `candidates.py`: the recipes that suit the images; `ink.py`, `pretrained.py` and `pictures.py` draft each of them,
+  `fit.py` fits a draft to the time, `choices.py` holds a draft and the reason for each of its lines;
 - `selection.py`: the candidate that is chosen, and its share of the time; `race.py`: short trials, which show the
   candidate that is best on held-out rows;
 - `clock.py`: how the budget is divided; `state.py`: what a repeated call needs to go on where one was stopped;

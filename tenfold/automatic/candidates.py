@@ -9,9 +9,12 @@ from tenfold.automatic.fit import FEW_PER_CLASS, FitContext
 from tenfold.automatic.ink import ink, ink_name
 from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
-from tenfold.automatic.pictures import pictures_from_scratch, pictures_pretrained, shapes, shapes_name
+from tenfold.automatic.pictures import pictures_from_scratch, shapes, shapes_name
+from tenfold.automatic.pretrained import pictures_pretrained
 
 _SHORT = 4.0                 # least seconds of a trial if the images say little about which candidate is best
+_ON_CARD = 40.0              # least seconds of a trial on a graphics card: an H100 needs 14 s before the first step
+                             # of the pretrained network
 _CAREFUL = 15.0              # least seconds of a trial if the images say which is likely best, or all are similar
 
 
@@ -31,10 +34,11 @@ def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate
         angle_options = [False, True] if look.upright is None else [not look.upright]
         return [Candidate(ink_name(cut, any_angle), partial(ink, marks=look.marks, cut=cut, any_angle=any_angle),
                           _CAREFUL) for any_angle in angle_options for cut in cut_options]
-    scratch = Candidate("from scratch", pictures_from_scratch, _SHORT)
-    tuned = [Candidate("pretrained", pictures_pretrained, _SHORT)] if pretrained else []
+    short = _ON_CARD if machine.is_accelerated else _SHORT
+    scratch = Candidate("from scratch", pictures_from_scratch, short)
+    tuned = [Candidate("pretrained", pictures_pretrained, short)] if pretrained else []
     if not look.may_mirror:
-        least = _CAREFUL if look.are_signs else _SHORT
+        least = max(short, _CAREFUL if look.are_signs else 0.0)
         varied = look.images_per_class < FEW_PER_CLASS
         first, second = (Candidate(shapes_name(v), partial(shapes, varied=v), least) for v in (varied, not varied))
         in_colour = [scratch] if look.is_colour else []

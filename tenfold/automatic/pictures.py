@@ -1,117 +1,21 @@
-"""Recipes for photographs and other pictures: with a pretrained network, or from random weights."""
+"""Recipes for photographs and other pictures from random weights: a residual network, or shapes by their edges."""
 
 from dataclasses import replace
 from typing import Any
 
-from tenfold.automatic.choices import LARGEST, Draft
+from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import (
     LEAST_STEPS,
     FitContext,
     choose_adamw,
     choose_edge_network,
-    choose_images,
     choose_network,
     edge_networks,
     regression_if_few_steps,
     start_draft,
-    weight_classes_in_loss,
 )
-from tenfold.automatic.look import Look
 
-_SIZES = (96, 112, 128, 160, 192, 224, 256, LARGEST)     # a pretrained network sees squares of one of these sides
-_ENLARGED = 7                # a picture is enlarged at most this many times for the network
-_VIEWS = 4                   # features of at most this many views of each picture are computed
-_FEATURES_SHARE = 0.3        # computing the features takes at most this share of the time
-_HEAD_ONLY_SHARE = 0.4       # computing the features takes at most this share if only the head is trained
-_HEAD_ONLY = 400             # with at most this many training pictures, only the head is trained: val is too small to
-                             # show overfitting
-_GENTLE = 2500               # with at most this many training pictures, the last blocks are trained gently
-_GENTLE_LR, _GENTLE_EPOCHS = 0.0003, 4           # gentle training has this learning rate and number of epochs
-_LR, _EPOCHS = 0.001, 12     # other training of the last blocks has this learning rate and number of epochs
-_EARLY_LAYERS = ["_conv_stem", "_bn0", *(f"_blocks.{number}" for number in range(11))]       # these stay frozen
 _SMALL = 64                  # pictures with a shorter side of at most this many pixels are varied while training
-
-
-def pictures_pretrained(context: FitContext) -> Draft:
-    """Return the draft with ImageNet's weights: the head is fitted, then the last blocks are trained."""
-    draft = start_draft(context, "pretrained", "pictures: a network pretrained on ImageNet")
-    draft.choose("clean.channels", 3)
-    draft.choose("draw.canvas", [96, 96]).choose("draw.copies", 1)
-    draft.choose("model.name", "efficientnet_lite0", "4.6 million parameters, 75% top-1 on ImageNet")
-    draft.choose("model.weights", "imagenet").choose("model.normalise", "imagenet")
-    draft.choose("model.head", "fitted", "by logistic regression on the features of all rows, in seconds")
-    look, rate, head_only_reason = _choose_size(draft, context)
-    share = _HEAD_ONLY_SHARE if head_only_reason else _FEATURES_SHARE
-    copies = max(1, min(_VIEWS, int(share * context.seconds * rate / look.train_val_images)))
-    _choose_views(draft, look, copies)
-    _choose_layers(draft, look, head_only_reason)
-    if not (head_only_reason or context.machine.is_timed):
-        rate = context.machine.training_rate(draft.recipe("auto"), look.classes, draft.settings["train.batch"])
-        epochs = (1 - share) * context.seconds * rate / look.train_val_images / copies
-        draft.choose("train.epochs", max(1, min(draft.settings["train.epochs"], round(epochs))))
-    return draft
-
-
-def _choose_size(draft: Draft, context: FitContext) -> tuple[Look, float, str]:
-    """Choose the largest size of pictures whose features can be computed in a share of the time.
-
-    If even the smallest size takes longer, only some of the pictures are used. Return (what is known of the pictures
-    that are used, pictures a second through the network, why only the head is trained or "").
-    """
-    look, (side, longest) = context.look, sorted(context.look.size)
-    head_only_reason = (f"only the head is trained, with {look.training_images:,.0f} pictures to learn from"
-                        if look.training_images <= _HEAD_ONLY else "")
-    share = _HEAD_ONLY_SHARE if head_only_reason else _FEATURES_SHARE
-    chosen, rate = 0, 0.0
-    for size in (size for size in _SIZES if size <= max(_SIZES[1], _ENLARGED * side)):
-        canvas = min(size, max(8, longest))
-        draft.choose("draw.canvas", [canvas, canvas]).choose("model.size", size if size != canvas else 0)
-        measured = context.machine.forward_rate(draft.recipe("auto"), look.classes)
-        if chosen and look.train_val_images > measured * share * context.seconds:
-            break
-        chosen, rate = size, measured
-        if look.train_val_images > rate * _HEAD_ONLY_SHARE * context.seconds:
-            head_only_reason = "there is time to train the head only"
-            look = look.subset(rate * _HEAD_ONLY_SHARE * context.seconds / (1 - look.split_shares.get("test", 0.0)))
-            choose_images(draft, look, "the network has time for")
-            break
-    canvas = min(chosen, max(8, longest))
-    draft.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
-    draft.choose("model.size", chosen if chosen != canvas else 0,
-                 f"the network sees {chosen} pixels: {rate:.0f} images/s {context.machine.where}, "
-                 f"{look.train_val_images / rate:.0f} s for those of train and val")
-    return look, rate, head_only_reason
-
-
-def _choose_views(draft: Draft, look: Look, copies: int) -> None:
-    """Choose the views of each picture: how many, how they are cropped, and how they are varied."""
-    draft.choose("draw.copies", copies, "views of each picture: as many as there is time for")
-    if min(look.size) <= draft.settings["draw.canvas"][0] and look.is_nearly_square:
-        draft.choose("draw.fit", "stretch", "pictures are nearly square").choose("draw.place", False)
-    else:
-        draft.choose("draw.fit", "cover", "a square of the picture")
-        draft.choose("draw.scale", [0.85, 1.0] if copies > 1 else [1.0, 1.0]).choose("draw.place", copies > 1)
-    if copies > 1 and look.may_mirror:
-        draft.choose("draw.flip", 0.5, look.mirror_reason)
-    elif copies > 1:
-        draft.choose("draw.flip", 0.0, look.mirror_reason).choose("draw.rotation", 8)
-        draft.choose("draw.scale", [0.85, 1.0]).choose("draw.place", True)
-
-
-def _choose_layers(draft: Draft, look: Look, head_only_reason: str) -> None:
-    """Choose what is trained after the head is fitted: the last blocks, or nothing if there is a reason."""
-    lr, epochs = (_GENTLE_LR, _GENTLE_EPOCHS) if look.training_images <= _GENTLE else (_LR, _EPOCHS)
-    if head_only_reason:
-        draft.choose("model.freeze", ["backbone"], head_only_reason)
-        weight_classes_in_loss(draft)
-    else:
-        draft.choose("model.freeze", _EARLY_LAYERS, "the last blocks are trained, too, once the head is fitted")
-    epochs_reason, lr_reason = ("", "") if head_only_reason else (
-        "or fewer, if the time is too short", f"{look.training_images:,.0f} pictures to learn from")
-    draft.choose("train.epochs", 1 if head_only_reason else epochs, epochs_reason)
-    draft.choose("train.batch", 64).choose("train.optimizer", "adamw").choose("train.lr", lr, lr_reason)
-    draft.choose("train.weight_decay", 0.05).choose("train.schedule", "cosine").choose("train.warmup", 0.2)
-    draft.choose("train.ema", 0.99)
 
 
 def pictures_from_scratch(context: FitContext) -> Draft:
