@@ -64,6 +64,13 @@ def test_compiling_counts_as_start_up(shards, capsys, monkeypatch):
     assert facts["images_per_second"] > 500      # the steps are not slower for it
 
 
+def test_a_budget_that_compiling_has_spent_names_it(shards, capsys, monkeypatch):
+    fake(monkeypatch, lambda function: lambda *batch: (time.sleep(0.5), function(*batch))[1])
+    line = t.one_line(t.train(capsys, shards, *HOW, "--budget", "1s"))
+    assert "before the first step" in line
+    assert 'train.compile = "none"' in line
+
+
 def test_another_mode_is_another_run(shards, capsys, monkeypatch):
     t.at_step(monkeypatch, 3, lambda: signal.raise_signal(signal.SIGINT))
     assert t.train(capsys, shards).code == 130

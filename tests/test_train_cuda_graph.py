@@ -33,7 +33,7 @@ def test_where_no_graph_can_be_recorded_a_line_says_so(shards, capsys):
     if torch.cuda.is_available():                # a function that waits for the device cannot be recorded
         example = tuple(x if x is None else x.cuda() for x in example)
         learner = learner_on("cuda", shards)
-    asked = lambda *batch: learner._gradients(*batch).cpu()  # noqa: E731
+    asked = lambda *batch: learner._compute_gradients(*batch).cpu()  # noqa: E731
     assert cuda_graph.recorded(asked, example, learner.model.parameters()) is asked
     assert capsys.readouterr().out.count("note: no CUDA graph") == 1
     assert all(p.grad is None for p in learner.model.parameters())

@@ -11,7 +11,7 @@ from tenfold.data.shardset import ShardSet
 from tenfold.train.augment.sample import make_augment
 from tenfold.train.device import is_cuda
 from tenfold.train.learn.compile import compiled, unchanged
-from tenfold.train.learn.cuda_graph import recorded
+from tenfold.train.learn.cuda_graph import Gradients, recorded
 from tenfold.train.learn.ema import EMA
 from tenfold.train.learn.loss import class_weights, make_loss
 from tenfold.train.learn.optimizer import clip_gradients, make_optimizer, set_lr
@@ -48,7 +48,7 @@ class Learner:
         self.loss = make_loss(self.model, normalise, config, self._augment, self.class_weights)
         self._clip, self._compile = config.clip, config.compile
         self._prepared = 0                       # rows of the batches that steps are prepared for
-        self.gradients = self._gradients
+        self.gradients: Gradients = self._compute_gradients      # or a CUDA graph of it
         self.features: Features | None = None    # kept features of the training rows, if they replace the images
 
     def numbers(self, epoch: int, batch: int, rows: int) -> torch.Tensor | None:
@@ -78,7 +78,7 @@ class Learner:
         if is_cuda(device) and self._compile in ("none", "default"):     # the other modes record graphs themselves
             with unchanged(self.model, self.optimizer, device):
                 self.model.train()
-                self.gradients = recorded(self._gradients, example, self.model.parameters())
+                self.gradients = recorded(self._compute_gradients, example, self.model.parameters())
         self._prepared = rows
 
     def step(self, image: torch.Tensor, label: torch.Tensor, numbers: torch.Tensor | None, lr: float,
@@ -97,7 +97,8 @@ class Learner:
         self.ema.update(number)
         return metrics
 
-    def _gradients(self, image: torch.Tensor, label: torch.Tensor, numbers: torch.Tensor | None) -> torch.Tensor:
+    def _compute_gradients(self, image: torch.Tensor, label: torch.Tensor,
+                           numbers: torch.Tensor | None) -> torch.Tensor:
         """Compute the gradients of the loss; return what `step` returns."""
         loss, metrics = self.loss(image, label, numbers)
         self.scaling.backward(loss)

@@ -87,7 +87,7 @@ class Trainer:
                     self.state.done = True
                     self._save()
                 else:
-                    raise budget_fault(self.pace.clock)
+                    raise budget_fault(self.pace.clock, self.config.compile)
 
     def close(self) -> None:
         """Close files and threads."""

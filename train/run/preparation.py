@@ -32,7 +32,7 @@ def prepare(trainer: Trainer) -> FittedHead | None:
     if not state.done:
         learner.prepare(feed.batch, feed.row_shape)
         if begins and not fitted and clock.left() <= 0:
-            raise budget_fault(clock)
+            raise budget_fault(clock, trainer.config.compile)
         if not state.step:
             trainer.follow(fit_plan(trainer.plan, trainer.config, learner, feed, trainer.pace))
             learner.prepare(feed.batch, feed.row_shape)      # the plan may have another batch
@@ -42,7 +42,8 @@ def prepare(trainer: Trainer) -> FittedHead | None:
     return fitted
 
 
-def budget_fault(clock: Clock) -> TrainingFault:
-    """Return the fault of a run whose budget is spent before its first step."""
+def budget_fault(clock: Clock, compile_mode: str) -> TrainingFault:
+    """Return the fault of a run whose budget is spent before its first step. compile_mode: `train.compile`."""
     return TrainingFault("--budget", f"of {round(clock.budget, 1):g} s is spent before the first step, which "
-                         f"took {clock.elapsed():.1f} s to begin", "give more")
+                         f"took {clock.elapsed():.1f} s to begin",
+                         "give more" + (", or train.compile = \"none\"" if compile_mode != "none" else ""))
