@@ -13,7 +13,7 @@ from tenfold.train.learn import cost, cuda_graph
 from tenfold.train.learn.learner import Learner
 from tenfold.train.normalise import Normalise
 
-SETS = ("train.precision=float32", "train.ema=0.9", "train.batch=8", "train.clip=1.0")
+SETS = ("train.ema=0.9", "train.batch=8", "train.clip=1.0")
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +21,10 @@ def shards(tmp_path_factory):
     return open_set(t.written(tmp_path_factory.mktemp("graph") / "set"))
 
 
-def learner_on(device: str, shards) -> Learner:
+def learner_on(device: str, shards, precision: str = "float32") -> Learner:
     torch.manual_seed(0)
     normalise = Normalise([0.5], [0.25], torch.device(device))
-    return Learner(shards, change_recipe(shards.recipe, SETS), normalise)
+    return Learner(shards, change_recipe(shards.recipe, [*SETS, f"train.precision={precision}"]), normalise)
 
 
 def test_where_no_graph_can_be_recorded_a_line_says_so(shards, capsys):
@@ -40,18 +40,18 @@ def test_where_no_graph_can_be_recorded_a_line_says_so(shards, capsys):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("ahead", [1, 20])
-def test_recorded_on_cuda_steps_are_the_same(shards, capsys, ahead):
+@pytest.mark.parametrize(("steps", "precision"), [(1, "float32"), (20, "float32"), (20, "float16")])
+def test_recorded_on_cuda_steps_are_the_same(shards, capsys, steps, precision):
     weights = []
     for record in (False, True):
-        learner = learner_on("cuda", shards)
+        learner = learner_on("cuda", shards, precision)
         before = {name: value.clone() for name, value in learner.model.state_dict().items()}
         if record:
             learner.prepare(8, shards.row_shape)
             assert all(torch.equal(value, before[name]) for name, value in learner.model.state_dict().items())
         learner.model.train()
         generator = torch.Generator().manual_seed(1)
-        for number in range(ahead):
+        for number in range(steps):
             image = torch.randint(0, 256, (8, *shards.row_shape), dtype=torch.uint8, generator=generator).cuda()
             label = torch.randint(0, len(shards.classes), (8,), generator=generator).cuda()
             learner.step(image, label, learner.numbers(0, number, 8), 0.001, number)
