@@ -41,17 +41,17 @@ STEPS: dict[str, tuple[tuple[int, int, int], int, dict, dict, dict]] = {
 
 @dataclass
 class Described:
-    """What a learner needs to know of a set of shards."""
+    """Stands for a set of shards: what a learner reads of one."""
     row_shape: tuple[int, int, int]
     classes: tuple[str, ...] = tuple(map(str, range(10)))
 
     def class_counts(self, split: str) -> np.ndarray:
-        """The same number of rows of each class."""
+        """Return the rows of each class: one."""
         return np.ones(len(self.classes))
 
 
 def make_learner(name: str, device: Any) -> Any:
-    """A learner with random weights for the network of that name."""
+    """Return a learner with random weights for the network `name` of STEPS."""
     from tenfold.train.learn.learner import Learner
     from tenfold.train.normalise import Normalise
     shape, batch, model, train, augment = STEPS[name]
@@ -66,7 +66,7 @@ def make_learner(name: str, device: Any) -> Any:
 
 
 def rate(learner: Any, gradients: Callable[..., Any], name: str) -> float:
-    """Images a second of whole steps, optimizer and EMA included, with gradients computed by that function."""
+    """Return images a second of whole steps, with optimizer and EMA; gradients: the function that computes those."""
     from tenfold.train.device import synchronise
     shape, batch = STEPS[name][:2]
     image, label, _ = learner.example(batch, shape)
@@ -81,6 +81,15 @@ def rate(learner: Any, gradients: Callable[..., Any], name: str) -> float:
     return number * batch / (time.perf_counter() - begin)
 
 
+def compare(name: str, device: Any, repeats: int) -> list[tuple[float, float]]:
+    """Return (images/s kernel by kernel, images/s as a graph) of each repeat, after one that warms up."""
+    learner = make_learner(name, device)
+    launched = learner.gradients
+    learner.prepare(STEPS[name][1], STEPS[name][0])
+    graph = learner.gradients
+    return [(rate(learner, launched, name), rate(learner, graph, name)) for _ in range(repeats + 1)][1:]
+
+
 def measure(args: argparse.Namespace) -> dict:
     """Time every network, and return {name: (images/s kernel by kernel, images/s as a graph)}."""
     import torch
@@ -92,28 +101,19 @@ def measure(args: argparse.Namespace) -> dict:
         raise MachineFault(f"device {device}", "has no CUDA graphs", "run this where there is a CUDA device")
     if args.rows:
         rows.TABLE = Path(args.rows)
-    where, found = rows.name_of(device), {}
-    with tf32_matrices(device):
-        for name, (shape, batch, *_) in STEPS.items():
-            learner = make_learner(name, device)
-            launched = learner.gradients
-            learner.prepare(batch, shape)
-            ways = (launched, learner.gradients)
-            taken: list[list[float]] = [[], []]
-            for repeat in range(args.repeats + 1):           # the first warms up
-                for way, values in zip(ways, taken, strict=True):
-                    value = rate(learner, way, name)
-                    if repeat:
-                        values.append(value)
-            ratio = statistics.median(b / a for a, b in zip(*taken, strict=True))
-            rows.append("training steps as a CUDA graph, images/s", f"{name}, {shape[0]}×{shape[1]}×{shape[2]}, batch "
-                        f"{batch}", taken[1], ratio, where)
-            found[name] = tuple(map(statistics.median, taken))
-            print(f"{name:28} {found[name][0]:10,.0f} images/s, as a graph {found[name][1]:10,.0f}, ratio {ratio:.2f}",
-                  flush=True)
-            del learner, launched, ways
-            gc.collect()
-            torch.cuda.empty_cache()
+    found = {}
+    for name, (shape, batch, *_) in STEPS.items():
+        with tf32_matrices(device):
+            pairs = compare(name, device, args.repeats)
+        launched, graph = zip(*pairs, strict=True)
+        ratio = statistics.median(b / a for a, b in pairs)
+        setting = f"{name}, {shape[0]}×{shape[1]}×{shape[2]}, batch {batch}"
+        rows.append("training steps as a CUDA graph, images/s", setting, graph, ratio, rows.name_of(device))
+        found[name] = statistics.median(launched), statistics.median(graph)
+        print(f"{name:28} {found[name][0]:10,.0f} images/s, as a graph {found[name][1]:10,.0f}, ratio {ratio:.2f}",
+              flush=True)
+        gc.collect()                             # the learner and its graph name each other
+        torch.cuda.empty_cache()
     return found
 
 

@@ -30,7 +30,7 @@ class Fixed(Machine):
 
 
 class Card(Fixed):
-    """The same, as a graphics card."""
+    """A machine of known rates that counts as a graphics card."""
 
     is_accelerated = True
 

@@ -5,10 +5,11 @@ import subprocess
 import sys
 
 import pytest
+import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from benchmarks import bundle
+from benchmarks import bundle, graphs
 from tenfold.data.errors import ShardFault
 from tenfold.data.shardset import open_set
 
@@ -97,3 +98,13 @@ def test_one_call_trains_scores_and_times(tmp_path):
     questions = {row["question"].split(",")[0].split(" ")[0] for row in found}
     assert questions >= {"trained", "training", "loading", "start-up"}
     assert len({row["commit"] for row in found}) == 1
+
+
+def test_steps_are_timed_in_both_ways_and_only_a_cuda_device_has_graphs(monkeypatch, capsys):
+    monkeypatch.setattr(graphs, "AT_LEAST", 0.001)
+    monkeypatch.setattr(graphs, "TURN", 1)
+    pairs = graphs.compare("convnet on edges", torch.device("cpu"), 2)
+    assert len(pairs) == 2
+    assert all(rate > 0 for pair in pairs for rate in pair)
+    assert graphs.main(["--device", "cpu"]) == 2
+    assert "no CUDA graphs" in capsys.readouterr().err

@@ -174,9 +174,9 @@ def test_the_commands_training_keeps_the_count_in_last_pth(tmp_path, capsys, mon
 
 
 def settled(count) -> int:
-    """The count, once it has not changed for a while: threads of other tests end a moment after them."""
-    before, same = count(), 0
-    while same < 20:
+    """Return the number of threads once it stays the same: threads of earlier tests take a moment to end."""
+    before, same, end = count(), 0, time.monotonic() + 10
+    while same < 20 and time.monotonic() < end:
         time.sleep(0.005)
         now = count()
         before, same = now, same + 1 if now == before else 0

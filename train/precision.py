@@ -1,4 +1,4 @@
-"""Choose the type of numbers that a device computes in, and multiplies matrices in."""
+"""Choose the number types that a device computes in: float32, TF32, bfloat16 or float16."""
 
 import functools
 from collections.abc import Iterator
@@ -63,8 +63,8 @@ def _cpu_facts() -> str:
 def tf32_matrices(device: torch.device) -> Iterator[None]:
     """Multiply float32 matrices in TF32 where a graphics card has it; restored on exit.
 
-    cuDNN's own choice of convolutions stays: to time all of them (torch.backends.cudnn.benchmark) made eight networks
-    at most 3% faster on an H100, and took 2 to 10 s of the budget, with EfficientNet-Lite0 27 s (benchmarks/log.md).
+    torch.backends.cudnn.benchmark, which times every convolution, stays off: on an H100 it made seven of eight networks
+    at most 4% faster, and took 2 to 10 s of the budget, with EfficientNet-Lite0 27 s (benchmarks/log.md).
     """
     if not is_cuda(device):
         yield

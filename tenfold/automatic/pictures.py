@@ -1,4 +1,4 @@
-"""Recipes for photographs and other pictures from random weights: a residual network, or shapes by their edges."""
+"""Recipes for pictures without pretrained weights: a residual network, or a small network on edges for shapes."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Time a training step and an evaluation on empty rows, before a run begins; the learner does not change."""
+"""Time a training step and an evaluation on empty rows, before a run begins; its weights do not change."""
 
 import time
 from collections.abc import Callable
@@ -45,9 +45,9 @@ def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config
 
 
 def _timed(call: Callable[[], None], device: torch.device, limit: float) -> float:
-    """Return the seconds of a call: the mean of some after the first, slower one, or the first if time is short.
+    """Return the seconds of a call: the mean of some after the first, which is slower; if time is short, of one.
 
-    On a device other than the CPU the first one never counts: there, choosing the kernels takes up to seconds.
+    On a graphics card the first call never counts, because preparing kernels can take it seconds.
     """
     if not is_host(device):
         call()

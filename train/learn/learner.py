@@ -99,7 +99,7 @@ class Learner:
 
     def _compute_gradients(self, image: torch.Tensor, label: torch.Tensor,
                            numbers: torch.Tensor | None) -> torch.Tensor:
-        """Compute the gradients of the loss; return what `step` returns."""
+        """Compute the gradients of a batch; return float (2,): the loss, and how many rows were right."""
         loss, metrics = self.loss(image, label, numbers)
         self.scaling.backward(loss)
         return metrics
