@@ -11,14 +11,22 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 import cv2
-import joblib
-from joblib.externals.loky import ProcessPoolExecutor, reusable_executor
+from joblib.externals.loky import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    get_reusable_executor,
+    reusable_executor,
+    wait,
+)
 from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
@@ -29,7 +37,8 @@ from tenfold.data.memory import free_host_memory
 from tenfold.data.process import STOPS, end_with
 
 T = TypeVar("T")
-AHEAD = 3                    # tasks for each worker that `stream` starts before it waits for the oldest
+AHEAD = 3                    # tasks for each worker that are started before it waits for one
+_IDLE = 300                  # seconds that workers without a task are kept for the next call
 
 
 @dataclass(frozen=True)
@@ -50,18 +59,9 @@ def run_tasks(function: Callable[[Any], T], tasks: Iterable[Any], workers: int, 
     results: list[Any] = [None] * len(progress.counts)
     keep = take or results.__setitem__
     workers = max(1, min(workers, len(results)))
-    share = free_host_memory() // workers if workers > 1 else 0
-    calls = (joblib.delayed(_numbered)(i, function, task, os.getcwd(), share) for i, task in enumerate(tasks))
-    # max_nbytes=None: tasks are pickled, so no shared files can be left in /dev/shm
-    pool = joblib.Parallel(n_jobs=workers, max_nbytes=None,
-                           return_as="generator_unordered", initializer=_begin_worker, initargs=(os.getpid(),))
-    with warnings.catch_warnings(), tqdm(total=sum(progress.counts), desc=progress.verb, unit=progress.unit,
-                                         disable=None, unit_scale=True) as bar, _worker_fault(f"{progress.verb}ing"), \
-            ExitStack() as stack:
-        # joblib's message when the pool is closed after an interrupt; we print a line of our own
-        warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
-        with _starting_workers():                # ctrl-C is only handled after this, when the pool can be closed
-            finished = stack.enter_context(closing(pool(calls)))
+    with tqdm(total=sum(progress.counts), desc=progress.verb, unit=progress.unit, disable=None,
+              unit_scale=True) as bar, _worker_fault(f"{progress.verb}ing"), \
+            closing(_finished(function, tasks, workers)) as finished:
         for i, result in finished:
             keep(i, result)
             bar.update(progress.counts[i])
@@ -74,7 +74,7 @@ def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers
     Only a few tasks are started at a time, so that memory does not grow with their number. MachineFault: the system
     ended a worker.
     """
-    # a separate pool: joblib.Parallel, which may be called next, can only reuse its own workers
+    # a separate pool: the caller may call run_tasks between two results
     pool = ProcessPoolExecutor(max_workers=workers, initializer=_begin_worker,
                                initargs=(os.getpid(), free_host_memory() // workers))
     under_way: deque[Any] = deque()
@@ -91,6 +91,32 @@ def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers
         except BaseException:                    # interrupted, or the caller does not want the rest
             _kill(pool)
             raise
+
+
+def _finished(function: Callable[[Any], T], tasks: Iterable[Any], workers: int) -> Generator[tuple[int, T]]:
+    """Yield (number of the task, its result) when a task is finished. One worker is this process itself.
+
+    Not joblib.Parallel: it submits tasks from a thread of its own, even while an interrupt ends its workers.
+    """
+    if workers == 1:
+        yield from ((i, _in_one_thread(function, task)) for i, task in enumerate(tasks))
+        return
+    job = partial(_as_here, function, os.getcwd(), free_host_memory() // workers)
+    with _starting_workers():
+        pool = get_reusable_executor(workers, timeout=_IDLE, initializer=_begin_worker, initargs=(os.getpid(),))
+    numbered, under_way = enumerate(tasks), dict[Future[T], int]()
+    try:
+        while True:
+            for i, task in islice(numbered, AHEAD * workers - len(under_way)):
+                with _starting_workers():
+                    under_way[pool.submit(job, task)] = i
+            if not under_way:
+                return
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                yield under_way.pop(future), future.result()
+    except BaseException:                        # interrupted, or a task failed
+        _kill(pool)
+        raise
 
 
 @contextmanager
@@ -118,11 +144,16 @@ def _begin_worker(parent: int, share: int = 0) -> None:
     end_with(parent)
 
 
-def _numbered(i: int, function: Callable[[Any], T], task: Any, folder: str, share: int) -> tuple[int, T]:
+def _as_here(function: Callable[[Any], T], folder: str, share: int, task: Any) -> T:
+    """Return function(task), in a worker that may have been started in another folder, or with more memory."""
     memory.share = share
-    os.chdir(folder)                             # the worker may have been started in another folder
-    with one_opencv_thread():                    # with one worker, this is the calling process
-        return i, function(task)
+    os.chdir(folder)
+    return _in_one_thread(function, task)
+
+
+def _in_one_thread(function: Callable[[Any], T], task: Any) -> T:
+    with one_opencv_thread():
+        return function(task)
 
 
 @contextmanager
@@ -163,7 +194,10 @@ def _start_trackers() -> None:
 
 
 def _kill(pool: ProcessPoolExecutor) -> None:
-    """End the workers at once. Waiting tasks are dropped first, or a thread of loky would end with a traceback."""
+    """End the workers at once. Waiting tasks are dropped first, or a thread of loky would end with a traceback.
+
+    No other thread may be submitting tasks.
+    """
     with suppress(queue.Empty):
         while True:
             pool._work_ids.get(block=False)
@@ -172,6 +206,6 @@ def _kill(pool: ProcessPoolExecutor) -> None:
 
 @atexit.register                                 # runs before multiprocessing's clean-up, which would wait for them
 def _end_kept_workers() -> None:
-    """End the workers that joblib keeps for its next call."""
+    """End the workers that are kept for the next call."""
     if (kept := reusable_executor._executor) is not None:
         _kill(kept)

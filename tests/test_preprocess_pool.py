@@ -12,10 +12,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky.process_executor import _ExecutorManagerThread
 
 from tenfold.data import process
 from tenfold.data.errors import MachineFault, SourceFault
-from tenfold.preprocess.pool import Progress, run_tasks, stream
+from tenfold.preprocess.pool import Progress, _end_kept_workers, run_tasks, stream
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="no /proc to find processes in")
 THREE = Progress("try", "task", [1, 1, 1])
@@ -108,3 +109,19 @@ def test_libraries_print_nothing_in_a_worker(capfd, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     assert list(stream(noisy, [(1,), (2,)], 1)) == [1, 2]
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_interrupt_while_tasks_wait_to_be_handed_out_ends_no_thread(monkeypatch):
+    hand_out = _ExecutorManagerThread.add_call_item_to_queue
+    faults = []
+    monkeypatch.setattr(threading, "excepthook", faults.append)
+    monkeypatch.setattr(_ExecutorManagerThread, "add_call_item_to_queue",
+                        lambda thread: thread.executor_flags.shutdown and hand_out(thread))
+
+    def interrupted():
+        yield from "abcd"
+        raise KeyboardInterrupt
+    _end_kept_workers()                          # their thread may already be handing out
+    with pytest.raises(KeyboardInterrupt):
+        run_tasks(str.upper, interrupted(), 2, Progress("try", "task", [1] * 9))
+    assert faults == []
