@@ -47,6 +47,9 @@ class Split:
                                                             # JPEG, at another size): kept in one split, or only
                                                             # reported. With "report", 19% of the test images of
                                                             # glyphs34 had a twin in train (benchmarks/log.md)
+    small_classes: str = setting("refuse", choices=("refuse", "train"))   # classes with too few images for all splits
+                                                            # stop the build, or all their images are trained on, and
+                                                            # nothing tells whether they are recognised
 
 
 @dataclass(frozen=True)

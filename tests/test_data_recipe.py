@@ -173,7 +173,8 @@ def _other(one):
                "contrast": [0.5, 0.9], "flip": 0.5, "place": False, "channels": 3, "polarity": "light",
                "bilateral": 3, "bilateral_sigma": 9.0, "threshold": 0.5, "offset": 3.0, "specks": 0.3,
                "roi": False, "padding": 0.3, "broaden": 0.1, "val": 0.3, "test": 0.3, "folds": 3, "compression": "lz4",
-               "megabytes": 5, "groups": "folder", "near_duplicates": "report"}
+               "megabytes": 5, "groups": "folder", "near_duplicates": "report",
+               "small_classes": "train"}
     if one.name == "fold":
         return {"folds": 3, "fold": 1}
     return {one.name: special[one.name] if one.name in special else one.default + 0.5}

@@ -41,6 +41,19 @@ def test_a_small_class_gives_at_least_one():
     assert counts(cut(val=0.01, test=0.01), "val") == [1] * 3
 
 
+def test_classes_too_small_to_be_divided_are_only_trained_on_if_asked_for():
+    labels, digests = np.r_[LABELS, [3, 3, 4]], [*DIGESTS, "x", "y", "z"]
+    asked = {"classes": (*CLASSES, "d", "e"), "val": 0.1, "test": 3}
+    with pytest.raises(SourceFault, match="2 classes have too few for"):
+        cut(labels, digests, **asked)
+    splits = cut(labels, digests, small_classes="train", **asked)
+    assert set(splits[len(LABELS):]) == {"train"}
+    assert counts(splits[:len(LABELS)], "test") == [3] * 3          # of the others as if they were alone
+    assert counts(splits[:len(LABELS)], "val") == counts(cut(val=0.1, test=3), "val")
+    with pytest.raises(SourceFault, match="3 classes have too few for"):
+        cut(val=0.4, test=60, small_classes="train")                # nothing would be held out
+
+
 def test_nothing_asked_nothing_held_out():
     assert set(cut(val=0, test=0.0)) == {"train"}
 

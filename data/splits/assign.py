@@ -5,7 +5,7 @@ of the same group and, if the recipe asks for it, near-duplicates.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,7 +34,8 @@ def split_sources(images: Images, classes: Sequence[str], config: Split, seed: i
 
     Official splits are kept. If there is no official val (or test) split, one is taken, stratified by class, from the
     images that are in the official train split or in none. The result depends on the digests, the groups and the seed,
-    not on file names or the order of the images. SourceFault: classes have fewer images or units than the splits need.
+    not on file names or the order of the images. SourceFault: classes have fewer images or units than the splits need,
+    and are not to be trained on only.
     """
     given = set(images.official)
     if config.folds and "test" in given:
@@ -47,7 +48,10 @@ def split_sources(images: Images, classes: Sequence[str], config: Split, seed: i
         raise _nothing_left(images, classes, np.flatnonzero(totals == 0))
     wants = {split: [_count(getattr(config, split), int(total)) for total in totals]
              for split in HELD_OUT if split not in given}
-    held_out, small = cut_units(Cut(labels, units, wants, config.folds, config.fold, seed, copies), len(classes))
+    cut = Cut(labels, units, wants, config.folds, config.fold, seed, copies)
+    held_out, small = cut_units(cut, len(classes))
+    if config.small_classes == "train" and not config.folds:
+        held_out, small = _cut_larger_classes(cut, held_out, small, len(classes))
     if small:
         number = [len(of) for of in units_of_classes(labels, units, len(classes))]
         raise _too_small([(classes[c], int(totals[c]), number[c]) for c in small], config, wants)
@@ -55,6 +59,22 @@ def split_sources(images: Images, classes: Sequence[str], config: Split, seed: i
     for split, members in held_out.items():
         out[rows[members]] = split
     return out
+
+
+def _cut_larger_classes(cut: Cut, held_out: dict[str, np.ndarray], small: list[int], classes: int):
+    """Return the result of cut_units with nothing wanted of classes that are too small; held_out, small: its first.
+
+    A class may prove to be too small only then. Some remain too small if no class is large enough.
+    """
+    left_out = set[int]()
+    while not left_out.issuperset(small):
+        left_out.update(small)
+        wants = {split: [0 if c in left_out else want for c, want in enumerate(of_class)]
+                 for split, of_class in cut.wants.items()}
+        if any(any(cut.wants[split]) > any(of_class) for split, of_class in wants.items()):
+            break
+        held_out, small = cut_units(replace(cut, wants=wants), classes)
+    return held_out, small
 
 
 def _count(want, total: int) -> int:
@@ -81,7 +101,8 @@ def _too_small(classes, config: Split, wants) -> SourceFault:
                 f"{getattr(config, split)}" for split in wants
                 if (split == "test" and config.folds) or getattr(config, split)]
     need = f"too few for {' and '.join(settings)} with one over for training"
-    cure = "ask for less in split.val and split.test, add images, or remove "
+    cure = "ask for less in split.val and split.test, add images, " + \
+        'set split.small_classes = "train", ' * (not config.folds) + "or remove "
     if len(classes) == 1:
         return SourceFault(f"class '{classes[0][0]}'", f"has {number[0]}, {need}", cure + "it")
     names = [f"'{name}' ({what})" for (name, *_), what in zip(classes, number, strict=True)]

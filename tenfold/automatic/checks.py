@@ -11,7 +11,7 @@ from tenfold.automatic.look import Look
 from tenfold.data.errors import SourceFault, TrainingFault, UserFault
 from tenfold.data.files import lock_folder, make_folder, read_file, set_aside_previous
 from tenfold.data.sources.opening import Source
-from tenfold.data.wording import counted, quoted
+from tenfold.data.wording import counted
 
 MADE = "made by `tenfold auto"                   # the first line of each recipe that is written contains this
 _LONGEST = 50                # this many characters of the folder's name are used: a file's name has 255 bytes at most
@@ -39,18 +39,16 @@ def checked_name(name: str, data: Path) -> str:
 
 
 def check_source(source: Source) -> None:
-    """Raise SourceFault if a class has too few images for all splits, or the current folder is among the images."""
+    """Raise SourceFault if no class has enough images for all splits, or the current folder is among the images."""
     if (here := Path.cwd()).resolve().is_relative_to(source.root.resolve()):
         raise SourceFault(here, "lies in the images' folder, so results would be read as classes",
                           "run this from a folder outside it")
     official = {split for split in source.official if split}
     needed = 3 - len(official & {"val", "test"})
-    counts = np.bincount(source.labels, minlength=len(source.classes))
-    if few := int((counts < needed).sum()):
-        others = f" (and too few of {counted(few - 1, 'other class')})" if few > 1 else ""
-        raise SourceFault(source.root, f"has {counted(int(counts.min()), 'image')} of "
-                          f"{quoted(source.classes[counts.argmin()])}{others}, and one each is needed to train, to "
-                          "choose and to score", "add images, or leave out classes with too few")
+    largest = int(np.bincount(source.labels).max())
+    if largest < needed:
+        raise SourceFault(source.root, f"has at most {counted(largest, 'image')} of a class, and one each is needed to "
+                          "train, to choose and to score", "add images")
 
 
 def readable_part(look: Look, clock: Clock, cores: int) -> Look:

@@ -12,6 +12,7 @@ from typing import Any
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
+from tenfold.data.wording import counted
 
 FEW_PER_CLASS = 60           # with fewer training images of a class, copies are varied more
 GOOD_STEPS = 1500            # a larger network is chosen only if this many training steps of it fit into the time
@@ -63,6 +64,9 @@ def choose_images(draft: Draft, look: Look, why: str) -> None:
     for split, share in look.split_shares.items():
         draft.choose(f"split.{split}", share, "share of each class " + (
             "on which candidates and epochs are compared" if split == "val" else "that only the score uses"))
+    if look.split_shares:
+        draft.choose("split.small_classes", "train", f"the smallest class has {counted(look.smallest_class, 'image')}; "
+                     "those with too few to be divided are only trained on")
 
 
 def choose_network(draft: Draft, context: FitContext, networks: list[dict[str, Any]]) -> None:
