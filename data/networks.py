@@ -14,7 +14,7 @@ from tenfold.data.settings import converted, nearest
 _HEAD = {"head_widths": tuple[int, ...], "dropout": float}
 _STEPS = {"widths": tuple[int, ...], "depth": int}
 NETWORKS = {
-    "resnet": {**_STEPS, "stem_stride": int, "se": bool, **_HEAD},
+    "resnet": {**_STEPS, "stem_stride": int, "se": bool, "whiten": bool, **_HEAD},
     "seresnet": {**_STEPS, "stem_stride": int, **_HEAD},
     "wrn": {"depth": int, "width": int, "se": bool, **_HEAD},
     "convnet": {"widths": tuple[int, ...], "kernel": int, "repeat": int, "gradients": int, **_HEAD},

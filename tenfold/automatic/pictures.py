@@ -38,6 +38,7 @@ def _fit_small_pictures(draft: Draft, context: FitContext) -> None:
     """Choose a network on whole pictures, which are varied while training."""
     look, side = context.look, max(8, min(context.look.size))
     draft.choose("model.stem_stride", 1)
+    draft.choose("model.whiten", True, "the first filters come from the training images, which saves steps")
     choose_network(draft, context, _residual_networks([side]))
     if not context.machine.is_timed:
         draft.choose("train.epochs", draft.settings["train.epochs"] * draft.settings["draw.copies"])

@@ -1,5 +1,6 @@
 """Feed: the training and val batches of a run, of one size: images, or kept features in place of them."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from tenfold.train.learn.features import FeatureBatches, keep_features
 from tenfold.train.learn.fitted_head import FittedHead, fit_head, only_last_layer_learns
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.one_pass import SPLITS, pass_rows, pictures
+from tenfold.train.models.whitening import Whitening, fit_whitening
 
 # Shares of the remaining seconds:
 _KEEP = 0.5                  # for computing features that are kept
@@ -57,10 +59,12 @@ class Feed:
     def prepare(self, learner: Learner, left: Callable[[], float], fit: bool) -> FittedHead | None:
         """Do once what need not be done in every step, in a share of the seconds that `left` returns.
 
+        Directions of a whitening layer that did not come with the weights are set.
         If `fit` and the recipe's `model.head` ask for it, the head is fitted to the rows that are reached in time, and
         the result is returned. Unless only the head learns and was fitted, the frozen first part of the network is
         computed for all rows, if there is time for all; batches then hold these features.
         """
+        self._fit_whitening(learner)
         fit = fit and self._recipe.model.head == "fitted"
         head_alone = fit and only_last_layer_learns(learner)
         fitted = self._fit_head(learner, _HEAD_ALONE * left()) if head_alone else None
@@ -76,6 +80,13 @@ class Feed:
     def _reopen(self, rows: int) -> None:
         self.close()
         self.train, self.val, self.batch = self._open("train", rows), self._open("val", rows), rows
+
+    def _fit_whitening(self, learner: Learner) -> None:
+        models = {id(m): m for m in (learner.model, learner.ema.module)}.values()
+        layers = [m for model in models for m in model.modules() if isinstance(m, Whitening)]
+        if not all(layer.is_fitted for layer in layers):
+            with contextlib.closing(pictures(self._shards, self._recipe, learner.normalise)("train")) as batches:
+                fit_whitening(layers, (x for x, _ in batches))
 
     def _keep_features(self, learner: Learner, seconds: float) -> None:
         orders = {"train": self.train.order, "val": self.val.order}
