@@ -1,6 +1,7 @@
 """The look of the automatic mode: what is seen in the pictures of a set."""
 
 import dataclasses
+import itertools
 
 import cv2
 import numpy as np
@@ -11,8 +12,11 @@ from characters import character
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.automatic.angles import TURNED, UPRIGHT, shape_of, upright_share
+from tenfold.automatic.choices import Draft
+from tenfold.automatic.fit import choose_images
 from tenfold.automatic.looking import _rows, look
 from tenfold.automatic.mirrors import hog, may_be_mirrored, unmirrored_share
+from tenfold.automatic.subfolders import subfolders
 from tenfold.data.sources.opening import open_source
 
 
@@ -91,3 +95,28 @@ def test_official_splits_count_for_what_is_trained_on():
     official = dataclasses.replace(INK, images=70_000, official={"train": 10_000, "test": 60_000})
     assert official.training_images == pytest.approx(9_500)
     assert INK.training_images == pytest.approx(390)
+
+
+@pytest.mark.parametrize(("below", "many", "groups"), [
+    ("{label}/writer{unit}", 6, True), ("{label}/writer{unit}", 4, False), ("{label}/kind{label}{unit}", 6, False)])
+def test_folders_that_occur_in_several_classes_are_kept_whole_and_others_are_named(tmp_path, below, many, groups):
+    for label, unit, number in itertools.product("ab", range(many), range(3)):
+        folder = tmp_path / "images" / below.format(label=label, unit=unit)
+        folder.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng([ord(label), unit, number]).integers(0, 255, (16, 16, 3))
+        cv2.imwrite(f"{folder}/{number}.png", noise)
+    seen = look(open_source(tmp_path / "images"), tmp_path, longest=600.0)
+    found = seen.subfolders
+    assert (found.count, found.are_groups) == (many * (2 if "kind" in below else 1), groups)
+    assert any("folders below the class folders" in line for line in seen.lines()) != groups
+    draft = Draft("x", "")
+    choose_images(draft, seen, "")
+    assert draft.settings.get("split.groups") == ("folder" if groups else None)
+    assert seen.with_per_class(5).subfolders == found
+
+
+def test_folders_of_one_image_each_are_no_groups(tmp_path):
+    for label, number in itertools.product("ab", range(9)):
+        (tmp_path / "images" / label / f"{number}").mkdir(parents=True)
+        cv2.imwrite(f"{tmp_path}/images/{label}/{number}/x.png", np.full((16, 16), 20 * number, np.uint8))
+    assert subfolders(open_source(tmp_path / "images")) is None

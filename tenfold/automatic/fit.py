@@ -64,6 +64,8 @@ def choose_images(draft: Draft, look: Look, why: str) -> None:
     for split, share in look.split_shares.items():
         draft.choose(f"split.{split}", share, "share of each class " + (
             "on which candidates and epochs are compared" if split == "val" else "that only the score uses"))
+    if look.split_shares and look.subfolders and look.subfolders.are_groups:
+        draft.choose("split.groups", "folder", look.subfolders.reason)
     if look.split_shares:
         draft.choose("split.small_classes", "train", f"the smallest class has {counted(look.smallest_class, 'image')}; "
                      "those with too few to be divided are only trained on")

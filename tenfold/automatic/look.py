@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from tenfold.automatic.angles import CHANCE, TURNED, UPRIGHT
 from tenfold.automatic.marks import InkFacts
 from tenfold.automatic.mirrors import LEAST_PICTURES, SURE, may_be_mirrored
+from tenfold.automatic.subfolders import Subfolders
 
 _INK = 0.5                   # a set is ink if a larger share of its pictures is
 _COLOUR = 0.1                # colours may matter if a larger share of the pictures has them
@@ -34,6 +35,7 @@ class Look:
     unusable_share: float = 0.0      # share of the sample that cannot be used
     per_class: int = 0       # at most this many images of each class are used; 0: all
     slowest: float = 0.0     # one core's seconds for the slowest picture
+    subfolders: Subfolders | None = None         # the folders below the class folders
 
     def build_seconds(self, cores: int) -> float:
         """Return the seconds in which `cores` cores read all pictures: no fewer than the slowest picture takes."""
@@ -158,4 +160,6 @@ class Look:
         if few := sum(count < _TOO_FEW for count in self.counts[:self.classes]):
             lines.append(f"note: {few} of {self.classes} classes have fewer than {_TOO_FEW} images: "
                          "too few to learn, or to tell whether they were learnt")
+        if self.split_shares and self.subfolders and not self.subfolders.are_groups:
+            lines.append(self.subfolders.note)
         return lines

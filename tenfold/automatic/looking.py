@@ -16,6 +16,7 @@ from tenfold.automatic.look import Look
 from tenfold.automatic.marks import Mark, ink_facts, mark_of
 from tenfold.automatic.mirrors import hog, unmirrored_share
 from tenfold.automatic.reading import Reading, find_its_ink, plain_recipe, read_picture
+from tenfold.automatic.subfolders import subfolders
 from tenfold.data.errors import SourceFault
 from tenfold.data.schema import SPLITS
 from tenfold.data.sources.opening import Source
@@ -146,4 +147,5 @@ def _summarise(source: Source, pictures: list[_Picture], polarity: str) -> Look:
         marks=ink_facts([p.mark for p in pictures if p.mark]),
         unmirrored=unmirrored_share(np.stack([p.hog for p in pictures]), np.stack([p.mirrored_hog for p in pictures]),
                                     np.array([p.label for p in pictures])),
-        seconds=float(np.mean([p.seconds for p in pictures])), slowest=max(p.seconds for p in pictures))
+        seconds=float(np.mean([p.seconds for p in pictures])), slowest=max(p.seconds for p in pictures),
+        subfolders=subfolders(source))
