@@ -14,6 +14,7 @@ from conftest import sources_of
 from PIL import Image
 from train_helpers import pictures, place, preprocess_here  # noqa: F401  (every test stands in a folder of its own)
 
+from tenfold.train.score import tta
 from tenfold.train.score.command import FILES
 from tenfold.train.score.scoring import Score
 
@@ -105,7 +106,9 @@ def test_a_score_tells_how_many_images_each_class_was_trained_on(base, model, ca
         assert "trained_on" not in facts["per_class"]["down"]
 
 
-def test_one_view_is_the_plain_score_and_more_are_reported(model, capsys):
+def test_one_view_is_the_plain_score_and_more_are_reported(model, capsys, monkeypatch):
+    monkeypatch.setattr(tta, "SURE", 2.0)        # the model is sure of all these pictures
+
     def scored(*more):
         ran = t.score(capsys, model, "--json", *more)
         assert ran.code == 0, ran.err

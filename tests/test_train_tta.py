@@ -1,11 +1,13 @@
 """Test-time augmentation: which views, what they look like, and what their mean is."""
 
+import math
+
 import pytest
 import torch
 
 from tenfold.data.errors import UserFault
 from tenfold.data.tables import Augment, Draw
-from tenfold.train.score.tta import MeanOfViews, apply_view, choose_views
+from tenfold.train.score.tta import SURE, MeanOfViews, apply_view, choose_views
 
 
 def draw(**more) -> Draw:
@@ -86,4 +88,27 @@ def test_a_model_that_sees_no_mirror_scores_the_same():
 def test_the_mean_is_of_probabilities():
     views = choose_views(5, draw(flip=0.5))
     by_hand = torch.stack([Alike()(apply_view(image(), *v)).softmax(1) for v in views]).mean(0)
-    torch.testing.assert_close(MeanOfViews(Alike(), views)(image()).softmax(1), by_hand)
+    torch.testing.assert_close(MeanOfViews(Alike(), views, temperature=100.0)(image()).softmax(1), by_hand)
+
+
+def test_what_the_first_view_is_sure_of_is_not_seen_again():
+    seen = []
+
+    class Told(torch.nn.Module):
+        """Is as sure of class 0 as a picture's first pixel says."""
+
+        def forward(self, x):
+            seen.append(len(x))
+            return torch.stack([x[:, 0, 0, 0], torch.zeros(len(x))], 1)
+    logit = math.log(SURE / (1 - SURE))
+    x = torch.tensor([2.5, -2.5, 2.1, 0.0]).view(4, 1, 1, 1).expand(4, 1, 8, 8)        # sure from 2.2 on
+    views = choose_views(3, draw(rotation=10))
+    assert 2.1 < logit < 2.5
+    MeanOfViews(Told(), views)(x)
+    assert seen == [4, 2, 2]
+    seen.clear()
+    MeanOfViews(Told(), views, temperature=2.0)(x)             # half as sure
+    assert seen == [4, 4, 4]
+    seen.clear()
+    torch.testing.assert_close(MeanOfViews(Told(), views)(x[:1]), Told()(x[:1]).log_softmax(1))
+    assert seen == [1, 1]

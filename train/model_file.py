@@ -63,9 +63,13 @@ class Model:
         return (*self.canvas, self.channels)
 
     def with_tta(self, tta: int) -> torch.nn.Module:
-        """Return the network that averages over `tta` views of each picture. UserFault: the recipe allows fewer."""
+        """Return the network that averages over `tta` views of pictures that it is unsure of.
+
+        UserFault: the recipe allows fewer.
+        """
         views = choose_views(tta, self.recipe.draw, self.recipe.augment)
-        return MeanOfViews(self.network, views) if len(views) > 1 else self.network
+        temperature = self.content.get("temperature", 1.0)
+        return MeanOfViews(self.network, views, temperature) if len(views) > 1 else self.network
 
     @memory_fault("inference", IN_INFERENCE)
     def probabilities(self, images: NDArray[np.uint8], tta: int = 1) -> NDArray[np.float32]:
