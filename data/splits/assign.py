@@ -49,9 +49,8 @@ def split_sources(images: Images, classes: Sequence[str], config: Split, seed: i
     wants = {split: [_count(getattr(config, split), int(total)) for total in totals]
              for split in HELD_OUT if split not in given}
     cut = Cut(labels, units, wants, config.folds, config.fold, seed, copies)
-    held_out, small = cut_units(cut, len(classes))
-    if config.small_classes == "train" and not config.folds:
-        held_out, small = _cut_larger_classes(cut, held_out, small, len(classes))
+    all_classes = config.small_classes == "refuse" or config.folds
+    held_out, small = (cut_units if all_classes else _cut_larger_classes)(cut, len(classes))
     if small:
         number = [len(of) for of in units_of_classes(labels, units, len(classes))]
         raise _too_small([(classes[c], int(totals[c]), number[c]) for c in small], config, wants)
@@ -61,20 +60,21 @@ def split_sources(images: Images, classes: Sequence[str], config: Split, seed: i
     return out
 
 
-def _cut_larger_classes(cut: Cut, held_out: dict[str, np.ndarray], small: list[int], classes: int):
-    """Return the result of cut_units with nothing wanted of classes that are too small; held_out, small: its first.
+def _cut_larger_classes(cut: Cut, classes: int) -> tuple[dict[str, np.ndarray], list[int]]:
+    """Return the result of cut_units with nothing wanted of the classes that are too small, if others remain.
 
-    A class may prove to be too small only then. Some remain too small if no class is large enough.
+    A class may prove to be too small only when others are left out.
     """
     left_out = set[int]()
-    while not left_out.issuperset(small):
-        left_out.update(small)
+    while True:
         wants = {split: [0 if c in left_out else want for c, want in enumerate(of_class)]
                  for split, of_class in cut.wants.items()}
         if any(any(cut.wants[split]) > any(of_class) for split, of_class in wants.items()):
-            break
+            return {}, sorted(left_out)          # a split would be empty
         held_out, small = cut_units(replace(cut, wants=wants), classes)
-    return held_out, small
+        if left_out.issuperset(small):
+            return held_out, small
+        left_out.update(small)
 
 
 def _count(want, total: int) -> int:
