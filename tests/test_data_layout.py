@@ -124,6 +124,28 @@ def test_a_second_copy_and_masks_are_no_classes(tree, more, why):
     assert source.notes[-1] == f"{root}: {more.partition('/')[0]}/: 8 images are not used: {why}"
 
 
+@each("names", [
+    ("{}/images*2", "{}/masks*2"), ("train/{}/img*2", "train/{}/mask*2"), ("{}*2", "{}/Ground Truth*2"),
+    ("{}/2019/images*1", "{}/2020/images*1", "{}/2020/labels*2")])
+def test_masks_beside_the_images_of_a_class_are_passed_over(tree, names):
+    source = open_source(tree(*(name.format(c) for name in names for c in ("cat", "dog"))))
+    assert {(c, n) for (_, c), n in counts(source).items()} == {("cat", 2), ("dog", 2)}
+    assert source.layout.passed_over == {"mask": 4}
+    assert "passed over: 4 masks" in source.notes[0]
+    assert not any("masks/" in line for line in source.notes)
+
+
+def test_masks_are_known_by_the_names_of_their_images(tree):
+    root = tree("mask*2", "no_mask/")
+    for name in ("1", "1_mask", "b (2)", "b (2)_mask_1", "b (2)-Segmentation", "face_mask", "3_mask"):
+        (root / "no_mask" / f"{name}.png").write_bytes(PNG)
+    source = open_source(root)
+    assert [path for path in source.paths if "no_mask" in path] == [
+        f"no_mask/{name}.png" for name in ("1", "3_mask", "b (2)", "face_mask")]
+    assert counts(source)[None, "mask"] == 2
+    assert source.layout.passed_over == {"mask": 3}
+
+
 def test_classes_may_hold_folders_that_are_called_like_classes(tree):
     source = open_source(tree(*(f"{digit}/{writer}*1" for digit in range(3) for writer in range(3))))
     assert counts(source) == {(None, str(digit)): 3 for digit in range(3)}

@@ -11,6 +11,8 @@ from tenfold.data.wording import counted, folder_name, some
 CURE = "put the images of each class into a separate folder"
 # folders beside the images, in sets whose classes, boxes or masks are kept in files
 _ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trimaps", "segmentations", "bboxes"})
+# these are also the names of classes (mask, no_mask)
+_MASK = frozenset({"mask", "trimap", "annot", "segmentation", "groundtruth", "ground", "truth"})
 _TABLES = {".csv", ".tsv", ".xlsx", ".json", ".mat"}
 
 
@@ -28,10 +30,13 @@ def holds_classes(folder: Folder) -> bool:
     return len(candidates) > 1 and not any(map(holds_annotations, candidates))
 
 
-def holds_annotations(name: str) -> bool:
-    """Whether a folder of this name usually holds boxes or masks of the images beside it."""
-    words = words_of(name)
-    return not _ANNOTATIONS.isdisjoint(words) and all(word in _ANNOTATIONS or word in FILLERS for word in words)
+def holds_annotations(name: str, may_be_class: bool = True) -> bool:
+    """Whether a folder of this name usually holds boxes or masks of the images beside it.
+
+    may_be_class: "mask" does not count, because it may be a class.
+    """
+    words, known = words_of(name), _ANNOTATIONS if may_be_class else _ANNOTATIONS | _MASK
+    return not known.isdisjoint(words) and all(word in known or word in FILLERS for word in words)
 
 
 def check_class_folders(root: Folder, here: Folder) -> None:

@@ -13,11 +13,12 @@ from tenfold.data.sources.file_kinds import BROKEN, SPECIAL, UNREADABLE
 from tenfold.data.sources.formats import SUFFIXES
 from tenfold.data.sources.layout import UNLABELLED, FolderLayout, understand
 from tenfold.data.sources.listing import LINKED, Folder
+from tenfold.data.sources.masks import images_below
 from tenfold.data.sources.source import Layout, Source
 from tenfold.data.wording import counted, folder_name, readable, some
 
-HIDDEN, LOOSE = "hidden or system", "loose image"
-_NOUNS = (LOOSE, LINKED, SPECIAL, BROKEN, UNREADABLE)      # kinds that have a plural: "2 repeated folders"
+HIDDEN, LOOSE, MASK = "hidden or system", "loose image", "mask"
+_NOUNS = (LOOSE, MASK, LINKED, SPECIAL, BROKEN, UNREADABLE)      # kinds that have a plural: "2 repeated folders"
 _KINDS = 6                   # kinds of skipped files that the note names
 _FOLDERS = 5                 # unused folders that get a line each
 
@@ -45,7 +46,7 @@ def open_folder(root: Path, grouped: bool = False) -> Source:
 def _rows(tree: FolderLayout) -> list[tuple]:
     """Return (path relative to the root, stamp, class folder) of each picture, sorted by path."""
     rows = [(f"{folder.below}/{name}", stamp, branch) for branch in tree.class_folders
-            for folder in branch.folder.walk() for name, stamp in folder.pictures]
+            for folder, images, _ in images_below(branch.folder) for name, stamp in images]
     return sorted(rows, key=lambda row: row[0])
 
 
@@ -60,8 +61,9 @@ def _layout(top: Folder, tree: FolderLayout, images: int) -> tuple[Layout, list[
         hidden += folder.hidden
     passed[LOOSE] += sum(len(folder.pictures) for folder in tree.above)
     for branch in tree.class_folders:
-        for folder in branch.folder.walk():
+        for folder, _, masks in images_below(branch.folder):
             by_content += folder.by_content
+            passed[MASK] += masks
     unused = {folder.below: folder.count() for folder, _ in tree.unused()}
     kind = "official splits" if tree.splits else "class folders"
     return Layout(kind, tree.splits, images, dict((+passed).most_common()), unused,

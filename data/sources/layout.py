@@ -165,7 +165,8 @@ def _take_class_folders(layout: FolderLayout, branches: list[tuple[Folder, str, 
 def _doubtful(layout: FolderLayout, here: Folder, grouped: bool) -> str:
     """Return a note if class folders may be meant as something else; else ""."""
     classes = {name: folder for name, folder in here.picture_folders.items() if folder.below not in layout.why}
-    inside = {name: folder.picture_folders for name, folder in classes.items()}
+    inside = {name: [one for one in folder.picture_folders if bare_split(one) or not (
+        is_generic(one) or holds_annotations(one, may_be_class=False))] for name, folder in classes.items()}
     deep = [name for name, folders in inside.items() if folders]
     splits = [name for name in classes if bare_split(name)]
     if set(splits) & set(deep):

@@ -1,0 +1,38 @@
+"""Leave out masks and boxes drawn as pictures that lie beside the images of a class."""
+
+import os
+import re
+from collections.abc import Iterator
+
+from tenfold.data.sources.class_folders import holds_annotations
+from tenfold.data.sources.listing import Folder
+
+# what is added to an image's name for its mask: cat_mask.png, "benign (1)_mask_2.png", x_segmentation.png beside x.jpg
+_ADDED = re.compile(r"(.+?)[_\- .](masks?|seg|segmentation|gt|ground_?truth|annot|annotation|trimap)([_\- .]?\d+)?",
+                    re.IGNORECASE)
+
+Picture = tuple[str, tuple[int, int]]            # as Folder.pictures lists them
+
+
+def images_below(folder: Folder) -> Iterator[tuple[Folder, list[Picture], int]]:
+    """Yield (folder, its images, number of masks that are left out) for a class folder and each folder below it.
+
+    A folder "masks" is left out if its pictures lie beside others. So is a picture that is named like another one in
+    its folder with "_mask" or the like added.
+    """
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        images = _images(here.pictures)
+        inner = here.picture_folders
+        masks = {name for name in inner if holds_annotations(name, may_be_class=False)}
+        if not here.pictures and len(masks) == len(inner):
+            masks = set()                        # nothing else is there
+        yield here, images, len(here.pictures) - len(images) + sum(inner[name].count() for name in masks)
+        waiting += [one for name, one in here.folders.items() if name not in masks]
+
+
+def _images(pictures: list[Picture]) -> list[Picture]:
+    stems = {os.path.splitext(name)[0] for name, _ in pictures}
+    found = ((picture, _ADDED.fullmatch(os.path.splitext(picture[0])[0])) for picture in pictures)
+    return [picture for picture, added in found if not (added and added[1] in stems)]
