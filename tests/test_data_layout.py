@@ -26,7 +26,8 @@ def counts(source) -> dict:
 
 @each(("name", "split"), [
     *((name, "train") for name in ("train", "TRAINING", "train_set", "trainset", "trn", "training-images", "train2017",
-                "Train Data", "TrainSet", "images_train")),
+                "Train Data", "TrainSet", "images_train", "train_val", "Train and Validation Set", "train_val2018",
+                "train-valid-images")),
     *((name, "val") for name in ("val", "Valid", "validation", "dev", "val_set", "Validation Images")),
     *((name, "test") for name in ("test", "Testing", "test-set", "eval", "Evaluation", "tst", "test1"))])
 def test_a_split_has_every_usual_name(tree, name, split):
@@ -112,6 +113,24 @@ def test_a_wrapper_is_looked_through_and_said(tree, above):
     assert counts(source) == {(None, "cat"): 2, (None, "dog"): 2}
     assert source.paths[0] == f"{above}/cat/0.png"
     assert sum(f"only {above}/ holds images" in line for line in source.notes) == 1
+
+
+@each(("name", "split"), [("test", "test"), ("Validation set", "val"), ("brain_dataset", ""), ("train", "")])
+def test_a_folder_of_the_same_classes_beside_them_is_their_split_or_a_copy(tree, name, split):
+    root = tree("cat*3", "dog*2", f"{name}/cat*3", f"{name}/dog*2")
+    source = open_source(root)
+    own = {(None, "cat"): 3, (None, "dog"): 2}
+    assert counts(source) == own | ({(split, "cat"): 3, (split, "dog"): 2} if split else {})
+    assert source.layout.splits == ({split: [name]} if split else {})
+    told = f"{name}/: 5 images are not used: the class folders beside it lie in it again"
+    assert source.notes[1:] == ([] if split else [f"{root}: {told}"])
+
+
+@each("name", ["test", "unlabeled", "train"])
+def test_a_class_with_the_name_of_a_split_is_named(tree, name):
+    source = open_source(tree("cat*3", "dog*2", f"{name}*5"))
+    assert counts(source)[None, name] == 5
+    assert f"{name}/: read as a class like the folders beside; take it away" in source.notes[1]
 
 
 @pytest.mark.parametrize(("more", "why"), [("images/cat*4", "the class folders beside it lie in it again"),

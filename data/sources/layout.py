@@ -10,7 +10,8 @@ Only folders that hold pictures at some depth count. The rules, in this order:
 2. Folders "train_cat", "train_dog", "test_cat", …: splits and classes in one name.
 3. If there is a single folder and it holds folders, the rules are applied inside it. Within a split, too:
    training_set/training_set/cat.
-4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits.
+4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits. A folder
+   that holds folders named like all classes beside it is their val or test split if it is called so, else a copy.
 
 Folders that all have names of splits are never taken for classes. Links to folders and files are followed at every
 depth (`listing`).
@@ -22,8 +23,8 @@ from dataclasses import dataclass, field
 from tenfold.data.sources.class_folders import check_class_folders, holds_annotations, is_generic
 from tenfold.data.sources.class_names import appearance, one_spelling
 from tenfold.data.sources.listing import Folder
-from tenfold.data.sources.split_folders import classes_in_common, find_split_folders
-from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName, bare_split, parse_split_name
+from tenfold.data.sources.split_folders import classes_in_common, find_split_folders, folder_of_the_same_classes
+from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName, bare_split, is_beside, parse_split_name
 from tenfold.data.sources.splits_in_classes import folders_of_split_and_class, splits_below_classes
 from tenfold.data.wording import folder_name, some
 
@@ -51,8 +52,13 @@ class FolderLayout:
 
     def add_classes(self, folder: Folder, split: str | None) -> None:
         """Add each folder in `folder` as a class."""
+        again = folder_of_the_same_classes(folder)
         for name, inner in folder.folders.items():
-            if name == os.path.basename(folder.path) and classes_in_common(folder, inner):      # a copy of all classes
+            if name == again and split is None and bare_split(name) in ("val", "test"):
+                self.above.append(inner)
+                self.splits[str(bare_split(name))] = [inner.below]
+                self.add_classes(inner, bare_split(name))
+            elif name == again or (name == os.path.basename(folder.path) and classes_in_common(folder, inner)):
                 self.why[inner.below] = "the class folders beside it lie in it again"
             else:
                 self.class_folders.append(ClassFolder(inner, one_spelling(name), split))
@@ -164,14 +170,16 @@ def _take_class_folders(layout: FolderLayout, branches: list[tuple[Folder, str, 
 
 def _doubtful(layout: FolderLayout, here: Folder, grouped: bool) -> str:
     """Return a note if class folders may be meant as something else; else ""."""
-    classes = {name: folder for name, folder in here.picture_folders.items() if folder.below not in layout.why}
+    own = {branch.folder.below for branch in layout.class_folders}
+    classes = {name: folder for name, folder in here.picture_folders.items() if folder.below in own}
     inside = {name: [one for one in folder.picture_folders if bare_split(one) or not (
         is_generic(one) or holds_annotations(one, may_be_class=False))] for name, folder in classes.items()}
     deep = [name for name, folders in inside.items() if folders]
-    splits = [name for name in classes if bare_split(name)]
-    if set(splits) & set(deep):
-        return f"{some(map(folder_name, splits), last=' and ')}: read as a class like the folders beside; " \
-            "give that folder itself if it is a split of a set"
+    splits = [name for name in classes if bare_split(name) or is_beside(name)]
+    if splits:
+        cure = "give that folder itself if it is a split of a set" if set(splits) & set(deep) else \
+            "take it away if it holds images of all classes"
+        return f"{some(map(folder_name, splits), last=' and ')}: read as a class like the folders beside; {cure}"
     if grouped or not deep:
         return ""
     same = set(inside[deep[0]]).intersection(*inside.values())

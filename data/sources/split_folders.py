@@ -43,3 +43,12 @@ def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | Non
 def classes_in_common(first: Folder, second: Folder) -> bool:
     """Whether at least two folders in both have the same names."""
     return len({*map(appearance, first.picture_folders)} & {*map(appearance, second.picture_folders)}) > 1
+
+
+def folder_of_the_same_classes(here: Folder) -> str | None:
+    """Return the only folder in `here` that holds folders, if they are named like all the others, at least two."""
+    deep = [name for name, inner in here.picture_folders.items() if inner.picture_folders]
+    if len(deep) != 1 or (inner := here.folders[deep[0]]).pictures:
+        return None
+    others = {appearance(name) for name in here.picture_folders if name != deep[0]}
+    return deep[0] if len(others) > 1 and {*map(appearance, inner.picture_folders)} == others else None

@@ -39,9 +39,9 @@ def parse_split_name(name: str) -> SplitName | None:
     """Return the split that `name` means; None: it means none, or several."""
     words = words_of(name)
     known = [_SPLIT[word] for word in words if word in _SPLIT]
-    if set(known) == {"train", "val"} and len(words) == 2:       # "train_val" is PASCAL VOC's training split
-        return SplitName("train", 1, ())
     rest = tuple(word for word in words if word not in _SPLIT and word not in FILLERS and not word.isdigit())
+    if set(known) == {"train", "val"} and set(rest) <= {"and"}:          # "train_val" is PASCAL VOC's training split
+        return SplitName("train", 1, ())
     telling = [word for word in words if word in _SPLIT or word in rest]
     if len(known) != 1 or (telling[0] not in _SPLIT and telling[-1] not in _SPLIT):
         return None
