@@ -63,18 +63,23 @@ def test_splits_are_found_where_people_keep_them(tree, names, parts):
 
 @each("names", [
     ("train*2", "bus*2", "tram*2"), ("train/2019*2", "bus/2019*2"), ("train/a*1", "train/b*1", "figures*2"),
-    ("test tube*2", "flask*2", "bullet train*2", "latest*2"), ("valid*2", "invalid*2"), ("train*2", "test*2", "bus*2")])
+    ("test tube*2", "flask*2", "bullet train*2", "latest*2"), ("mask*2", "no_mask*2", "labels.csv"),
+    ("1*2", "2*2", "labels.csv"), ("part 1*2", "part 2*2"), ("type_1*2", "type_2*2", "types.csv"),
+    ("valid*2", "invalid*2"), ("train*2", "test*2", "bus*2")])
 def test_a_class_may_be_called_like_a_split(tree, names):
     source = open_source(tree(*names))
     assert source.official == [None] * len(source)
-    assert set(source.classes) == {name.partition("*")[0].partition("/")[0] for name in names}
+    assert set(source.classes) == {name.partition("*")[0].partition("/")[0] for name in names if "*" in name}
 
 
 @each("names", [
     ("train*3", "test*2"), ("training*3", "validation*2", "unlabelled*1"), ("train*3", "test/cat*2", "test/dog*2"),
     ("images*3", "labels.csv"), ("images/train*3", "images/val*2", "labels/train/", "labels/0.txt"),
     ("train/images*3", "train/labels/0.txt", "valid/images*2", "valid/labels/0.txt"),
-    ("images*3", "annotations/masks*3")])
+    ("images*3", "annotations/masks*3"), ("images*1", "test_images*2", "train.csv"), ("train*1", "unlabeled*2"),
+    ("HAM_images_part_1*2", "HAM_images_part_2*1", "HAM_metadata.csv"),
+    ("images_001/images*2", "images_002/images*1", "x.csv"), ("image*3", "mask*3"), ("images*3", "ground_truth*3"),
+    ("train*1", "test*1", "supplemental_images*1", "train.csv"), ("train_images*1", "test_images*2", "train_masks*3")])
 def test_folders_of_splits_are_never_classes(tree, names):
     with pytest.raises(SourceFault, match=r"no sub-folders of classes.*3 images.*put the images of each class"):
         open_source(tree(*names))
@@ -131,6 +136,25 @@ def test_a_class_with_the_name_of_a_split_is_named(tree, name):
     source = open_source(tree("cat*3", "dog*2", f"{name}*5"))
     assert counts(source)[None, name] == 5
     assert f"{name}/: read as a class like the folders beside; take it away" in source.notes[1]
+
+
+@each(("names", "splits"), [
+    (("data/cat*2", "data/dog*3", "docs*1", "assets*1"), 1), (("pets/train/{}", "pets/test/{}", "docs*1"), 2),
+    (("pets/train/{}", "pets/valid/{}", "docs*1"), 2)])
+def test_a_set_is_found_beside_the_pictures_of_its_documentation(tree, names, splits):
+    root = tree(*(name.format(c) for name in names for c in ("cat*2", "dog*3")))
+    source = open_source(root)
+    assert source.classes == ("cat", "dog")
+    assert len(source) == 5 * splits
+    assert any(line.startswith(f"{root}: docs/: 1 image is not used: it ") for line in source.notes)
+    assert f"{root}: {names[0].partition('/')[0]}/ holds a set: its folders are read" in source.notes
+
+
+@each("names", [("pets/cat*2", "pets/dog*2", "docs*1"), ("data/cat*1", "data/dog*1", "cars*2"),
+                ("data/a*3", "data/b*3", "cars/new*1")])
+def test_other_folders_are_all_classes(tree, names):
+    classes = {name.partition("/")[0].partition("*")[0] for name in names}
+    assert set(open_source(tree(*names)).classes) == classes
 
 
 @pytest.mark.parametrize(("more", "why"), [("images/cat*4", "the class folders beside it lie in it again"),

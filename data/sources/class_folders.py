@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Collection
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.listing import Folder
@@ -12,7 +13,7 @@ CURE = "put the images of each class into a separate folder"
 # folders beside the images, in sets whose classes, boxes or masks are kept in files
 _ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trimaps", "segmentations", "bboxes"})
 # these are also the names of classes (mask, no_mask)
-_MASK = frozenset({"mask", "trimap", "annot", "segmentation", "groundtruth", "ground", "truth"})
+_MASKS = _ANNOTATIONS | {"mask", "trimap", "annot", "segmentation", "groundtruth", "ground", "truth"}
 _TABLES = {".csv", ".tsv", ".xlsx", ".json", ".mat"}
 
 
@@ -35,8 +36,8 @@ def holds_annotations(name: str, may_be_class: bool = True) -> bool:
 
     may_be_class: "mask" does not count, because it may be a class.
     """
-    words, known = words_of(name), _ANNOTATIONS if may_be_class else _ANNOTATIONS | _MASK
-    return not known.isdisjoint(words) and all(word in known or word in FILLERS for word in words)
+    words, known = words_of(name), _ANNOTATIONS if may_be_class else _MASKS
+    return not known.isdisjoint(words) and all(word in known or word in FILLERS or bare_split(word) for word in words)
 
 
 def check_class_folders(root: Folder, here: Folder) -> None:
@@ -44,10 +45,36 @@ def check_class_folders(root: Folder, here: Folder) -> None:
     candidates = here.picture_folders
     if not here.folders or (here.pictures and not candidates):
         raise no_class_folders(root, [here])
-    if candidates and all(map(is_generic, candidates)) and (
-            len(candidates) == 1 or any(map(holds_annotations, candidates)) or all(map(parse_split_name, candidates))):
-        images = [folder for name, folder in candidates.items() if not holds_annotations(name)]
+    if candidates and (_are_generic(candidates) or (
+            _are_flat(candidates) and _tables(root, here) and _go_with_tables(candidates))):
+        images = [folder for name, folder in candidates.items() if not holds_annotations(name, may_be_class=False)]
         raise no_class_folders(root, images or list(candidates.values()))
+
+
+def _are_generic(folders: dict[str, Folder]) -> bool:
+    """Whether none of these has the name of a class. Without masks or a split, several may: "extra" and "unknown"."""
+    masks = [name for name in folders if holds_annotations(name, may_be_class=False)]
+    if not all(is_generic(name) or name in masks for name in folders):
+        return False
+    return len(folders) == 1 or bool(masks) or (_are_flat(folders) and any(map(bare_split, folders)))
+
+
+def _are_flat(folders: dict[str, Folder]) -> bool:
+    """Whether none of these holds class folders."""
+    return all(is_generic(name) for folder in folders.values() for name in folder.picture_folders)
+
+
+def _go_with_tables(names: Collection[str]) -> bool:
+    """Whether these most likely hold images whose labels are in a table: train, test and others, or numbered parts."""
+    splits = {found.split for name in names if (found := parse_split_name(name))}
+    kinds = {tuple(word for word in words_of(name) if not word.isdigit()) for name in names}
+    return {"train", "test"} <= splits or (len(names) > 1 and len(kinds) == 1 and any(
+        word in FILLERS for word in next(iter(kinds))))
+
+
+def _tables(*folders: Folder) -> list[str]:
+    """Return the suffixes of tables in these folders, sorted."""
+    return sorted({kind for folder in folders for kind in folder.passed} & _TABLES)
 
 
 def no_class_folders(root: Folder, loose: list[Folder]) -> SourceFault:
@@ -60,7 +87,7 @@ def no_class_folders(root: Folder, loose: list[Folder]) -> SourceFault:
     begins = _beginnings(names)
     if begins:
         fact += f" (their names begin with {some((f'{begin}: {n}' for begin, n in begins.items()), 4)})"
-    tables = sorted({kind for folder in [root, *loose] for kind in folder.passed} & _TABLES)
+    tables = _tables(root, *loose)
     cure = CURE + (", for example by the beginnings of their names" if begins else "")
     return SourceFault(root.path, fact, cure + (f" ({tables[0]} files beside them are not read)" if tables else ""))
 

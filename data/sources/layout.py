@@ -9,7 +9,7 @@ Only folders that hold pictures at some depth count. The rules, in this order:
    "flask", stays a class.
 2. Folders "train_cat", "train_dog", "test_cat", …: splits and classes in one name.
 3. If there is a single folder and it holds folders, the rules are applied inside it. Within a split, too:
-   training_set/training_set/cat.
+   training_set/training_set/cat. Likewise inside "data" beside "docs" (see `wrappers`).
 4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits. A folder
    that holds folders named like all classes beside it is their val or test split if it is called so, else a copy.
 
@@ -24,8 +24,9 @@ from tenfold.data.sources.class_folders import check_class_folders, holds_annota
 from tenfold.data.sources.class_names import appearance, one_spelling
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.split_folders import classes_in_common, find_split_folders, folder_of_the_same_classes
-from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName, bare_split, is_beside, parse_split_name
+from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName, bare_split, is_beside
 from tenfold.data.sources.splits_in_classes import folders_of_split_and_class, splits_below_classes
+from tenfold.data.sources.wrappers import only_folder
 from tenfold.data.wording import folder_name, some
 
 UNLABELLED = "without class folders"
@@ -87,10 +88,11 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
         if named:
             _take_class_folders(layout, named)
             return layout
-        inner = _only_folder(here)
+        inner = only_folder(here)
         if not inner:
             break
-        layout.notes = [f"only {folder_name(inner.below)} holds images: its folders are read"]
+        only = "only " * (len(here.picture_folders) == 1)
+        layout.notes = [f"{only}{folder_name(inner.below)} holds {'images' if only else 'a set'}: its folders are read"]
         layout.above.append(inner)
         here = inner
     inside = splits_below_classes(here)
@@ -132,7 +134,7 @@ def _take_splits(layout: FolderLayout, here: Folder, group: dict[str, SplitName]
 def _look_through(folder: Folder, known: set[str]) -> tuple[Folder, list[Folder]]:
     """Return (the folder that holds a split's class folders, the folders above it). known: the classes of train."""
     through = []
-    while (inner := _only_folder(folder)) and appearance(inner.below.rpartition("/")[2]) not in known:
+    while (inner := only_folder(folder)) and appearance(inner.below.rpartition("/")[2]) not in known:
         through.append(inner)
         folder = inner
     return folder, through
@@ -145,18 +147,6 @@ def _stands_for_none(folder: Folder, outer: Folder, known: set[str]) -> bool:
     name, = folder.picture_folders
     same = appearance(name) == appearance(outer.below.rpartition("/")[2])
     return appearance(name) not in known and (same or is_generic(name))
-
-
-def _only_folder(here: Folder) -> Folder | None:
-    """Return the only folder in `here` that holds pictures, apart from masks, if it holds folders of pictures."""
-    candidates = [folder for name, folder in here.picture_folders.items() if not holds_annotations(name)]
-    if len(candidates) != 1:
-        return None
-    inner, = candidates
-    empty = [folder for name, folder in here.folders.items() if folder is not inner and not parse_split_name(name)
-             and not (folder.folders or folder.passed or folder.hidden)]
-    deeper = len(inner.picture_folders)
-    return inner if not empty and (deeper > 1 or (deeper and not inner.pictures)) else None
 
 
 def _take_class_folders(layout: FolderLayout, branches: list[tuple[Folder, str, str]]) -> None:
