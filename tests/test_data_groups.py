@@ -19,7 +19,9 @@ def source(paths, tmp_path=None, classes=("a", "b"), official=None, **more):
     official = official or [None] * len(paths)
     labels = np.array([classes.index(path.split("/")[1 if part else 0]) for path, part in
                        zip(paths, official, strict=True)])
-    return SimpleNamespace(root=tmp_path, classes=classes, paths=list(paths), labels=labels, official=official, **more)
+    homes = ["/".join(path.split("/")[:2 if part else 1]) for path, part in zip(paths, official, strict=True)]
+    return SimpleNamespace(root=tmp_path, classes=classes, paths=list(paths), labels=labels, official=official,
+                           homes=homes, **more)
 
 
 def groups(how, *args, **more):

@@ -50,7 +50,8 @@ SPLITS = {
     "with a prefix": (("mnist_train/{}", "mnist_test/{}", "LICENSE"), "train test"),
     "with a suffix": (("train-mnist/{}", "valid-mnist/{}"), "train val"),
     "a folder of images in each": (("train/images/{}", "val/images/{}"), "train val"),
-    "in the names of the classes": (("train_{}", "test_{}"), "train test"),
+    "in the names of the classes": (("train_{}", "test_{}", "docs/x*1"), "train test"),
+    "with more in the names of the classes": (("train_images-{}", "test {}"), "train test"),
     "inside the classes": (("cat/train*3", "cat/test*3", "dog/train*2", "dog/test*2"), "train test"),
 }
 
@@ -59,6 +60,16 @@ SPLITS = {
 def test_splits_are_found_where_people_keep_them(tree, names, parts):
     source = open_source(tree(*(name.format(c) for name in names for c in CLASSES)))
     assert counts(source) == {(part, c): n for part in parts.split() for c, n in (("cat", 3), ("dog", 2))}
+
+
+@each(("names", "classes"), [
+    (("trainA*2", "trainB*2", "testA*1", "testB*1"), ("A", "B")),
+    (("trainBigCats*2", "trainDogs*2", "testBigCats*1"), ("BigCats", "Dogs")),
+    (("cat_train_images*2", "dog_train_images*2", "cat_test_images*1"), ("cat", "dog"))])
+def test_split_and_class_in_a_name_are_taken_apart(tree, names, classes):
+    source = open_source(tree(*names))
+    assert source.classes == classes
+    assert set(source.official) == {"train", "test"}
 
 
 @each("names", [

@@ -90,8 +90,8 @@ def _unused(tree: FolderLayout) -> list[str]:
     """Return a line for each folder whose images are not used."""
     lines = []
     for folder, why in tree.unused():
-        count = folder.count()
-        many, unused = f"{folder_name(folder.below)}: {counted(count, 'image')}", f"{'is' if count == 1 else 'are'} not used"
+        many = f"{folder_name(folder.below)}: {counted(folder.count(), 'image')}"
+        unused = "is not used" if folder.count() == 1 else "are not used"
         lines.append(f"{many} {why} {unused}" if why == UNLABELLED else f"{many} {unused}: {why}")
     if len(lines) > _FOLDERS:
         more = [folder_name(folder.below) for folder, _ in tree.unused()][_FOLDERS:]

@@ -3,13 +3,13 @@
 import re
 
 from tenfold.data.sources.listing import Folder
-from tenfold.data.sources.split_names import parse_split_name, words_of
+from tenfold.data.sources.split_names import bare_split, parse_split_name, words_of
 
 
 def folders_of_split_and_class(here: Folder) -> list[tuple[Folder, str, str]] | None:
-    """Return (folder, class, split) of train_cat/, train_dog/, test_cat/, …; None: not all folders have such names."""
+    """Return (folder, class, split) of train_cat/, train_dog/, test_cat/, …; None: too few folders have such names."""
     names = {name: found for name in here.picture_folders if (found := parse_split_name(name)) and found.rank == 2}
-    if len(names) < 3 or len(names) < len(here.picture_folders):
+    if len(names) < 3:
         return None
     rests = {found.rest for found in names.values()}
     trained = {found.rest for found in names.values() if found.split == "train"}
@@ -19,11 +19,12 @@ def folders_of_split_and_class(here: Folder) -> list[tuple[Folder, str, str]] | 
 
 
 def _without_split(name: str) -> str:
-    """Return the name of the class: "train_New York" -> "New York"."""
-    first = re.match(r"[^\W_]+[\W_]+", name)
-    if first and parse_split_name(first[0]):
-        return name[first.end():]
-    return re.sub(r"[\W_]+[^\W_]+$", "", name)
+    """Return the class: "train_New York" -> "New York", "trainCats" -> "Cats", "cat_test_images" -> "cat"."""
+    gaps = [gap.span() for gap in re.finditer(r"[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[^\W\d_])(?=\d)", name)]
+    for start, end in reversed(gaps):            # the split with its fillers may be the beginning …
+        if bare_split(name[:start]):
+            return name[end:]
+    return next((name[:start] for start, end in gaps if bare_split(name[end:])), name)       # … or the end
 
 
 def splits_below_classes(here: Folder) -> list[tuple[Folder, str, str]] | None:

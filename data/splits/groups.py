@@ -51,8 +51,8 @@ def source_groups(grouping: str, source: Source) -> tuple[list[str | None] | Non
         return (names, [_summary("the groups of the arrays file", names)]) if any(names) else (None, [])
     lines: list[str] = []
     if grouping == "folder":
-        names = [_folder(path, source.classes[label], bool(split)) for path, label, split in
-                 zip(source.paths, source.labels.tolist(), source.official, strict=True)]
+        homes = source.homes or [""] * len(source.paths)                 # none in an arrays file
+        names = [_folder(path, home) for path, home in zip(source.paths, homes, strict=True)]
     elif grouping.startswith(PATTERN):
         pattern = re.compile(grouping[len(PATTERN):])
         names = [_matched(pattern.search(path)) for path in source.paths]
@@ -134,11 +134,9 @@ def _groups_of(groups: int, images: int) -> str:
         ", held together" if groups == 1 else ", each held together")
 
 
-def _folder(path: str, name: str, official: bool) -> str | None:
-    """Return the folders between the class folder `name` and the file. official: the first folder is a split."""
-    folders = [one_spelling(folder) for folder in path.split("/")[int(official):-1]]
-    below = folders[folders.index(one_spelling(name)) + 1:] if one_spelling(name) in folders else []
-    return "/".join(below) or None
+def _folder(path: str, home: str) -> str | None:
+    """Return the folders between the class folder `home` and the file."""
+    return one_spelling(path.removeprefix(f"{home}/").rpartition("/")[0]) or None
 
 
 def _matched(match) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median_low
 
 from tenfold.data.errors import SourceFault
+from tenfold.data.sources.class_folders import is_generic
 from tenfold.data.sources.source import Source
 from tenfold.data.splits.groups import source_groups
 from tenfold.data.wording import readable
@@ -43,7 +44,8 @@ class Subfolders:
 
 
 def subfolders(source: Source) -> Subfolders | None:
-    """Return the folders below the class folders; None: most images lie in none, or each has its own."""
+    """Return the folders below the class folders; None: most images lie in none, each has its own, or these folders may
+    be the classes themselves (colour/oak, grey/oak)."""
     if source.arrays:
         return None
     try:
@@ -52,13 +54,15 @@ def subfolders(source: Source) -> Subfolders | None:
         return None
     images, classes, of_class = Counter[str](), defaultdict[str, set[int]](set), defaultdict[int, set[str]](set)
     for name, label in zip(names or (), source.labels.tolist(), strict=True):
-        if name:
+        if name and not is_generic(name.rpartition("/")[2]):
             images[name] += 1
             classes[name].add(label)
             of_class[label].add(name)
     pairs = sum(map(len, classes.values()))      # folders, where those of two classes are two
     if 2 * images.total() < len(source) or images.total() < _IMAGES * pairs:
         return None
+    if len(source.classes) < len(images) == pairs / len(source.classes):
+        return None                              # the same in each class, and more than those: a note of the source's
     per_class = median_low([len(of_class[label]) for label in range(len(source.classes))])
     return Subfolders(len(images), per_class, sum(len(found) > 1 for found in classes.values()) / len(images),
                       images.most_common(1)[0][0])
