@@ -108,6 +108,9 @@ def test_groups_are_handed_on(tmp_path, over):
     ({"y": None, "arr_1": Y}, ["names no labels", "arr_1 uint16 (6,)"]),
     ({"x": None, "arr_0": X}, ["names no array of images", "arr_0 uint8 (6, 5, 7, 3)"]),
     ({f"k{i}": Y for i in range(500)} | {"y": Y[:2]}, ["and 495 others"]),
+    ({"y": 7 * Y.astype(int) + 200, "classes": None}, ["200 to 207, with 2 different labels", "numpy.unique(y"]),
+    ({"y": Y.astype(int) - 1, "classes": None}, ["y runs from -1 to 0", "numpy.unique(y"]),
+    ({"y": Y.astype(int) + 200}, ["y runs from 200 to 201, there are 2 names of classes"]),
     ({"split": ["train", "tset"] * 3}, ["'tset'"]), ({"groups": ["p"]}, ["1 groups"]),
 ])
 def test_a_refusal_tells_what_was_found_and_how_to_save_it(tmp_path, over, words):

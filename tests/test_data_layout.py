@@ -311,3 +311,8 @@ def test_folders_inside_classes_are_doubted_unless_they_are_groups(tree):
         assert len(open_source(root, groups="folder").notes) == 1, names
     note = open_source(tree("cat/w1*2", "cat/w2*2", "dog/w1*2", "dog/w2*2")).notes[-1]
     assert note.endswith("split.groups = 'folder' keeps all images of one in the same split")
+
+
+def test_archives_are_to_be_unpacked(tree):
+    with pytest.raises(SourceFault, match=r"has no sub-folders, but \.zip files; unpack them"):
+        open_source(tree("train.zip", "test.zip", "train.csv"))

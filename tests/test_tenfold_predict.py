@@ -74,6 +74,16 @@ def test_files_folders_and_patterns_are_found(here, capsys):
     assert Path(facts["sheet"]).exists()
 
 
+def test_files_of_a_folder_that_are_no_pictures_are_counted(here, capsys):
+    for name in ("a.svg", "b.svg", "deep.dcm"):
+        Path("new", name).write_bytes(b"no picture")
+    ran = predict(capsys, "best.pth", "new")
+    assert ran.code == 0
+    assert "new: passed over: 2 .svg, 1 .dcm" in ran.out.splitlines()
+    Model.open("best.pth", "cpu").predict("new")
+    assert "new: passed over: 2 .svg, 1 .dcm" in capsys.readouterr().out.splitlines()
+
+
 def test_every_class_has_a_column_when_asked(here, capsys):
     assert predict(capsys, "best.pth", "new", "--all", "--tta", "3").code == 0
     for row in rows():

@@ -102,8 +102,10 @@ def _numbered(held: Npz, key: str, y: np.ndarray, names: list[str] | None):
     if names is not None and least >= 1 and most == len(names):
         return tuple(names), y - 1, [
             f"{key} begins at 1 and ends at {most}, so 1 is read as {names[0]!r}, the first of the {most} names"]
-    if names is None:            # there are no more classes than images, as each must have one
-        names = [str(i) for i in range(min(len(y), max(0, most + 1)))]
+    if names is None and (least < 0 or most >= len(y)):          # not all of these numbers have an image
+        raise held.fault(f"{key} runs from {least} to {most}, with {len(np.unique(y))} different labels", "number them "
+                         f"from 0: numpy.unique({key}, return_inverse=True)[1]")
+    names = [str(i) for i in range(most + 1)] if names is None else names
     if least < 0 or most >= len(names):
         raise held.fault(f"{key} runs from {least} to {most}, there are {len(names)} names of classes", _EACH)
     return tuple(names), y, []

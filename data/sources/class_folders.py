@@ -15,6 +15,7 @@ _ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trima
 # these are also the names of classes (mask, no_mask)
 _MASKS = _ANNOTATIONS | {"mask", "trimap", "annot", "segmentation", "groundtruth", "ground", "truth"}
 _TABLES = {".csv", ".tsv", ".xlsx", ".json", ".mat"}
+_ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 
 
 def is_generic(name: str) -> bool:
@@ -87,8 +88,10 @@ def no_class_folders(root: Folder, loose: list[Folder]) -> SourceFault:
     begins = _beginnings(names)
     if begins:
         fact += f" (their names begin with {some((f'{begin}: {n}' for begin, n in begins.items()), 4)})"
-    tables = _tables(root, *loose)
+    tables, archives = _tables(root, *loose), sorted({*root.passed} & _ARCHIVES)
     cure = CURE + (", for example by the beginnings of their names" if begins else "")
+    if archives and not names:
+        return SourceFault(root.path, f"{fact}, but {some(archives)} files", "unpack them")
     return SourceFault(root.path, fact, cure + (f" ({tables[0]} files beside them are not read)" if tables else ""))
 
 

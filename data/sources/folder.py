@@ -1,7 +1,6 @@
 """Open a folder of class folders as a Source, with a line that says how it was understood."""
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +8,13 @@ import numpy as np
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_folders import CURE
 from tenfold.data.sources.class_names import one_spelling
-from tenfold.data.sources.file_kinds import BROKEN, SPECIAL, UNREADABLE
 from tenfold.data.sources.formats import SUFFIXES
 from tenfold.data.sources.layout import UNLABELLED, FolderLayout, understand
-from tenfold.data.sources.listing import LINKED, Folder
+from tenfold.data.sources.listing import HIDDEN, LOOSE, MASK, Folder, kinds_in_words
 from tenfold.data.sources.masks import images_below
 from tenfold.data.sources.source import Layout, Source
 from tenfold.data.wording import counted, folder_name, readable, some
 
-HIDDEN, LOOSE, MASK = "hidden or system", "loose image", "mask"
-_NOUNS = (LOOSE, MASK, LINKED, SPECIAL, BROKEN, UNREADABLE)      # kinds that have a plural: "2 repeated folders"
-_KINDS = 6                   # kinds of skipped files that the note names
 _FOLDERS = 5                 # unused folders that get a line each
 
 
@@ -80,9 +75,9 @@ def _notes(root: Path, tree: FolderLayout, classes, layout: Layout, hidden: list
         line += "with official splits inside each" if folders else "in a folder each"
     line += f"; {counted(layout.images, 'image')}"
     if layout.by_content:
-        line += f", known by content: {some(_counts(layout.by_content), 4)}"
+        line += f", known by content: {kinds_in_words(layout.by_content, most=4)}"
     if layout.passed_over:
-        line += f"; passed over: {some(_counts(layout.passed_over, hidden), _KINDS)}"
+        line += f"; passed over: {kinds_in_words(layout.passed_over, hidden)}"
     return [f"{root}: {text}" for text in (line, *tree.notes, *_double_spellings(tree), *_unused(tree))]
 
 
@@ -115,10 +110,3 @@ def _split_folders(splits: dict[str, list[str]], base: str) -> list[str]:
     inside = {name: name.removeprefix(base + "/") for names in splits.values() for name in names}
     return [folder_name(inside[name]) + ("" if inside[name].lower() == split else f" ({split})")
             for split, names in splits.items() for name in names]
-
-
-def _counts(kinds: dict[str, int], hidden: Sequence[str] = ()) -> list[str]:
-    """Put counts into words: ["9 .txt", "2 repeated folders"]."""
-    names = some(map(readable, sorted(set(hidden))), 3)
-    return [counted(n, kind) if kind in _NOUNS else f"{n} {kind}" + (f" ({names})" if kind == HIDDEN else "")
-            for kind, n in kinds.items()]

@@ -3,17 +3,20 @@
 import heapq
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from tenfold.data.errors import SourceFault, unreadable
-from tenfold.data.sources.file_kinds import examine_file, is_folder
+from tenfold.data.sources.file_kinds import BROKEN, SPECIAL, UNREADABLE, examine_file, is_folder
+from tenfold.data.wording import counted, readable, some
 
 # folders and files that systems and tools create everywhere; names that begin with a dot (.git) are skipped as well
 SYSTEM = frozenset({"__macosx", "@eadir", "#recycle", "#snapshot", "$recycle.bin", "system volume information",
                     "lost+found", "found.000", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 LINKED = "repeated folder"   # a link to a folder that is listed elsewhere
+HIDDEN, LOOSE, MASK = "hidden or system", "loose image", "mask"          # other kinds of what is skipped
+_NOUNS = (LOOSE, MASK, LINKED, SPECIAL, BROKEN, UNREADABLE)              # these have a plural: "2 repeated folders"
 
 
 @dataclass
@@ -158,6 +161,13 @@ class Folder:
     def count(self) -> int:
         """Return how many pictures it holds, at any depth."""
         return sum(len(folder.pictures) for folder in self.walk())
+
+
+def kinds_in_words(kinds: Mapping[str, int], hidden: Sequence[str] = (), most: int = 6) -> str:
+    """Put counts of files and folders by kind into words: "9 .txt, 2 repeated folders". hidden: names of these."""
+    names = f" ({some(map(readable, sorted(set(hidden))), 3)})"
+    return some((counted(n, kind) if kind in _NOUNS else f"{n} {kind}" + names * (kind == HIDDEN)
+                 for kind, n in kinds.items()), most)
 
 
 def _identity(path: str) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,8 @@ def nothing_read(unreadable: Sequence[tuple[str, str]]) -> SourceFault:
 def find_pictures(patterns: Sequence[str]) -> list[str]:
     """Return the paths of all pictures: of files, of folders with everything in them, of patterns such as *.jpg.
 
-    Each path comes once, in the order asked for and sorted within. SourceFault: one of them matches nothing.
+    Each path comes once, in the order asked for and sorted within. A line is printed for a folder with files that are
+    no pictures. SourceFault: one of them matches nothing.
     """
     paths: dict[str, None] = {}
     for each in patterns:
@@ -87,8 +89,11 @@ def _pictures_at(path: str) -> list[str]:
     """Return the path of a file itself, or of a folder those of the pictures in it, at any depth."""
     if not os.path.isdir(path):
         return [path]
-    from tenfold.data.sources.listing import Folder
-    return sorted(os.path.join(folder.path, name) for folder in Folder(path).walk() for name, _ in folder.pictures)
+    from tenfold.data.sources.listing import Folder, kinds_in_words
+    folders = [*Folder(path).walk()]
+    if passed := sum((folder.passed for folder in folders), Counter[str]()):
+        print(f"{readable(path)}: passed over: {kinds_in_words(dict(passed.most_common()))}")
+    return sorted(os.path.join(folder.path, name) for folder in folders for name, _ in folder.pictures)
 
 
 def plain_views(pictures: Sequence[Any], recipe: Recipe, facts: Mapping[str, Any], workers: int = 0) -> Iterator[Plain]:
