@@ -39,6 +39,7 @@ from tenfold.data.process import STOPS, end_with
 T = TypeVar("T")
 AHEAD = 3                    # tasks for each worker that are started before it waits for one
 _IDLE = 300                  # seconds that workers without a task are kept for the next call
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers
     """
     # a separate pool: the caller may call run_tasks between two results
     pool = ProcessPoolExecutor(max_workers=workers, initializer=_begin_worker,
-                               initargs=(os.getpid(), free_host_memory() // workers))
+                               initargs=(os.getpid(), free_host_memory() // workers), env=_one_thread())
     under_way: deque[Any] = deque()
     with _worker_fault("reading"):
         try:
@@ -103,7 +104,8 @@ def _finished(function: Callable[[Any], T], tasks: Iterable[Any], workers: int) 
         return
     job = partial(_as_here, function, os.getcwd(), free_host_memory() // workers)
     with _starting_workers():
-        pool = get_reusable_executor(workers, timeout=_IDLE, initializer=_begin_worker, initargs=(os.getpid(),))
+        pool = get_reusable_executor(workers, timeout=_IDLE, initializer=_begin_worker, initargs=(os.getpid(),),
+                                     env=_one_thread())
     numbered, under_way = enumerate(tasks), dict[Future[T], int]()
     try:
         while True:
@@ -142,6 +144,11 @@ def _begin_worker(parent: int, share: int = 0) -> None:
     if "PYTHONWARNINGS" not in os.environ:
         warnings.simplefilter("ignore")
     end_with(parent)
+
+
+def _one_thread() -> dict[str, str]:
+    """Return the environment in which libraries of linear algebra use one thread; settings of the user are kept."""
+    return {name: os.environ.get(name, "1") for name in _THREADS}
 
 
 def _as_here(function: Callable[[Any], T], folder: str, share: int, task: Any) -> T:

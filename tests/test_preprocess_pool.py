@@ -39,6 +39,12 @@ def fail(how: str) -> str:
     return how
 
 
+def threads_of_numpy(_: int) -> set[int]:
+    import numpy as np
+    from threadpoolctl import threadpool_info
+    return {pool["num_threads"] for pool in threadpool_info() if np.__version__ and pool["user_api"] == "blas"}
+
+
 def shared_memory() -> set[str]:
     return set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()
 
@@ -125,3 +131,13 @@ def test_an_interrupt_while_tasks_wait_to_be_handed_out_ends_no_thread(monkeypat
     with pytest.raises(KeyboardInterrupt):
         run_tasks(str.upper, interrupted(), 2, Progress("try", "task", [1] * 9))
     assert faults == []
+
+
+def test_a_worker_computes_in_one_thread_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    for threads in (1, 2):
+        _end_kept_workers()
+        for found in (*run_tasks(threads_of_numpy, [0, 0, 0], 2, THREE), *stream(threads_of_numpy, [(0,)], 1)):
+            assert found <= {threads}            # empty: another library than OpenBLAS
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    _end_kept_workers()
