@@ -121,7 +121,18 @@ def test_folders_that_occur_in_several_classes_are_kept_whole_and_others_are_nam
 @each("names", [
     [f"{c}/{i}*1" for c in "ab" for i in range(9)],                      # a folder for each image
     [f"{c}/images*9" for c in "ab"],
-    [f"{c}/{kind}*3" for c in ("colour", "grey") for kind in ("oak", "elm", "ash", "fir", "yew")],
     ["a*9", "b*9"]])
 def test_other_folders_below_the_classes_are_no_groups(tree, names):
     assert subfolders(open_source(tree(*names))) is None
+
+
+def test_folders_that_may_be_the_classes_are_named(tree):
+    found = subfolders(open_source(tree(*(f"{c}/{kind}*3" for c in ("colour", "grey") for kind in "abcdef"))))
+    assert not found.are_groups
+    assert "such as 'a' in all classes: if these are writers" in found.note
+
+
+def test_the_folder_above_images_is_the_group(tree):
+    found = subfolders(open_source(tree(*(f"{c}/patient{i}/images*3" for c in "abc" for i in range(5 + (c == "a"))))))
+    assert found.are_groups
+    assert (found.count, found.per_class) == (6, 5)

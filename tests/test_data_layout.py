@@ -76,6 +76,7 @@ def test_split_and_class_in_a_name_are_taken_apart(tree, names, classes):
     ("train*2", "bus*2", "tram*2"), ("train/2019*2", "bus/2019*2"), ("train/a*1", "train/b*1", "figures*2"),
     ("test tube*2", "flask*2", "bullet train*2", "latest*2"), ("mask*2", "no_mask*2", "labels.csv"),
     ("1*2", "2*2", "labels.csv"), ("part 1*2", "part 2*2"), ("type_1*2", "type_2*2", "types.csv"),
+    ("image_class_1*2", "image_class_2*2", "a.csv"),
     ("valid*2", "invalid*2"), ("train*2", "test*2", "bus*2")])
 def test_a_class_may_be_called_like_a_split(tree, names):
     source = open_source(tree(*names))
@@ -142,15 +143,27 @@ def test_a_folder_of_the_same_classes_beside_them_is_their_split_or_a_copy(tree,
     assert source.notes[1:] == ([] if split else [f"{root}: {told}"])
 
 
-@each("name", ["test", "unlabeled", "train"])
-def test_a_class_with_the_name_of_a_split_is_named(tree, name):
+@each(("more", "found"), [
+    (("val/cat*2", "val/dog*2", "test/cat*1", "test/dog*1"), {"val": 4, "test": 2}),
+    (("test/cat*2", "test/dog*1"), {"test": 3}), (("bird*2", "test/cat*2", "test/dog*1"), {"test": 3})])
+def test_several_splits_may_lie_beside_the_classes(tree, more, found):
+    source = open_source(tree("cat/2019*3", "dog*2", *more))
+    assert {split: source.official.count(split) for split in source.layout.splits} == found
+    assert source.official.count(None) == len(source) - sum(found.values())
+    assert not {"val", "test"} & set(source.classes)
+
+
+@each("name", ["test", "unlabeled", "train", "masks", "annotations"])
+def test_a_class_that_may_be_none_is_named(tree, name):
     source = open_source(tree("cat*3", "dog*2", f"{name}*5"))
     assert counts(source)[None, name] == 5
     assert f"{name}/: read as a class like the folders beside; take it away" in source.notes[1]
 
 
 @each(("names", "splits"), [
-    (("data/cat*2", "data/dog*3", "docs*1", "assets*1"), 1), (("pets/train/{}", "pets/test/{}", "docs*1"), 2),
+    (("data/cat*2", "data/dog*3", "docs*1", "assets*7"), 1),
+    (("images/cat*2", "images/dog*3", "docs*1", "masks*7"), 1),
+    (("pets/train/{}", "pets/test/{}", "docs*1"), 2),
     (("pets/train/{}", "pets/valid/{}", "docs*1"), 2)])
 def test_a_set_is_found_beside_the_pictures_of_its_documentation(tree, names, splits):
     root = tree(*(name.format(c) for name in names for c in ("cat*2", "dog*3")))
@@ -162,7 +175,8 @@ def test_a_set_is_found_beside_the_pictures_of_its_documentation(tree, names, sp
 
 
 @each("names", [("pets/cat*2", "pets/dog*2", "docs*1"), ("data/cat*1", "data/dog*1", "cars*2"),
-                ("data/a*3", "data/b*3", "cars/new*1")])
+                ("data/a*3", "data/b*3", "cars/new*1"), ("ok*5", "defect*5", "unknown/2023*6", "unknown/2024*6"),
+                ("paintings*5", "drawings*5", "photos/2019*6", "photos/2020*6")])
 def test_other_folders_are_all_classes(tree, names):
     classes = {name.partition("/")[0].partition("*")[0] for name in names}
     assert set(open_source(tree(*names)).classes) == classes
@@ -187,6 +201,20 @@ def test_masks_beside_the_images_of_a_class_are_passed_over(tree, names):
     assert source.layout.passed_over == {"mask": 4}
     assert "passed over: 4 masks" in source.notes[0]
     assert not any("masks/" in line for line in source.notes)
+
+
+@each("names", [("bird/air*2", "bird/ground*2", "plane*2"), ("ppe/gloves*2", "ppe/mask*2", "other*2"),
+                ("a/masks*4", "b*2")])
+def test_folders_called_like_masks_may_be_what_a_class_consists_of(tree, names):
+    source = open_source(tree(*names))
+    assert len(source) == 6
+    assert source.layout.passed_over == {}
+
+
+def test_masks_beside_a_folder_of_classes_are_not_in_the_way(tree):
+    source = open_source(tree("images/cat*3", "images/dog*3", "masks*6"))
+    assert source.classes == ("cat", "dog")
+    assert any("masks/: 6 images are not used" in line for line in source.notes)
 
 
 def test_masks_are_known_by_the_names_of_their_images(tree):

@@ -13,7 +13,9 @@ CURE = "put the images of each class into a separate folder"
 # folders beside the images, in sets whose classes, boxes or masks are kept in files
 _ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trimaps", "segmentations", "bboxes"})
 # these are also the names of classes (mask, no_mask)
-_MASKS = _ANNOTATIONS | {"mask", "trimap", "annot", "segmentation", "groundtruth", "ground", "truth"}
+_MASKS = _ANNOTATIONS | {"mask", "trimap", "annot", "segmentation", "groundtruth"}
+_KINDS = frozenset({"class", "classes", "category", "type", "label", "grade", "species"})    # in the names of classes
+_GROUND_TRUTH = re.compile(r"ground[\W_]*truth", re.IGNORECASE)
 _TABLES = {".csv", ".tsv", ".xlsx", ".json", ".mat"}
 _ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 
@@ -37,7 +39,7 @@ def holds_annotations(name: str, may_be_class: bool = True) -> bool:
 
     may_be_class: "mask" does not count, because it may be a class.
     """
-    words, known = words_of(name), _ANNOTATIONS if may_be_class else _MASKS
+    words, known = words_of(_GROUND_TRUTH.sub("groundtruth", name)), _ANNOTATIONS if may_be_class else _MASKS
     return not known.isdisjoint(words) and all(word in known or word in FILLERS or bare_split(word) for word in words)
 
 
@@ -69,8 +71,10 @@ def _go_with_tables(names: Collection[str]) -> bool:
     """Whether these most likely hold images whose labels are in a table: train, test and others, or numbered parts."""
     splits = {found.split for name in names if (found := parse_split_name(name))}
     kinds = {tuple(word for word in words_of(name) if not word.isdigit()) for name in names}
-    return {"train", "test"} <= splits or (len(names) > 1 and len(kinds) == 1 and any(
-        word in FILLERS for word in next(iter(kinds))))
+    if len(names) == 1 or len(kinds) > 1:
+        return {"train", "test"} <= splits
+    kind, = kinds
+    return not FILLERS.isdisjoint(kind) and _KINDS.isdisjoint(kind)
 
 
 def _tables(*folders: Folder) -> list[str]:

@@ -9,7 +9,7 @@ Only folders that hold pictures at some depth count. The rules, in this order:
    "flask", stays a class.
 2. Folders "train_cat", "train_dog", "test_cat", …: splits and classes in one name.
 3. If there is a single folder and it holds folders, the rules are applied inside it. Within a split, too:
-   training_set/training_set/cat. Likewise inside "data" beside "docs" (see `wrappers`).
+   training_set/training_set/cat. Likewise inside "data" beside "docs" or "test".
 4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits. A folder
    that holds folders named like all classes beside it is their val or test split if it is called so, else a copy.
 
@@ -23,10 +23,10 @@ from dataclasses import dataclass, field
 from tenfold.data.sources.class_folders import check_class_folders, holds_annotations, is_generic
 from tenfold.data.sources.class_names import appearance, one_spelling
 from tenfold.data.sources.listing import Folder
-from tenfold.data.sources.split_folders import classes_in_common, find_split_folders, folder_of_the_same_classes
+from tenfold.data.sources.split_folders import classes_in_common, find_split_folders, folders_of_the_same_classes
 from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName, bare_split, is_beside
 from tenfold.data.sources.splits_in_classes import folders_of_split_and_class, splits_below_classes
-from tenfold.data.sources.wrappers import only_folder
+from tenfold.data.sources.wrappers import only_folder, set_beside_others
 from tenfold.data.wording import folder_name, some
 
 UNLABELLED = "without class folders"
@@ -53,13 +53,13 @@ class FolderLayout:
 
     def add_classes(self, folder: Folder, split: str | None) -> None:
         """Add each folder in `folder` as a class."""
-        again = folder_of_the_same_classes(folder)
+        again = folders_of_the_same_classes(folder)
         for name, inner in folder.folders.items():
-            if name == again and split is None and bare_split(name) in ("val", "test"):
+            if split is None and again.get(name):
                 self.above.append(inner)
-                self.splits[str(bare_split(name))] = [inner.below]
-                self.add_classes(inner, bare_split(name))
-            elif name == again or (name == os.path.basename(folder.path) and classes_in_common(folder, inner)):
+                self.splits.setdefault(again[name], []).append(inner.below)
+                self.add_classes(inner, again[name])
+            elif name in again or (name == os.path.basename(folder.path) and classes_in_common(folder, inner)):
                 self.why[inner.below] = "the class folders beside it lie in it again"
             else:
                 self.class_folders.append(ClassFolder(inner, one_spelling(name), split))
@@ -88,11 +88,12 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
         if named:
             _take_class_folders(layout, named)
             return layout
-        inner = only_folder(here)
+        inner, what = only_folder(here), "only {} holds images"
+        if not inner:
+            inner, what = set_beside_others(here), "{} holds a set"
         if not inner:
             break
-        only = "only " * (len(here.picture_folders) == 1)
-        layout.notes = [f"{only}{folder_name(inner.below)} holds {'images' if only else 'a set'}: its folders are read"]
+        layout.notes = [f"{what.format(folder_name(inner.below))}: its folders are read"]
         layout.above.append(inner)
         here = inner
     inside = splits_below_classes(here)
@@ -165,11 +166,11 @@ def _doubtful(layout: FolderLayout, here: Folder, grouped: bool) -> str:
     inside = {name: [one for one in folder.picture_folders if bare_split(one) or not (
         is_generic(one) or holds_annotations(one, may_be_class=False))] for name, folder in classes.items()}
     deep = [name for name, folders in inside.items() if folders]
-    splits = [name for name in classes if bare_split(name) or is_beside(name)]
-    if splits:
-        cure = "give that folder itself if it is a split of a set" if set(splits) & set(deep) else \
-            "take it away if it holds images of all classes"
-        return f"{some(map(folder_name, splits), last=' and ')}: read as a class like the folders beside; {cure}"
+    odd = [name for name in classes if bare_split(name) or is_beside(name) or holds_annotations(name)]
+    if odd:
+        cure = "give that folder itself if it is a split of a set" if set(odd) & set(deep) else \
+            "take it away if it holds masks or images of all classes"
+        return f"{some(map(folder_name, odd), last=' and ')}: read as a class like the folders beside; {cure}"
     if grouped or not deep:
         return ""
     same = set(inside[deep[0]]).intersection(*inside.values())

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from tenfold.data.sources.class_folders import holds_annotations
+from tenfold.data.sources.class_folders import holds_annotations, is_generic
 from tenfold.data.sources.listing import Folder
 
 # what is added to an image's name for its mask: cat_mask.png, "benign (1)_mask_2.png", x_segmentation.png beside x.jpg
@@ -17,8 +17,8 @@ Picture = tuple[str, tuple[int, int]]            # as Folder.pictures lists them
 def images_below(folder: Folder) -> Iterator[tuple[Folder, list[Picture], int]]:
     """Yield (folder, its images, number of masks that are left out) for a class folder and each folder below it.
 
-    A folder "masks" is left out if its pictures lie beside others. So is a picture that is named like another one in
-    its folder with "_mask" or the like added.
+    A folder "masks" is left out beside pictures or folders such as "images". So is a picture that is named like another
+    one in its folder with "_mask" or the like added.
     """
     waiting = [folder]
     while waiting:
@@ -26,8 +26,9 @@ def images_below(folder: Folder) -> Iterator[tuple[Folder, list[Picture], int]]:
         images = _images(here.pictures)
         inner = here.picture_folders
         masks = {name for name in inner if holds_annotations(name, may_be_class=False)}
-        if not here.pictures and len(masks) == len(inner):
-            masks = set()                        # nothing else is there
+        others = inner.keys() - masks
+        if not (others or here.pictures) or not all(map(is_generic, others)):
+            masks = set()                        # "mask" beside nothing, or beside "gloves"
         yield here, images, len(here.pictures) - len(images) + sum(inner[name].count() for name in masks)
         waiting += [one for name, one in here.folders.items() if name not in masks]
 

@@ -6,7 +6,7 @@
 from tenfold.data.sources.class_folders import holds_classes, no_class_folders
 from tenfold.data.sources.class_names import appearance
 from tenfold.data.sources.listing import Folder
-from tenfold.data.sources.split_names import SplitName, is_beside, parse_split_name
+from tenfold.data.sources.split_names import SplitName, bare_split, is_beside, parse_split_name
 
 
 def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | None:
@@ -45,10 +45,18 @@ def classes_in_common(first: Folder, second: Folder) -> bool:
     return len({*map(appearance, first.picture_folders)} & {*map(appearance, second.picture_folders)}) > 1
 
 
-def folder_of_the_same_classes(here: Folder) -> str | None:
-    """Return the only folder in `here` that holds folders, if they are named like all the others, at least two."""
-    deep = [name for name, inner in here.picture_folders.items() if inner.picture_folders]
-    if len(deep) != 1 or (inner := here.folders[deep[0]]).pictures:
-        return None
-    others = {appearance(name) for name in here.picture_folders if name != deep[0]}
-    return deep[0] if len(others) > 1 and {*map(appearance, inner.picture_folders)} == others else None
+def folders_of_the_same_classes(here: Folder) -> dict[str, str]:
+    """Return the folders in `here` that hold folders of the same names as those beside them: {"test": "test"}.
+
+    The value is the split, "val" or "test", of a folder that is called so. It is "" for a copy of all classes, which is
+    the only one that holds folders.
+    """
+    inside = {name: {*map(appearance, inner.picture_folders)} for name, inner in here.picture_folders.items()}
+    held_out = {name: split for name in inside if (split := bare_split(name)) and split != "train"}
+    own = {appearance(name) for name in inside if name not in held_out}
+    splits = {name: split for name, split in held_out.items()
+              if len(inside[name]) > 1 and inside[name] <= own and not here.folders[name].pictures}
+    deep = [name for name in inside if inside[name] and name not in splits]
+    copies = {name: "" for name in deep if len(deep) == 1 and len(inside[name]) > 1 and not here.folders[name].pictures
+              and inside[name] == own - {appearance(name)}}
+    return splits | copies

@@ -102,7 +102,7 @@ def _too_small(classes, config: Split, wants) -> SourceFault:
                 if (split == "test" and config.folds) or getattr(config, split)]
     need = f"too few for {' and '.join(settings)} with one over for training"
     cure = "ask for less in split.val and split.test, add images, " + \
-        'set split.small_classes = "train", ' * (not config.folds) + "or remove "
+        'set split.small_classes = "train", ' * (not config.folds and config.small_classes == "refuse") + "or remove "
     if len(classes) == 1:
         return SourceFault(f"class '{classes[0][0]}'", f"has {number[0]}, {need}", cure + "it")
     names = [f"'{name}' ({what})" for (name, *_), what in zip(classes, number, strict=True)]

@@ -22,11 +22,12 @@ class Subfolders:
     per_class: int           # in half of the classes at least so many
     shared: float            # share of the names that occur in several classes
     example: str             # the name with the most images
+    may_be_classes: bool     # all classes hold the same, which are more than those: colour/oak and grey/oak
 
     @property
     def are_groups(self) -> bool:
         """Whether they are most likely groups that can be kept whole; subclasses have other names in each class."""
-        return self.shared > _SHARED and self.per_class >= _FEWEST
+        return self.shared > _SHARED and self.per_class >= _FEWEST and not self.may_be_classes
 
     @property
     def reason(self) -> str:
@@ -37,15 +38,15 @@ class Subfolders:
     @property
     def note(self) -> str:
         """Return a line for people if they are not kept whole."""
-        why = f", but of a class only in {self.per_class}" if self.shared > _SHARED else ""
+        why = (" in all classes" if self.may_be_classes else
+               f", but of a class only in {self.per_class}" if self.shared > _SHARED else "")
         return (f"note: images lie in {self.count:,} folders below the class folders, such as "
                 f"'{readable(self.example)}'{why}: if these are writers, patients or videos, the score is too good; "
                 "with split.groups = \"folder\" each stays in one split")
 
 
 def subfolders(source: Source) -> Subfolders | None:
-    """Return the folders below the class folders; None: most images lie in none, each has its own, or these folders may
-    be the classes themselves (colour/oak, grey/oak)."""
+    """Return the folders below the class folders; None: most images lie in none, or each has its own."""
     if source.arrays:
         return None
     try:
@@ -53,16 +54,22 @@ def subfolders(source: Source) -> Subfolders | None:
     except SourceFault:                          # no image lies in one
         return None
     images, classes, of_class = Counter[str](), defaultdict[str, set[int]](set), defaultdict[int, set[str]](set)
-    for name, label in zip(names or (), source.labels.tolist(), strict=True):
-        if name and not is_generic(name.rpartition("/")[2]):
+    for path, label in zip(names or (), source.labels.tolist(), strict=True):
+        if name := _without_generic(path or ""):
             images[name] += 1
             classes[name].add(label)
             of_class[label].add(name)
     pairs = sum(map(len, classes.values()))      # folders, where those of two classes are two
     if 2 * images.total() < len(source) or images.total() < _IMAGES * pairs:
         return None
-    if len(source.classes) < len(images) == pairs / len(source.classes):
-        return None                              # the same in each class, and more than those: a note of the source's
     per_class = median_low([len(of_class[label]) for label in range(len(source.classes))])
     return Subfolders(len(images), per_class, sum(len(found) > 1 for found in classes.values()) / len(images),
-                      images.most_common(1)[0][0])
+                      images.most_common(1)[0][0],
+                      may_be_classes=len(source.classes) < len(images) == pairs / len(source.classes))
+
+
+def _without_generic(path: str) -> str:
+    """Return a path of folders without the last ones if they are called "images" or the like."""
+    while path and is_generic(path.rpartition("/")[2]):
+        path = path.rpartition("/")[0]
+    return path
