@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from tenfold.data.sources.class_folders import holds_annotations, is_generic
 from tenfold.data.sources.listing import Folder
 
-# what is added to an image's name for its mask: cat_mask.png, "benign (1)_mask_2.png", x_segmentation.png beside x.jpg
-_ADDED = re.compile(r"(.+?)[_\- .](masks?|seg|segmentation|gt|ground_?truth|annot|annotation|trimap)([_\- .]?\d+)?",
+# the end of a name of a mask, behind the name of its image: cat_mask.png, "benign (1)_mask_2.png", x-seg.png
+_ADDED = re.compile(r"[_\- .](masks?|seg|segmentation|gt|ground_?truth|annot|annotation|trimap)([_\- .]?\d+)?(\.\w+)?$",
                     re.IGNORECASE)
 
 Picture = tuple[str, tuple[int, int]]            # as Folder.pictures lists them
@@ -34,6 +34,8 @@ def images_below(folder: Folder) -> Iterator[tuple[Folder, list[Picture], int]]:
 
 
 def _images(pictures: list[Picture]) -> list[Picture]:
+    added = {name: found.start() for name, _ in pictures if (found := _ADDED.search(name))}
+    if not added:
+        return pictures
     stems = {os.path.splitext(name)[0] for name, _ in pictures}
-    found = ((picture, _ADDED.fullmatch(os.path.splitext(picture[0])[0])) for picture in pictures)
-    return [picture for picture, added in found if not (added and added[1] in stems)]
+    return [(name, stamp) for name, stamp in pictures if name[:added.get(name, 0)] not in stems]
