@@ -21,10 +21,21 @@ from tenfold.data.recipe import read_recipe
      ["ink cut out, upright", "ink cut out, at any angle"]),
     (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, position_spread=0.02, size_spread=0.01)),
      ["ink where it stands, upright"]),
+    (dataclasses.replace(INK, colour_share=0.5), ["ink cut out, upright", "pretrained"]),
+    (dataclasses.replace(INK, colour_share=0.5, marks=dataclasses.replace(MARKS, pen=0.6)),      # fruit on white
+     ["pretrained", "ink cut out, upright"]),
     (PHOTOS, ["pretrained"]),
 ], ids=lambda v: "" if isinstance(v, Look) else " or ".join(v))
 def test_what_was_seen_leaves_few_ways_open(seen, names):
     assert [c.name for c in candidates(seen, Fixed(500), pretrained=True)] == names
+
+
+def test_of_long_pictures_no_end_is_cut_off():
+    for aspect, fit in ((1.0, "cover"), (1.6, "cover"), (2.4, "stretch"), (0.3, "stretch")):
+        seen = dataclasses.replace(PHOTOS, aspect=aspect, size=(300, round(300 * aspect)))
+        for pretrained in (True, False):
+            found = candidates(seen, Fixed(500), pretrained)[0].make(context(seen, 300)).settings["draw.fit"]
+            assert found == fit, (aspect, pretrained)
 
 
 def test_what_may_not_be_mirrored_never_is():

@@ -55,7 +55,7 @@ def test_shapes_whose_mirror_images_are_others_are_told_from_those_that_look_eit
                                     np.stack([hog(p[:, ::-1]) for p in pictures]), np.array(labels))
     assert count == 60
     assert may_be_mirrored(share, count) == (mirrored or names == "üoI=")
-    assert may_be_mirrored(1.0, 20)                          # too few to tell
+    assert [may_be_mirrored(1.0, few) for few in (0, 8, 20)] == [True, True, False]      # 8 are too few to tell
     assert unmirrored_share(np.ones((2, 3)), np.ones((2, 3)), np.array([0, 1])) == (0.5, 0)   # none has another
 
 

@@ -15,6 +15,7 @@ from tenfold.automatic.pretrained import pictures_pretrained
 _SHORT = 4.0                 # least seconds of a trial if the images say little about which candidate is best
 _ON_CARD = 40.0              # least seconds of a trial on a graphics card: an H100 needs 14 s before the first step
                              # of the pretrained network
+_FILLED = 0.4                # ink whose strokes are wider than this share of its box is a thing on a plain ground
 _CAREFUL = 15.0              # least seconds of a trial if the images say which is likely best, or all are similar
 
 
@@ -28,15 +29,17 @@ class Candidate:
 
 def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate]:
     """Return the candidates that suit what was seen, the most promising first."""
+    short = _ON_CARD if machine.is_accelerated else _SHORT
+    scratch = Candidate("from scratch", pictures_from_scratch, short)
+    tuned = [Candidate("pretrained", pictures_pretrained, short)] if pretrained else []
     if look.marks and look.is_ink:               # `marks` only for type checkers
         varies = look.marks.varies
         cut_options = [True, False] if varies is None else [varies]
         angle_options = [False, True] if look.upright is None else [not look.upright]
-        return [Candidate(ink_name(cut, any_angle), partial(ink, marks=look.marks, cut=cut, any_angle=any_angle),
-                          _CAREFUL) for any_angle in angle_options for cut in cut_options]
-    short = _ON_CARD if machine.is_accelerated else _SHORT
-    scratch = Candidate("from scratch", pictures_from_scratch, short)
-    tuned = [Candidate("pretrained", pictures_pretrained, short)] if pretrained else []
+        inked = [Candidate(ink_name(cut, any_angle), partial(ink, marks=look.marks, cut=cut, any_angle=any_angle),
+                           _CAREFUL) for any_angle in angle_options for cut in cut_options]
+        in_colour = (tuned or [scratch]) if look.is_colour else []
+        return [*in_colour, *inked] if look.marks.pen > _FILLED else [*inked, *in_colour]
     if not look.may_mirror:
         least = max(short, _CAREFUL if look.are_signs else 0.0)
         varied = look.images_per_class < FEW_PER_CLASS

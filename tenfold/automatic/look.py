@@ -121,13 +121,14 @@ class Look:
     @property
     def are_signs(self) -> bool:
         """Return whether the pictures most likely show characters or signs."""
-        return not self.may_mirror and self.unmirrored[0] >= SURE
+        share, count = self.unmirrored
+        return not self.may_mirror and share >= SURE and count >= LEAST_PICTURES
 
     @property
     def mirror_reason(self) -> str:
         """Return the reason for or against mirror images."""
         share, count = self.unmirrored
-        if count < LEAST_PICTURES:
+        if self.may_mirror and count < LEAST_PICTURES:
             return "too few pictures of a class to tell whether their mirror images look like it"
         return f"{share:.0%} of {count} pictures match others of their class better than their mirror images do"
 
@@ -135,6 +136,11 @@ class Look:
     def is_nearly_square(self) -> bool:
         """Return whether most pictures may be stretched to a square."""
         return 0.75 < self.aspect < 1.33
+
+    @property
+    def is_long(self) -> bool:
+        """Return whether a square of a picture lacks half of it: most pictures are twice as wide as high, or high."""
+        return not 0.5 < self.aspect < 2
 
     @property
     def is_colour(self) -> bool:

@@ -9,8 +9,8 @@ import math
 import cv2
 import numpy as np
 
-LEAST_PICTURES = 48          # with fewer pictures, `unmirrored_share` says nothing
-SURE = 0.8                   # from this `unmirrored_share` on, pictures most likely show characters or signs; below,
+LEAST_PICTURES = 48          # with at least this many pictures, and …
+SURE = 0.8                   # … from this `unmirrored_share` on, they most likely show characters or signs; otherwise
                              # they may be things photographed from one side
 _CHANCE = 0.5                # `unmirrored_share` if pictures and mirror images match equally well
 _MARGIN = 0.1                # pictures may be mirrored if `unmirrored_share` exceeds chance by less than this
@@ -57,7 +57,7 @@ def unmirrored_share(hogs: np.ndarray, mirrored: np.ndarray, labels: np.ndarray)
 
 def may_be_mirrored(share: float, count: int) -> bool:
     """Return False if clearly more pictures match as they are than mirrored; True, too, if they are too few to tell."""
-    return count < LEAST_PICTURES or share < _CHANCE + max(_MARGIN, _SIGMAS * math.sqrt(0.25 / count))
+    return not count or share < _CHANCE + max(_MARGIN, _SIGMAS * math.sqrt(0.25 / count))
 
 
 def _normalised(hogs: np.ndarray) -> np.ndarray:

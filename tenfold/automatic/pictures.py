@@ -54,7 +54,8 @@ def _fit_large_pictures(draft: Draft, context: FitContext) -> None:
     look = context.look
     draft.choose("model.stem_stride", 2)
     choose_network(draft, context, _residual_networks([64, 96, 128]))
-    draft.choose("draw.fit", "cover").choose("draw.scale", [0.6, 1.0]).choose("draw.rotation", 10)
+    draft.choose("draw.fit", "stretch" if look.is_long else "cover")
+    draft.choose("draw.scale", [0.6, 1.0]).choose("draw.rotation", 10)
     draft.choose("draw.contrast", [0.7, 1.3])
     draft.choose("draw.flip", 0.5 if look.may_mirror else 0.0, look.mirror_reason)
 

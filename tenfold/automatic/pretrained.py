@@ -54,7 +54,8 @@ def _train_all_layers(draft: Draft, context: FitContext) -> bool:
     draft.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
     draft.choose("model.size", size if size != canvas else 0, f"the network sees {size} pixels: {rate:,.0f} images/s "
                  f"in training {context.machine.where}")
-    draft.choose("draw.fit", "stretch" if look.is_nearly_square else "cover").choose("draw.place", False)
+    draft.choose("draw.fit", "stretch" if look.is_nearly_square or look.is_long else "cover")
+    draft.choose("draw.place", False)
     draft.choose("draw.scale", [1.0, 1.0])
     draft.choose("augment.crop", size // 8, "random views are made while training").choose("augment.border", "reflect")
     draft.choose("augment.flip", 0.5 if look.may_mirror else 0.0, look.mirror_reason)
@@ -126,6 +127,8 @@ def _choose_views(draft: Draft, look: Look, copies: int) -> None:
     draft.choose("draw.copies", copies, "views of each picture: as many as there is time for")
     if min(look.size) <= draft.settings["draw.canvas"][0] and look.is_nearly_square:
         draft.choose("draw.fit", "stretch", "pictures are nearly square").choose("draw.place", False)
+    elif look.is_long:
+        draft.choose("draw.fit", "stretch", "a square of the picture would lack half of it").choose("draw.place", False)
     else:
         draft.choose("draw.fit", "cover", "a square of the picture")
         draft.choose("draw.scale", [0.85, 1.0] if copies > 1 else [1.0, 1.0]).choose("draw.place", copies > 1)
