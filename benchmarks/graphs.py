@@ -51,7 +51,7 @@ class Described:
 
 
 def make_learner(name: str, device: Any) -> Any:
-    """Return a learner with random weights for the network `name` of STEPS."""
+    """Return a learner with random weights, as STEPS[name] describes it."""
     from tenfold.train.learn.learner import Learner
     from tenfold.train.normalise import Normalise
     shape, batch, model, train, augment = STEPS[name]
@@ -82,7 +82,10 @@ def rate(learner: Any, gradients: Callable[..., Any], name: str) -> float:
 
 
 def compare(name: str, device: Any, repeats: int) -> list[tuple[float, float]]:
-    """Return (images/s kernel by kernel, images/s as a graph) of each repeat, after one that warms up."""
+    """Return (images/s with each kernel launched by itself, images/s with a CUDA graph) of each repeat.
+
+    A first repeat, which warms up, is left out.
+    """
     learner = make_learner(name, device)
     launched = learner.gradients
     learner.prepare(STEPS[name][1], STEPS[name][0])

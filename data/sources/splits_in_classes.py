@@ -7,7 +7,7 @@ from tenfold.data.sources.split_names import bare_split, parse_split_name, words
 
 
 def folders_of_split_and_class(here: Folder) -> list[tuple[Folder, str, str]] | None:
-    """Return (folder, class, split) of train_cat/, train_dog/, test_cat/, …; None: too few folders have such names."""
+    """Return (folder, class, split) of train_cat/, train_dog/, test_cat/, …; None: folders have no such names."""
     names = {name: found for name in here.picture_folders if (found := parse_split_name(name)) and found.rank == 2}
     if len(names) < 3:
         return None

@@ -1,4 +1,4 @@
-"""Find the folder that a set lies in, when it is the only one, or lies beside the pictures of a documentation."""
+"""Find the one folder that holds all classes or splits of a set, such as "data", also beside "docs" and "masks"."""
 
 from tenfold.data.sources.class_folders import holds_annotations
 from tenfold.data.sources.listing import Folder
@@ -9,7 +9,8 @@ _DOCUMENTATION = frozenset({"docs", "doc", "documentation", "readme", "assets", 
 
 
 def only_folder(here: Folder) -> Folder | None:
-    """Return the only folder in `here` that holds pictures, apart from masks, if it holds folders of pictures."""
+    """Return the only folder in `here` with pictures, masks not counted; None: there are several, or it has no
+    sub-folders of pictures."""
     candidates = [folder for name, folder in here.picture_folders.items() if not holds_annotations(name)]
     if len(candidates) != 1:
         return None
@@ -21,9 +22,10 @@ def only_folder(here: Folder) -> Folder | None:
 
 
 def set_beside_others(here: Folder) -> Folder | None:
-    """Return the folder in `here` that holds a set, if all others hold the pictures of a documentation or no classes.
+    """Return the folder in `here` that holds the classes or splits; None: it is not certain.
 
-    It is called "data" or the like, or splits lie in it.
+    It is called "data" or the like, or has sub-folders "train" and "test". The folders beside it, without sub-folders,
+    have names that no class has: "docs", "test", "masks".
     """
     folders = here.picture_folders
     sets = [name for name, folder in folders.items() if not folder.pictures and _holds_set(name, folder)]

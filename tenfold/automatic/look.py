@@ -139,7 +139,7 @@ class Look:
 
     @property
     def is_long(self) -> bool:
-        """Return whether a square of a picture lacks half of it: most pictures are twice as wide as high, or high."""
+        """Return whether most pictures are at least twice as wide as high, or twice as high as wide."""
         return not 0.5 < self.aspect < 2
 
     @property

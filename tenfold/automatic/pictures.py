@@ -1,4 +1,4 @@
-"""Recipes for pictures without pretrained weights: a residual network, or a small network on edges for shapes."""
+"""Draft recipes for pictures without pretrained weights: a residual network, or a small network on edge directions."""
 
 from dataclasses import replace
 from typing import Any

@@ -20,7 +20,7 @@ class Subfolders:
     """The folders below the class folders of a set."""
     count: int               # different names
     per_class: int           # in half of the classes at least so many
-    shared: float            # share of the names that occur in several classes
+    shared: float            # share of the names that occur in more than one class
     example: str             # the name with the most images
     may_be_classes: bool     # all classes hold the same, which are more than those: colour/oak and grey/oak
 
@@ -37,7 +37,7 @@ class Subfolders:
 
     @property
     def note(self) -> str:
-        """Return a line for people if they are not kept whole."""
+        """Return a note for the user: these folders are not used as groups, and might be some."""
         why = (" in all classes" if self.may_be_classes else
                f", but of a class only in {self.per_class}" if self.shared > _SHARED else "")
         return (f"note: images lie in {self.count:,} folders below the class folders, such as "
@@ -46,7 +46,7 @@ class Subfolders:
 
 
 def subfolders(source: Source) -> Subfolders | None:
-    """Return the folders below the class folders; None: most images lie in none, or each has its own."""
+    """Describe the folders below the class folders; None: most images lie in none, or each image has its own."""
     if source.arrays:
         return None
     try:

@@ -13,11 +13,11 @@ _LEAST = 1e-2                # added to each variance, so that noise is not enla
 
 
 class Whitening(nn.Module):
-    """Patches of 3×3 pixels along whitened directions, (B, C, H, W) -> (B, 18C, H/s, W/s).
+    """A 3×3 convolution with fixed whitening filters and its negative, then ReLU: (B, C, H, W) -> (B, 18C, H/s, W/s).
 
-    For each of the 9C principal directions of the training images' patches: how far the patch reaches along it, in
-    standard deviations, and the negative of that; what is below 0 becomes 0. From cifar10-airbench (Jordan, 2024,
-    arXiv:2404.00498). The directions do not learn. They are 0, and so is the result, until `fit_whitening` sets them.
+    The filters are the 9C principal components of the training images' patches, each divided by the patches' standard
+    deviation along it. From cifar10-airbench (Jordan, 2024, arXiv:2404.00498). They are not trained. They are 0, and so
+    is the output, until `fit_whitening` sets them.
     """
 
     def __init__(self, channels: int, stride: int = 1):
@@ -28,7 +28,7 @@ class Whitening(nn.Module):
 
     @property
     def is_fitted(self) -> bool:
-        """Whether the directions are set."""
+        """Whether `fit_whitening` has set the directions, or they came with loaded weights."""
         return bool(self.directions.any())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -43,9 +43,9 @@ class Whitening(nn.Module):
 
 @torch.no_grad()
 def fit_whitening(layers: Iterable[Whitening], images: Iterable[torch.Tensor]) -> None:
-    """Set the directions of layers that see the images themselves.
+    """Compute whitening directions from images, and set them in `layers`, which must take such images as input.
 
-    images: batches of normalised training images, float (B, C, H, W), of which only as many are taken as are needed.
+    images: batches of normalised training images, float (B, C, H, W); no more are read than are needed.
     """
     variance, direction = torch.linalg.eigh(patch_covariance(images))
     for layer in layers:
@@ -54,7 +54,10 @@ def fit_whitening(layers: Iterable[Whitening], images: Iterable[torch.Tensor]) -
 
 
 def patch_covariance(images: Iterable[torch.Tensor]) -> torch.Tensor:
-    """Return the covariance of the images' patches, float64 (9C, 9C), on the host; their mean is taken to be 0."""
+    """Return the covariance of the 3×3 patches of normalised images, float64 (9C, 9C), on the CPU.
+
+    The mean of the patches is not subtracted: it is about 0 after normalisation.
+    """
     products, count = torch.zeros(()), 0
     for x in images:
         patches = F.unfold(x.float(), _SIDE).transpose(1, 2).flatten(0, 1)

@@ -59,10 +59,10 @@ class Feed:
     def prepare(self, learner: Learner, left: Callable[[], float], fit: bool) -> FittedHead | None:
         """Do once what need not be done in every step, in a share of the seconds that `left` returns.
 
-        Directions of a whitening layer that did not come with the weights are set.
-        If `fit` and the recipe's `model.head` ask for it, the head is fitted to the rows that are reached in time, and
-        the result is returned. Unless only the head learns and was fitted, the frozen first part of the network is
-        computed for all rows, if there is time for all; batches then hold these features.
+        Whitening layers whose filters did not come with the weights are fitted. If `fit` and the recipe's `model.head`
+        ask for it, the head is fitted to the rows that are reached in time, and the result is returned. Unless only the
+        head learns and was fitted, the frozen first part of the network is computed for all rows, if there is time for
+        all; batches then hold these features.
         """
         self._fit_whitening(learner)
         fit = fit and self._recipe.model.head == "fitted"

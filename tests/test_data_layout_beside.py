@@ -1,0 +1,109 @@
+"""Folders beside and below the classes: splits, copies, masks, a documentation; what may be a class stays one."""
+
+import pytest
+from cases import each
+from conftest import PNG
+from layout_helpers import counts
+
+from tenfold.data.sources.opening import open_source
+
+
+@each(("name", "split"), [("test", "test"), ("Validation set", "val"), ("brain_dataset", ""), ("train", "")])
+def test_a_folder_of_the_same_classes_beside_them_is_their_split_or_a_copy(tree, name, split):
+    root = tree("cat*3", "dog*2", f"{name}/cat*3", f"{name}/dog*2")
+    source = open_source(root)
+    own = {(None, "cat"): 3, (None, "dog"): 2}
+    assert counts(source) == own | ({(split, "cat"): 3, (split, "dog"): 2} if split else {})
+    assert source.layout.splits == ({split: [name]} if split else {})
+    told = f"{name}/: 5 images are not used: the class folders beside it lie in it again"
+    assert source.notes[1:] == ([] if split else [f"{root}: {told}"])
+
+
+@each(("more", "found"), [
+    (("val/cat*2", "val/dog*2", "test/cat*1", "test/dog*1"), {"val": 4, "test": 2}),
+    (("test/cat*2", "test/dog*1"), {"test": 3}), (("bird*2", "test/cat*2", "test/dog*1"), {"test": 3})])
+def test_several_splits_may_lie_beside_the_classes(tree, more, found):
+    source = open_source(tree("cat/2019*3", "dog*2", *more))
+    assert {split: source.official.count(split) for split in source.layout.splits} == found
+    assert source.official.count(None) == len(source) - sum(found.values())
+    assert not {"val", "test"} & set(source.classes)
+
+
+@each("name", ["test", "unlabeled", "train", "masks", "annotations"])
+def test_a_class_that_may_be_none_is_named(tree, name):
+    source = open_source(tree("cat*3", "dog*2", f"{name}*5"))
+    assert counts(source)[None, name] == 5
+    assert f"{name}/: read as a class like the folders beside; take it away" in source.notes[1]
+
+
+@each(("names", "splits"), [
+    (("data/cat*2", "data/dog*3", "docs*1", "assets*7"), 1),
+    (("images/cat*2", "images/dog*3", "docs*1", "masks*7"), 1),
+    (("pets/train/{}", "pets/test/{}", "docs*1"), 2),
+    (("pets/train/{}", "pets/valid/{}", "docs*1"), 2)])
+def test_a_set_is_found_beside_the_pictures_of_its_documentation(tree, names, splits):
+    root = tree(*(name.format(c) for name in names for c in ("cat*2", "dog*3")))
+    source = open_source(root)
+    assert source.classes == ("cat", "dog")
+    assert len(source) == 5 * splits
+    assert any(line.startswith(f"{root}: docs/: 1 image is not used: it ") for line in source.notes)
+    assert f"{root}: {names[0].partition('/')[0]}/ holds a set: its folders are read" in source.notes
+
+
+@each("names", [("pets/cat*2", "pets/dog*2", "docs*1"), ("data/cat*1", "data/dog*1", "cars*2"),
+                ("data/a*3", "data/b*3", "cars/new*1"), ("ok*5", "defect*5", "unknown/2023*6", "unknown/2024*6"),
+                ("paintings*5", "drawings*5", "photos/2019*6", "photos/2020*6")])
+def test_other_folders_are_all_classes(tree, names):
+    classes = {name.partition("/")[0].partition("*")[0] for name in names}
+    assert set(open_source(tree(*names)).classes) == classes
+
+
+@pytest.mark.parametrize(("more", "why"), [("images/cat*4", "the class folders beside it lie in it again"),
+                                           ("annotations/cat*4", "it lies beside the folder that is read")])
+def test_a_second_copy_and_masks_are_no_classes(tree, more, why):
+    inside = "images/" if "annotations" in more else ""
+    root = tree(f"{inside}cat*2", f"{inside}dog*2", more, more.replace("cat", "dog"))
+    source = open_source(root)
+    assert counts(source) == {(None, "cat"): 2, (None, "dog"): 2}
+    assert source.notes[-1] == f"{root}: {more.partition('/')[0]}/: 8 images are not used: {why}"
+
+
+@each("names", [
+    ("{}/images*2", "{}/masks*2"), ("train/{}/img*2", "train/{}/mask*2"), ("{}*2", "{}/Ground Truth*2"),
+    ("{}/2019/images*1", "{}/2020/images*1", "{}/2020/labels*2")])
+def test_masks_beside_the_images_of_a_class_are_passed_over(tree, names):
+    source = open_source(tree(*(name.format(c) for name in names for c in ("cat", "dog"))))
+    assert {(c, n) for (_, c), n in counts(source).items()} == {("cat", 2), ("dog", 2)}
+    assert source.layout.passed_over == {"mask": 4}
+    assert "passed over: 4 masks" in source.notes[0]
+    assert not any("masks/" in line for line in source.notes)
+
+
+@each("names", [("bird/air*2", "bird/ground*2", "plane*2"), ("ppe/gloves*2", "ppe/mask*2", "other*2"),
+                ("a/masks*4", "b*2")])
+def test_folders_called_like_masks_may_be_what_a_class_consists_of(tree, names):
+    source = open_source(tree(*names))
+    assert len(source) == 6
+    assert source.layout.passed_over == {}
+
+
+def test_masks_beside_a_folder_of_classes_are_not_in_the_way(tree):
+    source = open_source(tree("images/cat*3", "images/dog*3", "masks*6"))
+    assert source.classes == ("cat", "dog")
+    assert any("masks/: 6 images are not used" in line for line in source.notes)
+
+
+def test_masks_are_known_by_the_names_of_their_images(tree):
+    root = tree("mask*2", "no_mask/")
+    for name in ("1", "1_mask", "b (2)", "b (2)_mask_1", "b (2)-Segmentation", "face_mask", "3_mask"):
+        (root / "no_mask" / f"{name}.png").write_bytes(PNG)
+    source = open_source(root)
+    assert [path for path in source.paths if "no_mask" in path] == [
+        f"no_mask/{name}.png" for name in ("1", "3_mask", "b (2)", "face_mask")]
+    assert counts(source)[None, "mask"] == 2
+    assert source.layout.passed_over == {"mask": 3}
+
+
+def test_classes_may_hold_folders_that_are_called_like_classes(tree):
+    source = open_source(tree(*(f"{digit}/{writer}*1" for digit in range(3) for writer in range(3))))
+    assert counts(source) == {(None, str(digit)): 3 for digit in range(3)}
