@@ -1,12 +1,20 @@
 """The command `tenfold augment`: a folder of labelled images → shards/<recipe name>/."""
 
+from __future__ import annotations
+
 import argparse
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tenfold.data.command import make_parser, run, whole_number
 from tenfold.data.errors import SourceFault
 from tenfold.data.wording import counted
+
+if TYPE_CHECKING:
+    from tenfold.data.recipe import Recipe
+    from tenfold.data.sources.opening import Source
+    from tenfold.preprocess.pipeline import BuildResult
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -49,9 +57,8 @@ def augment(args: argparse.Namespace) -> dict:
         print(f"{args.preview}: each class as read, cleaned, cut out, and drawn")
         return {"preview": args.preview}
 
-    from tenfold.data.source_table import read_source_table
     from tenfold.preprocess import pipeline
-    from tenfold.preprocess.report import print_report, write_report
+    from tenfold.preprocess.report import print_report
     out = args.out or f"shards/{recipe.name}"
     if args.report:
         report = pipeline.report(recipe, source, out, args.workers)
@@ -61,17 +68,30 @@ def augment(args: argparse.Namespace) -> dict:
         print_report(report.facts, report.folder)
         return report.facts | {"seconds": round(time.monotonic() - start, 3), "out": str(report.folder)}
 
-    built = pipeline.augment(recipe, source, out, args.workers, args.plain, args.verify)
-    facts = None if args.plain else write_report(built.index, read_source_table(built.folder), source, out)
+    built = augment_and_report(recipe, source, out, args.workers, args.plain, args.verify)
     seconds, rows = time.monotonic() - start, built.rows
-    print_findings(built.index, built.folder / "dataset.json")
-    if facts:
-        print_report(facts, out)
     print(f"{out}: {len(built.index['classes'])} classes, {rows['train']} train, {rows['val']} val and "
           f"{rows['test']} test rows in {built.shards} shards; {seconds:.1f} s")
     return {"rows": rows, "shards": built.shards, "skipped": built.skipped,
             "seconds": round(seconds, 3), "images_per_second": round(sum(rows.values()) / seconds, 1),
             "digest": built.digest, "out": str(out)}
+
+
+def augment_and_report(recipe: Recipe, source: Source, out: Path | str, workers: int = 0, plain: bool = False,
+                       verify: bool = False) -> BuildResult:
+    """Build shards, write the report on the images unless the build is plain, and print what was found.
+
+    The arguments, and what is returned, are those of `pipeline.augment`.
+    """
+    from tenfold.data.source_table import read_source_table
+    from tenfold.preprocess import pipeline
+    from tenfold.preprocess.report import print_report, write_report
+    built = pipeline.augment(recipe, source, out, workers, plain, verify)
+    facts = None if plain else write_report(built.index, read_source_table(built.folder), source, out)
+    print_findings(built.index, built.folder / "dataset.json")
+    if facts:
+        print_report(facts, out)
+    return built
 
 
 def print_findings(index: dict, file: Path) -> None:

@@ -81,10 +81,11 @@ def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: str | Sequen
     from pathlib import Path
 
     from tenfold.data.sources.opening import open_source
-    from tenfold.preprocess import pipeline
+    from tenfold.preprocess.command import augment_and_report
     asked = read_recipe(recipe, *_each(settings))
     source = open_source(os.fspath(data), training=not plain, groups=asked.split.groups)
-    built = pipeline.augment(asked, source, Path(out or f"shards/{asked.name}"), workers, plain)
+    print(*source.notes, sep="\n")
+    built = augment_and_report(asked, source, Path(out or f"shards/{asked.name}"), workers, plain)
     return open_shards(built.folder)
 
 
@@ -131,11 +132,12 @@ def auto(data: PathLike, budget: str | float = "10m", *, name: str = "", device:
 
 def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = None, *, data: PathLike | None = None,
           tta: int = 1, device: str | None = None, out: PathLike | None = None) -> Score:
-    """Score a model on the test rows of shards it was not trained on, averaged over `tta` views of each.
+    """Score a model on the test rows of shards it was not trained on.
 
     model: best.pth, a loaded model or a run. shards: default shards/<name of the model's recipe>. data: score a
-    labelled folder or .npz instead, through the plain view of the model's recipe. out: a folder for score.json,
-    predictions.csv and the pictures (default: no files are written).
+    labelled folder or .npz instead, through the plain view of the model's recipe. tta: average over so many views of
+    each image that the model is unsure of. out: a folder for score.json, predictions.csv and the pictures (default:
+    no files are written). Prints what to know before trusting the score.
     """
     from tenfold.train.score import scoring
     opened = _opened(model, device)
@@ -145,7 +147,9 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
         scored = augment(data, opened.recipe, out=f"shards/{opened.recipe.name}-scored", plain=True)
     else:
         scored = open_shards(f"shards/{opened.recipe.name}" if shards is None else shards)
-    return scoring.score(opened, scored, tta=tta, device=device, out=None if out is None else os.fspath(out))
+    result = scoring.score(opened, scored, tta=tta, device=device, out=None if out is None else os.fspath(out))
+    print(*result.notes, sep="\n", end="\n" * bool(result.notes))
+    return result
 
 
 def load(model: PathLike, device: str | None = None) -> Model:

@@ -59,12 +59,15 @@ def run_recipe(recipe: Recipe, folder: Path, args: argparse.Namespace) -> Result
     """
     from tenfold.data.shardset import open_set
     from tenfold.data.sources.opening import open_source
+    from tenfold.preprocess.command import print_findings
     from tenfold.preprocess.pipeline import augment
     from tenfold.train.device import keep_freed_memory
     from tenfold.train.run.training import train
     from tenfold.train.score.scoring import score
     source = open_source(args.data or recipe.source.data, groups=recipe.split.groups)
-    augment(recipe, source, folder / "shards", args.workers)
+    print(*source.notes, sep="\n")
+    built = augment(recipe, source, folder / "shards", args.workers)
+    print_findings(built.index, built.folder / "dataset.json")
     shards = open_set(folder / "shards")
     keep_freed_memory()
     trained = train(shards, recipe, folder, budget=parse_duration(args.budget or recipe.train.budget),

@@ -170,12 +170,24 @@ def test_rows_as_they_lie_in_shards_are_taken_as_they_are(made, monkeypatch):
             model.probabilities(bad)
 
 
-def test_a_folder_is_scored_through_the_plain_view(made, monkeypatch):
+def test_a_folder_is_scored_through_the_plain_view(made, monkeypatch, capsys):
     base, _, run, _, _ = made
     monkeypatch.chdir(base)
     score = tenfold.score(run, data="images", device="cpu")
     assert score.images == 75
     assert any("was trained on" in note for note in score.notes)
+    assert set(score.notes) <= set(capsys.readouterr().out.splitlines())
+
+
+def test_what_was_found_in_the_images_is_printed_and_reported(tmp_path, capsys):
+    images = t.folder(tmp_path / "images", classes=("across", "down", "masks"))
+    (images / "down" / "same.png").write_bytes((images / "across" / "00.png").read_bytes())
+    (images / "down" / "torn.png").write_bytes(b"no picture")
+    tenfold.augment(images, make_recipe(t.tables()), out=tmp_path / "shards", workers=1)
+    said = capsys.readouterr().out
+    for words in ("masks/: read as a class", "set aside: down/torn.png", "the same picture under two labels"):
+        assert words in said
+    assert (tmp_path / "shards" / "report.json").exists()
 
 
 def test_batches_for_a_loop_of_ones_own(made, monkeypatch):

@@ -16,7 +16,8 @@ _REPEATS = 3                 # timed calls of each, after a first one that is no
 
 def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config: Train,
             limit: float) -> tuple[float, float]:
-    """Return the seconds of a training step of `rows` rows without the optimizer, and of evaluating as many rows.
+    """Return the seconds of a training step of `rows` rows without the optimizer, and of an evaluation of as many
+    rows, by all of the networks that an evaluation compares.
 
     limit: in seconds; if the calls would take longer, the first one is the only one.
     """
@@ -41,7 +42,7 @@ def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config
             network.eval()
         forward_seconds = _timed(lambda: evaluation(*batch), device, limit / 3)
     learner.model.train()
-    return step_seconds, len(learner.candidates()) * forward_seconds
+    return step_seconds, forward_seconds
 
 
 def _timed(call: Callable[[], None], device: torch.device, limit: float) -> float:

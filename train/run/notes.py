@@ -17,7 +17,7 @@ _NOTHING = "the network has learned little or nothing yet; train longer, or try 
 def epoch_line(row: dict[str, Any], epochs: int | Literal["auto"]) -> str:
     """Return the line that is printed after an evaluation. row: of the history; epochs: the planned number."""
     planned = "" if epochs == "auto" else f"/{epochs}"
-    return (f"epoch {row['epoch']:3.3g}{planned}  loss {row['train_loss']:.4f}  top-1 {row['train_top1']:.4f}  "
+    return (f"epoch {round(row['epoch'], 2):3g}{planned}  loss {row['train_loss']:.4f}  top-1 {row['train_top1']:.4f}  "
             f"val loss {row['val_loss']:.4f}  val top-1 {row['val_top1']:.4f}  {row['seconds']:.0f} s")
 
 
