@@ -36,8 +36,8 @@ data: ## a public set → datasets/<name>.npz: NAME=cifar10, mnist, svhn, … (R
 augment: ## images → shards/<recipe>: RECIPE= DATA= [SHARDS= WORKERS= SET= PREVIEW=sheet.png]
 report: ## what a set is made of, before it is built: RECIPE= DATA=
 train: ## shards → runs/<recipe>/ and best.pth: RECIPE= [BUDGET= RESUME=1 DEVICE= SHARDS= OUT= DATA= SET=]
-score: ## where a model is right and wrong: MODEL=best.pth [DATA=folder or SHARDS= TTA=8 DEVICE=]
-predict: ## labels for new pictures: MODEL=best.pth IMAGES=file, folder or glob [ALL=1 OUT= DEVICE=]
+score: ## where a model is right and wrong: MODEL=best.pth [DATA=folder or SHARDS= TTA=8 OUT= DEVICE=]
+predict: ## labels for new pictures: MODEL=best.pth IMAGES=file, folder or glob [ALL=1 TTA= OUT= WORKERS= DEVICE=]
 verify: ## read every byte of a set and name what is damaged: SHARDS= or RECIPE= [JSON=1]
 bench: ## time loader settings on your shards: RECIPE= [BUDGET= DEVICE= SET=]
 sweep: ## a grid or search over recipe keys: RECIPE= GRID="train.lr=0.001,0.002" or SEARCH="train.lr=1e-4..1e-2" [TRIALS=20 PRUNER= BUDGET= DATA= DEVICE=]

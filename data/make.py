@@ -33,7 +33,7 @@ def main(target: str) -> int:
     before = set(goals[:goals.index(target)]) if target in goals else set()
     flags = _flags(os.environ.get("MAKEFLAGS", ""))
     try:
-        check_variables(os.environ.get("TENFOLD_VARIABLES", "").split())
+        check_variables(os.environ.get("TENFOLD_VARIABLES", "").split(), goals or [target])
         for under, module, arguments in steps(target, given, before):
             if "s" not in flags or "n" in flags:
                 print(as_command([os.environ.get("PY") or "python", "-m", module, *arguments]), flush=True)
@@ -79,6 +79,9 @@ def steps(target: str, given: dict[str, str], before: set[str]) -> Iterator[tupl
             given = _without("DATA", given)
         if with_defaults(given)["MODEL"] == "best.pth" and not Path("best.pth").exists() and "train" not in before:
             yield from steps("train", _without("DATA", given), before)
+            before = before | {"train"}
+        if "train" in before:                    # OUT is the run's folder
+            given = _without("OUT", given)
         given = _without("SHARDS" if "DATA" in given else "SET", given)
     values = with_defaults(given)
     if target in ("augment", "report") and _wants_sample(values):
@@ -104,7 +107,7 @@ def with_defaults(given: dict[str, str]) -> dict[str, str]:
 
 def arguments(target: str, given: dict[str, str]) -> list[str]:
     """Return the command-line arguments of a module. UserFault: RECIPES cannot be split, or a list holds an option."""
-    values, found = with_defaults(given), []
+    values, found = given if _carries_recipe(target, given) else with_defaults(given), []
     for option, name in words(target):
         value = given.get(name[:-1]) if name.endswith("!") else values.get(name)
         if not name:
@@ -128,6 +131,12 @@ def arguments(target: str, given: dict[str, str]) -> list[str]:
                 value += "-sweep"
             found += [f"{option}={value}"] if value.startswith("-") else [option, value]
     return found
+
+
+def _carries_recipe(target: str, given: dict[str, str]) -> bool:
+    """Whether the recipe, and with it the name of the run, is that of finished shards that are given without one."""
+    return target in ("train", "bench", "sweep") and "RECIPE" not in given and "SHARDS" in given \
+        and (Path(given["SHARDS"]) / INDEX).exists()
 
 
 def _plain(word: str) -> str:

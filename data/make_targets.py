@@ -24,9 +24,11 @@ TARGETS = {
     "report": ("preprocess", f"{_ROW} --report {_SETS}"),
     "train": ("train", "--recipe=RECIPE --shards=SHARDS --out=OUT --data=DATA --budget=BUDGET --device=DEVICE "
                        f"--resume=RESUME --verify=VERIFY {_SETS}"),
-    "score": ("train.score", f"MODEL --data=DATA --shards=SHARDS! --tta=TTA --device=DEVICE --verify=VERIFY {_SETS}"),
+    "score": ("train.score", "MODEL --data=DATA --shards=SHARDS! --out=OUT! --tta=TTA --device=DEVICE --verify=VERIFY "
+                             f"{_SETS}"),
     "verify": ("data.verify", f"--shards=SHARDS --recipe=RECIPE! {_SETS}"),
-    "predict": ("tenfold.predict", "MODEL IMAGES --out=OUT! --all=ALL --device=DEVICE --json=JSON"),
+    "predict": ("tenfold.predict", "MODEL IMAGES --out=OUT! --all=ALL --tta=TTA --workers=WORKERS --device=DEVICE "
+                                    "--json=JSON"),
     "bench": ("train.bench", f"--recipe=RECIPE --shards=SHARDS --budget=BUDGET --device=DEVICE {_SETS}"),
     "sweep": ("train.sweep", "--recipe=RECIPE --shards=SHARDS --out=OUT --grid=GRID --search=SEARCH --trials=TRIALS "
                              f"--pruner=PRUNER --budget=BUDGET --data=DATA --device=DEVICE {_SETS}"),
@@ -71,14 +73,26 @@ def words(target: str) -> list[tuple[str, str]]:
 
 
 VARIABLES = {name.rstrip("!") for target in TARGETS for _, name in words(target)} - {""}
+# the targets that a target may run before its own command
+FIRST = {"train": ("augment",), "bench": ("augment",), "sweep": ("augment",), "score": ("train", "augment"),
+         "demo": ("augment", "train", "score")}
 _OF_MAKE = {"PY", "PYTHON", "SHELL", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "CURDIR"}
 
 
-def check_variables(typed: list[str]) -> None:
-    """Raise UserFault for a variable of make's command line that no target knows."""
+def check_variables(typed: list[str], goals: list[str]) -> None:
+    """Raise UserFault for a variable of make's command line that no target knows, or none of the targets it is for.
+
+    goals: the targets that were typed. What they may run first (FIRST) is among them.
+    """
+    running = [target for goal in goals for target in (goal, *FIRST.get(goal, ()))]
+    taken = {name.rstrip("!") for target in running if target in TARGETS for _, name in words(target)}
     for name in typed:
-        if name in VARIABLES | _OF_MAKE or name.startswith((".", "-")):
+        if name in taken | _OF_MAKE or name.startswith((".", "-")):
             continue
+        if name in VARIABLES:
+            takers = [target for target in TARGETS if name in {word.rstrip("!") for _, word in words(target)}]
+            raise UserFault(f"{name}=", f"changes nothing in make {' '.join(goals)}",
+                            f"leave it out; it is for make {', '.join(takers[:6])}" + ", …" * (len(takers) > 6))
         known = {variable: f"{variable}=" for variable in sorted(VARIABLES)} | _settings()
         close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)
         raise UserFault(f"{name}=", "no target knows this variable",

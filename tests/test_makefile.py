@@ -138,15 +138,18 @@ def test_a_value_is_a_value_whatever_it_holds(checkout, way, targets):
     values = typed_values()
     for target in targets:
         if way == "typed":
-            said = commands(checkout, target, *(f"{name}={value}" for name, value in values.items()))
+            taken = {name.rstrip("!") for _, name in words(target)} & set(values)
+            said = commands(checkout, target, *(f"{name}={values[name]}" for name in taken))
         else:
             said = commands(checkout, target, **values)
         arguments, found = said[-1][1:], {}
         for option, name in words(target):
+            if (target, name) in (("score", "SHARDS!"), ("score", "OUT!")):
+                continue                         # DATA is given, and the training that comes first has its own OUT
             if name.rstrip("!") in LISTS:
                 found[name] = [word for word in NASTY.split() if word in arguments]
                 assert found[name] == NASTY.split(), (target, name)
-            elif name not in FLAGS | {""} and not (target == "score" and name == "SHARDS!"):
+            elif name not in FLAGS | {""}:
                 value = NASTY + "-sweep" if (target, name) == ("sweep", "OUT") else NASTY
                 at = arguments.index(option) + 1 if option else arguments.index(value)
                 assert arguments[at] == value, (target, name)
@@ -162,6 +165,30 @@ def test_a_variable_that_no_target_knows_is_refused(checkout):
             f"{typed.partition('=')[0]}=: no target knows this variable; " + (
                 cure if "did" in cure else f"a setting of the environment stands before make: {cure}")]
     assert commands(checkout, "models", "SHELL=/bin/sh", BUDGTE="3") == [["train.models"]]
+
+
+def test_a_variable_of_other_targets_is_refused_and_not_ignored(checkout, planned):
+    for goals, typed, takers in (
+            (["predict"], "BUDGET=3", "auto, train, "), (["auto"], "RECIPE=x", "augment, report, "),
+            (["models", "recipes"], "GRID=a=1", "sweep"), (["verify"], "FOLDS=3", "folds")):
+        said = make(checkout, "-n", *goals, f"PY={sys.executable}", typed, code=2)
+        name = typed.partition("=")[0]
+        assert f"{name}=: changes nothing in make {' '.join(goals)}; leave it out; it is for make {takers}" in said
+    assert planned("score", "MODEL=m.pth", "OUT=here") == [["train.score", "m.pth", "--out", "here"]]
+    assert planned("predict", "MODEL=m.pth", "IMAGES=x", "TTA=8", "WORKERS=1") == [
+        ["tenfold.predict", "m.pth", "x", "--tta", "8", "--workers", "1"]]
+    *_, train, score = planned("score", "RECIPE=letters", "DATA=pictures", "OUT=here", "WORKERS=1")    # builds, trains
+    assert train[5:7] == ["--out", "here"]
+    assert score == ["train.score", "best.pth", "--data", "pictures"]
+
+
+def test_shards_that_are_given_alone_bring_their_recipe(checkout, planned):
+    assert planned("train", "SHARDS=s")[-1][:5] == ["train", "--recipe", "recipes/sample.toml", "--shards", "s"]
+    (checkout / "s").mkdir()
+    (checkout / "s/dataset.json").touch()
+    for target in ("train", "sweep", "bench"):
+        assert planned(target, "SHARDS=s") == [[TARGETS[target][0], "--shards", "s"]]
+    assert planned("train", "SHARDS=s", "RECIPE=letters")[0][1:3] == ["--recipe", "recipes/letters.toml"]
 
 
 def test_a_paths_tilde_is_the_home_folder_and_a_dash_is_no_option(planned):

@@ -118,6 +118,23 @@ def test_settings_that_no_recipe_allows_together_fail_alone(fake, sweep):
     assert reasons == ["no images"] * 3          # the preprocessing command's own words
 
 
+def test_shards_of_an_earlier_session_are_compared_with_the_images(fake, sweep, monkeypatch):
+    built = []
+
+    def run(command, where, log, lock, enough):
+        if command[0] == "preprocess":
+            built.append(command[command.index("--out") + 1])
+            return 0
+        return fake(command, where, log, lock, enough)
+    for module in ("preparation", "trial"):
+        monkeypatch.setattr(f"tenfold.train.sweep.{module}.run_process", run)
+    grid = ("--grid", "draw.copies=1,2", "train.lr=0.1,0.2")
+    for session in (1, 2):                       # once in each session, by the command that sees what has changed
+        assert sweep(*grid, "--out", str(session)).code == 0
+        assert len(built) == 2 * session
+    assert built[:2] == built[2:]
+
+
 @each(("more", "words"), [
     ((), "--grid train.lr=0.001,0.002"), ((*GRID, "--search", "train.lr=0..1"), "both given"),
     (("--grid", "train.lrr=1,2"), "lrr"), (("--grid", "model.widthss=[4],[8]"), "did you mean 'widths'"),

@@ -67,7 +67,7 @@ def score_command(args: argparse.Namespace) -> dict[str, Any]:
     for note in result.notes:
         print(note)
     print_score(result.facts)
-    run_folder = None if args.out or args.data or args.shards else folder_of_run(Path(args.model))
+    run_folder = None if args.out or args.data else folder_of_run(Path(args.model))
     if run_folder:
         copy_files(out, run_folder)
     print(f"see {', '.join(str(out / name) for name in FILES)}"

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
 from tenfold.data.errors import RecipeFault
 from tenfold.data.files import publish
 from tenfold.data.recipe import Recipe, digest_of, pixels_digest, recipe_tables
-from tenfold.data.schema import INDEX
 from tenfold.train.sweep.space import with_settings
 from tenfold.train.sweep.trial import Trial, run_process, why
 
@@ -27,9 +26,13 @@ class Preparation:
     recipe: Recipe
     shards: Path             # of the recipe
     own_shards: bool         # whether each trial needs its own shards
+    _current: set[Path] = field(default_factory=set)     # shards that this session has built, or found to be up to date
 
     def prepare(self, trial: Trial, lock: TextIO, enough: Callable[[], bool]) -> str:
-        """Write the trial's recipe.json and build its shards; return "" or, if that fails, why."""
+        """Write the trial's recipe.json and build its shards; return "" or, if that fails, why.
+
+        Shards of an earlier session are made again if the images have changed since.
+        """
         try:
             recipe = with_settings(self.recipe, trial.settings)
         except RecipeFault as fault:             # each value is allowed, but not all of them together
@@ -42,12 +45,15 @@ class Preparation:
         folder = self._shards_of(recipe)
         trial.shards = str(folder.resolve())
         trial.save()
-        if not self.own_shards or (folder / INDEX).exists():
+        if not self.own_shards or folder in self._current:
             return ""
         log = trial.folder / "augment.log"
         code = run_process(["preprocess", "--recipe", trial.folder / "recipe.json", "--out", folder, "--set",
                             f"seed={self.recipe.seed}"], ".", log, lock, enough)
-        return why(code, log) if code else ""
+        if code:
+            return why(code, log)
+        self._current.add(folder)
+        return ""
 
     def _shards_of(self, recipe: Recipe) -> Path:
         """Return the folder of shards, drawn with the sweep's seed: a trial's own seed only affects its training."""

@@ -22,7 +22,7 @@ class Grid:
         """Return the settings to try next, or None if all were tried."""
         return self._settings.pop(0) if self._settings else None
 
-    def hopeless(self, history: list[float]) -> bool:
+    def hopeless(self, curve: list[float]) -> bool:
         """Return whether the trial should be stopped early: never."""
         return False
 
@@ -68,15 +68,23 @@ class Search:
             self._study.enqueue_trial({key.name: _stored(key, settings[key.name]) for key in self._keys})
         self._trial, self._reported = self._study.ask(), 0
         settings = {key.name: self._suggested(key) for key in self._keys}
-        self._last = Train(epochs=settings.get("train.epochs", self._epochs)).most_epochs
+        epochs = settings.get("train.epochs")
+        self._last = self._evaluations() if epochs is None else \
+            min(self._evaluations(), Train(epochs=epochs).most_epochs)
         return settings
 
+    def _evaluations(self) -> int:
+        """Return how often a trial evaluates val: as often as those that finished, before that once an epoch.
+
+        A short budget makes fewer or more evaluations than the planned epochs.
+        """
+        return max((len(t.curve) for t in self._trials if t.state == "finished"), default=self._epochs)
+
     def _make_pruner(self):
-        """Return a pruner for the epochs that trials really reach, which short budgets make far fewer than planned."""
-        pruners, ended = self._optuna.pruners, [t.epochs for t in self._trials if t.state == "finished"]
-        epochs = max(ended, default=self._epochs)
-        return {"median": lambda: pruners.MedianPruner(4, n_warmup_steps=max(1, epochs // 5)),
-                "hyperband": lambda: pruners.HyperbandPruner(1, max_resource=epochs, reduction_factor=3),
+        """Return a pruner that counts evaluations."""
+        pruners, most = self._optuna.pruners, self._evaluations()
+        return {"median": lambda: pruners.MedianPruner(4, n_warmup_steps=max(1, most // 5)),
+                "hyperband": lambda: pruners.HyperbandPruner(1, max_resource=most, reduction_factor=3),
                 "none": pruners.NopPruner}[self._pruner]()
 
     def _as_told(self, trial: Trial):
@@ -110,12 +118,12 @@ class Search:
         suggest = self._trial.suggest_int if isinstance(key.low, int) else self._trial.suggest_float
         return suggest(key.name, key.low, key.high, log=key.log)
 
-    def hopeless(self, history: list[float]) -> bool:
-        """Return whether the trial should be stopped early. history: validation top-1 after each epoch so far."""
-        for epoch in range(self._reported, len(history)):
-            self._trial.report(history[epoch], epoch + 1)
-        news, self._reported = len(history) > self._reported, len(history)
-        return bool(news and len(history) < self._last and self._trial.should_prune())
+    def hopeless(self, curve: list[float]) -> bool:
+        """Return whether the trial should be stopped early. curve: top-1 of val of each evaluation so far."""
+        for number in range(self._reported, len(curve)):
+            self._trial.report(curve[number], number + 1)
+        news, self._reported = len(curve) > self._reported, len(curve)
+        return bool(news and len(curve) < self._last and self._trial.should_prune())
 
     def tell(self, trial: Trial) -> None:
         """Report to the study how the trial ended."""

@@ -43,7 +43,7 @@ class Trial:
     seconds: float = 0.0     # of training, in all sessions together
     shards: str = ""
     reason: str = ""         # why it failed
-    curve: list[float] = field(default_factory=list)     # validation top-1 after each epoch
+    curve: list[float] = field(default_factory=list)     # validation top-1 of each evaluation
 
     @property
     def number(self) -> int:
@@ -98,7 +98,7 @@ def read_trials(out: Path, names: list[str]) -> list[Trial]:
 
 
 def _curve(history: list[dict]) -> list[float]:
-    """Return the val top-1 of each epoch in which val was evaluated."""
+    """Return the top-1 of val of each evaluation."""
     return [row["val_top1"] for row in history if not math.isnan(row["val_top1"])]
 
 
@@ -114,9 +114,9 @@ def run_trial(trial: Trial, budget: float, device: str | None, lock: TextIO,
               hopeless: Callable[[list[float]], bool]) -> None:
     """Train with the recipe.json in the trial's folder, from its last.pth if there is one, and save the result.
 
-    budget: seconds of training in all. hopeless: called again and again with the validation top-1 of all epochs so far;
-    if it returns true, the trial is stopped as "pruned". KeyboardInterrupt: the trial has written its last.pth and
-    stays "begun".
+    budget: seconds of training in all. hopeless: called again and again with the top-1 of val of each evaluation so
+    far; if it returns true, the trial is stopped as "pruned". KeyboardInterrupt: the trial has written its last.pth
+    and stays "begun".
     """
     if not (trial.folder / "last.pth").exists():
         (trial.folder / "metrics.csv").unlink(missing_ok=True)
