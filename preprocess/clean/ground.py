@@ -3,7 +3,6 @@
 Pictures here have bright ink on dark ground: uint8 (H, W, C), or a plane of one, (H, W).
 """
 
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -160,7 +159,8 @@ def _surface(plane: np.ndarray, shape: tuple[int, ...], highest: int) -> np.ndar
     low = cv2.resize(plane, (columns * (plane.shape[1] // columns), rows * (plane.shape[0] // rows)),
                      interpolation=cv2.INTER_NEAREST)
     tiles = np.percentile(low.reshape(rows, low.shape[0] // rows, columns, -1), 20, axis=(1, 3))
-    basis = _quadratic(rows, columns).reshape(6, -1).T
+    x, y = (part.ravel() for part in np.meshgrid(_places(columns), _places(rows)))
+    basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1)
     values = tiles.ravel()
     kept = ground = values <= highest
     for trim in _TRIMS:
@@ -171,7 +171,7 @@ def _surface(plane: np.ndarray, shape: tuple[int, ...], highest: int) -> np.ndar
         kept = ground & (rest < trim)
     rest, kept = np.where(kept, rest, 0).reshape(tiles.shape), kept.reshape(tiles.shape).astype(float)
     rest = cv2.GaussianBlur(rest, (0, 0), 1.0) / np.maximum(cv2.GaussianBlur(kept, (0, 0), 1.0), 0.1)
-    smooth = np.tensordot(weights, _quadratic(*shape), 1)
+    smooth = _quadratic(weights, shape)
     smooth += cv2.resize(rest, shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.clip(smooth, 0, 255).astype(np.float32)
 
@@ -185,12 +185,23 @@ def _around(plane: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return cv2.resize(smooth, shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-@lru_cache(4)
-def _quadratic(height: int, width: int) -> np.ndarray:
-    """float64 (6, H, W): 1, x, y, x², xy, y² over x, y in -1..1."""
-    y, x = ((np.arange(side) + 0.5) * (2 / side) - 1 for side in (height, width))
-    y, x = np.meshgrid(y, x, indexing="ij")
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y])
+def _quadratic(weights: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the surface a + bx + cy + dx² + exy + fy² over x, y in -1..1, float64 `shape` (H, W).
+
+    A row and a column are prepared, so that a large page needs no further arrays of its size.
+    """
+    a, b, c, d, e, f = weights
+    y, x = (_places(side) for side in shape)
+    y = y[:, None]
+    surface = (c + e * x) * y
+    surface += a + b * x + d * x * x
+    surface += f * y * y
+    return np.asarray(surface)
+
+
+def _places(count: int) -> np.ndarray:
+    """Return the middles of `count` equal parts of -1..1."""
+    return (np.arange(count) + 0.5) * (2 / count) - 1
 
 
 def two_tone(image: np.ndarray) -> float:
