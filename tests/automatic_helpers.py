@@ -4,12 +4,13 @@ import dataclasses
 
 import torch
 
+from tenfold.automatic.angles import Matches
 from tenfold.automatic.fit import FitContext
 from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
 from tenfold.automatic.marks import InkFacts
 
-MARKS = InkFacts(pen=0.05, position_spread=0.1, size_spread=0.2, near_upright=0.9)
+MARKS = InkFacts(pen=0.05, box=0.6, position_spread=0.1, size_spread=0.2, rotations=Matches(upright=0.9, quarters=0.9))
 INK = Look(images=600, classes=6, smallest_class=100, largest_class=100, size=(200, 200), aspect=1.0, sampled=64,
            colour_share=0.0, ink_share=1.0, polarity="dark", votes=(60, 4), marks=MARKS, seconds=0.01, official={},
            counts=(100,) * 6)

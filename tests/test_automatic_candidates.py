@@ -6,6 +6,7 @@ import tomllib
 import pytest
 from automatic_helpers import INK, MARKS, PHOTOS, SIGNS, Card, Fixed, context
 
+from tenfold.automatic.angles import Matches
 from tenfold.automatic.candidates import candidates
 from tenfold.automatic.choices import toml_value, write_recipe
 from tenfold.automatic.fit import GOOD_STEPS
@@ -16,8 +17,11 @@ from tenfold.data.recipe import read_recipe
 
 @pytest.mark.parametrize(("seen", "names"), [
     (INK, ["ink cut out, upright"]),
-    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, near_upright=0.2)), ["ink cut out, at any angle"]),
-    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, near_upright=0.5)),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, rotations=Matches(0.2, 0.5))),
+     ["ink cut out, at any angle"]),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, rotations=Matches(0.5, 0.7))),
+     ["ink cut out, upright", "ink cut out, at any angle"]),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, rotations=Matches(0.2, 0.9))),    # + × =
      ["ink cut out, upright", "ink cut out, at any angle"]),
     (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, position_spread=0.02, size_spread=0.01)),
      ["ink where it stands, upright"]),
@@ -42,6 +46,9 @@ def test_what_may_not_be_mirrored_never_is():
     for seen in (SIGNS, dataclasses.replace(SIGNS, size=(32, 32))):
         found = candidates(seen, Fixed(500), pretrained=True)
         assert [c.name for c in found] == ["shapes", "pretrained", "shapes, varied strongly", "from scratch"]
+        swapped = dataclasses.replace(seen, unmirrored=(0.5, 256), mirrored_classes=("left", "right"))
+        assert not swapped.may_mirror
+        assert swapped.mirror_reason == "mirror images of left look like right"
         one_sided = candidates(dataclasses.replace(seen, unmirrored=(0.7, 256)), Fixed(500), pretrained=True)
         assert [c.name for c in one_sided] == ["pretrained", "shapes", "from scratch"]
         for candidate in found:

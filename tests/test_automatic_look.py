@@ -12,19 +12,19 @@ from cases import each
 from characters import character
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
-from tenfold.automatic.angles import TURNED, UPRIGHT, shape_of, upright_share
+from tenfold.automatic.angles import match_rotations, shape_of
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import choose_images
 from tenfold.automatic.looking import _rows, look
-from tenfold.automatic.mirrors import hog, may_be_mirrored, unmirrored_share
+from tenfold.automatic.mirrors import hog, may_be_mirrored, mirrored_classes, unmirrored_share
 from tenfold.automatic.subfolders import subfolders
 from tenfold.data.sources.opening import open_source
 
 
-def letters(turn: float, seed: int = 0, count: int = 8):
+def letters(turn: float, seed: int = 0, count: int = 8, names: str = "jE/!"):
     """(shapes, labels) of some characters of several classes, each turned by up to `turn` degrees."""
     rng, shapes, labels = np.random.default_rng(seed), [], []
-    for label, name in enumerate("jE/!"):
+    for label, name in enumerate(names):
         for _ in range(count):
             drawn = cv2.copyMakeBorder((255 * character(name, 5, 40)).astype(np.uint8), *4 * (30,), cv2.BORDER_CONSTANT)
             middle = drawn.shape[1] / 2, drawn.shape[0] / 2
@@ -35,28 +35,41 @@ def letters(turn: float, seed: int = 0, count: int = 8):
 
 
 def test_characters_that_stand_upright_are_told_from_those_at_any_angle():
-    assert upright_share(*letters(8)) > UPRIGHT
-    assert upright_share(*letters(180)) < TURNED
-    assert upright_share(*letters(0, count=1)) is None       # nothing to compare with, or too little
-    assert upright_share(*letters(0, count=2)) is None
+    assert match_rotations(*letters(8)).are_upright
+    assert match_rotations(*letters(180)).are_upright is False
+    assert match_rotations(*letters(0, count=1)) is None     # nothing to compare with, or too little
+    assert match_rotations(*letters(0, count=2)) is None
+    assert match_rotations(*letters(8, names="+×=o")).are_upright is not False       # a + at another angle may be a ×
+    assert match_rotations(*letters(180, names="+×=o")).are_upright is False
 
 
-@pytest.mark.parametrize(("mirrored", "names"), [(False, "jE/i"), (True, "jE/i"), (False, "üoI=")])
-def test_shapes_whose_mirror_images_are_others_are_told_from_those_that_look_either_way(mirrored, names):
+def compared(names: str, mirrored: bool = False, count: int = 15):
+    """(HOG features, those of the mirror images, labels) of noisy shapes; mirrored: every other one is turned round."""
     rng, pictures, labels = np.random.default_rng(0), [], []
     for label, name in enumerate(names):
-        for number in range(15):
+        for number in range(count):
             edges = rng.integers(4, 12, 4).tolist()
             drawn = cv2.copyMakeBorder(155 * character(name, 5, 40), *edges, cv2.BORDER_CONSTANT)
             noisy = np.clip(drawn + rng.normal(50, 9, drawn.shape), 0, 255).astype(np.uint8)[..., None]
             pictures.append(noisy[:, ::-1] if mirrored and number % 2 else noisy)
             labels.append(label)
-    share, count = unmirrored_share(np.stack([hog(p) for p in pictures]),
-                                    np.stack([hog(p[:, ::-1]) for p in pictures]), np.array(labels))
+    return np.stack([hog(p) for p in pictures]), np.stack([hog(p[:, ::-1]) for p in pictures]), np.array(labels)
+
+
+@pytest.mark.parametrize(("mirrored", "names"), [(False, "jE/i"), (True, "jE/i"), (False, "üoI=")])
+def test_shapes_whose_mirror_images_are_others_are_told_from_those_that_look_either_way(mirrored, names):
+    share, count = unmirrored_share(*compared(names, mirrored))
     assert count == 60
     assert may_be_mirrored(share, count) == (mirrored or names == "üoI=")
     assert [may_be_mirrored(1.0, few) for few in (0, 8, 20)] == [True, True, False]      # 8 are too few to tell
     assert unmirrored_share(np.ones((2, 3)), np.ones((2, 3)), np.array([0, 1])) == (0.5, 0)   # none has another
+
+
+def test_one_pair_of_mirror_images_among_symmetric_shapes_is_found():
+    assert mirrored_classes(*compared("<üoI>=÷-")) == (0, 4)
+    assert mirrored_classes(*compared("<üoI>=÷-", mirrored=True)) is None        # both look either way
+    assert mirrored_classes(*compared("üoI=j")) is None
+    assert mirrored_classes(*compared("<>", count=3)) is None                    # too few to tell
 
 
 def test_a_folder_of_ink_is_looked_at(tmp_path):

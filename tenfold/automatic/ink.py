@@ -54,7 +54,7 @@ def ink(context: FitContext, marks: InkFacts, cut: bool, any_angle: bool) -> Dra
     if cut:
         draft.choose("draw.contrast", [0.6, 1.0])
     draft.choose("draw.place", True, "anywhere on the canvas")
-    _fit_ink_network(draft, context, 0.8 * marks.pen)
+    _fit_ink_network(draft, context, 0.8 * marks.pen if cut else 0.9 * marks.box * marks.pen)     # by draw.scale
     choose_adamw(draft, 0.003, 0.05)
     return regression_if_few_steps(draft)
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from tenfold.automatic.angles import CHANCE, TURNED, UPRIGHT
 from tenfold.automatic.marks import InkFacts
 from tenfold.automatic.mirrors import LEAST_PICTURES, SURE, may_be_mirrored
 from tenfold.automatic.subfolders import Subfolders
+from tenfold.data.wording import readable
 
 _INK = 0.5                   # a set is ink if a larger share of its pictures is
 _COLOUR = 0.1                # colours may matter if a larger share of the pictures has them
@@ -32,6 +32,7 @@ class Look:
     official: dict[str, int]         # images of each split that the folder or file defines
     counts: tuple[int, ...]  # images of each class, without official val and test; then of each in official val
     unmirrored: tuple[float, int] = (0.5, 0)     # see mirrors.unmirrored_share
+    mirrored_classes: tuple[str, str] | None = None    # names of two classes that look like each other if mirrored
     unusable_share: float = 0.0      # share of the sample that cannot be used
     per_class: int = 0       # at most this many images of each class are used; 0: all
     slowest: float = 0.0     # one core's seconds for the slowest picture
@@ -95,15 +96,12 @@ class Look:
     @property
     def upright(self) -> bool | None:
         """Return whether characters are upright; False: at any angle; None: unknown."""
-        near = self.marks.near_upright if self.marks else None
-        return None if near is None or TURNED < near < UPRIGHT else near >= UPRIGHT
+        return self.marks.rotations.are_upright if self.marks and self.marks.rotations else None
 
     @property
     def angle_reason(self) -> str:
         """Return the reason for the angles of copies."""
-        near = self.marks.near_upright if self.marks else None
-        return "" if near is None else (f"{near:.0%} of the characters match another of their class best if rotated by "
-                                        f"30 degrees at most; {CHANCE:.0%} would be expected by chance")
+        return str(self.marks.rotations) if self.marks and self.marks.rotations else ""
 
     @property
     def polarity_reason(self) -> str:
@@ -116,7 +114,7 @@ class Look:
     @property
     def may_mirror(self) -> bool:
         """Return whether mirror images may be given the same class."""
-        return may_be_mirrored(*self.unmirrored)
+        return not self.mirrored_classes and may_be_mirrored(*self.unmirrored)
 
     @property
     def are_signs(self) -> bool:
@@ -128,6 +126,8 @@ class Look:
     def mirror_reason(self) -> str:
         """Return the reason for or against mirror images."""
         share, count = self.unmirrored
+        if self.mirrored_classes:
+            return "mirror images of {} look like {}".format(*map(readable, self.mirrored_classes))
         if self.may_mirror and count < LEAST_PICTURES:
             return "too few pictures of a class to tell whether their mirror images look like it"
         return f"{share:.0%} of {count} pictures match others of their class better than their mirror images do"

@@ -14,7 +14,7 @@ import numpy as np
 
 from tenfold.automatic.look import Look
 from tenfold.automatic.marks import Mark, ink_facts, mark_of
-from tenfold.automatic.mirrors import hog, unmirrored_share
+from tenfold.automatic.mirrors import hog, mirrored_classes, unmirrored_share
 from tenfold.automatic.reading import Reading, find_its_ink, plain_recipe, read_picture
 from tenfold.automatic.subfolders import subfolders
 from tenfold.data.errors import SourceFault
@@ -138,6 +138,9 @@ def _summarise(source: Source, pictures: list[_Picture], polarity: str) -> Look:
     counts = of_each_class((given != "test") & (given != "val"))
     height, width = np.median(columns["size"], axis=0)
     official = {split: int((given == split).sum()) for split in SPLITS if split in given}
+    compared = (np.stack([p.hog for p in pictures]), np.stack([p.mirrored_hog for p in pictures]),
+                np.array([p.label for p in pictures]))
+    pair = mirrored_classes(*compared)
     return Look(
         images=len(source), classes=classes, smallest_class=min(counts), largest_class=max(counts),
         counts=(*counts, *(of_each_class(given == "val") if "val" in official else [])), official=official,
@@ -145,7 +148,7 @@ def _summarise(source: Source, pictures: list[_Picture], polarity: str) -> Look:
         sampled=len(facts), colour_share=float(np.mean([p.coloured for p in pictures])),
         ink_share=float((columns["two_tone"] > TWO_TONE).mean()), polarity=polarity, votes=votes(facts),
         marks=ink_facts([p.mark for p in pictures if p.mark]),
-        unmirrored=unmirrored_share(np.stack([p.hog for p in pictures]), np.stack([p.mirrored_hog for p in pictures]),
-                                    np.array([p.label for p in pictures])),
+        unmirrored=unmirrored_share(*compared),
+        mirrored_classes=(source.classes[pair[0]], source.classes[pair[1]]) if pair else None,
         seconds=float(np.mean([p.seconds for p in pictures])), slowest=max(p.seconds for p in pictures),
         subfolders=subfolders(source))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tenfold.automatic.angles import shape_of, upright_share
+from tenfold.automatic.angles import Matches, match_rotations, shape_of
 from tenfold.data.recipe import Recipe
 from tenfold.preprocess.clean.ink import Ink
 from tenfold.preprocess.clean.set_decisions import SetDecisions
@@ -17,9 +17,10 @@ from tenfold.preprocess.decode import BadPicture
 class InkFacts:
     """The ink of all pictures of the sample; lengths are shares of the picture's longer side."""
     pen: float               # median width of the strokes, as a share of the longer side of the ink's bounding box
+    box: float               # median of the box's longer side
     position_spread: float   # standard deviation of the box's centre
     size_spread: float       # standard deviation of the box's longer side, divided by its mean
-    near_upright: float | None       # see angles.upright_share
+    rotations: Matches | None        # None: too few characters
 
     @property
     def varies(self) -> bool | None:
@@ -63,5 +64,6 @@ def ink_facts(marks: Sequence[Mark]) -> InkFacts | None:
     if not marks:
         return None
     pen, box, x, y = np.array([(m.pen, m.box, m.x, m.y) for m in marks]).T
-    return InkFacts(float(np.median(pen)), float(max(x.std(), y.std())), float(box.std() / box.mean()),
-                    upright_share(np.stack([m.shape for m in marks]), np.array([m.label for m in marks])))
+    return InkFacts(float(np.median(pen)), float(np.median(box)), float(max(x.std(), y.std())),
+                    float(box.std() / box.mean()),
+                    match_rotations(np.stack([m.shape for m in marks]), np.array([m.label for m in marks])))

@@ -1,9 +1,11 @@
 """Find out whether mirror images look like their class: compare HOG features of a picture, and of its mirror image,
-with those of other pictures of the class.
+with those of other pictures.
 
-Photographs match equally well either way: a cat may look to either side. Characters, signs and dials do not.
+Photographs match their class equally well either way: a cat may look to either side. Characters, signs and dials do
+not. And mirror images of one class may look like another class: arrows to the left and to the right.
 """
 
+import itertools
 import math
 
 import cv2
@@ -13,6 +15,7 @@ LEAST_PICTURES = 48          # with at least this many pictures, and …
 SURE = 0.8                   # … from this `unmirrored_share` on, they most likely show characters or signs; otherwise
                              # they may be things photographed from one side
 _CHANCE = 0.5                # `unmirrored_share` if pictures and mirror images match equally well
+_SWAPPED = 0.25              # two classes are mirror images of each other if more than this share of each's pictures is
 _MARGIN = 0.1                # pictures may be mirrored if `unmirrored_share` exceeds chance by less than this
 _SIGMAS = 3                  # pictures may be mirrored if it exceeds chance by less than this many standard errors
 _SIDE = 48                   # side of a compared picture, in pixels
@@ -60,6 +63,27 @@ def may_be_mirrored(share: float, count: int) -> bool:
     return not count or share < _CHANCE + max(_MARGIN, _SIGMAS * math.sqrt(0.25 / count))
 
 
+def mirrored_classes(hogs: np.ndarray, mirrored: np.ndarray, labels: np.ndarray) -> tuple[int, int] | None:
+    """Return two classes whose pictures, if mirrored, look like the other class; None: there are none, or too few
+    pictures to tell. Of several such pairs the first is returned.
+
+    The arguments are those of `unmirrored_share`. A picture looks like the class of the nearest other picture. A pair
+    is returned if mirroring clearly takes more pictures from their own class to the other than from the other to their
+    own (McNemar's test).
+    """
+    hogs, mirrored = _normalised(hogs), _normalised(mirrored)
+    as_is, as_mirrored = (labels[_without_itself(vectors @ hogs.T).argmax(1)] for vectors in (hogs, mirrored))
+    for pair in itertools.combinations(np.unique(labels).tolist(), 2):
+        there, back, size = np.transpose([
+            (((as_is == one) & (as_mirrored == other))[labels == one].sum(),
+             ((as_is == other) & (as_mirrored == one))[labels == one].sum(),
+             (labels == one).sum()) for one, other in (pair, pair[::-1])])
+        swapped = there - back
+        if (swapped > _SWAPPED * size).all() and swapped.sum() > _SIGMAS * math.sqrt((there + back).sum()):
+            return pair
+    return None
+
+
 def _normalised(hogs: np.ndarray) -> np.ndarray:
     """Return each histogram (n, 900) with mean 0 and length 1, so that a dot product is a correlation."""
     centred = hogs - hogs.mean(1, keepdims=True)
@@ -68,6 +92,11 @@ def _normalised(hogs: np.ndarray) -> np.ndarray:
 
 def _nearest(similar: np.ndarray) -> np.ndarray:
     """Return the mean similarity (n,) of each picture to its nearest others; similar: (n, n)."""
-    np.fill_diagonal(similar, -np.inf)
     mates = min(_MATES, len(similar) - 1)
-    return np.asarray(np.sort(similar, 1)[:, -mates:].mean(1))
+    return np.asarray(np.sort(_without_itself(similar), 1)[:, -mates:].mean(1))
+
+
+def _without_itself(similar: np.ndarray) -> np.ndarray:
+    """Return similarities (n, n) in which no picture is similar to itself, or to its own mirror image."""
+    np.fill_diagonal(similar, -np.inf)
+    return similar
