@@ -77,6 +77,9 @@ def _check_schedule(train: Train, where: str) -> None:
     if shares != sorted(shares) or not all(0 <= share <= 1 and 0 <= factor < math.inf for share, factor in train.steps):
         raise RecipeFault(f"{where} steps", f"is {[list(pair) for pair in train.steps]}",
                           "give [share of the run, factor] pairs in order, such as [[0.5, 0.1], [0.75, 0.1]]")
+    if train.patience and train.keep == "last":
+        raise RecipeFault(f"{where} keep", 'is "last", and patience ends the run after the best epoch',
+                          'give keep = "best" or patience = 0')
 
 
 def _check_mixing(augment: Augment, where: str) -> None:

@@ -151,6 +151,8 @@ class Train:
                                                             # run after warm-up on, lr is multiplied by this factor;
                                                             # the factors multiply
     final: float = setting(0.01, above=0, high=1)           # schedule "exponential": ends at this share of lr
+    keep: str = setting("best", choices=("best", "last"))   # best.pth: the best on val, or the last, unless earlier
+                                                            # ones are better by more than a standard error
     patience: int = setting(0, low=0)                       # epochs without a better val that end it; 0: never
     sampling: float = setting(0.0, low=0, high=1)           # classes drawn by (their rows)^-this: 0 each row once
                                                             # an epoch, 1 each class as often as any other

@@ -1,5 +1,6 @@
 """Whole runs with everything switched on: they resume to the bit, stop early, and weigh classes."""
 
+import math
 import os
 import signal
 
@@ -14,6 +15,7 @@ from tenfold.data.tables import Augment, Train
 from tenfold.train.learn.loss import class_weights
 from tenfold.train.run import validation
 from tenfold.train.run.checkpoint import load
+from tenfold.train.run.state import RunState
 
 EVERYTHING = {"augment": {"crop": 3, "flip": 0.5, "rotation": 10, "translate": 0.1, "scale": [0.8, 1.2], "blur": 0.5,
                           "brightness": 0.2, "contrast": 0.3, "erase": 0.5, "cutmix": 0.4, "mixup": 0.3},
@@ -90,6 +92,28 @@ def test_it_ends_after_so_many_epochs_without_a_better_val(shards, capsys, monke
     assert position["best_epoch"] == (4 if epochs > 3 else 2)
     assert load("runs/x/best.pth")["metrics"]["epoch"] == position["best_epoch"]
     assert ("train.patience" in ran.err + ran.out) == (epochs < 8)
+
+
+@pytest.mark.parametrize(("keep", "evaluated", "kept"), [
+    ("best", [(0.5, 100), (0.6, 100), (0.55, 100), (0.6, 100)], [1, 1, 0, 0]),
+    ("last", [(0.5, 100), (0.6, 100), (0.55, 100), (0.6, 100)], [1, 1, 1, 1]),
+    ("last", [(0.5, 100), (0.9, 100), (0.6, 100), (0.88, 100)], [1, 1, 0, 1]),
+    ("last", [(0.9, 100), (0.86, 100), (0.82, 100)], [1, 1, 0]),     # a slow decline is one from the highest
+    ("last", [(0.9, 10_000), (0.88, 10_000)], [1, 0]),
+    ("best", [(0.9, 1000), (1.0, 8), (0.91, 1000)], [1, 0, 1]),      # too few rows to be better
+    ("best", [(0.1, 1000), (1.0, 8)], [1, 1]),
+    ("best", [(math.nan, 0), (math.nan, 0)], [1, 1])])
+def test_which_weights_become_those_of_best(keep, evaluated, kept):
+    state = RunState()
+    assert [state.add({"val_top1": top1, "val_loss": 1.0, "val_rows": rows}, keep) for top1, rows in evaluated] == kept
+
+
+def test_the_last_weights_are_kept_if_a_recipe_says_so(shards, capsys, monkeypatch):
+    evaluations(monkeypatch, [0.5, 0.7, 0.6])
+    ran = t.train(capsys, shards, "--json", "--set", "train.epochs=3", "--set", "train.keep=last")
+    assert t.last_json(ran.out)["val_top1"] == load("runs/x/best.pth")["metrics"]["val_top1"] == 0.6
+    patient = ("--set", "train.keep=last", "--set", "train.patience=2")
+    assert "patience = 0" in t.one_line(t.train(capsys, shards, *patient))
 
 
 def test_a_resumed_run_has_the_same_patience(shards, capsys, monkeypatch):

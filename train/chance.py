@@ -1,4 +1,4 @@
-"""Tell whether a share of right answers is better than always naming the most frequent class."""
+"""Tell what chance explains of a share of right answers, and whether it is better than guessing."""
 
 import math
 
@@ -11,6 +11,17 @@ SURE = 1.64                  # standard errors of a one-sided 95% test
 def guess_rate(counts: NDArray[np.int64]) -> float:
     """Return the accuracy of always predicting the most frequent class. counts: rows of each class, (classes,)."""
     return float(counts.max() / counts.sum())
+
+
+def is_clearly_higher(one: tuple[float, int], other: tuple[float, int]) -> bool:
+    """Whether a share of right answers is higher than another by more than a standard error of their difference.
+
+    one, other: (share, rows), at least one row each. The error is that of equal shares, as in a two-proportion z-test;
+    a right and a wrong row are added, so that it is not 0 if all rows are right.
+    """
+    (share, rows), (other_share, other_rows) = one, other
+    pooled = (share * rows + other_share * other_rows + 1) / (rows + other_rows + 2)
+    return share - other_share > math.sqrt(pooled * (1 - pooled) * (1 / rows + 1 / other_rows))
 
 
 def is_guessing(top1: float, guess: float, rows: int) -> bool:

@@ -187,4 +187,5 @@ def choose_adamw(draft: Draft, lr: float, decay: float) -> None:
                  f"{lr:g} at batch {GOOD_BATCH}, and in proportion to the root of the batch")
     draft.choose("train.weight_decay", decay).choose("train.schedule", "cosine").choose("train.warmup", 0.05)
     draft.choose("train.label_smoothing", 0.1)
+    draft.choose("train.keep", "last", "the best of few val images would be the luckiest")
     draft.choose("train.ema", 0.99, "the mean weights of some hundred steps are kept, or the last ones if better")

@@ -19,6 +19,7 @@ from tenfold.data.files import make_folder, open_file, publish
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.sources.opening import Source
 from tenfold.preprocess.pipeline import augment
+from tenfold.train.chance import is_clearly_higher
 
 if TYPE_CHECKING:
     from tenfold.automatic.candidates import Candidate
@@ -34,12 +35,6 @@ class Trial:
     val_rows: int
     fault: str = ""          # why it failed
     best: str = ""           # the path of its best.pth
-
-    @property
-    def error(self) -> float:
-        """Return the standard error of the accuracy."""
-        p = self.val_top1 or 0.0
-        return math.sqrt(max(p * (1 - p), 0.25 / max(1, self.val_rows)) / max(1, self.val_rows))
 
     def __str__(self) -> str:
         came = f"({self.fault or 'nothing'})" if self.val_top1 is None else f"{self.val_top1:.1%}"
@@ -103,7 +98,7 @@ def is_better(trial: Trial, best: Trial) -> bool:
     """Return whether a trial's accuracy is above another's by more than a standard error of their difference."""
     if trial.val_top1 is None or best.val_top1 is None:
         return trial.val_top1 is not None
-    return trial.val_top1 - best.val_top1 > math.hypot(trial.error, best.error)
+    return is_clearly_higher((trial.val_top1, trial.val_rows), (best.val_top1, best.val_rows))
 
 
 def leader(trials: list[Trial]) -> Trial:

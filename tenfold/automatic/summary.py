@@ -4,8 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tenfold.automatic.choices import Draft
 from tenfold.automatic.race import Trial
 from tenfold.data.wording import counted, readable, some
+from tenfold.train.chance import is_clearly_higher
 
 if TYPE_CHECKING:
     from tenfold.train.run.training import Run
@@ -15,7 +17,7 @@ _Z = 1.96                    # a 95% interval extends this many standard deviati
 _WEAK = 3                    # at most this many weak classes are named
 _SUSPECTS = 12               # at most this many suspect labels are counted
 _SURE = 0.9                  # a mistake with at least this probability may be a wrong label
-_RISING = 0.005              # if val top-1 rises by more in the last fifth of a run, more time would help
+_LEFT = 0.1                  # it is said if more than this share of the budget is left
 
 
 def interval(share: float, count: int) -> tuple[float, float]:
@@ -73,17 +75,30 @@ def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
         lines.append(f"check the labels of {counted(len(wrong), 'test image')}, confidently predicted as another "
                      f"class: {readable(first['path'])} ('{readable(first['true'])}', predicted as "
                      f"'{readable(first['predicted'])}')")
-    rise = _rise(run)
-    if rise is not None and rise > _RISING:
+    rise = clear_rise(run.history)
+    if rise:
         lines.append(f"a longer budget would help: val top-1 rose by {100 * rise:.1f} points in the last part of "
                      f"{budget:.0f} s")
     return lines
 
 
-def _rise(run: "Run") -> float | None:
-    """Return how far val top-1 rose in the last fifth of the run; None: unknown."""
-    history = run.history
-    early = [float(row["val_top1"]) for row in history if row["seconds"] <= 0.8 * history[-1]["seconds"]]
-    if not early or run.val_top1 is None:
-        return None
-    return run.val_top1 - max(early)
+def clear_rise(history: list[dict[str, float]]) -> float:
+    """Return how far val top-1 rose in the last fifth of a run; 0: not at all, or no further than chance explains.
+
+    history: the rows of metrics.csv.
+    """
+    early, late = ([row for row in history if (row["seconds"] > 0.8 * history[-1]["seconds"]) == is_late]
+                   for is_late in (False, True))
+    if not early or not late[-1]["val_rows"]:
+        return 0.0
+    before, after = (max((row["val_top1"], int(row["val_rows"])) for row in part) for part in (early, late))
+    return after[0] - before[0] if is_clearly_higher(after, before) else 0.0
+
+
+def left_line(draft: Draft, seconds: float, budget: float) -> str:
+    """Return a line on the part of the budget that was left; "": little was. seconds: those that were left."""
+    if seconds <= _LEFT * budget or draft.settings["train.epochs"] == "auto":
+        return ""
+    layers = "the head's best weights are computed" if draft.settings.get("model.freeze") == ["backbone"] else \
+        f"{counted(draft.settings['train.epochs'], 'epoch')} of training the last layers are enough"
+    return f"note: {seconds:.0f} s of the budget are left: of so few pictures, {layers}"

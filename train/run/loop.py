@@ -182,7 +182,7 @@ class Trainer:
         state, patience = self.state, self.config.patience
         row = state.row(epoch, train, val, lr, self.pace.clock.elapsed())
         best = None
-        if state.add(row):
+        if state.add(row, self.config.keep):
             best = {"weights": val.network.state_dict(), "metrics": row, "temperature": val.temperature()}
         self.step_metrics.clear()
         out_of_patience = bool(patience) and state.epoch - state.best_epoch >= patience

@@ -8,6 +8,7 @@ import torch
 
 from tenfold.data.errors import CheckpointFault
 from tenfold.data.fields import COUNT, Number
+from tenfold.train.chance import is_clearly_higher
 from tenfold.train.device import random_state, set_random_state
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.optimizer import load_optimizer
@@ -75,14 +76,29 @@ class RunState:
                 "val_rows": val.rows, "images_per_second": round(self.images_per_second, 1),
                 "data_wait_fraction": round(self.data_wait_fraction, 4)}
 
-    def add(self, row: dict) -> bool:
-        """Add a row to the history; return whether it is the best so far. Without val rows, the last is the best."""
-        top1, loss = row["val_top1"], row["val_loss"]
+    def add(self, row: dict, keep: str = "best") -> bool:
+        """Add a row to the history; return whether its weights become those of best.pth.
+
+        keep: "best" or "last" (train.keep of a recipe). Without val rows, the last are the best.
+        """
         self.history.append(row)
-        best = not row["val_rows"] or (top1, -loss) > (self.best_top1, -self.best_loss)
+        best = not row["val_rows"] or self.best_top1 < 0 or self._is_best(row, keep)
         if best:
-            self.best_top1, self.best_loss, self.best_epoch = top1, loss, self.epoch
+            self.best_top1, self.best_loss, self.best_epoch = row["val_top1"], row["val_loss"], self.epoch
         return best
+
+    def _is_best(self, row: dict, keep: str) -> bool:
+        """Whether the weights of a row of the history are better than the best ones, or with "last" hardly worse.
+
+        A row of fewer val images than others, for lack of time, must be clearly better.
+        """
+        now = row["val_top1"], row["val_rows"]
+        most_rows = max(earlier["val_rows"] for earlier in self.history)
+        if keep == "last":
+            return not is_clearly_higher(max((r["val_top1"], r["val_rows"]) for r in self.history), now)
+        if row["val_rows"] < most_rows:
+            return is_clearly_higher(now, (self.best_top1, most_rows))
+        return (row["val_top1"], -row["val_loss"]) > (self.best_top1, -self.best_loss)
 
     def restore(self, values: dict) -> None:
         """Restore what `asdict` returned, already checked by `LAST_FIELDS`. ValueError: the history cannot be right."""
