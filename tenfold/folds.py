@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tenfold.data.command import make_parser, run
+from tenfold.data.errors import UserFault
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.leftovers import leftovers_removed
 from tenfold.data.process import run_main
@@ -20,8 +21,10 @@ from tenfold.train.csv_file import write_csv
 
 def cross_validate(args: argparse.Namespace) -> dict[str, Any]:
     """Run each fold, print and write a row for each, then their mean; return {"mean_top1", "top1": of each fold}."""
+    if args.folds < 2:
+        raise UserFault("--folds", f"is {args.folds}", "give 2 or more")
     folds = [read_recipe(args.recipe, [*args.set, f"split.folds={args.folds}", f"split.fold={fold}"])
-             for fold in range(max(1, args.folds))]
+             for fold in range(args.folds)]
     name = folds[0].name
     check_recipe(folds[0], args)
     out, rows = make_folder(args.out or f"runs/{name}-folds"), []

@@ -87,6 +87,12 @@ def test_a_file_is_named_without_its_folder_and_a_folder_after_its_recipes(tmp_p
     assert len(compare.folder_name(["x" * 255])) < 255
 
 
+@pytest.mark.parametrize("count", [-2, 0, 1])
+def test_fewer_than_two_folds_are_refused(count, images, capsys):
+    assert folds.main(["--recipe", "plain.toml", "--data", str(images), f"--folds={count}"]) == 2
+    assert f"--folds: is {count}; give 2 or more" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_folds_score_every_image_once(images, capsys, tmp_path):
     before = sorted(path.name for path in tmp_path.iterdir())

@@ -16,7 +16,7 @@ from predict_helpers import model_folder, picture_folder, predict, rows  # noqa:
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.recipe import make_recipe
-from tenfold.predict.files import Row
+from tenfold.predict.files import ON_SHEET, Row
 from tenfold.predict.model import Model
 from tenfold.predict.pictures import FEW, find_pictures
 from tenfold.predict.sheet import write_sheet
@@ -118,6 +118,17 @@ def test_a_file_of_several_frames_is_said_to_give_one_of_them(here, capsys):
     assert capsys.readouterr().out == said + "\n"
     Model.open("best.pth", "cpu").predict("new/x.gif")
     assert capsys.readouterr().out.startswith("1 file holds several")
+
+
+def test_the_sheet_shows_labelled_pictures_whichever_cannot_be_read(here, capsys):
+    """Photographs of a phone lie beside others that cannot be read: every second file."""
+    (here / "phone").mkdir()
+    for number in range(ON_SHEET // 2 + 1):
+        (here / f"phone/{number:03d}.heic").write_bytes(b"none")
+        os.link(here / "new/0.png", here / f"phone/{number:03d}.jpg")
+    ran = predict(capsys, "best.pth", "phone", "--workers", "1")
+    assert ran.code == 0, ran.err
+    assert len(rows()) == ON_SHEET // 2 + 1
 
 
 @pytest.mark.slow

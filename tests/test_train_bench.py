@@ -40,6 +40,7 @@ def test_it_times_the_grid_and_leaves_a_table_a_picture_and_numbers(capsys, smal
     assert len(set(settings)) == len(settings)
     assert ("threads", 3, False, 16) in settings                         # the recipe's own
     assert {("dataloader", w, False, 16) for w in (0, 1, 2)} < set(settings)
+    assert {("memory", w, False, 16) for w in (1, 2)} < set(settings)    # threads that gather rows
     assert {b for *_, b in settings} == {16, 64}
     assert facts["best"] in facts["rows"]
     assert json.loads((tmp_path / "bench.json").read_text()) == facts
@@ -72,7 +73,8 @@ def test_the_advice_names_the_gain_over_the_present_setting():
     assert advice(best, now, True).endswith(
         '2.50 times the present engine = "dataloader", workers = 2, pin_memory = true')
     assert advice({**best, "images_per_second": 103.0}, now, True).startswith("keep the recipe's [train] engine = ")
-    assert 'engine = "memory":' in advice({**best, "engine": "memory"}, now, True)
+    assert 'engine = "memory":' in advice({**best, "engine": "memory", "workers": 0}, now, True)
+    assert 'engine = "memory", workers = 4:' in advice({**best, "engine": "memory"}, now, False)
 
 
 @pytest.mark.slow

@@ -13,9 +13,12 @@ import train_helpers as t
 from cases import each
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.recipe import recipe_tables
+from tenfold.data.tables import Train
 from tenfold.train.learn import fitted_head, one_pass
 from tenfold.train.learn.fitted_head import last_layer
 from tenfold.train.learn.logistic import DECAYS
@@ -64,6 +67,40 @@ def test_with_a_frozen_backbone_the_head_is_the_regression_and_the_run_ends(shar
     assert float(row["val_loss"]) == pytest.approx(loss, rel=1e-3)
     assert t.train(capsys, shards, *exact, "--resume").code == 0
     assert len(rows_of("runs/x")) == 1
+
+
+class WithoutFloat64(TorchDispatchMode):
+    """Raises TypeError where torch makes a tensor of float64, as Apple's MPS does."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        if any(isinstance(one, torch.Tensor) and one.dtype == torch.float64 for one in tree_leaves(made)):
+            raise TypeError(f"float64 in {function}")
+        return made
+
+
+@pytest.mark.parametrize("val_rows", [0, 10])
+def test_no_step_of_the_regression_needs_float64_which_mps_lacks(val_rows):
+    x = torch.randn(40, 5, generator=torch.Generator().manual_seed(0))
+    label = (x[:, 0] > 0).long()
+    tables = {"train": (x, label), "val": (x[:val_rows], label[:val_rows])}
+    learner = SimpleNamespace(classes=2, class_weights=None)
+    with WithoutFloat64():
+        assert fitted_head._choose(learner, tables, Train(sampling=1.0), late=lambda: False).train[1] > 0.9
+
+
+def test_sampling_weighs_the_classes_of_the_regression():
+    generator = torch.Generator().manual_seed(0)
+    label = torch.tensor([0] * 90 + [1] * 10)
+    x = torch.randn(100, 4, generator=generator) + label[:, None] * 0.7
+    tables = {"train": (x - x.mean(0), label), "val": (x[:0], label[:0])}
+
+    def fit(sampling, weights=None):
+        learner = SimpleNamespace(classes=2, class_weights=weights)
+        return fitted_head._choose(learner, tables, Train(sampling=sampling), late=lambda: False).weight
+    balanced = torch.tensor([0.2, 1.8])
+    torch.testing.assert_close(fit(1.0), fit(0.0, balanced), rtol=1e-3, atol=1e-4)
+    assert not torch.allclose(fit(1.0), fit(0.0), atol=0.01)
 
 
 def features(model, content, shards, split):

@@ -51,6 +51,18 @@ def test_a_grey_picture_means_what_it_meant_in_three_equal_colours(name, file):
     torch.testing.assert_close(grey.eval()(x), colour.eval()(x.expand(-1, 3, -1, -1)))
 
 
+def test_a_first_layer_on_edges_of_another_number_of_channels_begins_anew(tmp_path, capsys):
+    """Its inputs are seven planes of each channel, whose sum means nothing."""
+    how = {"gradients": 2, "widths": [4]}
+    torch.save({"weights": net("convnet", channels=1, **how).state_dict(), "schema": 1}, tmp_path / "grey.pth")
+    mine = net("convnet", channels=3, **how)
+    first = next(name for name, value in mine.state_dict().items() if value.ndim == 4)
+    before = mine.state_dict()[first].clone()
+    load_weights(mine, Model("convnet", weights=str(tmp_path / "grey.pth")))
+    assert torch.equal(mine.state_dict()[first], before)
+    assert f"new: {first}" in capsys.readouterr().out
+
+
 def test_a_small_stem_and_a_deep_head_are_new_and_the_rest_is_not(file):
     model = net(stem="small", head_widths=[7], dropout=0.5)
     load_weights(model, Model("resnet18", weights=file()))

@@ -31,6 +31,8 @@ def test_the_recipes_random_views_say_which_views_there_are():
     assert every[0] == (False, 0.0, 0, 0)
     assert choose_views(7, draw(flip=0.1, rotation=3)) == every[:7]
     assert choose_views(54, draw(place=False), Augment(flip=0.1, rotation=3, crop=4)) == every
+    near = choose_views(9, draw(place=False), Augment(crop=1))       # no farther than the recipe's own views
+    assert max(abs(shift) for view in near for shift in view[2:]) == 1
 
 
 def test_more_views_than_there_are_is_one_line():

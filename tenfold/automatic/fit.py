@@ -157,7 +157,7 @@ def regression_if_few_steps(draft: Draft) -> Draft:
 
 
 def weight_classes_in_loss(draft: Draft) -> None:
-    """Weight classes in the loss instead of drawing some of them more often, which has no effect on a fitted head."""
+    """Weight all classes alike in the loss of a fitted head, instead of drawing the rows of some more often."""
     if draft.settings.pop("train.sampling", None):
         draft.choose("train.class_weights", "balanced", draft.reasons.pop("train.sampling"))
 

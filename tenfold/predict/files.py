@@ -71,19 +71,21 @@ def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, 
 def _label(model: Model, paths: Sequence[str], table: Path, found: Labelled, views: Iterator[Plain], tta: int,
            every_class: bool) -> list[tuple[Row, NDArray[np.uint8]]]:
     """Write predictions.csv to `table` and fill in `found`; return what the contact sheet shows."""
-    shown = set(range(0, len(paths), -(-len(paths) // ON_SHEET)))
     cells: list[tuple[Row, NDArray[np.uint8]]] = []
+    step = 1                                     # of so many labelled pictures, one is shown
     answers = _with_bar(model.classify(views, tta), len(paths))
     with open_table(table, [*HEAD, *(f"p({name})" for name in model.classes if every_class)]) as write:
-        for i, (path, (plain, probabilities)) in enumerate(zip(paths, answers, strict=True)):
+        for path, (plain, probabilities) in zip(paths, answers, strict=True):
             if probabilities is None or plain.pixels is None:
                 found.unreadable.append((path, plain.fault.fact if plain.fault else ""))
                 continue
             found.several += plain.several
             found.others += [(path, plain.other_polarity)] if plain.other_polarity else []
             row = _row(path, model.classes, probabilities)
+            cells += [] if len(found.rows) % step else [(row, plain.pixels)]
+            if len(cells) > ON_SHEET:
+                cells, step = cells[::2], 2 * step
             found.rows.append(row)
-            cells += [(row, plain.pixels)] if i in shown else []
             every = [f"{share:.6f}" for share in probabilities.tolist()] if every_class else []
             best = [cell for name, share in ((row.label, row.probability), *row.others)
                     for cell in (name, f"{share:.6f}")]

@@ -40,6 +40,7 @@ class Loader:
                 self._rows, batch_sampler=self._batches, collate_fn=_as_it_is,
                 worker_init_fn=functools.partial(_begin_worker, os.getpid()),
                 num_workers=config.workers, persistent_workers=config.workers > 0,
+                generator=torch.Generator(),     # else each epoch takes a number that a resumed run then lacks
                 pin_memory=config.pin_memory and is_cuda(device))
 
     def epoch(self, number: int, first: int = 0) -> Generator[tuple[torch.Tensor, ...], None, None]:

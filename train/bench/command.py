@@ -96,20 +96,22 @@ def first_shards(shards: "ShardSet") -> "ShardSet":
 def grid(config: Train, shards: "ShardSet", device: "torch.device") -> tuple[Setting, list[Setting]]:
     """Return (the recipe's present setting, all settings to time, that one included)."""
     from tenfold.train.batches import engine_for
-    from tenfold.train.device import is_cuda
+    from tenfold.train.device import is_cuda, is_host
     cuda = is_cuda(device)
     pins = (False, True) if cuda else (False,)
     many = [n for n in (1, 2, 4, 8) if n <= max(2, os.cpu_count() or 1)]
     batches = sorted({config.batch_rows, 4 * config.batch_rows})
     name = engine_for(config, shards, "train", device)
-    workers = {"memory": 0, "threads": max(1, config.workers), "dataloader": config.workers}[name]
+    of_memory = many if is_host(device) else [0]             # on a device, its rows are gathered by the device
+    threads = max(1, config.workers)
+    workers = {"memory": threads if is_host(device) else 0, "threads": threads, "dataloader": config.workers}[name]
     present = Setting(name, workers, config.pin_memory and cuda and name != "memory", config.batch_rows)
     fits = engine_for(replace(config, engine="auto"), shards, "train", device) == "memory"
     settings = [Setting(engine, count, pin, batch)
              for engine, counts in (("threads", many), ("dataloader", [0, *many]))
              for count in counts for pin in pins for batch in batches]
     if fits:
-        settings = [Setting("memory", 0, False, batch) for batch in batches] + settings
+        settings = [Setting("memory", count, False, batch) for count in of_memory for batch in batches] + settings
     return present, list(dict.fromkeys([*settings, present]))
 
 
@@ -151,8 +153,9 @@ def advice(best: dict, now: dict, cuda: bool) -> str:
 
 
 def _keys(row: dict, cuda: bool) -> str:
-    """Return the keys that matter: the engine "memory" has no workers, and only CUDA uses pinned memory."""
+    """Return the keys that matter: on a device, the engine "memory" has no workers; only CUDA uses pinned memory."""
     said = f'engine = "{row["engine"]}"'
-    if row["engine"] != "memory":
-        said += f", workers = {row['workers']}" + (f", pin_memory = {str(row['pin_memory']).lower()}" if cuda else "")
-    return said
+    if row["engine"] == "memory" and not row["workers"]:
+        return said
+    pinned = f", pin_memory = {str(row['pin_memory']).lower()}" if cuda and row["engine"] != "memory" else ""
+    return f"{said}, workers = {row['workers']}{pinned}"

@@ -40,7 +40,7 @@ class _Graph:
 
     def __init__(self, gradients: Gradients, example: Inputs, parameters: list[torch.nn.Parameter]):
         self._inputs = tuple(t if t is None else t.clone() for t in example)
-        device = next(t.device for t in self._inputs if t is not None)
+        self._device = device = next(t.device for t in self._inputs if t is not None)
         self._graph, self._stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(device)
         self._stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(self._stream):
@@ -63,7 +63,7 @@ class _Graph:
             if own is not None and given is not None:
                 own.copy_(given, non_blocking=True)
         self._graph.replay()
-        done.record()
+        done.record(torch.cuda.current_stream(self._device))
         self._calls += 1
         for p, gradient in self._gradients:
             p.grad = gradient                    # the optimizer's zero_grad has removed it

@@ -188,7 +188,8 @@ def _standardise(tables: dict[str, Table]) -> tuple[torch.Tensor, torch.Tensor]:
 def _choose(learner: Learner, tables: dict[str, Table], config: Train, late: Callable[[], bool]) -> FittedHead:
     """Fit standardised features with different weight decays, and return the fit with the least log-loss on val."""
     x, label = tables["val"]
-    problem = Problem(*tables["train"], learner.classes, learner.class_weights, config.label_smoothing)
+    weights = _loss_weights(learner, tables["train"][1], config)
+    problem = Problem(*tables["train"], learner.classes, weights, config.label_smoothing)
     found: list[FittedHead] = []
     losses: list[float] = []
     for decay, weight, bias in path(problem, DECAYS if len(x) else (_DEFAULT_DECAY,), late):
@@ -199,5 +200,15 @@ def _choose(learner: Learner, tables: dict[str, Table], config: Train, late: Cal
             break
     best = found[losses.index(min(losses))]
     answers = (F.linear(x, best.weight, best.bias).cpu(), label.cpu()) if len(x) else None
-    right = (F.linear(problem.x, best.weight, best.bias).argmax(1) == problem.label).double().mean()
-    return replace(best, train=(problem.loss(best.weight, best.bias).item(), right.item()), answers=answers)
+    top1 = loss_and_top1(F.linear(problem.x, best.weight, best.bias), problem.label)[1]
+    return replace(best, train=(problem.loss(best.weight, best.bias).item(), top1), answers=answers)
+
+
+def _loss_weights(learner: Learner, label: torch.Tensor, config: Train) -> torch.Tensor | None:
+    """Return the weight of each class in the loss, float (classes,): as if rows were drawn by train.sampling."""
+    if not config.sampling:
+        return learner.class_weights
+    counts = torch.bincount(label, minlength=learner.classes).clamp_min(1).float()
+    drawn = counts ** -config.sampling
+    drawn = drawn / drawn.mean()
+    return drawn if learner.class_weights is None else drawn * learner.class_weights

@@ -58,14 +58,16 @@ def mixed_cross_entropy(logits: torch.Tensor, label: Label, weights: torch.Tenso
 
 
 def class_weights(shards: ShardSet, kind: str, device: torch.device) -> torch.Tensor | None:
-    """Return class weights for the loss, float (classes,) with mean 1, from the training rows of each class.
+    """Return class weights for the loss, float (classes,) with mean 1, from the training images of each class.
 
-    kind: "balanced": 1 / rows. "effective": (1 - β) / (1 - β^rows) with β = 0.999, nearly the same for all classes of
-    more than a few thousand rows (Cui et al., 2019, arXiv:1901.05555). "none": None is returned.
+    kind: "balanced": 1 / images. "effective": (1 - β) / (1 - β^images) with β = 0.999, nearly the same for all classes
+    of more than a few thousand images (Cui et al., 2019, arXiv:1901.05555). "none": None is returned. Copies of an
+    image do not count; in old sets, which do not know their images, rows are counted.
     """
     if kind == "none":
         return None
-    counts = torch.from_numpy(shards.class_counts("train")).double()
+    images = shards.index.get("class_counts", {}).get("train") or shards.class_counts("train").tolist()
+    counts = torch.tensor(images, dtype=torch.float64)
     effective = counts if kind == "balanced" else (1 - _BETA ** counts) / (1 - _BETA)
     weights = torch.where(counts > 0, 1 / effective.clamp_min(1), 0.0)
     return (weights * (counts > 0).sum() / weights.sum()).float().to(device)

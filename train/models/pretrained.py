@@ -44,7 +44,8 @@ def load_weights(model: nn.Module, config: Model) -> None:
                     wrong.append(f"it lacks {name}")
             elif theirs.shape == mine.shape:
                 mine.copy_(theirs)
-            elif name == first and theirs.shape[2:] == mine.shape[2:] and theirs.shape[0] == mine.shape[0]:
+            elif name == first and {mine.shape[1], *theirs.shape[1:2]} == {1, 3} and \
+                    theirs.shape[2:] == mine.shape[2:] and theirs.shape[0] == mine.shape[0]:
                 mine.copy_(theirs.sum(1, keepdim=True) / mine.shape[1])       # grey for colour, or the reverse
             elif name == first and theirs.ndim == mine.ndim:
                 new.append(name)

@@ -47,7 +47,7 @@ def forward(model: torch.nn.Module, image: torch.Tensor, normalise: Normalise, p
 
 def loss_and_top1(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
     """Return the mean cross-entropy in nats and the top-1: the share of rows whose largest logit is the label's."""
-    return F.cross_entropy(logits, labels).item(), (logits.argmax(1) == labels).double().mean().item()
+    return F.cross_entropy(logits, labels).item(), (logits.argmax(1) == labels).sum().item() / len(labels)
 
 
 def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:

@@ -26,7 +26,8 @@ def choose_views(count: int, draw: Draw, augment: Augment | None = None) -> list
     augment = augment or Augment()
     turn = min(STEEPEST, max(draw.rotation, augment.rotation) / 2)
     turns = [(angle, 0, 0) for angle in ((turn, -turn) if turn else ())]
-    around = range(-FARTHEST, FARTHEST + 1) if draw.place or augment.crop else [0]
+    farthest = FARTHEST if draw.place else min(FARTHEST, augment.crop)
+    around = range(-farthest, farthest + 1)
     shifts = sorted(itertools.product(around, around), key=lambda s: (s[0] ** 2 + s[1] ** 2, s))[1:]
     still = [(0.0, 0, 0), *turns, *((0.0, *s) for s in shifts)]
     mirrors = (False, True) if draw.flip or augment.flip else (False,)
