@@ -97,6 +97,24 @@ def test_groups_are_handed_on(tmp_path, over):
     assert groups == ([str(g) for g in next(iter(over.values()))] if over else None)
 
 
+def test_groups_beside_splits_are_those_of_all_pictures_or_of_train(tmp_path):
+    halves = {"x_train": X[:4], "y_train": Y[:4], "x_test": X[4:], "y_test": Y[4:]}
+    names = [*"ppqq"]
+    assert saved(tmp_path, **halves, groups=names).groups == [*names, "", ""]
+    assert saved(tmp_path, **halves, groups=[*names, "r", "s"]).groups == [*names, "r", "s"]
+    assert saved(tmp_path, **halves, groups_train=names).groups == [*names, "", ""]
+    both = saved(tmp_path, **halves, groups_train=names, groups=["z"] * 4)
+    assert both.groups == [*names, "", ""]
+    assert any("not read: groups" in note for note in both.notes)
+    with pytest.raises(SourceFault, match="x_train has 4 images, and groups 3 groups"):
+        saved(tmp_path, **halves, groups=names[:3])
+
+
+def test_labels_in_another_encoding_are_not_merged(tmp_path):
+    names = [b"caf\xe9", b"caf\xe8", b"tea"] * 2
+    assert len(saved(tmp_path, x=X, y=np.array(names)).classes) == 3
+
+
 @each(("over", "words"), [
     ({"x": X / 255}, ["x is float64", "(x * 255).astype(numpy.uint8)", "y uint16 (6,)"]),
     ({"x": X.astype(np.uint16)}, ["x is uint16", "numpy.uint8", "classes <U1 (2,)"]),

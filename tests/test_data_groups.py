@@ -1,5 +1,6 @@
 """Groups by folder, by pattern, by table; and which near-duplicates are believed."""
 
+import unicodedata
 from types import SimpleNamespace
 
 import numpy as np
@@ -85,6 +86,16 @@ def test_a_table_is_found_beside_the_images_and_its_strange_paths_are_counted(tm
     assert names[2] == "1"
     assert "2 paths are no image" in lines[0]
     assert "a/gone.png" in lines[0]
+
+
+def test_a_table_means_a_path_in_either_spelling(tmp_path):
+    """A folder that was copied from macOS may hold é as two characters."""
+    apart, one = (unicodedata.normalize(form, "a/é.png") for form in ("NFD", "NFC"))
+    (tmp_path / "g.csv").write_text(f"{apart},p\na/2.png,q\n", encoding="utf-8")
+    assert groups("g.csv", [one, "a/2.png"], tmp_path)[0] == ["p", "q"]
+    assert groups("g.csv", [apart, one, "a/2.png"], tmp_path)[0] == ["p", None, "q"]
+    (tmp_path / "g.csv").write_text(f"{one},p\n", encoding="utf-8")
+    assert groups("g.csv", [apart, "a/2.png"], tmp_path)[0] == ["p", None]
 
 
 @each("text", ["", "path,group\n", "a/z.png\n", "a/z.png,1\na/z.png,2\n", "x.png,1\n",

@@ -57,7 +57,10 @@ def test_splits_are_found_where_people_keep_them(tree, names, parts):
 @each(("names", "classes"), [
     (("trainA*2", "trainB*2", "testA*1", "testB*1"), ("A", "B")),
     (("trainBigCats*2", "trainDogs*2", "testBigCats*1"), ("BigCats", "Dogs")),
-    (("cat_train_images*2", "dog_train_images*2", "cat_test_images*1"), ("cat", "dog"))])
+    (("cat_train_images*2", "dog_train_images*2", "cat_test_images*1"), ("cat", "dog")),
+    (("train_0*2", "train_1*2", "test_0*1", "test_1*1"), ("0", "1")),
+    (("class_1_train*2", "class_2_train*2", "class_2_test*1"), ("class_1", "class_2")),
+    (("train_photo*2", "train_drawing*2", "train_text*2", "test_photo*1"), ("drawing", "photo", "text"))])
 def test_split_and_class_in_a_name_are_taken_apart(tree, names, classes):
     source = open_source(tree(*names))
     assert source.classes == classes
@@ -83,7 +86,8 @@ def test_a_class_may_be_called_like_a_split(tree, names):
     ("images*3", "annotations/masks*3"), ("images*1", "test_images*2", "train.csv"), ("train*1", "unlabeled*2"),
     ("HAM_images_part_1*2", "HAM_images_part_2*1", "HAM_metadata.csv"),
     ("images_001/images*2", "images_002/images*1", "x.csv"), ("image*3", "mask*3"), ("images*3", "ground_truth*3"),
-    ("train*1", "test*1", "supplemental_images*1", "train.csv"), ("train_images*1", "test_images*2", "train_masks*3")])
+    ("train*1", "test*1", "supplemental_images*1", "train.csv"), ("train_images*1", "test_images*2", "train_masks*3"),
+    ("train2014*2", "train2017*1", "val2014*1", "val2017*1")])
 def test_folders_of_splits_are_never_classes(tree, names):
     with pytest.raises(SourceFault, match=r"no sub-folders of classes.*3 images.*put the images of each class"):
         open_source(tree(*names))

@@ -12,12 +12,14 @@ from conftest import opened, sources_of, toml
 from PIL import Image
 
 from tenfold.data.recipe import make_recipe
+from tenfold.data.sources.opening import open_source
 from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.decode import BadPicture, decode_any, read
 from tenfold.preprocess.decode.reduction import FINER, reduction_of
 from tenfold.preprocess.draw.geometry import largest_scale, place_on_canvas
 from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN, draw_views
+from tenfold.preprocess.pipeline import augment
 from tenfold.preprocess.plain_view import read_plain
 
 MEAN, MOST = 1.25, 16        # levels of grey by which copies may differ from those of the whole picture
@@ -124,3 +126,20 @@ def test_a_set_knows_the_sizes_of_its_files_and_a_plain_view_is_a_row_of_it(augm
     with opened(tmp_path / "shards" / "test-00000.h5") as f:
         for row, source in zip(f["image"][:], f["source"][:].tolist(), strict=True):
             assert (row == read_plain(tmp_path / "images" / sources[source]["path"], how)).all()
+
+
+def test_the_split_does_not_depend_on_the_canvas_or_the_channels(tmp_path, tables):
+    """Recipes are compared on the same held-out images, though they decode other pixels of them."""
+    for number in range(24):
+        path = tmp_path / "images" / "ab"[number % 2] / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(photograph(240, 320, seed=number)).save(path)
+    splits = []
+    for number, (side, channels) in enumerate(((12, 3), (40, 3), (12, 1))):
+        out = tmp_path / str(number)
+        made = recipe(tables, channels, canvas=[side, side], copies=1)
+        augment(made, open_source(tmp_path / "images"), out, 1)
+        splits.append({source["path"]: (source["split"], source["digest"]) for source in sources_of(out)})
+    assert [{path: split for path, (split, _) in found.items()} for found in splits[1:]] == \
+        [{path: split for path, (split, _) in splits[0].items()}] * 2
+    assert len({digest for found in splits for _, digest in found.values()}) == 3 * 24

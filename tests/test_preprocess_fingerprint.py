@@ -49,9 +49,26 @@ def test_a_picture_saved_twice_is_found_and_nothing_else(again):
     assert len(set(groups)) == 20
 
 
+@pytest.mark.parametrize("factor", [0.9, 0.8, 0.66, 0.5, 0.33])
+def test_a_textured_picture_is_found_at_every_size(factor):
+    """Its thumbnail is a mean of all pixels: of every third one it would differ by size."""
+    rng, photos = np.random.default_rng(3), []
+    frequency = np.hypot(np.fft.fftfreq(600)[:, None], np.fft.fftfreq(600)[None])
+    frequency[0, 0] = 1
+    for _ in range(5):
+        texture = np.fft.ifft2(np.fft.fft2(rng.normal(size=(600, 600))) / frequency).real      # 1/f, as of leaves
+        photos.append(np.clip(texture / texture.std() * 55 + 128, 0, 255).astype(np.uint8)[..., None].repeat(3, 2))
+    again = [jpeg(np.asarray(Image.fromarray(p).resize((round(factor * 600),) * 2, Image.Resampling.LANCZOS)), 85)
+             for p in photos]
+    groups = near_groups([fingerprint(p)[0] for p in (*photos, *again)]).tolist()
+    assert groups[:5] == groups[5:]
+    assert len(set(groups)) == 5
+
+
 def test_a_picture_of_few_levels_is_found_too():
     """Rounding and JPEG move it by a level, which is more than 0.08 of its deviation."""
-    photos = [np.random.default_rng(seed).integers(0, 256, (256, 200, 3), np.uint8) for seed in range(20)]
+    noise = [np.random.default_rng(seed).integers(0, 256, (64, 50, 3), np.uint8) for seed in range(20)]
+    photos = [resized(one, 4) // 2 + 60 for one in noise]
     groups = near_groups([fingerprint(p)[0] for p in (*photos, *(jpeg(p, 85) for p in photos))]).tolist()
     assert groups[:20] == groups[20:]
     assert len(set(groups)) == 20

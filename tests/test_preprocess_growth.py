@@ -27,7 +27,7 @@ def facts_of(folder, count: int) -> Facts:
     held, rng = FactsFile(folder), np.random.default_rng(count)
     for first in range(0, count, BLOCK):
         columns = no_facts(min(BLOCK, count - first))
-        columns["digest"] = rng.integers(0, 256, columns["digest"].shape)
+        columns["digest"] = columns["content"] = rng.integers(0, 256, columns["digest"].shape)
         columns["fingerprint"] = rng.integers(0, 256, columns["fingerprint"].shape)
         columns["size"], columns["spread"] = 20, 50.0
         columns[:len(columns) // 20] = columns[-(len(columns) // 20):]

@@ -20,8 +20,8 @@ def bytes_of_rows(n: int) -> int:
 
 
 def text(array: np.ndarray) -> np.ndarray:
-    """Convert an array of strings, bytes (UTF-8) or numbers to (n,) strings."""
-    return (np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array.astype(str)).ravel()
+    """Convert an array of strings, bytes or numbers to (n,) strings. Bytes that are not UTF-8 are kept, as in paths."""
+    return (np.char.decode(array, "utf-8", "surrogateescape") if array.dtype.kind == "S" else array.astype(str)).ravel()
 
 
 def read_labels(held: Npz, keys: list[tuple[str, int]], classes_key: str | None

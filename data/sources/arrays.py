@@ -69,9 +69,9 @@ def open_arrays(path: Path) -> Source:
     if split_key:
         official = _official(held, split_key, total)
         splits = {split: [split_key] for split in SPLIT_WORDS if split in official}
-    groups = _groups(held, roles, pairs)
+    groups, group_keys = _groups(held, roles, pairs)
     layout = Layout("arrays", splits, total, unused=unused)
-    used = {split_key, *unused, *(key for (role, _), key in roles.items() if role in ("classes", "groups"))} | {
+    used = {split_key, roles.get(("classes", None)), *unused, *group_keys} | {
         key for pair in pairs for key in (pair.pixels.key, pair.labels)}
     facts = path.stat()
     paths = Runs(tuple((pair.pixels.key, len(pair)) for pair in pairs), numbered=True)
@@ -167,19 +167,27 @@ def _official(held: Npz, key: str, n: int) -> list[str]:
     return [splits[word] for word in words]
 
 
-def _groups(held: Npz, roles: dict, pairs: list[Pair]) -> list[str] | None:
-    """Return the group of each picture, if the file has an array of groups."""
-    if not any(("groups", pair.split) in roles for pair in pairs):
-        return None
+def _groups(held: Npz, roles: dict, pairs: list[Pair]) -> tuple[list[str] | None, set[str]]:
+    """Return (the group of each picture, "" for those of a split without groups; the arrays of groups). None: none.
+
+    An array `groups` without a split counts for all pictures, or for those of train if it is as long.
+    """
+    keys = {pair.split: roles[("groups", pair.split)] for pair in pairs if ("groups", pair.split) in roles}
+    whole, total = roles.get(("groups", None)), sum(map(len, pairs))
+    if whole and not keys:
+        names = text(held.read(whole, bytes_of_rows(total))).tolist()
+        if len(names) == total:
+            return names, {whole}
+        keys = {pairs[0].split: whole}           # None or "train"
     groups: list[str] = []
     for pair in pairs:
-        key = roles.get(("groups", pair.split))
-        group_names = text(held.read(key, bytes_of_rows(len(pair)))).tolist() if key else []
-        if len(group_names) != len(pair):
-            raise held.fault(f"{pair.pixels.key} has {len(pair)} images, and {len(group_names)} groups of them",
+        key = keys.get(pair.split)
+        names = text(held.read(key, bytes_of_rows(len(pair)))).tolist() if key else [""] * len(pair)
+        if len(names) != len(pair):
+            raise held.fault(f"{pair.pixels.key} has {len(pair)} images, and {key} {len(names)} groups",
                              "give one group a row, or leave groups out")
-        groups += group_names
-    return groups
+        groups += names
+    return groups if keys else None, set(keys.values())
 
 
 def _left_out(held: Npz, used: set[str | None]) -> list[str]:

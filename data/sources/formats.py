@@ -7,7 +7,7 @@ import re
 
 HEAD = 144                   # bytes that `identify` needs; DICOM's signature is at 128
 # usual suffixes of the pictures that Tenfold decodes; a file with another suffix is identified by its content
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif",
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif",
                       ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc",
                       ".tga", ".ico", ".heic", ".heif"})
 # formats that preprocess.decode opens, by their name in `identify`, with Pillow's names

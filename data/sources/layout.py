@@ -80,11 +80,12 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
     layout, here = FolderLayout(above=[root]), root
     while True:
         layout.base = here.below
-        group = find_split_folders(root, here)
+        named = folders_of_split_and_class(here)
+        flat = named and not any(folder.picture_folders for folder, *_ in named)     # their names are all that tells
+        group = None if flat else find_split_folders(root, here)
         if group:
             _take_splits(layout, here, group)
             return layout
-        named = folders_of_split_and_class(here)
         if named:
             _take_class_folders(layout, named)
             return layout

@@ -3,19 +3,24 @@
 import re
 
 from tenfold.data.sources.listing import Folder
-from tenfold.data.sources.split_names import bare_split, parse_split_name, words_of
+from tenfold.data.sources.split_names import FILLERS, bare_split, parse_split_name, words_of
+
+_YEAR = re.compile(r"(19|20)\d\d")              # as in COCO's train2017, which is no class
 
 
 def folders_of_split_and_class(here: Folder) -> list[tuple[Folder, str, str]] | None:
     """Return (folder, class, split) of train_cat/, train_dog/, test_cat/, …; None: folders have no such names."""
-    names = {name: found for name in here.picture_folders if (found := parse_split_name(name)) and found.rank == 2}
-    if len(names) < 3:
+    found = [(folder, label, parsed.split) for name, folder in here.picture_folders.items()
+             if (parsed := parse_split_name(name)) and (label := _without_split(name)) != name
+             and (parsed.rank == 2 or not folder.picture_folders)]
+    words = {label: tuple(words_of(label)) for _, label, _ in found}
+    telling = {those for those in words.values() if not all(word in FILLERS or _YEAR.fullmatch(word) for word in those)}
+    if len(telling) < 2:                         # train_images/ and train_masks/, or train_2014/ and train_2017/
         return None
-    rests = {found.rest for found in names.values()}
-    trained = {found.rest for found in names.values() if found.split == "train"}
-    if len(rests) < 2 or rests != trained or len(names) == len(trained):
+    trained = {words[label] for _, label, split in found if split == "train"}
+    if set(words.values()) != trained or len(found) == len(trained):
         return None
-    return [(here.folders[name], _without_split(name), found.split) for name, found in names.items()]
+    return found
 
 
 def _without_split(name: str) -> str:
@@ -24,7 +29,8 @@ def _without_split(name: str) -> str:
     for start, end in reversed(gaps):            # the split with its fillers may be the beginning …
         if bare_split(name[:start]):
             return name[end:]
-    return next((name[:start] for start, end in gaps if bare_split(name[end:])), name)       # … or the end
+    return next((name[:start] for start, end in gaps             # … or the end
+                 if bare_split(name[end:]) and not name[end].isdigit()), name)
 
 
 def splits_below_classes(here: Folder) -> list[tuple[Folder, str, str]] | None:

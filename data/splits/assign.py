@@ -27,15 +27,18 @@ class Images:
     groups: list[str | None] | None = None   # images with the same name belong together; None: in no group
     near: Sequence[int | None] | np.ndarray | None = None    # near-duplicates have the same number; None, or in an
                                              # array a number below 0: the image has none
+    contents: Sequence[str] | np.ndarray | None = None       # digests of the images as they are stored, which do not
+                                             # depend on the recipe as pixels do (grey or colour, a JPEG decoded
+                                             # smaller); None: digests
 
 
 def split_sources(images: Images, classes: Sequence[str], config: Split, seed: int) -> np.ndarray:
     """Assign each image to a split; return n strings "train", "val", "test".
 
     Official splits are kept. If there is no official val (or test) split, one is taken, stratified by class, from the
-    images that are in the official train split or in none. The result depends on the digests, the groups and the seed,
-    not on file names or the order of the images. SourceFault: classes have fewer images or units than the splits need,
-    and are not to be trained on only.
+    images that are in the official train split or in none. The result depends on contents, equal digests, the groups
+    and the seed, not on file names or the order of the images. SourceFault: classes have fewer images or units than the
+    splits need, and are not to be trained on only.
     """
     given = set(images.official)
     if config.folds and "test" in given:
@@ -112,20 +115,23 @@ def _too_small(classes, config: Split, wants) -> SourceFault:
 def _units(images: Images, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return (the class that each of `rows` counts for, its unit, whether all units only hold copies of one image).
 
-    Units are numbered in the order of their smallest digest.
+    Units are numbered in the order of the smallest digest of their contents.
     """
     labels, digests = np.asarray(images.labels), ranks(images.digests)
+    contents = digests if images.contents is None else ranks(images.contents)
     joined = join([digests[rows]] + [numbers(column)[rows] for column in (images.groups, images.near)
                                      if column is not None])
     unit, own = ranks(joined), digests[rows]
-    least = np.full(unit.max(initial=-1) + 1, len(digests))
+    least, first = np.full((2, unit.max(initial=-1) + 1), len(digests))
     np.minimum.at(least, unit, own)
+    np.minimum.at(first, unit, contents[rows])
     several = np.zeros(len(least), bool)
     several[unit[own != least[unit]]] = True
     # images with the same pixels but different labels count for the lowest label; those of larger units for their own
     lowest = np.full(len(digests), labels.max(initial=0))
     np.minimum.at(lowest, digests, labels)
-    return np.where(several[unit], labels[rows], lowest[own]), ranks(least)[unit], not several.any()
+    order = ranks(first * (len(digests) + 1) + least)
+    return np.where(several[unit], labels[rows], lowest[own]), order[unit], not several.any()
 
 
 def ranks(values: Sequence | np.ndarray) -> np.ndarray:

@@ -19,8 +19,8 @@ from tenfold.data.unique import unique
 from tenfold.data.wording import counted, some
 
 PATTERN = "path:"
-_MANY, _SHARE = 4, 4             # a group of near-duplicates is too large if it has more than 4 pictures and more than
-                                 # a quarter of a class
+_MANY, _SHARE = 4, 2             # a group of near-duplicates is too large if it has more than 4 pictures and more than
+                                 # half of a class
 _CURE = "split.groups is \"\", \"folder\", \"path:REGEX\" or the name of a .csv file"
 
 
@@ -89,8 +89,8 @@ def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple
     if too_many:
         alike: Counter = sum((of[n] for n in too_many), Counter())
         names = [f"'{classes[label]}' ({count} of {total[label]})" for label, count in alike.most_common()]
-        lines.append("too many images look alike to keep them in one split: "
-                     + some(names, 10) + "; split.groups can say which belong together")
+        lines.append("too many images look alike to keep them in one split: " + some(names, 10)
+                     + "; the score may be too good, and split.groups can say which belong together")
     count = int((near >= 0).sum())
     if count:
         lines.append(f"near-duplicates: {_groups_of(len(held - too_many), count)}")
@@ -149,17 +149,22 @@ def _matched(match) -> str | None:
 def _table(file: Path, source) -> tuple[list[str | None], list[str]]:
     """Return (the groups in a .csv file with lines of path,group, notes); paths are relative to the images' folder."""
     rows = _rows(file if file.exists() else source.root / file)
-    known = {one_spelling(path): i for i, path in enumerate(source.paths)}
-    names: list[str | None] = [None] * len(known)
+    known: dict[str, list[int]] = {}             # spelling -> images; a folder may hold é in both of its spellings
+    for i, path in enumerate(source.paths):
+        known.setdefault(path, []).append(i)
+        if (usual := one_spelling(path)) != path:
+            known.setdefault(usual, []).append(i)
+    names: list[str | None] = [None] * len(source.paths)
     strange = []
     for number, path, group in rows:
-        row = known.get(one_spelling(path), known.get(one_spelling(path.replace("\\", "/").removeprefix("./"))))
-        if row is None:
-            strange.append(path)
-        elif names[row] and names[row] != group:
-            raise SourceFault(f"{file}, line {number}", f"puts {path} into '{group}', and a line before into "
-                              f"'{names[row]}'", "give each image one group")
-        else:
+        plain = path.replace("\\", "/").removeprefix("./")
+        spellings = path, one_spelling(path), plain, one_spelling(plain)
+        found = next((known[name] for name in spellings if name in known), [])
+        strange += [] if found else [path]
+        for row in found:
+            if names[row] and names[row] != group:
+                raise SourceFault(f"{file}, line {number}", f"puts {path} into '{group}', and a line before into "
+                                  f"'{names[row]}'", "give each image one group")
             names[row] = group or None
     if not strange:
         return names, []

@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass, field, replace
 from typing import Any, overload
 
 import numpy as np
+from PIL import Image
 
 from tenfold.data.recipe import Recipe
 from tenfold.data.wording import reason
@@ -22,6 +23,7 @@ _DIGEST = 12                 # bytes
 class SourceFacts:
     """What is known of one source image after it was decoded and cleaned."""
     digest: str = ""                     # of the decoded pixels; "" for a bad picture
+    content: str = ""                    # digest of the file or array, whatever it is decoded to; "" for a bad picture
     size: tuple[int, int] = (0, 0)       # height, width as stored, upright
     fault: str = ""                      # why it cannot be used; "" for a good picture
     fingerprint: str = ""                # see preprocess.survey.fingerprint; "" for a bad picture
@@ -39,16 +41,16 @@ class SourceFacts:
 
 # a row of Facts.columns; facts that most pictures lack (a fault, levels) are kept in dictionaries
 COLUMNS = np.dtype([
-    ("bad", "?"), ("several", "?"), ("digest", "u1", _DIGEST), ("size", "<i4", 2), ("fingerprint", "u1", BYTES),
-    ("spread", "<f8"), ("dark_ink", "<f8"), ("tones", "<i2", 2), ("pen", "<f8"), ("lost_components", "<i8"),
-    ("lost_share", "<f8"), ("edges", "i1"), ("ink", "<f8"), ("two_tone", "<f8")])
+    ("bad", "?"), ("several", "?"), ("digest", "u1", _DIGEST), ("content", "u1", _DIGEST), ("size", "<i4", 2),
+    ("fingerprint", "u1", BYTES), ("spread", "<f8"), ("dark_ink", "<f8"), ("tones", "<i2", 2), ("pen", "<f8"),
+    ("lost_components", "<i8"), ("lost_share", "<f8"), ("edges", "i1"), ("ink", "<f8"), ("two_tone", "<f8")])
 # fields of SourceFacts that are stored unchanged in the column of the same name
 _UNCHANGED = ("several", "size", "spread", "dark_ink", "pen", "edges", "ink", "two_tone")
 
 
 @dataclass(frozen=True, eq=False)
 class Facts(Sequence[SourceFacts]):
-    """The facts of n source images in columns, 250 bytes an image; facts[i] is the SourceFacts of image i."""
+    """The facts of n source images in columns, 260 bytes an image; facts[i] is the SourceFacts of image i."""
     columns: np.ndarray                  # COLUMNS (n,); tones -1: ink was not looked for
     faults: dict[int, str] = field(default_factory=dict)         # {row: why it cannot be used}
     levels: dict[int, tuple] = field(default_factory=dict)       # {row: levels of a deep picture}
@@ -61,7 +63,7 @@ class Facts(Sequence[SourceFacts]):
         for name in _UNCHANGED:
             values = np.array([getattr(row, name) for row in rows], COLUMNS[name].base)
             columns[name] = values.reshape(columns[name].shape)
-        for name, width in (("digest", _DIGEST), ("fingerprint", BYTES)):
+        for name, width in (("digest", _DIGEST), ("content", _DIGEST), ("fingerprint", BYTES)):
             digits = "".join(getattr(row, name) or "00" * width for row in rows)
             columns[name] = np.frombuffer(bytes.fromhex(digits), np.uint8).reshape(-1, width)
         columns["tones"] = np.array([row.tones or (-1, -1) for row in rows], np.int16).reshape(-1, 2)
@@ -84,9 +86,10 @@ class Facts(Sequence[SourceFacts]):
             return [self[i] for i in range(len(self))[row]]
         row = range(len(self))[row]
         values, good = self.columns[row], row not in self.faults
+        digest, content, fingerprint = (values[name].tobytes().hex() if good else ""
+                                        for name in ("digest", "content", "fingerprint"))
         return SourceFacts(
-            values["digest"].tobytes().hex() if good else "", fault=self.faults.get(row, ""),
-            fingerprint=values["fingerprint"].tobytes().hex() if good else "", levels=self.levels.get(row, ()),
+            digest, content, fault=self.faults.get(row, ""), fingerprint=fingerprint, levels=self.levels.get(row, ()),
             tones=() if values["tones"][0] < 0 else tuple(values["tones"].tolist()),
             lost=(int(values["lost_components"]), float(values["lost_share"])) if values["pen"] else (),
             **{name: values[name].item() for name in _UNCHANGED if name != "size"}, size=tuple(values["size"].tolist()))
@@ -113,13 +116,14 @@ def examine_source(reader: Any, listed: int, path: str, recipe: Recipe,
     listed: its position in the listing of the source. ranges: SetDecisions.ranges, for deep pictures.
     """
     try:
-        decoded = load_source(reader, listed, path, recipe, ranges)
+        data = _read(reader, listed, path, recipe)
+        decoded = decode_any(data, path, recipe, ranges)
     except BadPicture as bad:
         return SourceFacts(fault=str(bad), levels=astuple(bad.levels) if bad.levels else ()), None
     hexadecimal, spread = fingerprint(decoded.pixels)
     levels = astuple(decoded.levels) if decoded.levels else ()
-    facts = SourceFacts(pixels_digest(decoded.pixels), decoded.size, fingerprint=hexadecimal, spread=spread,
-                        levels=levels, several=decoded.several)
+    facts = SourceFacts(pixels_digest(decoded.pixels), content_digest(data), decoded.size, fingerprint=hexadecimal,
+                        spread=spread, levels=levels, several=decoded.several)
     if recipe.clean.polarity != "keep":
         vote, *tones = dark_ink_log_odds(decoded.pixels)
         facts = replace(facts, dark_ink=vote, tones=tuple(tones))
@@ -130,6 +134,7 @@ def examine_together(pixels: np.ndarray) -> Facts:
     """Return the facts of n pictures of one size, uint8 (n, H, W, C), for a recipe without cleaning or polarity."""
     columns, shape = no_facts(len(pixels)), repr(pixels.shape[1:]).encode()
     columns["digest"] = np.frombuffer(b"".join(_digest(one, shape) for one in pixels), np.uint8).reshape(-1, _DIGEST)
+    columns["content"] = columns["digest"]       # they are taken as they are stored
     columns["size"] = pixels.shape[1:3]
     columns["fingerprint"], columns["spread"] = fingerprints(pixels)
     return Facts(columns)
@@ -137,13 +142,25 @@ def examine_together(pixels: np.ndarray) -> Facts:
 
 def load_source(reader: Any, listed: int, path: str, recipe: Recipe, ranges: tuple = ()) -> Decoded:
     """Read and decode one source image; arguments as for `examine_source`. BadPicture: it cannot be decoded."""
+    return decode_any(_read(reader, listed, path, recipe), path, recipe, ranges)
+
+
+def _read(reader: Any, listed: int, path: str, recipe: Recipe) -> bytes | np.ndarray | Image.Image:
+    """Read one source image without decoding it. BadPicture: it cannot be read."""
     try:
-        data = reader.read(listed, path)
+        return reader.read(listed, path)
     except OSError as error:
         raise BadPicture(f"{UNREADABLE}: {reason(error)}") from None
     except MemoryError:
         raise no_memory(recipe.source.max_pixels, path) from None
-    return decode_any(data, path, recipe, ranges)
+
+
+def content_digest(data: bytes | np.ndarray | Image.Image) -> str:
+    """Return a digest of a picture as it is stored: of the bytes of its file, or of an array or PIL image."""
+    if isinstance(data, np.ndarray):
+        return pixels_digest(data)
+    content, kind = (data.tobytes(), repr((data.mode, data.size))) if isinstance(data, Image.Image) else (data, "file")
+    return hashlib.blake2b(content, digest_size=_DIGEST, key=kind.encode()).hexdigest()
 
 
 def pixels_digest(pixels: np.ndarray) -> str:

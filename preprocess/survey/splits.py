@@ -33,7 +33,8 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
     if job.plain:
         return Assignment(survey.with_splits(_all_test(survey.official)), duplicates([], [], [], []))
     images = Images(survey.labels, survey.pixels, survey.official,
-                    [job.groups[row] for row in survey.listed.tolist()] if job.groups else None)
+                    [job.groups[row] for row in survey.listed.tolist()] if job.groups else None,
+                    contents=survey.contents)
     near, notes = near_groups(survey.column("fingerprint")), list(job.notes)
     if recipe.split.near_duplicates == "together":
         held, lines = near_to_hold(replace(images, near=near), survey.classes, recipe.split)

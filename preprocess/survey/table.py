@@ -59,10 +59,12 @@ class Survey:
     @cached_property
     def pixels(self) -> np.ndarray:
         """Numbers that are equal for images with equal pixels, in the order of the pixels' digests: int64 (usable,)."""
-        words = np.ascontiguousarray(self.column("digest")).view(">u4").astype(np.uint32)
-        order, number = np.lexsort(words.T[::-1]), np.zeros(len(words), np.int64)
-        number[order[1:]] = np.cumsum((words[order[1:]] != words[order[:-1]]).any(1))
-        return number
+        return _numbered(self.column("digest"))
+
+    @cached_property
+    def contents(self) -> np.ndarray:
+        """Numbers in the order of the digests of the stored files or arrays: int64 (usable,)."""
+        return _numbered(self.column("content"))
 
     def digests(self, rows: np.ndarray) -> list[str]:
         """Return the digests of the decoded pixels of these images, in hexadecimal digits."""
@@ -106,3 +108,11 @@ class Survey:
             name = self.classes[self.source.labels[row]][:12]
             lines.append(f"{first}  {name:12}  {self.source.paths[row]}" + (f" ({reason})" if reason else ""))
         return "\n".join(lines + [f"… {total - _SHOWN} more"] * (total > _SHOWN))
+
+
+def _numbered(digests: np.ndarray) -> np.ndarray:
+    """Return a number for each digest, uint8 (n, bytes): equal ones have the same, ascending like them; int64 (n,)."""
+    words = np.ascontiguousarray(digests).view(">u4").astype(np.uint32)
+    order, number = np.lexsort(words.T[::-1]), np.zeros(len(words), np.int64)
+    number[order[1:]] = np.cumsum((words[order[1:]] != words[order[:-1]]).any(1))
+    return number
