@@ -25,7 +25,7 @@ from tenfold.automatic.clock import LEAST_BUDGET, Clock
 from tenfold.automatic.look import Look
 from tenfold.automatic.looking import look
 from tenfold.automatic.state import State
-from tenfold.automatic.summary import head_lines, race_line, result_lines
+from tenfold.automatic.summary import head_lines, left_lines, race_line, result_lines
 from tenfold.data.errors import UserFault
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.image_set import image_set
@@ -112,6 +112,8 @@ class Automatic:
         print(*lines[printed:], f"{self.recipe} gives the reason for each line", sep="\n", flush=True)
         run, score = self._train(state.chosen.recipe(self.name))
         results = result_lines(run, score, self.budget)
+        if self.clock.is_timed:
+            results += left_lines(state.chosen, self.clock.left(), self.budget)
         if over := self.clock.overrun():
             results.append(f"note: this took {over:.0f} s more than the budget: the machine became slower after it was "
                            "timed")

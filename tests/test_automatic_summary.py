@@ -1,0 +1,28 @@
+"""What the automatic mode says at the end follows from the figures, and not from noise."""
+
+import pytest
+
+from tenfold.automatic.choices import Draft
+from tenfold.automatic.summary import clear_rise, left_lines
+
+
+def history(*top1: float, rows: int = 1000) -> list[dict]:
+    """Rows of metrics.csv, one every ten seconds."""
+    return [{"seconds": 10.0 * number, "val_top1": share, "val_rows": rows} for number, share in enumerate(top1, 1)]
+
+
+@pytest.mark.parametrize(("rows", "top1", "rise"), [
+    (10_000, [0.5, 0.6, 0.7, 0.75, 0.8], 0.05), (10_000, [0.5, 0.6, 0.7, 0.8, 0.801], 0),
+    (30, [0.5, 0.6, 0.7, 0.75, 0.8], 0),         # one or two pictures
+    (10_000, [0.8], 0), (10_000, [0.5, 0.6, 0.7, 0.8, 0.7], 0), (0, [float("nan")] * 5, 0)])
+def test_more_time_is_advised_only_if_the_end_rises_by_more_than_chance(rows, top1, rise):
+    assert clear_rise(history(*top1, rows=rows)) == pytest.approx(rise)
+
+
+def test_a_budget_that_is_left_is_explained():
+    draft = Draft("pretrained", "pictures").choose("train.epochs", 4).choose("model.freeze", ["stem"])
+    assert left_lines(draft, 30, 600) == []
+    assert left_lines(draft, 300, 600) == [
+        "note: 300 s of the budget are left: with so few pictures, more than 4 epochs gain next to nothing"]
+    assert "a fitted head" in left_lines(draft.choose("model.freeze", ["backbone"]), 300, 600)[0]
+    assert left_lines(draft.choose("train.epochs", "auto"), 300, 600) == []
