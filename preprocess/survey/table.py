@@ -61,7 +61,7 @@ class Survey:
         """Numbers that are equal for images with equal pixels, in the order of the pixels' digests: int64 (usable,)."""
         return _numbered(self.column("digest"))
 
-    @cached_property
+    @property
     def contents(self) -> np.ndarray:
         """Numbers in the order of the digests of the stored files or arrays: int64 (usable,)."""
         return _numbered(self.column("content"))
