@@ -168,6 +168,26 @@ def test_faint_ink_is_neither_hollow_nor_split():
             assert (mask[cover > 0.9] == 255).mean() > 0.99, (name, contrast)
 
 
+def test_a_pale_colour_is_ink_and_no_dust_beside_black():
+    """Yellow lacks only a ninth of a grey."""
+    image = np.full((60, 60, 3), 255, np.uint8)
+    cv2.line(image, (20, 10), (20, 50), (0, 0, 0), 7)
+    cv2.circle(image, (40, 30), 6, (255, 255, 0), -1)
+    _, found = clean_page(image, Clean(channels=3, polarity="dark", **LETTERS), SetDecisions("dark"))
+    assert components(found.mask, 0) == 2
+    assert not found.facts()["lost"][1]
+
+
+def test_ink_that_is_stretched_to_the_canvas_is_measured_there():
+    image = np.full((200, 300, 1), 250, np.uint8)
+    cv2.line(image, (60, 40), (240, 160), 20, 9)
+    draw = Draw(canvas=(30, 40), copies=1, fit="stretch", broaden=0.1, rotation=5)
+    cleaned = clean(image, Clean(polarity="dark", **LETTERS), draw)
+    assert cleaned.pixels.shape[:2] == (30, 40)
+    assert (cleaned.hull.max(0) - cleaned.hull.min(0)).tolist() == pytest.approx([40, 30], abs=2)
+    assert max(picture.levels.pen.brush for picture in build_pyramid(cleaned, draw).broader) <= 4
+
+
 def test_a_channel_of_one_tone_is_all_ground():
     image = np.full((40, 30, 3), (250, 128, 255), np.uint8)
     image[10:20, 8:12, 0] = 20

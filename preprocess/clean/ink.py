@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 
 from tenfold.preprocess.clean.ground import histogram, percentile
-from tenfold.preprocess.clean.polarity import grey_of
 
 GRAIN = 4.0                  # ink exceeds the ground by so many deviations of the ground's own grain, at least
 _STEP = 0.15                 # the offset is no more of the ink's own tone: where strokes meet, little else is left
@@ -48,8 +47,7 @@ def find_ink(image: np.ndarray, window: float, offset: float, grain: float = 0.0
     image uint8 (H, W, C) with its ground at 0, which goes on around it. The window grows where strokes are so broad
     that a narrower one would see nothing but ink, and the offset shrinks where ink is faint.
     """
-    # ink of any colour counts: blue alone is a ninth of a grey
-    grey = functools.reduce(cv2.max, cv2.split(image))
+    grey = _strength(image)
     offset = max(offset, GRAIN * grain)
     strong = histogram(grey)
     strong[:int(offset) + 1] = 0
@@ -62,6 +60,11 @@ def find_ink(image: np.ndarray, window: float, offset: float, grain: float = 0.0
         side = int(max(3, window * min(grey.shape), _BROAD * 2 * _depth(broad).max())) | 1
         grey = cv2.subtract(grey, cv2.boxFilter(grey, -1, (side, side), borderType=cv2.BORDER_CONSTANT))
     return cv2.threshold(grey, offset, 255, cv2.THRESH_BINARY)[1]
+
+
+def _strength(page: np.ndarray) -> np.ndarray:
+    """Return how strong ink of any colour is, uint8 (H, W): blue alone, or what yellow lacks, is a ninth of a grey."""
+    return np.asarray(functools.reduce(cv2.max, cv2.split(page)))
 
 
 def _depth(mask: np.ndarray) -> np.ndarray:
@@ -86,7 +89,7 @@ def remove_dust(mask: np.ndarray, page: np.ndarray, specks: float) -> Ink:
     if count == 2 or not specks:
         return Ink(mask, nothing, _stroke_width(mask), 0, 0.0)
     inked = mask > 0
-    mass = np.bincount(spots[inked], grey_of(page)[inked], count)      # of each component; 0 is the ground
+    mass = np.bincount(spots[inked], _strength(page)[inked], count)    # of each component; 0 is the ground
     area = np.maximum(facts[:, cv2.CC_STAT_AREA], 1)
     main = mass >= _MAIN * mass.max()
     pen = _stroke_width(_mask_of(spots, main))

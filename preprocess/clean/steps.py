@@ -84,7 +84,10 @@ def cut_out(page: np.ndarray, mask: np.ndarray | None, config: Clean, draw: Draw
         box = bounding_box(mask, config.padding)
         page, hull = page[box].copy(), hull_of(mask[box])
     if draw.fit == "stretch":
+        height, width = page.shape[:2]
         page = resize(page, *draw.canvas)
+        if hull is not None:
+            hull = (hull + 0.5) * np.array([page.shape[1] / width, page.shape[0] / height], np.float32) - 0.5
     ink = config.polarity != "keep"
     background = (0,) * page.shape[2] if ink else tuple(int(v) for v in edge_level(page))
     if hull is None:
