@@ -158,7 +158,7 @@ def test_any_signal_ends_a_command_in_order(capsys, number):
 
 
 SEEN = """
-import runpy, signal, sys
+import contextlib, runpy, signal, sys            # runpy imports it, or not, by the version of Python
 before = {*sys.modules}
 signal.signal = lambda *given: sys.exit(" ".join(sorted({*sys.modules} - before)))
 runpy.run_module("tenfold", run_name="__main__", alter_sys=True)

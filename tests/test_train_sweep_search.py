@@ -1,5 +1,6 @@
 """A sweep by Optuna's search: trials are pruned, and their folders alone say what was tried."""
 
+import contextlib
 import os
 import sqlite3
 import sys
@@ -11,6 +12,7 @@ from sweep_helpers import GRID, fake_processes, interrupt, sweep_here  # noqa: F
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.digests import read_json, write_json
+from tenfold.train.sweep.search import storage_of
 
 SEARCH = ("--search", "train.lr=log:0.001..1", "train.batch=16,32", "--trials", "7", "--out", "s")
 
@@ -28,7 +30,7 @@ def optuna():
 
 
 def study(out="s"):
-    with sqlite3.connect(f"{out}/study.db") as db:
+    with contextlib.closing(sqlite3.connect(f"{out}/study.db")) as db:
         return [row[0] for row in db.execute("select state from trials order by number")]
 
 
@@ -62,7 +64,7 @@ def test_a_search_prunes_and_goes_on_in_its_study(fake, sweep, optuna):
 def test_nothing_is_read_of_an_earlier_study(fake, sweep, optuna):
     """SQLite has no checksums: the trials' folders say what was tried, their curves included."""
     def told():
-        found = optuna.load_study(study_name="sweep", storage="sqlite:///s/study.db").trials
+        found = optuna.load_study(study_name="sweep", storage=storage_of(Path("s"))).trials
         return [(t.state, t.value, t.params, t.intermediate_values) for t in found]
     six = (*SEARCH, "--trials", "6")
     assert sweep(*six).code == 0

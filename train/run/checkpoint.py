@@ -68,10 +68,9 @@ def save(path: str | os.PathLike[str], content: dict) -> None:
     """Write a checkpoint and its digest, whole or not at all. MachineFault: disk full, no permission."""
     held = io.BytesIO()      # written by ourselves: torch reports a full disk as an error of its file format
     torch.save(content, held)
-    data = held.getbuffer()
-    pieces = data, zip_trailer(data)             # stored as the comment of the zip, so any zip reader can open it
-    with publish(path) as temporary, open(temporary, "wb") as f:
-        f.writelines(pieces)
+    with held.getbuffer() as data, publish(path) as temporary, open(temporary, "wb") as f:
+        trailer = zip_trailer(data)              # the comment of the zip, so any zip reader can open it; it changes
+        f.writelines((data, trailer))            # the comment's length in `data`
 
 
 def read(path: str | os.PathLike[str], cure: str = "use one that `tenfold train` wrote") -> Any:

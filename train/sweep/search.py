@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tenfold.data.errors import CheckpointFault, MachineFault
 from tenfold.data.tables import Train
 from tenfold.train.sweep.space import Key, grid
 from tenfold.train.sweep.trial import Trial
+
+if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
 
 PRUNERS = ("median", "hyperband", "none")
 
@@ -50,8 +54,8 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         # another seed in each session, so that a continued sweep does not draw the same numbers again
         sampler = optuna.samplers.TPESampler(n_startup_trials=max(4, planned // 4), seed=seed + len(trials))
-        self._study = optuna.create_study(storage=f"sqlite:///{out / 'study.db'}", study_name="sweep",
-                                          direction="maximize", sampler=sampler)
+        self._study = optuna.create_study(storage=storage_of(out), study_name="sweep", direction="maximize",
+                                          sampler=sampler)
         self._pruner, self._trials = pruner, trials
         self._study.add_trials(ended)
         self._again = [t.settings for t in trials if not t.ended()]
@@ -128,6 +132,13 @@ class Search:
     def tell(self, trial: Trial) -> None:
         """Report to the study how the trial ended."""
         self._study.tell(self._trial, trial.val_top1 if trial.state == "finished" else None, state=self._state(trial))
+
+
+def storage_of(out: Path) -> "RDBStorage":
+    """Return the storage of a search in `out`; it keeps no connection open."""
+    from optuna.storages import RDBStorage
+    from sqlalchemy.pool import NullPool  # which Optuna requires
+    return RDBStorage(f"sqlite:///{out / 'study.db'}", engine_kwargs={"poolclass": NullPool})
 
 
 def _remove_study(out: Path) -> None:
