@@ -33,7 +33,8 @@ def main(target: str) -> int:
     before = set(goals[:goals.index(target)]) if target in goals else set()
     flags = _flags(os.environ.get("MAKEFLAGS", ""))
     try:
-        check_variables(os.environ.get("TENFOLD_VARIABLES", "").split(), goals or [target])
+        typed = os.environ.get("TENFOLD_VARIABLES", "").split()
+        check_variables([name for name in typed if name in given or name not in VARIABLES], goals or [target])
         for under, module, arguments in steps(target, given, before):
             if "s" not in flags or "n" in flags:
                 print(as_command([os.environ.get("PY") or "python", "-m", module, *arguments]), flush=True)
@@ -75,12 +76,12 @@ def steps(target: str, given: dict[str, str], before: set[str]) -> Iterator[tupl
             yield from steps(one, sample, set(parts[:number]))
         return
     if target == "score":
-        if before & {"augment", "train"}:        # DATA was meant for these; the score is that of the test rows
+        if before & {"auto", "augment", "train"}:        # DATA was meant for these; the score is that of the test rows
             given = _without("DATA", given)
         if with_defaults(given)["MODEL"] == "best.pth" and not Path("best.pth").exists() and "train" not in before:
             yield from steps("train", _without("DATA", given), before)
             before = before | {"train"}
-        if "train" in before:                    # OUT is the run's folder
+        if before & {"auto", "train"}:           # OUT is the run's folder
             given = _without("OUT", given)
         given = _without("SHARDS" if "DATA" in given else "SET", given)
     values = with_defaults(given)

@@ -76,6 +76,8 @@ VARIABLES = {name.rstrip("!") for target in TARGETS for _, name in words(target)
 # the targets that a target may run before its own command
 FIRST = {"train": ("augment",), "bench": ("augment",), "sweep": ("augment",), "score": ("train", "augment"),
          "demo": ("augment", "train", "score")}
+# what may be meant by a variable that a target does not take
+_MEANT = {"RECIPE": ("RECIPES",), "OUT": ("SHARDS", "NAME"), "MODEL": ("IMAGES",), "SEED": ("SET",)}
 _OF_MAKE = {"PY", "PYTHON", "SHELL", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "CURDIR"}
 
 
@@ -86,12 +88,16 @@ def check_variables(typed: list[str], goals: list[str]) -> None:
     """
     running = [target for goal in goals for target in (goal, *FIRST.get(goal, ()))]
     taken = {name.rstrip("!") for target in running if target in TARGETS for _, name in words(target)}
+    if goals == ["demo"]:                        # it is always of the sample
+        taken -= {"DATA", "MODEL", "RECIPE"}
     for name in typed:
         if name in taken | _OF_MAKE or name.startswith((".", "-")):
             continue
         if name in VARIABLES:
             takers = [target for target in TARGETS if name in {word.rstrip("!") for _, word in words(target)}]
+            meant = next((other for other in _MEANT.get(name, ()) if other in taken), "")
             raise UserFault(f"{name}=", f"changes nothing in make {' '.join(goals)}",
+                            'did you mean SET="seed=…"?' if meant == "SET" else f"did you mean {meant}=?" if meant else
                             f"leave it out; it is for make {', '.join(takers[:6])}" + ", …" * (len(takers) > 6))
         known = {variable: f"{variable}=" for variable in sorted(VARIABLES)} | _settings()
         close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)

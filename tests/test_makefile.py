@@ -170,10 +170,15 @@ def test_a_variable_that_no_target_knows_is_refused(checkout):
 def test_a_variable_of_other_targets_is_refused_and_not_ignored(checkout, planned):
     for goals, typed, takers in (
             (["predict"], "BUDGET=3", "auto, train, "), (["auto"], "RECIPE=x", "augment, report, "),
-            (["models", "recipes"], "GRID=a=1", "sweep"), (["verify"], "FOLDS=3", "folds")):
+            (["models", "recipes"], "GRID=a=1", "sweep"), (["verify"], "FOLDS=3", "folds"),
+            (["demo"], "DATA=x", "auto, augment, ")):
         said = make(checkout, "-n", *goals, f"PY={sys.executable}", typed, code=2)
         name = typed.partition("=")[0]
         assert f"{name}=: changes nothing in make {' '.join(goals)}; leave it out; it is for make {takers}" in said
+    for goal, typed, meant in (("compare", "RECIPE=x", "RECIPES="), ("augment", "OUT=x", "SHARDS="),
+                               ("auto", "OUT=x", "NAME="), ("train", "SEED=3", 'SET="seed=…"')):
+        assert f"did you mean {meant}?" in make(checkout, "-n", goal, f"PY={sys.executable}", typed, code=2)
+    assert planned("verify", "SHARDS=s", "TTA=") == [["data.verify", "--shards", "s"]]     # empty: not given
     assert planned("score", "MODEL=m.pth", "OUT=here") == [["train.score", "m.pth", "--out", "here"]]
     assert planned("predict", "MODEL=m.pth", "IMAGES=x", "TTA=8", "WORKERS=1") == [
         ["tenfold.predict", "m.pth", "x", "--tta", "8", "--workers", "1"]]
