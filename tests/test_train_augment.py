@@ -216,6 +216,7 @@ def test_a_mirror_larger_than_the_image_is_refused():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Guards may run slower")    # torch, of Python 3.13.0
 def test_it_compiles_without_a_break():
     """As a graph; the code behind it is the compiler's."""
     augment, (image, label) = made(EVERYTHING), images()

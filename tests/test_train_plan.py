@@ -155,11 +155,11 @@ def test_an_evaluation_that_the_budget_has_no_time_for_is_cut_and_said(shards, c
                           (0.5, 0.52, None), (0.7, 0.99, "by heart"), (0.7, 0.8, None), (float("nan"), 0.9, None)])
 def test_what_the_figures_mean_is_said(val, train, says):
     row = {"val_top1": val, "val_loss": 1.0, "train_top1": train, "val_rows": 400}
-    notes = closing_notes([row], np.array([100, 100, 100, 100]))
+    notes = closing_notes(row, np.array([100, 100, 100, 100]))
     assert [says in note for note in notes] == [True] * (says is not None)
 
 
 def test_few_val_rows_prove_little():
     row = {"val_top1": 0.5, "val_loss": 1.0, "train_top1": 0.7, "val_rows": 6}
-    assert "0.5000 of 6 rows is not surely better than guessing" in closing_notes([row], np.array([2, 2, 2]))[0]
-    assert "0.3000 is no better than guessing" in closing_notes([row | {"val_top1": 0.3}], np.array([2, 2, 2]))[0]
+    assert "0.5000 of 6 rows is not surely better than guessing" in closing_notes(row, np.array([2, 2, 2]))[0]
+    assert "0.3000 is no better than guessing" in closing_notes(row | {"val_top1": 0.3}, np.array([2, 2, 2]))[0]

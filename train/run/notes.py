@@ -21,12 +21,12 @@ def epoch_line(row: dict[str, Any], epochs: int | Literal["auto"]) -> str:
             f"val loss {row['val_loss']:.4f}  val top-1 {row['val_top1']:.4f}  {row['seconds']:.0f} s")
 
 
-def closing_notes(history: list[dict[str, Any]], val_counts: NDArray[np.int64]) -> list[str]:
-    """Return notes on the best row of the history. val_counts: rows of each class in val, int64 (classes,)."""
-    rows, known = int(val_counts.sum()), [row for row in history if not math.isnan(row["val_top1"])]
-    if not known or not rows:
+def closing_notes(best: dict[str, Any] | None, val_counts: NDArray[np.int64]) -> list[str]:
+    """Return notes on the row of the history whose weights are kept. val_counts: rows of each class in val, int64
+    (classes,)."""
+    rows = int(val_counts.sum())
+    if not best or not rows or math.isnan(best["val_top1"]):
         return []
-    best = max(known, key=lambda row: (row["val_top1"], -row["val_loss"]))
     val, train = best["val_top1"], best["train_top1"]
     looked = best.get("val_rows", rows)
     guess = guess_rate(val_counts)

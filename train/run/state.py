@@ -87,6 +87,12 @@ class RunState:
             self.best_top1, self.best_loss, self.best_epoch = row["val_top1"], row["val_loss"], self.epoch
         return best
 
+    @property
+    def best_row(self) -> dict | None:
+        """The row of the history whose weights are in best.pth."""
+        best = self.best_top1, self.best_loss
+        return next((row for row in reversed(self.history) if (row["val_top1"], row["val_loss"]) == best), None)
+
     def _is_best(self, row: dict, keep: str) -> bool:
         """Whether the weights of a row of the history are better than the best ones, or with "last" hardly worse.
 

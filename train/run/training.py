@@ -88,7 +88,7 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
             print(f"{recipe.name}: {recipe.model.name}, {parameters:,} parameters, on {where}; "
                   f"{shards.rows('train')} training rows, {trainer.feed.train.name} engine; {round(budget, 1):g} s")
             _fit(trainer)
-            notes = closing_notes(trainer.state.history, shards.class_counts("val"))
+            notes = closing_notes(trainer.state.best_row, shards.class_counts("val"))
             print(*notes, sep="\n", end="\n" * bool(notes))
         if not (out / "best.pth").exists():      # the run was finished before, and the file moved away
             raise CheckpointFault(out / "best.pth", "is gone", "train without --resume")
