@@ -44,6 +44,7 @@ def test_unreadable_pictures_are_named_at_the_end(here, capsys):
     assert len(rows()) == 5
     line = t.one_line(predict(capsys, "best.pth", "new/broken.png", "new/blank.png"))
     assert "nor can any other of the 2 pictures" in line
+    assert "predictions.csv is of an earlier call" in line
     assert len(rows()) == 5                      # those of the call before are kept
     assert predict(capsys, "best.pth", "new/0.png").code == 0
     assert not Path("runs/stripes-predictions/unreadable.csv").exists()

@@ -91,7 +91,7 @@ def _label(model: Model, paths: Sequence[str], table: Path, found: Labelled, vie
                     for cell in (name, f"{share:.6f}")]
             write([path, *best, *[""] * (len(HEAD) - 1 - len(best)), *every])
         if not found.rows:
-            raise nothing_read(found.unreadable)
+            raise nothing_read(found.unreadable, found.csv if found.replaced else None)
     return cells
 
 

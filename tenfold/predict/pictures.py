@@ -58,11 +58,15 @@ def polarity_lines(others: Sequence[tuple[str, str]], pictures: int, most: float
             "it says of them means little; invert them, or train a model on both"]
 
 
-def nothing_read(unreadable: Sequence[tuple[str, str]]) -> SourceFault:
-    """Return the fault if none of the pictures can be read. unreadable: (path, why) of each."""
+def nothing_read(unreadable: Sequence[tuple[str, str]], earlier: Path | None = None) -> SourceFault:
+    """Return the fault if none of the pictures can be read.
+
+    unreadable: (path, why) of each. earlier: the predictions.csv of an earlier call, which stays.
+    """
     path, reason = unreadable[0]
     others = f"; nor can any other of the {len(unreadable)} pictures be read" if len(unreadable) > 1 else ""
-    return SourceFault(path, reason + others, "give pictures in a format that Tenfold reads")
+    left = f" ({earlier} is of an earlier call)" if earlier else ""
+    return SourceFault(path, reason + others, f"give pictures in a format that Tenfold reads{left}")
 
 
 def find_pictures(patterns: Sequence[str]) -> list[str]:
