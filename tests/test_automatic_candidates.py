@@ -28,6 +28,7 @@ from tenfold.data.recipe import read_recipe
     (dataclasses.replace(INK, colour_share=0.5), ["ink cut out, upright", "pretrained"]),
     (dataclasses.replace(INK, colour_share=0.5, marks=dataclasses.replace(MARKS, pen=0.6)),      # fruit on white
      ["pretrained", "ink cut out, upright"]),
+    (dataclasses.replace(INK, colour_share=0.5, colours_tell=True), ["pretrained", "ink cut out, upright"]),
     (PHOTOS, ["pretrained"]),
 ], ids=lambda v: "" if isinstance(v, Look) else " or ".join(v))
 def test_what_was_seen_leaves_few_ways_open(seen, names):
@@ -49,6 +50,7 @@ def test_what_may_not_be_mirrored_never_is():
         swapped = dataclasses.replace(seen, unmirrored=(0.5, 256), mirrored_classes=("left", "right"))
         assert not swapped.may_mirror
         assert swapped.mirror_reason == "mirror images of left look like right"
+        assert candidates(swapped, Fixed(500), pretrained=True)[0].name == "shapes"
         one_sided = candidates(dataclasses.replace(seen, unmirrored=(0.7, 256)), Fixed(500), pretrained=True)
         assert [c.name for c in one_sided] == ["pretrained", "shapes", "from scratch"]
         for candidate in found:

@@ -14,6 +14,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 from tenfold.automatic.angles import match_rotations, shape_of
 from tenfold.automatic.choices import Draft
+from tenfold.automatic.colours import colours_tell, mean_colour
 from tenfold.automatic.fit import choose_images
 from tenfold.automatic.looking import _rows, look
 from tenfold.automatic.mirrors import hog, may_be_mirrored, mirrored_classes, unmirrored_share
@@ -70,6 +71,21 @@ def test_one_pair_of_mirror_images_among_symmetric_shapes_is_found():
     assert mirrored_classes(*compared("<üoI>=÷-", mirrored=True)) is None        # both look either way
     assert mirrored_classes(*compared("üoI=j")) is None
     assert mirrored_classes(*compared("<>", count=3)) is None                    # too few to tell
+
+
+@pytest.mark.parametrize(("by_class", "shade", "tell"), [(True, 1.0, True), (True, 0.5, True), (False, 1.0, False)])
+def test_colours_that_tell_the_classes_apart_are_seen(by_class, shade, tell):
+    rng, inks = np.random.default_rng(0), ((220, 30, 30), (30, 180, 40), (240, 210, 30))
+    colours, labels = [], []
+    for number in range(45):
+        image = rng.integers(244, 256, (40, 40, 3)).astype(np.uint8)
+        ink = inks[number % 3 if by_class else rng.integers(3)]
+        cv2.circle(image, (20, 20), int(rng.integers(8, 16)), [int(c * rng.uniform(shade, 1)) for c in ink], 3)
+        colours.append(mean_colour(image))
+        labels.append(number % 3)
+    assert colours_tell(np.stack(colours), np.array(labels)) == tell
+    assert not colours_tell(np.stack([mean_colour(np.full((9, 9, 3), 7, np.uint8))] * 30), np.arange(30) % 2)
+    assert not colours_tell(np.stack(colours[:6]), np.array(labels[:6]))       # too few to tell
 
 
 def test_a_folder_of_ink_is_looked_at(tmp_path):

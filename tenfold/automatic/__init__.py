@@ -3,8 +3,8 @@
 Read in this order:
 - `auto.py`: the whole procedure; `command.py` is its command line, `checks.py` what it refuses;
 - `look.py`: what is known of the images; `looking.py` finds it out from a sample, with `reading.py` (one picture),
-  `marks.py` (its ink), `angles.py` (whether characters are upright), `mirrors.py` (whether mirror images count) and
-  `subfolders.py` (whether images belong together);
+  `marks.py` (its ink), `angles.py` (whether characters are upright), `mirrors.py` (whether mirror images count),
+  `colours.py` (whether colours tell the classes apart) and `subfolders.py` (whether images belong together);
 - `machine.py`: how fast this machine trains each network;
 - `candidates.py`: the recipes that suit the images; `ink.py`, `pretrained.py` and `pictures.py` draft each of them,
   `fit.py` fits a draft to the time, `choices.py` holds a draft and the reason for each of its lines;

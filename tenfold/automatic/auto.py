@@ -113,7 +113,7 @@ class Automatic:
         run, score = self._train(state.chosen.recipe(self.name))
         results = result_lines(run, score, self.budget)
         if self.clock.is_timed:
-            results += left_lines(state.chosen, self.clock.left(), self.budget)
+            results += left_lines(state.chosen, self.budget - self.clock.spent(), self.budget)
         if over := self.clock.overrun():
             results.append(f"note: this took {over:.0f} s more than the budget: the machine became slower after it was "
                            "timed")

@@ -39,12 +39,14 @@ def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate
         inked = [Candidate(ink_name(cut, any_angle), partial(ink, marks=look.marks, cut=cut, any_angle=any_angle),
                            _CAREFUL) for any_angle in angle_options for cut in cut_options]
         in_colour = (tuned or [scratch]) if look.is_colour else []
-        return [*in_colour, *inked] if look.marks.pen > _FILLED else [*inked, *in_colour]
+        return [*in_colour, *inked] if look.marks.pen > _FILLED or look.colours_tell else [*inked, *in_colour]
     if not look.may_mirror:
         least = max(short, _CAREFUL if look.are_signs else 0.0)
         varied = look.images_per_class < FEW_PER_CLASS
         first, second = (Candidate(shapes_name(v), partial(shapes, varied=v), least) for v in (varied, not varied))
         in_colour = [scratch] if look.is_colour else []
-        # features learnt on ImageNet separate things photographed from one side well, characters and signs poorly
-        return [first, *tuned, second, *in_colour] if look.are_signs else [*tuned, first, *in_colour]
+        # features learnt on ImageNet, with mirror images, separate things photographed from one side well, but
+        # characters, signs, and classes that are mirror images of each other poorly
+        shapes_first = look.are_signs or look.mirrored_classes
+        return [first, *tuned, second, *in_colour] if shapes_first else [*tuned, first, *in_colour]
     return [*tuned, scratch] if machine.is_accelerated or not tuned else tuned

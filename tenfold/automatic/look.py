@@ -32,6 +32,7 @@ class Look:
     official: dict[str, int]         # images of each split that the folder or file defines
     counts: tuple[int, ...]  # images of each class, without official val and test; then of each in official val
     unmirrored: tuple[float, int] = (0.5, 0)     # see mirrors.unmirrored_share
+    colours_tell: bool = False       # whether colours alone nearly tell the classes apart
     mirrored_classes: tuple[str, str] | None = None    # names of two classes that look like each other if mirrored
     unusable_share: float = 0.0      # share of the sample that cannot be used
     per_class: int = 0       # at most this many images of each class are used; 0: all

@@ -1,6 +1,5 @@
 """Look at a set of labelled images: measure a sample of the pictures, and count all images."""
 
-import functools
 import itertools
 import math
 import time
@@ -9,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
+from tenfold.automatic.colours import colours_tell, is_coloured, mean_colour
 from tenfold.automatic.look import Look
 from tenfold.automatic.marks import Mark, ink_facts, mark_of
 from tenfold.automatic.mirrors import hog, mirrored_classes, unmirrored_share
@@ -32,8 +31,6 @@ _SAMPLE = 256                # at most this many pictures are looked at
 _FIRST = 64                  # this many pictures are read first, for decisions that concern the whole set
 _FIRST_SHARE = 0.25          # the first pictures take at most this share of the time
 _PER_CLASS = 4               # this many pictures of a class are looked at if there are too many classes to look at all
-_COLOUR = 12.0               # a picture is coloured if its channels differ by more than this on average, of 255
-_PATCH = 0.02                # a picture is coloured if they differ by four times that in more than this share of it
 
 
 def look(source: Source, scratch: Path, longest: float = math.inf) -> Look:
@@ -104,6 +101,7 @@ class _Picture:
     mark: Mark | None        # None: not ink on a plain ground
     is_one_tone: bool
     coloured: bool
+    colour: np.ndarray       # see colours.mean_colour
     hog: np.ndarray
     mirrored_hog: np.ndarray
     seconds: float           # one core's approximate time to read, decode, examine and clean it in a build
@@ -118,14 +116,8 @@ def _picture(reading: Reading, pixels: np.ndarray, decisions: SetDecisions, labe
     """Examine the pixels of a picture, uint8 (H, W, C)."""
     reading, ink = find_its_ink(reading, decisions)
     return _Picture(reading.facts, label, mark_of(ink, label) if ink else None, is_one_tone(pixels),
-                    _is_coloured(pixels), hog(pixels), hog(np.ascontiguousarray(pixels[:, ::-1])), reading.seconds)
-
-
-def _is_coloured(pixels: np.ndarray) -> bool:
-    """Return whether the channels of a picture, uint8 (H, W, 3), differ on average or in a patch of some size."""
-    planes = cv2.split(pixels)
-    apart = functools.reduce(cv2.max, planes) - functools.reduce(cv2.min, planes)
-    return bool(apart.mean() > _COLOUR or np.mean(apart > 4 * _COLOUR) > _PATCH)
+                    is_coloured(pixels), mean_colour(pixels), hog(pixels),
+                    hog(np.ascontiguousarray(pixels[:, ::-1])), reading.seconds)
 
 
 def _summarise(source: Source, pictures: list[_Picture], polarity: str) -> Look:
@@ -149,6 +141,7 @@ def _summarise(source: Source, pictures: list[_Picture], polarity: str) -> Look:
         ink_share=float((columns["two_tone"] > TWO_TONE).mean()), polarity=polarity, votes=votes(facts),
         marks=ink_facts([p.mark for p in pictures if p.mark]),
         unmirrored=unmirrored_share(*compared),
+        colours_tell=colours_tell(np.stack([p.colour for p in pictures]), compared[2]),
         mirrored_classes=(source.classes[pair[0]], source.classes[pair[1]]) if pair else None,
         seconds=float(np.mean([p.seconds for p in pictures])), slowest=max(p.seconds for p in pictures),
         subfolders=subfolders(source))
