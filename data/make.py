@@ -4,6 +4,7 @@ make exports its variables as they were typed, and no shell reads them, so no va
 """
 
 import contextlib
+import filecmp
 import io
 import os
 import shlex
@@ -76,14 +77,14 @@ def steps(target: str, given: dict[str, str], before: set[str]) -> Iterator[tupl
             yield from steps(one, sample, set(parts[:number]))
         return
     if target == "score":
-        if before & {"auto", "augment", "train"}:        # DATA was meant for these; the score is that of the test rows
+        if before & {"auto", "augment", "train"}:        # DATA was meant for these; the score is of the test rows
             given = _without("DATA", given)
         if with_defaults(given)["MODEL"] == "best.pth" and not Path("best.pth").exists() and "train" not in before:
             yield from steps("train", _without("DATA", given), before)
             before = before | {"train"}
         if before & {"auto", "train"}:           # OUT is the run's folder
             given = _without("OUT", given)
-        given = _without("SHARDS" if "DATA" in given else "SET", given)
+        given = _model_of_recipe(given, before) | _without("SHARDS" if "DATA" in given else "SET", given)
     values = with_defaults(given)
     if target in ("augment", "report") and _wants_sample(values):
         yield "data", "data.fetch", ["sample"]
@@ -132,6 +133,15 @@ def arguments(target: str, given: dict[str, str]) -> list[str]:
                 value += "-sweep"
             found += [f"{option}={value}"] if value.startswith("-") else [option, value]
     return found
+
+
+def _model_of_recipe(given: dict[str, str], before: set[str]) -> dict[str, str]:
+    """Return {"MODEL": the model of the recipe's run} if a score is given a recipe alone, and ./best.pth is of another
+    run; else {}."""
+    own, here = Path("runs") / Path(given.get("RECIPE", "")).stem / "best.pth", Path("best.pth")
+    if before & {"auto", "train"} or "MODEL" in given or "RECIPE" not in given or not (own.exists() and here.exists()):
+        return {}
+    return {} if filecmp.cmp(own, here, shallow=False) else {"MODEL": str(own)}
 
 
 def _carries_recipe(target: str, given: dict[str, str]) -> bool:

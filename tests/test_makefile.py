@@ -187,6 +187,15 @@ def test_a_variable_of_other_targets_is_refused_and_not_ignored(checkout, planne
     assert score == ["train.score", "best.pth", "--data", "pictures"]
 
 
+def test_a_score_of_a_recipe_is_that_of_its_own_run(checkout, planned):
+    for path, content in (("best.pth", "of b"), ("runs/a/best.pth", "of a"), ("runs/b/best.pth", "of b")):
+        (checkout / path).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / path).write_text(content)
+    assert planned("score", "RECIPE=a") == [["train.score", "runs/a/best.pth"]]
+    assert planned("score", "RECIPE=b") == planned("score") == [["train.score", "best.pth"]]
+    assert planned("score", "RECIPE=a", "MODEL=best.pth") == [["train.score", "best.pth"]]
+
+
 def test_shards_that_are_given_alone_bring_their_recipe(checkout, planned):
     assert planned("train", "SHARDS=s")[-1][:5] == ["train", "--recipe", "recipes/sample.toml", "--shards", "s"]
     (checkout / "s").mkdir()
