@@ -77,7 +77,7 @@ VARIABLES = {name.rstrip("!") for target in TARGETS for _, name in words(target)
 FIRST = {"train": ("augment",), "bench": ("augment",), "sweep": ("augment",), "score": ("train", "augment"),
          "demo": ("augment", "train", "score")}
 # what may be meant by a variable that a target does not take
-_MEANT = {"RECIPE": ("RECIPES",), "OUT": ("SHARDS", "NAME"), "MODEL": ("IMAGES",), "SEED": ("SET",)}
+_MEANT = {"RECIPE": ("RECIPES",), "OUT": ("SHARDS", "NAME"), "SEED": ("SET",)}
 _OF_MAKE = {"PY", "PYTHON", "SHELL", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "CURDIR"}
 
 

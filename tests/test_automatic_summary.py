@@ -23,6 +23,6 @@ def test_a_budget_that_is_left_is_explained():
     draft = Draft("pretrained", "pictures").choose("train.epochs", 4).choose("model.freeze", ["stem"])
     assert left_lines(draft, 30, 600) == []
     assert left_lines(draft, 300, 600) == [
-        "note: 300 s of the budget are left: with so few pictures, more than 4 epochs gain next to nothing"]
+        "note: 300 s of the budget are left: the recipe plans 4 epochs (train.epochs)"]
     assert "a fitted head" in left_lines(draft.choose("model.freeze", ["backbone"]), 300, 600)[0]
     assert left_lines(draft.choose("train.epochs", "auto"), 300, 600) == []

@@ -1,77 +1,22 @@
 """The targets call the commands as the README says, with the values that were typed, whatever those hold."""
 
-import ast
-import contextlib
-import io
 import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import train_helpers as t
-from syntax_trees import syntax_tree
+from make_helpers import checkout_folder, commands, make, planned_commands  # noqa: F401  (fixtures: checkout, planned)
 
 from tenfold.data.errors import ShardFault
-from tenfold.data.make import _check_begun, main, variables
-from tenfold.data.make_targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, as_typed, words
+from tenfold.data.make import _check_begun, variables
+from tenfold.data.make_targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, words
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
-# the words of make and of `python -m` are these files' own subject
-EXEMPT = {Path(p) for p in ("data/make.py", "data/make_targets.py", "data/typed_command.py",
-                            "benchmarks/training_startup.py")}
 # what a shell or make would split, expand, end a word at, or run
 NASTY = """a  b "c" 'd' $e $(shell touch ran) $${f} `touch ran` $(touch ran); touch ran & (g) | é\\ü #h % * ~ !"""
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    """A folder where make works and nothing is made yet."""
-    for name in ("Makefile", "data", "tenfold", "recipes"):
-        (tmp_path / name).symlink_to(t.ROOT / name)
-    return tmp_path
-
-
-def make(folder, *typed, code=0, **environment) -> str:
-    """What it prints, as it would outside of `make test`."""
-    alone = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "TENFOLD"))}
-    ran = subprocess.run(["make", *typed], cwd=folder, env=alone | environment, capture_output=True, text=True)
-    assert ran.returncode == code, ran.stderr
-    return ran.stdout + ran.stderr
-
-
-def split(lines: list[str]) -> list[list[str]]:
-    """[module, argument, …] of each printed command."""
-    return [words[2:] for words in map(shlex.split, lines) if words[1:2] == ["-m"] and words[2] != "data.make"]
-
-
-def commands(folder, *typed, **environment) -> list[list[str]]:
-    """[module, argument, …] of each command that make would run; it runs none."""
-    return split(make(folder, "-n", f"PY={sys.executable}", *typed, **environment).splitlines())
-
-
-@pytest.fixture
-def planned(checkout, monkeypatch):
-    """`commands` without make: what it would start is called in this process, with what it would export."""
-    def call(*typed, **environment) -> list[list[str]]:
-        given = dict(word.split("=", 1) for word in typed if "=" in word)
-        goals = [word for word in typed if "=" not in word]
-        with monkeypatch.context() as patch, contextlib.chdir(checkout), \
-                contextlib.redirect_stdout(io.StringIO()) as said:
-            for name in VARIABLES:
-                patch.delenv(name, raising=False)
-            for name, value in (given | environment).items():
-                patch.setenv(name, value)
-            for name, value in {"TENFOLD_GOALS": " ".join(goals), "TENFOLD_VARIABLES": " ".join(given),
-                                "MAKEFLAGS": "n", "PY": sys.executable}.items():
-                patch.setenv(name, value)
-            for goal in goals:
-                assert main(goal) == 0
-        return split(said.getvalue().splitlines())
-    return call
 
 
 def test_bare_make_prints_every_target():
@@ -211,59 +156,6 @@ def test_a_paths_tilde_is_the_home_folder_and_a_dash_is_no_option(planned):
     assert variables({"BUDGET": "~"}) == {"BUDGET": "~"}
     assert "--data=-x" in planned("augment", "DATA=-x")[0]
     assert planned("score", "MODEL=-x.pth")[-1][1] == "./-x.pth"
-
-
-def test_messages_speak_as_the_user_did(checkout):
-    for text, target, typed in (
-            ("gone; run `tenfold augment` again", "train", "gone; run `make augment` again"),
-            ("argument --workers: odd; see tenfold augment --help", "augment",
-             "argument WORKERS=: odd; see make help"),
-            ("choose another --out", "augment", "choose another SHARDS="),
-            ("choose another --out", "train", "choose another OUT="),
-            ("a share with --set source.max_bad=…", "augment", 'a share with SET="source.max_bad=…"'),
-            ("--set a.b=1 --set c.d=2, or", "train", 'SET="a.b=1 c.d=2", or'),
-            ("train without --resume", "train", "train without RESUME=1"),
-            ("--resume from step 3", "train", "RESUME=1 from step 3"),
-            ("--device meta: is not there", "train", "DEVICE=meta: is not there"),
-            ("--budget: of 5 s; a larger --budget goes on", "train", "BUDGET=: of 5 s; a larger BUDGET= goes on"),
-            ("--set x: odd; such as --set train.lr=0.002", "train", 'SET=x: odd; such as SET="train.lr=0.002"'),
-            ("--set a.b=1: odd", "train", 'SET="a.b=1": odd'),
-            ("--grid and --search: both; give --grid a.b=1,2", "sweep", "GRID= and SEARCH=: both; give GRID=a.b=1,2"),
-            ("give --recipe recipes/x.toml or --shards x/y", "train", "give RECIPE=recipes/x.toml or SHARDS=x/y"),
-            ("tenfold score 'a b' --shards='c d'", "sweep", "make score MODEL='a b' SHARDS='c d'"),
-            ("a/--data/b --datafile --out", "bench", "a/--data/b --datafile --out")):
-        assert as_typed(text, f"make {target}") == typed
-    for text, front, typed in (
-            ("run `tenfold fetch mnist` or tenfold score x --tta=8", "python -m tenfold train",
-             "run `python -m tenfold fetch mnist` or python -m tenfold score x --tta=8"),
-            ("see tenfold augment --help", "python -m tenfold report", "see python -m tenfold report --help"),
-            ("see tenfold augment --help", "tenfold report", "see tenfold report --help"),
-            ("see tenfold augment --help", "make report", "see make help"),
-            ("run tenfold train", "tenfold ", "run tenfold train"),
-            ("a/tenfold train.py", "python -m tenfold ", "a/tenfold train.py"),
-            ("pack one: python -m benchmarks.bundle", "make bench-gpu", "pack one: make bundle")):
-        assert as_typed(text, front) == typed
-    say = [f"PY={sys.executable}", "DATA=nowhere", "RECIPE=letters"]
-    (checkout / "preprocess").symlink_to(t.ROOT / "preprocess")
-    assert "nowhere: does not exist; give a folder" in make(checkout, "augment", *say, code=2)
-    assert "argument WORKERS=: 'two' is not" in make(checkout, "augment", *say, "WORKERS=two", code=2)
-
-
-def test_messages_in_the_code_speak_of_tenfold_and_its_options():
-    """`as_typed` then puts them in the words of make or of `python -m` for those who typed that."""
-    make_words = re.compile(rf"\bmake ({'|'.join(TARGETS)})\b(?!-)|\b({'|'.join(VARIABLES)})="
-                            r"|python -m (preprocess|train|data|tenfold)\b")
-    assert make_words.search("run `make train` with DATA=x")
-    assert make_words.search("run `python -m train` again")
-    for path in (p for name in ("data", "preprocess", "train", "tenfold", "benchmarks")
-                 for p in sorted((t.ROOT / name).rglob("*.py"))):
-        tree = syntax_tree(path)
-        said = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-                and make_words.search(node.value)]
-        docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if said
-                      and isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)}
-        if path.relative_to(t.ROOT) not in EXEMPT:
-            assert not [node.value for node in said if node.value not in docstrings], path
 
 
 def test_a_report_is_no_build_that_was_begun(tmp_path):

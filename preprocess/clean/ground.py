@@ -3,7 +3,6 @@
 Pictures here have bright ink on dark ground: uint8 (H, W, C), or a plane of one, (H, W).
 """
 
-
 import cv2
 import numpy as np
 

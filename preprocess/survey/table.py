@@ -63,7 +63,7 @@ class Survey:
 
     @property
     def contents(self) -> np.ndarray:
-        """Numbers in the order of the digests of the stored files or arrays: int64 (usable,)."""
+        """For each image the rank of the digest of its file or array, whatever it is decoded to: int64 (usable,)."""
         return _numbered(self.column("content"))
 
     def digests(self, rows: np.ndarray) -> list[str]:

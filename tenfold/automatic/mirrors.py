@@ -5,7 +5,6 @@ Photographs match their class equally well either way: a cat may look to either 
 not. And mirror images of one class may look like another class: arrows to the left and to the right.
 """
 
-import itertools
 import math
 
 import cv2
@@ -72,16 +71,16 @@ def mirrored_classes(hogs: np.ndarray, mirrored: np.ndarray, labels: np.ndarray)
     own (McNemar's test).
     """
     hogs, mirrored = _normalised(hogs), _normalised(mirrored)
-    as_is, as_mirrored = (labels[_without_itself(vectors @ hogs.T).argmax(1)] for vectors in (hogs, mirrored))
-    for pair in itertools.combinations(np.unique(labels).tolist(), 2):
-        there, back, size = np.transpose([
-            (((as_is == one) & (as_mirrored == other))[labels == one].sum(),
-             ((as_is == other) & (as_mirrored == one))[labels == one].sum(),
-             (labels == one).sum()) for one, other in (pair, pair[::-1])])
-        swapped = there - back
-        if (swapped > _SWAPPED * size).all() and swapped.sum() > _SIGMAS * math.sqrt((there + back).sum()):
-            return pair
-    return None
+    classes, own = np.unique(labels, return_inverse=True)
+    as_is, as_mirrored = (own[_without_itself(vectors @ hogs.T).argmax(1)] for vectors in (hogs, mirrored))
+    there, back = np.zeros((2, len(classes), len(classes)))      # from a class (row) to another by mirroring, and back
+    np.add.at(there, (own, as_mirrored), as_is == own)
+    np.add.at(back, (own, as_is), as_mirrored == own)
+    swapped, moved = there - back, there + back
+    many = swapped > _SWAPPED * np.bincount(own)[:, None]
+    clear = swapped + swapped.T > _SIGMAS * np.sqrt(moved + moved.T)
+    pairs = np.argwhere(np.triu(many & many.T & clear, 1))
+    return (int(classes[pairs[0, 0]]), int(classes[pairs[0, 1]])) if len(pairs) else None
 
 
 def _normalised(hogs: np.ndarray) -> np.ndarray:

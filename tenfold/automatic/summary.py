@@ -96,14 +96,11 @@ def clear_rise(history: list[dict[str, float]]) -> float:
 
 
 def left_lines(draft: "Draft", seconds: float, budget: float) -> list[str]:
-    """Return a line on why a part of the budget is left, in a list; []: little is. seconds: those that are left.
-
-    On 1,700 pictures of cifar10_12k, 16 epochs of the last layers reached 80.7%, 4 epochs 80.4%.
-    """
+    """Return a line that says why much of the budget is unused, in a list; [] if little is. seconds: those unused."""
     epochs = draft.settings["train.epochs"]
     if seconds <= _LEFT * budget or epochs == "auto":
         return []
     fitted = draft.settings.get("model.freeze") == ["backbone"]
     why = "a fitted head gains nothing by more time" if fitted else \
-        f"with so few pictures, more than {counted(epochs, 'epoch')} gain next to nothing"
+        f"the recipe plans {counted(epochs, 'epoch')} (train.epochs)"
     return [f"note: {seconds:.0f} s of the budget are left: {why}"]

@@ -78,7 +78,7 @@ class Search:
         return settings
 
     def _evaluations(self) -> int:
-        """Return how often a trial evaluates val: as often as those that finished, before that once an epoch.
+        """Return the expected evaluations of a trial: those of finished trials, or its epochs if none has finished.
 
         A short budget makes fewer or more evaluations than the planned epochs.
         """

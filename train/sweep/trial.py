@@ -98,7 +98,7 @@ def read_trials(out: Path, names: list[str]) -> list[Trial]:
 
 
 def _curve(history: list[dict]) -> list[float]:
-    """Return the top-1 of val of each evaluation."""
+    """Return the validation top-1 of each evaluation."""
     return [row["val_top1"] for row in history if not math.isnan(row["val_top1"])]
 
 
