@@ -98,6 +98,48 @@ def stopped_by_signals() -> Iterator[list[int]]:
         ignore_signals()
 
 
+@contextlib.contextmanager
+def held_back() -> Iterator[Callable[[], bool]]:
+    """Delay SIGINT, SIGTERM and SIGHUP; yield a function that says whether one came. A second one is not delayed.
+
+    Only signals with a Python handler are delayed: an ignored signal stays ignored, and a SIGTERM without a handler
+    still ends the process at once. The handlers are restored on exit. In other threads than the main thread, which
+    receives all signals, nothing changes.
+    """
+    import threading
+
+    came: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        if came:
+            raise KeyboardInterrupt
+        came.append(number)
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    handlers = {number: signal.getsignal(number) for number in STOPS}
+    before = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Delay signals to the end of this context, where one that came raises KeyboardInterrupt (see `held_back`).
+
+    For calls into a library that an exception at any moment would leave with a lock held or a file half-closed.
+    """
+    with held_back() as interrupted:
+        yield
+    if interrupted():
+        raise KeyboardInterrupt
+
+
 def is_unhandled(number: int) -> bool:
     """Whether a signal has no handler but the system's, Python's or that of `run_main`."""
     return signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, _nothing_was_begun)

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from tenfold.data.files import publish
+from tenfold.data.process import undisturbed
 from tenfold.data.schema import PATH_BYTES, SET_SCHEMA, SOURCE_COLUMNS, SOURCES, SPLITS
 
 _TOGETHER = 4096             # paths that are encoded at once
@@ -58,7 +59,7 @@ def write_source_table(folder: Path, columns: Mapping) -> dict:
     Returns {"rows", "bytes", "sha256"}, for dataset.json. MachineFault: disk full, no permission.
     """
     with publish(Path(folder) / SOURCES) as temporary, _ErrorKeepingFile(temporary, "w+b") as held:
-        with h5py.File(held, "w") as f:
+        with undisturbed(), h5py.File(held, "w") as f:           # HDF5 goes on after an exception in what it calls
             f.attrs["schema"] = SET_SCHEMA
             for name, column in encode_columns(columns):
                 f.create_dataset(name, data=column)

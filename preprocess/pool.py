@@ -5,7 +5,6 @@ If this process ends in whatever way, its workers, and the trackers that remove 
 
 import atexit
 import os
-import queue
 import signal
 import sys
 import warnings
@@ -16,17 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from multiprocessing import resource_tracker
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import cv2
-from joblib.externals.loky import (
-    FIRST_COMPLETED,
-    Future,
-    ProcessPoolExecutor,
-    get_reusable_executor,
-    reusable_executor,
-    wait,
-)
+from joblib.externals.loky import Future, ProcessPoolExecutor, get_reusable_executor, reusable_executor
 from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
@@ -34,7 +27,7 @@ from tqdm.auto import tqdm
 from tenfold.data import memory
 from tenfold.data.errors import MachineFault
 from tenfold.data.memory import free_host_memory
-from tenfold.data.process import STOPS, end_with
+from tenfold.data.process import STOPS, end_with, undisturbed
 
 T = TypeVar("T")
 AHEAD = 3                    # tasks for each worker that are started before it waits for one
@@ -78,16 +71,16 @@ def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers
     # a separate pool: the caller may call run_tasks between two results
     pool = ProcessPoolExecutor(max_workers=workers, initializer=_begin_worker,
                                initargs=(os.getpid(), free_host_memory() // workers), env=_one_thread())
-    under_way: deque[Any] = deque()
+    under_way: deque[SimpleQueue[Future[T]]] = deque()           # a finished task puts its future into its queue
     with _worker_fault("reading"):
         try:
             for task in tasks:
-                with _starting_workers():
-                    under_way.append(pool.submit(function, *task))
+                under_way.append(SimpleQueue())
+                _submit(pool, under_way[-1], function, *task)
                 if len(under_way) > AHEAD * workers:
-                    yield under_way.popleft().result()
+                    yield under_way.popleft().get().result()
             while under_way:
-                yield under_way.popleft().result()
+                yield under_way.popleft().get().result()
             pool.shutdown(wait=True)
         except BaseException:                    # interrupted, or the caller does not want the rest
             _kill(pool)
@@ -103,19 +96,18 @@ def _finished(function: Callable[[Any], T], tasks: Iterable[Any], workers: int) 
         yield from ((i, _in_one_thread(function, task)) for i, task in enumerate(tasks))
         return
     job = partial(_as_here, function, os.getcwd(), free_host_memory() // workers)
-    with _starting_workers():
+    with _signals_blocked():
         pool = get_reusable_executor(workers, timeout=_IDLE, initializer=_begin_worker, initargs=(os.getpid(),),
                                      env=_one_thread())
-    numbered, under_way = enumerate(tasks), dict[Future[T], int]()
+    numbered, under_way, done = enumerate(tasks), dict[Future[T], int](), SimpleQueue[Future[T]]()
     try:
         while True:
             for i, task in islice(numbered, AHEAD * workers - len(under_way)):
-                with _starting_workers():
-                    under_way[pool.submit(job, task)] = i
+                under_way[_submit(pool, done, job, task)] = i
             if not under_way:
                 return
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                yield under_way.pop(future), future.result()
+            future = done.get()
+            yield under_way.pop(future), future.result()
     except BaseException:                        # interrupted, or a task failed
         _kill(pool)
         raise
@@ -173,18 +165,33 @@ def _worker_fault(work: str) -> Iterator[None]:
                            "ask for fewer --workers, or lower shards.megabytes") from None
 
 
-@contextmanager
-def _starting_workers() -> Iterator[None]:
-    """Block signals while workers are started; they stay blocked in the workers.
+def _submit(pool: ProcessPoolExecutor, done: SimpleQueue[Future[T]], function: Callable[..., T], *args: Any
+            ) -> Future[T]:
+    """Have a worker compute function(*args); the future that is returned is put into `done` when it is finished.
 
-    So only this process sees a signal and ends the workers, and they do not each print a traceback.
+    Waiting for a SimpleQueue may be interrupted. `concurrent.futures.wait` may not: it locks one future after another,
+    and those that were locked when an interrupt came stay locked, so that the workers can never be ended.
     """
-    _start_trackers()                            # otherwise a tracker is started meanwhile, and unblocks ctrl-C for all
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with _signals_blocked():
+        future = pool.submit(function, *args)
+        future.add_done_callback(done.put)
+    return future
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Block signals while workers are started and given tasks; in the workers they stay blocked.
+
+    So only this process sees a signal and ends the workers, they do not each print a traceback, and no lock of the pool
+    stays locked. KeyboardInterrupt: a signal came.
+    """
+    with undisturbed():                          # another thread may receive the signal, and this one handles it
+        _start_trackers()                        # otherwise a tracker is started meanwhile, and unblocks ctrl-C for all
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_trackers() -> None:
@@ -205,7 +212,7 @@ def _kill(pool: ProcessPoolExecutor) -> None:
 
     No other thread may be submitting tasks.
     """
-    with suppress(queue.Empty):
+    with suppress(Empty), undisturbed():
         while True:
             pool._work_ids.get(block=False)
     pool.shutdown(wait=True, kill_workers=True)

@@ -135,3 +135,40 @@ def test_a_semaphore_that_an_interrupt_left_is_removed_without_a_word():
     done = subprocess.run([sys.executable, "-c", leak], capture_output=True, text=True, timeout=60)
     assert done.stdout.startswith("/loky")
     assert done.stderr == ""
+
+
+INTERRUPTED_AT = """
+import faulthandler, signal, sys
+from tenfold.data.process import stopped_by_signals
+from tenfold.preprocess.pool import Progress, run_tasks
+
+def interrupt_at(moment):
+    "Run tasks, and interrupt them at a line of the libraries that share locks with the threads of the pool."
+    passed = 0
+    def line(frame, event, arg):
+        nonlocal passed
+        passed += 1
+        if passed == moment:
+            signal.raise_signal(signal.SIGINT)
+        return line
+    def call(frame, event, arg):
+        return line if frame.f_code.co_filename.endswith(("futures/_base.py", "threading.py", "queue.py")) else None
+    faulthandler.dump_traceback_later(10, exit=True)
+    try:
+        with stopped_by_signals():
+            sys.settrace(call)
+            run_tasks(abs, range(12), 2, Progress("draw", "row", [1] * 12))
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+
+print(sum(bool(interrupt_at(moment)) for moment in range(100, 1100, 17)))
+"""
+
+
+@pytest.mark.slow
+def test_workers_end_at_whatever_moment_the_interrupt_comes():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_AT], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 30

@@ -9,6 +9,7 @@ import torch
 from tqdm.auto import tqdm
 
 from tenfold.data.errors import TrainingFault
+from tenfold.data.process import held_back
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.learn.learner import Learner
@@ -20,7 +21,6 @@ from tenfold.train.run.checkpoint_writer import CheckpointWriter
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.feed import Feed
 from tenfold.train.run.figures import Curves
-from tenfold.train.run.interrupts import held_back
 from tenfold.train.run.notes import epoch_line
 from tenfold.train.run.pace import Pace
 from tenfold.train.run.plan import Plan, whole_plan
