@@ -35,6 +35,11 @@ def test_a_grid_is_every_combination_best_first(fake, sweep):
     assert "--device" not in fake.calls[0][0]
 
 
+def test_a_trial_counts_by_the_weights_that_it_kept_not_by_its_highest_row(fake, sweep):
+    fake.kept = lambda rows: rows[0]["val_top1"]
+    assert t.last_json(sweep(*GRID, "--json").out)["best"]["val_top1"] == pytest.approx(0.4 / 3)
+
+
 def test_a_trial_finds_weights_that_the_recipe_names_from_here(fake, sweep, tmp_path):
     Path("begin.pth").write_text("")
     assert sweep("--grid", "train.lr=0.1", "model.weights=begin.pth,imagenet", "--out", "out").code == 0

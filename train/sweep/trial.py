@@ -6,6 +6,7 @@ That costs the start of an interpreter, about three seconds, which count as part
 
 import contextlib
 import csv
+import json
 import math
 import signal
 import subprocess
@@ -120,7 +121,7 @@ def run_trial(trial: Trial, budget: float, device: str | None, lock: TextIO,
     """
     if not (trial.folder / "last.pth").exists():
         (trial.folder / "metrics.csv").unlink(missing_ok=True)
-    command = ["train", "--recipe", "recipe.json", "--shards", trial.shards, "--out", ".", "--resume",
+    command = ["train", "--recipe", "recipe.json", "--shards", trial.shards, "--out", ".", "--resume", "--json",
                "--budget", f"{budget:.3f}", *(["--device", device] if device else [])]
     before, start, pruned = trial.seconds, time.monotonic(), False
     trial.state, trial.reason = "begun", ""
@@ -131,16 +132,18 @@ def run_trial(trial: Trial, budget: float, device: str | None, lock: TextIO,
         pruned = hopeless(_curve(trial.history()))
         return pruned or trial.seconds > budget + LATE
     try:
-        code = run_process(command, trial.folder, trial.folder / "train.log", lock, enough)
+        log = trial.folder / "train.log"
+        code = run_process(command, trial.folder, log, lock, enough)
         trial.seconds = before + time.monotonic() - start
         history = trial.history()
         trial.curve = _curve(history)
         trial.epochs = math.ceil(history[-1]["epoch"]) if history else 0
-        trial.val_top1 = max(trial.curve, default=None)
-        trial.state = ("finished" if code == 0 and trial.curve else
+        # of the weights that are kept, which need not be the highest
+        trial.val_top1 = _last_line(log)["val_top1"] if code == 0 else max(trial.curve, default=None)
+        trial.state = ("finished" if code == 0 and trial.val_top1 is not None else
                        "pruned" if pruned and code in (130, -signal.SIGTERM) else "failed")
         if trial.state == "failed":
-            trial.reason = "no validation rows" if code == 0 else why(code, trial.folder / "train.log")
+            trial.reason = "no validation rows" if code == 0 else why(code, log)
     finally:
         trial.save()
 
@@ -175,6 +178,11 @@ def _stop(process) -> int:
     finally:                                     # also after a second ctrl-C
         process.kill()
     return process.wait()
+
+
+def _last_line(log: Path) -> dict:
+    """Return the JSON object that a command which ended well printed last."""
+    return json.loads(read_file(log).splitlines()[-1])
 
 
 def why(code: int, log: Path) -> str:
