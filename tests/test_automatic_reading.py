@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 import pytest
 import train_helpers as t
+from automatic_helpers import context
 from conftest import page, save
 from PIL import Image
 
 from tenfold.automatic import looking
+from tenfold.automatic.ink import ink
 from tenfold.automatic.look import Look
 from tenfold.automatic.looking import look
 from tenfold.automatic.marks import find_ink, mark_of
@@ -53,7 +55,7 @@ def test_a_picture_of_any_size_is_looked_at_in_about_a_megapixel_and_found_the_s
         assert max(reading.pixels.shape) <= 1024
         found, ink = find_its_ink(reading, DARK)
         assert found.seconds > reading.seconds
-        mark = mark_of(ink, 0)
+        mark = mark_of(reading.pixels, ink, 0)
         marks.append([mark.pen, mark.box, mark.x, mark.y])
     assert reading.facts.size == (2400, 3200)
     assert reading.facts.dark_ink > 3
@@ -129,8 +131,23 @@ def test_dust_does_not_count_as_ink():
     dusty = scanned(1)
     for y, x in ((5, 5), (290, 390), (10, 380), (280, 8)):
         dusty[y:y + 2, x:x + 2] = 20
-    clean, dust = (mark_of(find_ink(image, plain_recipe(), DARK), 0) for image in (scanned(1), dusty))
+    clean, dust = (mark_of(image, find_ink(image, plain_recipe(), DARK), 0) for image in (scanned(1), dusty))
     assert (dust.box, dust.x, dust.y) == pytest.approx((clean.box, clean.x, clean.y), abs=0.01)
+
+
+def test_ink_that_is_as_light_as_its_ground_in_grey_keeps_its_colour(tmp_path):
+    """Yellow pens on white paper: a build in grey would drop them."""
+    for colour, share, channels in (((250, 230, 40), 1.0, 3), ((30, 60, 200), 0.0, 1)):
+        folder = tmp_path / str(channels)
+        for i, label in enumerate("abababab"):
+            pixels = np.full((60, 60, 3), 255, np.uint8)
+            pixels[10:40, 20 + i:24 + i] = 20            # the rest of the figure is black
+            pixels[45:50, 10:45] = colour
+            (folder / label).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / label / f"{i}.png")
+        seen = look(open_source(folder), tmp_path)
+        assert seen.marks.hidden_share == share
+        assert ink(context(seen, 60), seen.marks, True, False).settings["clean.channels"] == channels
 
 
 def test_a_set_of_which_nothing_can_be_read_is_refused_by_its_first_reason(tmp_path):

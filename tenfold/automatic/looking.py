@@ -115,7 +115,7 @@ class _Picture:
 def _picture(reading: Reading, pixels: np.ndarray, decisions: SetDecisions, label: int) -> _Picture:
     """Examine the pixels of a picture, uint8 (H, W, C)."""
     reading, ink = find_its_ink(reading, decisions)
-    return _Picture(reading.facts, label, mark_of(ink, label) if ink else None, is_one_tone(pixels),
+    return _Picture(reading.facts, label, mark_of(pixels, ink, label) if ink else None, is_one_tone(pixels),
                     is_coloured(pixels), mean_colour(pixels), hog(pixels),
                     hog(np.ascontiguousarray(pixels[:, ::-1])), reading.seconds)
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenfold.automatic.angles import Matches, match_rotations, shape_of
+from tenfold.automatic.colours import hidden_in_grey
 from tenfold.data.recipe import Recipe
 from tenfold.preprocess.clean.ink import Ink
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean_page
 from tenfold.preprocess.decode import BadPicture
+
+_PART = 0.1                # a picture counts as hiding ink in grey from this share of its ink
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class InkFacts:
     position_spread: float   # standard deviation of the box's centre
     size_spread: float       # standard deviation of the box's longer side, divided by its mean
     rotations: Matches | None        # None: too few characters
+    hidden_share: float = 0.0        # of the pictures, those a part of whose ink is hidden in grey
 
     @property
     def varies(self) -> bool | None:
@@ -39,6 +43,7 @@ class Mark:
     y: float
     shape: np.ndarray        # see angles.shape_of
     label: int
+    hidden: float = 0.0      # see colours.hidden_in_grey
 
 
 def find_ink(pixels: np.ndarray, recipe: Recipe, decisions: SetDecisions) -> Ink | None:
@@ -49,14 +54,14 @@ def find_ink(pixels: np.ndarray, recipe: Recipe, decisions: SetDecisions) -> Ink
         return None
 
 
-def mark_of(ink: Ink, label: int) -> Mark:
-    """Measure the ink of a picture; label: its class."""
+def mark_of(pixels: np.ndarray, ink: Ink, label: int) -> Mark:
+    """Measure the ink of a picture, uint8 (H, W, 3); label: its class."""
     height, width = ink.mask.shape
     rows, columns = (np.flatnonzero(ink.mask.any(axis)) for axis in (1, 0))
     box, side = max(np.ptp(rows), np.ptp(columns)) + 1, max(height, width)
     return Mark(ink.pen / box, box / side, float(columns[0] + columns[-1]) / 2 / side - width / 2 / side,
                  float(rows[0] + rows[-1]) / 2 / side - height / 2 / side,
-                 shape_of(ink.mask), label)
+                 shape_of(ink.mask), label, hidden_in_grey(pixels, ink.mask))
 
 
 def ink_facts(marks: Sequence[Mark]) -> InkFacts | None:
@@ -66,4 +71,5 @@ def ink_facts(marks: Sequence[Mark]) -> InkFacts | None:
     pen, box, x, y = np.array([(m.pen, m.box, m.x, m.y) for m in marks]).T
     return InkFacts(float(np.median(pen)), float(np.median(box)), float(max(x.std(), y.std())),
                     float(box.std() / box.mean()),
-                    match_rotations(np.stack([m.shape for m in marks]), np.array([m.label for m in marks])))
+                    match_rotations(np.stack([m.shape for m in marks]), np.array([m.label for m in marks])),
+                    float(np.mean([m.hidden > _PART for m in marks])))
