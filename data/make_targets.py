@@ -88,6 +88,8 @@ def check_variables(typed: list[str], goals: list[str]) -> None:
     """
     running = [target for goal in goals for target in (goal, *FIRST.get(goal, ()))]
     taken = {name.rstrip("!") for target in running if target in TARGETS for _, name in words(target)}
+    if not {"augment", "report"} & set(goals):   # before another target, augment draws no contact sheet instead
+        taken -= {"PREVIEW"}
     if goals == ["demo"]:                        # it is always of the sample
         taken -= {"DATA", "MODEL", "RECIPE"}
     for name in typed:

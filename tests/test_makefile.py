@@ -116,7 +116,7 @@ def test_a_variable_of_other_targets_is_refused_and_not_ignored(checkout, planne
     for goals, typed, takers in (
             (["predict"], "BUDGET=3", "auto, train, "), (["auto"], "RECIPE=x", "augment, report, "),
             (["models", "recipes"], "GRID=a=1", "sweep"), (["verify"], "FOLDS=3", "folds"),
-            (["demo"], "DATA=x", "auto, augment, ")):
+            (["demo"], "DATA=x", "auto, augment, "), (["train"], "PREVIEW=x.png", "augment, report")):
         said = make(checkout, "-n", *goals, f"PY={sys.executable}", typed, code=2)
         name = typed.partition("=")[0]
         assert f"{name}=: changes nothing in make {' '.join(goals)}; leave it out; it is for make {takers}" in said
