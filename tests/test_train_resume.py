@@ -159,6 +159,7 @@ def test_resuming_a_finished_run_changes_nothing(shards, capsys):
     before = {p: p.read_bytes() for p in map(t.Path, ("runs/x/last.pth", "runs/x/best.pth", "runs/x/metrics.csv"))}
     ran = t.train(capsys, shards, "--resume", "--json")
     assert ran.code == 0
+    assert "note: this run had ended before" in ran.err
     assert t.last_json(ran.out)["steps"] == STEPS
     assert all(p.read_bytes() == content for p, content in before.items())
 

@@ -98,7 +98,8 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
 def _fit(trainer: Trainer) -> None:
     """Train, and draw the curves; if the run is stopped, the curves so far."""
     state, clock = trainer.state, trainer.pace.clock
-    if state.done:                               # the resumed run had finished
+    if state.done:
+        print("note: this run had ended before, so nothing was trained; train without --resume to begin another")
         return trainer.curves.draw(state.history)
     try:
         trainer.fit()
