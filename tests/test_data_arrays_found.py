@@ -97,6 +97,10 @@ def test_groups_are_handed_on(tmp_path, over):
     assert groups == ([str(g) for g in next(iter(over.values()))] if over else None)
 
 
+def test_a_group_that_is_not_a_number_is_none(tmp_path):
+    assert saved(tmp_path, x=X, y=Y, groups=[1, np.nan, 1, np.nan, 2, 2]).groups == ["1.0", "", "1.0", "", "2.0", "2.0"]
+
+
 def test_groups_beside_splits_are_those_of_all_pictures_or_of_train(tmp_path):
     halves = {"x_train": X[:4], "y_train": Y[:4], "x_test": X[4:], "y_test": Y[4:]}
     names = [*"ppqq"]

@@ -175,19 +175,26 @@ def _groups(held: Npz, roles: dict, pairs: list[Pair]) -> tuple[list[str] | None
     keys = {pair.split: roles[("groups", pair.split)] for pair in pairs if ("groups", pair.split) in roles}
     whole, total = roles.get(("groups", None)), sum(map(len, pairs))
     if whole and not keys:
-        names = text(held.read(whole, bytes_of_rows(total))).tolist()
+        names = _group_names(held, whole, total)
         if len(names) == total:
             return names, {whole}
         keys = {pairs[0].split: whole}           # None or "train"
     groups: list[str] = []
     for pair in pairs:
         key = keys.get(pair.split)
-        names = text(held.read(key, bytes_of_rows(len(pair)))).tolist() if key else [""] * len(pair)
+        names = _group_names(held, key, len(pair)) if key else [""] * len(pair)
         if len(names) != len(pair):
             raise held.fault(f"{pair.pixels.key} has {len(pair)} images, and {key} {len(names)} groups",
                              "give one group a row, or leave groups out")
         groups += names
     return groups if keys else None, set(keys.values())
+
+
+def _group_names(held: Npz, key: str, count: int) -> list[str]:
+    """Return the group of each of `count` pictures, "" for NaN, which belongs to no group."""
+    groups = held.read(key, bytes_of_rows(count))
+    names = text(groups)
+    return np.where(np.isnan(groups.ravel()), "", names).tolist() if groups.dtype.kind == "f" else names.tolist()
 
 
 def _left_out(held: Npz, used: set[str | None]) -> list[str]:
