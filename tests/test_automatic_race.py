@@ -24,6 +24,9 @@ def test_no_choice_is_made_on_noise():
     assert leader([dataclasses.replace(first, val_rows=20000), dataclasses.replace(second, val_rows=20000)]) != first
     assert leader([trial("none", None), second]) is second
     assert leader([trial("none", None), trial("nor", None)]).name == "none"
+    late = dataclasses.replace(trial("late", None), began=False)
+    assert leader([late, second]) is late                    # not won by default
+    assert leader([second, late]) is second
     assert survivors([first, trial("worst", 0.1), trial("best", 0.95), second]) == ["best", "second"]
     assert leader([trial("a", 1.0, 10), trial("b", 0.95, 10)]).name == "a"
 
@@ -86,5 +89,6 @@ def test_a_trial_that_fails_says_so_without_a_budget_that_nobody_gave(tmp_path, 
     made = run_trial(lambda: Draft("slow", "").choose("draw.canvas", [8, 8]).choose("draw.copies", 1).choose(
         "model.name", "resnet"), 0, None, tmp_path / "0", 7.0, 1, "cpu")
     assert str(made) == words
+    assert made.began == isinstance(fault, MachineFault)
     assert race_line([Trial("first", 0, 1.0, None, 0, fault="x"), made]) == (
         f"tried, val top-1 of 40 rows: first (x), {words}")

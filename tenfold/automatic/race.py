@@ -35,6 +35,7 @@ class Trial:
     val_rows: int
     fault: str = ""          # why it failed
     best: str = ""           # the path of its best.pth
+    began: bool = True       # False: its seconds were spent before training began, which says nothing of its accuracy
 
     def __str__(self) -> str:
         came = f"({self.fault or 'nothing'})" if self.val_top1 is None else f"{self.val_top1:.1%}"
@@ -49,7 +50,7 @@ def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Pa
     started = time.monotonic()
     draft = make()
     recipe = draft.recipe("trial")
-    top1, rows, fault, best = None, 0, "", ""
+    top1, rows, fault, best, began = None, 0, "", "", True
     with open_file(make_folder(folder) / "log.txt", "w", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         try:
             augment(recipe, source, folder / "shards", workers)
@@ -59,9 +60,10 @@ def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Pa
             top1, best = trained.val_top1, str(trained.best)
         except UserFault as failed:
             # name the seconds of the whole trial: the budget in the error is what was left of them, unknown to the user
-            too_short = isinstance(failed, TrainingFault) and failed.where == "--budget"
-            fault = f"its {seconds:.0f} s were spent before training began" if too_short else str(failed)
-    return Trial(draft.name, number, round(time.monotonic() - started, 2), top1, rows, fault, best)
+            began = not (isinstance(failed, TrainingFault) and failed.where == "--budget")
+            fault = str(failed) if began else f"its {seconds:.0f} s were spent before training began"
+    return Trial(draft.name, number, round(time.monotonic() - started, 2), top1, rows, fault, best,
+                 began)
 
 
 def run_race(candidates: list["Candidate"], seconds: float, overhead: float,
@@ -95,9 +97,12 @@ def _round_seconds(seconds: float, count: int) -> float:
 
 
 def is_better(trial: Trial, best: Trial) -> bool:
-    """Return whether a trial's accuracy is above another's by more than a standard error of their difference."""
+    """Return whether a trial's accuracy is above another's by more than a standard error of their difference.
+
+    Of a trial that did not even begin, as on a machine that others use, nothing is known, and none is better.
+    """
     if trial.val_top1 is None or best.val_top1 is None:
-        return trial.val_top1 is not None
+        return trial.val_top1 is not None and best.began
     return is_clearly_higher((trial.val_top1, trial.val_rows), (best.val_top1, best.val_rows))
 
 

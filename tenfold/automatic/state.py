@@ -14,7 +14,7 @@ from tenfold.data.fields import COUNT, Number, misfit
 
 _SCHEMA = 2
 _TRIAL = {"name": str, "round": range(64), "seconds": Number(0), "val_top1": (None, float), "val_rows": COUNT,
-          "fault": str, "best": str}
+          "fault": str, "best": str, "began": bool}
 _DRAFT = {"name": str, "about": str, "settings": dict, "reasons": {str: str}}
 _FIELDS = {"schema": _SCHEMA, "call": dict, "seconds": Number(0), "scoring": Number(0), "done": bool, "weights": str,
            "per_class": (None, COUNT), "trials": [_TRIAL],
