@@ -18,12 +18,12 @@ from tenfold.data.sources.opening import Source
 from tenfold.preprocess.draw.together import drawn_from_source
 from tenfold.preprocess.draw_shards import DrawTask, Workplace, draw_shard
 from tenfold.preprocess.plan import ShardPlan
-from tenfold.preprocess.pool import one_opencv_thread
 from tenfold.preprocess.survey.clean_cache import block_size, cache_key, count_blocks, recall, remember
 from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
 from tenfold.preprocess.survey.decisions import decide
 from tenfold.preprocess.survey.facts import Facts, SourceFacts, examine_source
 from tenfold.preprocess.survey.survey import INK_SAMPLE
+from tenfold.preprocess.worker import one_opencv_thread
 
 RUNS, RUN = 6, 4             # groups of neighbouring images that are tried, images in each
 SMALL_RUN = 128              # images in each if they are small arrays, which take little time

@@ -7,7 +7,6 @@ import atexit
 import os
 import signal
 import sys
-import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -18,21 +17,19 @@ from multiprocessing import resource_tracker
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-import cv2
 from joblib.externals.loky import Future, ProcessPoolExecutor, get_reusable_executor, reusable_executor
 from joblib.externals.loky.backend import resource_tracker as loky_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm.auto import tqdm
 
-from tenfold.data import memory
 from tenfold.data.errors import MachineFault
 from tenfold.data.memory import free_host_memory
-from tenfold.data.process import STOPS, end_with, undisturbed
+from tenfold.data.process import STOPS, undisturbed
+from tenfold.preprocess.worker import as_here, begin_worker, in_one_thread, one_thread_environment
 
 T = TypeVar("T")
 AHEAD = 3                    # tasks for each worker that are started before it waits for one
 _IDLE = 300                  # seconds that workers without a task are kept for the next call
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -69,8 +66,8 @@ def stream(function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], workers
     ended a worker.
     """
     # a separate pool: the caller may call run_tasks between two results
-    pool = ProcessPoolExecutor(max_workers=workers, initializer=_begin_worker,
-                               initargs=(os.getpid(), free_host_memory() // workers), env=_one_thread())
+    pool = ProcessPoolExecutor(max_workers=workers, initializer=begin_worker,
+                               initargs=(os.getpid(), free_host_memory() // workers), env=one_thread_environment())
     under_way: deque[SimpleQueue[Future[T]]] = deque()           # a finished task puts its future into its queue
     with _worker_fault("reading"):
         try:
@@ -93,12 +90,12 @@ def _finished(function: Callable[[Any], T], tasks: Iterable[Any], workers: int) 
     Not joblib.Parallel: it submits tasks from a thread of its own, even while an interrupt ends its workers.
     """
     if workers == 1:
-        yield from ((i, _in_one_thread(function, task)) for i, task in enumerate(tasks))
+        yield from ((i, in_one_thread(function, task)) for i, task in enumerate(tasks))
         return
-    job = partial(_as_here, function, os.getcwd(), free_host_memory() // workers)
+    job = partial(as_here, function, os.getcwd(), free_host_memory() // workers)
     with _signals_blocked():
-        pool = get_reusable_executor(workers, timeout=_IDLE, initializer=_begin_worker, initargs=(os.getpid(),),
-                                     env=_one_thread())
+        pool = get_reusable_executor(workers, timeout=_IDLE, initializer=begin_worker, initargs=(os.getpid(),),
+                                     env=one_thread_environment())
     numbered, under_way, done = enumerate(tasks), dict[Future[T], int](), SimpleQueue[Future[T]]()
     try:
         while True:
@@ -111,48 +108,6 @@ def _finished(function: Callable[[Any], T], tasks: Iterable[Any], workers: int) 
     except BaseException:                        # interrupted, or a task failed
         _kill(pool)
         raise
-
-
-@contextmanager
-def one_opencv_thread() -> Iterator[None]:
-    """Limit OpenCV to one thread, so that workers do not compete for the cores; the setting is restored on exit."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
-
-
-def _begin_worker(parent: int, share: int = 0) -> None:
-    """Set up a worker process: one OpenCV thread, silent libraries, and an end together with the process `parent`.
-
-    share: bytes of memory that it may take.
-    """
-    memory.share = share
-    cv2.setNumThreads(1)
-    if "OPENCV_LOG_LEVEL" not in os.environ:     # a setting of the user is kept
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    if "PYTHONWARNINGS" not in os.environ:
-        warnings.simplefilter("ignore")
-    end_with(parent)
-
-
-def _one_thread() -> dict[str, str]:
-    """Return the environment in which libraries of linear algebra use one thread; settings of the user are kept."""
-    return {name: os.environ.get(name, "1") for name in _THREADS}
-
-
-def _as_here(function: Callable[[Any], T], folder: str, share: int, task: Any) -> T:
-    """Return function(task), in a worker that may have been started in another folder, or with more memory."""
-    memory.share = share
-    os.chdir(folder)
-    return _in_one_thread(function, task)
-
-
-def _in_one_thread(function: Callable[[Any], T], task: Any) -> T:
-    with one_opencv_thread():
-        return function(task)
 
 
 @contextmanager

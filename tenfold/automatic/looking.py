@@ -23,9 +23,9 @@ from tenfold.data.sources.thinning import choose_images
 from tenfold.preprocess.clean.ground import TWO_TONE
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import is_one_tone
-from tenfold.preprocess.pool import one_opencv_thread
 from tenfold.preprocess.survey.decisions import decide, votes
 from tenfold.preprocess.survey.facts import Facts, SourceFacts
+from tenfold.preprocess.worker import one_opencv_thread
 
 _SAMPLE = 256                # at most this many pictures are looked at
 _FIRST = 64                  # this many pictures are read first, for decisions that concern the whole set
