@@ -11,21 +11,29 @@ from tenfold.data.files import TEMPORARY, publish
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files that a killed run left in the folder."""
+    """Remove the temporary files that a killed run left in the folder, not those that another process is writing."""
     for path in folder.glob(f"{TEMPORARY}*"):
-        _remove(path)
+        if path.name.startswith(f"{TEMPORARY}{os.getpid()}-") or _is_left(path):
+            _remove(path)
 
 
 def remove_leftovers_of(path: Path) -> None:
     """Remove temporary files of `path` that were left by processes that no longer exist."""
     for left in path.parent.glob(f"{TEMPORARY}*-{glob.escape(path.name)}"):
-        number = left.name.removeprefix(TEMPORARY).partition("-")[0]
-        try:
-            os.kill(int(number), 0)
-        except ProcessLookupError:
+        if _is_left(left):
             _remove(left)
-        except (ValueError, OverflowError, OSError):             # not the id of a process, or it still runs
-            continue
+
+
+def _is_left(path: Path) -> bool:
+    """Return whether the process that wrote a temporary file has ended."""
+    number = path.name.removeprefix(TEMPORARY).partition("-")[0]
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, OverflowError, OSError):                 # not the id of a process, or it still runs
+        pass
+    return False
 
 
 def _remove(path: Path) -> None:

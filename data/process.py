@@ -18,7 +18,6 @@ from tenfold.data.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USER
 TYPE_CHECKING = False        # as in `typing`, which takes some milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType
     from typing import NoReturn
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)       # signals on which a command ends in an orderly way
@@ -78,21 +77,24 @@ def stopped_by_signals() -> Iterator[list[int]]:
 
     came: list[int] = []
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(number: int, frame: object) -> None:
         came.append(number)
-        while frame:
-            # in a finaliser (of weakref or __del__) Python would print the exception and go on, so send it again later
-            if frame.f_code.co_name in ("remove", "__del__"):
-                threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
-                return
-            frame = frame.f_back
         raise KeyboardInterrupt
+
+    def again(fault: sys.UnraisableHookArgs) -> None:
+        # in a finaliser, or in what a library calls, Python prints an exception and goes on: send the signal again
+        if came and issubclass(fault.exc_type, KeyboardInterrupt):
+            threading.Timer(0.01, os.kill, (os.getpid(), came[-1])).start()
+        else:
+            print_fault(fault)
     before = {number: signal.getsignal(number) for number in STOPS if is_unhandled(number)}
+    print_fault, sys.unraisablehook = sys.unraisablehook, again
     try:
         for number in before:
             signal.signal(number, stop)
         yield came
     finally:
+        sys.unraisablehook = print_fault
         for number, handler in before.items():
             signal.signal(number, handler)
         ignore_signals()

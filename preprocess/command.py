@@ -53,8 +53,9 @@ def augment(args: argparse.Namespace) -> dict:
     print(*source.notes, sep="\n")
     if args.preview:
         from tenfold.preprocess.preview import contact_sheet
-        contact_sheet(recipe, source, args.preview)
-        print(f"{args.preview}: each class as read, cleaned, cut out, and drawn")
+        shown, classes = contact_sheet(recipe, source, args.preview), len(source.classes)
+        drawn = "each class" if shown == classes else f"{shown} of {classes} classes"
+        print(f"{args.preview}: {drawn} as read, cleaned, cut out, and drawn")
         return {"preview": args.preview}
 
     from tenfold.preprocess import pipeline

@@ -1,5 +1,6 @@
 """Estimate the disk space and time of a build from a few images that are cleaned and drawn first."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from tenfold.data.fields import Number
 from tenfold.data.recipe import Recipe, digest_of
 from tenfold.data.schema import SCHEMA, shard_name
 from tenfold.data.sources.opening import Source
+from tenfold.data.splits.assign import count_wanted
 from tenfold.preprocess.draw.together import drawn_from_source
 from tenfold.preprocess.draw_shards import DrawTask, Workplace, draw_shard
 from tenfold.preprocess.plan import ShardPlan
@@ -144,9 +146,8 @@ def count_rows(recipe: Recipe, source: Source, plain: bool = False) -> int:
     given, drawn = set(official), 0
     for count in np.bincount(source.labels[free], minlength=len(source.classes)).tolist():
         shares = {"val": split.val, "test": 1 / split.folds if split.folds else split.test}
-        held = sum(want if isinstance(want, int) else max(1, round(want * count)) if want else 0
-                   for name, want in shares.items() if name not in given)
-        drawn += max(0, count - held)
+        held = sum(count_wanted(want, count) for name, want in shares.items() if name not in given)
+        drawn += count if held >= count else count - held    # a class that is too small is trained on only
     return drawn * recipe.draw.copies + len(source) - drawn
 
 
@@ -168,8 +169,13 @@ def check_space(out: Path, cost: Cost) -> None:
 
 
 def _size(folder: Path) -> int:
-    """Return the bytes of all files below a folder."""
-    return sum(os.path.getsize(os.path.join(where, name)) for where, _, names in os.walk(folder) for name in names)
+    """Return the bytes of all files below a folder, whatever happens to some of them meanwhile."""
+    size = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(where, name)).st_size
+    return size
 
 
 def _amount(size: float) -> str:

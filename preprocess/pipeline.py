@@ -154,5 +154,5 @@ def _describe_sources(job: Job, workers: int) -> tuple[dict, SourceTable]:
 def _survey(job: Job, workers: int) -> tuple[Survey, SourceFault | None]:
     """Survey all images; return the survey, and the fault that would stop a build, or None."""
     survey = survey_sources(job.recipe, job.source, job.cache, workers)
-    check_usable(job.source, survey, job.recipe)
+    check_usable(job.source, survey, job.recipe, job.plain)
     return survey, polarity_fault(job.recipe, job.source, survey.facts, np.arange(len(job.source)))

@@ -29,14 +29,16 @@ from tenfold.preprocess.survey.survey import sample_sources
 
 COPIES = 8                   # in a row
 CLASSES = 12                 # rows, at most
+_TRIED = 50                  # of a class, so many pictures are tried
 _KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _GAP, _HEAD, _NAME = 6, 22, 110
 
 
-def contact_sheet(recipe: Recipe, source: Source, path: Path | str) -> None:
+def contact_sheet(recipe: Recipe, source: Source, path: Path | str) -> int:
     """Write a picture that shows what a recipe does to one image of each class; PNG or JPEG, by the suffix of `path`.
 
-    It has a row for each class: the source, the cleaned page, its region of interest, the plain view and copies.
+    It has a row for each of the first classes: the source, the cleaned page, its region of interest, the plain view and
+    copies. Returns the number of rows.
     """
     kind = _KINDS.get(Path(path).suffix.lower())
     if not kind:
@@ -55,24 +57,27 @@ def contact_sheet(recipe: Recipe, source: Source, path: Path | str) -> None:
             cells = _first_good(source, reader, label, recipe, decisions)
             if cells:
                 rows.append((name, cells))
+            else:
+                print(f"not shown: {readable(name)}, of whose first {_TRIED} pictures none can be used")
     if not rows:
         raise SourceFault(source.root, f"has {NO_IMAGE}", "give " + ", ".join(DECODED))
     sheet = _sheet(rows, max(84, min(128, max(recipe.draw.canvas))))
     with publish_unlocked(path) as temporary:
         sheet.save(temporary, format=kind, quality=95)
+    return len(rows)
 
 
 def _first_good(source: Source, reader: Any, label: int, recipe: Recipe,
                 decisions: SetDecisions) -> list[tuple[str, np.ndarray]] | None:
     """Return [(heading, pixels), …] of the first picture of a class that can be cleaned, or None."""
-    for row in np.flatnonzero(source.labels == label)[:50]:
+    for row in np.flatnonzero(source.labels == label)[:_TRIED]:
         try:
             pixels = load_source(reader, int(row), source.paths[row], recipe, decisions.ranges).pixels
             page, ink = clean_page(pixels, recipe.clean, decisions)
             cleaned = cut_out(page, ink.mask if ink else None, recipe.clean, recipe.draw)
+            picture = build_pyramid(cleaned, recipe.draw)
         except BadPicture:
             continue
-        picture = build_pyramid(cleaned, recipe.draw)
         views = [draw_view(recipe.seed, int(row), copy, recipe.draw) for copy in range(COPIES)]
         copies = [("copies" if i == 0 else "", picture.draw(view, recipe.draw)) for i, view in enumerate(views)]
         return [("source", pixels), ("cleaned", page), ("region", cleaned.pixels),

@@ -1,12 +1,14 @@
 """Report on the images of a set before training: report.json for scripts, classes.png for people."""
 
+import contextlib
+import json
 import statistics
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tenfold.data.digests import CHECKSUM, read_json, write_json
+from tenfold.data.digests import read_json, write_json
 from tenfold.data.errors import ShardFault
 from tenfold.data.fields import COUNT, Number, misfit
 from tenfold.data.figures import save_figure
@@ -39,24 +41,25 @@ def report_folder(out: Path, stamp: str) -> Path:
         other = read_index(out).get("stamp") != stamp
     except ShardFault:
         other = False
-    return make_folder(out.with_name(f"{out.name}-report")) if other else out
+    if not other:
+        return out
+    out = out.resolve()                          # because "." has no name
+    return make_folder(out.with_name(f"{out.name}-report"))
 
 
 def write_report(index: dict, sources: SourceTable, source: Source, out: Path | str) -> dict:
-    """Write report.json, classes.png and, if ink is in doubt, suspects.png of a set, unless they exist.
+    """Write report.json, classes.png and, if ink is in doubt, suspects.png of a set, unless they exist and say this.
 
     index and sources: dataset.json and sources.h5 of the set, which may only be surveyed. out: the folder to write to.
     Returns the content of report.json. No shard and no digest depends on these files.
     """
     out = Path(out)
-    try:
-        report = read_json(out / REPORT)
-        if not misfit(report, FIELDS) and report["stamp"] == index["stamp"] and (out / PICTURE).exists() \
-                and list(report["classes"]) == index["classes"]:
-            return {key: value for key, value in report.items() if key != CHECKSUM}
-    except (OSError, ValueError, RecursionError):
-        pass
     facts = report_facts(index, sources)
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        kept = read_json(out / REPORT)
+        if not misfit(kept, FIELDS) and kept.items() >= json.loads(json.dumps(facts)).items() \
+                and (out / PICTURE).exists():
+            return facts
     with publish_together(out, (SHEET, PICTURE, REPORT)) as place:
         draw_classes(index, facts, sources, place / PICTURE)
         draw_suspects(index, facts["suspects"], source, place / SHEET)

@@ -122,9 +122,18 @@ def test_a_part_of_a_set_has_as_many_of_each_class_as_there_are_or_the_same_numb
 
 
 def test_official_splits_count_for_what_is_trained_on():
-    official = dataclasses.replace(INK, images=70_000, official={"train": 10_000, "test": 60_000})
-    assert official.training_images == pytest.approx(9_500)
-    assert INK.training_images == pytest.approx(390)
+    official = dataclasses.replace(INK, images=66_000, official={"train": 6000, "test": 60_000}, counts=(1000,) * 6)
+    assert (official.training_images, official.train_val_images) == (5700, 6000)
+    assert (INK.training_images, INK.train_val_images) == (390, 480)
+    with_val = dataclasses.replace(INK, official={"val": 60}, counts=(90,) * 6 + (10,) * 6)
+    assert (with_val.training_images, with_val.train_val_images) == (432, 492)
+
+
+def test_of_few_images_a_class_each_split_takes_one_and_of_fewer_none():
+    few = dataclasses.replace(INK, images=18, counts=(3,) * 6)
+    assert (few.training_images, few.train_val_images) == (6, 12)
+    fewer = dataclasses.replace(few, images=17, counts=(3,) * 5 + (2,))
+    assert (fewer.training_images, fewer.train_val_images) == (7, 12)
 
 
 @pytest.mark.parametrize(("below", "many", "groups"), [

@@ -151,3 +151,18 @@ def test_notes_name_groups_across_official_splits_and_shares_that_groups_push_aw
     two = images([None] * 40, groups=["w"] * 3 + [None] * 37, official=official)
     splits = split_sources(two, ("a", "b"), Split(), 0)
     assert "'w' (test and train)" in split_notes(two, splits, ("a", "b"), Split())[0]
+
+
+def test_a_name_in_two_spellings_is_one_group(tmp_path):
+    """é is one letter where Linux wrote it, and two in what a Mac packed."""
+    nfc, nfd = "a/Jos\u00e9_1.png", "b/Jose\u0301_2.png"
+    assert groups("path:(Jose\u0301)", [nfc, nfd])[0] == ["Jos\u00e9"] * 2
+    assert groups("path:([^/_]+)_", [nfc, nfd])[0] == ["Jos\u00e9"] * 2
+    (tmp_path / "g.csv").write_text(f"{nfc},Jos\u00e9\n{nfd},Jose\u0301\n", encoding="utf-8")
+    assert groups(str(tmp_path / "g.csv"), [nfc, nfd])[0] == ["Jos\u00e9"] * 2
+    assert groups("", [nfc, nfd], groups=["Jos\u00e9", "Jose\u0301"])[0] == ["Jos\u00e9"] * 2
+
+
+def test_official_val_and_test_need_no_group():
+    lines = groups("path:(w)riter", ["train/a/writer/1.png", "test/b/x.png"], official=["train", "test"])[1]
+    assert "in no group" not in lines[0]

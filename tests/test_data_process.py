@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 
+import pytest
 import train_helpers as t
 from cases import each
 
 from tenfold.data.command import run
-from tenfold.data.process import STOPS
+from tenfold.data.process import STOPS, stopped_by_signals
 from tenfold.data.streams import Output
 
 SCRIPT = """
@@ -32,6 +33,25 @@ def test_a_process_knows_its_age_and_leaves_with_its_code():
     age, last = ran.stdout.splitlines()
     assert 0 < float(age) <= time.monotonic() - start + 0.02         # clock ticks of a hundredth of a second
     assert (ran.returncode, last, ran.stderr) == (7, "at exit", "to stderr\n")
+
+
+def test_an_interrupt_in_a_finaliser_is_not_lost(capsys):
+    """Python prints an exception there, and goes on."""
+    def held():
+        try:
+            yield
+        finally:
+            signal.raise_signal(signal.SIGINT)
+
+    def finalise():
+        with stopped_by_signals():
+            generator = held()
+            next(generator)
+            del generator
+            time.sleep(20)
+    with pytest.raises(KeyboardInterrupt):
+        finalise()
+    assert capsys.readouterr().err == ""
 
 
 # forks a process for each case: what it prints goes to pipes, but for the stream of the case

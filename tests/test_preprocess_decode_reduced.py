@@ -75,6 +75,14 @@ def test_copies_are_those_of_the_whole_picture_within_a_bound(fit, mode, setting
         assert off.max() <= MOST
 
 
+def test_a_side_shorter_than_the_reduction_is_decoded(tables):
+    data = io.BytesIO()
+    Image.fromarray(photograph(3, 900)).save(data, "JPEG")
+    decoded = decode_any(data.getvalue(), "x.jpg", recipe(tables, fit="inside", scale=[0.6, 1.0]))
+    assert decoded.size == (3, 900)
+    assert decoded.pixels.shape[1] < 900
+
+
 @each("fit", ["cover", "inside", "stretch"])
 def test_what_is_decoded_is_finer_than_the_largest_copy(fit, tables):
     rng, reduced = np.random.default_rng(0), set()

@@ -41,10 +41,14 @@ def test_a_sheet_of_odd_classes(tmp_path, augment):
         save(tmp_path / "images" / name / "1.png", page(1))
     (tmp_path / "images" / "bad").mkdir()
     (tmp_path / "images" / "bad" / "1.png").write_bytes(b"x")
+    save(tmp_path / "images" / "long" / "1.png", page(2)[:3].repeat(2000, 1))    # cannot be drawn
+    save(tmp_path / "images" / "long" / "2.png", page(3))
     save(tmp_path / "images" / "thin" / "1.png", np.arange(300, dtype=np.uint16).astype(np.uint8)[None, :, None] % 250)
     for channels in (1, 3):
         ran = augment(tmp_path / "images", "--preview", tmp_path / "s.png", "--set", f"clean.channels={channels}")
         assert ran.code == 0, ran
+        assert "not shown: bad, of whose first 50 pictures none can be used" in ran.out
+        assert "s.png: 6 of 7 classes as read" in ran.out
 
 
 @pytest.mark.parametrize("letters", ["კგ", "λξ", "жд", "փբ"])

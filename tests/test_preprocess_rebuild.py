@@ -155,7 +155,7 @@ def test_a_damaged_index_is_made_again(folder, augment, tmp_path):
 
 def test_nothing_is_left_beside_the_set(folder, augment, tmp_path):
     (tmp_path / "shards" / ".clean").mkdir(parents=True)
-    for name in (".part-1-train-00000.h5", ".clean/.part-2-clean-00000.u8"):
+    for name in (".part-99999999-train-00000.h5", ".clean/.part-99999998-clean-00000.u8"):
         (tmp_path / "shards" / name).write_bytes(b"half")
     assert augment(folder(a=6, b=6)).code == 0
     assert leftovers(tmp_path) == []

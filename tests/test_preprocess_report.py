@@ -121,6 +121,16 @@ def test_no_shard_depends_on_the_report(planted, augment, tmp_path):
     assert (contents(out), (out / "dataset.json").read_bytes()) == (shards, index)
 
 
+def test_the_report_of_a_set_that_was_made_again_is_of_that_set(planted, augment, tmp_path):
+    """A permission changes no stamp."""
+    assert augment(planted, *KEEP).code == 0
+    out = tmp_path / "shards"
+    whole = read(out)
+    (out / "report.json").write_text(json.dumps(whole | {"images": 3, "set_aside": []}))
+    assert augment(planted, *KEEP).code == 0
+    assert read(out) == whole
+
+
 def test_json_is_the_report(planted, augment, tmp_path):
     ran = augment(planted, "--report", "--json", *KEEP)
     assert ran.code == 0, ran

@@ -21,7 +21,7 @@ def shards(tmp_path_factory):
 
 def test_resuming_from_nothing_begins_at_the_beginning(shards, capsys):
     t.Path("runs/x").mkdir(parents=True)
-    t.Path("runs/x/.part-1-last.pth").touch()    # of a run that was killed while it wrote
+    t.Path("runs/x/.part-99999999-last.pth").touch()    # of a run that was killed while it wrote
     ran = t.train(capsys, shards, "--resume", *QUICK)
     assert ran.code == 0
     assert "beginning" in ran.out

@@ -49,7 +49,7 @@ def split_sources(images: Images, classes: Sequence[str], config: Split, seed: i
     totals = np.bincount(labels, minlength=len(classes))
     if not totals.all():
         raise _nothing_left(images, classes, np.flatnonzero(totals == 0))
-    wants = {split: [_count(getattr(config, split), int(total)) for total in totals]
+    wants = {split: [count_wanted(getattr(config, split), int(total)) for total in totals]
              for split in HELD_OUT if split not in given}
     cut = Cut(labels, units, wants, config.folds, config.fold, seed, copies)
     all_classes = config.small_classes == "refuse" or config.folds
@@ -80,7 +80,7 @@ def _cut_larger_classes(cut: Cut, classes: int) -> tuple[dict[str, np.ndarray], 
         left_out.update(small)
 
 
-def _count(want, total: int) -> int:
+def count_wanted(want: float, total: int) -> int:
     """Return how many of the `total` images of a class a split wants. want: a share, or a number of images."""
     return min(want, total) if isinstance(want, int) else max(1, round(want * total)) if want else 0
 
@@ -129,7 +129,7 @@ def _units(images: Images, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, bo
     several[unit[own != least[unit]]] = True
     # images with the same pixels but different labels count for the lowest label; those of larger units for their own
     lowest = np.full(len(digests), labels.max(initial=0))
-    np.minimum.at(lowest, digests, labels)
+    np.minimum.at(lowest, own, labels[rows])
     order = ranks(first * (len(digests) + 1) + least)
     return np.where(several[unit], labels[rows], lowest[own]), order[unit], not several.any()
 

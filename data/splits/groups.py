@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,22 +47,27 @@ def source_groups(grouping: str, source: Source) -> tuple[list[str | None] | Non
     check_groups(grouping)
     given = getattr(source, "groups", None)
     if not grouping:
-        names = [name or None for name in given or ()]
-        return (names, [_summary("the groups of the arrays file", names)]) if any(names) else (None, [])
+        names = _spelt_alike(given or ())
+        return (names, [_summary("the groups of the arrays file", names, source)]) if any(names) else (None, [])
     lines: list[str] = []
     if grouping == "folder":
         homes = source.homes or [""] * len(source.paths)                 # none in an arrays file
         names = [_folder(path, home) for path, home in zip(source.paths, homes, strict=True)]
     elif grouping.startswith(PATTERN):
-        pattern = re.compile(grouping[len(PATTERN):])
-        names = [_matched(pattern.search(path)) for path in source.paths]
+        pattern = re.compile(one_spelling(grouping[len(PATTERN):]))
+        names = [_matched(pattern.search(one_spelling(path))) for path in source.paths]
     else:
         names, lines = _table(Path(grouping), source)
     if not any(names):
         what = "no image lies in a folder below its class folder" if grouping == "folder" else \
             f"{'no path matches' if grouping.startswith(PATTERN) else 'no image is in it'}, such as {source.paths[0]}"
         raise SourceFault(f"split.groups = {grouping!r}", what, _CURE)
-    return names, [*lines, _summary(f"split.groups = {grouping!r}", names)]
+    return names, [*lines, _summary(f"split.groups = {grouping!r}", names, source)]
+
+
+def _spelt_alike(names: Iterable[str]) -> list[str | None]:
+    """Return the names of groups in one spelling (see `one_spelling`), None for an empty name."""
+    return [one_spelling(name) or None for name in names]
 
 
 def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple[np.ndarray, list[str]]:
@@ -120,9 +125,10 @@ def _short_classes(images: Images, config: Split) -> set[int]:
     return {label for label, count in number.items() if count < max(len(splits) + 1, config.folds)}
 
 
-def _summary(grouping: str, names) -> str:
-    alone = sum(not name for name in names)
-    line = f"{grouping}: {_groups_of(len(set(filter(None, names))), len(names) - alone)}"
+def _summary(grouping: str, names, source: Source) -> str:
+    grouped = sum(map(bool, names))
+    alone = sum(not name and split not in HELD_OUT for name, split in zip(names, source.official, strict=True))
+    line = f"{grouping}: {_groups_of(len(set(filter(None, names))), grouped)}"
     if alone:
         line += f"; {counted(alone, 'image')} {'is' if alone == 1 else 'are'} in no group, so each can lie in any split"
     return line
@@ -156,7 +162,7 @@ def _table(file: Path, source) -> tuple[list[str | None], list[str]]:
             known.setdefault(usual, []).append(i)
     names: list[str | None] = [None] * len(source.paths)
     strange = []
-    for number, path, group in rows:
+    for (number, path, _), group in zip(rows, _spelt_alike(group for _, _, group in rows), strict=True):
         plain = path.replace("\\", "/").removeprefix("./")
         spellings = path, one_spelling(path), plain, one_spelling(plain)
         found = next((known[name] for name in spellings if name in known), [])
@@ -165,7 +171,7 @@ def _table(file: Path, source) -> tuple[list[str | None], list[str]]:
             if names[row] and names[row] != group:
                 raise SourceFault(f"{file}, line {number}", f"puts {path} into '{group}', and a line before into "
                                   f"'{names[row]}'", "give each image one group")
-            names[row] = group or None
+            names[row] = group
     if not strange:
         return names, []
     are = "is" if len(strange) == 1 else "are"

@@ -92,7 +92,7 @@ def pixels(jpeg: Jpeg, max_pixels: int, reduction: Reduction | None = None) -> t
         with opened(jpeg.data, ("JPEG",), max_pixels) as picture:
             stored = picture.size if jpeg.orientation >= 5 else picture.size[::-1]
             if reduction and (times := reduction(*stored)) > 1:
-                picture.draft(None, (picture.width // times, picture.height // times))
+                picture.draft(None, (max(1, picture.width // times), max(1, picture.height // times)))
             frame = cast(Frame, frame_of(picture))           # a JPEG is never deep
         if jpeg.progressive and not _has_all_scans(jpeg.data):
             raise BadPicture(TRUNCATED)

@@ -17,8 +17,11 @@ OPPOSITE = {"dark": "light", "light": "dark"}
 _WHOLE_SET = 0.75            # mean log-odds from which the set as a whole has the opposite polarity
 
 
-def check_usable(source: Source, survey: Survey, recipe: Recipe) -> None:
-    """Raise SourceFault if too few pictures can be used, or none of a class; the message names an example."""
+def check_usable(source: Source, survey: Survey, recipe: Recipe, plain: bool = False) -> None:
+    """Raise SourceFault if too few pictures can be used, or none of a class; the message names an example.
+
+    plain: the pictures are to be scored, and a class may have none if another has.
+    """
     because = "".join(f"; {line}" for line in range_notes(recipe, survey.facts, survey.decisions.ranges))
     bad = survey.set_aside
     counts = np.bincount(survey.labels, minlength=len(survey.classes))
@@ -26,7 +29,7 @@ def check_usable(source: Source, survey: Survey, recipe: Recipe) -> None:
     for label in np.flatnonzero(counts == 0).tolist():
         row = next((row for row in bad if row.label == label), None)
         empty.append(f"'{survey.classes[label]}'" + (f" ({row.path}: {row.reason})" if row else ""))
-    if empty:
+    if empty and not (plain and counts.any()):
         raise no_usable_image(source, empty, "add images to it or remove the class" + because)
     if len(bad) > recipe.source.max_bad * len(survey.facts):
         raise SourceFault(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from tenfold.automatic.marks import InkFacts
 from tenfold.automatic.mirrors import LEAST_PICTURES, SURE, may_be_mirrored
 from tenfold.automatic.subfolders import Subfolders
+from tenfold.data.splits.assign import count_wanted
 from tenfold.data.wording import readable
 
 _INK = 0.5                   # a set is ink if a larger share of its pictures is
@@ -84,15 +85,23 @@ class Look:
         return {split: share for split, share in (("val", val), ("test", test)) if split not in self.official}
 
     @property
-    def train_val_images(self) -> float:
-        """Return the approximate number of images in train and val."""
-        return max(1.0, (self.images - self.official.get("test", 0)) * (1 - self.split_shares.get("test", 0.0)))
+    def train_val_images(self) -> int:
+        """Return the number of images in train and val, if no two are alike."""
+        return self.training_images + self.official.get("val", self._taken().get("val", 0))
 
     @property
-    def training_images(self) -> float:
-        """Return the approximate number of images in train."""
-        held = sum(self.official.get(split, 0) for split in ("val", "test"))
-        return max(1.0, (self.images - held) * (1 - sum(self.split_shares.values())))
+    def training_images(self) -> int:
+        """Return the number of images in train, if no two are alike."""
+        return sum(self.counts[:self.classes]) - sum(self._taken().values())
+
+    def _taken(self) -> dict[str, int]:
+        """Return how many images a build takes for the splits that are not official: none of classes too small."""
+        taken = dict.fromkeys(self.split_shares, 0)
+        for count in self.counts[:self.classes]:
+            wanted = {split: count_wanted(share, count) for split, share in self.split_shares.items()}
+            if sum(wanted.values()) < count:
+                taken = {split: taken[split] + number for split, number in wanted.items()}
+        return taken
 
     @property
     def upright(self) -> bool | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NUMBERED = 30                # classes up to which a confusion matrix shows its numbers
+_NAMED = 140                 # classes up to which it shows their names; a thousand take eight seconds to draw
 
 
 def draw_confusion(path: str | Path, confusion: np.ndarray, classes: list[str]) -> None:
@@ -34,7 +35,11 @@ def confusion_figure(confusion: np.ndarray, classes: list[str]) -> "Figure":
     drawn = axis.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
     figure.colorbar(drawn, shrink=0.6, aspect=40 if many else 20, label="share of the true class",
                     format=PercentFormatter(1.0), ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1] if many else None)
-    axis.set(xlabel="predicted", ylabel="true", xticks=range(len(classes)), yticks=range(len(classes)))
+    axis.set(xlabel="predicted", ylabel="true")
+    if len(classes) > _NAMED:
+        axis.set(xlabel="number of the predicted class, as in score.json", ylabel="number of the true class")
+        return figure
+    axis.set(xticks=range(len(classes)), yticks=range(len(classes)))
     names = [readable(name, 20) for name in classes]
     small = 7 if many else 10
     axis.set_xticklabels(names, rotation=90 if max(map(len, names)) > 2 else 0, parse_math=False, fontsize=small)
