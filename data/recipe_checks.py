@@ -33,11 +33,15 @@ def check_recipe(recipe: Recipe, where: str) -> None:
     _check_arguments(recipe.model, f"{where} [model]")
 
 
+def is_name(name: str) -> bool:
+    """Return whether a recipe, and so its folders of shards and runs, can have this name."""
+    return bool(re.fullmatch(r"[^/\\\0]{1,200}", name)) and not name.startswith(".")
+
+
 def _check_name_and_seed(recipe: Recipe, where: str) -> None:
     if type(recipe.seed) is not int or not 0 <= recipe.seed < 2**63:
         raise RecipeFault(f"{where} seed", f"is {recipe.seed!r}", "give a whole number from 0")
-    if not isinstance(recipe.name, str) or not re.fullmatch(r"[^/\\\0]{1,200}", recipe.name) \
-            or recipe.name.startswith("."):
+    if not isinstance(recipe.name, str) or not is_name(recipe.name):
         raise RecipeFault(f"{where} name", f"is {recipe.name!r}", "give a name fit for a folder")
 
 

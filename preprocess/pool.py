@@ -92,7 +92,7 @@ def _finished(function: Callable[[Any], T], tasks: Iterable[Any], workers: int) 
     if workers == 1:
         yield from ((i, in_one_thread(function, task)) for i, task in enumerate(tasks))
         return
-    job = partial(as_here, function, os.getcwd(), free_host_memory() // workers)
+    job = partial(as_here, function, _current_folder(), free_host_memory() // workers)
     with _signals_blocked():
         pool = get_reusable_executor(workers, timeout=_IDLE, initializer=begin_worker, initargs=(os.getpid(),),
                                      env=one_thread_environment())
@@ -108,6 +108,13 @@ def _finished(function: Callable[[Any], T], tasks: Iterable[Any], workers: int) 
     except BaseException:                        # interrupted, or a task failed
         _kill(pool)
         raise
+
+
+def _current_folder() -> str:
+    """Return the current folder, "" if it was deleted, which stops nothing that lies elsewhere."""
+    with suppress(OSError):
+        return os.getcwd()
+    return ""
 
 
 @contextmanager

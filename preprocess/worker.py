@@ -48,7 +48,8 @@ def one_thread_environment() -> dict[str, str]:
 def as_here(function: Callable[[Any], T], folder: str, share: int, task: Any) -> T:
     """Return function(task), in a worker that may have been started in another folder, or with more memory."""
     memory.share = share
-    os.chdir(folder)
+    if folder:
+        os.chdir(folder)
     return in_one_thread(function, task)
 
 

@@ -12,7 +12,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 import tenfold
 from tenfold.automatic import auto
-from tenfold.automatic.checks import readable_part, set_aside
+from tenfold.automatic.checks import readable_part, set_aside, set_recipe_aside
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import GOOD_STEPS
 from tenfold.automatic.ink import ink
@@ -51,11 +51,17 @@ def test_what_an_earlier_call_left_is_kept_under_another_name(tmp_path, capsys):
     one.out.mkdir(parents=True)
     for file in (one.out / "last.pth", one.recipe):
         file.write_text("mine")
-    set_aside(one.out, one.recipe)
+    set_aside(one.out)
+    set_recipe_aside(one.recipe, "")
     assert (one.out.with_name("x.previous") / "last.pth").read_text() == "mine"
     assert len(capsys.readouterr().out.splitlines()) == 2
-    one.recipe.write_text("mine, too")
-    set_aside(one.out, one.recipe)
+    one.state.chosen = Draft("a", "b").choose("seed", 3, "why")
+    one._write_recipe(one.state.chosen, ["a line"])
+    one._write_recipe(one.state.chosen, ["a line"])          # its own is written over
+    assert capsys.readouterr().out == ""
+    one.recipe.write_text("mine, too")           # edited while the call ran, or after it was stopped
+    one._write_recipe(one.state.chosen, ["a line"])
+    one.recipe.unlink()
     assert [file.read_text() for file in sorted(one.recipe.parent.glob("*.toml"))] == ["mine", "mine, too"]
     one.recipe.write_text("# x: a recipe of the user's own")
     for name, fact in (("../x", "folders"), ("..", "folders"), ("x", "did not make")):

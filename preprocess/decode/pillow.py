@@ -4,6 +4,7 @@ import ctypes
 import io
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from tenfold.preprocess.decode.levels import (
 )
 from tenfold.preprocess.decode.metadata import orientation_of
 
+_ONE_AT_A_TIME = threading.Lock()
 _SILENT = logging.NullHandler()          # else Python prints what Pillow logs
 
 
@@ -45,7 +47,16 @@ def in_words(error: Exception) -> str:
 
 @contextmanager
 def quiet(max_pixels: int) -> Iterator[None]:
-    """Hold Pillow to `max_pixels`, and keep it and libtiff from printing; afterwards they are as before."""
+    """Hold Pillow to `max_pixels`, and keep it and libtiff from printing; afterwards they are as before.
+
+    These settings are the process's, so one thread decodes at a time.
+    """
+    with _ONE_AT_A_TIME, _kept_quiet(max_pixels):
+        yield
+
+
+@contextmanager
+def _kept_quiet(max_pixels: int) -> Iterator[None]:
     bound, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
     silence = _libtiff()
     before = silence(None) if silence else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,8 +20,9 @@ from tenfold.automatic.checks import (
     plain_name,
     readable_part,
     set_aside,
+    set_recipe_aside,
 )
-from tenfold.automatic.choices import write_recipe
+from tenfold.automatic.choices import Draft, write_recipe
 from tenfold.automatic.clock import LEAST_BUDGET, Clock
 from tenfold.automatic.look import Look
 from tenfold.automatic.looking import look
@@ -103,31 +105,33 @@ class Automatic:
         if state.chosen is None:
             from tenfold.automatic.selection import select_draft
             state.chosen = select_draft(self, seen)
-            set_aside(self.out, self.recipe)     # from here on, these are this call's
-            state.save(self.folder, self.clock.spent())
+            set_aside(self.out)                  # from here on, it is this call's
         lines += [race_line(state.trials)] if state.trials else []
         lines.append(f"chosen: {state.chosen.name} ({state.chosen.about})")
         lines += ["training goes on from the weights of its trial"] if state.weights else []
-        write_recipe(state.chosen, self.recipe, head_lines(self.name, self._call, lines))
+        self._write_recipe(state.chosen, lines)
         print(*lines[printed:], f"{self.recipe} gives the reason for each line", sep="\n", flush=True)
         run, score = self._train(state.chosen.recipe(self.name))
         results = result_lines(run, score, self.budget)
         if self.clock.is_timed:
             results += left_lines(state.chosen, self.budget - self.clock.spent(), self.budget)
         if over := self.clock.overrun():
-            results.append(f"note: this took {over:.0f} s more than the budget: the machine became slower after it was "
-                           "timed")
+            results.append(f"note: this took {over:.0f} s more than the budget")
         state.done = True
-        state.save(self.folder, self.clock.spent())
-        write_recipe(state.chosen, self.recipe, head_lines(self.name, self._call, lines + results))
+        self._write_recipe(state.chosen, lines + results)
         shutil.rmtree(self.folder / "trials", ignore_errors=True)
         return AutoResult(self.recipe, run, score, lines + results)
 
+    def _write_recipe(self, chosen: Draft, lines: list[str]) -> None:
+        """Write the recipe, with the lines printed so far, and save the state."""
+        set_recipe_aside(self.recipe, self.state.recipe)
+        self.state.recipe = write_recipe(chosen, self.recipe, head_lines(self.name, self._call, lines))
+        self.state.save(self.folder, self.clock.spent())
+
     def _look(self) -> Look:
         """Return what a sample of the images shows, of those that there is time to read."""
-        unpacked = make_folder(self.folder / "look")
-        seen = look(self.source, unpacked, self.clock.look_seconds())
-        shutil.rmtree(unpacked)
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix="look-") as unpacked:
+            seen = look(self.source, Path(unpacked), self.clock.look_seconds())
         if not self.clock.is_timed:
             seen = replace(seen, seconds=_NOMINAL_READ, slowest=_NOMINAL_READ)
         if self.state.per_class is None:

@@ -1,6 +1,7 @@
 """What the automatic mode refuses: names, sets and budgets that do not suffice; earlier results are set aside."""
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from tenfold.automatic.clock import Clock
 from tenfold.automatic.look import Look
 from tenfold.data.errors import SourceFault, TrainingFault, UserFault
 from tenfold.data.files import lock_folder, make_folder, read_file, set_aside_previous
+from tenfold.data.recipe_checks import is_name
 from tenfold.data.sources.opening import Source
-from tenfold.data.wording import counted
+from tenfold.data.wording import counted, readable
 
 MADE = "made by `tenfold auto"                   # the first line of each recipe that is written contains this
 _LONGEST = 50                # this many characters of the folder's name are used: a file's name has 255 bytes at most
@@ -25,8 +27,8 @@ def plain_name(data: Path) -> str:
 
 def checked_name(name: str, data: Path) -> str:
     """Return `name` if a recipe can have it. UserFault: it cannot, or a recipe cannot hold the path of the images."""
-    if Path(name).name != name or name.startswith("."):
-        raise UserFault("--name", f"is '{name}'", "give a plain name without folders")
+    if not is_name(name):
+        raise UserFault("--name", f"is '{readable(name)}'", "give a plain name of at most 200 letters, without folders")
     try:
         f"{data}{name}".encode()
     except UnicodeEncodeError:
@@ -74,13 +76,17 @@ def blame_whole_budget(budget: float) -> Iterator[None]:
                             "give more, or repeat this call when fewer other programs run") from None
 
 
-def set_aside(run: Path, recipe: Path) -> None:
-    """Set aside the run and the recipe of an earlier call of the same name; the recipe may have been edited."""
+def set_aside(run: Path) -> None:
+    """Set aside the run of an earlier call of the same name."""
     from tenfold.train.run.preparation import CHECKPOINTS, FILES, SCORE_FILES
     with lock_folder(make_folder(run)):
         if line := set_aside_previous(run, (*FILES, *SCORE_FILES), CHECKPOINTS):
             print(line)
-    if recipe.exists():
+
+
+def set_recipe_aside(recipe: Path, written: str) -> None:
+    """Set aside a recipe of an earlier call, or one that was edited; written: the SHA-256 of what this call wrote."""
+    if recipe.exists() and hashlib.sha256(read_file(recipe)).hexdigest() != written:
         number = 1
         while (kept := recipe.with_name(f"{recipe.stem}-before-{number}.toml")).exists():
             number += 1

@@ -1,5 +1,6 @@
 """A draft of a recipe, with the reason for each setting, and how it is written as TOML."""
 
+import hashlib
 import math
 import textwrap
 from dataclasses import dataclass, field
@@ -47,8 +48,8 @@ class Draft:
         return make_recipe(self.tables(), where=f"the candidate '{self.name}'", name=name)
 
 
-def write_recipe(draft: Draft, path: Path, head: list[str]) -> None:
-    """Write a draft as a recipe file, with reasons as comments; head: comment lines at the top."""
+def write_recipe(draft: Draft, path: Path, head: list[str]) -> str:
+    """Write a draft as a recipe file, with reasons as comments; return its SHA-256. head: comment lines at the top."""
     lines = [*(f"# {readable(line, _LONGEST)}" if line else "#" for line in head), ""]
     tables = draft.tables()
     lines += _assignment("seed", tables["seed"], draft.reasons["seed"]) if "seed" in tables else []
@@ -56,8 +57,10 @@ def write_recipe(draft: Draft, path: Path, head: list[str]) -> None:
         lines += ["", f"[{table}]"]
         for name, value in tables[table].items():
             lines += _assignment(name, value, draft.reasons[f"{table}.{name}"])
+    text = "".join(f"{line}\n" for line in lines).encode()
     with publish_unlocked(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        temporary.write_bytes(text)
+    return hashlib.sha256(text).hexdigest()
 
 
 def _assignment(name: str, value: Any, reason: str) -> list[str]:

@@ -16,8 +16,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("data", nargs="?", default="", help="folder with a sub-folder per class, or .npz")
     parser.add_argument("--budget", default="10m", help="time for everything: 45s, 10m, 1h (default: 10m)")
     parser.add_argument("--plan", default="seconds", choices=("seconds", "steps"),
-                        help="steps: time nothing, but choose and train what a nominal machine would in the budget: "
-                             "the same each time, however long it takes here")
+                        help="steps: time nothing, but choose and train what a nominal machine would in the budget, "
+                             "however long it takes here: the same recipe each time")
     parser.add_argument("--name", default="", help="name of the recipe, shards and run (default: auto-<folder>)")
     parser.add_argument("--workers", type=whole_number, default=0,
                         help="processes that draw copies (default: 0, one for each core)")

@@ -17,8 +17,7 @@ _TRIAL = {"name": str, "round": range(64), "seconds": Number(0), "val_top1": (No
           "fault": str, "best": str, "began": bool}
 _DRAFT = {"name": str, "about": str, "settings": dict, "reasons": {str: str}}
 _FIELDS = {"schema": _SCHEMA, "call": dict, "seconds": Number(0), "scoring": Number(0), "done": bool, "weights": str,
-           "per_class": (None, COUNT), "trials": [_TRIAL],
-           "chosen?": _DRAFT}
+           "recipe": str, "per_class": (None, COUNT), "trials": [_TRIAL], "chosen?": _DRAFT}
 
 
 @dataclass
@@ -31,13 +30,14 @@ class State:
     chosen: Draft | None = None
     per_class: int | None = None     # at most this many images of each class are used; 0: all; None: not known yet
     weights: str = ""        # file of the weights with which training begins; "": those that the recipe says
+    recipe: str = ""         # SHA-256 of the recipe file as it was written; "": not yet
     done: bool = False
 
     def save(self, folder: Path, seconds: float) -> None:
         """Write auto.json; seconds: those used so far."""
         saved = {"schema": _SCHEMA, "call": self.call, "seconds": seconds, "scoring": self.scoring,
                 "trials": [asdict(trial) for trial in self.trials], "per_class": self.per_class,
-                "weights": self.weights, "done": self.done}
+                "weights": self.weights, "recipe": self.recipe, "done": self.done}
         chosen = {"chosen": _known(asdict(self.chosen), _DRAFT)} if self.chosen else {}
         write_json(folder / "auto.json", saved | chosen)
 
@@ -58,7 +58,7 @@ class State:
         trials = [Trial(**_known(trial, _TRIAL)) for trial in kept["trials"]]
         return cls(new.call, kept["seconds"], kept["scoring"], trials,
                    Draft(**_known(chosen, _DRAFT)) if chosen else None, kept["per_class"],
-                   kept["weights"])
+                   kept["weights"], kept["recipe"])
 
 
 def _known(values: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Summarise what the automatic mode saw, tried, chose and reached, in about ten lines."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def interval(share: float, count: int) -> tuple[float, float]:
 def head_lines(name: str, call: str, lines: list[str]) -> list[str]:
     """Return the head of a recipe: the call that made it, the lines it printed, and how to run the recipe."""
     return [f"{name}: {call}.", "", *lines, "", "To repeat it, as it is or with lines changed:", "",
-            f"  tenfold augment --recipe recipes/{name}.toml", f"  tenfold train --recipe recipes/{name}.toml",
+            *(f"  tenfold {verb} --recipe {shlex.quote(f'recipes/{name}.toml')}" for verb in ("augment", "train")),
             "  tenfold score best.pth"]
 
 
