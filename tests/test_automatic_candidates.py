@@ -29,6 +29,8 @@ from tenfold.data.recipe import read_recipe
     (dataclasses.replace(INK, colour_share=0.5, marks=dataclasses.replace(MARKS, pen=0.6)),      # fruit on white
      ["pretrained", "ink cut out, upright"]),
     (dataclasses.replace(INK, colour_share=0.5, colours_tell=True), ["pretrained", "ink cut out, upright"]),
+    (dataclasses.replace(INK, colour_share=0.5, marks=dataclasses.replace(MARKS, hidden_share=0.2)),      # cups
+     ["pretrained", "ink cut out, upright"]),
     (PHOTOS, ["pretrained"]),
 ], ids=lambda v: "" if isinstance(v, Look) else " or ".join(v))
 def test_what_was_seen_leaves_few_ways_open(seen, names):
@@ -182,8 +184,16 @@ def test_what_is_too_few_or_cannot_be_read_is_said_before_training():
                                 counts=(100, 3, 4, 100, 100, 100)).lines()[1:]
     assert "10%" in notes[0]
     assert notes[1].startswith("note: 2 of 6 classes")
-    draft = ink(context(dataclasses.replace(INK, unusable_share=0.1), 60), MARKS, True, False)
-    assert draft.settings["source.max_bad"] == 0.25
+
+
+def test_a_recipe_is_never_refused_for_pictures_that_it_cannot_use():
+    """What they are was seen before it was chosen, and nobody could mend its settings meanwhile."""
+    for votes, polarity, settings in (((60, 4), "dark", {"clean.polarity": "dark", "source.max_opposite": 1.0}),
+                                      ((50, 14), "dark", {"clean.polarity": "auto"}),
+                                      ((30, 34), "each", {"clean.polarity": "auto"})):
+        seen = dataclasses.replace(INK, votes=votes, polarity=polarity)
+        draft = ink(context(seen, 60), MARKS, True, False)
+        assert draft.settings.items() >= (settings | {"source.max_bad": 1.0}).items()
 
 
 def test_a_recipe_that_is_written_is_the_recipe_that_was_chosen(tmp_path):

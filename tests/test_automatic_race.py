@@ -8,7 +8,7 @@ import pytest
 from tenfold.automatic.candidates import Candidate
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import limit_copies
-from tenfold.automatic.race import Trial, leader, run_race, run_trial, survivors
+from tenfold.automatic.race import Trial, _accuracy, leader, run_race, run_trial, survivors
 from tenfold.automatic.summary import race_line
 from tenfold.data.errors import MachineFault, TrainingFault
 
@@ -24,11 +24,18 @@ def test_no_choice_is_made_on_noise():
     assert leader([dataclasses.replace(first, val_rows=20000), dataclasses.replace(second, val_rows=20000)]) != first
     assert leader([trial("none", None), second]) is second
     assert leader([trial("none", None), trial("nor", None)]).name == "none"
-    late = dataclasses.replace(trial("late", None), began=False)
-    assert leader([late, second]) is late                    # not won by default
-    assert leader([second, late]) is second
+    for top1 in (None, 0.01):                                # the latter with a head that there was no time to fit
+        late = dataclasses.replace(trial("late", top1), began=False)
+        assert leader([late, second]) is late                # not won by default
+        assert leader([second, late]) is second
     assert survivors([first, trial("worst", 0.1), trial("best", 0.95), second]) == ["best", "second"]
     assert leader([trial("a", 1.0, 10), trial("b", 0.95, 10)]).name == "a"
+
+
+def test_pictures_that_a_candidate_cannot_use_count_as_wrong():
+    trained = SimpleNamespace(val_top1=0.9)
+    assert _accuracy(trained, {"sources": {"rows": 60}, "set_aside": [{}] * 30}) == pytest.approx(0.6)
+    assert _accuracy(SimpleNamespace(val_top1=None), {"sources": {"rows": 60}, "set_aside": []}) is None
 
 
 def test_as_many_candidates_are_tried_as_there_is_time_for():
@@ -83,7 +90,7 @@ def test_a_slow_machine_draws_fewer_copies_of_the_same_plan():
 def test_a_trial_that_fails_says_so_without_a_budget_that_nobody_gave(tmp_path, monkeypatch, fault, words):
     def fail(*args, **settings):
         raise fault
-    monkeypatch.setattr("tenfold.automatic.race.augment", lambda *args: None)
+    monkeypatch.setattr("tenfold.automatic.race.augment", lambda *args: SimpleNamespace(index={}))
     monkeypatch.setattr("tenfold.data.shardset.open_set", lambda *args: SimpleNamespace(rows=lambda split: 40))
     monkeypatch.setattr("tenfold.train.run.training.train", fail)
     made = run_trial(lambda: Draft("slow", "").choose("draw.canvas", [8, 8]).choose("draw.copies", 1).choose(

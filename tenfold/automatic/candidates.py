@@ -39,7 +39,8 @@ def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate
         inked = [Candidate(ink_name(cut, any_angle), partial(ink, marks=look.marks, cut=cut, any_angle=any_angle),
                            _CAREFUL) for any_angle in angle_options for cut in cut_options]
         in_colour = (tuned or [scratch]) if look.is_colour else []
-        return [*in_colour, *inked] if look.marks.pen > _FILLED or look.colours_tell else [*inked, *in_colour]
+        in_colour_first = look.marks.pen > _FILLED or look.colours_tell or look.marks.needs_colour
+        return [*in_colour, *inked] if in_colour_first else [*inked, *in_colour]
     if not look.may_mirror:
         least = max(short, _CAREFUL if look.are_signs else 0.0)
         varied = look.images_per_class < FEW_PER_CLASS

@@ -26,7 +26,6 @@ _EFFICIENCY = 0.85           # training reaches this share of the measured rate:
 _DRAW_SHARE = 0.12           # drawing copies takes at most this share of the time
 _BUILD_SHARE = 0.2           # drawing may take longer if, together with cleaning, it takes at most this share
 _COPY_SECONDS = 60e-6        # one core draws and writes a copy of 32×32 pixels in this many seconds
-_BAD = 1.5                   # the build accepts this many times the share of unusable pictures in the sample
 
 _EDGE_NETWORKS = ((1, 16), (2, 16), (2, 32), (2, 64))        # convolutions at each of three widths, the first width
 
@@ -48,9 +47,8 @@ def start_draft(context: FitContext, name: str, about: str) -> Draft:
     draft = Draft(name, about).choose("seed", context.seed, "one number decides every split, copy, order and weight")
     draft.choose("source.data", context.data)
     choose_images(draft, look, "there is time to read")
-    if look.unusable_share:
-        draft.choose("source.max_bad", min(1.0, round(_BAD * look.unusable_share + 0.1, 2)),
-                     f"{look.unusable_share:.0%} of the pictures looked at cannot be used; they are left out")
+    draft.choose("source.max_bad", 1.0, "pictures that cannot be used are left out: "
+                 f"{look.unusable_share:.0%} of those looked at")
     if look.largest_class > 3 * look.smallest_class:
         draft.choose("train.sampling", 0.5, f"classes have {look.smallest_class} to {look.largest_class} images: small "
                      "ones are drawn more often than their share")

@@ -16,7 +16,6 @@ from tenfold.automatic.marks import InkFacts
 _PEN = 1.5                   # if the time allows, the canvas is so large that strokes are this many pixels wide
 _LOST = 1.0                  # thinner strokes are nearly lost
 _CANVASES = (32, 40, 48, 64)     # a canvas has one of these sides, in pixels
-_HIDING = 0.05               # colours are kept if more than this share of the pictures has ink that is hidden in grey
 _PAGE = 100                  # pictures are cleaned like pages if their shorter side has at least this many pixels
 _SCAN = 200                  # pictures are cleaned like scans with grain if it has at least this many
 
@@ -34,13 +33,15 @@ def ink(context: FitContext, marks: InkFacts, cut: bool, any_angle: bool) -> Dra
     look = context.look
     draft = start_draft(context, ink_name(cut, any_angle),
                         "ink on a plain ground: a small network on directions of edges, varied copies")
-    if marks.hidden_share > _HIDING:
+    if marks.needs_colour:
         draft.choose("clean.channels", 3, f"colours: in grey, a part of the ink on {marks.hidden_share:.0%} of the "
                      "pictures is nearly as light as its ground")
     else:
         draft.choose("clean.channels", 1, f"grey: {1 - look.colour_share:.0%} of the pictures looked at have no colours"
                      if not look.is_colour else "grey: ink differs from its ground in tone")
-    draft.choose("clean.polarity", "auto" if look.polarity == "each" else look.polarity, look.polarity_reason)
+    draft.choose("clean.polarity", "auto" if look.is_outvoted_often else look.polarity, look.polarity_reason)
+    if not look.is_outvoted_often:
+        draft.choose("source.max_opposite", 1.0, "the pictures looked at decide")
     if cut:
         _clean_pages(draft, look)
         draft.choose("clean.roi", True, f"cut out: the ink's position varies by {marks.position_spread:.0%} of the "

@@ -10,6 +10,7 @@ from tenfold.data.wording import readable
 
 _INK = 0.5                   # a set is ink if a larger share of its pictures is
 _COLOUR = 0.1                # colours may matter if a larger share of the pictures has them
+_OUTVOTED = 0.1              # all pictures decide the polarity if more than this share of the sample looks otherwise
 _TOO_FEW = 5                 # a note counts the classes with fewer images
 _FEWEST = 10                 # where there is no time for all images, at least this many of each class are used
 
@@ -112,6 +113,12 @@ class Look:
     def angle_reason(self) -> str:
         """Return the reason for the angles of copies."""
         return str(self.marks.rotations) if self.marks and self.marks.rotations else ""
+
+    @property
+    def is_outvoted_often(self) -> bool:
+        """Return whether so many pictures look unlike the polarity that a build should decide it by all pictures."""
+        other = {"dark": self.votes[1], "light": self.votes[0]}.get(self.polarity, self.sampled)
+        return other > _OUTVOTED * self.sampled
 
     @property
     def polarity_reason(self) -> str:

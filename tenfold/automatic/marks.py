@@ -13,7 +13,8 @@ from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean_page
 from tenfold.preprocess.decode import BadPicture
 
-_PART = 0.1                # a picture counts as hiding ink in grey from this share of its ink
+_PART = 0.1                  # a picture counts as hiding ink in grey from this share of its ink
+_HIDING = 0.05               # a set needs its colours if more than this share of its pictures hides ink in grey
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class InkFacts:
     size_spread: float       # standard deviation of the box's longer side, divided by its mean
     rotations: Matches | None        # None: too few characters
     hidden_share: float = 0.0        # of the pictures, those a part of whose ink is hidden in grey
+
+    @property
+    def needs_colour(self) -> bool:
+        """Return whether a part of the ink is hidden in grey, as on objects in colours rather than on paper."""
+        return self.hidden_share > _HIDING
 
     @property
     def varies(self) -> bool | None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tenfold.automatic.choices import Draft
 from tenfold.data.errors import CheckpointFault, TrainingFault, UserFault
@@ -23,6 +23,7 @@ from tenfold.train.chance import is_clearly_higher
 
 if TYPE_CHECKING:
     from tenfold.automatic.candidates import Candidate
+    from tenfold.train.run.training import Run
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,12 @@ class Trial:
     val_rows: int
     fault: str = ""          # why it failed
     best: str = ""           # the path of its best.pth
-    began: bool = True       # False: its seconds were spent before training began, which says nothing of its accuracy
+    began: bool = True       # False: its seconds were spent before training began, or before its head was fitted, so
+                             # that nothing is known of its accuracy
 
     def __str__(self) -> str:
         came = f"({self.fault or 'nothing'})" if self.val_top1 is None else f"{self.val_top1:.1%}"
+        came += "" if self.began or self.fault else " (no time to fit its head)"
         return f"{self.name} {came}"
 
 
@@ -53,17 +56,28 @@ def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Pa
     top1, rows, fault, best, began = None, 0, "", "", True
     with open_file(make_folder(folder) / "log.txt", "w", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         try:
-            augment(recipe, source, folder / "shards", workers)
+            index = augment(recipe, source, folder / "shards", workers).index
             shards = open_set(folder / "shards")
             rows = shards.rows("val")
             trained = train(shards, recipe, folder, budget=seconds - (time.monotonic() - started), device=device)
-            top1, best = trained.val_top1, str(trained.best)
+            top1, best, began = _accuracy(trained, index), str(trained.best), _has_fitted_head(trained, recipe)
         except UserFault as failed:
             # name the seconds of the whole trial: the budget in the error is what was left of them, unknown to the user
             began = not (isinstance(failed, TrainingFault) and failed.where == "--budget")
             fault = str(failed) if began else f"its {seconds:.0f} s were spent before training began"
     return Trial(draft.name, number, round(time.monotonic() - started, 2), top1, rows, fault, best,
                  began)
+
+
+def _accuracy(trained: "Run", index: dict[str, Any]) -> float | None:
+    """Return the top-1 of val, with pictures that the candidate cannot use counted as wrong."""
+    usable, unusable = index["sources"]["rows"], len(index["set_aside"])
+    return None if trained.val_top1 is None else trained.val_top1 * usable / (usable + unusable)
+
+
+def _has_fitted_head(trained: "Run", recipe: Recipe) -> bool:
+    """Return whether the head was fitted, if the recipe asks for that: one that was not still begins at random."""
+    return recipe.model.head != "fitted" or trained.history[0]["epoch"] == 0
 
 
 def run_race(candidates: list["Candidate"], seconds: float, overhead: float,
@@ -101,8 +115,10 @@ def is_better(trial: Trial, best: Trial) -> bool:
 
     Of a trial that did not even begin, as on a machine that others use, nothing is known, and none is better.
     """
+    if not best.began:
+        return False
     if trial.val_top1 is None or best.val_top1 is None:
-        return trial.val_top1 is not None and best.began
+        return trial.val_top1 is not None
     return is_clearly_higher((trial.val_top1, trial.val_rows), (best.val_top1, best.val_rows))
 
 
