@@ -203,7 +203,7 @@ def test_an_interrupt_leaves_nothing_half_written(model, capsys, monkeypatch, tm
 @each("confusion, guesses", [
     ([[25, 25], [25, 25]], True), ([[40, 10], [20, 30]], False), ([[70, 20], [10, 0]], True),
     ([[60, 30], [1, 9]], False), ([[100, 0], [0, 0]], False), ([[1, 0], [0, 1]], False), ([[0, 1], [1, 0]], False),
-    ([[38, 0], [0, 2]], False)])
+    ([[38, 0], [0, 2]], False), ([[56, 1], [2, 1]], True)])
 def test_a_score_no_better_than_guessing_is_told_from_others(confusion, guesses):
     """Rows of one class, or too few, cannot tell; on uneven classes top-1 alone does not."""
     confusion = np.array(confusion)

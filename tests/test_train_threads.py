@@ -102,7 +102,7 @@ def test_an_idle_machine_never_changes_the_count(monkeypatch, cores):
 
 
 def test_a_short_run_a_number_of_the_user_and_compiled_kernels_never_change_the_count(monkeypatch):
-    for step, seconds in ((0.02, 4.9), (5.0, 140.0)):
+    for step, seconds in ((0.02, 1.9), (5.0, 14.0)):
         machine = Machine(monkeypatch, 2, step)
         machine.busy = 1
         machine.train(seconds)

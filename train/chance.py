@@ -24,7 +24,7 @@ def is_clearly_higher(one: tuple[float, int], other: tuple[float, int]) -> bool:
     return share - other_share > math.sqrt(pooled * (1 - pooled) * (1 / rows + 1 / other_rows))
 
 
-def is_guessing(top1: float, guess: float, rows: int) -> bool:
+def is_guessing(top1: float, guess: float, rows: float) -> bool:
     """Whether top-1 of `rows` rows is no better than guessing; False if there are too few rows to tell."""
     bound = guess + SURE * math.sqrt(guess * (1 - guess) / rows)
     return top1 <= bound < 1

@@ -9,6 +9,7 @@ from tenfold.preprocess.survey.facts import Facts
 from tenfold.preprocess.survey.ranges import range_notes
 from tenfold.preprocess.survey.table import Survey
 
+HINTS = "recipes/photos.toml is for photographs", "recipes/letters.toml is for ink on paper"      # ends of notes
 MOST = 0.5                   # a fact that holds for more than this share of the pictures is a fact of the set
 
 
@@ -37,7 +38,7 @@ def _polarity_notes(recipe: Recipe, survey: Survey, facts: Facts) -> list[str]:
     if len(opposite):
         lines.append(f"{len(opposite)} image{'s' * (len(opposite) > 1)} clearly look{'s' * (len(opposite) == 1)} like "
                      f"{IN_WORDS[OPPOSITE[decided]]}, such as {survey.source.paths[opposite[0]]}"
-                     + " (named among the suspects)" * (len(opposite) <= MOST * len(facts)))
+                     + " (`tenfold report` names them)" * (len(opposite) <= MOST * len(facts)))
     return lines
 
 
@@ -54,10 +55,10 @@ def _recipe_hints(recipe: Recipe, facts: Facts) -> list[str]:
     inked = int((shares > TWO_TONE).sum())
     if (recipe.clean.roi or recipe.clean.threshold) and len(shares) - inked > MOST * len(shares):
         lines.append(f"{len(shares) - inked} of {len(shares)} images looked at are no ink on a plain ground, and "
-                     "this recipe cuts out ink; recipes/photos.toml is for photographs")
+                     f"this recipe cuts out ink; {HINTS[0]}")
     harm = [words for words, on in (("crops", recipe.draw.fit == "cover"),
                                     ("mirrors", recipe.draw.flip or recipe.augment.flip)) if on]
     if harm and inked > 0.8 * len(shares):
         lines.append(f"{inked} of {len(shares)} images looked at are ink on a plain ground, and this recipe "
-                     f"{' and '.join(harm)} them; recipes/letters.toml is for ink on paper")
+                     f"{' and '.join(harm)} them; {HINTS[1]}")
     return lines

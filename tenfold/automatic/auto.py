@@ -149,11 +149,13 @@ class Automatic:
         from tenfold.data.shardset import open_set
         from tenfold.preprocess.command import print_findings
         from tenfold.preprocess.pipeline import augment
+        from tenfold.preprocess.survey.notes import HINTS
         from tenfold.train.run.command import copied_here
         from tenfold.train.run.training import train
         from tenfold.train.score.scoring import score
         built = augment(recipe, self.source, self.shards, self.workers)
-        print_findings(built.index, built.folder / "dataset.json")
+        notes = [note for note in built.index["notes"] if not note.endswith(HINTS)]          # this recipe was chosen
+        print_findings(built.index | {"notes": notes}, built.folder / "dataset.json")
         rows = ", ".join(f"{count} {split}" for split, count in built.rows.items())
         print(f"{built.folder}: {rows} rows")
         self.state.save(self.folder, self.clock.spent())

@@ -17,8 +17,8 @@ from tenfold.train.device import is_host
 from tenfold.train.run.thread_trial import Timing, Trial, candidates
 
 COUNT_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")      # environment variables of the user that are respected
-STEPS, SECONDS = 30, 5.0     # of training before the first trial, so that a short run keeps its count
-BUSY, CALM = 10, 4           # looks in a row, half a second each, after which a load counts as lasting, or as gone
+STEPS, SECONDS = 3, 2.0      # of training before the first trial, so that a short run keeps its count
+BUSY, CALM = 7, 4            # looks in a row, half a second each, after which a load counts as lasting, or as gone
 GAIN = 0.93                  # another count is chosen if its step takes at most this share of the time
 PAUSE, LONGEST_PAUSE = 15.0, 120.0   # seconds between trials; doubled after each trial that changes nothing
 COST, LEAST_COST = 10, 3     # a pause lasts so many times as long as the trial before, or at least, if ended early
