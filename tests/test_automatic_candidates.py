@@ -31,6 +31,8 @@ from tenfold.data.recipe import read_recipe
     (dataclasses.replace(INK, colour_share=0.5, colours_tell=True), ["pretrained", "ink cut out, upright"]),
     (dataclasses.replace(INK, colour_share=0.5, marks=dataclasses.replace(MARKS, hidden_share=0.2)),      # cups
      ["pretrained", "ink cut out, upright"]),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, pen=0.01)),      # radiographs
+     ["pretrained", "ink cut out, upright"]),
     (PHOTOS, ["pretrained"]),
 ], ids=lambda v: "" if isinstance(v, Look) else " or ".join(v))
 def test_what_was_seen_leaves_few_ways_open(seen, names):

@@ -16,6 +16,7 @@ _SHORT = 4.0                 # least seconds of a trial if the images say little
 _ON_CARD = 40.0              # least seconds of a trial on a graphics card: an H100 needs 14 s before the first step
                              # of the pretrained network
 _FILLED = 0.4                # ink whose strokes are wider than this share of its box is a thing on a plain ground
+_THIN = 1 / 64               # thinner strokes, as a share of their box, are lost on the largest canvas for ink
 _CAREFUL = 15.0              # least seconds of a trial if the images say which is likely best, or all are similar
 
 
@@ -38,9 +39,10 @@ def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate
         angle_options = [False, True] if look.upright is None else [not look.upright]
         inked = [Candidate(ink_name(cut, any_angle), partial(ink, marks=look.marks, cut=cut, any_angle=any_angle),
                            _CAREFUL) for any_angle in angle_options for cut in cut_options]
-        in_colour = (tuned or [scratch]) if look.is_colour else []
-        in_colour_first = look.marks.pen > _FILLED or look.colours_tell or look.marks.needs_colour
-        return [*in_colour, *inked] if in_colour_first else [*inked, *in_colour]
+        lost = look.marks.pen < _THIN
+        others = (tuned or [scratch]) if look.is_colour or lost else []
+        others_first = lost or look.marks.pen > _FILLED or look.colours_tell or look.marks.needs_colour
+        return [*others, *inked] if others_first else [*inked, *others]
     if not look.may_mirror:
         least = max(short, _CAREFUL if look.are_signs else 0.0)
         varied = look.images_per_class < FEW_PER_CLASS
