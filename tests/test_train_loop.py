@@ -21,6 +21,7 @@ from tenfold.train.learn import learner
 from tenfold.train.run import loop, validation
 from tenfold.train.run.checkpoint import load
 from tenfold.train.run.clock import Clock
+from tenfold.train.run.feed import Feed
 from tenfold.train.run.training import train
 
 
@@ -126,6 +127,13 @@ def test_what_training_gets_at_least_is_left_though_its_budget_is_spent(shards, 
     assert 10 < run.facts["steps"] <= 20
     with pytest.raises(UserFault, match="of 50 s is spent before the first step"):
         train(sets, recipe, tmp_path / "late", budget=50.0, started=0.0)
+    feed_prepare, slow.now = Feed.prepare, 0.0
+
+    def slowly(*args, **how):                    # such as a pass for a head that is then not fitted
+        slow.now += 60.0
+        return feed_prepare(*args, **how)
+    monkeypatch.setattr(Feed, "prepare", slowly)
+    assert 10 < train(sets, recipe, tmp_path / "slow", budget=50.0, least=20.0, started=0.0).facts["steps"] <= 20
 
 
 def test_a_run_that_is_resumed_is_granted_nothing_once_more(shards, tmp_path, monkeypatch):

@@ -164,7 +164,10 @@ class Automatic:
             recipe = replace(recipe, model=replace(recipe.model, weights=self.state.weights))
         resume = (self.out / "last.pth").exists()            # left by an interrupted call
         copied = copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext()
+        began = time.monotonic()
         with copied, blame_whole_budget(self.budget):
             run = train(shards, recipe, self.out, device=device, resume=resume,
                         budget=self.clock.train_seconds(self.state.scoring), least=self.clock.least_train_seconds())
+        # what a resumed run had used before, which no earlier call could save
+        self.clock.spent_before += max(0.0, run.facts["seconds"] - (time.monotonic() - began))
         return run, score(run.best, shards, device=device, out=self.out)

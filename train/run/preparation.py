@@ -31,8 +31,10 @@ def prepare(trainer: Trainer) -> FittedHead | None:
     state.done = fitted is not None and only_last_layer_learns(learner)
     if not state.done:
         learner.prepare(feed.batch, feed.row_shape)
-        if begins and not fitted and clock.left() <= 0:
-            raise budget_fault(clock, trainer.config.compile)
+        if begins and not fitted:
+            clock.grant()                        # again: there was no time to fit the head
+            if clock.left() <= 0:
+                raise budget_fault(clock, trainer.config.compile)
         if not state.step:
             trainer.follow(fit_plan(trainer.plan, trainer.config, learner, feed, trainer.pace))
             learner.prepare(feed.batch, feed.row_shape)      # the plan may have another batch
