@@ -46,6 +46,16 @@ def test_class_weights_and_smoothing_are_those_of_the_loss_and_time_ends_the_pat
     *_, (decay, weight, bias) = path(problem)
     for values in (weight, bias):
         values.requires_grad_()
-    loss = F.cross_entropy(F.linear(x, weight, bias), label, weights, label_smoothing=0.1)
+    losses = F.cross_entropy(F.linear(x, weight, bias), label, label_smoothing=0.1, reduction="none")
+    loss = (losses * weights[label]).sum() / weights[label].sum()
     (loss + decay / 2 * weight.square().sum()).backward()
     assert max(weight.grad.abs().max(), bias.grad.abs().max()) < 1e-4
+
+
+def test_smoothed_labels_of_unequal_classes_are_learnt():
+    """Thirty to one, each with the same weight in all."""
+    label = torch.tensor([0] * 600 + [1] * 20)
+    x = torch.randn(620, 4, generator=torch.Generator().manual_seed(0)) + 6 * label[:, None]
+    problem = Problem(x - x.mean(0), label, 2, 310 / torch.bincount(label), smoothing=0.1)
+    *_, (_, weight, bias) = path(problem)
+    assert (F.linear(problem.x, weight, bias).argmax(1) == label).all()

@@ -67,12 +67,16 @@ def test_the_loss_of_a_mixed_label(weights, smoothing):
     a, b = torch.tensor([0, 1, 2, 3, 4, 0]), torch.tensor([1, 1, 0, 2, 3, 4])
 
     def plain(label):
-        return F.cross_entropy(logits, label, weights, label_smoothing=smoothing)
+        losses = F.cross_entropy(logits, label, label_smoothing=smoothing, reduction="none")
+        each = torch.ones(6) if weights is None else weights[label]
+        return (losses * each).sum() / each.sum()
     for share, label in ((1.0, a), (0.0, b)):    # all of one: that one's loss
         loss, told = mixed_cross_entropy(logits, (a, b, torch.full((6,), share)), weights, smoothing)
         assert loss.item() == pytest.approx(plain(label).item(), rel=1e-6)
         assert torch.equal(told, label)
-    assert mixed_cross_entropy(logits, a, weights, smoothing)[0] == plain(a)
+    assert mixed_cross_entropy(logits, a, weights, smoothing)[0].item() == pytest.approx(plain(a).item(), rel=1e-6)
+    if not smoothing:
+        assert plain(a).item() == pytest.approx(F.cross_entropy(logits, a, weights).item(), rel=1e-6)
     share = torch.tensor([0.9, 0.2, 0.5, 0.4, 0.6, 0.0])
     loss, told = mixed_cross_entropy(logits, (a, b, share), weights, smoothing)
     assert torch.equal(told, torch.tensor([0, 1, 2, 2, 4, 4]))       # the larger share
