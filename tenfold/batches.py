@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from tenfold.data.errors import ShardFault
+from tenfold.data.errors import ShardFault, UserFault
 from tenfold.data.schema import SPLITS
 from tenfold.data.settings import check_count, fill, nearest
 from tenfold.data.shardset import ShardSet
@@ -37,7 +37,7 @@ class Batches:
         self._engine = engine
         self.shards, self.split = shards, split
         self.classes = shards.classes            # label 0, 1, … in words
-        self._next = 0
+        self._next, self._pass = 0, object()
 
     @classmethod
     def open(cls, shards: ShardSet, split: str, *, batch: int, shuffle: bool, seed: int, device: str, engine: str,
@@ -63,9 +63,16 @@ class Batches:
         return self.epoch(self._next - 1)
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Pair]:
-        """Yield the batches of epoch `number`, from batch `first` on; they are the same each time."""
+        """Yield the batches of epoch `number`, from batch `first` on; they are the same each time.
+
+        UserFault: another pass was begun before this one ended, and the engine reads one at a time.
+        """
+        self._pass = this = object()
         for images, labels in self._engine.epoch(number, first):
             yield images.clone(), labels.clone()         # the engine reuses its buffers
+            if self._pass is not this and self._engine.name != "memory":
+                raise UserFault("open_batches", "a pass goes on after another one was begun, which took its buffers",
+                                "call open_batches once for each of them")
 
     def close(self) -> None:
         """Close files and threads."""

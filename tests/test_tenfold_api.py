@@ -200,6 +200,16 @@ def test_batches_for_a_loop_of_ones_own(made, monkeypatch):
         assert not all(torch.equal(a, b) for (a, _), (b, _) in zip(first, second, strict=True))
         assert all(torch.equal(a, b) for (a, _), (b, _) in zip(first, batches.epoch(0), strict=True))
     for engine in ("memory", "threads"):
+        with tenfold.open_batches(shards, batch=8, engine=engine) as batches:
+            first, second = iter(batches), iter(batches)
+            next(first)
+            next(second)
+            if engine == "memory":
+                assert len(list(first)) == len(list(second))
+            else:                                # one pass would hand out the rows of the other
+                with pytest.raises(tenfold.UserFault, match="another one was begun"):
+                    next(first)
+                assert len(list(second)) == len(batches) - 1
         with tenfold.open_batches("shards/stripes", "test", batch=10, engine=engine) as batches:
             image, label = (torch.cat(column).numpy() for column in zip(*batches, strict=True))
             for mine, theirs in zip((image, label), t.pixels(shards.folder, "test"), strict=True):

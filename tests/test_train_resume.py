@@ -147,6 +147,23 @@ def test_an_interrupt_during_evaluation_is_kept_too(shards, alone, capsys, monke
     assert t.same_weights("runs/x/last.pth", alone / "last.pth")
 
 
+def test_an_interrupt_in_the_last_evaluation_ends_what_would_follow(shards, capsys, monkeypatch):
+    """Such as the other folds. The run itself is finished."""
+    evaluate, calls = validation.evaluate, []
+
+    def interrupted(*given):
+        calls.append(None)
+        if len(calls) == 3:                      # of the third and last epoch
+            os.kill(os.getpid(), signal.SIGINT)
+        return evaluate(*given)
+    monkeypatch.setattr(validation, "evaluate", interrupted)
+    ran = t.train(capsys, shards)
+    assert ran.code == 130
+    assert "this run had ended" in ran.err
+    assert load("runs/x/last.pth")["position"]["done"]
+    assert t.Path("best.pth").exists()
+
+
 def test_a_second_interrupt_is_not_held_back(shards, capsys, monkeypatch):
     t.at_step(monkeypatch, 5, lambda: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)])
     ran = t.train(capsys, shards)

@@ -88,6 +88,8 @@ class Trainer:
                     self._save()
                 else:
                     raise budget_fault(self.pace.clock, self.config.compile)
+        if interrupted():                        # too late for this run, but not for those after it
+            raise KeyboardInterrupt("this run had ended")
 
     def close(self) -> None:
         """Close files and threads."""
