@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import RecipeFault
 from tenfold.data.files import lock_folder, make_folder
@@ -40,12 +42,17 @@ def compare(args: argparse.Namespace) -> dict[str, Any]:
         recipes[recipe.name] = recipe
     out = make_folder(args.out or Path("runs") / folder_name(list(recipes)))
     facts: dict[str, dict[str, Any]] = {}
+    tested, first = dict[str, set[str]](), next(iter(recipes))
     with lock_folder(out), leftovers_removed(out):
         for name, recipe in recipes.items():
             result = run_recipe(recipe, out / name, args)
             facts[name] = result.facts
             write_csv(out / "compare.csv", [{"recipe": each, **row} for each, row in facts.items()])
             _print_result(result, args)
+            tested[name] = _tested(result)
+            if tested[name] != tested[first]:
+                print(f"note: {name} was scored on other test images than {first}, as the recipes' [split], seed or "
+                      "images differ: their accuracies cannot be compared")
     best = max(facts, key=lambda name: facts[name]["top1"])
     print(f"best: {best}, test top-1 {facts[best]['top1']:.4f}; see {out / 'compare.csv'}")
     return facts
@@ -59,6 +66,12 @@ def folder_name(names: Sequence[str]) -> str:
         kept.pop()
         joined = "-".join([*kept, f"and-{len(names) - len(kept)}-more"])
     return f"{joined[:2 * LONGEST_NAME]}-compare"
+
+
+def _tested(result: Result) -> set[str]:
+    """Return the paths of the images that were scored."""
+    sources = result.scores[1].shards.sources
+    return set(sources.paths(np.flatnonzero(sources.in_split("test")).tolist()))
 
 
 def _print_result(result: Result, args: argparse.Namespace) -> None:

@@ -27,6 +27,7 @@ class Result:
         """The figures of a row in the table."""
         more = {f"top1_{views}_views": score.top1 for views, score in self.scores.items() if views > 1}
         return {"top1": self.scores[1].top1, **more, "macro_f1": self.scores[1].macro_f1,
+                "images": self.scores[1].images,
                 "train_top1": self.run.history[-1]["train_top1"] if self.run.history else None,
                 **{key: self.run.facts[key] for key in ("val_top1", "epochs", "seconds", "budget_seconds")}}
 
@@ -69,6 +70,8 @@ def run_recipe(recipe: Recipe, folder: Path, args: argparse.Namespace) -> Result
     built = augment(recipe, source, folder / "shards", args.workers)
     print_findings(built.index, built.folder / "dataset.json")
     shards = open_set(folder / "shards")
+    if not shards.rows("test"):
+        raise SourceFault(recipe.name, "has no test images to be scored", "set split.test above 0")
     keep_freed_memory()
     trained = train(shards, recipe, folder, budget=parse_duration(args.budget or recipe.train.budget),
                     device=args.device, resume=args.resume)

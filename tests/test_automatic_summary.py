@@ -21,8 +21,8 @@ def test_more_time_is_advised_only_if_the_end_rises_by_more_than_chance(rows, to
 
 def test_a_budget_that_is_left_is_explained():
     draft = Draft("pretrained", "pictures").choose("train.epochs", 4).choose("model.freeze", ["stem"])
-    assert left_lines(draft, 30, 600) == []
-    assert left_lines(draft, 300, 600) == [
+    assert left_lines(draft, 30, 600, 4) == left_lines(draft, 300, 600, 3) == []
+    assert left_lines(draft, 300, 600, 4) == [
         "note: 300 s of the budget are left: the recipe plans 4 epochs (train.epochs)"]
-    assert "a fitted head" in left_lines(draft.choose("model.freeze", ["backbone"]), 300, 600)[0]
-    assert left_lines(draft.choose("train.epochs", "auto"), 300, 600) == []
+    assert "a fitted head" in left_lines(draft.choose("model.freeze", ["backbone"]), 300, 600, 0)[0]
+    assert left_lines(draft.choose("train.epochs", "auto"), 300, 600, 4) == []

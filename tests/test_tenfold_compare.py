@@ -66,6 +66,15 @@ def test_every_recipe_has_a_row_and_nothing_lies_outside_the_folder(images, caps
         for name in facts for views in (False, True)]
 
 
+def test_recipes_that_test_on_other_images_are_told_apart(images, capsys, tmp_path):
+    (tmp_path / "odd.toml").write_text("seed = 5\n" + TOML.format("convnet"))
+    assert compare.main(["plain.toml", "odd.toml", "--data", str(images), *ONE]) == 0
+    assert "note: odd was scored on other test images than plain" in capsys.readouterr().out
+    assert compare.main(["plain.toml", "--data", str(images), "--set", "split.test=0", "--out", "none", *ONE]) == 2
+    assert "plain: has no test images to be scored; set split.test" in capsys.readouterr().err
+    assert not list((tmp_path / "none").rglob("*.pth"))
+
+
 def test_what_cannot_be_compared_is_refused_before_anything_is_trained(images, capsys, tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/plain.toml").write_text(TOML.format("convnet"))

@@ -16,7 +16,7 @@ from predict_helpers import model_folder, picture_folder, predict, rows  # noqa:
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.recipe import make_recipe
-from tenfold.predict.files import ON_SHEET, Row
+from tenfold.predict.files import ON_SHEET, Row, _row
 from tenfold.predict.model import Model
 from tenfold.predict.pictures import FEW, find_pictures
 from tenfold.predict.sheet import write_sheet
@@ -176,3 +176,8 @@ def model_of_light(shards, folder: Path) -> Path:
     content["common"] = {**content["common"], "polarity": "light"}
     torch.save(content, path)
     return path
+
+
+def test_of_equal_probabilities_the_first_class_is_named_as_a_score_does():
+    row = _row("x.png", ["a", "b", "c", "d"], np.array([0.1, 0.4, 0.4, 0.1], np.float32))
+    assert (row.label, row.others) == ("b", (("c", pytest.approx(0.4)), ("a", pytest.approx(0.1))))

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tenfold.data.tables import Train
-from tenfold.train.learn.muon import as_matrix, orthogonalised
+from tenfold.train.learn.muon import Muon, as_matrix, orthogonalised
 from tenfold.train.learn.optimizer import clip_gradients, make_optimizer, set_lr
 from tenfold.train.models.build import build_model, maker, without_memory
 
@@ -175,6 +175,17 @@ def test_muon_leaves_tokens_positions_and_the_ends_of_a_network_to_adamw():
     blocks = [p for name, p in model.named_parameters() if name.startswith("encoder.layers") and p.ndim == 2]
     assert moved == sum(p.numel() for p in blocks)
     assert len(blocks) == 4 * 12
+
+
+def test_hidden_weights_alone_can_learn():
+    """All others frozen."""
+    weight = torch.nn.Parameter(torch.ones(3, 4))
+    optimizer = Muon([{"params": [weight]}], [weight], Train(optimizer="muon", lr=0.1))
+    weight.grad = torch.randn(3, 4)
+    optimizer.step()
+    assert not torch.equal(weight.detach(), torch.ones(3, 4))
+    optimizer.zero_grad()
+    assert weight.grad is None
 
 
 def test_a_matrix_is_the_weight_itself():

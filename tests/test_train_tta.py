@@ -7,7 +7,7 @@ import torch
 
 from tenfold.data.errors import UserFault
 from tenfold.data.tables import Augment, Draw
-from tenfold.train.score.tta import SURE, MeanOfViews, apply_view, choose_views
+from tenfold.train.score.tta import SURE, MeanOfViews, _rotate, apply_view, choose_views
 
 
 def draw(**more) -> Draw:
@@ -114,3 +114,10 @@ def test_what_the_first_view_is_sure_of_is_not_seen_again():
     seen.clear()
     torch.testing.assert_close(MeanOfViews(Told(), views)(x[:1]), Told()(x[:1]).log_softmax(1))
     assert seen == [1, 1]
+
+
+def test_views_are_rotated_as_exactly_where_the_network_computes_in_bfloat16():
+    x = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        low = _rotate(x, 0.2)
+    assert torch.equal(low, _rotate(x, 0.2))

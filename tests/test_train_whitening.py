@@ -58,3 +58,7 @@ def test_they_come_with_the_weights_and_are_not_fitted_again(shards, capsys, tmp
     ran = t.train(capsys, other, *WHITENED, "--set", "model.weights=runs/x/best.pth", out="runs/y")
     assert ran.code == 0, ran.err
     assert torch.equal(directions("runs/y/best.pth"), directions("runs/x/best.pth"))
+
+
+def test_pictures_that_are_smaller_than_a_patch_have_one():
+    assert patch_covariance([torch.rand(4, 1, 2, 2)]).isfinite().all()

@@ -114,7 +114,7 @@ class Automatic:
         run, score = self._train(state.chosen.recipe(self.name))
         results = result_lines(run, score, self.budget)
         if self.clock.is_timed:
-            results += left_lines(state.chosen, self.budget - self.clock.spent(), self.budget)
+            results += left_lines(state.chosen, self.budget - self.clock.spent(), self.budget, run.facts["epochs"])
         if over := self.clock.overrun():
             results.append(f"note: this took {over:.0f} s more than the budget")
         state.done = True

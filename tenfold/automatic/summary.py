@@ -96,12 +96,15 @@ def clear_rise(history: list[dict[str, float]]) -> float:
     return after[0] - before[0] if is_clearly_higher(after, before) else 0.0
 
 
-def left_lines(draft: "Draft", seconds: float, budget: float) -> list[str]:
-    """Return a line that says why much of the budget is unused, in a list; [] if little is. seconds: those unused."""
+def left_lines(draft: "Draft", seconds: float, budget: float, done: int) -> list[str]:
+    """Return a line that says why much of the budget is unused, in a list; [] if little is, or its end was estimated.
+
+    seconds: those unused; done: epochs that were trained.
+    """
     epochs = draft.settings["train.epochs"]
-    if seconds <= _LEFT * budget or epochs == "auto":
-        return []
     fitted = draft.settings.get("model.freeze") == ["backbone"]
+    if seconds <= _LEFT * budget or epochs == "auto" or (done < epochs and not fitted):
+        return []
     why = "a fitted head gains nothing by more time" if fitted else \
         f"the recipe plans {counted(epochs, 'epoch')} (train.epochs)"
     return [f"note: {seconds:.0f} s of the budget are left: {why}"]

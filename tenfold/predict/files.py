@@ -107,7 +107,7 @@ def check_out(out: Path) -> None:
 
 
 def _row(path: str, classes: Sequence[str], probabilities: NDArray[np.float32]) -> Row:
-    best = probabilities.argsort(kind="stable")[::-1][:3].tolist()
+    best = (-probabilities).argsort(kind="stable")[:3].tolist()      # of equal ones the first, as argmax
     (label, share), *others = [(classes[i], float(probabilities[i])) for i in best]
     return Row(path, label, share, tuple(others))
 

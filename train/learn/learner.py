@@ -78,6 +78,7 @@ class Learner:
         if is_cuda(device) and self._compile in ("none", "default"):     # the other modes record graphs themselves
             with unchanged(self.model, self.optimizer, device):
                 self.model.train()
+                self.gradients = self._compute_gradients         # the memory of an earlier graph is free for the next
                 self.gradients = recorded(self._compute_gradients, example, self.model.parameters())
         self._prepared = rows
 

@@ -35,7 +35,9 @@ class Muon:
             matrices.append(group | {"params": [m for _, m in pairs]})
             others.append(group | {"params": [p for p in group["params"] if id(p) not in inside]})
         matrices, others = ([g for g in some if g["params"]] for some in (matrices, others))
-        self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, lr=config.lr, fused=True)]
+        self.parts: list[torch.optim.Optimizer] = []
+        if others:
+            self.parts.append(torch.optim.AdamW(others, lr=config.lr, fused=True))
         if matrices:                             # a network of two layers has no hidden weights
             self.parts.append(_Matrices(matrices, config.lr, config.momentum, config.nesterov))
 
@@ -55,7 +57,8 @@ class Muon:
         """Reset all gradients."""
         for p, matrix in self._views:
             p.grad = matrix.grad = None
-        self.parts[0].zero_grad(set_to_none)
+        for optimizer in self.parts:
+            optimizer.zero_grad(set_to_none)
 
     def state_dict(self) -> dict:
         """Return the states of both optimisers."""

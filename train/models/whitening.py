@@ -60,6 +60,8 @@ def patch_covariance(images: Iterable[torch.Tensor]) -> torch.Tensor:
     """
     products, count = torch.zeros(()), 0
     for x in images:
+        if min(x.shape[2:]) < _SIDE:             # no patch fits into it
+            x = F.pad(x, (1, 1, 1, 1))
         patches = F.unfold(x.float(), _SIDE).transpose(1, 2).flatten(0, 1)
         products, count = products + (patches.T @ patches).cpu().double(), count + len(patches)
         if count >= _PATCHES:

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_GUESSES = {"evaluation": 0.0, "checkpoints": 0.2, "curves": 0.3, "exit": 0.1}    # seconds, until they are measured
+# seconds, until they are measured
+_GUESSES = {"evaluation": 0.0, "temperature": 0.0, "checkpoints": 0.2, "curves": 0.3, "exit": 0.1}
 _SPREAD = (1.3, 2.0)         # least and largest margin, as a factor
 _WINDOWS = 60                # windows of steps that are remembered, about a second each
 _SLOWEST = 6.0               # the largest factor by which other processes may lengthen the guesses

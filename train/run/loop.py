@@ -185,9 +185,10 @@ class Trainer:
         row = state.row(epoch, train, val, lr, self.pace.clock.elapsed())
         best = None
         if state.add(row, self.config.keep):
-            best = {"weights": val.network.state_dict(), "metrics": row, "temperature": val.temperature()}
+            with self.pace.closing.timed("temperature"):
+                best = {"weights": val.network.state_dict(), "metrics": row, "temperature": val.temperature()}
         self.step_metrics.clear()
-        out_of_patience = bool(patience) and state.epoch - state.best_epoch >= patience
+        out_of_patience = bool(patience) and min(state.epoch - state.best_epoch, state.since_best()) >= patience
         state.done |= out_of_patience
         self._save(best)
         if state.done:

@@ -87,6 +87,7 @@ def _rotate(x: torch.Tensor, angle: float) -> torch.Tensor:
     h, w = x.shape[2:]
     cos, sin = math.cos(angle), math.sin(angle)
     matrix = torch.tensor([[cos, -sin * h / w, 0], [sin * w / h, cos, 0]], device=x.device, dtype=x.dtype)
-    grid = F.affine_grid(matrix.expand(len(x), 2, 3), list(x.shape), align_corners=False)
-    x = F.grid_sample(x, grid, mode="bilinear", align_corners=False)
+    with torch.autocast(x.device.type, enabled=False):           # bfloat16 would move pixels by up to half a pixel
+        grid = F.affine_grid(matrix.expand(len(x), 2, 3), list(x.shape), align_corners=False)
+        x = F.grid_sample(x, grid, mode="bilinear", align_corners=False)
     return x[:, :, reach:reach + height, reach:reach + width]
