@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from tenfold.data.errors import (
@@ -28,6 +28,7 @@ from tenfold.data.errors import (
     TrainingFault,
     UserFault,
 )
+from tenfold.version import __version__
 
 TYPE_CHECKING = False        # as in `typing`, which takes some milliseconds
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ if TYPE_CHECKING:
     from tenfold.train.score.scoring import Score
 
 __all__ = ["AutoResult", "Batches", "CheckpointFault", "MachineFault", "Model", "Prediction", "Recipe", "RecipeFault",
-           "Run", "Score", "ShardFault", "ShardSet", "SourceFault", "TrainingFault", "UserFault", "augment", "auto",
-           "load", "open_batches", "open_shards", "read_recipe", "score", "train"]
+           "Run", "Score", "ShardFault", "ShardSet", "SourceFault", "TrainingFault", "UserFault",
+           "__version__", "augment", "auto", "load", "open_batches", "open_shards", "read_recipe", "score", "train"]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
+Settings: TypeAlias = "str | Sequence[str] | Mapping[str, Any]"          # "train.lr=0.002", several, or a dictionary
 # imported when they are first asked for
 _CLASSES = {"AutoResult": "tenfold.automatic.auto", "Batches": "tenfold.batches", "Recipe": "tenfold.data.recipe",
             "ShardSet": "tenfold.data.shardset",
@@ -70,12 +72,13 @@ def open_shards(shards: PathLike | ShardSet) -> ShardSet:
     return shards if isinstance(shards, ShardSet) else open_set(os.fspath(shards))
 
 
-def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: str | Sequence[str] = (),
+def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Settings = (),
             out: PathLike | None = None, workers: int = 0, plain: bool = False) -> ShardSet:
     """Turn labelled images, a folder of class folders or an .npz, into shards of augmented copies.
 
-    recipe: a file, a recipe's name ("photos") or a Recipe; `settings` such as "draw.copies=20" are laid over it.
-    out: the folder for the shards (default: shards/<recipe name>). workers: processes (0: one for each core).
+    recipe: a file, a recipe's name ("photos") or a Recipe; `settings` such as "draw.copies=20", or
+    {"draw.copies": 20}, are laid over it. out: the folder for the shards (default: shards/<recipe name>). workers:
+    processes (0: one for each core).
     plain: every image becomes one row of the test split, as for scoring.
     """
     from pathlib import Path
@@ -89,7 +92,7 @@ def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: str | Sequen
     return open_shards(built.folder)
 
 
-def train(shards: PathLike | ShardSet, recipe: PathLike | Recipe | None = None, *, settings: str | Sequence[str] = (),
+def train(shards: PathLike | ShardSet, recipe: PathLike | Recipe | None = None, *, settings: Settings = (),
           budget: str | float | None = None, out: PathLike | None = None, device: str | None = None,
           resume: bool = False) -> Run:
     """Train a classifier on shards within a budget, "45s", "10m" or seconds, that counts everything from this call on.
@@ -172,8 +175,11 @@ def open_batches(shards: PathLike | ShardSet, split: str = "train", *, batch: in
                         engine=engine, workers=workers)
 
 
-def _each(settings: str | Sequence[str]) -> Sequence[str]:
-    """The settings as several, where one was given."""
+def _each(settings: Settings) -> Sequence[str]:
+    """The settings as a list of assignments, however they were given."""
+    if isinstance(settings, Mapping):
+        import json
+        return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in settings.items()]
     return [settings] if isinstance(settings, str) else settings
 
 

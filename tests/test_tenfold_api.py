@@ -92,7 +92,7 @@ def made(tmp_path_factory):
     try:
         before = state()
         shards = tenfold.augment(images, make_recipe(t.tables()), workers=1)
-        run = tenfold.train(shards, budget="10m", device="cpu", settings=["train.epochs=4"])
+        run = tenfold.train(shards, budget="10m", device="cpu", settings={"train.epochs": 4})
         score = tenfold.score(run.best, device="cpu", out=base / "scored")
         tenfold.load(run.best, "cpu").predict(sorted((images / "down").iterdir())[:3])
         yield base, shards, run, score, (before, state())

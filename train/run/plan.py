@@ -99,6 +99,6 @@ def describe(plan: Plan, planned: Plan, val_rows: int, is_open: bool) -> str:
         return f"about {plan.steps:,} steps fit into the budget: {'; '.join(changed)}"
     share = plan.steps * plan.batch / planned.images
     part = f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
-    return (f"note: the plan of {planned.steps:,} steps does not fit into the budget, about {plan.steps:,} do "
-            f"({part} of its images): {'; '.join(changed)}. For more: a longer --budget, a smaller draw.canvas or "
+    return (f"note: the plan of {planned.steps:,} steps does not fit into the budget, about {part} of its images do, "
+            f"in {plan.steps:,} steps: {'; '.join(changed)}. For more: a longer --budget, a smaller draw.canvas or "
             "network, fewer draw.copies")

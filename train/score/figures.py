@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NUMBERED = 30                # classes up to which a confusion matrix shows its numbers
+_WORST = 12                  # at most this many classes are named in f1-size.png, the worst first
 _NAMED = 140                 # classes up to which it shows their names; a thousand take eight seconds to draw
 
 
@@ -88,12 +89,16 @@ def draw_f1_size(path: str | Path, per_class: dict, r: float | None) -> None:
             slope, level = np.polyfit(x, y, 1)
             ends = np.array([min(x), max(x)])
             axis.plot(ends, slope * ends + level, color="0.4", linewidth=1)
-        named = points if len(points) <= 12 else sorted(points, key=lambda p: p[1])[:6]
-        for at, f1, name in named:               # towards the middle: none runs over the edge
+        placed: list[tuple[float, float]] = []
+        for at, f1, name in sorted(points, key=lambda p: p[1])[:_WORST]:         # towards the middle, within the edges
             right = at > (min(x) + max(x)) / 2
+            if any(abs(f1 - y) < 0.05 and abs(at - x0) <= 0.3 * (max(x) - min(x)) for x0, y in placed):
+                continue                         # it would lie over another name
+            placed.append((at, f1))
             axis.annotate(readable(name, 20), (at, f1), (-4 if right else 4, 4), ha="right" if right else "left",
                           textcoords="offset points", fontsize=8)
     title = "sizes of the training classes are not known" if not points else \
+        "fewer than three classes: no correlation" if len(points) < 3 else \
         "no correlation: all classes have the same size, or the same F1" if r is None else \
         f"Pearson's r = {r:.2f} over {len(points)} classes"
     axis.set(xlabel="source images trained on", ylabel="F1 on the test images", ylim=(-0.03, 1.08), title=title)
