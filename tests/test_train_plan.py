@@ -17,7 +17,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 from tenfold.data.tables import Train
 from tenfold.train.learn import learner
 from tenfold.train.run import fitting, loop
-from tenfold.train.run.notes import closing_notes
+from tenfold.train.run.notes import closing_notes, head_notes
 from tenfold.train.run.plan import SMALLEST_BATCH, Cost, fitted, whole_plan
 from tenfold.train.score import evaluate
 
@@ -148,6 +148,12 @@ def test_an_evaluation_that_the_budget_has_no_time_for_is_cut_and_said(shards, c
     assert ran.code == 0
     assert "of 16 of 23 val rows" in ran.err     # in batches of 8: two of three
     assert slow.now < 65
+
+
+def test_a_fitted_head_that_training_did_not_improve_is_told():
+    head, trained = {"epoch": 0}, {"epoch": 1.0}
+    assert "fitted head, which best.pth holds" in head_notes([head, trained], head)[0]
+    assert head_notes([head, trained], trained) == head_notes([head], head) == head_notes([], None) == []
 
 
 @each("val,train,says", [

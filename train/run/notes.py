@@ -21,6 +21,13 @@ def epoch_line(row: dict[str, Any], epochs: int | Literal["auto"]) -> str:
             f"val loss {row['val_loss']:.4f}  val top-1 {row['val_top1']:.4f}  {row['seconds']:.0f} s")
 
 
+def head_notes(history: list[dict[str, Any]], best: dict[str, Any] | None) -> list[str]:
+    """Return a note if a head that was fitted before the first step is better on val than all that was trained."""
+    if best and best["epoch"] == 0 and len(history) > 1:
+        return ["note: no epoch of training was better on val than the fitted head, which best.pth holds"]
+    return []
+
+
 def closing_notes(best: dict[str, Any] | None, val_counts: NDArray[np.int64]) -> list[str]:
     """Return notes on the row of the history whose weights are kept. val_counts: rows of each class in val, int64
     (classes,)."""
