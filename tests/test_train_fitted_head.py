@@ -257,3 +257,17 @@ def test_the_key_is_a_recipes():
     from tenfold.data.recipe import make_recipe
     assert make_recipe(t.tables()).model.head == "random"
     assert recipe_tables(make_recipe(t.tables(model={"head": "fitted"})))["model"]["head"] == "fitted"
+
+
+def test_the_first_step_sees_what_the_head_was_fitted_to(shards, capsys):
+    """Batch normalisation of weights that were given keeps its statistics, also in a run that is resumed."""
+    assert t.train(capsys, shards, *PARTLY, "--set", "model.head=random", out="runs/begin").code == 0
+    how = (*PARTLY, "--set", "model.weights=runs/begin/best.pth")
+    assert t.train(capsys, shards, *how).code == 0
+    before, after = t.weights("runs/begin/best.pth"), t.weights("runs/x/last.pth")
+    means = [name for name in before if name.endswith(("running_mean", "running_var"))]
+    assert means
+    assert all(torch.equal(before[name], after[name]) for name in means)
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert t.train(capsys, shards, *how, "--set", "model.head=random", out="runs/y").code == 0
+    assert any(not torch.equal(before[name], t.weights("runs/y/last.pth")[name]) for name in means)

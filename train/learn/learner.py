@@ -17,7 +17,7 @@ from tenfold.train.learn.loss import class_weights, make_loss
 from tenfold.train.learn.optimizer import clip_gradients, make_optimizer, set_lr
 from tenfold.train.learn.scaling import ScaledSteps
 from tenfold.train.models.build import build_model
-from tenfold.train.models.pretrained import freeze, load_weights
+from tenfold.train.models.pretrained import freeze, keep_statistics, load_weights
 from tenfold.train.normalise import Normalise, seen_size
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Learner:
         if pretrained:
             load_weights(self.model, recipe.model)
         freeze(self.model, recipe.model.freeze)
+        if recipe.model.head == "fitted" and recipe.model.weights:
+            keep_statistics(self.model)
         self.model.to(device, memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.model, config)
         self.scaling = ScaledSteps(self.model, self.optimizer, device, config.precision)

@@ -6,6 +6,7 @@ from types import MethodType
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from tenfold.data.errors import CheckpointFault, RecipeFault
 from tenfold.data.settings import nearest
@@ -84,6 +85,18 @@ def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
             module.eval()
     if not any(map(_learns, model.parameters())):
         raise RecipeFault("[model] freeze", "leaves nothing to train", "leave the head out of it")
+
+
+def keep_statistics(model: nn.Module) -> None:
+    """Keep the running statistics of batch normalisation as they are, and use them in training, too.
+
+    A head is fitted to features by these statistics. If steps then used those of their batches, as of digits in a
+    network that was trained on photographs, the first steps would undo what was fitted.
+    """
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.train = MethodType(_stay_in_evaluation, layer)
+            layer.eval()
 
 
 def _learns(parameter) -> bool:
