@@ -28,7 +28,6 @@ from tenfold.data.errors import (
     TrainingFault,
     UserFault,
 )
-from tenfold.version import __version__
 
 TYPE_CHECKING = False        # as in `typing`, which takes some milliseconds
 if TYPE_CHECKING:
@@ -49,10 +48,10 @@ __all__ = ["AutoResult", "Batches", "CheckpointFault", "MachineFault", "Model", 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 Settings: TypeAlias = "str | Sequence[str] | Mapping[str, Any]"          # "train.lr=0.002", several, or a dictionary
 # imported when they are first asked for
-_CLASSES = {"AutoResult": "tenfold.automatic.auto", "Batches": "tenfold.batches", "Recipe": "tenfold.data.recipe",
-            "ShardSet": "tenfold.data.shardset",
-            "Model": "tenfold.predict.model", "Prediction": "tenfold.predict.model",
-            "Run": "tenfold.train.run.training", "Score": "tenfold.train.score.scoring"}
+_LATER = {"AutoResult": "tenfold.automatic.auto", "Batches": "tenfold.batches", "Recipe": "tenfold.data.recipe",
+          "ShardSet": "tenfold.data.shardset", "__version__": "tenfold.version",
+          "Model": "tenfold.predict.model", "Prediction": "tenfold.predict.model",
+          "Run": "tenfold.train.run.training", "Score": "tenfold.train.score.scoring"}
 
 
 def read_recipe(name: PathLike | Recipe, *settings: str) -> Recipe:
@@ -193,8 +192,8 @@ def _opened(model: PathLike | Model | Run, device: str | None) -> Model:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _CLASSES:
-        return getattr(importlib.import_module(_CLASSES[name]), name)
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module 'tenfold' has no attribute {name!r}")
 
 

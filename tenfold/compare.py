@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import RecipeFault
 from tenfold.data.files import lock_folder, make_folder
@@ -71,7 +69,7 @@ def folder_name(names: Sequence[str]) -> str:
 def _tested(result: Result) -> set[str]:
     """Return the paths of the images that were scored."""
     sources = result.scores[1].shards.sources
-    return set(sources.paths(np.flatnonzero(sources.in_split("test")).tolist()))
+    return set(sources.paths(row for row, tested in enumerate(sources.in_split("test").tolist()) if tested))
 
 
 def _print_result(result: Result, args: argparse.Namespace) -> None:
