@@ -1,6 +1,7 @@
 """List suspects: pictures to check by eye before training, each with the reason; draw those whose ink is in doubt."""
 
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ TINY = 4                     # times smaller than the set's median picture
 ODD = 3                      # times wider, or higher, than the set's median picture
 LOST = 0.05                  # a picture is a suspect if more than this share of its ink was removed as dust
 DRAWN = 40                   # pictures on the sheet, at most
-_SIDE, _GAP, _TEXT, _HEAD = 180, 8, 44, 26
+_SIDE, _GAP, _TEXT, _HEAD = 180, 8, 52, 26
 
 
 def suspects(sources: SourceTable, classes: list[str], polarity: str) -> list[dict]:
@@ -112,7 +113,7 @@ def draw_suspects(index: dict, suspected: list[dict], source: Source, path: Path
             left = cell % columns * cell_width + _GAP
             top = _HEAD + cell // columns * cell_height
             pen.text((left, top + 4), readable(suspect["path"])[-56:], "black", font)
-            pen.text((left, top + 22), suspect["why"][:58], "#a00000", font)
+            pen.text((left, top + 20), "\n".join(textwrap.wrap(suspect["why"], 58)[:2]), "#a00000", font, spacing=2)
             for x, image in enumerate(_views(reader, rows[suspect["path"]], suspect["path"], recipe, decisions)):
                 picture = Image.fromarray(image)
                 picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
