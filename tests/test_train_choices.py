@@ -108,6 +108,14 @@ def test_which_weights_become_those_of_best(keep, evaluated, kept):
     assert [state.add({"val_top1": top1, "val_loss": 1.0, "val_rows": rows}, keep) for top1, rows in evaluated] == kept
 
 
+def test_patience_counts_evaluations_where_they_are_rarer_than_epochs():
+    state, since = RunState(), []
+    for top1 in (0.5, 0.4, 0.5, 0.6, 0.6):
+        state.add({"val_top1": top1, "val_loss": 1.0, "val_rows": 100})
+        since.append(state.since_best())
+    assert since == [0, 1, 2, 0, 1]
+
+
 def test_the_last_weights_are_kept_if_a_recipe_says_so(shards, capsys, monkeypatch):
     evaluations(monkeypatch, [0.5, 0.7, 0.6])
     ran = t.train(capsys, shards, "--json", "--set", "train.epochs=3", "--set", "train.keep=last")

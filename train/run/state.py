@@ -94,9 +94,10 @@ class RunState:
         return next((row for row in reversed(self.history) if (row["val_top1"], row["val_loss"]) == best), None)
 
     def since_best(self) -> int:
-        """Return the number of evaluations after the one whose weights are in best.pth."""
-        kept = self.best_row
-        return next((number for number, row in enumerate(reversed(self.history)) if row is kept), 0)
+        """Return the number of evaluations after the first that is as good as the one of best.pth."""
+        best = self.best_top1, self.best_loss
+        first = (n for n, row in enumerate(self.history, 1) if (row["val_top1"], row["val_loss"]) == best)
+        return len(self.history) - next(first, len(self.history))
 
     def _is_best(self, row: dict, keep: str) -> bool:
         """Whether the weights of a row of the history are better than the best ones, or with "last" hardly worse.
