@@ -136,8 +136,10 @@ def arguments(target: str, given: dict[str, str]) -> list[str]:
 
 
 def _model_of_recipe(given: dict[str, str], before: set[str]) -> dict[str, str]:
-    """Return {"MODEL": the model of the recipe's run} if a score is given a recipe alone, and ./best.pth is of another
-    run; else {}."""
+    """Return {"MODEL": runs/<recipe>/best.pth} if only RECIPE says what to score, and ./best.pth is of another run.
+
+    Otherwise return {}.
+    """
     own, here = Path("runs") / Path(given.get("RECIPE", "")).stem / "best.pth", Path("best.pth")
     if before & {"auto", "train"} or "MODEL" in given or "RECIPE" not in given or not (own.exists() and here.exists()):
         return {}

@@ -3,14 +3,11 @@
 import io
 import re
 import struct
-import threading
-import warnings
 import zlib
 
 import numpy as np
 import pytest
 from cases import each
-from conftest import encoded_page
 from picture_files import LIMIT, H, W, chunk, colour, grey, held, png, tiff
 from PIL import Image
 
@@ -243,14 +240,3 @@ def test_kinds_of_tiff_that_are_not_read_are_named():
     Image.fromarray(RGB).convert("LAB").save(out, "TIFF")
     with pytest.raises(BadPicture, match=r"CIE L\*a\*b"):
         decode(out.getvalue(), 1, LIMIT)
-
-
-def test_threads_that_decode_leave_the_settings_of_the_process_as_they_were():
-    """As in a server that predicts: each would save what another has set."""
-    before, data = (Image.MAX_IMAGE_PIXELS, list(warnings.filters)), encoded_page(1, 37, 53)
-    threads = [threading.Thread(target=lambda: [read(data, 3, 9000) for _ in range(40)]) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (Image.MAX_IMAGE_PIXELS, warnings.filters) == before

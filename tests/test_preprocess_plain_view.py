@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import opened, page, save
+from conftest import encoded_page, opened, page, save
 from PIL import Image
 
 from tenfold.data.errors import SourceFault
@@ -104,6 +104,7 @@ def test_what_cannot_be_read_is_named_with_its_reason(tables, tmp_path):
 
 
 def test_the_process_is_left_as_it_was(tables):
+    import threading
     import warnings
 
     import cv2
@@ -111,6 +112,14 @@ def test_the_process_is_left_as_it_was(tables):
     read_plain(page(1), make_recipe(tables()))
     with pytest.raises(SourceFault):
         read_plain(b"x", make_recipe(tables()))
+    assert before == (Image.MAX_IMAGE_PIXELS, list(warnings.filters), cv2.getNumThreads())
+    # threads of a server that predicts: each would keep what another has set
+    data, recipe = encoded_page(1, 37, 53), make_recipe(tables(source={"max_pixels": 9000}))
+    threads = [threading.Thread(target=lambda: [read_plain(data, recipe) for _ in range(40)]) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert before == (Image.MAX_IMAGE_PIXELS, list(warnings.filters), cv2.getNumThreads())
 
 

@@ -148,7 +148,7 @@ def test_an_interrupt_during_evaluation_is_kept_too(shards, alone, capsys, monke
 
 
 def test_an_interrupt_in_the_last_evaluation_ends_what_would_follow(shards, capsys, monkeypatch):
-    """Such as the other folds. The run itself is finished."""
+    """The run itself is finished, but a command that would train again, on the next fold, must stop."""
     evaluate, calls = validation.evaluate, []
 
     def interrupted(*given):

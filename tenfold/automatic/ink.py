@@ -39,8 +39,8 @@ def ink(context: FitContext, marks: InkFacts, cut: bool, any_angle: bool) -> Dra
     else:
         draft.choose("clean.channels", 1, f"grey: {1 - look.colour_share:.0%} of the pictures looked at have no colours"
                      if not look.is_colour else "grey: ink differs from its ground in tone")
-    draft.choose("clean.polarity", "auto" if look.is_outvoted_often else look.polarity, look.polarity_reason)
-    if not look.is_outvoted_often:
+    draft.choose("clean.polarity", "auto" if look.has_mixed_polarity else look.polarity, look.polarity_reason)
+    if not look.has_mixed_polarity:
         draft.choose("source.max_opposite", 1.0, "the pictures looked at decide")
     if cut:
         _clean_pages(draft, look)

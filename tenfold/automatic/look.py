@@ -115,8 +115,8 @@ class Look:
         return str(self.marks.rotations) if self.marks and self.marks.rotations else ""
 
     @property
-    def is_outvoted_often(self) -> bool:
-        """Return whether so many pictures look unlike the polarity that a build should decide it by all pictures."""
+    def has_mixed_polarity(self) -> bool:
+        """Return whether more than a few pictures look unlike `polarity`, so that a build should ask all of them."""
         other = {"dark": self.votes[1], "light": self.votes[0]}.get(self.polarity, self.sampled)
         return other > _OUTVOTED * self.sampled
 

@@ -181,7 +181,7 @@ def _stop(process) -> int:
 
 
 def _last_line(log: Path) -> dict:
-    """Return the JSON object that a command which ended well printed last."""
+    """Return the JSON object in the last line of the log of a command that succeeded."""
     return json.loads(read_file(log).splitlines()[-1])
 
 
