@@ -100,3 +100,14 @@ def test_a_recipe_for_other_pictures_is_noted(ink, augment, tmp_path):
             save(tmp_path / "photos" / label / f"{number}.png", image[..., None])
     ran = augment(tmp_path / "photos", *DUST, "--set", "source.max_opposite=1", out=tmp_path / "p")
     assert "12 of 12 images looked at are no ink on a plain ground" in ran.out
+
+
+def test_pictures_of_few_levels_are_called_nearly_even(refused, augment, tmp_path):
+    for label in "Eo":
+        for number in range(6):
+            image = page(np.random.default_rng(number), label, 7, 0.6, dark=False)[0]
+            save(tmp_path / "ink" / label / f"{number}.png", image // 16)        # as 4 bits have them
+    assert "are nearly even" in refused(tmp_path / "ink", *DUST, "--set", "clean.polarity=light")
+    seen = augment(tmp_path / "ink", *DUST, "--set", "clean.polarity=keep", "--set", "clean.roi=false",
+                   "--set", "clean.threshold=0", "--set", "draw.broaden=0")
+    assert seen.code == 0 and "are nearly even" in seen.out

@@ -17,7 +17,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 from tenfold.data.tables import Train
 from tenfold.train.learn import learner
 from tenfold.train.run import fitting, loop
-from tenfold.train.run.notes import closing_notes, head_notes
+from tenfold.train.run.notes import closing_notes, kept_notes
 from tenfold.train.run.plan import SMALLEST_BATCH, Cost, fitted, whole_plan
 from tenfold.train.score import evaluate
 
@@ -152,8 +152,17 @@ def test_an_evaluation_that_the_budget_has_no_time_for_is_cut_and_said(shards, c
 
 def test_a_fitted_head_that_training_did_not_improve_is_told():
     head, trained = {"epoch": 0}, {"epoch": 1.0}
-    assert "fitted head, which best.pth holds" in head_notes([head, trained], head)[0]
-    assert head_notes([head, trained], trained) == head_notes([head], head) == head_notes([], None) == []
+    assert "fitted head, which best.pth holds" in kept_notes([head, trained], head)[0]
+    assert kept_notes([head, trained], trained) == kept_notes([head], head) == kept_notes([], None) == []
+
+
+@each("early,kept_by_luck", [(0.625, True), (1.0, False)])
+def test_early_weights_that_few_val_rows_chose_are_told(early, kept_by_luck):
+    rows = [{"epoch": epoch, "step": 10 * epoch, "val_top1": top1, "val_rows": 8}
+            for epoch, top1 in [(1, early), (2, 0.5), (20, 0.5)]]
+    notes = kept_notes(rows, rows[0])
+    assert ["of epoch 1 of 20" in note and 'train.keep = "last"' in note for note in notes] == [True] * kept_by_luck
+    assert kept_notes([*rows[:1], rows[2] | {"step": 15}], rows[0]) == []        # of the second half
 
 
 @each("val,train,says", [

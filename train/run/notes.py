@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.wording import counted
-from tenfold.train.chance import SURE, guess_rate, is_guessing
+from tenfold.train.chance import SURE, guess_rate, is_clearly_higher, is_guessing
 
 _GAP = 0.15                  # a note is printed if top-1 of train is this far above val
 _BY_HEART = "the images were learnt by heart, and what was learnt holds for no others: are their labels right?"
@@ -21,10 +21,19 @@ def epoch_line(row: dict[str, Any], epochs: int | Literal["auto"]) -> str:
             f"val loss {row['val_loss']:.4f}  val top-1 {row['val_top1']:.4f}  {row['seconds']:.0f} s")
 
 
-def head_notes(history: list[dict[str, Any]], best: dict[str, Any] | None) -> list[str]:
-    """Return a note if a head that was fitted before the first step is better on val than all that was trained."""
-    if best and best["epoch"] == 0 and len(history) > 1:
+def kept_notes(history: list[dict[str, Any]], best: dict[str, Any] | None) -> list[str]:
+    """Return a note if best.pth holds a head that was fitted before the first step, or weights of the first half of the
+    training that are not clearly better on val than the last ones. best: the row whose weights are kept."""
+    last = history[-1] if history else None
+    if not best or not last or best is last:
+        return []
+    if best["epoch"] == 0:
         return ["note: no epoch of training was better on val than the fitted head, which best.pth holds"]
+    results = [(row["val_top1"], row["val_rows"]) for row in (best, last)]
+    if best["step"] < last["step"] / 2 and not is_clearly_higher(*results):
+        return [f"note: best.pth holds the weights of epoch {best['epoch']:.3g} of {last['epoch']:.3g}: "
+                f"{best['val_top1']:.4f} of {counted(best['val_rows'], 'val row')}, which is not clearly better than the "
+                f"{last['val_top1']:.4f} of the last; train.keep = \"last\" would keep those"]
     return []
 
 

@@ -27,7 +27,7 @@ from tenfold.train.run.batch_size import choose_batch, with_batch
 from tenfold.train.run.checkpoint import load
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.loop import Trainer
-from tenfold.train.run.notes import closing_notes, head_notes
+from tenfold.train.run.notes import closing_notes, kept_notes
 from tenfold.train.run.state import LAST_FIELDS
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
                   f"{shards.rows('train')} training rows, {trainer.feed.train.name} engine; {round(budget, 1):g} s")
             _fit(trainer)
             best = trainer.state.best_row
-            notes = head_notes(trainer.state.history, best) + closing_notes(best, shards.class_counts("val"))
+            notes = kept_notes(trainer.state.history, best) + closing_notes(best, shards.class_counts("val"))
             print(*notes, sep="\n", end="\n" * bool(notes))
         if not (out / "best.pth").exists():      # the run was finished before, and the file moved away
             raise CheckpointFault(out / "best.pth", "is gone", "train without --resume")
