@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from characters import CHARACTERS, COMPONENTS, components, page
+from characters import CHARACTERS, COMPONENTS, character, components, page
 
 from tenfold.data.tables import Clean, Draw
 from tenfold.preprocess.clean.ground import TWO_TONE, level_ground, two_tone
@@ -61,6 +61,18 @@ def test_characters_come_out_as_they_were_drawn():
                    for _, image, cover, tone, dark in pages(3, 1, ["none", "slope"])
                    for how in [Clean(polarity="dark" if dark else "light", **LETTERS)]]
     assert np.median(differences) < 0.05
+
+
+def test_small_characters_and_hatches_are_no_grain():
+    hatch = np.zeros((40, 40), np.float32)
+    hatch[4:-4, 4:-4:2] = 1
+    covers = {f"{name} {pen}": character(name, pen, 12) for name in CHARACTERS for pen in (1.5, 2, 3)} | {"hatch": hatch}
+    for name, cover in covers.items():
+        for turned in (cover, cover.T):
+            if turned.min() < 0.5:               # all of one tone is a case of its own
+                image = np.ascontiguousarray(np.rint(255 - 225 * turned).astype(np.uint8)[..., None])
+                _, ink = clean_page(image, Clean(polarity="dark", **LETTERS), SetDecisions("dark"))
+                assert np.count_nonzero((ink.mask == 0) & (turned > 0.9)) <= 0.1 * np.count_nonzero(turned > 0.9), name
 
 
 def test_dust_goes_and_dots_stay():

@@ -70,8 +70,7 @@ def find_ground(plane: np.ndarray) -> np.ndarray:
     to nothing lies below it: ground is the lowest thing on a page. If no smooth surface follows the light, as under the
     shadow of a hand, the ground is a morphological opening, which removes the strokes.
     """
-    step = max(1, min(plane.shape) // 128)
-    small = np.ascontiguousarray(plane[::step, ::step])
+    small = _small(plane)
     tone, ink, split = _modes(small)
     best = np.full((1, 1), tone, np.float32)
     if min(small.shape) < 8 or _is_flat(plane, tone, 255 if ink is None else split):
@@ -83,11 +82,17 @@ def find_ground(plane: np.ndarray) -> np.ndarray:
         # darkest corner of a page keeps a third of the light
         if surface is None or surface.min() > tone + 20 or 255 - surface.max() < (255 - surface.min()) / 3:
             continue
-        share = _explained(small, surface[::step, ::step])
+        share = _explained(small, _small(surface))
         if share > explained + _GAIN:
             best, explained = surface, share
     around = _around(small, plane.shape)
-    return around if _explained(small, around[::step, ::step]) > explained + _SHADOW_GAIN else best
+    return around if _explained(small, _small(around)) > explained + _SHADOW_GAIN else best
+
+
+def _small(plane: np.ndarray) -> np.ndarray:
+    """Every so many-th pixel of a plane, so that its shorter side has 128 to 255, or all if it has fewer."""
+    step = max(1, min(plane.shape) // 128)
+    return np.ascontiguousarray(plane[::step, ::step])
 
 
 def _is_flat(plane: np.ndarray, tone: float, highest: int) -> bool:
@@ -128,11 +133,18 @@ def _explained(plane: np.ndarray, ground: np.ndarray | np.float32) -> float:
 def find_grain(plane: np.ndarray) -> float:
     """Return the standard deviation of the paper's grain, levels.
 
-    It is measured by the median difference of neighbours, so that strokes and light hardly count.
+    It is measured by the median difference of neighbours, so that light hardly counts. Where ink parts from the ground
+    by a sharp edge, only neighbours on the ground count; and of rows and columns the smaller counts, since strokes run
+    in one direction, grain in none.
     """
-    if plane.shape[1] < 2:
-        return 0.0
-    return 1.4826 / 2**0.5 * percentile(histogram(cv2.absdiff(plane[:, 1:], plane[:, :-1])), 50)
+    _, ink, split = _modes(_small(plane))
+    medians = []
+    for one, other in ((plane[:, 1:], plane[:, :-1]), (plane[1:], plane[:-1])):
+        if one.size:
+            steps = cv2.absdiff(one, other)
+            bare = steps if ink is None else steps[(one <= split) & (other <= split)]
+            medians.append(percentile(histogram(np.ascontiguousarray(bare)), 50))
+    return 1.4826 / 2**0.5 * min(medians, default=0)
 
 
 def histogram(plane: np.ndarray) -> np.ndarray:
