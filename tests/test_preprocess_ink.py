@@ -66,7 +66,8 @@ def test_characters_come_out_as_they_were_drawn():
 def test_small_characters_and_hatches_are_no_grain():
     hatch = np.zeros((40, 40), np.float32)
     hatch[4:-4, 4:-4:2] = 1
-    covers = {f"{name} {pen}": character(name, pen, 12) for name in CHARACTERS for pen in (1.5, 2, 3)} | {"hatch": hatch}
+    covers = {f"{name} {pen}": character(name, pen, 12) for name in CHARACTERS for pen in (1.5, 2, 3)}
+    covers["hatch"] = hatch
     for name, cover in covers.items():
         for turned in (cover, cover.T):
             if turned.min() < 0.5:               # all of one tone is a case of its own

@@ -32,7 +32,7 @@ def kept_notes(history: list[dict[str, Any]], best: dict[str, Any] | None) -> li
     results = [(row["val_top1"], row["val_rows"]) for row in (best, last)]
     if best["step"] < last["step"] / 2 and not is_clearly_higher(*results):
         return [f"note: best.pth holds the weights of epoch {best['epoch']:.3g} of {last['epoch']:.3g}: "
-                f"{best['val_top1']:.4f} of {counted(best['val_rows'], 'val row')}, which is not clearly better than the "
+                f"{best['val_top1']:.4f} of {counted(best['val_rows'], 'val row')}, not clearly better than "
                 f"{last['val_top1']:.4f} of the last; train.keep = \"last\" would keep those"]
     return []
 
