@@ -155,6 +155,34 @@ def test_the_shadow_of_a_hand_is_divided_out(broad):
     assert two_tone(255 - image) > TWO_TONE
 
 
+@pytest.mark.parametrize("width", [4, 12, 24])
+def test_the_edge_of_a_scan_sets_no_pen(width):
+    cover = np.zeros((300, 300), np.float32)
+    for name, left in (("i", 130), ("÷", 190)):
+        drawn = character(name, 5, 40)
+        cover[120:120 + drawn.shape[0], left:left + drawn.shape[1]] = drawn
+    image = np.rint(245 - 215 * cover).astype(np.uint8)[..., None]
+    image[:, :width] = 15
+    cleaned, ink = clean_page(image, Clean(polarity="dark", **LETTERS), SetDecisions("dark"))
+    assert components(cleaned[:, 60:], 100) == 5
+    assert ink.pen < 7
+
+
+@pytest.mark.parametrize("strength", [0.2, 0.35, 0.5])
+def test_a_shadow_with_an_edge_is_divided_out(strength):
+    y, x = np.mgrid[:300, :300]
+    for number, shade in enumerate((np.hypot(x - 40, y - 270) < 120, y < 120, x + 0.3 * y < 180)):
+        cover = np.zeros((300, 300), np.float32)
+        drawn = character("i", 9, 70)
+        cover[100:100 + drawn.shape[0], 130:130 + drawn.shape[1]] = drawn
+        light = 1 - strength * cv2.GaussianBlur(shade.astype(np.float32), (0, 0), 4)
+        grain = np.random.default_rng(number).normal(0, 2, cover.shape)
+        image = np.clip((245 - 215 * cover) * light + grain, 0, 255).astype(np.uint8)[..., None]
+        cleaned, _ = clean_page(image, Clean(polarity="dark", **LETTERS), SetDecisions("dark"))
+        assert components(cleaned, 100) == 2, number
+        assert difference(cleaned, cover, 225) < 0.45, number
+
+
 def test_the_threshold_sees_no_repeated_edge_and_no_hollow_stroke():
     for side in (9, 40, 200):
         image = np.full((side, side, 1), 200, np.uint8)

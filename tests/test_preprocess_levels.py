@@ -14,6 +14,7 @@ from PIL import Image
 from tenfold.data.recipe import make_recipe
 from tenfold.preprocess.decode import decode, may_be_deep
 from tenfold.preprocess.survey import survey
+from tenfold.preprocess.survey.facts import Facts, no_facts
 from tenfold.preprocess.survey.ranges import common_ranges, range_notes
 
 
@@ -62,7 +63,7 @@ def test_what_the_sample_did_not_see_changes_all(deep, augment, tmp_path, monkey
 def test_a_few_bright_pictures_that_darken_the_set_are_noted():
     def note(highest, **source):
         recipe = make_recipe({"source": source, "draw": {"canvas": [8, 8], "copies": 1}, "model": {"name": "resnet"}})
-        facts = SimpleNamespace(levels={k: ("unsigned", 16, 0, high) for k, high in enumerate(highest)})
+        facts = Facts(no_facts(len(highest)), levels={k: ("unsigned", 16, 0, high) for k, high in enumerate(highest)})
         return range_notes(recipe, facts, common_ranges(recipe, facts))[0]
     assert "19 of them hold no more than 4000 and come out dark" in note([4000] * 19 + [65535])
     for levels in [60000] * 19 + [65535], [4000] * 10 + [65535] * 10, [4000] * 20, [20000] * 19 + [65535]:

@@ -70,7 +70,7 @@ def find_ground(plane: np.ndarray) -> np.ndarray:
     to nothing lies below it: ground is the lowest thing on a page. If no smooth surface follows the light, as under the
     shadow of a hand, the ground is a morphological opening, which removes the strokes.
     """
-    small = _small(plane)
+    small = smaller(plane)
     tone, ink, split = _modes(small)
     best = np.full((1, 1), tone, np.float32)
     if min(small.shape) < 8 or _is_flat(plane, tone, 255 if ink is None else split):
@@ -82,15 +82,15 @@ def find_ground(plane: np.ndarray) -> np.ndarray:
         # darkest corner of a page keeps a third of the light
         if surface is None or surface.min() > tone + 20 or 255 - surface.max() < (255 - surface.min()) / 3:
             continue
-        share = _explained(small, _small(surface))
+        share = _explained(small, smaller(surface))
         if share > explained + _GAIN:
             best, explained = surface, share
     around = _around(small, plane.shape)
-    return around if _explained(small, _small(around)) > explained + _SHADOW_GAIN else best
+    return around if _explained(small, smaller(around)) > explained + _SHADOW_GAIN else best
 
 
-def _small(plane: np.ndarray) -> np.ndarray:
-    """Every so many-th pixel of a plane, so that its shorter side has 128 to 255, or all if it has fewer."""
+def smaller(plane: np.ndarray) -> np.ndarray:
+    """Return every so many-th pixel of a plane, so that its shorter side has 128 to 255, or all if it has fewer."""
     step = max(1, min(plane.shape) // 128)
     return np.ascontiguousarray(plane[::step, ::step])
 
@@ -137,7 +137,7 @@ def find_grain(plane: np.ndarray) -> float:
     by a sharp edge, only neighbours on the ground count; and of rows and columns the smaller counts, since strokes run
     in one direction, grain in none.
     """
-    _, ink, split = _modes(_small(plane))
+    _, ink, split = _modes(smaller(plane))
     medians = []
     for one, other in ((plane[:, 1:], plane[:, :-1]), (plane[1:], plane[:-1])):
         if one.size:

@@ -4,18 +4,20 @@ Pictures here have bright ink on dark ground, uint8 (H, W, C) or (H, W). A mask 
 is ink.
 """
 
-import functools
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from tenfold.preprocess.clean.ground import histogram, percentile
+from tenfold.preprocess.clean.shadows import strength
 
 GRAIN = 4.0                  # ink exceeds the ground by so many deviations of the ground's own grain, at least
 _STEP = 0.15                 # the offset is no more of the ink's own tone: where strokes meet, little else is left
 _BROAD = 2.5                 # the threshold's window, times the broadest stroke, at least: narrower ones hollow it
 _MAIN = 0.25                 # a component with so much of the ink of the largest is a main stroke, never dust
+_ALONG = 0.9                 # share of an edge of the picture; what covers it may be the scanner's lid, and is no main
+_REST = 0.01                 # … stroke if something else has so much of its ink
 _FAR = 1.0                   # dust too: what lies further from the main strokes than they are long,
 _FAINT = 0.25                # and what has less of their tone than this (bleed-through, shadow)
 
@@ -47,7 +49,7 @@ def find_ink(image: np.ndarray, window: float, offset: float, grain: float = 0.0
     image uint8 (H, W, C) with its ground at 0, which goes on around it. The window grows where strokes are so broad
     that a narrower one would see nothing but ink, and the offset shrinks where ink is faint.
     """
-    grey = _strength(image)
+    grey = strength(image)
     offset = max(offset, GRAIN * grain)
     strong = histogram(grey)
     strong[:int(offset) + 1] = 0
@@ -62,11 +64,6 @@ def find_ink(image: np.ndarray, window: float, offset: float, grain: float = 0.0
     return cv2.threshold(grey, offset, 255, cv2.THRESH_BINARY)[1]
 
 
-def _strength(page: np.ndarray) -> np.ndarray:
-    """Return how strong ink of any colour is, uint8 (H, W): blue alone, or what yellow lacks, is a ninth of a grey."""
-    return np.asarray(functools.reduce(cv2.max, cv2.split(page)))
-
-
 def _depth(mask: np.ndarray) -> np.ndarray:
     """float32 (h, w): how far inside the ink each pixel of its bounding box lies; ink ends at the picture's edge."""
     x, y, width, height = cv2.boundingRect(mask)
@@ -79,8 +76,8 @@ def remove_dust(mask: np.ndarray, page: np.ndarray, specks: float) -> Ink:
 
     Dust are components that are narrower than `specks` × the pen's width, and components that are faint beside the
     ink or far from it. The pen's width is that of the main strokes: the component with most ink, and all with a
-    quarter of that or more. A component's width is that of a disc of its area, so a dot as broad as the pen stays, and
-    so does a longer stroke.
+    quarter of that or more, without what covers an edge of the picture, if there is something else. A component's
+    width is that of a disc of its area, so a dot as broad as the pen stays, and so does a longer stroke.
     """
     count, spots, facts, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     nothing = np.zeros_like(mask)
@@ -89,12 +86,12 @@ def remove_dust(mask: np.ndarray, page: np.ndarray, specks: float) -> Ink:
     if count == 2 or not specks:
         return Ink(mask, nothing, _stroke_width(mask), 0, 0.0)
     inked = mask > 0
-    mass = np.bincount(spots[inked], _strength(page)[inked], count)    # of each component; 0 is the ground
+    mass = np.bincount(spots[inked], strength(page)[inked], count)    # of each component; 0 is the ground
     area = np.maximum(facts[:, cv2.CC_STAT_AREA], 1)
-    main = mass >= _MAIN * mass.max()
+    main = _main_strokes(spots, mass)
     pen = _stroke_width(_mask_of(spots, main))
     width = np.sqrt(4 / np.pi * area)
-    faint = mass / area < _FAINT * (mass / area)[mass.argmax()]
+    faint = mass / area < _FAINT * (mass / area)[np.where(main, mass, 0).argmax()]
     dust = ~main & ((width < specks * pen) | faint | (_distance(facts, main) > _FAR))
     dust[0] = False
     if not dust.any():
@@ -102,6 +99,16 @@ def remove_dust(mask: np.ndarray, page: np.ndarray, specks: float) -> Ink:
     dropped = _mask_of(spots, dust)
     lost = int((dust & (width > pen / 2)).sum())
     return Ink(mask & ~dropped, dropped, pen, lost, float(mass[dust].sum() / mass.sum()))
+
+
+def _main_strokes(spots: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """Return which components are main strokes, bool (components,). mass: the ink of each; 0 is the ground."""
+    along = np.zeros(len(mass), bool)
+    for edge in spots[0], spots[-1], spots[:, 0], spots[:, -1]:
+        along |= np.bincount(edge, minlength=len(mass)) >= _ALONG * len(edge)
+    within = np.where(along, 0, mass)
+    most = within.max() if within.max() >= _REST * mass.max() else mass.max()
+    return np.asarray((mass if most == mass.max() else within) >= _MAIN * most)
 
 
 def _mask_of(spots: np.ndarray, which: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from tenfold.preprocess.clean.ground import histogram, level_ground, percentile
 from tenfold.preprocess.clean.ink import Ink, find_ink, remove_dust
 from tenfold.preprocess.clean.polarity import dark_ink_log_odds, grey_of
 from tenfold.preprocess.clean.set_decisions import SetDecisions
+from tenfold.preprocess.clean.shadows import level_shadows
 from tenfold.preprocess.decode import BadPicture
 
 SOLID = 64                   # levels between a picture of one tone and the set's paper that make it ink
@@ -53,6 +54,9 @@ def clean_page(image: np.ndarray, config: Clean, decisions: SetDecisions) -> tup
     if not (config.threshold or config.roi):
         return image, None
     image, grain = level_ground(image, dark)
+    if dark:
+        image, stretched = level_shadows(image)
+        grain *= stretched
     ink = remove_dust(find_ink(image, config.threshold, config.offset, grain), image, config.specks)
     if not ink.mask.any():
         raise BadPicture("blank: no ink")
