@@ -1,9 +1,11 @@
 """What the automatic mode says at the end follows from the figures, and not from noise."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from tenfold.automatic.choices import Draft
-from tenfold.automatic.summary import clear_rise, left_lines
+from tenfold.automatic.summary import clear_rise, left_lines, result_lines
 
 
 def history(*top1: float, rows: int = 1000) -> list[dict]:
@@ -26,3 +28,13 @@ def test_a_budget_that_is_left_is_explained():
         "note: 300 s of the budget are left: the recipe plans 4 epochs (train.epochs)"]
     assert "a fitted head" in left_lines(draft.choose("model.freeze", ["backbone"]), 300, 600, 0)[0]
     assert left_lines(draft.choose("train.epochs", "auto"), 300, 600, 4) == []
+
+
+@pytest.mark.parametrize(("seen", "words"), [
+    (0, "12 test images that were not seen in training (95%"), (3, "12 test images, of which 3 were seen in training"),
+    (None, "12 test images (95%")])
+def test_test_images_that_were_trained_on_are_not_said_to_be_unseen(seen, words):
+    score = SimpleNamespace(facts={"seen_in_training": seen}, top1=0.5, macro_f1=0.5, images=12, notes=(), per_class={},
+                            is_guessing=True)
+    run = SimpleNamespace(facts={"steps": 9, "seconds": 1.0, "notes": []}, val_top1=0.5, history=[])
+    assert words in result_lines(run, score, 60.0)[1]

@@ -51,10 +51,18 @@ def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:
     done = f"trained {facts['steps']:,} steps" if facts["steps"] else "fitted the head, with no step of training,"
     lines = [f"{done} in {facts['seconds']:.0f} s, val top-1 "
              + ("unknown" if run.val_top1 is None else f"{run.val_top1:.1%}"),
-             f"score: {score.top1:.1%} of {score.images} test images that no choice was based on "
+             f"score: {score.top1:.1%} of {score.images} test images{_seen(score)} "
              f"(95% interval {low:.1%} to {high:.1%}), macro-F1 {score.macro_f1:.3f}"]
     lines += [*score.notes, *facts["notes"]]
     return lines + _help_lines(run, score, budget)
+
+
+def _seen(score: "Score") -> str:
+    """Return how many of the test images were trained on, or chose an epoch, in words; "": it is not known."""
+    seen = score.facts["seen_in_training"]
+    if seen is None:
+        return ""
+    return f", of which {seen} were seen in training" if seen else " that were not seen in training"
 
 
 def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
