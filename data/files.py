@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from tenfold.data.errors import MachineFault, machine_fault
 
 TEMPORARY = ".part-"     # prefix of temporary files; the next build removes those that a killed one left
+IN_USE = "another command is writing here"       # the fact of the fault of a folder that is locked
 ENDING = 3.0             # seconds for which the worker processes of a killed command may still hold a lock
 _SPECIAL = ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
             (stat.S_ISBLK, "a device"))
@@ -181,7 +182,7 @@ def lock_folder(folder: Path) -> Iterator[TextIO]:
     with open_file(folder / ".lock", "w") as f:
         while not _is_locked(f):
             if time.monotonic() > until:
-                raise MachineFault(folder, "another command is writing here", "wait for it, or write to another folder")
+                raise MachineFault(folder, IN_USE, "wait for it, or write to another folder")
             time.sleep(0.05)
         yield f
 

@@ -23,6 +23,13 @@ from tenfold.data.errors import UserFault
 from tenfold.data.recipe import read_recipe, recipe_tables
 
 
+def taken_up(*args, **more) -> auto.Automatic:
+    """A call that has taken up what an earlier one left."""
+    call = auto.Automatic(*args, **more)
+    call.take_up()
+    return call
+
+
 def test_the_interval_is_wilsons():
     assert interval(0.9, 100) == pytest.approx((0.8256, 0.9448), abs=1e-4)
     assert interval(1.0, 10)[0] == pytest.approx(0.7225, abs=1e-4)
@@ -37,13 +44,13 @@ def test_what_was_stopped_goes_on_with_its_trials(tmp_path):
     one.state.per_class = 3
     one.state.save(one.folder, 12.5)
     assert "Infinity" not in (one.folder / "auto.json").read_text()          # which is no JSON
-    again = auto.Automatic(images, 60.0).state
+    again = taken_up(images, 60.0).state
     assert dataclasses.replace(again, seconds=0.0) == one.state
     assert again.seconds == 12.5
-    for other in (auto.Automatic(images, 61.0), auto.Automatic(images, 60.0, seed=1)):       # another call
+    for other in (taken_up(images, 61.0), taken_up(images, 60.0, seed=1)):       # another call
         assert other.state.trials == []
     (one.folder / "auto.json").write_text('{"schema": 1}')
-    assert auto.Automatic(images, 60.0).state.chosen is None
+    assert taken_up(images, 60.0).state.chosen is None
 
 
 def test_what_an_earlier_call_left_is_kept_under_another_name(tmp_path, capsys):

@@ -88,7 +88,7 @@ def _auto(base: Path, here: Path, rng: random.Random) -> Callable[[], Any]:
     _mutate(here / "auto.json", rng)
 
     def read() -> None:
-        state = State.resumed(here, _AUTO["call"])
+        state = State.resumed(here, _AUTO["call"]) or State(_AUTO["call"])
         if state.trials:
             race_line(state.trials)
         if state.chosen:

@@ -14,10 +14,11 @@ import joblib
 
 from tenfold.automatic.checks import (
     MADE,
+    another_name_advised,
     blame_whole_budget,
+    check_seed,
     check_source,
     checked_name,
-    plain_name,
     readable_part,
     set_aside,
     set_recipe_aside,
@@ -26,17 +27,21 @@ from tenfold.automatic.choices import Draft, write_recipe
 from tenfold.automatic.clock import LEAST_BUDGET, Clock
 from tenfold.automatic.look import Look
 from tenfold.automatic.looking import look
+from tenfold.automatic.naming import absolute_path, default_name, race_folder
 from tenfold.automatic.state import State
 from tenfold.automatic.summary import head_lines, left_lines, race_line, result_lines
-from tenfold.data.errors import UserFault
+from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.image_set import image_set
 from tenfold.data.leftovers import leftovers_removed
+from tenfold.data.recipe import digest_of
+from tenfold.data.settings import check_count
 from tenfold.data.sources.opening import open_source
 from tenfold.version import __version__
 
 if TYPE_CHECKING:
     from tenfold.data.recipe import Recipe
+    from tenfold.data.shardset import ShardSet
     from tenfold.train.run.training import Run
     from tenfold.train.score.scoring import Score
 
@@ -68,39 +73,57 @@ class Automatic:
         if budget < LEAST_BUDGET:
             raise UserFault("--budget", f"of {budget:g} s is too short to look, augment, train and score",
                             f"give {LEAST_BUDGET:g} s at least")
-        self.data, self.budget, self.seed, self.workers, self._copied = data, budget, seed, workers, copied
-        self._call = f"{MADE} {data}`, budget {budget:g} s, seed {seed}" + ", plan in steps" * (plan == "steps")
+        self.data, self.budget, self._copied = data, budget, copied
+        self.seed, self.workers = check_seed(seed), check_count("--workers", workers, least=0)
+        self._call = f"{MADE} {data}`, budget {budget:g} s, seed {self.seed}" + ", plan in steps" * (plan == "steps")
         if copied:
             from tenfold.train.run.command import check_copy
             check_copy()
         self.source = open_source(data)
         check_source(self.source)
-        self.name = checked_name(name or f"auto-{plain_name(data)}", data)
-        self.out, self.shards = Path("runs") / self.name, Path("shards") / self.name
-        self.recipe = make_folder("recipes") / f"{self.name}.toml"
-        self.folder = make_folder(Path("runs") / f"{self.name}-race")
+        images = image_set(self.source)
+        default, self._why_named = default_name(data, images) if not name else ("", "")
+        self.name = checked_name(name or default, data)
         from tenfold.automatic.machine import CountedMachine, Machine
         from tenfold.train.models.weight_sources import packaged_weights
         self.machine = (Machine if self.clock.is_timed else CountedMachine).here(device)
         self.pretrained = bool(packaged_weights())
-        self.state = State.resumed(self.folder, {
-            "images": image_set(self.source), "budget": budget, "plan": plan, "seed": seed,
-            "device": str(self.machine.device), "pretrained": self.pretrained, "version": __version__})
-        self.clock.spent_before = self.state.seconds
+        self.state = State({
+            "data": str(absolute_path(data)), "images": images, "stamps": digest_of(self.source.stamps),
+            "budget": budget, "plan": plan, "seed": self.seed, "device": str(self.machine.device),
+            "pretrained": self.pretrained, "version": __version__})
+        # from here on, something is written
+        self.out, self.shards = Path("runs") / self.name, Path("shards") / self.name
+        self.recipe = make_folder("recipes") / f"{self.name}.toml"
+        self.folder = make_folder(race_folder(self.name))
 
     def run(self) -> AutoResult:
         """Run the call, or the rest of it if it was stopped. UserFault: images, budget or machine do not suffice."""
-        with lock_folder(self.folder), leftovers_removed(self.folder):
+        with another_name_advised(), lock_folder(self.folder), leftovers_removed(self.folder):
+            self.take_up()
             try:
                 return self._run()
             except KeyboardInterrupt:
                 raise KeyboardInterrupt("the same call goes on where this one was stopped") from None
+            except UserFault:
+                self.state.end(self.folder)
+                raise
+
+    def take_up(self) -> None:
+        """Take up what the same call left if it was stopped; remove what another call left. The folder is locked."""
+        kept = State.resumed(self.folder, self.state.call)
+        if kept:
+            self.state, self.clock.spent_before = kept, kept.seconds
+        else:
+            shutil.rmtree(self.folder / "trials", ignore_errors=True)
+            with contextlib.suppress(OSError):
+                (self.folder / "trial.pth").unlink()
 
     def _run(self) -> AutoResult:
         """Look, choose, train and score; write the recipe before training, and again with the results."""
         state, seen = self.state, self._look()
         lines = seen.lines()
-        print(*self.source.notes, *lines, sep="\n", flush=True)
+        print(*self.source.notes, *filter(None, [self._why_named]), *lines, sep="\n", flush=True)
         printed = len(lines)
         if state.chosen is None:
             from tenfold.automatic.selection import select_draft
@@ -108,7 +131,7 @@ class Automatic:
             set_aside(self.out)                  # from here on, it is this call's
         lines += [race_line(state.trials)] if state.trials else []
         lines.append(f"chosen: {state.chosen.name} ({state.chosen.about})")
-        lines += ["training goes on from the weights of its trial"] if state.weights else []
+        lines += ["training goes on from the weights of its trial"] if Path(state.weights).is_file() else []
         self._write_recipe(state.chosen, lines)
         print(*lines[printed:], f"{self.recipe} gives the reason for each line", sep="\n", flush=True)
         run, score = self._train(state.chosen.recipe(self.name))
@@ -150,8 +173,6 @@ class Automatic:
         from tenfold.preprocess.command import print_findings
         from tenfold.preprocess.pipeline import augment
         from tenfold.preprocess.survey.notes import HINTS
-        from tenfold.train.run.command import copied_here
-        from tenfold.train.run.training import train
         from tenfold.train.score.scoring import score
         built = augment(recipe, self.source, self.shards, self.workers)
         notes = [note for note in built.index["notes"] if not note.endswith(HINTS)]          # this recipe was chosen
@@ -159,15 +180,30 @@ class Automatic:
         rows = ", ".join(f"{count} {split}" for split, count in built.rows.items())
         print(f"{built.folder}: {rows} rows")
         self.state.save(self.folder, self.clock.spent())
-        shards, device = open_set(self.shards), str(self.machine.device)
+        shards = open_set(self.shards)
         if Path(self.state.weights).is_file():
             recipe = replace(recipe, model=replace(recipe.model, weights=self.state.weights))
-        resume = (self.out / "last.pth").exists()            # left by an interrupted call
-        copied = copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext()
         began = time.monotonic()
-        with copied, blame_whole_budget(self.budget):
-            run = train(shards, recipe, self.out, device=device, resume=resume,
-                        budget=self.clock.train_seconds(self.state.scoring), least=self.clock.least_train_seconds())
+        run = self._trained(shards, recipe)
         # what a resumed run had used before, which no earlier call could save
         self.clock.spent_before += max(0.0, run.facts["seconds"] - (time.monotonic() - began))
-        return run, score(run.best, shards, device=device, out=self.out)
+        return run, score(run.best, shards, device=str(self.machine.device), out=self.out)
+
+    def _trained(self, shards: ShardSet, recipe: Recipe) -> Run:
+        """Train, or go on with the training of a stopped call; a run on other shards or settings is set aside."""
+        from tenfold.train.run.command import copied_here
+        from tenfold.train.run.training import train
+
+        def fit(resume: bool) -> Run:
+            return train(shards, recipe, self.out, device=str(self.machine.device), resume=resume,
+                         budget=self.clock.train_seconds(self.state.scoring), least=self.clock.least_train_seconds())
+        resume = (self.out / "last.pth").exists()            # left by a stopped call, or by `tenfold train`
+        copied = copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext()
+        with copied, blame_whole_budget(self.budget):
+            try:
+                return fit(resume)
+            except CheckpointFault as fault:
+                if not resume or Path(fault.where).parent != self.out:
+                    raise
+                set_aside(self.out, f"; its {Path(fault.where).name} {fault.fact}, so training begins anew")
+                return fit(resume=False)

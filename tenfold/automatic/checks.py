@@ -9,20 +9,22 @@ import numpy as np
 
 from tenfold.automatic.clock import Clock
 from tenfold.automatic.look import Look
-from tenfold.data.errors import SourceFault, TrainingFault, UserFault
-from tenfold.data.files import lock_folder, make_folder, read_file, set_aside_previous
+from tenfold.data.errors import MachineFault, SourceFault, TrainingFault, UserFault
+from tenfold.data.files import IN_USE, lock_folder, make_folder, read_file, set_aside_previous
 from tenfold.data.recipe_checks import is_name
+from tenfold.data.settings import check_count
 from tenfold.data.sources.opening import Source
 from tenfold.data.wording import counted, readable
 
 MADE = "made by `tenfold auto"                   # the first line of each recipe that is written contains this
-_LONGEST = 50                # this many characters of the folder's name are used: a file's name has 255 bytes at most
 
 
-def plain_name(data: Path) -> str:
-    """Return the name of the images' folder or file, shortened, with "-" for characters that are unsafe in names."""
-    stem = data.resolve().stem if data.suffix == ".npz" else data.resolve().name
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in stem[:_LONGEST]) or "images"
+def check_seed(seed: object) -> int:
+    """Return a seed as an int. UserFault: a recipe cannot have it."""
+    number = check_count("--seed", seed, least=0)
+    if number >= 2**63:
+        raise UserFault(f"--seed {number}", "is too large", "give a number below 2**63")
+    return number
 
 
 def checked_name(name: str, data: Path) -> str:
@@ -76,12 +78,23 @@ def blame_whole_budget(budget: float) -> Iterator[None]:
                             "give more, or repeat this call when fewer other programs run") from None
 
 
-def set_aside(run: Path) -> None:
-    """Set aside the run of an earlier call of the same name."""
+@contextlib.contextmanager
+def another_name_advised() -> Iterator[None]:
+    """If another command writes to one of the call's folders, advise another --name: this command has no --out."""
+    try:
+        yield
+    except MachineFault as fault:
+        if fault.fact != IN_USE:
+            raise
+        raise MachineFault(fault.where, fault.fact, "wait for it, or give another --name") from None
+
+
+def set_aside(run: Path, why: str = "") -> None:
+    """Set aside the run of an earlier call of the same name, or another run in its folder; why: added to the line."""
     from tenfold.train.run.preparation import CHECKPOINTS, FILES, SCORE_FILES
     with lock_folder(make_folder(run)):
         if line := set_aside_previous(run, (*FILES, *SCORE_FILES), CHECKPOINTS):
-            print(line)
+            print(line + why)
 
 
 def set_recipe_aside(recipe: Path, written: str) -> None:

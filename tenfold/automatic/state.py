@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.race import Trial
 from tenfold.data.digests import DigestError, read_json, write_json
+from tenfold.data.errors import UserFault
 from tenfold.data.fields import COUNT, Number, misfit
 
 _SCHEMA = 2
@@ -31,7 +32,14 @@ class State:
     per_class: int | None = None     # at most this many images of each class are used; 0: all; None: not known yet
     weights: str = ""        # file of the weights with which training begins; "": those that the recipe says
     recipe: str = ""         # SHA-256 of the recipe file as it was written; "": not yet
-    done: bool = False
+    done: bool = False       # the call has ended, and no later one goes on from it
+
+    def end(self, folder: Path) -> None:
+        """Let no later call go on from this one, which failed, if any of it was saved."""
+        kept = _kept(folder)
+        if kept and kept["call"] == self.call:
+            with contextlib.suppress(UserFault):             # such as a full disk; what ended the call is reported
+                write_json(folder / "auto.json", kept | {"done": True})
 
     def save(self, folder: Path, seconds: float) -> None:
         """Write auto.json; seconds: those used so far."""
@@ -42,23 +50,33 @@ class State:
         write_json(folder / "auto.json", saved | chosen)
 
     @classmethod
-    def resumed(cls, folder: Path, call: dict[str, Any]) -> State:
-        """Return the saved state if the same call was stopped, else a new one; call: plain values."""
-        new, path = cls(json.loads(json.dumps(call))), folder / "auto.json"
-        try:
-            kept = read_json(path)
-        except (OSError, ValueError, RecursionError, DigestError):       # none yet, or damaged
-            return new
-        if misfit(kept, _FIELDS) or kept["done"] or kept["call"] != new.call:
-            return new
+    def resumed(cls, folder: Path, call: dict[str, Any]) -> State | None:
+        """Return the saved state if the same call was stopped, else None; call: plain values."""
+        kept = _kept(folder)
+        if not kept or kept["done"] or kept["call"] != call:
+            return None
         chosen = kept.get("chosen")
         if chosen and chosen["settings"].keys() != chosen["reasons"].keys():
-            return new
-        print(f"going on with the call that was stopped after {kept['seconds']:.0f} s ({path})")
+            return None
+        print(f"going on with the call that was stopped after {kept['seconds']:.0f} s ({folder / 'auto.json'})")
         trials = [Trial(**_known(trial, _TRIAL)) for trial in kept["trials"]]
-        return cls(new.call, kept["seconds"], kept["scoring"], trials,
+        return cls(call, kept["seconds"], kept["scoring"], trials,
                    Draft(**_known(chosen, _DRAFT)) if chosen else None, kept["per_class"],
                    kept["weights"], kept["recipe"])
+
+
+def kept_call(folder: Path) -> dict[str, Any]:
+    """Return the call that auto.json in the folder is of; {}: there is none, or it cannot be read."""
+    return dict(_kept(folder).get("call", {}))
+
+
+def _kept(folder: Path) -> dict[str, Any]:
+    """Return what auto.json in the folder holds; {}: there is none, or it is damaged or of another version."""
+    try:
+        kept = read_json(folder / "auto.json")
+    except (OSError, ValueError, RecursionError, DigestError):
+        return {}
+    return {} if misfit(kept, _FIELDS) else dict(kept)
 
 
 def _known(values: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
