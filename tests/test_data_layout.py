@@ -236,6 +236,19 @@ def test_folders_inside_classes_are_doubted_unless_they_are_groups(tree):
     assert note.endswith("split.groups = 'folder' keeps all images of one in the same split")
 
 
+@each(("names", "words"), [
+    (("{}/train/cat*2", "{}/train/dog*1", "{}/test/cat*1"), "each class folder holds cat/ and dog/"),
+    (("{}/images/cat*1", "{}/images/dog*1"), "each class folder holds cat/ and dog/"),
+    (("{}/train/good*2", "{}/test/good*1", "{}/test/torn in {}*1"), "folders inside one/ and two/ are read as one"),
+    (("{}/train/good*2", "{}/test/torn*1", "{}/ground_truth/torn*1"), "each class folder holds good/ and torn/")])
+def test_folders_below_the_splits_of_a_class_and_below_its_images_are_doubted_too(tree, names, words):
+    root = tree(*(name.format(*[outer] * 2) for outer in ("one", "two") for name in names))
+    assert sum(words in note for note in open_source(root).notes) == 1
+    assert not any(words in note for note in open_source(root, groups="folder").notes)
+    plain = open_source(tree(*(f"{label}/{split}/images*1" for label in "ab" for split in ("train", "test"))))
+    assert len(plain.notes) == 1
+
+
 def test_archives_are_to_be_unpacked(tree):
     with pytest.raises(SourceFault, match=r"has no sub-folders, but \.zip files; unpack them"):
         open_source(tree("train.zip", "test.zip", "train.csv"))

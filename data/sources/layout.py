@@ -30,6 +30,8 @@ from tenfold.data.sources.wrappers import only_folder, set_beside_others
 from tenfold.data.wording import folder_name, some
 
 UNLABELLED = "without class folders"
+# the end of the note on folders that all class folders hold
+GROUPING = "a recipe's split.groups = 'folder' keeps all images of one in the same split"
 _ORDER = tuple(SPLIT_WORDS)
 
 
@@ -104,8 +106,8 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
     else:
         check_class_folders(root, here)
         layout.add_classes(here, None)
-        doubtful = _doubtful(layout, here, grouped)
-        layout.notes += [doubtful] if doubtful else []
+    doubtful = _doubtful(layout, grouped)
+    layout.notes += [doubtful] if doubtful else []
     return layout
 
 
@@ -160,23 +162,34 @@ def _take_class_folders(layout: FolderLayout, branches: list[tuple[Folder, str, 
             layout.splits[split] = taken
 
 
-def _doubtful(layout: FolderLayout, here: Folder, grouped: bool) -> str:
+def _doubtful(layout: FolderLayout, grouped: bool) -> str:
     """Return a note if class folders may be meant as something else; else ""."""
-    own = {branch.folder.below for branch in layout.class_folders}
-    classes = {name: folder for name, folder in here.picture_folders.items() if folder.below in own}
-    inside = {name: [one for one in folder.picture_folders if bare_split(one) or not (
-        is_generic(one) or holds_annotations(one, may_be_class=False))] for name, folder in classes.items()}
+    inside: dict[str, set[str]] = {}
+    for branch in layout.class_folders:
+        if branch.folder.has_pictures:
+            inside.setdefault(branch.name, set()).update(_telling_folders(branch.folder))
     deep = [name for name, folders in inside.items() if folders]
-    odd = [name for name in classes if bare_split(name) or is_beside(name) or holds_annotations(name)]
+    odd = [name for name in inside if bare_split(name) or is_beside(name) or holds_annotations(name)]
     if odd:
         cure = "give that folder itself if it is a split of a set" if set(odd) & set(deep) else \
             "take it away if it holds masks or images of all classes"
         return f"{some(map(folder_name, odd), last=' and ')}: read as a class like the folders beside; {cure}"
     if grouped or not deep:
         return ""
-    same = set(inside[deep[0]]).intersection(*inside.values())
+    same = inside[deep[0]].intersection(*inside.values())
     if len(same) > 1:
         return f"each class folder holds {some(map(folder_name, sorted(same)), last=' and ')}: if those are the " \
-            "classes, put the images of each into one folder; if those are writers or the like, " \
-            "a recipe's split.groups = 'folder' keeps all images of one in the same split"
+            f"classes, give {folder_name(deep[0])} alone, or put the images of each into one folder; " \
+            f"if those are writers or the like, {GROUPING}"
     return f"folders inside {some(map(folder_name, deep), 3, ' and ')} are read as one class each"
+
+
+def _telling_folders(folder: Folder) -> set[str]:
+    """Return the names of the folders in a class folder that may be classes, also in its "images" and "train"."""
+    names = set[str]()
+    for name, inner in folder.picture_folders.items():
+        if holds_annotations(name, may_be_class=False):
+            continue
+        below = _telling_folders(inner) if is_generic(name) else {name}
+        names |= below or ({name} if bare_split(name) else set())
+    return names
