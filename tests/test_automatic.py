@@ -1,6 +1,7 @@
 """The automatic mode: stopped it goes on, nothing made before is lost, and it keeps to its budget."""
 
 import dataclasses
+import itertools
 import time
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import train_helpers as t
 from automatic_helpers import INK, MARKS, context
+from conftest import page, save
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 import tenfold
@@ -74,6 +76,20 @@ def test_what_an_earlier_call_left_is_kept_under_another_name(tmp_path, capsys):
     for name, fact in (("../x", "folders"), ("..", "folders"), ("x", "did not make")):
         with pytest.raises(UserFault, match=fact):
             auto.Automatic(tmp_path / "images", 60.0, name=name)
+
+
+@pytest.mark.parametrize("many", [5, 3])
+def test_groups_that_are_kept_whole_are_not_advised(tmp_path, many):
+    """Of class a, one folder is missing, so the folders are no classes; of three in a class, no splits can be made."""
+    for label, unit in itertools.product("abc", range(many + 1)):
+        if (label, unit) != ("a", 0):
+            for number in range(2):
+                save(tmp_path / f"images/{label}/w{unit}/{number}.png", page(100 * ord(label) + 10 * unit + number))
+    call = auto.Automatic(tmp_path / "images", 60.0)
+    assert sum("split.groups" in note for note in call.source.notes) == 1
+    seen = call._look()
+    assert sum("split.groups" in note for note in call.source.notes) == (0 if seen.subfolders.are_groups else 1)
+    assert seen.subfolders.are_groups == (many == 5)
 
 
 def test_images_that_are_too_few_of_every_class_are_refused(tmp_path):

@@ -143,6 +143,19 @@ def test_a_class_of_pictures_that_all_look_alike_is_cut_all_the_same_and_noted()
     assert "'a' (4 of 4)" in lines[0]
 
 
+def test_what_is_said_to_be_held_together_is():
+    """An official split is kept as it is, so a group in two of them is divided."""
+    paths, official = ["train/a/w/1.png", "train/b/w/2.png", "test/a/w/3.png"], ["train", "train", "test"]
+    assert "1 group of 3 images, held together except across official splits" in groups(
+        "folder", paths, official=official)[1][0]
+    assert groups("folder", paths[:2], official=official[:2])[1][0].endswith("1 group of 2 images, held together")
+    pairs = [i - i % 2 for i in range(40)]
+    assert held(pairs, official=["test"] * 20 + ["train"] * 20)[1] == [
+        "near-duplicates: 20 groups of 40 images, each held together"]
+    assert held(pairs, official=["test", "train"] * 20)[1] == [
+        "near-duplicates: 20 groups of 40 images, held together except across official splits"]
+
+
 def test_notes_name_groups_across_official_splits_and_shares_that_groups_push_away():
     one = images([None] * 40, groups=[f"w{i % 3}" for i in range(40)])
     splits = split_sources(one, ("a", "b"), Split(), 0)

@@ -96,9 +96,8 @@ def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple
         names = [f"'{classes[label]}' ({count} of {total[label]})" for label, count in alike.most_common()]
         lines.append("too many images look alike to keep them in one split: " + some(names, 10)
                      + "; the score may be too good, and split.groups can say which belong together")
-    count = int((near >= 0).sum())
-    if count:
-        lines.append(f"near-duplicates: {_groups_of(len(held - too_many), count)}")
+    if (near >= 0).any():
+        lines.append(f"near-duplicates: {_held_together(near, images.official)}")
     return near, lines
 
 
@@ -126,18 +125,22 @@ def _short_classes(images: Images, config: Split) -> set[int]:
 
 
 def _summary(grouping: str, names, source: Source) -> str:
-    grouped = sum(map(bool, names))
     alone = sum(not name and split not in HELD_OUT for name, split in zip(names, source.official, strict=True))
-    line = f"{grouping}: {_groups_of(len(set(filter(None, names))), grouped)}"
+    line = f"{grouping}: {_held_together(numbers(names), source.official)}"
     if alone:
         line += f"; {counted(alone, 'image')} {'is' if alone == 1 else 'are'} in no group, so each can lie in any split"
     return line
 
 
-def _groups_of(groups: int, images: int) -> str:
-    """Put numbers into words: "2 groups of 5 images, each held together"."""
-    return f"{counted(groups, 'group')} of {counted(images, 'image')}" + (
-        ", held together" if groups == 1 else ", each held together")
+def _held_together(group: np.ndarray, official: Sequence[str | None]) -> str:
+    """Put groups into words: "2 groups of 5 images, each held together". group: as numbers returns it."""
+    grouped = [(number, split or "train") for number, split in zip(group.tolist(), official, strict=True)
+               if number >= 0]
+    groups = len({number for number, _ in grouped})
+    across = len(set(grouped)) > groups          # official splits are kept as they are
+    return f"{counted(groups, 'group')} of {counted(len(grouped), 'image')}, " + (
+        "held together except across official splits" if across else "held together" if groups == 1 else
+        "each held together")
 
 
 def _folder(path: str, home: str) -> str | None:

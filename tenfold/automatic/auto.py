@@ -36,6 +36,7 @@ from tenfold.data.image_set import image_set
 from tenfold.data.leftovers import leftovers_removed
 from tenfold.data.recipe import digest_of
 from tenfold.data.settings import check_count
+from tenfold.data.sources.layout import GROUPING
 from tenfold.data.sources.opening import open_source
 from tenfold.version import __version__
 
@@ -157,6 +158,8 @@ class Automatic:
             seen = look(self.source, Path(unpacked), self.clock.look_seconds())
         if not self.clock.is_timed:
             seen = replace(seen, seconds=_NOMINAL_READ, slowest=_NOMINAL_READ)
+        if seen.subfolders and seen.subfolders.are_groups:       # the recipe does what the note advises
+            self.source = replace(self.source, notes=[n for n in self.source.notes if not n.endswith(GROUPING)])
         if self.state.per_class is None:
             self.state.per_class = readable_part(seen, self.clock, self.cores).per_class
         return seen.with_per_class(self.state.per_class)
