@@ -247,8 +247,3 @@ def test_folders_below_the_splits_of_a_class_and_below_its_images_are_doubted_to
     assert not any(words in note for note in open_source(root, groups="folder").notes)
     plain = open_source(tree(*(f"{label}/{split}/images*1" for label in "ab" for split in ("train", "test"))))
     assert len(plain.notes) == 1
-
-
-def test_archives_are_to_be_unpacked(tree):
-    with pytest.raises(SourceFault, match=r"has no sub-folders, but \.zip files; unpack them"):
-        open_source(tree("train.zip", "test.zip", "train.csv"))

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.listing import Folder
+from tenfold.data.sources.other_files import no_images
 from tenfold.data.sources.split_names import BESIDE, FILLERS, bare_split, parse_split_name, words_of
 from tenfold.data.wording import counted, folder_name, some
 
@@ -16,8 +17,7 @@ _ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trima
 _MASKS = _ANNOTATIONS | {"mask", "trimap", "annot", "segmentation", "groundtruth"}
 _KINDS = frozenset({"class", "classes", "category", "type", "label", "grade", "species"})    # in the names of classes
 _GROUND_TRUTH = re.compile(r"ground[\W_]*truth", re.IGNORECASE)
-_TABLES = {".csv", ".tsv", ".xlsx", ".json", ".mat"}
-_ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
+_TABLES = {".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".mat"}
 
 
 def is_generic(name: str) -> bool:
@@ -92,11 +92,10 @@ def no_class_folders(root: Folder, loose: list[Folder]) -> SourceFault:
     begins = _beginnings(names)
     if begins:
         fact += f" (their names begin with {some((f'{begin}: {n}' for begin, n in begins.items()), 4)})"
-    tables, archives = _tables(root, *loose), sorted({*root.passed} & _ARCHIVES)
+    tables = _tables(root, *loose)
     cure = CURE + (", for example by the beginnings of their names" if begins else "")
-    if archives and not names:
-        return SourceFault(root.path, f"{fact}, but {some(archives)} files", "unpack them")
-    return SourceFault(root.path, fact, cure + (f" ({tables[0]} files beside them are not read)" if tables else ""))
+    cure += f" ({tables[0]} files beside them are not read)" if tables else ""
+    return SourceFault(root.path, fact, cure) if names else no_images(root, fact, cure)
 
 
 def _beginnings(names: list[str]) -> dict[str, int]:

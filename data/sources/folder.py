@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_folders import CURE
 from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.formats import SUFFIXES
 from tenfold.data.sources.layout import UNLABELLED, FolderLayout, understand
 from tenfold.data.sources.listing import HIDDEN, LOOSE, MASK, Folder, kinds_in_words
 from tenfold.data.sources.masks import images_below
+from tenfold.data.sources.other_files import no_images
 from tenfold.data.sources.source import Layout, Source
 from tenfold.data.wording import counted, folder_name, readable, some
 
@@ -23,11 +23,11 @@ def open_folder(root: Path, grouped: bool = False) -> Source:
     top = Folder(str(root))
     tree = understand(top, grouped)
     if not tree.class_folders:
-        raise SourceFault(root, "has no sub-folders", CURE)
+        raise no_images(top, "has no sub-folders", CURE)
     rows = _rows(tree)
     if not rows:
-        raise SourceFault(root, "has no image below its class folders",
-                          "give " + ", ".join(sorted(s[1:] for s in SUFFIXES)) + " files")
+        raise no_images(top, "has no image below its class folders",
+                        "give " + ", ".join(sorted(s[1:] for s in SUFFIXES)) + " files")
     classes = tuple(sorted({branch.name for branch in tree.class_folders}))
     number = {name: i for i, name in enumerate(classes)}
     layout, hidden = _layout(top, tree, len(rows))

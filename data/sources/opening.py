@@ -14,22 +14,11 @@ from tenfold.data.sources.arrays import open_arrays
 from tenfold.data.sources.class_checks import check_learnable, class_notes
 from tenfold.data.sources.folder import open_folder
 from tenfold.data.sources.formats import DECODED, HEAD, HEIC, identify
+from tenfold.data.sources.other_files import FOLDER, what_it_is
 from tenfold.data.sources.source import FolderReader, Source
 
 __all__ = ["FolderReader", "Source", "open_source"]
 _FETCHED = {f"{name}.npz" for name in SETS}
-_FOLDER = "give a folder with one sub-folder per class"
-_UNPACK = "unpack it, and give the folder"
-_SAVE = "save its pixels and labels with numpy.savez(file, x=…, y=…)"
-# files that are not sources, by format, or by suffix if the content does not tell: (what it is, cure)
-_OTHERS = {"ZIP": ("a ZIP archive", _UNPACK), "gzip": ("a gzip archive", _UNPACK), "7z": ("a 7z archive", _UNPACK),
-           "RAR": ("a RAR archive", _UNPACK), ".tar": ("a tar archive", _UNPACK), ".xz": ("an xz archive", _UNPACK),
-           "NumPy": ("one NumPy array", "save images and labels with numpy.savez(file.npz, x=…, y=…)"),
-           "HDF5": ("an HDF5 file", _SAVE), ".mat": ("a MATLAB file", _SAVE), ".pkl": ("a pickle", _SAVE),
-           ".pickle": ("a pickle", _SAVE), ".pt": ("a PyTorch file", _SAVE), ".pth": ("a PyTorch file", _SAVE),
-           ".parquet": ("a Parquet file", _SAVE), ".tfrecord": ("a TFRecord file", _SAVE),
-           ".csv": ("a table", f"{_FOLDER}: labels are read from folders, not from tables"),
-           ".tsv": ("a table", f"{_FOLDER}: labels are read from folders, not from tables")}
 
 
 def open_source(path: str | Path, training: bool = True, groups: str = "") -> Source:
@@ -60,15 +49,14 @@ def open_source(path: str | Path, training: bool = True, groups: str = "") -> So
 def _no_source(path: Path) -> UserFault:
     """Return the fault of a file that is not a source: it says what the file is, and how to provide the images."""
     if not path.is_file():                       # a device, a pipe
-        return SourceFault(path, "is neither a folder nor an .npz file", _FOLDER)
+        return SourceFault(path, "is neither a folder nor an .npz file", FOLDER)
     try:
         with open_file(path) as f:
             kind = identify(f.read(HEAD))
     except OSError as error:
         return unreadable(error, path) or SourceFault(path, f"cannot be read ({error.strerror})", "look at it")
-    suffix = path.suffix.lower()
     if kind in DECODED or kind == HEIC:
-        what, cure = f"one picture ({kind})", _FOLDER
+        what, cure = f"one picture ({kind})", FOLDER
     else:
-        what, cure = _OTHERS.get(suffix) or _OTHERS.get(kind) or (f"{kind or 'an unknown format'}", _FOLDER)
+        what, cure = what_it_is(kind, path.suffix.lower())
     return SourceFault(path, f"is {what}, neither a folder nor an .npz file", cure)
