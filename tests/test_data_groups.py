@@ -172,7 +172,7 @@ def test_a_name_in_two_spellings_is_one_group(tmp_path):
     assert groups("path:(Jose\u0301)", [nfc, nfd])[0] == ["Jos\u00e9"] * 2
     assert groups("path:([^/_]+)_", [nfc, nfd])[0] == ["Jos\u00e9"] * 2
     (tmp_path / "g.csv").write_text(f"{nfc},Jos\u00e9\n{nfd},Jose\u0301\n", encoding="utf-8")
-    assert groups(str(tmp_path / "g.csv"), [nfc, nfd])[0] == ["Jos\u00e9"] * 2
+    assert groups(str(tmp_path / "g.csv"), [nfc, nfd], tmp_path)[0] == ["Jos\u00e9"] * 2
     assert groups("", [nfc, nfd], groups=["Jos\u00e9", "Jose\u0301"])[0] == ["Jos\u00e9"] * 2
 
 

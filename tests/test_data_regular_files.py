@@ -45,7 +45,7 @@ def readers(folder: Path, tables) -> dict:
     from tenfold.data.shardset import open_set
     from tenfold.data.sources.opening import open_source
     from tenfold.data.sources.source import FolderReader
-    from tenfold.data.splits.groups import _rows
+    from tenfold.data.splits.group_table import _rows
     from tenfold.preprocess.plain_view import read_plain
     from tenfold.train.batches.files import Files
     from tenfold.train.run.checkpoint import load

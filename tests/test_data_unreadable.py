@@ -17,7 +17,7 @@ from tenfold.data.shardset import read_index
 from tenfold.data.source_table import read_source_table
 from tenfold.data.sources.opening import open_source
 from tenfold.data.sources.source import FolderReader
-from tenfold.data.splits.groups import _rows
+from tenfold.data.splits.group_table import _rows
 from tenfold.data.wording import reason
 from tenfold.preprocess.decode import BadPicture
 from tenfold.preprocess.decode.pillow import in_words

@@ -22,7 +22,7 @@ from tenfold.data.recipe import Recipe, make_recipe, read_recipe, recipe_tables
 from tenfold.data.shard import open_shard
 from tenfold.data.shardset import open_set
 from tenfold.data.sources.opening import open_source
-from tenfold.data.splits.groups import _rows
+from tenfold.data.splits.group_table import _rows
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
                     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

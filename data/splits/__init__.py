@@ -1,5 +1,5 @@
 """Decide which source images are trained on, and which are held out for validation and test.
 
-Read in this order: `assign` (each image to train, val or test), `groups` (which images belong together), `stratify`
-(divide these units into splits) and `notes` (what people should know about the result).
+Read in this order: `assign` (each image to train, val or test), `groups` and `group_table` (which images belong
+together), `stratify` (divide these units into splits) and `notes` (what people should know about the result).
 """

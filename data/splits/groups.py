@@ -1,6 +1,5 @@
 """Find which images belong together: by folder, by a pattern on the path, by a table, or because they look the same."""
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.errors import RecipeFault, SourceFault, unreadable
-from tenfold.data.files import read_file
+from tenfold.data.errors import RecipeFault, SourceFault
 from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.source import Source
 from tenfold.data.splits.assign import HELD_OUT, Images, join, numbers, ranks
+from tenfold.data.splits.group_table import read_group_table
 from tenfold.data.tables import Split
 from tenfold.data.unique import unique
 from tenfold.data.wording import counted, some
@@ -57,10 +56,10 @@ def source_groups(grouping: str, source: Source) -> tuple[list[str | None] | Non
         pattern = re.compile(one_spelling(grouping[len(PATTERN):]))
         names = [_matched(pattern.search(one_spelling(path))) for path in source.paths]
     else:
-        names, lines = _table(Path(grouping), source)
+        names, lines = read_group_table(Path(grouping), source)
     if not any(names):
         what = "no image lies in a folder below its class folder" if grouping == "folder" else \
-            f"{'no path matches' if grouping.startswith(PATTERN) else 'no image is in it'}, such as {source.paths[0]}"
+            f"no path matches, such as {source.paths[0]}"
         raise SourceFault(f"split.groups = {grouping!r}", what, _CURE)
     return names, [*lines, _summary(f"split.groups = {grouping!r}", names, source)]
 
@@ -153,52 +152,3 @@ def _matched(match) -> str | None:
     if not match:
         return None
     return next((found for found in match.groups() if found), None) if match.re.groups else match[0] or None
-
-
-def _table(file: Path, source) -> tuple[list[str | None], list[str]]:
-    """Return (the groups in a .csv file with lines of path,group, notes); paths are relative to the images' folder."""
-    rows = _rows(file if file.exists() else source.root / file)
-    known: dict[str, list[int]] = {}             # spelling -> images; a folder may hold é in both of its spellings
-    for i, path in enumerate(source.paths):
-        known.setdefault(path, []).append(i)
-        if (usual := one_spelling(path)) != path:
-            known.setdefault(usual, []).append(i)
-    names: list[str | None] = [None] * len(source.paths)
-    strange = []
-    for (number, path, _), group in zip(rows, _spelt_alike(group for _, _, group in rows), strict=True):
-        plain = path.replace("\\", "/").removeprefix("./")
-        spellings = path, one_spelling(path), plain, one_spelling(plain)
-        found = next((known[name] for name in spellings if name in known), [])
-        strange += [] if found else [path]
-        for row in found:
-            if names[row] and names[row] != group:
-                raise SourceFault(f"{file}, line {number}", f"puts {path} into '{group}', and a line before into "
-                                  f"'{names[row]}'", "give each image one group")
-            names[row] = group
-    if not strange:
-        return names, []
-    are = "is" if len(strange) == 1 else "are"
-    return names, [f"{file}: {counted(len(strange), 'path')} {are} no image of {source.root}, such as {strange[0]}"]
-
-
-def _rows(file: Path) -> list[tuple[int, str, str]]:
-    """Return (line number, path, group) of each line of a .csv file; it may begin with a line of column names."""
-    try:
-        text = read_file(file).decode("utf-8-sig")
-        first = text.partition("\n")[0]
-        mark = next((m for m in ",;\t" if m in first), ",")
-        rows = [(n, [cell.strip() for cell in row]) for n, row in
-                enumerate(csv.reader(text.splitlines(), delimiter=mark), 1) if any(row)]
-    except OSError as error:
-        raise unreadable(error, file) or SourceFault(file, error.strerror or "cannot be read", _CURE) from None
-    except (ValueError, csv.Error) as error:
-        raise SourceFault(file, f"is not a .csv file ({error})", "write lines of path,group in UTF-8") from None
-    heads = [cell.lower() for cell in rows[0][1]] if rows else []
-    path, group = (heads.index("path"), heads.index("group")) if {"path", "group"} <= set(heads) else (0, 1)
-    short = [n for n, row in rows if len(row) <= max(path, group)]
-    if short or not rows:
-        raise SourceFault(f"{file}, line {short[0]}" if short else file, "has no path and group",
-                          "write lines of path,group")
-    if {"path", "group"} <= set(heads) or heads[0] in ("path", "file", "filename", "image", "name"):
-        rows = rows[1:]
-    return [(n, row[path], row[group]) for n, row in rows]
