@@ -1,4 +1,4 @@
-"""The name of a call that was given none: no model is replaced by that of other images, and each is found again."""
+"""The name of a call that was given none, and that no model is replaced by that of other images."""
 
 from pathlib import Path
 
@@ -10,51 +10,50 @@ from tenfold.automatic import auto
 from tenfold.automatic.naming import absolute_path
 
 
-def called(data: Path, **more) -> str:
-    """The name of a call that saved something."""
+def finished(data: Path, model: str, **more) -> None:
+    """Leave what a finished call on the images at `data` leaves."""
     call = auto.Automatic(data, 60.0, **more)
+    call.take_up()
+    call.out.mkdir(parents=True, exist_ok=True)
+    (call.out / "best.pth").write_text(model)
+    call.state.done = True
     call.state.save(call.folder, 10.0)
-    return call.name
+
+
+def models() -> dict[str, str]:
+    return {path.parent.name: path.read_text() for path in Path("runs").glob("*/best.pth")}
 
 
 @pytest.fixture
 def sets(tmp_path):
     """Folders of the same name, of the same images in other folders."""
-    return [t.folder(tmp_path / top / "data", images=4) for top in ("birds", "cars", "old/cars", "cats")]
+    return [t.folder(tmp_path / top / "data", images=4) for top in ("birds", "cars", "cats")]
 
 
-def test_sets_in_folders_of_the_same_name_get_names_of_their_own_each_time(sets):
-    names = ["auto-data", "auto-cars-data", "auto-cars-data-2", "auto-cats-data"]
-    for _ in range(2):
-        assert [called(data) for data in sets] == names
-    assert called(sets[3], name="auto-data") == "auto-data"          # a name that was given is used
-    assert called(sets[3]) == "auto-data"
-    assert called(sets[1]) == "auto-cars-data"
+def test_no_model_is_replaced_by_that_of_other_images(sets, capsys):
+    for data in sets:
+        finished(data, data.parent.name)
+    assert models() == {"auto-data": "cats", "auto-data-before-1": "birds", "auto-data-before-2": "cars"}
+    assert f"is of other images ({sets[0]}); it is now runs/auto-data-before-1" in capsys.readouterr().out
+    finished(sets[0], "mine", name="auto-data")
+    assert models()["auto-data-before-3"] == "cats"
 
 
-def test_the_line_says_which_name_and_why(sets, monkeypatch):
-    call = auto.Automatic(sets[0], 60.0)
-    assert call._why_named == ""
-    call.state.save(call.folder, 1.0)
-    assert auto.Automatic(sets[1], 60.0)._why_named == (
-        f"auto-data is the name of a run on {sets[0]}, so this one is named auto-cars-data")
-    assert auto.Automatic(sets[1], 60.0, name="x")._why_named == ""
-
-
-def test_a_set_that_grew_or_was_moved_keeps_its_name(sets, tmp_path):
-    assert called(sets[0]) == "auto-data"
+def test_a_set_that_grew_or_was_moved_is_the_same(sets, tmp_path):
+    finished(sets[0], "old")
     next(sets[0].rglob("*.png")).unlink()
-    assert called(sets[0]) == "auto-data"
+    finished(sets[0], "new")
     moved = (tmp_path / "elsewhere").mkdir() or sets[0].rename(tmp_path / "elsewhere/data")
-    assert called(moved) == "auto-data"
+    finished(moved, "newest")
+    assert models() == {"auto-data": "newest"}
 
 
 def test_a_link_is_named_as_it_was_given(sets, tmp_path, monkeypatch):
     (tmp_path / "today").symlink_to(sets[0])
-    assert called(tmp_path / "today") == "auto-today"
+    assert auto.Automatic(tmp_path / "today", 60.0).name == "auto-today"
     (here := tmp_path / "here").mkdir()
     monkeypatch.chdir(here)
-    assert called(Path("../today")) == "auto-today"
-    assert called(Path("../birds/data/../../cars/data")) == "auto-data"
+    assert auto.Automatic(Path("../today"), 60.0).name == "auto-today"
+    assert auto.Automatic(Path("../birds/data/../../cars/data"), 60.0).name == "auto-data"
     assert absolute_path(Path("..")) == tmp_path.resolve()
     assert absolute_path(Path()) == here

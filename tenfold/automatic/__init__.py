@@ -2,7 +2,7 @@
 
 Read in this order:
 - `auto.py`: the whole procedure; `command.py` is its command line, `checks.py` what it refuses, `naming.py` the name
-  of recipe, shards and run;
+  of recipe, shards and run, and what becomes of a run on other images;
 - `look.py`: what is known of the images; `looking.py` finds it out from a sample, with `reading.py` (one picture),
   `marks.py` (its ink), `angles.py` (whether characters are upright), `mirrors.py` (whether mirror images count),
   `colours.py` (whether colours tell the classes apart) and `subfolders.py` (whether images belong together);

@@ -27,8 +27,8 @@ from tenfold.automatic.choices import Draft, write_recipe
 from tenfold.automatic.clock import LEAST_BUDGET, Clock
 from tenfold.automatic.look import Look
 from tenfold.automatic.looking import look
-from tenfold.automatic.naming import absolute_path, default_name, race_folder
-from tenfold.automatic.state import State
+from tenfold.automatic.naming import absolute_path, default_name, is_of, keep_run_of_others
+from tenfold.automatic.state import State, kept_call
 from tenfold.automatic.summary import head_lines, left_lines, race_line, result_lines
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.data.files import lock_folder, make_folder
@@ -82,21 +82,19 @@ class Automatic:
             check_copy()
         self.source = open_source(data)
         check_source(self.source)
-        images = image_set(self.source)
-        default, self._why_named = default_name(data, images) if not name else ("", "")
-        self.name = checked_name(name or default, data)
+        self.name = checked_name(name or default_name(data), data)
         from tenfold.automatic.machine import CountedMachine, Machine
         from tenfold.train.models.weight_sources import packaged_weights
         self.machine = (Machine if self.clock.is_timed else CountedMachine).here(device)
         self.pretrained = bool(packaged_weights())
         self.state = State({
-            "data": str(absolute_path(data)), "images": images, "stamps": digest_of(self.source.stamps),
+            "data": str(absolute_path(data)), "images": image_set(self.source), "stamps": digest_of(self.source.stamps),
             "budget": budget, "plan": plan, "seed": self.seed, "device": str(self.machine.device),
             "pretrained": self.pretrained, "version": __version__})
         # from here on, something is written
         self.out, self.shards = Path("runs") / self.name, Path("shards") / self.name
         self.recipe = make_folder("recipes") / f"{self.name}.toml"
-        self.folder = make_folder(race_folder(self.name))
+        self.folder = make_folder(Path("runs") / f"{self.name}-race")
 
     def run(self) -> AutoResult:
         """Run the call, or the rest of it if it was stopped. UserFault: images, budget or machine do not suffice."""
@@ -111,11 +109,14 @@ class Automatic:
                 raise
 
     def take_up(self) -> None:
-        """Take up what the same call left if it was stopped; remove what another call left. The folder is locked."""
-        kept = State.resumed(self.folder, self.state.call)
+        """Take up what the same call left if it was stopped; remove what another call left, but for a run on other
+        images, which is renamed. The folder is locked."""
+        kept, before = State.resumed(self.folder, self.state.call), kept_call(self.folder)
         if kept:
             self.state, self.clock.spent_before = kept, kept.seconds
         else:
+            if before and not is_of(before, self.data, self.state.call["images"]):
+                keep_run_of_others(self.out, str(before.get("data")))
             shutil.rmtree(self.folder / "trials", ignore_errors=True)
             with contextlib.suppress(OSError):
                 (self.folder / "trial.pth").unlink()
@@ -124,7 +125,7 @@ class Automatic:
         """Look, choose, train and score; write the recipe before training, and again with the results."""
         state, seen = self.state, self._look()
         lines = seen.lines()
-        print(*self.source.notes, *filter(None, [self._why_named]), *lines, sep="\n", flush=True)
+        print(*self.source.notes, *lines, sep="\n", flush=True)
         printed = len(lines)
         if state.chosen is None:
             from tenfold.automatic.selection import select_draft
