@@ -114,6 +114,7 @@ def test_a_part_of_a_set_has_as_many_of_each_class_as_there_are_or_the_same_numb
         assert part.images == kept + 10
         assert part == uneven.with_per_class(part.per_class)
         assert bool(part.per_class) == (kept < 150)
+        assert part.training_images + part._taken()["val"] == kept       # official test, so no other is taken
     assert uneven.subset(62).per_class == 28
     with_val = dataclasses.replace(uneven, images=190, counts=(5, 50, 95, 10, 10, 10), official={"test": 10, "val": 30})
     assert with_val.with_per_class(8).official == {"test": 10, "val": 24}

@@ -66,7 +66,7 @@ class Look:
         official = self.official | ({"val": val} if "val" in self.official else {})
         if "train" in official:
             official["train"] = sum(train)
-        return replace(self, images=sum(kept) + official.get("test", 0), smallest_class=min(train),
+        return replace(self, images=sum(kept) + official.get("test", 0), counts=tuple(kept), smallest_class=min(train),
                        largest_class=max(train), official=official, per_class=per_class)
 
     @property

@@ -104,7 +104,8 @@ class _Picture:
     colour: np.ndarray       # see colours.mean_colour
     hog: np.ndarray
     mirrored_hog: np.ndarray
-    seconds: float           # one core's approximate time to read, decode, examine and clean it in a build
+    reading: float           # one core's seconds to read, decode and examine it in a build
+    cleaning: float          # … and to clean it
 
     @property
     def is_blank(self) -> bool:
@@ -117,7 +118,7 @@ def _picture(reading: Reading, pixels: np.ndarray, decisions: SetDecisions, labe
     reading, ink = find_its_ink(reading, decisions)
     return _Picture(reading.facts, label, mark_of(pixels, ink, label) if ink else None, is_one_tone(pixels),
                     is_coloured(pixels), mean_colour(pixels), hog(pixels),
-                    hog(np.ascontiguousarray(pixels[:, ::-1])), reading.seconds)
+                    hog(np.ascontiguousarray(pixels[:, ::-1])), reading.seconds, reading.cleaning)
 
 
 def _summarise(source: Source, pictures: list[_Picture], polarity: str) -> Look:
@@ -132,16 +133,18 @@ def _summarise(source: Source, pictures: list[_Picture], polarity: str) -> Look:
     official = {split: int((given == split).sum()) for split in SPLITS if split in given}
     compared = (np.stack([p.hog for p in pictures]), np.stack([p.mirrored_hog for p in pictures]),
                 np.array([p.label for p in pictures]))
-    pair = mirrored_classes(*compared)
+    pair, marks = mirrored_classes(*compared), ink_facts([p.mark for p in pictures if p.mark])
+    may_be_cut = marks is not None and marks.varies is not False         # what is not cut out is not cleaned
+    seconds = [p.reading + p.cleaning * may_be_cut for p in pictures]
     return Look(
         images=len(source), classes=classes, smallest_class=min(counts), largest_class=max(counts),
         counts=(*counts, *(of_each_class(given == "val") if "val" in official else [])), official=official,
         size=(int(height), int(width)), aspect=float(np.median(columns["size"][:, 1] / columns["size"][:, 0])),
         sampled=len(facts), colour_share=float(np.mean([p.coloured for p in pictures])),
         ink_share=float((columns["two_tone"] > TWO_TONE).mean()), polarity=polarity, votes=votes(facts),
-        marks=ink_facts([p.mark for p in pictures if p.mark]),
+        marks=marks,
         unmirrored=unmirrored_share(*compared),
         colours_tell=colours_tell(np.stack([p.colour for p in pictures]), compared[2]),
         mirrored_classes=(source.classes[pair[0]], source.classes[pair[1]]) if pair else None,
-        seconds=float(np.mean([p.seconds for p in pictures])), slowest=max(p.seconds for p in pictures),
+        seconds=float(np.mean(seconds)), slowest=max(seconds),
         subfolders=subfolders(source))
