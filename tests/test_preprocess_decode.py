@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cases import each
 from picture_files import LIMIT, H, W, colour, grey, held, tiff
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from tenfold.preprocess.decode import BadPicture, decode, from_array, read
 
@@ -161,6 +161,22 @@ def test_the_camera_was_turned(kind, orientation):
     out = decode(held(GREY, kind, exif=exif, **how), 1, LIMIT)[..., 0]
     assert out.shape == turned.shape
     assert np.abs(out.astype(int) - turned).mean() < 6
+
+
+@each("kind", ["JPEG", "PNG", "WEBP"])
+@each(("exif", "xmp", "turned"), [(1, 6, False), (6, 1, True), (None, 6, True), (None, 1, False)])
+def test_xmp_says_how_the_camera_was_turned_only_where_exif_does_not(kind, exif, xmp, turned):
+    """A program that turned the pixels writes EXIF 1, and may leave XMP as it was."""
+    tags = Image.Exif()
+    if exif:
+        tags[0x0112] = exif
+    text, how = f'<x tiff:Orientation="{xmp}"/>', {"exif": tags.tobytes()} if exif else {}
+    if kind == "PNG":
+        how["pnginfo"] = PngImagePlugin.PngInfo()
+        how["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
+    else:
+        how["xmp"] = text.encode()
+    assert read(held(GREY, kind, **how), 1, LIMIT).pixels.shape[:2] == ((W, H) if turned else (H, W))
 
 
 @each("orientation", range(1, 9))

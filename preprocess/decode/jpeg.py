@@ -24,7 +24,7 @@ class Jpeg:
 
 def parsed(data: bytes) -> Jpeg:
     """Parse a JPEG; leave out its application segments but those that decoding needs (JFIF, Adobe)."""
-    kept, orientation, offset = [b"\xff\xd8"], 1, 2
+    kept, found, offset = [b"\xff\xd8"], dict[str, bytes](), 2
     while True:
         offset = _marker(data, offset)
         if offset < 0 or data[offset + 1] == 0xDA:
@@ -34,8 +34,8 @@ def parsed(data: bytes) -> Jpeg:
         follows = _follows(data, end)
         if 0xC0 <= mark <= 0xCF and mark not in (0xC4, 0xC8, 0xCC) and content[:1] in (b"\x0c", b"\x10"):
             raise BadPicture(f"JPEG of {content[0]} bits, which is not read")
-        if mark == 0xE1 and orientation == 1:
-            orientation = _orientation_in(content)
+        if mark == 0xE1:
+            found = _metadata_in(content) | found            # the first of each kind
         if not metadata or (follows and _needed(mark, content)):
             kept.append(data[offset:end])
         # its length is wrong: look for the next marker within it
@@ -43,14 +43,14 @@ def parsed(data: bytes) -> Jpeg:
     if offset < 0:
         raise BadPicture(TRUNCATED)
     head = b"".join(kept)
-    return Jpeg(head + data[offset:], len(head), b"\xff\xc2" in head, orientation)
+    return Jpeg(head + data[offset:], len(head), b"\xff\xc2" in head, orientation_of(**found))
 
 
-def _orientation_in(content: bytes) -> int:
-    """The orientation in an APP1 segment."""
+def _metadata_in(content: bytes) -> dict[str, bytes]:
+    """What `orientation_of` wants of an APP1 segment."""
     if content.startswith(b"Exif\0\0"):
-        return orientation_of(exif=content)
-    return orientation_of(xmp=content) if content.startswith(b"http://ns.adobe.com/xap/") else 1
+        return {"exif": content}
+    return {"xmp": content} if content.startswith(b"http://ns.adobe.com/xap/") else {}
 
 
 def _needed(mark: int, content: bytes) -> bool:

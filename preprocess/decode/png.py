@@ -38,7 +38,7 @@ def parsed(data: bytes) -> Png:
         raise BadPicture("PNG packed for an iPhone app (CgBI), which is not read")
     kept: list[tuple[bytes, bytes, bool]] = []
     held: dict[bytes, bytes] = {}
-    orientation = 1
+    found: dict[str, bytes] = {}
     for kind, content, sound in chunks:
         if kind in (b"IHDR", b"PLTE", b"tRNS", b"sBIT"):
             if not sound and kind in (b"IHDR", b"PLTE"):
@@ -46,8 +46,8 @@ def parsed(data: bytes) -> Png:
             held.setdefault(kind, content)
         elif kind == b"IDAT" or (kind in _ANIMATION and sound):
             kept.append((kind, content, sound))
-        elif sound and orientation == 1:
-            orientation = _orientation_in(kind, content)
+        elif sound:
+            found = _metadata_in(kind, content) | found          # the first of each kind
     head = held.get(b"IHDR", b"")
     width, height, depth, colour, interlaced = struct.unpack(">IIBBxxB", head) if len(head) == 13 else (0,) * 5
     if colour not in _CHANNELS or not width or not height:
@@ -65,7 +65,7 @@ def parsed(data: bytes) -> Png:
     animated = moving[0][0] == b"acTL"
     still = _written([*start, (b"IDAT", pixels)])
     return Png(_written([*start, *moving]) if animated else still, width, height, depth, colour, clear,
-               min(held.get(b"sBIT") or b"\0"), orientation, animated, still)
+               min(held.get(b"sBIT") or b"\0"), orientation_of(**found), animated, still)
 
 
 def _transparent(chunk: bytes, colour: int, depth: int) -> tuple[tuple, bytes]:
@@ -115,18 +115,19 @@ def _written(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
         for kind, content in [*chunks, (b"IEND", b"")])
 
 
-def _orientation_in(kind: bytes, content: bytes) -> int:
+def _metadata_in(kind: bytes, content: bytes) -> dict[str, bytes]:
+    """What `orientation_of` wants of a chunk."""
     if kind == b"eXIf":
-        return orientation_of(exif=content)
+        return {"exif": content}
     if kind == b"iTXt" and content.startswith(b"XML:com.adobe.xmp\0\0"):
-        return orientation_of(xmp=content)
+        return {"xmp": content}
     if kind == b"zTXt" and content.startswith(b"Raw profile type exif\0\0"):       # ImageMagick's way
         try:
             text = zlib.decompressobj().decompress(content[23:], MOST_TEXT)
-            return orientation_of(exif=bytes.fromhex(b"".join(text.split()[2:]).decode("ascii")))
+            return {"exif": bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))}
         except (zlib.error, ValueError):
             pass
-    return 1
+    return {}
 
 
 def deep_pixels(png: Png, max_pixels: int) -> Deep:
