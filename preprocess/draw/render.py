@@ -34,13 +34,15 @@ def draw_copies(pictures: list["Picture"], views: RandomView, config: Draw,
     low, high = config.contrast
     factors = np.where(views.tone < 0, 1.0, low + views.tone * (high - low))
     whole = [0, 0, *config.canvas[::-1]]
+    # where the canvas lies within the picture, its outermost pixels are the picture's too, and not half background
+    border = cv2.BORDER_CONSTANT if config.fit == "inside" else cv2.BORDER_REPLICATE
     for copy, picture, level, warp, box, factor in zip(
             out, pictures, levels, warps, boxes.tolist(), factors.tolist(), strict=True):
         left, top, right, bottom = box
         if box != whole:
             cv2.rectangle(copy, (0, 0), config.canvas[::-1], picture.background, cv2.FILLED)
         cv2.warpAffine(level, warp, (right - left, bottom - top), dst=copy[top:bottom, left:right],
-                       flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=picture.background)
+                       flags=cv2.INTER_LINEAR, borderMode=border, borderValue=picture.background)
         if factor != 1:                     # levels moved away from, or towards, the pivot; half a LUT's time
             cv2.addWeighted(copy, factor, copy, 0, picture.pivot * (1 - factor), dst=copy)
 
