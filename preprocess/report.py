@@ -18,7 +18,7 @@ from tenfold.data.shardset import read_index
 from tenfold.data.source_table import SourceTable
 from tenfold.data.sources.opening import Source
 from tenfold.data.wording import counted, readable, some
-from tenfold.preprocess.survey.suspects import SHEET, draw_suspects, suspects
+from tenfold.preprocess.survey.suspects import DRAWN, SHEET, draw_suspects, suspects
 
 REPORT, PICTURE = "report.json", "classes.png"
 # of report.json, in the form that `fields.misfit` takes
@@ -107,7 +107,8 @@ def print_report(facts: dict, out: Path | str) -> None:
         print(f"suspect: {suspect['path']} is {suspect['why']}")
     if len(facts["suspects"]) > 10:
         print(f"{len(facts['suspects'])} suspects in all")
-    drawn = f", {Path(out, SHEET)}" * any(s.get("ink") for s in facts["suspects"])
+    doubted = sum(bool(s.get("ink")) for s in facts["suspects"])
+    drawn = f", {Path(out, SHEET)}" * (doubted > 0) + f" ({DRAWN} of {doubted})" * (doubted > DRAWN)
     print(f"see {Path(out, PICTURE)}{drawn} and {Path(out, REPORT)}")
 
 

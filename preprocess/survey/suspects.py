@@ -2,6 +2,7 @@
 
 import tempfile
 import textwrap
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,8 @@ def _ink_reasons(kinds: list[str], ink: dict, polarity: str) -> list[str]:
 
 def draw_suspects(index: dict, suspected: list[dict], source: Source, path: Path) -> None:
     """Draw a sheet of suspects whose ink is in doubt: each page, beside it its ink in white and removed dust in red."""
-    doubted = [s for s in suspected if s.get("ink")][:DRAWN]
+    every = [s for s in suspected if s.get("ink")]
+    doubted = of_all_classes(every)
     path.unlink(missing_ok=True)
     if not doubted:
         return
@@ -106,7 +108,8 @@ def draw_suspects(index: dict, suspected: list[dict], source: Source, path: Path
     lines = -(-len(doubted) // columns)
     sheet = Image.new("RGB", (columns * cell_width, _HEAD + lines * cell_height), "white")
     pen, font = ImageDraw.Draw(sheet), picture_font(11)
-    pen.text((_GAP, 6), "left: the picture; right: white is ink, red was removed as dust", "black", font)
+    part = f"{len(doubted)} of {len(every)}; " if len(every) > len(doubted) else ""
+    pen.text((_GAP, 6), f"{part}left: the picture; right: white is ink, red was removed as dust", "black", font)
     with tempfile.TemporaryDirectory() as scratch:
         reader = source.reader(Path(scratch))
         for cell, suspect in enumerate(doubted):
@@ -115,18 +118,26 @@ def draw_suspects(index: dict, suspected: list[dict], source: Source, path: Path
             pen.text((left, top + 4), readable(suspect["path"])[-56:], "black", font)
             pen.text((left, top + 20), "\n".join(textwrap.wrap(suspect["why"], 58)[:2]), "#a00000", font, spacing=2)
             for x, image in enumerate(_views(reader, rows[suspect["path"]], suspect["path"], recipe, decisions)):
-                picture = Image.fromarray(image)
-                picture.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
                 corner = left + x * (_SIDE + _GAP), top + _TEXT
-                sheet.paste(picture, corner)
-                pen.rectangle((corner[0] - 1, corner[1] - 1, corner[0] + picture.width, corner[1] + picture.height),
+                sheet.paste(Image.fromarray(image), corner)
+                pen.rectangle((corner[0] - 1, corner[1] - 1, corner[0] + image.shape[1], corner[1] + image.shape[0]),
                               outline="#999999")
     with publish(path) as temporary:
         sheet.save(temporary, format="PNG")
 
 
+def of_all_classes(doubted: list[dict]) -> list[dict]:
+    """Return DRAWN suspects at most, in their order: the first of each class, then the second of each, …"""
+    many: Counter[str] = Counter()
+    turns = []
+    for suspect in doubted:
+        turns.append(many[suspect["class"]])
+        many[suspect["class"]] += 1
+    return [doubted[i] for i in sorted(sorted(range(len(doubted)), key=turns.__getitem__)[:DRAWN])]
+
+
 def _views(reader: Any, row: int, path: str, recipe: Recipe, decisions: SetDecisions) -> list[np.ndarray]:
-    """Return [the page, its ink], uint8 (H, W, 3) each; [] if the file has disappeared."""
+    """Return [the page, its ink], uint8 (h, w, 3) each, _SIDE high or wide; [] if the file has disappeared."""
     try:
         image = load_source(reader, row, path, recipe, decisions.ranges).pixels
         _, ink = clean_page(image, recipe.clean, decisions)
@@ -135,10 +146,23 @@ def _views(reader: Any, row: int, path: str, recipe: Recipe, decisions: SetDecis
     if ink is None:
         return []
     page = image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
-    view = np.repeat(ink.mask[:, :, None], 3, axis=2)
-    view[ink.dropped > 0] = (230, 0, 0)
-    grow = max(1, _SIDE // max(page.shape[:2]))
+    kept, dropped = ink.mask, ink.dropped
+    height, width = page.shape[:2]
+    scale = _SIDE / max(height, width)
+    if scale < 1:
+        height, width = max(1, round(scale * height)), max(1, round(scale * width))
+        page = cv2.resize(page, (width, height), interpolation=cv2.INTER_AREA)
+        kept, dropped = shrunk(kept, height, width), shrunk(dropped, height, width)
+    view = np.repeat(kept[:, :, None], 3, axis=2)
+    view[dropped > 0] = (230, 0, 0)
+    grow = max(1, int(scale))
     return [cv2.resize(v, None, fx=grow, fy=grow, interpolation=cv2.INTER_NEAREST) for v in (page, view)]
+
+
+def shrunk(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Shrink a mask, uint8 (H, W), to height × width by its maximum: the finest dot of a large page stays visible."""
+    rows, columns = (np.arange(new) * old // new for new, old in zip((height, width), mask.shape, strict=True))
+    return np.maximum.reduceat(np.maximum.reduceat(mask, rows, axis=0), columns, axis=1)
 
 
 def _percent(share: float) -> str:
