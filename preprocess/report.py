@@ -3,6 +3,7 @@
 import contextlib
 import json
 import statistics
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -157,27 +158,29 @@ def draw_classes(index: dict, facts: dict, sources: SourceTable, path: Path) -> 
 
 
 def _draw_sizes(axis: Any, canvas: list[int], facts: dict, sources: SourceTable) -> None:
-    """A circle for each size that occurs, its area the number of images; suspects red; the canvas a cross."""
+    """A circle for each size that occurs, its area the number of images; on it, in red, the suspects of that size;
+    the canvas a cross."""
     doubted = {s["path"] for s in facts["suspects"]}
     size = sources.column("size")
     pairs, number = np.unique(size[:, ::-1].astype(np.int64) @ (1 << 31, 1), return_counts=True)
     counts = {divmod(pair, 1 << 31): count for pair, count in zip(pairs.tolist(), number.tolist(), strict=True)}
-    odd: set[tuple[int, int]] = set()
+    odd: Counter[tuple[int, ...]] = Counter()
     for first in range(0, len(sources) if doubted else 0, _TOGETHER):
         rows = range(first, min(len(sources), first + _TOGETHER))
-        odd |= {tuple(size[row, ::-1].tolist()) for row, path in zip(rows, sources.paths(rows), strict=True)
-                if path in doubted}
+        odd.update(tuple(size[row, ::-1].tolist()) for row, path in zip(rows, sources.paths(rows), strict=True)
+                   if path in doubted)
     most = max(20, *counts.values())             # a picture whose size is unique is a dot
-    for found, colour, label in (([c for c in counts if c not in odd], "#4c72b0", "images"),
-                                 (sorted(odd), "#c44e52", "suspects among them")):
+    for found, colour, alpha, label in ((counts, "#4c72b0", 0.5, "images"), (odd, "#c44e52", 0.9, "suspects")):
         if found:
-            axis.scatter(*zip(*found, strict=True), [12 + 250 * counts[c] / most for c in found], alpha=0.5,
-                         color=colour, label=label)
+            axis.scatter(*zip(*found, strict=True), [12 + 250 * count / most for count in found.values()], alpha=alpha,
+                         color=colour, label=f"{label} ({sum(found.values()):,})", linewidths=0)
     height, width = canvas
     axis.plot(width, height, "kx", ms=9, label=f"canvas {width}×{height}")
     end = 1.08 * max(width, height, *map(max, counts))
     only = next(iter(counts))
-    axis.set(xlabel="width (pixels)", ylabel="height (pixels)", xlim=(0, end), ylim=(0, end),
+    axis.set(xlabel="width (pixels)", ylabel="height (pixels)", xlim=(0, end), ylim=(0, 1.2 * end),
              title=f"all are {only[0]}×{only[1]}" if len(counts) == 1 else f"{len(counts):,} different sizes")
-    axis.grid(alpha=0.3)
-    axis.legend(loc="upper left", markerscale=0.6)
+    axis.grid(alpha=0.3)                         # the legend stands above the circles
+    legend = axis.legend(loc="upper center", ncols=3, fontsize=8, columnspacing=1, handletextpad=0.4, markerscale=0.6)
+    for circle in legend.legend_handles[:-1]:
+        circle.set_sizes([36])

@@ -7,6 +7,7 @@ import pytest
 from conftest import contents, save
 from PIL import Image
 
+from tenfold.data.figures import save_figure
 from tenfold.data.schema import SPLITS
 from tenfold.preprocess.report import draw_classes
 
@@ -103,6 +104,25 @@ def test_counts_are_those_of_the_set(planted, augment, tmp_path):
     with Image.open(tmp_path / "shards" / "classes.png") as picture:
         picture.load()
         assert min(picture.size) > 200
+
+
+@pytest.mark.usefixtures("picture")
+def test_the_sizes_of_all_images_are_drawn_and_the_suspects_on_them(planted, augment, monkeypatch):
+    """One suspect does not make all images of its size suspects; the legend hides no circle."""
+    drawn = []
+    monkeypatch.setattr("tenfold.preprocess.report.save_figure",
+                        lambda figure, file, dpi: (drawn.append(figure), save_figure(figure, file, dpi)))
+    save(planted / "cat" / "high.png", photo(902, 320, 60))
+    assert augment(planted, "--report", *KEEP).code == 0
+    axis = drawn[0].axes[1]
+    assert [text.get_text() for text in axis.get_legend().get_texts()][:2] == ["images (34)", "suspects (4)"]
+    images, suspects = ({tuple(at): area for at, area in zip(c.get_offsets().tolist(), c.get_sizes(), strict=True)}
+                        for c in axis.collections)
+    assert set(images) == {(80, 60), (40, 30), (9, 7), (300, 40), (60, 320)}
+    assert set(suspects) == {(80, 60), (9, 7), (300, 40), (60, 320)}
+    assert suspects[80, 60] < images[80, 60] / 5          # one of many: the others stay to be seen
+    legend = axis.get_legend().get_window_extent()
+    assert all(legend.y0 > y for _, y in axis.transData.transform(list(images)))
 
 
 def test_no_shard_depends_on_the_report(planted, augment, tmp_path):
