@@ -16,13 +16,13 @@ def readable(text: str, most: int = LONGEST, keep: str = "") -> str:
     """
     if not text.isprintable():
         from unicodedata import category  # not needed for the messages of most runs
-        text = "".join(c if c in keep or c in _JOINERS or category(c) not in _UNFIT else _code(c) for c in text)
+        text = "".join(c if c in keep or c in _JOINERS or category(c) not in _UNFIT else code_of(c) for c in text)
     if len(text) > most:
         text = text[:most // 2] + "…" + text[len(text) - (most - 1) // 2:]
     return text
 
 
-def _code(c: str) -> str:
+def code_of(c: str) -> str:
     """Return the code of a character, or of the byte that it stands for in a file name that is not UTF-8 (PEP 383)."""
     number = ord(c)
     if c in "\n\r\t":
@@ -34,7 +34,7 @@ def _code(c: str) -> str:
 
 def quoted(name: str) -> str:
     """Put a name in quotes, which show blanks at its ends; unusual blanks and unprintable characters become codes."""
-    return "'" + readable("".join(c if c.isprintable() else _code(c) for c in name)) + "'"
+    return "'" + readable("".join(c if c.isprintable() else code_of(c) for c in name)) + "'"
 
 
 def reason(error: Exception) -> str:

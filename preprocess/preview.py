@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from tenfold.data.errors import MachineFault, SourceFault
 from tenfold.data.files import make_folder
+from tenfold.data.fonts import fonts_for
 from tenfold.data.leftovers import publish_unlocked
 from tenfold.data.recipe import Recipe
 from tenfold.data.sources.class_checks import NO_IMAGE
@@ -20,7 +21,7 @@ from tenfold.preprocess.clean.steps import clean_page, cut_out
 from tenfold.preprocess.decode import BadPicture
 from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN, draw_view
-from tenfold.preprocess.fonts import picture_font
+from tenfold.preprocess.fonts import picture_font, write_name
 from tenfold.preprocess.survey.checks import polarity_fault
 from tenfold.preprocess.survey.decisions import decide
 from tenfold.preprocess.survey.facts import load_source
@@ -90,9 +91,10 @@ def _sheet(rows: list[tuple[str, list[tuple[str, np.ndarray]]]], side: int) -> I
     columns = len(rows[0][1])
     sheet = Image.new("RGB", (_NAME + columns * (side + _GAP) + _GAP, _HEAD + len(rows) * (side + _GAP)), "white")
     pen, font = ImageDraw.Draw(sheet), picture_font(12)
+    fonts_for(name for name, _ in rows)
     for y, (name, cells) in enumerate(rows):
         top = _HEAD + y * (side + _GAP)
-        pen.text((_GAP, top + side // 2 - 8), readable(name, 15), "black", font)
+        write_name(pen, (_GAP, top + side // 2 - 8), name, 12, _NAME - 2 * _GAP)
         for x, (heading, pixels) in enumerate(cells):
             left = _NAME + x * (side + _GAP)
             if y == 0:

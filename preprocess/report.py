@@ -14,6 +14,7 @@ from tenfold.data.errors import ShardFault
 from tenfold.data.fields import COUNT, Number, misfit
 from tenfold.data.figures import save_figure
 from tenfold.data.files import make_folder, publish, publish_together
+from tenfold.data.fonts import drawable
 from tenfold.data.schema import DUPLICATES, SET_ASIDE, SPLITS
 from tenfold.data.shardset import read_index
 from tenfold.data.source_table import SourceTable
@@ -142,7 +143,7 @@ def draw_classes(index: dict, facts: dict, sources: SourceTable, path: Path) -> 
     bars.set(ylabel="source images", xlim=(-0.6, len(order) - 0.4),
              title=f"{facts['images']:,} images in {len(order)} classes; largest / smallest {facts['imbalance']:.1f}")
     if len(order) <= _NAMED:
-        names = [readable(name, 20) for name in order]
+        names = drawable(order, 20)
         bars.set_xticks(range(len(order)), names, rotation=90 if len(order) > 12 or max(map(len, names)) > 7 else 0,
                         fontsize=8 if len(order) > 30 else 10)
     else:

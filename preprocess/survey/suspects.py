@@ -11,15 +11,15 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from tenfold.data.files import publish
+from tenfold.data.fonts import fonts_for
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.source_table import SourceTable
 from tenfold.data.sources.opening import Source
-from tenfold.data.wording import readable
 from tenfold.preprocess.clean.polarity import CLEAR
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean_page
 from tenfold.preprocess.decode import BadPicture
-from tenfold.preprocess.fonts import picture_font
+from tenfold.preprocess.fonts import picture_font, write_name
 from tenfold.preprocess.survey.facts import load_source
 from tenfold.preprocess.survey.notes import MOST
 
@@ -108,6 +108,7 @@ def draw_suspects(index: dict, suspected: list[dict], source: Source, path: Path
     lines = -(-len(doubted) // columns)
     sheet = Image.new("RGB", (columns * cell_width, _HEAD + lines * cell_height), "white")
     pen, font = ImageDraw.Draw(sheet), picture_font(11)
+    fonts_for(suspect["path"] for suspect in doubted)
     part = f"{len(doubted)} of {len(every)}; " if len(every) > len(doubted) else ""
     pen.text((_GAP, 6), f"{part}left: the picture; right: white is ink, red was removed as dust", "black", font)
     with tempfile.TemporaryDirectory() as scratch:
@@ -115,7 +116,7 @@ def draw_suspects(index: dict, suspected: list[dict], source: Source, path: Path
         for cell, suspect in enumerate(doubted):
             left = cell % columns * cell_width + _GAP
             top = _HEAD + cell // columns * cell_height
-            pen.text((left, top + 4), readable(suspect["path"])[-56:], "black", font)
+            write_name(pen, (left, top + 4), suspect["path"], 11, cell_width - 2 * _GAP)
             pen.text((left, top + 20), "\n".join(textwrap.wrap(suspect["why"], 58)[:2]), "#a00000", font, spacing=2)
             for x, image in enumerate(_views(reader, rows[suspect["path"]], suspect["path"], recipe, decisions)):
                 corner = left + x * (_SIDE + _GAP), top + _TEXT

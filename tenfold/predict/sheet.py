@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from tenfold.data.files import publish
-from tenfold.data.wording import readable
-from tenfold.preprocess.fonts import picture_font
+from tenfold.data.fonts import fonts_for
+from tenfold.preprocess.fonts import picture_font, write_name
 
 if TYPE_CHECKING:
     from tenfold.predict.files import Row
@@ -29,6 +29,7 @@ def write_sheet(path: Path, cells: Sequence[tuple[Row, NDArray[np.uint8]]], coun
     lines = -(-len(cells) // columns)
     sheet = Image.new("RGB", (columns * width + _GAP, lines * height + 2 * _LINE), "white")
     pen, font = ImageDraw.Draw(sheet), picture_font(10)
+    fonts_for(row.label for row, _ in cells)
     shown = f"{len(cells)} of {count} pictures" if count > len(cells) else f"{count} picture" + "s" * (count > 1)
     pen.text((_GAP, 3), f"{shown}, as the model takes them", "black", font)
     for i, (row, pixels) in enumerate(cells):
@@ -37,16 +38,7 @@ def write_sheet(path: Path, cells: Sequence[tuple[Row, NDArray[np.uint8]]], coun
         cell = ImageOps.contain(cell, (side, side), Image.Resampling.LANCZOS)
         sheet.paste(cell, (x + (side - cell.width) // 2, y + (side - cell.height) // 2))
         pen.rectangle((x - 1, y - 1, x + side, y + side), outline="#999999")
-        for line, text in enumerate((readable(row.label), f"{row.probability:.1%}")):
-            pen.text((x, y + side + line * _LINE), _fitting(text, font, side), "black", font)
+        write_name(pen, (x, y + side), row.label, 10, side)
+        pen.text((x, y + side + _LINE), f"{row.probability:.1%}", "black", font)
     with publish(path) as temporary:
         sheet.save(temporary, format="PNG")
-
-
-def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """Return the text or, if it is too long, its beginning with an ellipsis."""
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "…") > width:
-        text = text[:-1]
-    return text + "…"

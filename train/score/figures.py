@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tenfold.data.fonts import drawable
 from tenfold.data.wording import readable
 from tenfold.train.figures import new_figure, publish_figure
 
@@ -41,7 +42,7 @@ def confusion_figure(confusion: np.ndarray, classes: list[str]) -> "Figure":
         axis.set(xlabel="number of the predicted class, as in score.json", ylabel="number of the true class")
         return figure
     axis.set(xticks=range(len(classes)), yticks=range(len(classes)))
-    names = [readable(name, 20) for name in classes]
+    names = drawable(classes, 20)
     small = 7 if many else 10
     axis.set_xticklabels(names, rotation=90 if max(map(len, names)) > 2 else 0, parse_math=False, fontsize=small)
     axis.set_yticklabels(names, parse_math=False, fontsize=small)
@@ -63,15 +64,18 @@ def draw_worst(path: str | Path, classes: list) -> None:
     figure = new_figure(max(4.5, 1.7 * columns + 1.6), 2.15 * max(1, len(classes)) + 0.5)
     figure.suptitle("the worst classes: true → predicted, its probability\n(grey: other classes' images taken for it)"
                     if classes else "no test image is misclassified", fontsize=10)
+    names = sorted({name for _, _, pictures in classes for _, *two, _ in pictures for name in two} |
+                   {name for name, _, _ in classes})
+    shown = dict(zip(names, drawable(names, 16), strict=True))
     axes = figure.subplots(max(1, len(classes)), columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for line, (name, f1, pictures) in zip(axes, classes, strict=False):
         for axis, (image, true, predicted, probability) in zip(line, pictures, strict=False):
             axis.imshow(image[:, :, 0] if image.shape[2] == 1 else image, cmap="gray", vmin=0, vmax=255)
-            axis.set_title(f"{readable(true, 16)}\n→ {readable(predicted, 14)} {probability:.0%}", fontsize=8,
+            axis.set_title(f"{shown[true]}\n→ {readable(shown[predicted], 14)} {probability:.0%}", fontsize=8,
                            color="black" if true == name else "0.45")
-        line[0].text(-0.12, 0.5, f"{readable(name, 16)}\nF1 {f1:.2f}", transform=line[0].transAxes, ha="right",
+        line[0].text(-0.12, 0.5, f"{shown[name]}\nF1 {f1:.2f}", transform=line[0].transAxes, ha="right",
                      va="center", fontsize=10)
     publish_figure(path, figure)
 
@@ -90,12 +94,13 @@ def draw_f1_size(path: str | Path, per_class: dict, r: float | None) -> None:
             ends = np.array([min(x), max(x)])
             axis.plot(ends, slope * ends + level, color="0.4", linewidth=1)
         placed: list[tuple[float, float]] = []
-        for at, f1, name in sorted(points, key=lambda p: p[1])[:_WORST]:         # towards the middle, within the edges
-            right = at > (min(x) + max(x)) / 2
+        worst = sorted(points, key=lambda p: p[1])[:_WORST]
+        for (at, f1, _), name in zip(worst, drawable([name for *_, name in worst], 20), strict=True):
+            right = at > (min(x) + max(x)) / 2                  # towards the middle, within the edges
             if any(abs(f1 - y) < 0.05 and abs(at - x0) <= 0.3 * (max(x) - min(x)) for x0, y in placed):
                 continue                         # it would lie over another name
             placed.append((at, f1))
-            axis.annotate(readable(name, 20), (at, f1), (-4 if right else 4, 4), ha="right" if right else "left",
+            axis.annotate(name, (at, f1), (-4 if right else 4, 4), ha="right" if right else "left",
                           textcoords="offset points", fontsize=8)
     title = "sizes of the training classes are not known" if not points else \
         "fewer than three classes: no correlation" if len(points) < 3 else \
