@@ -68,7 +68,7 @@ class Clean:
     specks: float = setting(0.0, low=0, high=2)             # dust: ink spots narrower than this share of the pen's
                                                             # width, and spots far from the strokes; 0: all is kept
     roi: bool = False                                       # cut to the bounding box of the ink
-    padding: float = setting(0.02, low=0, high=1)           # around it, share of its longer side
+    padding: float = setting(0.02, low=0, high=1)           # around it, share of its longer side; inside: unused
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Draw:
     fit: str = setting("inside", choices=("inside", "cover", "stretch"))    # the picture within the canvas, the canvas
                                                             # within the picture, or squeezed to the canvas
     rotation: float = setting(0.0, low=0, high=180)         # up to ± degrees
-    scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=1)   # inside: the picture's longer side fills
+    scale: tuple[float, float] = setting((1.0, 1.0), above=0, high=1)   # inside: the box of the turned picture fills
                                                             # so much of the canvas; else: the canvas sees so much
                                                             # of the picture's side
     shear: float = setting(0.0, low=0, high=45)             # slanted by up to ± degrees
