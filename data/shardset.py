@@ -1,6 +1,6 @@
 """A set of shards: its dataset.json and sources.h5, and what is checked when it is opened."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -67,10 +67,20 @@ class ShardSet:
     folder: Path
     index: dict                  # the content of dataset.json
     sources: SourceTable         # a row for each source image; `Shard.sources` holds row numbers of it
+    given: Path | None = None    # the folder as people are shown it, where that is not `folder`
+
+    def lasting(self) -> "ShardSet":
+        """Return the set with an absolute path, so that it can be used after the current folder has changed."""
+        return replace(self, folder=self.folder.absolute(), given=self.shown)
+
+    @property
+    def shown(self) -> Path:
+        """The folder as it was given, for messages."""
+        return self.given or self.folder
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{self.rows(split)} {split}" for split in SPLITS)
-        return f"ShardSet('{self.folder}', {len(self.classes)} classes, {rows} rows)"
+        return f"ShardSet('{self.shown}', {len(self.classes)} classes, {rows} rows)"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -85,7 +95,7 @@ class ShardSet:
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe by which the set was made."""
-        return make_recipe(renewed(self.index["recipe"]), str(self.folder / INDEX))
+        return make_recipe(renewed(self.index["recipe"]), str(self.shown / INDEX))
 
     def rows(self, split: str) -> int:
         """Return how many rows a split has."""

@@ -98,7 +98,8 @@ def read_source_table(folder: Path) -> SourceTable:
         raise ShardFault(path, "is missing", AGAIN) from None
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, IndexError) as error:
         raise unreadable(error, path) or _refused(path, f"cannot be read ({error})") from None
-    return SourceTable(rows, lambda name: _read(path, name, places))
+    whole = path.absolute()                      # a column may be read after the current folder has changed
+    return SourceTable(rows, lambda name: _read(whole, name, places))
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,8 @@ def _read(path: Path, name: str, places: dict[str, _Place]) -> np.ndarray:
     try:
         with open_file(path) as f:
             values = np.fromfile(f, place.dtype, int(np.prod(place.shape)), offset=place.offset).reshape(place.shape)
+    except FileNotFoundError:
+        raise ShardFault(path, "is missing", AGAIN) from None
     except (OSError, ValueError) as error:
         raise unreadable(error, path) or _refused(path, f"cannot be read ({error})") from None
     wrong = {"split": lambda: ((values < -1) | (values >= len(SPLITS))).any(), "label": lambda: (values < 0).any(),

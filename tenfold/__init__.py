@@ -68,7 +68,7 @@ def read_recipe(name: PathLike | Recipe, *settings: str) -> Recipe:
 def open_shards(shards: PathLike | ShardSet) -> ShardSet:
     """A set that `augment` made, by its folder. ShardFault: missing, unfinished or damaged."""
     from tenfold.data.shardset import ShardSet, open_set
-    return shards if isinstance(shards, ShardSet) else open_set(os.fspath(shards))
+    return (shards if isinstance(shards, ShardSet) else open_set(os.fspath(shards))).lasting()
 
 
 def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Settings = (),

@@ -46,7 +46,7 @@ class Batches:
         if split not in SPLITS:
             raise ShardFault(f"split '{split}'", "is not one", nearest(str(split), SPLITS))
         if not shards.rows(split):
-            raise ShardFault(shards.folder, f"has no {split} rows", f"give a recipe with split.{split}")
+            raise ShardFault(shards.shown, f"has no {split} rows", f"give a recipe with split.{split}")
         settings = fill(Train, {"batch": batch, "engine": engine, "workers": workers}, "open_batches")
         batch = check_count("batch", settings.batch)     # and not "auto"
         config = replace(shards.recipe.train, batch=batch, engine=settings.engine, workers=settings.workers,

@@ -76,7 +76,7 @@ def run_recipe(recipe: Recipe, folder: Path, args: argparse.Namespace) -> Result
     trained = train(shards, recipe, folder, budget=parse_duration(args.budget or recipe.train.budget),
                     device=args.device, resume=args.resume)
     return Result(recipe, trained, {
-        views: score(trained.best, shards, tta=views, device=args.device,
+        views: score(folder / "best.pth", shards, tta=views, device=args.device,
                      out=folder if views == 1 else folder / f"tta-{views}") for views in sorted({1, args.tta})})
 
 

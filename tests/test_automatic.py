@@ -186,6 +186,7 @@ def test_a_folder_becomes_a_scored_model_and_a_recipe_that_makes_it_again(tmp_pa
     result = tenfold.auto(t.folder(tmp_path / "images", images=90), budget="60s", workers=1)
     assert result.score.top1 > 0.8
     assert result.run.best.exists()
+    assert result.recipe.is_absolute()
     recipe = read_recipe(result.recipe)
     assert recipe.draw.copies * 195 > len(result.run.history)
     assert sum(row["seconds"] for row in result.run.history[-1:]) < 60

@@ -165,8 +165,8 @@ def test_a_damaged_or_hostile_table_is_refused_in_one_line(made, tmp_path_factor
 
 def test_a_table_that_is_not_the_one_written_is_refused(made):
     folder = made()
-    assert len(open_set(folder).sources) == 5
-    other = {"path": list("abcde")}
+    found, other = open_set(folder), {"path": list("abcde")}
+    assert len(found.sources) == 5
     for harm, words in (
             (lambda: (folder / "sources.h5").unlink(), "is missing"),
             (lambda: write_source_table(folder, {"path": list("abc")}), "were written"),
@@ -174,6 +174,9 @@ def test_a_table_that_is_not_the_one_written_is_refused(made):
         harm()
         with pytest.raises(ShardFault, match=words):
             open_set(folder)
+    (folder / "sources.h5").unlink()
+    with pytest.raises(ShardFault, match=r"sources\.h5: is missing; run `.*` again"):      # and not damaged
+        found.sources.column("label")
     told = json.loads((folder / "dataset.json").read_text())
     for odd in ({}, [], 5, {"rows": 5}, {**told["sources"], "rows": 6}, {**told["sources"], "name": "/etc/passwd"}):
         write_index(folder, told | {"sources": odd})

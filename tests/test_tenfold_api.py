@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -110,8 +109,8 @@ def test_the_whole_way(made):
     base, shards, run, score, _ = made
     assert isinstance(shards, tenfold.ShardSet)
     assert isinstance(run, tenfold.Run)
-    assert shards.folder == Path("shards/stripes")
-    assert run.best == Path("runs/stripes/best.pth")
+    assert shards.folder == base / "shards/stripes"
+    assert run.best == base / "runs/stripes/best.pth"
     assert len(run.history) == 4
     assert run.val_top1 > 0.9
     assert not (base / "best.pth").exists()      # a copy where the user stands is the command's
@@ -153,6 +152,25 @@ def test_predict_says_what_the_score_says_of_the_same_files(made, monkeypatch):
     folder = model.predict(base / "images" / "down")
     assert [p.path for p in folder] == sorted(map(str, (base / "images" / "down").iterdir()))
     assert folder == model.predict([p.path for p in folder])
+
+
+def test_what_the_functions_return_outlives_the_current_folder(made, monkeypatch, tmp_path, capsys):
+    """Its paths are absolute; people are shown them as they were given."""
+    base, _, run, _, _ = made
+    monkeypatch.chdir(base)
+    shards, model = tenfold.open_shards("shards/stripes"), tenfold.load("runs/stripes/best.pth", "cpu")
+    score, shown = tenfold.score(model, shards), (repr(shards), repr(model), repr(run), run._repr_html_())
+    monkeypatch.chdir(tmp_path)
+    assert all(path.is_absolute() for path in (shards.folder, model.path, run.best, run.out, score.shards.folder))
+    assert (repr(shards), repr(model), repr(run), run._repr_html_()) == shown
+    assert not any(str(base) in text for text in shown)
+    assert run.facts["best"] == "runs/stripes/best.pth"
+    capsys.readouterr()
+    tenfold.train(shards, settings=["train.epochs=1", "draw.copies=7"], out="x", device="cpu")
+    assert "note: shards/stripes was made with other settings" in capsys.readouterr().out
+    assert len(score.predictions) == tenfold.score(run.best, shards, device="cpu").images == 24
+    with tenfold.open_batches(shards, batch=8, engine="threads") as batches:
+        assert len(list(batches)) == len(batches)
 
 
 def test_rows_as_they_lie_in_shards_are_taken_as_they_are(made, monkeypatch):

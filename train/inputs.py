@@ -51,12 +51,12 @@ def with_pixels_of(shards: "ShardSet", recipe: Recipe) -> Recipe:
 
     A note is printed if those differ from its own, or if the pixels were drawn by another version.
     """
-    for note in pixels_note(f"{shards.folder} holds", shards.index.get("pixels_version"), "this Tenfold draws",
+    for note in pixels_note(f"{shards.shown} holds", shards.index.get("pixels_version"), "this Tenfold draws",
                             PIXELS_VERSION, "`tenfold augment` makes the set again"):
         print(note)
     different = pixel_differences(shards.recipe, recipe)
     if different:
-        print(f"note: {shards.folder} was made with other settings than are asked for ({'; '.join(different[:4])}); "
+        print(f"note: {shards.shown} was made with other settings than are asked for ({'; '.join(different[:4])}); "
               "it is used as it is (`tenfold augment` makes it anew)")
     theirs = shards.recipe
     levels = {f.name: getattr(theirs.source, f.name) for f in fields(theirs.source) if f.name.startswith("levels")}

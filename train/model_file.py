@@ -24,7 +24,8 @@ from tenfold.train.score.tta import MeanOfViews, choose_views
 @dataclass(frozen=True, eq=False)
 class Model:
     """A trained network and all that it needs to classify pictures."""
-    path: Path
+    path: Path                       # absolute, so it holds after the current folder has changed
+    shown: Path                      # as it was given, for messages
     classes: tuple[str, ...]
     recipe: Recipe
     content: dict[str, Any]          # the checkpoint without its weights
@@ -40,10 +41,11 @@ class Model:
         network.to(where, memory_format=torch.channels_last)
         content = {key: value for key, value in content.items() if key != "weights"}
         normalise = Normalise(content["mean"], content["std"], where, recipe.model.size)
-        return cls(Path(path), tuple(content["classes"]), recipe, content, network.eval(), normalise, where)
+        return cls(Path(path).absolute(), Path(path), tuple(content["classes"]), recipe, content, network.eval(),
+                   normalise, where)
 
     def __repr__(self) -> str:
-        return (f"{type(self).__name__}('{self.path}', {self.content['model']}, "
+        return (f"{type(self).__name__}('{self.shown}', {self.content['model']}, "
                 f"{len(self.classes)} classes, {self.device})")
 
     @property
@@ -78,7 +80,7 @@ class Model:
         Pictures in files go through `tenfold.preprocess.plain_view` first. SourceFault: another shape or type.
         """
         if images.dtype != np.uint8 or images.shape[1:] != self.row_shape:
-            raise SourceFault("images", f"are {images.dtype} {images.shape}, and {self.path} takes uint8 "
+            raise SourceFault("images", f"are {images.dtype} {images.shape}, and {self.shown} takes uint8 "
                               f"(N, {', '.join(map(str, self.row_shape))})", "use Model.predict for other pictures")
         network, precision = self.with_tta(tta), self.recipe.train.precision
         parts = [torch.zeros(0, len(self.classes))]
@@ -95,7 +97,7 @@ class Model:
         """
         logits = logits / self.content.get("temperature", 1.0)
         if not logits.isfinite().all():
-            raise CheckpointFault(self.path, "gives numbers that are not finite",
+            raise CheckpointFault(self.shown, "gives numbers that are not finite",
                                   "train it again, with a lower train.lr")
         values: NDArray[np.float32] = logits.softmax(1).numpy()
         return values

@@ -145,7 +145,7 @@ class Automatic:
         state.done = True
         self._write_recipe(state.chosen, lines + results)
         shutil.rmtree(self.folder / "trials", ignore_errors=True)
-        return AutoResult(self.recipe, run, score, lines + results)
+        return AutoResult(self.recipe.absolute(), run, score, lines + results)
 
     def _write_recipe(self, chosen: Draft, lines: list[str]) -> None:
         """Write the recipe, with the lines printed so far, and save the state."""
@@ -191,7 +191,7 @@ class Automatic:
         run = self._trained(shards, recipe)
         # what a resumed run had used before, which no earlier call could save
         self.clock.spent_before += max(0.0, run.facts["seconds"] - (time.monotonic() - began))
-        return run, score(run.best, shards, device=str(self.machine.device), out=self.out)
+        return run, score(self.out / "best.pth", shards, device=str(self.machine.device), out=self.out)
 
     def _trained(self, shards: ShardSet, recipe: Recipe) -> Run:
         """Train, or go on with the training of a stopped call; a run on other shards or settings is set aside."""

@@ -47,9 +47,9 @@ def _auto(args: argparse.Namespace, started: float) -> dict[str, Any]:
                           workers=args.workers, seed=args.seed, plan=args.plan, copied=True, started=started)
     result = automatic.run()
     print("", *result.lines, sep="\n")
-    print(f"best.pth is the model, for `tenfold predict`; {result.recipe} the recipe; "
+    print(f"best.pth is the model, for `tenfold predict`; {automatic.recipe} the recipe; "
           f"{automatic.clock.spent():.0f}" + f" of {automatic.budget:.0f}" * automatic.clock.is_timed + " s")
-    return {"recipe": str(result.recipe), "best": str(result.run.best), "top1": result.score.top1,
+    return {"recipe": str(automatic.recipe), "best": result.run.facts["best"], "top1": result.score.top1,
             "macro_f1": result.score.macro_f1, "images": result.score.images, "val_top1": result.run.val_top1,
             "steps": result.run.facts["steps"], "seconds": round(automatic.clock.spent(), 3),
             "budget_seconds": automatic.budget, "lines": result.lines}

@@ -60,7 +60,7 @@ def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Pa
             shards = open_set(folder / "shards")
             rows = shards.rows("val")
             trained = train(shards, recipe, folder, budget=seconds - (time.monotonic() - started), device=device)
-            top1, best, began = _accuracy(trained, index), str(trained.best), _has_fitted_head(trained, recipe)
+            top1, best, began = _accuracy(trained, index), trained.facts["best"], _has_fitted_head(trained, recipe)
         except UserFault as failed:
             # name the seconds of the whole trial: the budget in the error is what was left of them, unknown to the user
             began = not (isinstance(failed, TrainingFault) and failed.where == "--budget")

@@ -58,10 +58,10 @@ class Model(model_file.Model):
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes for people on how far its predictions can be trusted."""
-        versions = pixels_note(f"{self.path} was trained on", self.content.get("pixels_version"), "this Tenfold draws",
+        versions = pixels_note(f"{self.shown} was trained on", self.content.get("pixels_version"), "this Tenfold draws",
                                PIXELS_VERSION, "make its shards again and train it again")
         if self.content.get("common") is None and self.recipe.clean.polarity == "auto":
-            return (f"note: {self.path} does not say which polarity its training set has; each picture is judged by "
+            return (f"note: {self.shown} does not say which polarity its training set has; each picture is judged by "
                     "itself", *versions)
         return versions
 

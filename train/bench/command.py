@@ -50,7 +50,7 @@ def _bench(args) -> dict:
     recipe, folder = named_recipe(args)
     shards = open_set(folder)
     if not shards.rows("train"):
-        raise ShardFault(shards.folder, "holds no training rows", "name the shards of a recipe, not those of a score")
+        raise ShardFault(shards.shown, "holds no training rows", "name the shards of a recipe, not those of a score")
     out = make_folder(args.out)
 
     from tenfold.train.bench.figures import draw_bench

@@ -48,7 +48,7 @@ def describe(shards: ShardSet, recipe: Recipe) -> dict:
         head["mean"], head["std"] = usual_normalisation(recipe.model.name, index["channels"])
     fact = misfit(head, _HEAD) or _disagreement(head)
     if fact:
-        raise ShardFault(shards.folder / INDEX, f"is damaged ({fact})", "run `tenfold augment` again")
+        raise ShardFault(shards.shown / INDEX, f"is damaged ({fact})", "run `tenfold augment` again")
     return head
 
 

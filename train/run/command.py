@@ -50,7 +50,7 @@ def _train(args, started: float) -> dict:
         trained = train(shards, recipe, args.out or f"runs/{recipe.name}", budget=budget, device=args.device,
                         resume=args.resume, started=started)
     facts, first = trained.facts, trained.facts["first_step_seconds"]
-    print(f"{trained.best} (also ./best.pth): val top-1 "
+    print(f"{facts['best']} (also ./best.pth): val top-1 "
           + ("unknown, no val rows" if trained.val_top1 is None else f"{trained.val_top1:.4f}")
           + (f"; {facts['steps']} steps, {facts['epochs']} epochs, {facts['images_per_second']:.0f} images/s, "
              f"{facts['data_wait_fraction']:.1%} waiting for data; " if facts["steps"] else "; ")

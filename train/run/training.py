@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Run:
     """The result of a training run; a notebook shows its curves."""
-    best: Path                         # the checkpoint of the best epoch
+    best: Path                         # the checkpoint of the best epoch; absolute, as `out`
     history: list[dict[str, Any]]      # a dictionary for each evaluation: the rows of metrics.csv
     val_top1: float | None             # of the best epoch; None: there are no val rows
     out: Path                          # the folder of the run
@@ -45,7 +45,7 @@ class Run:
 
     def __repr__(self) -> str:
         top1 = "unknown" if self.val_top1 is None else f"{self.val_top1:.4f}"
-        return f"Run(best='{self.best}', val_top1={top1}, epochs={self.facts['epochs']})"
+        return f"Run(best={self.facts['best']!r}, val_top1={top1}, epochs={self.facts['epochs']})"
 
     def figure(self) -> Figure:
         """Return the curves of loss and top-1 as a matplotlib Figure."""
@@ -53,7 +53,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         top1 = "no val rows" if self.val_top1 is None else f"val top-1 {self.val_top1:.4f}"
-        where = escape(readable(str(self.best)))
+        where = escape(readable(self.facts["best"]))
         return (f"<p>{where}: {top1}, {self.facts['epochs']} epochs, {self.facts['seconds']:.0f} s</p>"
                 + figure_html(self.figure(), "loss and top-1 of each epoch"))
 
@@ -71,7 +71,7 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
     """
     started = time.monotonic() if started is None else started
     if not shards.rows("train"):
-        raise ShardFault(shards.folder, "holds no training rows", "name the shards of a recipe, not those of a score")
+        raise ShardFault(shards.shown, "holds no training rows", "name the shards of a recipe, not those of a score")
     recipe, out = with_pixels_of(shards, recipe), make_folder(out)
     with lock_folder(out), leftovers_removed(out):       # of a run that was killed while it wrote
         last = _resumable(out / "last.pth", recipe, shards) if resume else None
@@ -125,7 +125,7 @@ def _result(trainer: Trainer, budget: float, notes: list[str]) -> Run:
              "threads": pace.threads.count, "first_step_seconds": pace.first_step and round(pace.first_step, 3),
              "planned_steps": planned.steps if state.step else 0, "batch": trainer.feed.batch,
              "notes": notes}
-    return Run(best, state.history, val, trainer.out, facts)
+    return Run(best.absolute(), state.history, val, trainer.out.absolute(), facts)
 
 
 def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict[str, Any] | None:
@@ -141,7 +141,7 @@ def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict[str, Any] |
     if fact:
         raise CheckpointFault(path, f"holds no place in a run to go on from ({fact})", "train without --resume")
     if last["dataset"] != shards.index["digest"]:
-        raise CheckpointFault(path, f"was trained on other shards than {shards.folder}", "train without --resume")
+        raise CheckpointFault(path, f"was trained on other shards than {shards.shown}", "train without --resume")
     carried = make_recipe(renewed(last["recipe"]), str(path))
     last["recipe"] = recipe_tables(carried)
     before, now = fixed_settings(carried), fixed_settings(recipe)

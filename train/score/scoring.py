@@ -127,10 +127,10 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
     seen, notes = seen_in_training(model, shards)
     facts |= seen | {"f1_size_r": f1_against_size(facts["per_class"], sizes), "tta": tta,
                      "seconds": round(time.monotonic() - started, 3)}
-    versions = pixels_note(f"{model.path} was trained on", model.content.get("pixels_version"),
-                           f"{shards.folder} holds", shards.index.get("pixels_version"),
+    versions = pixels_note(f"{model.shown} was trained on", model.content.get("pixels_version"),
+                           f"{shards.shown} holds", shards.index.get("pixels_version"),
                            "make both by the same version of Tenfold")
-    result = Score(facts, probabilities, labels, shards, (*notes, *versions))
+    result = Score(facts, probabilities, labels, shards.lasting(), (*notes, *versions))
     if result.is_guessing:
         better = "no" if result.top1 <= guess_rate(np.bincount(labels)) else "not surely"
         guessed = f"note: test top-1 {result.top1:.4f} is {better} better than naming the most frequent class"
@@ -160,11 +160,11 @@ def check_fit(model: Model, shards: ShardSet, name: str | None = None) -> None:
     names, theirs = ([one_spelling(name) for name in names] for names in (model.classes, shards.classes))
     if names != theirs:
         facts = class_differences(names, theirs)
-        raise CheckpointFault(model.path, f"its classes are not those of {name or shards.folder} ("
+        raise CheckpointFault(model.shown, f"its classes are not those of {name or shards.shown} ("
                               + ("; ".join(facts) or "their order differs") + ")",
                               "score data with the same class folders")
     if model.row_shape != shards.row_shape:
-        raise CheckpointFault(model.path, f"takes rows {model.row_shape}, {shards.folder} holds {shards.row_shape}",
+        raise CheckpointFault(model.shown, f"takes rows {model.row_shape}, {shards.shown} holds {shards.row_shape}",
                               "score shards made by the model's own recipe")
     if not shards.rows("test"):
-        raise CheckpointFault(shards.folder, "has no test rows", "give --data=folder, or a recipe with split.test")
+        raise CheckpointFault(shards.shown, "has no test rows", "give --data=folder, or a recipe with split.test")

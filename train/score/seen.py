@@ -22,7 +22,7 @@ def seen_in_training(model: Model, shards: ShardSet) -> tuple[dict[str, Any], tu
         facts: dict[str, Any] = {"seen_in_training": None, "seen_by_split": None}
         if model.content["dataset"] == shards.index["digest"]:
             return facts, ()
-        return facts, (f"note: {shards.folder} is not the set that {model.path} was trained on; "
+        return facts, (f"note: {shards.shown} is not the set that {model.shown} was trained on; "
                        "some of its test rows may have been trained on",)
     trained = torch.isin(tested, known)
     seen = {"train": int(trained.sum())}
@@ -33,7 +33,7 @@ def seen_in_training(model: Model, shards: ShardSet) -> tuple[dict[str, Any], tu
     said = " and ".join(words[split].format(count) for split, count in seen.items() if count)
     if not said:
         return facts, ()
-    return facts, (f"note: {model.path} {said} of these {len(tested)} images, so this says little of what it makes of "
+    return facts, (f"note: {model.shown} {said} of these {len(tested)} images, so this says little of what it makes of "
                    "others",)
 
 
