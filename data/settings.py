@@ -47,8 +47,12 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 def check_count(name: str, value: object, least: int = 1) -> int:
     """Return `value` as an int. UserFault: it is not a whole number, or below `least`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or (count := operator.index(value)) < least:
-        raise UserFault(f"{name} {value}", f"is not a whole number from {least} on", f"give {least} or more")
+    try:
+        count = -1 if isinstance(value, bool) else operator.index(value)   # type: ignore[arg-type]  # it may raise
+    except TypeError:
+        count = -1
+    if count < least:
+        raise UserFault(f"{name} {value!r}", f"is not a whole number from {least} on", f"give {least} or more")
     return count
 
 

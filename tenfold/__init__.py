@@ -19,6 +19,7 @@ import os
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
+from tenfold import arguments
 from tenfold.data.errors import (
     CheckpointFault,
     MachineFault,
@@ -54,6 +55,7 @@ _LATER = {"AutoResult": "tenfold.automatic.auto", "Batches": "tenfold.batches", 
           "Run": "tenfold.train.run.training", "Score": "tenfold.train.score.scoring"}
 
 
+@arguments.made_plain
 def read_recipe(name: PathLike | Recipe, *settings: str) -> Recipe:
     """The recipe in a TOML file, or of that name ("photos"), with `settings` such as "train.lr=0.002" laid over it.
 
@@ -62,15 +64,17 @@ def read_recipe(name: PathLike | Recipe, *settings: str) -> Recipe:
     from tenfold.data import recipe as recipes
     if isinstance(name, recipes.Recipe):
         return recipes.change_recipe(name, settings) if settings else name
-    return recipes.read_recipe(os.fspath(name), settings)
+    return recipes.read_recipe(arguments.text("recipe", name, "give its name or its file"), settings)
 
 
+@arguments.made_plain
 def open_shards(shards: PathLike | ShardSet) -> ShardSet:
     """A set that `augment` made, by its folder. ShardFault: missing, unfinished or damaged."""
     from tenfold.data.shardset import ShardSet, open_set
-    return (shards if isinstance(shards, ShardSet) else open_set(os.fspath(shards))).lasting()
+    return (shards if isinstance(shards, ShardSet) else open_set(arguments.path("shards", shards))).lasting()
 
 
+@arguments.made_plain
 def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Settings = (),
             out: PathLike | None = None, workers: int = 0, plain: bool = False) -> ShardSet:
     """Turn labelled images, a folder of class folders or an .npz, into shards of augmented copies.
@@ -82,15 +86,19 @@ def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Settings = (
     """
     from pathlib import Path
 
+    from tenfold.data.settings import check_count
     from tenfold.data.sources.opening import open_source
     from tenfold.preprocess.command import augment_and_report
-    asked = read_recipe(recipe, *_each(settings))
-    source = open_source(os.fspath(data), training=not plain, groups=asked.split.groups)
+    workers = check_count("workers", workers, least=0)
+    asked = read_recipe(recipe, *arguments.assignments(settings))
+    source = open_source(arguments.path("data", data), training=not plain, groups=asked.split.groups)
     print(*source.notes, sep="\n")
-    built = augment_and_report(asked, source, Path(out or f"shards/{asked.name}"), workers, plain)
+    folder = Path(arguments.path("out", out or f"shards/{asked.name}"))
+    built = augment_and_report(asked, source, folder, workers, plain)
     return open_shards(built.folder)
 
 
+@arguments.made_plain
 def train(shards: PathLike | ShardSet, recipe: PathLike | Recipe | None = None, *, settings: Settings = (),
           budget: str | float | None = None, out: PathLike | None = None, device: str | None = None,
           resume: bool = False) -> Run:
@@ -107,12 +115,13 @@ def train(shards: PathLike | ShardSet, recipe: PathLike | Recipe | None = None, 
     from tenfold.data.recipe import parse_duration
     from tenfold.train.run import training
     opened = open_shards(shards)
-    asked = read_recipe(opened.recipe if recipe is None else recipe, *_each(settings))
+    asked = read_recipe(opened.recipe if recipe is None else recipe, *arguments.assignments(settings))
     seconds = parse_duration(asked.train.budget if budget is None else budget, "budget")
-    return training.train(opened, asked, Path(out or f"runs/{asked.name}"), budget=seconds, device=device,
-                          resume=resume, started=started)
+    return training.train(opened, asked, Path(arguments.path("out", out or f"runs/{asked.name}")), budget=seconds,
+                          device=device, resume=resume, started=started)
 
 
+@arguments.made_plain
 def auto(data: PathLike, budget: str | float = "10m", *, name: str = "", device: str | None = None, workers: int = 0,
          seed: int = 0, plan: str = "seconds") -> AutoResult:
     """Look at labelled images, choose and prove a recipe, augment, train and score, all within one budget.
@@ -128,10 +137,14 @@ def auto(data: PathLike, budget: str | float = "10m", *, name: str = "", device:
     started = time.monotonic()
     from tenfold.automatic.auto import Automatic
     from tenfold.data.recipe import parse_duration
-    return Automatic(Path(data), parse_duration(budget, "budget"), name=name, device=device, workers=workers,
-                     seed=seed, plan=plan, started=started).run()
+    from tenfold.data.settings import check_count
+    return Automatic(Path(arguments.path("data", data)), parse_duration(budget, "budget"),
+                     name=name and arguments.text("name", name, "give a plain name"), device=device,
+                     workers=check_count("workers", workers, least=0), seed=check_count("seed", seed, least=0),
+                     plan=plan, started=started).run()
 
 
+@arguments.made_plain
 def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = None, *, data: PathLike | None = None,
           tta: int = 1, device: str | None = None, out: PathLike | None = None) -> Score:
     """Score a model on the test rows of shards it was not trained on.
@@ -141,7 +154,9 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
     each image that the model is unsure of. out: a folder for score.json, predictions.csv and the pictures (default:
     no files are written). Prints what to know before trusting the score.
     """
+    from tenfold.data.settings import check_count
     from tenfold.train.score import scoring
+    tta = check_count("tta", tta)
     opened = _opened(model, device)
     if data is not None and shards is not None:
         raise UserFault("shards and data", "are both given", "choose one")
@@ -149,17 +164,20 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
         scored = augment(data, opened.recipe, out=f"shards/{opened.recipe.name}-scored", plain=True)
     else:
         scored = open_shards(f"shards/{opened.recipe.name}" if shards is None else shards)
-    result = scoring.score(opened, scored, tta=tta, device=device, out=None if out is None else os.fspath(out))
+    result = scoring.score(opened, scored, tta=tta, device=device,
+                           out=None if out is None else arguments.path("out", out))
     print(*result.notes, sep="\n", end="\n" * bool(result.notes))
     return result
 
 
+@arguments.made_plain
 def load(model: PathLike, device: str | None = None) -> Model:
     """Open a trained model, such as best.pth. CheckpointFault: missing, damaged or foreign."""
     from tenfold.predict.model import Model
-    return Model.open(model, device)
+    return Model.open(arguments.path("model", model), device)
 
 
+@arguments.made_plain
 def open_batches(shards: PathLike | ShardSet, split: str = "train", *, batch: int = 256, shuffle: bool | None = None,
                  seed: int = 0, device: str = "cpu", engine: str = "auto", workers: int = 2) -> Batches:
     """Open one split for a training loop of your own: `for images, labels in batches` is an epoch.
@@ -172,14 +190,6 @@ def open_batches(shards: PathLike | ShardSet, split: str = "train", *, batch: in
     shuffled = split == "train" if shuffle is None else shuffle
     return Batches.open(open_shards(shards), split, batch=batch, shuffle=shuffled, seed=seed, device=device,
                         engine=engine, workers=workers)
-
-
-def _each(settings: Settings) -> Sequence[str]:
-    """The settings as a list of assignments, however they were given."""
-    if isinstance(settings, Mapping):
-        import json
-        return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in settings.items()]
-    return [settings] if isinstance(settings, str) else settings
 
 
 def _opened(model: PathLike | Model | Run, device: str | None) -> Model:

@@ -11,6 +11,8 @@ import socket
 import subprocess
 import sys
 import warnings
+from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -20,6 +22,7 @@ import train_helpers as t
 from PIL import Image
 
 import tenfold
+from tenfold.arguments import assignments
 from tenfold.data.recipe import make_recipe
 from tenfold.train.precision import autocast
 
@@ -247,14 +250,29 @@ def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch, tmp_path):
             (lambda: tenfold.train(shards, budget="soon"), tenfold.RecipeFault, "soon"),
             (lambda: tenfold.train(shards, device="cuda:99"), tenfold.MachineFault, "cuda:99"),
             (lambda: tenfold.score("nowhere.pth"), tenfold.CheckpointFault, "does not exist"),
-            (lambda: tenfold.score(run, tta=0), tenfold.UserFault, "--tta 0"),
+            (lambda: tenfold.score(run, tta=0), tenfold.UserFault, "^tta 0: "),
             (lambda: tenfold.score(run, "nowhere"), tenfold.ShardFault, "does not exist"),
             (lambda: tenfold.score(run, shards, data="images"), tenfold.UserFault, "both"),
             (lambda: tenfold.load("images"), tenfold.CheckpointFault, "is a folder"),
             (lambda: tenfold.score("images"), tenfold.CheckpointFault, "is a folder"),
             (lambda: tenfold.augment("images", shards.recipe, workers=-1), tenfold.UserFault, "whole number"),
             (lambda: tenfold.read_recipe("sample", 3), tenfold.RecipeFault, "not an assignment"),
-            (lambda: tenfold.score(run, tta="8"), tenfold.UserFault, "whole number"),
+            (lambda: tenfold.score(run, tta="8"), tenfold.UserFault, "^tta '8': is not a whole number"),
+            (lambda: tenfold.auto("images", seed=-1), tenfold.UserFault, "^seed -1: "),
+            (lambda: tenfold.auto("images", workers=1.5), tenfold.UserFault, "^workers 1.5: "),
+            (lambda: tenfold.auto("images", budget=[30]), tenfold.RecipeFault, r"^budget: is \[30\]"),
+            (lambda: tenfold.auto("images", name=5), tenfold.UserFault, "^name: is 5"),
+            (lambda: tenfold.auto(None), tenfold.UserFault, "^data: is None; give a path"),
+            (lambda: tenfold.augment(np.zeros((9, 9)), "photos"), tenfold.UserFault, "^data: is array"),
+            (lambda: tenfold.augment("images", shards.recipe, out=["x"]), tenfold.UserFault, "^out: is "),
+            (lambda: tenfold.read_recipe(5), tenfold.UserFault, "^recipe: is 5; give its name"),
+            (lambda: tenfold.open_shards(b"x"), tenfold.UserFault, "^shards: is b'x'; give a path"),
+            (lambda: tenfold.load(["best.pth"]), tenfold.UserFault, r"^model: is \['best.pth'\]"),
+            (lambda: tenfold.load(run.best, device=5), tenfold.MachineFault, "device 5: is not available"),
+            (lambda: tenfold.train(shards, settings=5), tenfold.RecipeFault, "^settings: is 5; give"),
+            (lambda: tenfold.train(shards, settings={"train.lr": None}), tenfold.RecipeFault, "settings train.lr: is N"),
+            (lambda: tenfold.train(shards, settings={"train": {"lr": 1}}), tenfold.RecipeFault, "settings train: is {"),
+            (lambda: tenfold.train(shards, settings={"train.lr": {1}}), tenfold.RecipeFault, "settings train.lr: is {"),
             (lambda: model.predict("images/down/no.txt", workers=-1), tenfold.UserFault, "whole number"),
             (lambda: model.predict(run.best.parent / "none"), tenfold.SourceFault, "none"),
             (lambda: model.predict("a\0b"), tenfold.SourceFault, "unreadable"),
@@ -278,6 +296,30 @@ def test_a_recipe_by_name_file_or_value(tmp_path):
     changed = tenfold.read_recipe(sample, "train.epochs=2", "model.widths=[8, 16]")
     assert (changed.train.epochs, changed.model.args["widths"]) == (2, [8, 16])
     assert tenfold.read_recipe(sample) is sample
+
+
+def test_values_of_numpy_and_paths_are_taken_wherever_a_number_or_a_text_is(made, monkeypatch, tmp_path):
+    base, shards, run, _, _ = made
+    monkeypatch.chdir(tmp_path)
+    given = {"train.epochs": np.int64(1), "train.lr": np.float32(0.5), "train.nesterov": np.bool_(False),
+             "model.weights": Path("x.pth"), "draw.canvas": np.array([20, 28]), "draw.scale": (np.float64(1), 1.0)}
+    plain = tenfold.read_recipe(shards.recipe, *assignments(given))
+    assert plain == tenfold.read_recipe(shards.recipe, "train.epochs=1", "train.lr=0.5", "train.nesterov=false",
+                                        "model.weights=x.pth", "draw.canvas=[20, 28]", "draw.scale=[1.0, 1.0]")
+    assert assignments(["seed=1"]) == assignments("seed=1") == assignments({"seed": torch.tensor(1)}) == ["seed=1"]
+    asked = {}
+    monkeypatch.setattr("tenfold.automatic.auto.Automatic", lambda *args, **more: SimpleNamespace(
+        run=lambda: asked.update(more, args=args)))
+    tenfold.auto(base, np.float64(30), name=Path("x"), seed=np.int64(1), workers=np.uint8(2))
+    assert asked.pop("args") == (base, 30.0)
+    assert json.loads(json.dumps(asked)) == asked            # plain values only
+    assert (asked["name"], asked["seed"], asked["workers"]) == ("x", 1, 2)
+    again = tenfold.train(shards, settings={"train.epochs": np.int64(1)}, budget=np.float64(600), out=tmp_path / "run",
+                          device=torch.device("cpu"))
+    assert len(again.history) == 1
+    assert tenfold.score(run, shards, tta=np.int64(2), device="cpu").facts["tta"] == 2
+    with tenfold.open_batches(shards, batch=np.int64(8), seed=np.int64(3), workers=np.int32(1)) as batches:
+        assert len(next(iter(batches))[0]) == 8
 
 
 @pytest.mark.slow

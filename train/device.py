@@ -10,11 +10,12 @@ import torch
 from tenfold.data.errors import MachineFault
 
 
-def choose_device(requested: str | None) -> torch.device:
+def choose_device(requested: str | torch.device | None) -> torch.device:
     """Return the requested device; None: CUDA, else MPS, else CPU. MachineFault: it is not available."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if requested is None:
         return torch.device(next(name for name, has in there.items() if has))
+    requested = str(requested)                   # users of torch give its devices, too
     kind = requested.partition(":")[0]
     if not there.get(kind):
         raise MachineFault(f"--device {requested}", "is not available here",
