@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import io
 import json
 import os
 import pickle
@@ -151,6 +152,13 @@ def test_predict_says_what_the_score_says_of_the_same_files(made, monkeypatch):
     content = paths[0].read_bytes()
     for kind in ((path for path in paths[:1]), bytearray(content), memoryview(content), paths[:1], [content]):
         assert model.predict(kind) == [one], type(kind)
+    with open(paths[0], "rb") as opened:
+        written = io.BytesIO()
+        written.write(content)                   # and its position is the end
+        for kind in (opened, opened, [opened], written, [written, paths[0]]):
+            assert model.predict(kind) == [one] * (len(kind) if isinstance(kind, list) else 1), kind
+    array = np.asarray(pictures[0])[:, :, None]
+    assert model.predict(np.stack([array, array])) == [one, one]
     assert one.top(2)[0] == (one.label, one.probability)
     folder = model.predict(base / "images" / "down")
     assert [p.path for p in folder] == sorted(map(str, (base / "images" / "down").iterdir()))
@@ -258,6 +266,7 @@ def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch, tmp_path):
             (lambda: tenfold.augment("images", shards.recipe, workers=-1), tenfold.UserFault, "whole number"),
             (lambda: tenfold.read_recipe("sample", 3), tenfold.RecipeFault, "not an assignment"),
             (lambda: tenfold.score(run, tta="8"), tenfold.UserFault, "^tta '8': is not a whole number"),
+            (lambda: model.predict("x", tta=[8]), tenfold.UserFault, r"^tta \[8\]: is not a whole number"),
             (lambda: tenfold.auto("images", seed=-1), tenfold.UserFault, "^seed -1: "),
             (lambda: tenfold.auto("images", workers=1.5), tenfold.UserFault, "^workers 1.5: "),
             (lambda: tenfold.auto("images", budget=[30]), tenfold.RecipeFault, r"^budget: is \[30\]"),
@@ -270,7 +279,7 @@ def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch, tmp_path):
             (lambda: tenfold.load(["best.pth"]), tenfold.UserFault, r"^model: is \['best.pth'\]"),
             (lambda: tenfold.load(run.best, device=5), tenfold.MachineFault, "device 5: is not available"),
             (lambda: tenfold.train(shards, settings=5), tenfold.RecipeFault, "^settings: is 5; give"),
-            (lambda: tenfold.train(shards, settings={"train.lr": None}), tenfold.RecipeFault, "settings train.lr: is N"),
+            (lambda: tenfold.train(shards, settings={"train.lr": None}), tenfold.RecipeFault, "settings train.lr: is"),
             (lambda: tenfold.train(shards, settings={"train": {"lr": 1}}), tenfold.RecipeFault, "settings train: is {"),
             (lambda: tenfold.train(shards, settings={"train.lr": {1}}), tenfold.RecipeFault, "settings train.lr: is {"),
             (lambda: model.predict("images/down/no.txt", workers=-1), tenfold.UserFault, "whole number"),
@@ -282,6 +291,9 @@ def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch, tmp_path):
             (lambda: tenfold.open_batches(shards, seed=-1), tenfold.UserFault, "whole number"),
             (lambda: model.predict("images/down/no.txt"), tenfold.SourceFault, "not a picture"),
             (lambda: model.predict([3]), tenfold.SourceFault, "not a picture"),
+            (lambda: model.predict(io.BytesIO(b"no picture")), tenfold.SourceFault, "not a picture"),
+            (lambda: model.predict([io.StringIO("x")]), tenfold.SourceFault, "gives str, not bytes; open it with mode"),
+            (lambda: model.predict(np.zeros((2, 3, 8, 9), np.uint8)), tenfold.SourceFault, "not a picture: give uint8"),
             (lambda: tenfold.open_batches(shards, "tset"), tenfold.ShardFault, "test"),
             (lambda: tenfold.open_batches("nowhere"), tenfold.ShardFault, "does not exist")):
         with pytest.raises(kind, match=words) as fault:

@@ -6,21 +6,30 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.html import table
 from tenfold.data.recipe import PIXELS_VERSION, pixels_note
-from tenfold.predict.pictures import Plain, find_pictures, left_out_lines, nothing_read, plain_views, polarity_lines
+from tenfold.data.settings import check_count
+from tenfold.predict.pictures import (
+    Plain,
+    find_pictures,
+    left_out_lines,
+    nothing_read,
+    plain_views,
+    polarity_lines,
+    read_opened,
+)
 from tenfold.train import model_file
 from tenfold.train.barrier_sleep import sleep_when_busy
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Picture: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[np.uint8] | Image.Image"
+Picture: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | NDArray[np.uint8] | Image.Image"
 
 
 @dataclass(frozen=True)
@@ -66,8 +75,9 @@ class Model(model_file.Model):
         return versions
 
     def predict(self, pictures: Picture | Iterable[Picture], *, tta: int = 1, workers: int = 0) -> Predictions:
-        """Classify one picture or several: paths, bytes of picture files, uint8 arrays (H, W) or (H, W, C) in RGB,
-        PIL images; of a folder's path all pictures in it, sorted.
+        """Classify one picture or several: paths, bytes of picture files, open files (such as uploads), uint8 arrays
+        (H, W) or (H, W, C) in RGB, PIL images; of a folder's path all pictures in it, sorted; of an array
+        (N, H, W, C) its N pictures.
 
         They go through the plain view of the model's own recipe, as its test images did. tta: average over so many
         views of each. workers: processes that read the pictures (0: one for each core where there are many).
@@ -76,10 +86,10 @@ class Model(model_file.Model):
         is returned; each prediction names its file. SourceFault: no file can be read, or a picture cannot that was
         given alone, or among pictures without a path, whose place in the list is all that tells them apart.
         """
-        single = not isinstance(pictures, Iterable) or isinstance(
-            pictures, (str, bytes, bytearray, memoryview, os.PathLike, np.ndarray)) or hasattr(pictures, "getpixel")
+        tta, workers = check_count("tta", tta), check_count("workers", workers, least=0)
+        single = _is_one(pictures)
         given = cast("list[Picture]", [pictures] if single else list(cast("Iterable[Picture]", pictures)))
-        several = [picture for each in given for picture in _in_folder(each)]
+        several = [picture for each in given for picture in _found(each)]
         paths = [os.fspath(each) if isinstance(each, (str, os.PathLike)) else "" for each in several]
         may_skip, frames = (len(several) > 1 or not single) and all(paths), 0
         others: list[tuple[str, str]] = []
@@ -122,8 +132,18 @@ class Model(model_file.Model):
                     yield each, None if each.pixels is None else next(rows)
 
 
-def _in_folder(picture: Picture) -> list[Picture]:
-    """Return the paths of all pictures in a folder; a picture is returned as it is."""
+def _is_one(pictures: Any) -> bool:
+    """Whether it is one picture, or else several."""
+    if isinstance(pictures, np.ndarray):
+        return pictures.ndim != 4
+    return (not isinstance(pictures, Iterable) or hasattr(pictures, "read") or hasattr(pictures, "getpixel")
+            or isinstance(pictures, (str, bytes, bytearray, memoryview, os.PathLike)))
+
+
+def _found(picture: Picture) -> Sequence[Picture]:
+    """Return the paths of all pictures in a folder, the bytes of an open file; another picture as it is."""
+    if hasattr(picture, "read"):
+        return [read_opened(picture)]
     if isinstance(picture, (str, os.PathLike)) and os.path.isdir(picture):
         return [*find_pictures([os.fspath(picture)])]
     return [picture]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 from collections import Counter
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tenfold.data.errors import MachineFault, SourceFault
 from tenfold.data.recipe import Recipe
 from tenfold.data.settings import check_count
-from tenfold.data.wording import counted, readable, several_frames
+from tenfold.data.wording import counted, readable, reason, several_frames
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,6 +99,20 @@ def _pictures_at(path: str) -> list[str]:
     if passed := sum((folder.passed for folder in folders), Counter[str]()):
         print(f"{readable(path)}: passed over: {kinds_in_words(dict(passed.most_common()))}")
     return sorted(os.path.join(folder.path, name) for folder in folders for name, _ in folder.pictures)
+
+
+def read_opened(file: Any) -> bytes:
+    """Return the bytes of an open picture file, from its beginning. SourceFault: it is open as text, or unreadable."""
+    try:
+        with contextlib.suppress(AttributeError, OSError):         # a stream has no beginning to go back to
+            file.seek(0)
+        content = file.read()
+    except (OSError, ValueError) as error:       # ValueError: it is closed, or text of another encoding
+        raise SourceFault("picture", f"unreadable: {reason(error)}", "open its file with mode \"rb\"") from None
+    if not isinstance(content, (bytes, bytearray)):
+        raise SourceFault("picture", f"its file gives {type(content).__name__}, not bytes",
+                          "open it with mode \"rb\"")
+    return bytes(content)
 
 
 def plain_views(pictures: Sequence[Any], recipe: Recipe, facts: Mapping[str, Any], workers: int = 0) -> Iterator[Plain]:
