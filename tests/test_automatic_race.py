@@ -83,7 +83,7 @@ def test_a_slow_machine_draws_fewer_copies_of_the_same_plan():
 
 
 @pytest.mark.parametrize(("fault", "words"), [
-    (TrainingFault("--budget", "of 3.1 s is spent before the first step, which took 4 s to begin", "give more"),
+    (TrainingFault("budget", "of 3.1 s is spent before the first step, which took 4 s to begin", "give more"),
      "slow (its 7 s were spent before training began)"),
     (MachineFault("shards", "no space left on the disk", "free some space"),
      "slow (shards: no space left on the disk; free some space)")])

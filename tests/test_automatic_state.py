@@ -55,7 +55,7 @@ def test_whatever_is_lacking_or_odd_is_refused_in_words_or_begins_anew(tmp_path,
 
 
 @pytest.mark.parametrize(("where", "words"), [
-    ("--budget", "--budget: of 20 s is too short here: training's part of 3 s is spent; give more, or repeat"),
+    ("budget", "budget: of 20 s is too short here: training's part of 3 s is spent; give more, or repeat"),
     ("train.batch", "train.batch: of 3 s is spent")])
 def test_a_budget_that_nobody_gave_is_not_named_alone(where, words):
     def train():

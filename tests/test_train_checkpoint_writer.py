@@ -146,6 +146,6 @@ def test_a_full_disk_ends_the_command_in_one_line(tmp_path, capsys, monkeypatch)
     monkeypatch.setattr(module, "save", full)
     assert "no space" in t.one_line(t.train(capsys, shards))
     t.at_step(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
-    assert "no space" in t.one_line(t.train(capsys, shards))     # and not "go on with --resume"
+    assert "no space" in t.one_line(t.train(capsys, shards))     # and not "train with resume"
     t.write_each_state(monkeypatch)
     assert "no space" in t.one_line(t.train(capsys, shards))

@@ -1,5 +1,6 @@
 """train() from Python: it returns what it made, and leaves the process as it found it."""
 
+import ast
 import os
 import signal
 import threading
@@ -8,6 +9,7 @@ import matplotlib
 import pytest
 import torch
 import train_helpers as t
+from syntax_trees import syntax_tree
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.errors import ShardFault
@@ -86,3 +88,14 @@ def test_it_trains_outside_the_main_thread(shards, tmp_path):
     worker.start()
     worker.join(120)
     assert made[0].val_top1 > 0.9
+
+
+def test_what_the_trainer_says_names_no_option_of_the_command():
+    """It is said to Python users, too, who have arguments."""
+    folder = t.ROOT / "train/run"
+    texts = {path.name: [node.value for node in ast.walk(syntax_tree(path))
+                         if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+             for path in folder.glob("*.py") if path.name != "command.py"}
+    assert any("train without resuming" in text for text in texts["training.py"])
+    assert not [(name, text) for name, found in texts.items() for text in found
+                if "--" in text and "tenfold" not in text]

@@ -72,9 +72,9 @@ def blame_whole_budget(budget: float) -> Iterator[None]:
     try:
         yield
     except TrainingFault as fault:
-        if fault.where != "--budget":
+        if fault.where != "budget":
             raise
-        raise TrainingFault("--budget", f"of {budget:g} s is too short here: training's part {fault.fact}",
+        raise TrainingFault("budget", f"of {budget:g} s is too short here: training's part {fault.fact}",
                             "give more, or repeat this call when fewer other programs run") from None
 
 

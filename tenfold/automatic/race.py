@@ -63,7 +63,7 @@ def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Pa
             top1, best, began = _accuracy(trained, index), trained.facts["best"], _has_fitted_head(trained, recipe)
         except UserFault as failed:
             # name the seconds of the whole trial: the budget in the error is what was left of them, unknown to the user
-            began = not (isinstance(failed, TrainingFault) and failed.where == "--budget")
+            began = not (isinstance(failed, TrainingFault) and failed.where == "budget")
             fault = str(failed) if began else f"its {seconds:.0f} s were spent before training began"
     return Trial(draft.name, number, round(time.monotonic() - started, 2), top1, rows, fault, best, began)
 

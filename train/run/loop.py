@@ -136,7 +136,7 @@ class Trainer:
                 self._save()
                 pace.begin()
                 if interrupted():
-                    raise KeyboardInterrupt(f"go on with --resume from step {state.step} of {self.plan.steps}")
+                    raise KeyboardInterrupt(f"train with resume to go on from step {state.step} of {self.plan.steps}")
         batches.close()
         pace.end()
         return t, pair is None

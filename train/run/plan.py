@@ -100,5 +100,5 @@ def describe(plan: Plan, planned: Plan, val_rows: int, is_open: bool) -> str:
     share = plan.steps * plan.batch / planned.images
     part = f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
     return (f"note: the plan of {planned.steps:,} steps does not fit into the budget, about {part} of its images do, "
-            f"in {plan.steps:,} steps: {'; '.join(changed)}. For more: a longer --budget, a smaller draw.canvas or "
+            f"in {plan.steps:,} steps: {'; '.join(changed)}. For more: a longer budget, a smaller draw.canvas or "
             "network, fewer draw.copies")

@@ -46,6 +46,6 @@ def prepare(trainer: Trainer) -> FittedHead | None:
 
 def budget_fault(clock: Clock, compile_mode: str) -> TrainingFault:
     """Return the fault of a run whose budget is spent before its first step. compile_mode: `train.compile`."""
-    return TrainingFault("--budget", f"of {round(clock.budget, 1):g} s is spent before the first step, which "
+    return TrainingFault("budget", f"of {round(clock.budget, 1):g} s is spent before the first step, which "
                          f"took {clock.elapsed():.1f} s to begin",
-                         "give more" + (", or train.compile = \"none\"" if compile_mode != "none" else ""))
+                         "give a longer one" + (", or train.compile = \"none\"" if compile_mode != "none" else ""))

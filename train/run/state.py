@@ -148,7 +148,7 @@ def load_state(path: Path, last: dict, learner: Learner, state: RunState, steps:
         steps.restore(last["seen"])
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointFault(path, f"does not fit this run ({str(error).partition(chr(10))[0]})",
-                              "train without --resume") from None
+                              "train without resuming") from None
     if not path.with_name("best.pth").exists():      # moved away: keep the best result from here on
         state.best_top1, state.best_loss = RunState.best_top1, RunState.best_loss
         state.best_epoch = state.epoch

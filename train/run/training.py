@@ -92,7 +92,7 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
             notes = kept_notes(trainer.state.history, best) + closing_notes(best, shards.class_counts("val"))
             print(*notes, sep="\n", end="\n" * bool(notes))
         if not (out / "best.pth").exists():      # the run was finished before, and the file moved away
-            raise CheckpointFault(out / "best.pth", "is gone", "train without --resume")
+            raise CheckpointFault(out / "best.pth", "is gone", "train without resuming")
         return _result(trainer, budget, notes)
 
 
@@ -100,7 +100,7 @@ def _fit(trainer: Trainer) -> None:
     """Train, and draw the curves; if the run is stopped, the curves so far."""
     state, clock = trainer.state, trainer.pace.clock
     if state.done:
-        print("note: this run had ended before, so nothing was trained; train without --resume to begin another")
+        print("note: this run had ended before, so nothing was trained; train without resuming to begin another")
         return trainer.curves.draw(state.history)
     try:
         trainer.fit()
@@ -139,9 +139,9 @@ def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict[str, Any] |
     last = load(path)
     fact = misfit(last, LAST_FIELDS)
     if fact:
-        raise CheckpointFault(path, f"holds no place in a run to go on from ({fact})", "train without --resume")
+        raise CheckpointFault(path, f"holds no place in a run to go on from ({fact})", "train without resuming")
     if last["dataset"] != shards.index["digest"]:
-        raise CheckpointFault(path, f"was trained on other shards than {shards.shown}", "train without --resume")
+        raise CheckpointFault(path, f"was trained on other shards than {shards.shown}", "train without resuming")
     carried = make_recipe(renewed(last["recipe"]), str(path))
     last["recipe"] = recipe_tables(carried)
     before, now = fixed_settings(carried), fixed_settings(recipe)
@@ -151,5 +151,5 @@ def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict[str, Any] |
                  if name.partition(".")[0] == table and before[name] != now[name]]
     if different:
         raise CheckpointFault(path, f"was trained with other settings ({', '.join(different)})",
-                              "give those again, or train without --resume")
+                              "give those again, or train without resuming")
     return last
