@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 
@@ -63,6 +62,8 @@ def assignments(settings: object) -> list[str]:
 
 def _in_toml(key: object, value: object) -> str:
     """Return a value as TOML, which JSON is but for None and dictionaries."""
+    import json
+
     def plainer(inner: Any) -> Any:
         found = plain(inner)
         if found is inner and not hasattr(inner, "tolist"):
