@@ -117,7 +117,7 @@ def test_a_second_run_keeps_what_was_decided(deep, augment, tmp_path):
 def test_the_trainer_carries_the_range_into_its_checkpoint(tables):
     from tenfold.train.inputs import with_pixels_of
     made, asked = make_recipe(tables(source={"levels": 4095, "levels_float": [-1, 1]})), make_recipe(tables())
-    recipe = with_pixels_of(SimpleNamespace(recipe=made, folder="shards", index={}), asked)
+    recipe = with_pixels_of(SimpleNamespace(recipe=made, shown="shards", index={}), asked)
     assert recipe.source == made.source
 
 

@@ -161,7 +161,7 @@ def test_the_trainer_says_and_keeps_the_number_that_the_shards_were_made_with(ta
     all_of_them, part = make_recipe(tables()), make_recipe(tables(source={"per_class": 4}))
     assert pixel_differences(all_of_them, part) == ["source.per_class: 0, not 4"]
     assert pixels_digest(all_of_them) != pixels_digest(part)
-    assert with_pixels_of(SimpleNamespace(folder="s", index={}, recipe=part), all_of_them).source.per_class == 4
+    assert with_pixels_of(SimpleNamespace(shown="s", index={}, recipe=part), all_of_them).source.per_class == 4
     assert "source.per_class: 4, not 0" in capsys.readouterr().out
 
 
