@@ -135,11 +135,14 @@ def test_pixels_of_another_recipe_are_never_found_beside_old_tables(block, monke
     assert read_facts(place, 0, "old") is None
 
 
-def test_the_key_knows_files_and_recipe(folder, tables):
+def test_the_key_knows_files_recipe_and_columns(folder, tables, monkeypatch):
     images = folder(a=3, b=3)
     one = cache_key(make_recipe(tables()), open_source(images))
     assert one == cache_key(make_recipe(tables(train={"lr": 0.1}, split={"val": 0.4})), open_source(images))
     assert one != cache_key(make_recipe(tables(clean={"offset": 3})), open_source(images))
+    with monkeypatch.context() as m:
+        m.setattr(clean_cache, "COLUMNS", np.dtype([("bad", "?")]))
+        assert one != cache_key(make_recipe(tables()), open_source(images))
     os.utime(images / "a" / "000.png", ns=(1, 1))
     assert one != cache_key(make_recipe(tables()), open_source(images))
 

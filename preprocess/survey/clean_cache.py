@@ -19,7 +19,7 @@ from tenfold.data.recipe import PIXELS_VERSION, Recipe, digest_of
 from tenfold.data.sources.source import Source
 from tenfold.preprocess.draw.pyramid import Picture
 from tenfold.preprocess.survey.clean_blocks import is_whole, pixels_file, write_pictures
-from tenfold.preprocess.survey.facts import Facts
+from tenfold.preprocess.survey.facts import COLUMNS, Facts
 
 BLOCKS = 32                  # a set has at least so many blocks, so that all workers have some
 LARGEST = 128                # sources in a block, at most; more blocks than needed would cost time for small files
@@ -41,9 +41,9 @@ def block_size(source: Source) -> int:
 
 
 def cache_key(recipe: Recipe, source: Source) -> str:
-    """Return a digest of all that the blocks depend on except the decisions: files, recipe, block size."""
-    return digest_of([PIXELS_VERSION, asdict(recipe.clean), asdict(recipe.draw), decoding_settings(recipe),
-                      block_size(source), source.paths, source.stamps])
+    """Return a digest of all that the blocks depend on except the decisions: files, recipe, columns, block size."""
+    return digest_of([PIXELS_VERSION, str(COLUMNS.descr), asdict(recipe.clean), asdict(recipe.draw),
+                      decoding_settings(recipe), block_size(source), source.paths, source.stamps])
 
 
 def decoding_settings(recipe: Recipe) -> list:
