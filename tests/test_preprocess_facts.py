@@ -5,7 +5,7 @@ import dataclasses
 from tenfold.preprocess.survey.facts import Facts, SourceFacts
 from tenfold.preprocess.survey.facts_file import FactsFile
 
-GOOD = SourceFacts("0a" * 12, "0b" * 12, (28, 20), fingerprint="b1" * 160, spread=12.25, several=True, two_tone=0.75)
+GOOD = SourceFacts("0a" * 12, "0b" * 12, (28, 20), fingerprint="b1" * 196, spread=12.25, several=True, two_tone=0.75)
 ROWS = [GOOD,
         dataclasses.replace(GOOD, dark_ink=-3.5, tones=(12, 200), pen=2.5, lost=(1, 0.01), edges=3, ink=0.2),
         SourceFacts(fault="blank: no ink", levels=("unsigned", 16, 3, 2**63), dark_ink=1.0, tones=(0, 1)),

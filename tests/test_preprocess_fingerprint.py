@@ -74,6 +74,51 @@ def test_a_picture_of_few_levels_is_found_too():
     assert len(set(groups)) == 20
 
 
+def drawn(text: str, side: int, ink: int, where=(0.4, 0.6)) -> np.ndarray:
+    """A character an eighth of the page high, in thin strokes: uint8 (side, side, 1)."""
+    image = np.full((side, side, 1), 245, np.uint8)
+    where = [round(share * side) for share in where]
+    cv2.putText(image, text, where, cv2.FONT_HERSHEY_SIMPLEX, side / 170, ink, max(1, side // 300), cv2.LINE_AA)
+    return image
+
+
+@pytest.mark.parametrize("ink", [60, 185, 225])
+@pytest.mark.parametrize("side", [300, 701])
+def test_thin_drawings_saved_twice_are_found_and_nothing_else(side, ink):
+    """Of the whole page in whole levels, all of them look nearly blank, or the same."""
+    pages = [drawn(text, side, ink) for text in "ABEFGHKMNRSXZ2345"] + [drawn("A", side, ink, (0.1, 0.2))]
+    for again in (lambda p: jpeg(p[:, :, 0], 85)[:, :, None], lambda p: resized(p[:, :, 0], 0.5)[:, :, None]):
+        groups = near_groups([fingerprint(p)[0] for p in (*pages, *map(again, pages))]).tolist()
+        assert groups[:18] == groups[18:]
+        assert len(set(groups)) == 18
+        assert min(groups) >= 0
+
+
+@pytest.mark.parametrize("pen", [1, 2])
+def test_a_line_drawing_is_found_at_half_its_size(pen):
+    """At odd sizes bilinear halving leaves every second line out, in places."""
+    rng, pages, side = np.random.default_rng(5), [], 511
+    for _ in range(10):
+        pages.append(np.full((side, side), 255, np.uint8))
+        for x, y, to_x, to_y in rng.integers(0, side, (12, 4)).tolist():
+            cv2.line(pages[-1], (x, y), (to_x, to_y), 0, pen)
+    again = [cv2.resize(p, (side // 2, side // 2), interpolation=cv2.INTER_AREA) for p in pages]
+    groups = near_groups([fingerprint(p[:, :, None])[0] for p in (*pages, *again)]).tolist()
+    assert groups[:10] == groups[10:]
+    assert len(set(groups)) == 10
+
+
+@pytest.mark.parametrize("side", [40, 200])
+def test_pictures_that_differ_by_colour_alone_are_different(side):
+    def disc(colour):
+        return cv2.circle(np.full((side, side, 3), 30, np.uint8), (side // 2, side // 3), side // 5, colour, -1)
+    flag = np.repeat(np.uint8([[[0, 146, 70], [255, 255, 255], [206, 43, 55]]]), side // 3, 1).repeat(side // 2, 0)
+    signs = [disc((255, 0, 0)), disc((0, 128, 0)), disc((76, 76, 76)), flag, flag[:, ::-1].copy()]
+    groups = near_groups([fingerprint(p)[0] for p in (*signs, *(jpeg(p, 80) for p in signs))]).tolist()
+    assert groups[:5] == groups[5:]
+    assert len(set(groups)) == 5
+
+
 def test_many_are_searched_as_few_are(monkeypatch):
     photos = [photo(seed, 40, 50) for seed in range(60)]
     looks = [fingerprint(p)[0] for p in (*photos, *(jpeg(p, 85) for p in photos[:30]))]
@@ -85,26 +130,28 @@ def test_many_are_searched_as_few_are(monkeypatch):
 
 
 def looking_alike() -> np.ndarray:
-    """Fingerprints, uint8 (250, 160), of which many differ by about what two of the same picture may, by one level, or
-    not at all, and some say nothing; their hashes are alike, and in a word the same for a hundred. Thumbnails lie in
-    ten directions, so that their first principal components hold all of their distances."""
+    """Fingerprints, uint8 (250, 196), of which many differ by about what two of the same picture may, or not at all, in
+    levels, colours and window, and some say nothing; their hashes are alike, and in a word the same for a hundred.
+    Thumbnails lie in ten directions, so that their first principal components hold all of their distances."""
     rng = np.random.default_rng(11)
     which, directions = rng.integers(0, 60, 250), rng.normal(0, 1, (10, 144)) / 10**0.5
-    rows = np.empty((250, 160), np.int64)
+    rows = np.zeros((250, 196), np.int64)
     rows[:, :16] = rng.integers(0, 256, (2, 16))[which % 2] ^ (
         (1 << rng.integers(0, 8, (250, 16))) * (rng.random((250, 16)) < 0.15))
-    deviation = rng.choice([1, 5, 20, 50], (60, 1))[which]
+    deviation = rng.choice([0, 15, 20, 50], (60, 1))[which]
     moved = rng.choice([0, 0.05, 0.057, 0.065], (250, 1)) * rng.normal(0, 1, (250, 10))
     place = rng.normal(0, 1, (60, 10))[which] + moved
-    rows[:, 16:] = np.rint(128 + deviation * place @ directions)
-    rows[:, 16:] += rng.integers(-1, 2, (250, 144)) * (rng.random((250, 1)) < 0.2)
-    return np.clip(rows, 0, 255).astype(np.uint8)
+    rows[:, 16:160] = np.clip(np.rint(128 + deviation * place @ directions), 0, 255)
+    rows[:, 160:192] = rng.choice([0, 2, 60], (60, 1))[which] * rng.normal(0, 1, (60, 32))[which]
+    rows[:, 160:192] += rng.integers(-4, 5, (250, 32)) * (rng.random((250, 1)) < 0.2)
+    rows[:, 192:] = rng.choice([0, 0, 0, 2, 3], (250, 4))
+    return rows.astype(np.uint8)
 
 
 def compared_one_by_one(rows: np.ndarray, many: bool) -> np.ndarray:
     """The number of each fingerprint's group by the definition, all pairs compared in whole numbers."""
     different, number = np.unique(rows, axis=0, return_inverse=True)
-    words, levels = different[:, :16].copy().view(">u2"), different[:, 16:].astype(int)
+    words, levels = different[:, :16].copy().view(">u2"), different[:, 16:160].astype(int)
     pairs = np.triu(np.ones((len(different),) * 2, bool), 1)
     if many:
         pairs[:] = False
@@ -118,8 +165,13 @@ def compared_one_by_one(rows: np.ndarray, many: bool) -> np.ndarray:
     variance = 144 * (levels ** 2).sum(1) - levels.sum(1) ** 2
     apart = levels[:, None] - levels
     apart = 144 * (apart ** 2).sum(2) - apart.sum(2) ** 2
-    pairs &= 625 * apart <= np.maximum(4 * np.maximum(variance[:, None], variance), 625 * 144**2)
-    says = variance >= (4 * 144) ** 2
+    pairs &= 625 * apart <= 4 * np.maximum(variance[:, None], variance)
+    colours, windows = different[:, 160:192].view(np.int8).astype(int), different[:, 192:].astype(int)
+    square = (colours ** 2).sum(1)
+    apart = ((colours[:, None] - colours) ** 2).sum(2)
+    pairs &= 625 * apart <= np.maximum(4 * np.maximum(square[:, None], square), 625 * 32 * 9)
+    pairs &= abs(windows[:, None] - windows).max(2) <= 2
+    says = variance > 0
     pairs &= says & says[:, None]
     group = np.arange(len(different))
     for i, j in zip(*np.nonzero(pairs), strict=True):
@@ -181,15 +233,23 @@ def test_blank_pages_are_no_copies_of_each_other():
     assert near_groups([]).tolist() == []
 
 
+@pytest.mark.parametrize("side", [60, 350])
+def test_blank_pages_in_the_same_light_are_no_copies_of_each_other(side):
+    rng, (y, x) = np.random.default_rng(0), np.mgrid[-1:1:side * 1j, -1:1:side * 1j]
+    light = 240 + 4 * x - 3 * y - 5 * np.hypot(x, y) ** 2
+    pages = [np.rint(light + rng.normal(0, 1.5, light.shape)).astype(np.uint8)[:, :, None] for _ in range(8)]
+    assert len(set(near_groups([fingerprint(p)[0] for p in pages]).tolist())) == 8
+
+
 @each("shape", [(1, 1, 1), (1, 300, 3), (8, 9, 1), (700, 130, 3)], ids=str)
-def test_a_fingerprint_is_160_bytes_of_any_picture(shape):
+def test_a_fingerprint_is_196_bytes_of_any_picture(shape):
     pixels = np.random.default_rng(list(shape)).integers(0, 256, shape, np.uint8)
     before = pixels.copy()
     seen, spread = fingerprint(pixels)
     assert (pixels == before).all()
-    assert len(bytes.fromhex(seen)) == 160
+    assert len(bytes.fromhex(seen)) == 196
     assert 0 <= spread <= 127.5
-    assert fingerprint(np.full(shape, 9, np.uint8)) == ("0" * 32 + "09" * 144, 0.0)
+    assert fingerprint(np.full(shape, 9, np.uint8)) == ("0" * 32 + "09" * 144 + "00" * 32 + "0000ffff", 0.0)
 
 
 def test_many_have_the_fingerprints_that_each_has_alone():
@@ -202,7 +262,7 @@ def test_many_have_the_fingerprints_that_each_has_alone():
 @each("count", [1, 2, 700])
 def test_rows_are_sorted_as_numpy_sorts_them(count):
     rng = np.random.default_rng(count)
-    rows = rng.integers(0, 3, (count, 160), np.uint8)
+    rows = rng.integers(0, 3, (count, 196), np.uint8)
     rows[:, :15] = 7                                     # hashes that are nearly all the same
     rows[:, 30:] *= rng.integers(0, 2, (count, 1), np.uint8)
     rows = rows[rng.integers(0, count, count)]

@@ -50,7 +50,7 @@ _UNCHANGED = ("several", "size", "spread", "dark_ink", "pen", "edges", "ink", "t
 
 @dataclass(frozen=True, eq=False)
 class Facts(Sequence[SourceFacts]):
-    """The facts of n source images in columns, 260 bytes an image; facts[i] is the SourceFacts of image i."""
+    """The facts of n source images in columns, 291 bytes an image; facts[i] is the SourceFacts of image i."""
     columns: np.ndarray                  # COLUMNS (n,); tones -1: ink was not looked for
     faults: dict[int, str] = field(default_factory=dict)         # {row: why it cannot be used}
     levels: dict[int, tuple] = field(default_factory=dict)       # {row: levels of a deep picture}

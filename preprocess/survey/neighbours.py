@@ -20,7 +20,13 @@ _BLOCK = 32                  # fingerprints compared with those behind them by o
 _TOGETHER = 1 << 13          # fingerprints compared at once, so that they stay in the processor's cache
 _FEW = 1 << 10               # thumbnails read at once, likewise
 _HELD = 1 << 19              # pairs collected before repeated ones are dropped
-_CELLS = 144                 # bytes of the thumbnail, which follows the hash
+_NEAR = 4, 625               # thumbnails of the same picture differ by at most 4/625 of their variance, which is
+                             # 0.08 of their deviation; see near_groups
+_TINT = 3                    # … and their colours by as large a share, or by so many levels: JPEG of quality 50
+                             # changes those of photographs of 32 pixels by 2.7 levels, of 256 pixels by 0.5
+_CELLS = 144                 # bytes of the thumbnail, which follows the hash; the colours follow it
+_LEVELS, _TINTS, _WINDOW = slice(HASH, HASH + _CELLS), slice(HASH + _CELLS, -4), slice(-4, None)
+_MOVED = 2                   # 255ths of a picture's sides by which the windows of its copies may differ
 _COMPONENTS = 16             # principal components
 _SAMPLE = 1 << 10            # thumbnails from which the components are computed
 _STEPS = 16                  # coordinates are whole sixteenths of a level, at most 16 · 12 · 127.5 of them
@@ -29,36 +35,17 @@ _FAR = np.float32(1e30)      # further than any distance
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How far apart two thumbnails of the same picture may be."""
-    share: tuple[int, int]   # their squared distance as a fraction of the larger variance …
-    grain: int               # … or their distance in levels
-    telling: int             # a thumbnail whose levels deviate by less is too flat to be compared
-
-    def share_of(self, variance: np.ndarray) -> np.ndarray:
-        """Return what a thumbnail adds to the limit of a pair, in squared sixteenths of a level.
-
-        variance (k,): times 144². If two thumbnails are near, the smaller deviation is at least 1 - 0.08 of the larger
-        one, so the larger limit is at most the sum of both, divided by 1 + (1 - 0.08)².
-        """
-        share = self.share[0] / self.share[1]
-        limit = np.sqrt(np.maximum(share * variance / _CELLS, self.grain**2 * _CELLS)) + _ROUNDING
-        return (_STEPS * limit) ** 2 / (1 + (1 - share**0.5) ** 2)
-
-
-@dataclass(frozen=True)
 class Fingerprints:
     """Fingerprints (not copied), and columns for the m distinct ones among them, in ascending order."""
-    rows: np.ndarray         # uint8 (n, 160)
+    rows: np.ndarray         # uint8 (n, 196)
     first: np.ndarray        # uint32 (m,): a row that holds the distinct fingerprint
     words: np.ndarray        # uint16 (8, m): the hash
-    variance: np.ndarray     # int32 (m,): of the thumbnail, times 144²; -1: too flat to be compared
+    variance: np.ndarray     # int32 (m,): of the thumbnail, times 144²; 0: nearly blank, never near another
     point: np.ndarray        # int16 (m, 16): the principal components of the thumbnail, in sixteenths of a level
     beyond: np.ndarray       # float32 (m,): the square of the point's length, less its share of a pair's limit
-    limits: Limits
 
     @classmethod
-    def of(cls, rows: np.ndarray, first: np.ndarray, limits: Limits) -> "Fingerprints":
+    def of(cls, rows: np.ndarray, first: np.ndarray) -> "Fingerprints":
         """Compute the columns. first: as `sort_and_number` returns it."""
         count, components = len(first), _components(rows[first[::-(-len(first) // _SAMPLE)]])
         words, point = np.empty((8, count), np.uint16), np.empty((count, _COMPONENTS), np.int16)
@@ -66,15 +53,14 @@ class Fingerprints:
         for piece in pieces(count, _FEW):
             some = rows[first[piece]]
             words[:, piece] = np.ascontiguousarray(some[:, :HASH]).view(">u2").T
-            levels = some[:, HASH:].astype(np.float32)                  # their sums are below 2²⁴, so exact
+            levels = some[:, _LEVELS].astype(np.float32)                # their sums are below 2²⁴, so exact
             variance[piece] = _variance(levels)
             levels -= levels.mean(1, keepdims=True)
             place = levels @ components
             point[piece] = np.rint(np.multiply(place, _STEPS, out=place), out=place)
-            beyond[piece] = np.einsum("ij,ij->i", place, place) - limits.share_of(variance[piece])
-        flat = variance < (limits.telling * _CELLS) ** 2
-        variance[flat], beyond[flat] = -1, _FAR
-        return cls(rows, first, words, variance, point, beyond, limits)
+            beyond[piece] = np.einsum("ij,ij->i", place, place) - _share_of_limit(variance[piece])
+        beyond[variance == 0] = _FAR
+        return cls(rows, first, words, variance, point, beyond)
 
     def factors(self, which: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return two matrices, float32 (count, 18) each, for the k distinct fingerprints `which`.
@@ -95,11 +81,18 @@ class Fingerprints:
 
     def are_near(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Return bool (k,): whether pairs, numbers of distinct fingerprints (k,) each, are of the same picture."""
-        a, b = (self.rows[self.first[which]][:, HASH:].astype(np.float32) for which in (one, other))
-        variance_a, variance_b = (self.variance[which].astype(np.int64) for which in (one, other))
-        over, under = self.limits.share
-        limit = np.maximum(over * np.maximum(variance_a, variance_b), under * (self.limits.grain * _CELLS) ** 2)
-        return (np.minimum(variance_a, variance_b) >= 0) & (under * _variance(a - b) <= limit)
+        a, b = self.rows[self.first[one]], self.rows[self.first[other]]
+        over, under = _NEAR
+        larger = np.maximum(self.variance[one], self.variance[other]).astype(np.int64)
+        apart = _variance(a[:, _LEVELS].astype(np.float32) - b[:, _LEVELS])
+        near = (np.minimum(self.variance[one], self.variance[other]) > 0) & (under * apart <= over * larger)
+        moved = a[near][:, _WINDOW].astype(np.int16) - b[near][:, _WINDOW]
+        near[near] = abs(moved).max(1, initial=0) <= _MOVED
+        tints = [some[near][:, _TINTS].view(np.int8).astype(np.int64) for some in (a, b)]
+        larger = np.maximum(*[(some**2).sum(1) for some in tints])
+        apart = ((tints[0] - tints[1]) ** 2).sum(1)
+        near[near] = under * apart <= np.maximum(over * larger, under * _TINT**2 * tints[0].shape[1])
+        return near
 
     def have_like_hashes(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Return bool (k,): whether at most two in five of the bits that are set in either hash differ."""
@@ -161,11 +154,22 @@ def _distinct_pairs(held: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _components(rows: np.ndarray) -> np.ndarray:
-    """Compute the principal components, float32 (144, 16), of the thumbnails of fingerprints uint8 (n, 160)."""
-    levels = rows[:, HASH:].astype(float)
+    """Compute the principal components, float32 (144, 16), of the thumbnails of fingerprints uint8 (n, 196)."""
+    levels = rows[:, _LEVELS].astype(float)
     levels -= levels.mean(1, keepdims=True)
     levels -= levels.mean(0)
     return np.linalg.eigh(levels.T @ levels)[1][:, -_COMPONENTS:].astype(np.float32)
+
+
+def _share_of_limit(variance: np.ndarray) -> np.ndarray:
+    """Return what a thumbnail adds to the limit of a pair, in squared sixteenths of a level.
+
+    variance (k,): times 144². If two thumbnails are near, the smaller deviation is at least 1 - 0.08 of the larger
+    one, so the larger limit is at most the sum of both, divided by 1 + (1 - 0.08)².
+    """
+    share = _NEAR[0] / _NEAR[1]
+    limit = np.sqrt(share * variance / _CELLS) + _ROUNDING
+    return (_STEPS * limit) ** 2 / (1 + (1 - share**0.5) ** 2)
 
 
 def _variance(levels: np.ndarray) -> np.ndarray:

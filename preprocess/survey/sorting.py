@@ -8,7 +8,7 @@ HASH = 16                    # bytes of the hash, with which a fingerprint begin
 
 
 def sort_and_number(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the m distinct fingerprints among rows uint8 (n, 160), in ascending order.
+    """Find the m distinct fingerprints among rows uint8 (n, 196), in ascending order.
 
     Returns (first row of each, uint32 (m,); number of each row's fingerprint, uint32 (n,)). numpy.unique gives the
     same, but takes many times as long, because it compares whole rows.
