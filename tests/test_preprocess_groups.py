@@ -50,6 +50,16 @@ def test_or_only_named(twice, augment, tmp_path):
     assert "held together" not in ran.out
 
 
+def test_nearly_blank_pictures_are_counted(tmp_path, augment):
+    x = np.stack([photo(i, 20, 30) for i in range(24)])
+    x[[3, 7]] = 200
+    x[[3, 7], ::2] += np.uint8([[[[1]]], [[[2]]]])
+    np.savez(tmp_path / "a.npz", x=x, y=np.repeat([0, 1], 12))
+    ran = augment(tmp_path / "a.npz", *KEEP)
+    assert ran.code == 0, ran
+    assert "near-duplicates: 2 images are nearly blank, and not compared" in ran.out
+
+
 def test_pictures_that_only_look_alike_are_built_and_noted(tmp_path, augment):
     rng = np.random.default_rng(0)
     x = np.concatenate([photo(c, 20, 30)[None] // 2 + rng.integers(0, 5, (12, 20, 30, 3), np.uint8) for c in (0, 1)])

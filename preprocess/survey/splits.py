@@ -10,6 +10,7 @@ from tenfold.data.schema import SPLITS
 from tenfold.data.splits.assign import Images, duplicates, split_sources
 from tenfold.data.splits.groups import different, near_to_hold
 from tenfold.data.splits.notes import split_notes
+from tenfold.data.wording import counted
 from tenfold.preprocess.job import Job
 from tenfold.preprocess.survey.fingerprint import near_groups
 from tenfold.preprocess.survey.table import Survey
@@ -40,6 +41,9 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
         held, lines = near_to_hold(replace(images, near=near), survey.classes, recipe.split)
         images = replace(images, near=held)
         notes += lines
+    if blank := int((near < 0).sum()):
+        notes.append(f"near-duplicates: {counted(blank, 'image')} {'is' if blank == 1 else 'are'} nearly blank, "
+                     "and not compared")
     splits = _split(job, images)
     notes += split_notes(images, splits, survey.classes, recipe.split)
     return Assignment(survey.with_splits(splits), _look_alikes(images, near, splits, survey.paths),
