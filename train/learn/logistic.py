@@ -12,7 +12,8 @@ DECAYS = tuple(round(10 ** (0.5 - i / 2), 6) for i in range(9))      # 3.2, 1, 0
 _ITERATIONS = 20             # of L-BFGS between two checks for convergence
 _CHECKS = 25                 # checks, at most
 _LEAST = 5                   # evaluations of the loss that are made even if it is late: the first steps help most
-_CONVERGED = 1e-5            # converged: the loss changed relatively by at most this in _ITERATIONS
+_CONVERGED = 1e-3            # converged: the loss changed relatively by at most this in _ITERATIONS (1e-5 took a third
+                             # more evaluations on 91 classes, for the same log-loss on val)
 
 
 @dataclass(frozen=True)
