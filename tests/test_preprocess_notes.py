@@ -112,3 +112,7 @@ def test_pictures_of_few_levels_are_called_nearly_even(refused, augment, tmp_pat
                    "--set", "clean.threshold=0", "--set", "draw.broaden=0")
     assert seen.code == 0
     assert "are nearly even" in seen.out
+    line = np.full((300, 300, 1), 250, np.uint8)
+    line[:, 90] = 20
+    save(tmp_path / "ink/E/line.png", line)
+    assert "are nearly even" not in augment(tmp_path / "ink", *DUST, "--report", out=tmp_path / "thin").out

@@ -96,6 +96,6 @@ def _clean_pixels(row: SourceFacts, pixels: np.ndarray, recipe: Recipe,
         cleaned = clean(pixels, recipe.clean, recipe.draw, decisions)
         picture = build_pyramid(cleaned, recipe.draw)
     except BadPicture as bad:
-        return SourceFacts(fault=str(bad), levels=row.levels, spread=row.spread, dark_ink=row.dark_ink,
+        return SourceFacts(fault=str(bad), levels=row.levels, contrast=row.contrast, dark_ink=row.dark_ink,
                            tones=row.tones), None
     return replace(row, **cleaned.ink.facts()) if cleaned.ink else row, picture

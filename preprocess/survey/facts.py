@@ -28,6 +28,7 @@ class SourceFacts:
     fault: str = ""                      # why it cannot be used; "" for a good picture
     fingerprint: str = ""                # see preprocess.survey.fingerprint; "" for a bad picture
     spread: float = 0.0                  # standard deviation of its grey levels
+    contrast: int = 0                    # its brightest level less its darkest, 0..255
     levels: tuple = ()                   # of a deep picture that declares no range: preprocess.decode.levels.Levels
     several: bool = False                # its file holds more pages or frames
     dark_ink: float = 0.0                # log-odds that its ink is dark, as decoded; 0: unknown, or one tone only
@@ -42,15 +43,16 @@ class SourceFacts:
 # a row of Facts.columns; facts that most pictures lack (a fault, levels) are kept in dictionaries
 COLUMNS = np.dtype([
     ("bad", "?"), ("several", "?"), ("digest", "u1", _DIGEST), ("content", "u1", _DIGEST), ("size", "<i4", 2),
-    ("fingerprint", "u1", BYTES), ("spread", "<f8"), ("dark_ink", "<f8"), ("tones", "<i2", 2), ("pen", "<f8"),
-    ("lost_components", "<i8"), ("lost_share", "<f8"), ("edges", "i1"), ("ink", "<f8"), ("two_tone", "<f8")])
+    ("fingerprint", "u1", BYTES), ("spread", "<f8"), ("contrast", "u1"), ("dark_ink", "<f8"), ("tones", "<i2", 2),
+    ("pen", "<f8"), ("lost_components", "<i8"), ("lost_share", "<f8"), ("edges", "i1"), ("ink", "<f8"),
+    ("two_tone", "<f8")])
 # fields of SourceFacts that are stored unchanged in the column of the same name
-_UNCHANGED = ("several", "size", "spread", "dark_ink", "pen", "edges", "ink", "two_tone")
+_UNCHANGED = ("several", "size", "spread", "contrast", "dark_ink", "pen", "edges", "ink", "two_tone")
 
 
 @dataclass(frozen=True, eq=False)
 class Facts(Sequence[SourceFacts]):
-    """The facts of n source images in columns, 291 bytes an image; facts[i] is the SourceFacts of image i."""
+    """The facts of n source images in columns, 292 bytes an image; facts[i] is the SourceFacts of image i."""
     columns: np.ndarray                  # COLUMNS (n,); tones -1: ink was not looked for
     faults: dict[int, str] = field(default_factory=dict)         # {row: why it cannot be used}
     levels: dict[int, tuple] = field(default_factory=dict)       # {row: levels of a deep picture}
@@ -123,7 +125,7 @@ def examine_source(reader: Any, listed: int, path: str, recipe: Recipe,
     hexadecimal, spread = fingerprint(decoded.pixels)
     levels = astuple(decoded.levels) if decoded.levels else ()
     facts = SourceFacts(pixels_digest(decoded.pixels), content_digest(data), decoded.size, fingerprint=hexadecimal,
-                        spread=spread, levels=levels, several=decoded.several)
+                        spread=spread, contrast=_contrast(decoded.pixels), levels=levels, several=decoded.several)
     if recipe.clean.polarity != "keep":
         vote, *tones = dark_ink_log_odds(decoded.pixels)
         facts = replace(facts, dark_ink=vote, tones=tuple(tones))
@@ -137,6 +139,7 @@ def examine_together(pixels: np.ndarray) -> Facts:
     columns["content"] = columns["digest"]       # they are taken as they are stored
     columns["size"] = pixels.shape[1:3]
     columns["fingerprint"], columns["spread"] = fingerprints(pixels)
+    columns["contrast"] = pixels.max((1, 2, 3)) - pixels.min((1, 2, 3))
     return Facts(columns)
 
 
@@ -161,6 +164,12 @@ def content_digest(data: bytes | np.ndarray | Image.Image) -> str:
         return pixels_digest(data)
     content, kind = (data.tobytes(), repr((data.mode, data.size))) if isinstance(data, Image.Image) else (data, "file")
     return hashlib.blake2b(content, digest_size=_DIGEST, key=kind.encode()).hexdigest()
+
+
+def _contrast(pixels: np.ndarray) -> int:
+    """Return the brightest level less the darkest, 0..255, of a picture, uint8 (H, W, C); of a large one, of a part."""
+    step = max(1, min(pixels.shape[:2]) // 256)
+    return int(np.ptp(pixels[::step, ::step]))
 
 
 def pixels_digest(pixels: np.ndarray) -> str:

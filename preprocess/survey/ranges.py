@@ -10,7 +10,7 @@ from tenfold.preprocess.decode import Levels, usual_range
 from tenfold.preprocess.survey.facts import Facts
 
 _KEYS = {"unsigned": "levels", "signed": "levels_signed", "float": "levels_float"}       # of [source]
-_FAINT = 16                  # a set is nearly even if no picture's grey levels deviate by more; 0..255 at random: 74
+_FAINT = 64                  # a set is nearly black, or nearly even, if the levels of no picture span more, of 255
 _MOST_FILES, _DARK = 0.9, 0.25       # a note is due if 90% of the pictures use less than a quarter of the range
 
 
@@ -43,16 +43,16 @@ def _by_kind(facts: Facts) -> dict[str, list[Levels]]:
 
 
 def range_notes(recipe: Recipe, facts: Facts, ranges: tuple) -> list[str]:
-    """Return a note for each kind of number that deep pictures hold, and one if all pictures are nearly even."""
+    """Return a note for each kind of number that deep pictures hold, and one if all pictures are faint."""
     found, declared = _by_kind(facts), declared_ranges(recipe)
     return [_range_note(kind, (low, high), found.get(kind, []), kind in declared)
             for kind, low, high in ranges] + _faint_notes(facts)
 
 
 def _faint_notes(facts: Facts) -> list[str]:
-    most = float(facts.columns["spread"].max(initial=0))
-    return [f"all pictures are nearly even: the grey levels of none deviate by more than {most:.1f} of 255 from their "
-            "mean; if they hold few levels, such as 0 and 1, or 0 to 15, multiply them"] if 0 < most < _FAINT else []
+    most = int(facts.columns["contrast"].max(initial=0))
+    return [f"all pictures are nearly even: the levels of none span more than {most} of 255; if they hold few levels, "
+            "such as 0 and 1, or 0 to 15, multiply them"] if 0 < most < _FAINT else []
 
 
 def _range_note(kind: str, span: tuple, levels: list[Levels], declared: bool) -> str:
