@@ -16,7 +16,7 @@ _UNFIT = re.compile(r"^\.|Last ?Resort|Color")     # the system's own fonts; box
 
 
 class Font(NamedTuple):
-    """A font of this machine."""
+    """A font file that is installed on this machine."""
     family: str
     path: str
 

@@ -1,4 +1,4 @@
-"""Write names into pictures, each character in a font that has it."""
+"""Draw names on pictures, each character in an installed font that has a glyph for it."""
 
 from collections.abc import Iterator
 from functools import cache

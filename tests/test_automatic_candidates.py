@@ -33,6 +33,11 @@ from tenfold.data.recipe import read_recipe
      ["pretrained", "ink cut out, upright"]),
     (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, pen=0.01)),      # radiographs
      ["pretrained", "ink cut out, upright"]),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, pen=0.5)),       # grey scans with a border
+     ["pretrained", "ink cut out, upright"]),
+    (dataclasses.replace(INK, marks=dataclasses.replace(MARKS, pen=0.5), mirrored_classes=("left", "right")),
+     ["shapes", "pretrained", "shapes, varied strongly"]),
+    (dataclasses.replace(INK, mirrored_classes=("b", "d")), ["ink cut out, upright"]),
     (PHOTOS, ["pretrained"]),
 ], ids=lambda v: "" if isinstance(v, Look) else " or ".join(v))
 def test_what_was_seen_leaves_few_ways_open(seen, names):

@@ -152,6 +152,8 @@ def test_what_is_said_to_be_held_together_is():
     pairs = [i - i % 2 for i in range(40)]
     assert held(pairs, official=["test"] * 20 + ["train"] * 20)[1] == [
         "near-duplicates: 20 groups of 40 images, each held together"]
+    assert held([i - i % 8 for i in range(40)])[1][0].startswith(
+        "near-duplicates: 5 groups of 40 images, each held together; if they are frames of videos, split.groups")
     assert held(pairs, official=["test", "train"] * 20)[1] == [
         "near-duplicates: 20 groups of 40 images, held together except across official splits"]
 

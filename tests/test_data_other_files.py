@@ -1,4 +1,4 @@
-"""A folder of other data than images is refused with what to do with that data."""
+"""A folder of archives, arrays or videos instead of images is refused, and the line says how to convert them."""
 
 import re
 

@@ -96,7 +96,7 @@ def test_thin_drawings_saved_twice_are_found_and_nothing_else(side, ink):
 
 @pytest.mark.parametrize("pen", [1, 2])
 def test_a_line_drawing_is_found_at_half_its_size(pen):
-    """At odd sizes bilinear halving leaves every second line out, in places."""
+    """Bilinear halving of an odd side skips pixels, so a line of one pixel may vanish."""
     rng, pages, side = np.random.default_rng(5), [], 511
     for _ in range(10):
         pages.append(np.full((side, side), 255, np.uint8))

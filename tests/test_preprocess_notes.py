@@ -107,7 +107,9 @@ def test_pictures_of_few_levels_are_called_nearly_even(refused, augment, tmp_pat
         for number in range(6):
             image = page(np.random.default_rng(number), label, 7, 0.6, dark=False)[0]
             save(tmp_path / "ink" / label / f"{number}.png", image // 16)        # as 4 bits have them
-    assert "are nearly even" in refused(tmp_path / "ink", *DUST, "--set", "clean.polarity=light")
+    line = refused(tmp_path / "ink", *DUST, "--set", "clean.polarity=light")
+    assert "E/0.png (blank: no ink): all pictures are nearly even: the levels of none span more than 13 of 255" in line
+    assert line.endswith("stretch these over 0..255\n")
     seen = augment(tmp_path / "ink", *DUST, "--set", "clean.polarity=keep", "--set", "clean.roi=false",
                    "--set", "clean.threshold=0", "--set", "draw.broaden=0")
     assert seen.code == 0

@@ -199,6 +199,14 @@ def test_rows_as_they_lie_in_shards_are_taken_as_they_are(made, monkeypatch):
             model.probabilities(bad)
 
 
+@pytest.mark.parametrize("shape", [(5, 9, 8), (5, 9, 8, 3), (5, 3, 3, 1)], ids=str)
+def test_an_array_of_several_pictures_is_several(made, shape):
+    model = tenfold.load(made[2].best, "cpu")
+    pictures = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    assert [p.probability for p in model.predict(pictures)] == [p.probability for p in model.predict(list(pictures))]
+    assert len(model.predict(pictures)) == 5
+
+
 def test_a_folder_is_scored_through_the_plain_view(made, monkeypatch, capsys):
     base, _, run, _, _ = made
     monkeypatch.chdir(base)

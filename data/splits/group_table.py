@@ -62,7 +62,7 @@ class _Images:
                 self._known.setdefault(usual, []).append(i)
 
     def find(self, path: str) -> list[int]:
-        """Return the numbers of the images; []: there is none, or it is not certain which."""
+        """Return the row numbers of the images that a path means; []: there is none, or it is not certain which."""
         plain, *inside = self._plain(path)
         for name in (path, one_spelling(path), plain, *map(one_spelling, (plain, *inside))):
             if name in self._known:

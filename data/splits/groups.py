@@ -20,6 +20,9 @@ from tenfold.data.wording import counted, some
 PATTERN = "path:"
 _MANY, _SHARE = 4, 2             # a group of near-duplicates is too large if it has more than 4 pictures and more than
                                  # half of a class
+_MOST, _FRAMES = 0.5, 4          # near-duplicates may be frames of videos if more than half of the images are such, in
+                                 # groups of four or more on average
+_BURSTS = "; if they are frames of videos, split.groups keeps whole videos together, which this does not"
 _CURE = "split.groups is \"\", \"folder\", \"path:REGEX\" or the name of a .csv file"
 
 
@@ -95,8 +98,10 @@ def near_to_hold(images: Images, classes: Sequence[str], config: Split) -> tuple
         names = [f"'{classes[label]}' ({count} of {total[label]})" for label, count in alike.most_common()]
         lines.append("too many images look alike to keep them in one split: " + some(names, 10)
                      + "; the score may be too good, and split.groups can say which belong together")
-    if (near >= 0).any():
-        lines.append(f"near-duplicates: {_held_together(near, images.official)}")
+    held_near = near[near >= 0]
+    if len(held_near):
+        bursts = len(held_near) > max(_MOST * len(near), _FRAMES * len(np.unique(held_near)) - 1)
+        lines.append(f"near-duplicates: {_held_together(near, images.official)}" + _BURSTS * bursts)
     return near, lines
 
 

@@ -102,7 +102,10 @@ def remove_dust(mask: np.ndarray, page: np.ndarray, specks: float) -> Ink:
 
 
 def _main_strokes(spots: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """Return which components are main strokes, bool (components,). mass: the ink of each; 0 is the ground."""
+    """Return whether each connected component is a main stroke, bool (n,); mass: the summed ink of each.
+
+    Component 0 is the ground.
+    """
     along = np.zeros(len(mass), bool)
     for edge in spots[0], spots[-1], spots[:, 0], spots[:, -1]:
         along |= np.bincount(edge, minlength=len(mass)) >= _ALONG * len(edge)

@@ -1,4 +1,4 @@
-"""Divide shadows with an edge out of a page: that of a hand, or of a phone, which no smooth surface follows.
+"""Remove shadows with a sharp edge, as of a hand or a phone, from a page: the lost light is divided out.
 
 Pictures here have bright ink on dark ground, uint8 (H, W, C), and the ground is levelled already (ground.py).
 """

@@ -6,10 +6,11 @@ from tenfold.data.errors import SourceFault
 from tenfold.data.recipe import Recipe
 from tenfold.data.sources.class_checks import no_usable_image
 from tenfold.data.sources.opening import Source
+from tenfold.data.wording import counted
 from tenfold.preprocess.clean.polarity import CLEAR
 from tenfold.preprocess.survey.decisions import rows_of_opposite_polarity, set_log_odds
 from tenfold.preprocess.survey.facts import Facts
-from tenfold.preprocess.survey.ranges import range_notes
+from tenfold.preprocess.survey.ranges import faintness, range_notes
 from tenfold.preprocess.survey.table import Survey
 
 IN_WORDS = {"dark": "dark ink on light", "light": "light ink on dark"}
@@ -29,6 +30,9 @@ def check_usable(source: Source, survey: Survey, recipe: Recipe, plain: bool = F
     for label in np.flatnonzero(counts == 0).tolist():
         row = next((row for row in bad if row.label == label), None)
         empty.append(f"'{survey.classes[label]}'" + (f" ({row.path}: {row.reason})" if row else ""))
+    if empty and not because and (faint := faintness(survey.facts)):
+        raise SourceFault(source.root, f"{counted(len(bad), 'image')} cannot be used, such as {bad[0].path} "
+                          f"({bad[0].reason}): {faint[0]}", faint[1])
     if empty and not (plain and counts.any()):
         raise no_usable_image(source, empty, "add images to it or remove the class" + because)
     if len(bad) > recipe.source.max_bad * len(survey.facts):

@@ -6,7 +6,7 @@ from tenfold.preprocess.clean.ground import TWO_TONE
 from tenfold.preprocess.survey.checks import IN_WORDS, OPPOSITE
 from tenfold.preprocess.survey.decisions import rows_of_opposite_polarity, votes
 from tenfold.preprocess.survey.facts import Facts
-from tenfold.preprocess.survey.ranges import range_notes
+from tenfold.preprocess.survey.ranges import faintness, range_notes
 from tenfold.preprocess.survey.table import Survey
 
 HINTS = "recipes/photos.toml is for photographs", "recipes/letters.toml is for ink on paper"      # ends of notes
@@ -18,6 +18,7 @@ def survey_notes(recipe: Recipe, survey: Survey, plain: bool = False) -> list[st
     facts = survey.facts
     lines = several_frames(int(facts.columns["several"].sum()))
     lines += range_notes(recipe, facts, survey.decisions.ranges)
+    lines += ["; ".join(faint)] if (faint := faintness(facts)) else []
     lines += _polarity_notes(recipe, survey, facts) + _cropped_notes(facts)
     return lines if plain else lines + _recipe_hints(recipe, facts)
 

@@ -43,16 +43,19 @@ def _by_kind(facts: Facts) -> dict[str, list[Levels]]:
 
 
 def range_notes(recipe: Recipe, facts: Facts, ranges: tuple) -> list[str]:
-    """Return a note for each kind of number that deep pictures hold, and one if all pictures are faint."""
+    """Return a note for each kind of number that deep pictures hold."""
     found, declared = _by_kind(facts), declared_ranges(recipe)
     return [_range_note(kind, (low, high), found.get(kind, []), kind in declared)
-            for kind, low, high in ranges] + _faint_notes(facts)
+            for kind, low, high in ranges]
 
 
-def _faint_notes(facts: Facts) -> list[str]:
+def faintness(facts: Facts) -> tuple[str, str] | None:
+    """Return (the fact, the cure) if all pictures are nearly even, such as masks of 0 and 1; else None."""
     most = int(facts.columns["contrast"].max(initial=0))
-    return [f"all pictures are nearly even: the levels of none span more than {most} of 255; if they hold few levels, "
-            "such as 0 and 1, or 0 to 15, multiply them"] if 0 < most < _FAINT else []
+    if not 0 < most < _FAINT:
+        return None
+    return (f"all pictures are nearly even: the levels of none span more than {most} of 255",
+            "if they hold few levels, such as 0 and 1, or 0 to 15, stretch these over 0..255")
 
 
 def _range_note(kind: str, span: tuple, levels: list[Levels], declared: bool) -> str:

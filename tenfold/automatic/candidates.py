@@ -39,10 +39,12 @@ def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate
         angle_options = [False, True] if look.upright is None else [not look.upright]
         inked = [Candidate(ink_name(cut, any_angle), partial(ink, marks=look.marks, cut=cut, any_angle=any_angle),
                            _CAREFUL) for any_angle in angle_options for cut in cut_options]
-        lost = look.marks.pen < _THIN
-        others = (tuned or [scratch]) if look.is_colour or lost else []
-        others_first = lost or look.marks.pen > _FILLED or look.colours_tell or look.marks.needs_colour
-        return [*others, *inked] if others_first else [*inked, *others]
+        lost_or_filled = not _THIN <= look.marks.pen <= _FILLED
+        others = (tuned or [scratch]) if look.is_colour or lost_or_filled else []
+        if not (lost_or_filled or look.colours_tell or look.marks.needs_colour):
+            return [*inked, *others]
+        if not look.mirrored_classes:
+            return [*others, *inked]
     if not look.may_mirror:
         least = max(short, _CAREFUL if look.are_signs else 0.0)
         varied = look.images_per_class < FEW_PER_CLASS

@@ -20,7 +20,7 @@ MADE = "made by `tenfold auto"                   # the first line of each recipe
 
 
 def check_seed(seed: object) -> int:
-    """Return a seed as an int. UserFault: a recipe cannot have it."""
+    """Return the seed as an int. UserFault: it is no whole number from 0 to 2**63 - 1."""
     number = check_count("--seed", seed, least=0)
     if number >= 2**63:
         raise UserFault(f"--seed {number}", "is too large", "give a number below 2**63")

@@ -76,14 +76,14 @@ def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
         words = (f"{readable(name)} (F1 {per_class[name]['f1']:.2f}"
                  + (f", trained on {counted(per_class[name]['trained_on'], 'image')}" if "trained_on" in per_class[name]
                     else "") + ")" for name in weak)
-        lines.append(f"weakest classes, where more images would help most: {some(words)}")
+        lines.append(f"weakest classes, where more images may help most: {some(words)}")
     wrong = sorted((p for p in score.predictions if p["true"] != p["predicted"] and p["probability"] >= _SURE),
                    key=lambda p: -p["probability"])[:_SUSPECTS]
     if wrong:
         first = wrong[0]
-        lines.append(f"check the labels of {counted(len(wrong), 'test image')}, confidently predicted as another "
-                     f"class: {readable(first['path'])} ('{readable(first['true'])}', predicted as "
-                     f"'{readable(first['predicted'])}')")
+        lines.append(f"check the labels of {counted(len(wrong), 'test image')} in predictions.csv, predicted as "
+                     f"another class with {_SURE:.0%} or more, such as {readable(first['path'])} "
+                     f"('{readable(first['true'])}', predicted as '{readable(first['predicted'])}')")
     rise = clear_rise(run.history)
     if rise:
         lines.append(f"a longer budget would help: val top-1 rose by {100 * rise:.1f} points in the last part of "

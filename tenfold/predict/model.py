@@ -77,7 +77,7 @@ class Model(model_file.Model):
     def predict(self, pictures: Picture | Iterable[Picture], *, tta: int = 1, workers: int = 0) -> Predictions:
         """Classify one picture or several: paths, bytes of picture files, open files (such as uploads), uint8 arrays
         (H, W) or (H, W, C) in RGB, PIL images; of a folder's path all pictures in it, sorted; of an array
-        (N, H, W, C) its N pictures.
+        (N, H, W, C) or (N, H, W) its N pictures.
 
         They go through the plain view of the model's own recipe, as its test images did. tta: average over so many
         views of each. workers: processes that read the pictures (0: one for each core where there are many).
@@ -133,9 +133,9 @@ class Model(model_file.Model):
 
 
 def _is_one(pictures: Any) -> bool:
-    """Whether it is one picture, or else several."""
-    if isinstance(pictures, np.ndarray):
-        return pictures.ndim != 4
+    """Whether what `predict` was given is one picture, and not several."""
+    if isinstance(pictures, np.ndarray):         # (N, H, W) is told from (H, W, C) by its last side
+        return pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in (1, 3, 4))
     return (not isinstance(pictures, Iterable) or hasattr(pictures, "read") or hasattr(pictures, "getpixel")
             or isinstance(pictures, (str, bytes, bytearray, memoryview, os.PathLike)))
 
