@@ -5,6 +5,7 @@ from cases import each
 from conftest import PNG
 from layout_helpers import counts
 
+from tenfold.data.errors import SourceFault
 from tenfold.data.sources.opening import open_source
 
 
@@ -48,6 +49,34 @@ def test_a_set_is_found_beside_the_pictures_of_its_documentation(tree, names, sp
     assert len(source) == 5 * splits
     assert any(line.startswith(f"{root}: docs/: 1 image is not used: it ") for line in source.notes)
     assert f"{root}: {names[0].partition('/')[0]}/ holds a set: its folders are read" in source.notes
+
+
+@each("beside", ["data/{}*9", "app/static/{}*1", "notes/new/{}*3"])
+def test_the_only_splits_of_classes_are_the_set_at_any_depth(tree, beside):
+    names = ("work/sets/train/{}*4", "work/sets/val/{}*2", "work/sets/test/{}*1", beside)
+    root = tree(*(name.format(c) for name in names for c in ("cat", "dog")))
+    source = open_source(root)
+    assert counts(source) == {(split, c): n for split, n in (("train", 4), ("val", 2), ("test", 1))
+                              for c in ("cat", "dog")}
+    assert f"{root}: work/sets/ holds a set: its folders are read" in source.notes
+    assert any("not used" in note for note in source.notes)
+
+
+def test_folders_beside_splits_that_hold_pictures_themselves_may_be_classes(tree):
+    assert open_source(tree("dog/train/a*3", "dog/train/b*3", "dog/test/a*1", "dog/test/b*1", "cat*4")).classes == (
+        "cat", "dog")
+
+
+def test_two_sets_with_splits_are_refused(tree):
+    root = tree(*(f"{name}/{split}/{c}" for name in ("big", "old/small") for split in ("train", "test")
+                  for c in ("cat*2", "dog*2")))
+    with pytest.raises(SourceFault, match=r"2 sets .* big/ and old/small/.*give one of these folders"):
+        open_source(root)
+
+
+def test_a_copy_of_the_classes_in_splits_is_no_class(tree):
+    root = tree("cat*3", "dog*2", *(f"old/{split}/{c}" for split in ("train", "test") for c in ("cat*1", "dog*1")))
+    assert counts(open_source(root)) == {(None, "cat"): 3, (None, "dog"): 2}
 
 
 @each("names", [("pets/cat*2", "pets/dog*2", "docs*1"), ("data/cat*1", "data/dog*1", "cars*2"),

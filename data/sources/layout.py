@@ -9,7 +9,8 @@ Only folders that hold pictures at some depth count. The rules, in this order:
    "flask", stays a class.
 2. Folders "train_cat", "train_dog", "test_cat", …: splits and classes in one name.
 3. If there is a single folder and it holds folders, the rules are applied inside it. Within a split, too:
-   training_set/training_set/cat. Likewise inside "data" beside "docs" or "test".
+   training_set/training_set/cat. Likewise inside "data" beside "docs" or "test", and inside the only folder, at any
+   depth, that holds splits of the same classes, if no folder beside it holds pictures itself.
 4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits. A folder
    that holds folders named like all classes beside it is their val or test split if it is called so, else a copy.
 
@@ -26,7 +27,7 @@ from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.split_folders import classes_in_common, find_split_folders, folders_of_the_same_classes
 from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName, bare_split, is_beside
 from tenfold.data.sources.splits_in_classes import folders_of_split_and_class, splits_below_classes
-from tenfold.data.sources.wrappers import only_folder, set_beside_others
+from tenfold.data.sources.wrappers import only_folder, set_beside_others, way_to_splits
 from tenfold.data.wording import folder_name, some
 
 UNLABELLED = "without class folders"
@@ -91,14 +92,12 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
         if named:
             _take_class_folders(layout, named)
             return layout
-        inner, what = only_folder(here), "only {} holds images"
-        if not inner:
-            inner, what = set_beside_others(here), "{} holds a set"
-        if not inner:
+        way, why = _way_to_set(root, here)
+        if not way:
             break
-        layout.notes = [f"{what.format(folder_name(inner.below))}: its folders are read"]
-        layout.above.append(inner)
-        here = inner
+        here = way[-1]
+        layout.notes = [f"{why.format(folder_name(here.below))}: its folders are read"]
+        layout.above += way
     inside = splits_below_classes(here)
     if inside:
         layout.above += here.picture_folders.values()
@@ -109,6 +108,15 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
     doubtful = _doubtful(layout, grouped)
     layout.notes += [doubtful] if doubtful else []
     return layout
+
+
+def _way_to_set(root: Folder, here: Folder) -> tuple[list[Folder], str]:
+    """Return (the folders from one in `here` down to the one that holds the set, why); ([], ""): that is `here`."""
+    if inner := only_folder(here):
+        return [inner], "only {} holds images"
+    if inner := set_beside_others(here):
+        return [inner], "{} holds a set"
+    return ([], "") if splits_below_classes(here) else (way_to_splits(root, here), "{} holds a set")
 
 
 def _take_splits(layout: FolderLayout, here: Folder, group: dict[str, SplitName]) -> None:

@@ -51,7 +51,7 @@ def folders_of_the_same_classes(here: Folder) -> dict[str, str]:
     The value is the split, "val" or "test", of a folder that is called so. It is "" for a copy of all classes, which is
     the only one that holds folders.
     """
-    inside = {name: {*map(appearance, inner.picture_folders)} for name, inner in here.picture_folders.items()}
+    inside = {name: _class_names(inner) for name, inner in here.picture_folders.items()}
     held_out = {name: split for name in inside if (split := bare_split(name)) and split != "train"}
     own = {appearance(name) for name in inside if name not in held_out}
     splits = {name: split for name, split in held_out.items()
@@ -60,3 +60,10 @@ def folders_of_the_same_classes(here: Folder) -> dict[str, str]:
     copies = {name: "" for name in deep if len(deep) == 1 and len(inside[name]) > 1 and not here.folders[name].pictures
               and inside[name] == own - {appearance(name)}}
     return splits | copies
+
+
+def _class_names(folder: Folder) -> set[str]:
+    """Return the names of the folders in a folder, or in its splits if it holds nothing else."""
+    inner = folder.picture_folders
+    folders = list(inner.values()) if inner and all(map(bare_split, inner)) else [folder]
+    return {appearance(name) for one in folders for name in one.picture_folders}
