@@ -62,21 +62,55 @@ def test_the_only_splits_of_classes_are_the_set_at_any_depth(tree, beside):
     assert any("not used" in note for note in source.notes)
 
 
-def test_folders_beside_splits_that_hold_pictures_themselves_may_be_classes(tree):
-    assert open_source(tree("dog/train/a*3", "dog/train/b*3", "dog/test/a*1", "dog/test/b*1", "cat*4")).classes == (
-        "cat", "dog")
-
-
-def test_two_sets_with_splits_are_refused(tree):
-    root = tree(*(f"{name}/{split}/{c}" for name in ("big", "old/small") for split in ("train", "test")
-                  for c in ("cat*2", "dog*2")))
-    with pytest.raises(SourceFault, match=r"2 sets .* big/ and old/small/.*give one of these folders"):
+@each(("names", "words"), [
+    (("big/{}/cat*2", "big/{}/dog*2", "old/small/{}/cat*2", "old/small/{}/dog*2"),
+     "big/ and old/small/ are sets of images, not classes; give one of them"),
+    (("one/{}/cat*2", "one/{}/dog*2", "saved*9"), "one/ is a set of images with splits of its own, not a class"),
+    (("dataset/{}*2", "detector/photo1500*9"), "give dataset/ alone, or take it away"),
+    (("dataset1/cat*2", "dataset1/dog*2", "dataset2/bus*2", "dataset2/car*3"), "dataset1/ and dataset2/ are sets")])
+def test_a_set_of_images_is_no_class(tree, names, words):
+    root = tree(*(name.format(split) for name in names for split in (("train", "test") if "{}" in name else ("",))))
+    with pytest.raises(SourceFault, match=words):
         open_source(root)
+
+
+@each("beside", ["src/programs", "models", "notebooks", "data"])
+def test_folders_without_pictures_beside_classes_may_hold_programs(tree, beside):
+    root = tree("cat*3", "dog*2", f"{beside}*0")
+    assert open_source(root).classes == ("cat", "dog")
+    assert f"{beside.partition('/')[0]}/: no images, so no class" in open_source(root).notes[-1]
+
+
+def test_a_folder_of_programs_is_no_class_whatever_its_name(tree):
+    root = tree("cat*3", "dog*2", "my_net*0")
+    with pytest.raises(SourceFault, match="'my_net' has no usable image"):
+        open_source(root)
+    (root / "my_net" / "net.py").write_text("")
+    assert open_source(root).classes == ("cat", "dog")
+
+
+def test_a_folder_of_masks_has_the_names_of_the_images_beside_it(tree):
+    root = tree("no*2", "yes*3", "masks*3")
+    source = open_source(root)
+    assert source.classes == ("no", "yes")
+    assert any("masks/: 3 images are not used" in note for note in source.notes)
+
+
+def test_a_set_is_found_beside_few_pictures_of_a_page(tree):
+    root = tree("dataset/cat*30", "dataset/dog*30", "logo*1", "net/images*2")
+    assert counts(open_source(root)) == {(None, "cat"): 30, (None, "dog"): 30}
 
 
 def test_a_copy_of_the_classes_in_splits_is_no_class(tree):
     root = tree("cat*3", "dog*2", *(f"old/{split}/{c}" for split in ("train", "test") for c in ("cat*1", "dog*1")))
     assert counts(open_source(root)) == {(None, "cat"): 3, (None, "dog"): 2}
+
+
+@each(("train", "test"), [("dataset", "dataset-test"), ("data", "test"), ("pets", "pets_test"), ("images", "valid")])
+def test_the_only_folder_beside_a_test_split_of_the_same_classes_is_the_train_split(tree, train, test):
+    source = open_source(tree(*(f"{name}/{c}" for name in (train, test) for c in ("cat*2", "dog*3"))))
+    split = "val" if test == "valid" else "test"
+    assert counts(source) == {(s, c): n for s in ("train", split) for c, n in (("cat", 2), ("dog", 3))}
 
 
 @each("names", [("pets/cat*2", "pets/dog*2", "docs*1"), ("data/cat*1", "data/dog*1", "cars*2"),

@@ -4,15 +4,17 @@ Only folders that hold pictures at some depth count. The rules, in this order:
 
 1. Split names ("train", "Training", "train_set", "train2017"; "mnist_train" only beside "mnist_test", with the same
    other words). Folders that name a train split and a val or test split are those splits if train holds class folders.
-   Without a val or test split, "train" is the train split if everything beside it is a split too, is a folder such as
-   "extra", or has classes in common with train. So a class "train" (railway) beside "bus", or "test tube" beside
-   "flask", stays a class.
+   The only folder beside a val or test split with the same classes is the train split if it is called "data" or the
+   like, or "pets" beside "pets_test". Without a val or test split, "train" is the train split if everything beside it
+   is a split too, is a folder such as "extra", or has classes in common with train. So a class "train" (railway) beside
+   "bus", or "test tube" beside "flask", stays a class.
 2. Folders "train_cat", "train_dog", "test_cat", …: splits and classes in one name.
 3. If there is a single folder and it holds folders, the rules are applied inside it. Within a split, too:
    training_set/training_set/cat. Likewise inside "data" beside "docs" or "test", and inside the only folder, at any
    depth, that holds splits of the same classes, if no folder beside it holds pictures itself.
 4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits. A folder
    that holds folders named like all classes beside it is their val or test split if it is called so, else a copy.
+   Folders without pictures that hold programs, and masks named like the images beside them, are no classes.
 
 Folders that all have names of splits are never taken for classes. Links to folders and files are followed at every
 depth (`listing`).
@@ -24,10 +26,17 @@ from dataclasses import dataclass, field
 from tenfold.data.sources.class_folders import check_class_folders, holds_annotations, is_generic
 from tenfold.data.sources.class_names import appearance, one_spelling
 from tenfold.data.sources.listing import Folder
+from tenfold.data.sources.masks import folder_of_masks
 from tenfold.data.sources.split_folders import classes_in_common, find_split_folders, folders_of_the_same_classes
 from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName, bare_split, is_beside
 from tenfold.data.sources.splits_in_classes import folders_of_split_and_class, splits_below_classes
-from tenfold.data.sources.wrappers import only_folder, set_beside_others, way_to_splits
+from tenfold.data.sources.wrappers import (
+    check_no_sets,
+    is_of_programs,
+    only_folder,
+    set_beside_others,
+    way_to_splits,
+)
 from tenfold.data.wording import folder_name, some
 
 UNLABELLED = "without class folders"
@@ -52,13 +61,18 @@ class FolderLayout:
     splits: dict[str, list[str]] = field(default_factory=dict)      # the folders of each split, relative to the root
     base: str = ""                                                 # the folder that holds the splits or classes
     why: dict[str, str] = field(default_factory=dict)              # why a folder's images are not used
+    programs: list[str] = field(default_factory=list)              # folders of programs beside the classes
     notes: list[str] = field(default_factory=list)                 # for people
 
     def add_classes(self, folder: Folder, split: str | None) -> None:
         """Add each folder in `folder` as a class."""
-        again = folders_of_the_same_classes(folder)
+        again, masks = folders_of_the_same_classes(folder), folder_of_masks(folder)
         for name, inner in folder.folders.items():
-            if split is None and again.get(name):
+            if not inner.has_pictures and is_of_programs(name, inner):
+                self.programs.append(inner.below)
+            elif name == masks:
+                self.why[inner.below] = "they are named like the images beside it, so they are masks"
+            elif split is None and again.get(name):
                 self.above.append(inner)
                 self.splits.setdefault(again[name], []).append(inner.below)
                 self.add_classes(inner, again[name])
@@ -92,7 +106,7 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
         if named:
             _take_class_folders(layout, named)
             return layout
-        way, why = _way_to_set(root, here)
+        way, why = _way_to_set(here)
         if not way:
             break
         here = way[-1]
@@ -104,19 +118,22 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
         _take_class_folders(layout, inside)
     else:
         check_class_folders(root, here)
+        check_no_sets(root, here)
         layout.add_classes(here, None)
+    if layout.programs:
+        layout.notes.append(f"{some(map(folder_name, layout.programs), 4, ' and ')}: no images, so no class")
     doubtful = _doubtful(layout, grouped)
     layout.notes += [doubtful] if doubtful else []
     return layout
 
 
-def _way_to_set(root: Folder, here: Folder) -> tuple[list[Folder], str]:
+def _way_to_set(here: Folder) -> tuple[list[Folder], str]:
     """Return (the folders from one in `here` down to the one that holds the set, why); ([], ""): that is `here`."""
     if inner := only_folder(here):
         return [inner], "only {} holds images"
     if inner := set_beside_others(here):
         return [inner], "{} holds a set"
-    return ([], "") if splits_below_classes(here) else (way_to_splits(root, here), "{} holds a set")
+    return ([], "") if splits_below_classes(here) else (way_to_splits(here), "{} holds a set")
 
 
 def _take_splits(layout: FolderLayout, here: Folder, group: dict[str, SplitName]) -> None:

@@ -37,5 +37,22 @@ def _images(pictures: list[Picture]) -> list[Picture]:
     added = {name: found.start() for name, _ in pictures if (found := _ADDED.search(name))}
     if not added:
         return pictures
-    stems = {os.path.splitext(name)[0] for name, _ in pictures}
+    stems = _stems(pictures)
     return [(name, stamp) for name, stamp in pictures if name[:added.get(name, 0)] not in stems]
+
+
+def folder_of_masks(here: Folder) -> str:
+    """Return the name of the folder in `here` that holds masks of the images in those beside it; "": there is none.
+
+    It is called "masks" or the like, and each of its pictures is named like one of theirs.
+    """
+    folders = here.picture_folders
+    for name in filter(holds_annotations, folders):
+        masks = _stems(folders[name].pictures)
+        if masks and masks <= set().union(*(_stems(folders[other].pictures) for other in folders if other != name)):
+            return name
+    return ""
+
+
+def _stems(pictures: list[Picture]) -> set[str]:
+    return {os.path.splitext(name)[0] for name, _ in pictures}

@@ -6,7 +6,7 @@
 from tenfold.data.sources.class_folders import holds_classes, no_class_folders
 from tenfold.data.sources.class_names import appearance
 from tenfold.data.sources.listing import Folder
-from tenfold.data.sources.split_names import SplitName, bare_split, is_beside, parse_split_name
+from tenfold.data.sources.split_names import FILLERS, SplitName, bare_split, is_beside, parse_split_name, words_of
 
 
 def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | None:
@@ -30,6 +30,9 @@ def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | Non
             alone = len(candidates) == 1                              # a wrapper, whatever it is called
             certain = (not alone and not (beside or (rest and len(group) < len(candidates)))) or any(
                 classes_in_common(candidates[one], candidates[other]) for one in train for other in beside)
+        elif len(beside) == 1 and _is_train_of(beside[0], rest) and any(
+                classes_in_common(candidates[beside[0]], candidates[name]) for name in held_out):
+            group[beside[0]], certain = SplitName("train", 1, rest), True
         else:
             certain = not beside and len(splits) > 1               # every folder is a split, none is a class
             if certain and (not labelled or "train" in splits):
@@ -38,6 +41,11 @@ def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | Non
         if certain:
             return group
     return None
+
+
+def _is_train_of(name: str, rest: tuple[str, ...]) -> bool:
+    """Whether a folder beside a test split has the name of all images: "data", or "pets" beside "pets_test"."""
+    return rest == tuple(word for word in words_of(name) if word not in FILLERS and not word.isdigit())
 
 
 def classes_in_common(first: Folder, second: Folder) -> bool:

@@ -3,12 +3,18 @@
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_folders import holds_annotations
 from tenfold.data.sources.listing import Folder
-from tenfold.data.sources.split_folders import classes_in_common
+from tenfold.data.sources.split_folders import classes_in_common, folders_of_the_same_classes
 from tenfold.data.sources.split_names import FILLERS, bare_split, is_beside, parse_split_name, words_of
 from tenfold.data.wording import folder_name, some
 
-_DOCUMENTATION = frozenset({"docs", "doc", "documentation", "readme", "assets", "figures", "figs", "results", "plots",
-                            "examples", "demo", "media", "static", "screenshots", "notebooks", "logos", "icons"})
+# words in the names of folders that hold a documentation, programs, or what programs write
+_NO_CLASS = frozenset({"docs", "doc", "documentation", "readme", "assets", "figures", "figs", "results", "plots",
+                       "examples", "demo", "media", "static", "screenshots", "notebooks", "logos", "icons", "src",
+                       "scripts", "utils", "tools", "code", "lib", "css", "js", "templates", "config", "configs", "cfg",
+                       "launch", "logs", "runs", "output", "outputs", "model", "models", "checkpoints", "weights"})
+_PROGRAMS = frozenset({".py", ".ipynb", ".c", ".cpp", ".h", ".cu", ".cs", ".java", ".js", ".ts", ".html", ".css", ".sh",
+                       ".pth", ".pt", ".onnx", ".tflite", ".keras", ".pb", ".model", ".weights"})
+_FEW = 0.05                  # pictures beside a folder "data" may be as many as this share of all
 
 
 def only_folder(here: Folder) -> Folder | None:
@@ -27,33 +33,56 @@ def only_folder(here: Folder) -> Folder | None:
 def set_beside_others(here: Folder) -> Folder | None:
     """Return the folder in `here` that holds the classes or splits; None: it is not certain.
 
-    It is called "data" or the like, or has sub-folders "train" and "test". The folders beside it, without sub-folders,
-    have names that no class has: "docs", "test", "masks".
+    It is called "data" or the like, or has sub-folders "train" and "test". The folders beside it have names that no
+    class has ("docs", "test", "masks"), and no sub-folders that may be classes; or they hold few pictures.
     """
     folders = here.picture_folders
     sets = [name for name, folder in folders.items() if not folder.pictures and _holds_set(name, folder)]
-    others = [name for name in folders if name not in sets]
-    if len(sets) != 1 or any(folders[name].picture_folders for name in others):
+    if len(sets) != 1:
         return None
-    return folders[sets[0]] if all(map(_is_no_class, others)) else None
+    inner, others = folders[sets[0]], [name for name in folders if name != sets[0]]
+    few = _is_filler(sets[0]) and here.count() - inner.count() <= _FEW * here.count()
+    return inner if few or all(_is_no_class(name) and (not folders[name].picture_folders or _is_program(name))
+                               for name in others) else None
 
 
-def way_to_splits(root: Folder, here: Folder) -> list[Folder]:
+def way_to_splits(here: Folder) -> list[Folder]:
     """Return the folders from one in `here` down to the only one below it that holds splits of the same classes.
 
-    []: there is none, or folders beside these may be classes, because they hold pictures themselves. SourceFault:
-    there are several such sets.
+    []: there is none, or several, or folders beside it may be classes, because they hold pictures themselves.
     """
     ways = [way for folder in here.picture_folders.values() for way in _ways(folder)]
-    taken = {way[0].below for way in ways}
-    if not ways or any(folder.pictures and not _is_no_class(name) for name, folder in here.picture_folders.items()
-                       if folder.below not in taken):
-        return []
-    if len(ways) > 1:
-        sets = some((folder_name(way[-1].below) for way in ways), 4, " and ")
-        raise SourceFault(root.path, f"holds {len(ways)} sets of images with splits of their own, {sets}",
-                          "give one of these folders")
-    return ways[0]
+    beside = [name for name, folder in here.picture_folders.items()
+              if folder.pictures and folder.below not in {way[0].below for way in ways}]
+    return ways[0] if len(ways) == 1 and all(map(_is_no_class, beside)) else []
+
+
+def check_no_sets(root: Folder, here: Folder) -> None:
+    """Raise SourceFault if a folder in `here` is a set of images, with splits of its own, or if all are sets."""
+    copies = folders_of_the_same_classes(here)
+    folders = {name: folder for name, folder in here.picture_folders.items() if name not in copies}
+    sets = [way[-1] for folder in folders.values() for way in _ways(folder)]
+    if not sets and not all(map(_has_splits, folders.values())):           # if all have some, they are classes
+        sets = [folder for folder in folders.values() if _has_splits(folder)]
+    if not sets and all(_is_filler(name) and len(folder.picture_folders) > 1 for name, folder in folders.items()):
+        sets = list(folders.values())
+    named = some((folder_name(folder.below) for folder in sets), 4, " and ")
+    if len(sets) > 1:
+        raise SourceFault(root.path, f"{named} are sets of images, not classes", "give one of them")
+    if sets:
+        raise SourceFault(root.path, f"{named} is a set of images with splits of its own, not a class",
+                          f"give {named} alone, or take it away")
+
+
+def is_of_programs(name: str, folder: Folder) -> bool:
+    """Whether a folder without pictures is not an empty class: it is called so, or holds programs or their files."""
+    return _is_program(name) or _is_filler(name) or holds_annotations(name) or any(
+        not _PROGRAMS.isdisjoint(one.passed) for one in folder.walk())
+
+
+def _has_splits(folder: Folder) -> bool:
+    inside = {bare_split(inner) for inner in folder.picture_folders}
+    return "train" in inside and len(inside - {None}) > 1
 
 
 def _ways(folder: Folder) -> list[list[Folder]]:
@@ -67,11 +96,17 @@ def _ways(folder: Folder) -> list[list[Folder]]:
 
 
 def _holds_set(name: str, folder: Folder) -> bool:
-    inside = {bare_split(inner) for inner in folder.picture_folders}
-    return (len(folder.picture_folders) > 1 and all(word in FILLERS for word in words_of(name))) or (
-        "train" in inside and len(inside - {None}) > 1)
+    return (len(folder.picture_folders) > 1 and _is_filler(name)) or _has_splits(folder)
+
+
+def _is_filler(name: str) -> bool:
+    words = [word for word in words_of(name) if not word.isdigit()]
+    return bool(words) and all(word in FILLERS for word in words)
+
+
+def _is_program(name: str) -> bool:
+    return not _NO_CLASS.isdisjoint(words_of(name))
 
 
 def _is_no_class(name: str) -> bool:
-    return bool(bare_split(name) or is_beside(name) or holds_annotations(name)
-                or not _DOCUMENTATION.isdisjoint(words_of(name)))
+    return bool(bare_split(name) or is_beside(name) or holds_annotations(name) or _is_program(name))
