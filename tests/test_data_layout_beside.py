@@ -96,6 +96,20 @@ def test_a_folder_of_masks_has_the_names_of_the_images_beside_it(tree):
     assert any("masks/: 3 images are not used" in note for note in source.notes)
 
 
+@each("names", [("results/new*3", "utils*1"), ("images*9", "doc/images*1"), ("en_val/images*3", "images*9")])
+def test_beside_programs_folders_without_a_name_of_a_class_are_none(tree, names):
+    classes = {name.partition("/")[0].partition("*")[0] for name in names}
+    assert set(open_source(tree(*names)).classes) == classes
+    with pytest.raises(SourceFault, match="no sub-folders of classes"):
+        open_source(tree(*names, "net/train.py"))
+
+
+@each("beside", ["out*2", "samples*3"])
+def test_classes_in_train_are_found_beside_a_few_pictures(tree, beside):
+    assert open_source(tree("train/cat*30", "train/dog*30", beside)).classes == ("cat", "dog")
+    assert "train" in open_source(tree("train/cat*30", "train/dog*30", "bus*30")).classes
+
+
 def test_a_set_is_found_beside_few_pictures_of_a_page(tree):
     root = tree("dataset/cat*30", "dataset/dog*30", "logo*1", "net/images*2")
     assert counts(open_source(root)) == {(None, "cat"): 30, (None, "dog"): 30}

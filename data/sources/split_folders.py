@@ -8,6 +8,8 @@ from tenfold.data.sources.class_names import appearance
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.split_names import FILLERS, SplitName, bare_split, is_beside, parse_split_name, words_of
 
+FEW = 0.05                   # pictures beside a set are not a class of it if they are at most this share of all
+
 
 def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | None:
     """Return {folder: the split that it names} of the folders in `here` that are splits of one set; None: none are."""
@@ -29,7 +31,8 @@ def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | Non
         elif train:
             alone = len(candidates) == 1                              # a wrapper, whatever it is called
             certain = (not alone and not (beside or (rest and len(group) < len(candidates)))) or any(
-                classes_in_common(candidates[one], candidates[other]) for one in train for other in beside)
+                classes_in_common(candidates[one], candidates[other]) for one in train for other in beside) or (
+                bool(beside) and not rest and _are_few([candidates[name] for name in beside], here))
         elif len(beside) == 1 and _is_train_of(beside[0], rest) and any(
                 classes_in_common(candidates[beside[0]], candidates[name]) for name in held_out):
             group[beside[0]], certain = SplitName("train", 1, rest), True
@@ -41,6 +44,12 @@ def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | Non
         if certain:
             return group
     return None
+
+
+def _are_few(folders: list[Folder], here: Folder) -> bool:
+    """Whether folders without sub-folders hold so few of all pictures that they are samples, not classes."""
+    return not any(folder.picture_folders for folder in folders) and \
+        sum(folder.count() for folder in folders) <= FEW * here.count()
 
 
 def _is_train_of(name: str, rest: tuple[str, ...]) -> bool:

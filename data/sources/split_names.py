@@ -5,9 +5,12 @@ import re
 from dataclasses import dataclass
 
 SPLIT_WORDS = {
-    "train": ("train", "training", "trn", "trainval"),
-    "val": ("val", "valid", "validation", "validate", "validating", "vali", "dev", "devel", "development"),
-    "test": ("test", "tests", "testing", "tst", "eval", "evaluation", "evaluate", "holdout"),
+    "train": ("train", "training", "trn", "trainval", "entrenamiento", "treino", "treinamento", "entrainement",
+              "entraînement", "apprentissage"),
+    "val": ("val", "valid", "validation", "validate", "validating", "vali", "dev", "devel", "development", "valide",
+            "validacion", "validación", "validacao", "validação", "validierung"),
+    "test": ("test", "tests", "testing", "tst", "eval", "evaluation", "evaluate", "holdout", "prueba", "pruebas",
+             "teste", "testes"),
 }
 # words that say nothing about what a folder holds: "training_set", "test images", "val-256"
 FILLERS = frozenset({"set", "sets", "data", "dataset", "datasets", "image", "images", "img", "imgs", "picture",

@@ -1,9 +1,9 @@
 """Find the one folder that holds all classes or splits of a set, such as "data", also beside "docs" and "masks"."""
 
 from tenfold.data.errors import SourceFault
-from tenfold.data.sources.class_folders import holds_annotations
+from tenfold.data.sources.class_folders import holds_annotations, is_generic, no_class_folders
 from tenfold.data.sources.listing import Folder
-from tenfold.data.sources.split_folders import classes_in_common, folders_of_the_same_classes
+from tenfold.data.sources.split_folders import FEW, classes_in_common, folders_of_the_same_classes
 from tenfold.data.sources.split_names import FILLERS, bare_split, is_beside, parse_split_name, words_of
 from tenfold.data.wording import folder_name, some
 
@@ -14,7 +14,6 @@ _NO_CLASS = frozenset({"docs", "doc", "documentation", "readme", "assets", "figu
                        "launch", "logs", "runs", "output", "outputs", "model", "models", "checkpoints", "weights"})
 _PROGRAMS = frozenset({".py", ".ipynb", ".c", ".cpp", ".h", ".cu", ".cs", ".java", ".js", ".ts", ".html", ".css", ".sh",
                        ".pth", ".pt", ".onnx", ".tflite", ".keras", ".pb", ".model", ".weights"})
-_FEW = 0.05                  # pictures beside a folder "data" may be as many as this share of all
 
 
 def only_folder(here: Folder) -> Folder | None:
@@ -37,13 +36,13 @@ def set_beside_others(here: Folder) -> Folder | None:
     class has ("docs", "test", "masks"), and no sub-folders that may be classes; or they hold few pictures.
     """
     folders = here.picture_folders
+    main = next((folder for name, folder in folders.items() if _is_filler(name) and folder.picture_folders
+                 and not folder.pictures and here.count() - folder.count() <= FEW * here.count()), None)
     sets = [name for name, folder in folders.items() if not folder.pictures and _holds_set(name, folder)]
-    if len(sets) != 1:
-        return None
-    inner, others = folders[sets[0]], [name for name in folders if name != sets[0]]
-    few = _is_filler(sets[0]) and here.count() - inner.count() <= _FEW * here.count()
-    return inner if few or all(_is_no_class(name) and (not folders[name].picture_folders or _is_program(name))
-                               for name in others) else None
+    if main or len(sets) != 1:
+        return main
+    return folders[sets[0]] if all(_is_no_class(name) and (not folder.picture_folders or _is_program(name))
+                                   for name, folder in folders.items() if name != sets[0]) else None
 
 
 def way_to_splits(here: Folder) -> list[Folder]:
@@ -58,7 +57,11 @@ def way_to_splits(here: Folder) -> list[Folder]:
 
 
 def check_no_sets(root: Folder, here: Folder) -> None:
-    """Raise SourceFault if a folder in `here` is a set of images, with splits of its own, or if all are sets."""
+    """Raise SourceFault if a folder in `here` is a set of images, with splits of its own, or if all are sets, or if it
+    holds programs and folders of their pictures, but no folder with the name of a class."""
+    inside = {name: folder for name, folder in here.picture_folders.items() if not _is_no_class(name)}
+    if _holds_programs(here) and all(is_generic(name) or parse_split_name(name) for name in inside):
+        raise no_class_folders(root, list((inside or here.picture_folders).values()))
     copies = folders_of_the_same_classes(here)
     folders = {name: folder for name, folder in here.picture_folders.items() if name not in copies}
     sets = [way[-1] for folder in folders.values() for way in _ways(folder)]
@@ -76,8 +79,11 @@ def check_no_sets(root: Folder, here: Folder) -> None:
 
 def is_of_programs(name: str, folder: Folder) -> bool:
     """Whether a folder without pictures is not an empty class: it is called so, or holds programs or their files."""
-    return _is_program(name) or _is_filler(name) or holds_annotations(name) or any(
-        not _PROGRAMS.isdisjoint(one.passed) for one in folder.walk())
+    return _is_program(name) or _is_filler(name) or holds_annotations(name) or _holds_programs(folder)
+
+
+def _holds_programs(folder: Folder) -> bool:
+    return any(not _PROGRAMS.isdisjoint(one.passed) for one in folder.walk())
 
 
 def _has_splits(folder: Folder) -> bool:
