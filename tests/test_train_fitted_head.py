@@ -3,6 +3,7 @@
 import csv
 import itertools
 import math
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +22,8 @@ from tenfold.data.recipe import recipe_tables
 from tenfold.data.tables import Train
 from tenfold.train.learn import fitted_head, one_pass
 from tenfold.train.learn.fitted_head import last_layer
-from tenfold.train.learn.logistic import DECAYS
+from tenfold.train.learn.folds import cross_validation, folds, one_row_each
+from tenfold.train.learn.logistic import DECAYS, Problem
 from tenfold.train.models.build import build_model
 from tenfold.train.run.checkpoint import load, restore
 
@@ -86,7 +88,8 @@ def test_no_step_of_the_regression_needs_float64_which_mps_lacks(val_rows):
     tables = {"train": (x, label), "val": (x[:val_rows], label[:val_rows])}
     learner = SimpleNamespace(classes=2, class_weights=None)
     with WithoutFloat64():
-        assert fitted_head._choose(learner, tables, Train(sampling=1.0), late=lambda: False).train[1] > 0.9
+        assert fitted_head._choose(learner, tables, torch.arange(40), Train(sampling=1.0),
+                                   late=lambda: False).train[1] > 0.9
 
 
 def test_sampling_weighs_the_classes_of_the_regression():
@@ -97,10 +100,35 @@ def test_sampling_weighs_the_classes_of_the_regression():
 
     def fit(sampling, weights=None):
         learner = SimpleNamespace(classes=2, class_weights=weights)
-        return fitted_head._choose(learner, tables, Train(sampling=sampling), late=lambda: False).weight
+        return fitted_head._choose(learner, tables, torch.zeros(100, dtype=torch.int64), Train(sampling=sampling),
+                                   late=lambda: False).weight
     balanced = torch.tensor([0.2, 1.8])
     torch.testing.assert_close(fit(1.0), fit(0.0, balanced), rtol=1e-3, atol=1e-4)
     assert not torch.allclose(fit(1.0), fit(0.0), atol=0.01)
+
+
+def test_few_lucky_val_rows_do_not_choose_the_weight_decay():
+    generator = torch.Generator().manual_seed(0)
+    x, label = torch.randn(60, 40, generator=generator), torch.arange(60) % 2        # nothing to be learnt
+    learner = SimpleNamespace(classes=2, class_weights=None)
+    tables = {"train": (x, label), "val": (x[:6], label[:6])}
+
+    def decay(units):
+        return fitted_head._choose(learner, tables, units, Train(), late=lambda: False).decay
+    assert decay(torch.arange(60)) == max(DECAYS)
+    assert decay(torch.zeros(60, dtype=torch.int64)) == min(DECAYS)      # copies of one source: val alone decides
+
+
+def test_folds_share_out_each_class_and_judge_a_source_once():
+    units = torch.tensor([7, 7, 3, 9, 3, 9, 1])
+    assert one_row_each(units).tolist() == [0, 2, 3, 6]
+    label = torch.tensor([1, 0, 0, 1, 0, 2, 0, 0, 0, 0])
+    fold = folds(label)
+    assert fold.tolist() == [0, 0, 1, 1, 2, -1, 3, 4, 0, 1]              # class 2 has one row
+    parts = cross_validation(Problem(torch.arange(10.0)[:, None], label, 3))
+    assert sorted(row for _, (x, _) in parts for row in x[:, 0].tolist()) == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+    for part, (x, _) in parts:
+        assert sorted([*part.x[:, 0].tolist(), *x[:, 0].tolist()]) == list(range(10))
 
 
 def features(model, content, shards, split):
@@ -245,11 +273,11 @@ def test_what_a_pass_had_no_time_for_is_left_out_of_the_fit_and_the_figures_say_
     assert 600 / 2 < given[0] < 600 / 1.5        # the regression may take half as long again
 
 
-def test_without_val_one_penalty_is_taken(tmp_path, capsys):
+def test_without_val_the_penalty_is_chosen_on_train(tmp_path, capsys):
     shards = t.written(tmp_path / "set", {"val": ()}, model={"args": {}})
     ran = t.train(capsys, shards, *ALONE)
     assert ran.code == 0, ran.err
-    assert f"weight decay {fitted_head._DEFAULT_DECAY:g}\n" in ran.out
+    assert re.search(r"weight decay [\d.]+ by cross-validation on train\n", ran.out)
     assert rows_of("runs/x")[0]["val_top1"] == "nan"
 
 

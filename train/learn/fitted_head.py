@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from tenfold.data.tables import Train
 from tenfold.train.device import same_random_state
+from tenfold.train.learn.folds import cross_validation, one_row_each
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.logistic import DECAYS, Problem, path
 from tenfold.train.learn.one_pass import NotDoneError, Source, pass_in_time
@@ -29,7 +30,8 @@ _SHARE = 3                   # features may take a third of the free memory
 _TRIED = 8                   # rows on which they are compared with the whole network
 _TOLERANCE = 0.01            # share of the largest logit by which logits may differ: CUDA multiplies in TF32 …
 _TOLERANCE_BFLOAT16 = 0.05   # … and bfloat16 has 8 bits
-_DEFAULT_DECAY = 0.1         # weight decay if there are no val rows to choose it by
+_DEFAULT_DECAY = 0.1         # weight decay if there are no rows to choose it by
+_FEW_VAL = 500               # the weight decay is chosen by fewer val rows and by cross-validation on train
 _NO_VAL = math.nan, math.nan
 
 Table = tuple[torch.Tensor, torch.Tensor]        # features (rows, D), label int64 (rows,)
@@ -44,6 +46,7 @@ class FittedHead:
     train: tuple[float, float] = _NO_VAL     # loss as in training, and top-1
     val: tuple[float, float] = _NO_VAL       # plain cross-entropy, and top-1
     val_rows: int = 0                    # rows of val that were evaluated
+    is_cross_validated: bool = False     # whether the decay was chosen by cross-validation, too
     answers: Table | None = None         # their logits and labels
 
 
@@ -67,25 +70,31 @@ def only_last_layer_learns(learner: Learner) -> bool:
     return learner.numbers(0, 0, 1) is None and all(id(p) in own for p in learner.model.parameters() if p.requires_grad)
 
 
-def fit_head(learner: Learner, source: Source, rows: dict[str, int], config: Train,
-             seconds: float) -> FittedHead | None:
+@dataclass(frozen=True)
+class HeadRows:
+    """The rows to fit a head to."""
+    source: Source                       # yields the rows of a split as the network takes them
+    counts: dict[str, int]               # rows of each split
+    units: torch.Tensor                  # int64 (rows of train,): the same number for copies of one source
+
+
+def fit_head(learner: Learner, rows: HeadRows, config: Train, seconds: float) -> FittedHead | None:
     """Set the last layer of the learner's network and of its EMA to the minimum of the loss over the training rows.
 
-    The weight decay is chosen by the log-loss on val. source: yields the rows of a split as the network takes them.
-    rows: how many rows each split has. seconds: for the pass over these rows; rows that are not reached in time are
-    left out, of train and of val. The regression may take half as many seconds more. Returns None, and prints the
-    reason, if no head is fitted.
+    The weight decay is chosen by the log-loss on val, and by cross-validation on train if val has few rows. seconds:
+    for the pass over the rows; those that are not reached in time are left out, of train and of val. The regression may
+    take half as many seconds more. Returns None, and prints the reason, if no head is fitted.
     """
     begin = time.monotonic()
     try:
-        tables = _features(learner, source, rows, config, seconds)
+        tables = _features(learner, rows, config, seconds)
     except NotDoneError as reason:
         print(f"note: the head is not fitted, and begins at random: {reason}")
         return None
     passed = time.monotonic()
     with torch.no_grad():
         scale, shift = _standardise(tables)
-        fitted = _choose(learner, tables, config, late=lambda: time.monotonic() > begin + 1.5 * seconds)
+        fitted = _choose(learner, tables, rows.units, config, late=lambda: time.monotonic() > begin + 1.5 * seconds)
         weight = fitted.weight * scale
         for model in {id(m): m for m in (learner.model, learner.ema.module)}.values():
             last = last_layer(model)
@@ -93,22 +102,23 @@ def fit_head(learner: Learner, source: Source, rows: dict[str, int], config: Tra
             last.bias.copy_(fitted.bias - weight @ shift)
     count, width = tables["train"][0].shape
     of_train = f"{count:,} rows"
-    if count < rows["train"]:
-        of_train = f"{count:,} of {rows['train']:,} rows (what the time allowed)"
-    of_val = "val" if fitted.val_rows == rows["val"] else f"{fitted.val_rows:,} of {rows['val']:,} rows of val"
+    if count < rows.counts["train"]:
+        of_train = f"{count:,} of {rows.counts['train']:,} rows (what the time allowed)"
+    every = rows.counts["val"]
+    of_val = "val" if fitted.val_rows == every else f"{fitted.val_rows:,} of {every:,} rows of val"
     by_val = f" by {of_val} (log-loss {fitted.val[0]:.4f}, top-1 {fitted.val[1]:.4f})" if fitted.val_rows else ""
+    by_val += f"{' and' if by_val else ' by'} cross-validation on train" if fitted.is_cross_validated else ""
     print(f"the head was fitted to {of_train} of {width:,} features in {time.monotonic() - passed:.1f} s, after "
           f"{passed - begin:.1f} s for the features; weight decay {fitted.decay:.2g}{by_val}")
     return fitted
 
 
-def _features(learner: Learner, source: Source, rows: dict[str, int], config: Train,
-              seconds: float) -> dict[str, Table]:
+def _features(learner: Learner, given: HeadRows, config: Train, seconds: float) -> dict[str, Table]:
     """Return, by split, the inputs of the last layer for all rows that are reached in `seconds`.
 
     NotDoneError: memory or time is short, the logits are not linear in these inputs, or they are not finite.
     """
-    width, device = last_layer(learner.model).weight.shape[1], learner.normalise.device
+    width, device, rows = last_layer(learner.model).weight.shape[1], learner.normalise.device, given.counts
     needed, free = 4 * width * sum(rows.values()), free_memory(device)
     if seconds <= 0:
         raise NotDoneError("no time is left for it")
@@ -117,7 +127,7 @@ def _features(learner: Learner, source: Source, rows: dict[str, int], config: Tr
     tables = {name: (torch.empty(count, width, device=device), torch.empty(count, dtype=torch.int64, device=device))
               for name, count in rows.items()}
     before, passed = None, dict.fromkeys(rows, 0)
-    for name, start, x, label in pass_in_time(source, rows, seconds, device):
+    for name, start, x, label in pass_in_time(given.source, rows, seconds, device):
         passed[name] = start + len(label)
         here = slice(start, passed[name])
         with torch.no_grad(), autocast(device, config.precision):
@@ -185,21 +195,31 @@ def _standardise(tables: dict[str, Table]) -> tuple[torch.Tensor, torch.Tensor]:
     return scale, mean
 
 
-def _choose(learner: Learner, tables: dict[str, Table], config: Train, late: Callable[[], bool]) -> FittedHead:
-    """Fit standardised features with different weight decays, and return the fit with the least log-loss on val."""
-    x, label = tables["val"]
+def _choose(learner: Learner, tables: dict[str, Table], units: torch.Tensor, config: Train,
+            late: Callable[[], bool]) -> FittedHead:
+    """Fit standardised features with different weight decays, and return the fit with the least log-loss on held-out
+    rows: those of val and, if these are few, one row of each source of train, by cross-validation."""
+    val = tables["val"]
     weights = _loss_weights(learner, tables["train"][1], config)
     problem = Problem(*tables["train"], learner.classes, weights, config.label_smoothing)
+    parts = [(problem, val)]
+    if len(val[1]) < _FEW_VAL:
+        judged = one_row_each(units[:len(problem.label)]).to(val[0].device)
+        parts += cross_validation(replace(problem, x=problem.x[judged], label=problem.label[judged]))
+    held_out = sum(len(label) for _, (_, label) in parts)
     found: list[FittedHead] = []
     losses: list[float] = []
-    for decay, weight, bias in path(problem, DECAYS if len(x) else (_DEFAULT_DECAY,), late):
-        val = loss_and_top1(F.linear(x, weight, bias), label) if len(x) else _NO_VAL
-        found.append(FittedHead(weight, bias, decay, val=val, val_rows=len(x)))
-        losses.append(val[0])
-        if val[0] > min(losses):                 # weaker decays would be worse still, and take the longest
+    for fits in zip(*(path(part, DECAYS if held_out else (_DEFAULT_DECAY,), late) for part, _ in parts), strict=False):
+        logits = [F.linear(x, weight, bias) for (_, weight, bias), (_, (x, _)) in zip(fits, parts, strict=True)]
+        found.append(FittedHead(weight=fits[0][1], bias=fits[0][2], decay=fits[0][0], val_rows=len(val[1]),
+                                val=loss_and_top1(logits[0], val[1]) if len(val[1]) else _NO_VAL,
+                                is_cross_validated=len(parts) > 1))
+        losses.append(sum(F.cross_entropy(z, label, reduction="sum").item()
+                          for z, (_, (_, label)) in zip(logits, parts, strict=True)) / max(1, held_out))
+        if losses[-1] > min(losses):             # weaker decays would be worse still, and take the longest
             break
     best = found[losses.index(min(losses))]
-    answers = (F.linear(x, best.weight, best.bias).cpu(), label.cpu()) if len(x) else None
+    answers = (F.linear(val[0], best.weight, best.bias).cpu(), val[1].cpu()) if len(val[1]) else None
     top1 = loss_and_top1(F.linear(problem.x, best.weight, best.bias), problem.label)[1]
     return replace(best, train=(problem.loss(best.weight, best.bias).item(), top1), answers=answers)
 

@@ -5,13 +5,14 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
 from tenfold.train.learn.features import FeatureBatches, keep_features
-from tenfold.train.learn.fitted_head import FittedHead, fit_head, only_last_layer_learns
+from tenfold.train.learn.fitted_head import FittedHead, HeadRows, fit_head, only_last_layer_learns
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.one_pass import SPLITS, pass_rows, pictures
 from tenfold.train.models.whitening import Whitening, fit_whitening
@@ -100,5 +101,6 @@ class Feed:
         source = pictures(self._shards, self._recipe, learner.normalise)
         if kept:
             source = lambda split: kept[split].features.in_order(batch)  # noqa: E731
-        rows = {split: self._shards.rows(split) for split in SPLITS}
-        return fit_head(learner, source, rows, self._recipe.train, seconds)
+        counts = {split: self._shards.rows(split) for split in SPLITS}
+        units = torch.from_numpy(np.concatenate([shard.sources for shard in self._shards.shards("train")]))
+        return fit_head(learner, HeadRows(source, counts, units), self._recipe.train, seconds)
