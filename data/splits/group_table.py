@@ -1,15 +1,13 @@
 """Read the group of each image from a .csv file with lines of path,group."""
 
-import csv
-import os
 import re
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
-from tenfold.data.errors import SourceFault, unreadable
-from tenfold.data.files import read_file
+from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_names import one_spelling
+from tenfold.data.sources.csv_table import find_table, read_table
+from tenfold.data.sources.image_paths import ImagePaths
 from tenfold.data.sources.source import Source
 from tenfold.data.wording import counted, readable, some
 
@@ -23,11 +21,10 @@ _GROUPS = frozenset({"group", "groups", "patient", "subject", "person", "partici
 def read_group_table(file: Path, source: Source) -> tuple[list[str | None], list[str]]:
     """Return (the group of each image or None, notes, one per line). SourceFault: no image has a group in the file.
 
-    A path is as `source.paths` has it, or has the images' folder in front. The folders above a file, and its suffix,
-    may be left out where only one image is meant.
+    A path is one that `ImagePaths` finds.
     """
-    rows = _rows(file if file.exists() else source.root / file)
-    images = _Images(source)
+    rows = _rows(find_table(str(file), source.root))
+    images = ImagePaths(source.root, source.paths)
     names: list[str | None] = [None] * len(source.paths)
     strange = []
     for number, path, group in rows:
@@ -49,75 +46,9 @@ def read_group_table(file: Path, source: Source) -> tuple[list[str | None], list
                    + images.described(strange[0])] if strange else []
 
 
-class _Images:
-    """Finds the images that a path in a table means."""
-
-    def __init__(self, source: Source):
-        self._paths = source.paths
-        self._above = {source.root.name, source.root.resolve().name} - {""}
-        self._known: dict[str, list[int]] = {}   # spelling -> images; a folder may hold é in both of its spellings
-        for i, path in enumerate(source.paths):
-            self._known.setdefault(path, []).append(i)
-            if (usual := one_spelling(path)) != path:
-                self._known.setdefault(usual, []).append(i)
-
-    def find(self, path: str) -> list[int]:
-        """Return the row numbers of the images that a path means; []: there is none, or it is not certain which."""
-        plain, *inside = self._plain(path)
-        for name in (path, one_spelling(path), plain, *map(one_spelling, (plain, *inside))):
-            if name in self._known:
-                return self._known[name]
-        ends = self._ending(path)
-        return ends if len(ends) == 1 else []
-
-    def described(self, path: str) -> str:
-        """Return a path for a message, with the images that it may mean."""
-        ends = [readable(self._paths[row]) for row in self._ending(path)]
-        return readable(path) + (f" (which may be {some(ends, 2, ' or ')})" if ends else "")
-
-    def _plain(self, path: str) -> list[str]:
-        """Return a path with slashes, and what follows the images' folder in it."""
-        plain = path.replace("\\", "/").removeprefix("./")
-        parts = plain.split("/")
-        return [plain, *("/".join(parts[i + 1:]) for i, part in enumerate(parts) if part in self._above)]
-
-    def _ending(self, path: str) -> list[int]:
-        """Return the images whose paths end with this one, with or without their suffix."""
-        for name in map(one_spelling, self._plain(path)):
-            end = f"/{name}"
-            found = [row for row in self._of_name.get(name.rpartition("/")[2], ())
-                     if any(f"/{whole}".endswith(end) for whole in self._with_and_without_suffix(row))]
-            if found:
-                return found
-        return []
-
-    @cached_property
-    def _of_name(self) -> dict[str, list[int]]:
-        """The images of each file name, with and without its suffix."""
-        found: dict[str, list[int]] = {}
-        for row in range(len(self._paths)):
-            for path in self._with_and_without_suffix(row):
-                found.setdefault(path.rpartition("/")[2], []).append(row)
-        return found
-
-    def _with_and_without_suffix(self, row: int) -> set[str]:
-        path = one_spelling(self._paths[row])
-        return {path, os.path.splitext(path)[0]}
-
-
 def _rows(file: Path) -> list[tuple[int, str, str | None]]:
     """Return (line number, path, group) of each line of a .csv file; it may begin with a line of column names."""
-    try:
-        text = read_file(file).decode("utf-8-sig")
-        first = text.partition("\n")[0]
-        mark = next((m for m in ",;\t" if m in first), ",")
-        rows = [(n, [cell.strip() for cell in row]) for n, row in
-                enumerate(csv.reader(text.splitlines(), delimiter=mark), 1) if any(row)]
-    except OSError as error:
-        raise unreadable(error, file) or SourceFault(file, error.strerror or "cannot be read",
-                                                     "give split.groups the name of a .csv file") from None
-    except (ValueError, csv.Error) as error:
-        raise SourceFault(file, f"is not a .csv file ({error})", f"{_LINES} in UTF-8") from None
+    rows = read_table(file, _LINES, "split.groups")
     path, group, named = _columns(file, rows[0][1]) if rows else (0, 1, False)
     short = [n for n, row in rows if len(row) <= max(path, group)]
     if short or not rows:

@@ -1,6 +1,5 @@
 """Find which images belong together: by folder, by a pattern on the path, by a table, or because they look the same."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -10,6 +9,8 @@ import numpy as np
 
 from tenfold.data.errors import RecipeFault, SourceFault
 from tenfold.data.sources.class_names import one_spelling
+from tenfold.data.sources.csv_table import is_table
+from tenfold.data.sources.path_patterns import PATTERN, check_pattern, matches
 from tenfold.data.sources.source import Source
 from tenfold.data.splits.assign import HELD_OUT, Images, join, numbers, ranks
 from tenfold.data.splits.group_table import read_group_table
@@ -17,7 +18,6 @@ from tenfold.data.tables import Split
 from tenfold.data.unique import unique
 from tenfold.data.wording import counted, some
 
-PATTERN = "path:"
 _MANY, _SHARE = 4, 2             # a group of near-duplicates is too large if it has more than 4 pictures and more than
                                  # half of a class
 _MOST, _FRAMES = 0.5, 4          # near-duplicates may be frames of videos if more than half of the images are such, in
@@ -29,14 +29,8 @@ _CURE = "split.groups is \"\", \"folder\", \"path:REGEX\" or the name of a .csv 
 def check_groups(grouping: str, where: str = "split.groups") -> None:
     """Check that `grouping` (the recipe's split.groups) is valid, else raise RecipeFault."""
     if grouping.startswith(PATTERN):
-        try:
-            re.compile(grouping[len(PATTERN):])
-        except (re.error, OverflowError, RecursionError) as error:
-            raise RecipeFault(where, f"is {grouping!r}, and that is no regular expression ({error})",
-                              "see docs.python.org/3/library/re.html") from None
-        if grouping == PATTERN:
-            raise RecipeFault(where, "names no pattern", "give one, such as path:(writer\\d+)")
-    elif grouping not in ("", "folder") and not grouping.lower().endswith(".csv"):
+        check_pattern(grouping, where, "(writer\\d+)")
+    elif grouping not in ("", "folder") and not is_table(grouping):
         raise RecipeFault(where, f"is {grouping!r}", _CURE)
 
 
@@ -56,8 +50,7 @@ def source_groups(grouping: str, source: Source) -> tuple[list[str | None] | Non
         homes = source.homes or [""] * len(source.paths)                 # none in an arrays file
         names = [_folder(path, home) for path, home in zip(source.paths, homes, strict=True)]
     elif grouping.startswith(PATTERN):
-        pattern = re.compile(one_spelling(grouping[len(PATTERN):]))
-        names = [_matched(pattern.search(one_spelling(path))) for path in source.paths]
+        names = matches(grouping, source.paths)
     else:
         names, lines = read_group_table(Path(grouping), source)
     if not any(names):
@@ -150,10 +143,3 @@ def _held_together(group: np.ndarray, official: Sequence[str | None]) -> str:
 def _folder(path: str, home: str) -> str | None:
     """Return the folders between the class folder `home` and the file."""
     return one_spelling(path.removeprefix(f"{home}/").rpartition("/")[0]) or None
-
-
-def _matched(match) -> str | None:
-    """Return the first non-empty group of a match, or the whole match if the pattern has no groups."""
-    if not match:
-        return None
-    return next((found for found in match.groups() if found), None) if match.re.groups else match[0] or None

@@ -1,0 +1,61 @@
+"""Read a .csv or .tsv file as people and programs write it: UTF-8 or UTF-16, with commas, semicolons or tabs."""
+
+import csv
+import io
+from pathlib import Path
+
+from tenfold.data.errors import SourceFault, unreadable
+from tenfold.data.files import read_file
+
+SUFFIXES = (".csv", ".tsv")
+_MARKS = ",;\t"              # between the cells of a line
+_LINES = 50                  # lines that decide which mark it is
+
+Line = tuple[int, list[str]]                     # the number of a line, and its cells
+
+
+def is_table(name: str) -> bool:
+    """Whether a file of this name is a table."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def find_table(name: str, root: Path) -> Path:
+    """Return the file that a recipe means by the name of a table: as it is given, or else inside the images' folder."""
+    return Path(name) if Path(name).exists() else root / name
+
+
+def read_table(file: Path, cure: str, key: str) -> list[Line]:
+    """Return the lines of a table that are not empty, with cells without blanks at their ends.
+
+    cure: how to write such a table. key: of the recipe, which names it. SourceFault: it is no table.
+    """
+    try:
+        content = read_file(file)
+        utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))       # "Unicode text" of Excel
+        text = content.decode("utf-16" if utf16 else "utf-8-sig")
+        return _split(text, _mark(text))
+    except OSError as error:
+        raise unreadable(error, file) or SourceFault(file, error.strerror or "cannot be read",
+                                                     f"give {key} the name of a .csv file") from None
+    except (ValueError, csv.Error) as error:
+        raise SourceFault(file, f"is not a .csv file ({error})", f"{cure} in UTF-8") from None
+
+
+def _split(text: str, mark: str, most: int | None = None) -> list[Line]:
+    """Return the lines of a text; most: so many lines at most."""
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=mark != "\t")
+    found: list[Line] = []
+    for row in lines:
+        if any(row):
+            found.append((lines.line_num, [cell.strip() for cell in row]))
+            if len(found) == most:
+                break
+    return found
+
+
+def _mark(text: str) -> str:
+    """Return the mark that gives the most lines the same number of cells as the first line has."""
+    def alike(mark: str) -> int:
+        widths = [len(cells) for _, cells in _split(text, mark, _LINES)]
+        return widths.count(widths[0]) if widths and widths[0] > 1 else 0
+    return max(_MARKS, key=alike)                # a comma, where several do

@@ -1,0 +1,54 @@
+"""Tables in the encodings and with the marks that programs write are all the same table."""
+
+import csv
+import io
+
+import pytest
+from cases import each
+
+from tenfold.data.errors import SourceFault
+from tenfold.data.sources.csv_table import find_table, read_table
+
+ROWS = [["path", "label; or not"], ["a/é 1.png", 'big, "wild"\tcat'], ["b\\2.png", "dog"]]
+
+
+def written(mark: str, end: str = "\r\n") -> str:
+    text = io.StringIO()
+    csv.writer(text, delimiter=mark, lineterminator=end).writerows(ROWS)
+    return text.getvalue()
+
+
+@each("mark", list(",;\t"))
+@each("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@each("end", ["\r\n", "\n", "\r", "\n\n"])
+def test_marks_encodings_and_line_ends_make_no_difference(tmp_path, mark, encoding, end):
+    (tmp_path / "t.csv").write_bytes(written(mark, end).encode(encoding))
+    assert [cells for _, cells in read_table(tmp_path / "t.csv", "", "")] == ROWS
+
+
+def test_lines_are_counted_as_an_editor_does(tmp_path):
+    (tmp_path / "t.csv").write_text('a,"x\ny"\n\n b , "c, d"\n')
+    assert read_table(tmp_path / "t.csv", "", "") == [(2, ["a", "x\ny"]), (4, ["b", "c, d"])]
+
+
+def test_the_mark_is_the_one_that_all_lines_agree_on(tmp_path):
+    (tmp_path / "t.csv").write_text("path;name\n1.png;Doe, John\n2.png;Roe, Jane\n")
+    assert read_table(tmp_path / "t.csv", "", "")[1] == (2, ["1.png", "Doe, John"])
+
+
+@each("content", [b"\xff\xfe\x00", b"a,b\n\xff\xff", b'a,"' + b"x" * 200_000], ids=["utf-16", "utf-8", "long"])
+def test_what_is_no_table_is_refused_in_one_line(tmp_path, content):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(SourceFault, match=r"t\.csv: is not a .csv file .*write it in UTF-8$"):
+        read_table(tmp_path / "t.csv", "write it", "split.groups")
+    with pytest.raises(SourceFault, match=r"none\.csv: No such file .* give split.groups the name"):
+        read_table(tmp_path / "none.csv", "write it", "split.groups")
+
+
+def test_a_table_is_where_it_is_said_to_be_or_else_among_the_images(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "t.csv").touch()
+    assert find_table("t.csv", tmp_path / "images").samefile("images/t.csv")
+    (tmp_path / "t.csv").touch()
+    assert find_table("t.csv", tmp_path / "images").samefile("t.csv")
