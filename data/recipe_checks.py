@@ -25,7 +25,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         low, high = getattr(getattr(recipe, table), key)
         if low > high:
             raise RecipeFault(f"{where} [{table}] {key}", f"is [{low}, {high}]", "the lower bound comes first")
-    _check_levels(recipe.source, f"{where} [source]")
+    _check_source(recipe.source, f"{where} [source]")
     _check_split(recipe.split, f"{where} [split]")
     _check_ink(recipe, f"{where} [clean]")
     _check_schedule(recipe.train, f"{where} [train]")
@@ -45,7 +45,10 @@ def _check_name_and_seed(recipe: Recipe, where: str) -> None:
         raise RecipeFault(f"{where} name", f"is {recipe.name!r}", "give a name fit for a folder")
 
 
-def _check_levels(source: Source, where: str) -> None:
+def _check_source(source: Source, where: str) -> None:
+    if source.labels:
+        from tenfold.data.sources.labelled import check_labels  # imports numpy, which --help does not need
+        check_labels(source.labels, f"{where} labels")
     for key in ("levels_signed", "levels_float"):
         low, high = getattr(source, key)
         if low >= high and (low, high) != (0, 0):

@@ -14,7 +14,14 @@ _ENDLESS = 1_000_000         # epochs, more than any budget has time for
 @dataclass(frozen=True)
 class Source:
     """Where the images come from and how many bad ones are tolerated."""
-    data: str = ""                                          # folder or .npz; the option --data takes precedence
+    data: str = ""                                          # folder, table of labels (.csv) or .npz; the option --data
+                                                            # takes precedence
+    labels: str = ""                                        # where the labels of a folder are: "x.csv": lines of
+                                                            # path,label. "path:REGEX": searched in the path below the
+                                                            # data folder; the first (…), or the whole match. "": the
+                                                            # class folders, or else what a table near the images, or
+                                                            # their names, most likely say. An image without a label is
+                                                            # passed over
     max_bad: float = setting(0.1, low=0, high=1)            # share set aside that stops the build
     max_opposite: float = setting(0.2, low=0, high=1)       # share that clearly looks like the other polarity than
                                                             # clean.polarity declares, and stops the build

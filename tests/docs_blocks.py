@@ -2,7 +2,8 @@
 
 bash: targets, variables, options, recipes and keys exist.
 toml: tables of a recipe, laid over recipes/letters.toml.
-tree: files of a folder; its classes and splits are found as the block's first line says.
+tree: files of a folder; its classes and splits are found as the block's first line says. Below the name of a table, and
+":", stand its lines, indented.
 python: compiles and calls only what there is.
 """
 
@@ -215,12 +216,17 @@ def check_tree(block: Block) -> None:
     """The files, made in an empty folder, are understood as the block says."""
     says = dict(word.split("=") for word in block.info.split())
     with tempfile.TemporaryDirectory() as place:
-        files = block.text.split()
-        for file in files:
+        files = dict[str, list[str]]()
+        for line in block.text.splitlines():
+            if line.startswith(" "):
+                files[list(files)[-1]].append(line.strip())
+            else:
+                files[line.removesuffix(":")] = []
+        for file, lines in files.items():
             (Path(place) / file).parent.mkdir(parents=True, exist_ok=True)
-            (Path(place) / file).write_bytes(b"x")         # no picture is opened
-        source = open_source(Path(place) / files[0].partition("/")[0])
-        assert len(source) == len(files), block
+            (Path(place) / file).write_text("\n".join(lines) or "x", encoding="utf-8")      # no picture is opened
+        source = open_source(Path(place) / next(iter(files)).partition("/")[0])
+        assert len(source) == sum(not lines for lines in files.values()), block
         assert list(source.classes) == says["classes"].split(","), block
         assert {split for split in source.official if split} == set(filter(None, says.get("splits", "").split(",")))
 

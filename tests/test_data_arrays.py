@@ -211,6 +211,7 @@ def test_another_file_is_called_what_it_is(tmp_path):
         (tmp_path / name).write_bytes(data)
     for name, words in (("a.npy", "one NumPy array.*numpy.savez"), ("a.zip", "ZIP archive.*unpack it"),
                         ("a.png", "one picture.*sub-folder per class"), ("a.h5", "HDF5.*numpy.savez"),
-                        ("a.csv", "a table.*not from tables"), ("a", "is text, neither"), ("a.tar.gz", "unpack it")):
+                        ("a.csv", "names no image.*a line for each image"), ("a", "is text, neither"),
+                        ("a.tar.gz", "unpack it")):
         with pytest.raises(SourceFault, match=words):
             open_source(tmp_path / name)

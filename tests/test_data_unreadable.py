@@ -15,9 +15,9 @@ from tenfold.data.recipe import read_recipe
 from tenfold.data.shard import open_shard
 from tenfold.data.shardset import read_index
 from tenfold.data.source_table import read_source_table
+from tenfold.data.sources.csv_table import read_table
 from tenfold.data.sources.opening import open_source
 from tenfold.data.sources.source import FolderReader
-from tenfold.data.splits.group_table import _rows
 from tenfold.data.wording import reason
 from tenfold.preprocess.decode import BadPicture
 from tenfold.preprocess.decode.pillow import in_words
@@ -28,7 +28,7 @@ RECIPE = read_recipe(str(Path(__file__).resolve().parents[1] / "recipes/sample.t
 READERS = {
     "dataset.json": lambda path: read_index(path.parent), "sources.h5": lambda path: read_source_table(path.parent),
     "train-00000.h5": lambda path: open_shard(path, 1, (1, 1, 1), (1, 1)), "best.pth": checkpoint.load,
-    "x.toml": read_recipe, "x.npz": open_source, "x.csv": _rows}
+    "x.toml": read_recipe, "x.npz": open_source, "x.csv": lambda path: read_table(path, "", "")}
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO])

@@ -21,6 +21,7 @@ from tenfold.data.errors import UserFault
 from tenfold.data.recipe import Recipe, make_recipe, read_recipe, recipe_tables
 from tenfold.data.shard import open_shard
 from tenfold.data.shardset import open_set
+from tenfold.data.sources.image_paths import ImagePaths
 from tenfold.data.sources.opening import open_source
 from tenfold.data.splits.group_table import _rows
 
@@ -133,12 +134,30 @@ def test_any_headers_in_an_arrays_file(x, y, packed, sound_labels):
         assert len(source.labels) == len(source)
 
 
-@examples(12, st.binary(max_size=200) | st.lists(st.lists(st.text(max_size=6), max_size=4).map(",".join), max_size=6)
-          .map(lambda lines: "\n".join(lines).encode("utf-8", "surrogatepass")))
+CELL = st.text(max_size=6) | st.sampled_from(["path", "label", "split", "0", "1", "a.png", "./a.png", "b", "c/d.png",
+                                             "train", "x|y"])
+TABLE = st.binary(max_size=200) | st.lists(st.lists(CELL, max_size=4).map(",".join), max_size=6).map(
+    lambda lines: "\n".join(lines).encode("utf-8", "surrogatepass"))
+
+
+@examples(12, TABLE)
 def test_any_bytes_as_a_table_of_groups(data):
     (HERE / "g.csv").write_bytes(data)
-    rows = refused_or(lambda: _rows(HERE / "g.csv"))
+    rows = refused_or(lambda: _rows(HERE / "g.csv", ImagePaths(HERE, ["a.png", "b.png", "c/d.png"])))
     assert rows is None or all(len(row) == 3 for row in rows)
+
+
+@examples(12, TABLE)
+def test_any_bytes_as_a_table_of_labels(data):
+    folder = HERE / "labelled"
+    (folder / "c").mkdir(parents=True, exist_ok=True)
+    for name in ("a.png", "b.png", "c/d.png"):
+        (folder / name).touch()
+    (folder / "t.csv").write_bytes(data)
+    for path, labels in ((folder, ""), (folder, "t.csv"), (folder / "t.csv", "")):
+        source = refused_or(lambda path=path, labels=labels: open_source(path, False, labels=labels))
+        assert source is None or (len(source) == len(set(source.paths)) == len(source.stamps) == len(source.homes)
+                                  and {source.classes[label] for label in source.labels} == set(source.classes))
 
 
 @examples(12, st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),

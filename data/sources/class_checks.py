@@ -92,5 +92,5 @@ def _twin(source: Source, label: int, learnt) -> str | None:
 
 def _cure(source: Source, lacking: list[int], learnt) -> str:
     if all(_twin(source, i, learnt) for i in lacking):
-        return "give the folders of one class the same name, to the letter, in every split"
+        return "give one class the same name, to the letter, in every split"
     return "add training images of each, or remove it from the other splits"

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from tenfold.data.errors import SourceFault
+from tenfold.data.sources.csv_table import TABLES
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.other_files import no_images
 from tenfold.data.sources.split_names import BESIDE, FILLERS, bare_split, parse_split_name, words_of
@@ -18,6 +19,10 @@ _MASKS = _ANNOTATIONS | {"mask", "trimap", "annot", "segmentation", "groundtruth
 _KINDS = frozenset({"class", "classes", "category", "type", "label", "grade", "species"})    # in the names of classes
 _GROUND_TRUTH = re.compile(r"ground[\W_]*truth", re.IGNORECASE)
 _TABLES = {".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".mat"}
+
+
+class NoClassFoldersError(SourceFault):
+    """Images that are not in class folders: their labels may be in a table or in their names."""
 
 
 def is_generic(name: str) -> bool:
@@ -92,10 +97,9 @@ def no_class_folders(root: Folder, loose: list[Folder]) -> SourceFault:
     begins = _beginnings(names)
     if begins:
         fact += f" (their names begin with {some((f'{begin}: {n}' for begin, n in begins.items()), 4)})"
-    tables = _tables(root, *loose)
-    cure = CURE + (", for example by the beginnings of their names" if begins else "")
-    cure += f" ({tables[0]} files beside them are not read)" if tables else ""
-    return SourceFault(root.path, fact, cure) if names else no_images(root, fact, cure)
+    unread = [kind for kind in _tables(root, *loose) if not names or kind not in TABLES]
+    cure = CURE + (f" ({unread[0]} files beside them are not read)" if unread else "")
+    return NoClassFoldersError(root.path, fact, cure) if names else no_images(root, fact, cure)
 
 
 def _beginnings(names: list[str]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tenfold.data.errors import SourceFault, unreadable
 from tenfold.data.files import read_file
 
-SUFFIXES = (".csv", ".tsv")
+TABLES = (".csv", ".tsv")    # suffixes
 _MARKS = ",;\t"              # between the cells of a line
 _LINES = 50                  # lines that decide which mark it is
 
@@ -16,7 +16,7 @@ Line = tuple[int, list[str]]                     # the number of a line, and its
 
 def is_table(name: str) -> bool:
     """Whether a file of this name is a table."""
-    return name.lower().endswith(SUFFIXES)
+    return name.lower().endswith(TABLES)
 
 
 def find_table(name: str, root: Path) -> Path:

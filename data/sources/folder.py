@@ -18,9 +18,11 @@ from tenfold.data.wording import counted, folder_name, readable, some
 _FOLDERS = 5                 # unused folders that get a line each
 
 
-def open_folder(root: Path, grouped: bool = False) -> Source:
-    """Open a folder of class folders; grouped: as for `understand`. SourceFault: no picture lies in a class folder."""
-    top = Folder(str(root))
+def open_folder(root: Path, top: Folder, grouped: bool = False) -> Source:
+    """Open a folder of class folders; top: its listing; grouped: as for `understand`.
+
+    SourceFault: no picture lies in a class folder.
+    """
     tree = understand(top, grouped)
     if not tree.class_folders:
         raise no_images(top, "has no sub-folders", CURE)

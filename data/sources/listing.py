@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tenfold.data.errors import SourceFault, unreadable
+from tenfold.data.sources.csv_table import TABLES
 from tenfold.data.sources.file_kinds import BROKEN, SPECIAL, UNREADABLE, examine_file, is_folder
 from tenfold.data.wording import counted, readable, some
 
@@ -16,7 +17,9 @@ SYSTEM = frozenset({"__macosx", "@eadir", "#recycle", "#snapshot", "$recycle.bin
                     "lost+found", "found.000", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 LINKED = "repeated folder"   # a link to a folder that is listed elsewhere
 HIDDEN, LOOSE, MASK = "hidden or system", "loose image", "mask"          # other kinds of what is skipped
-_NOUNS = (LOOSE, MASK, LINKED, SPECIAL, BROKEN, UNREADABLE)              # these have a plural: "2 repeated folders"
+UNLABELLED = "unlabelled image"
+# these have a plural: "2 repeated folders"
+_NOUNS = (LOOSE, MASK, UNLABELLED, LINKED, SPECIAL, BROKEN, UNREADABLE)
 
 
 @dataclass
@@ -27,6 +30,7 @@ class _Listing:
     passed: Counter[str] = field(default_factory=Counter)
     hidden: list[str] = field(default_factory=list)
     by_content: Counter[str] = field(default_factory=Counter)
+    tables: list[str] = field(default_factory=list)
 
 
 class Folder:
@@ -69,6 +73,11 @@ class Folder:
     def by_content(self) -> Counter[str]:
         """How many of its pictures were recognised by their content, by suffix."""
         return self._listing.by_content
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the .csv and .tsv files in it, sorted."""
+        return self._listing.tables
 
     @property
     def _listing(self) -> _Listing:
@@ -119,6 +128,7 @@ class Folder:
                         kind, stamp, opened = examine_file(entry)
                         if stamp is None:
                             found.passed[kind] += 1
+                            found.tables += [entry.name] if kind in TABLES else []
                             continue
                         found.pictures.append((entry.name, stamp))
                         if opened:
@@ -129,6 +139,7 @@ class Folder:
                                                          "check its permissions") from None
         found.pictures.sort()
         found.hidden.sort()
+        found.tables.sort()
         return sorted(inner, key=lambda one: one.below), links
 
     def _inside(self, name: str) -> "Folder":

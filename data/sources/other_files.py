@@ -15,7 +15,6 @@ _FRAMES = "save frames as images, in a folder for each video inside its class: c
 _ARRAYS = "give that file itself"
 _OF_MANY = {_UNPACK: "unpack them",              # cures of several files, where that makes a difference
             _ARRAYS: "give one .npz file itself, which holds all: x_train, y_train, x_test, y_test"}
-_TABLE = f"{FOLDER}: labels are read from folders, not from tables"
 _KINDS = (                   # what one file is, the cure, its format as `identify` names it, its suffixes
     ("a ZIP archive", _UNPACK, "ZIP", ".zip"), ("a gzip archive", _UNPACK, "gzip", ".gz", ".tgz"),
     ("a 7z archive", _UNPACK, "7z", ".7z"), ("a RAR archive", _UNPACK, "RAR", ".rar"),
@@ -27,7 +26,6 @@ _KINDS = (                   # what one file is, the cure, its format as `identi
     ("a DICOM file", _CONVERT, "DICOM", ".dcm", ".dicom"), ("a PDF file", _CONVERT, "PDF", ".pdf"),
     ("an SVG drawing", _CONVERT, "SVG", ".svg"), ("a raw camera file", _CONVERT, *sorted(RAW)),
     ("a video", _FRAMES, "video", ".mp4", ".avi", ".mov", ".mkv", ".webm"),
-    ("a table", _TABLE, ".csv", ".tsv"),
 )
 _OTHERS = {key: (what, cure) for what, cure, *keys in _KINDS for key in keys}
 
@@ -42,8 +40,8 @@ def no_images(root: Folder, fact: str, cure: str) -> SourceFault:
     passed = sum((folder.passed for folder in root.walk()), Counter[str]())
     for name, count in passed.most_common():
         kind = name.removeprefix("without suffix (").removesuffix(")")
-        theirs = _ARRAYS if kind == ".npz" else _OTHERS.get(kind, ("", _TABLE))[1]
-        if theirs != _TABLE:
+        theirs = _ARRAYS if kind == ".npz" else _OTHERS.get(kind, ("", ""))[1]
+        if theirs:
             theirs = _OF_MANY.get(theirs, theirs) if count > 1 else theirs
             return SourceFault(root.path, f"{fact}, but {counted(count, f'{kind} file')}", theirs)
     return SourceFault(root.path, fact, cure)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Layout:
     """How a folder or an arrays file was understood; stored in dataset.json."""
-    kind: str                                    # "class folders", "official splits" or "arrays"
-    splits: dict[str, list[str]]                 # folders or arrays of each official split
+    kind: str                                    # "class folders", "official splits", "arrays", "label table" or
+                                                 # "file names"
+    splits: dict[str, list[str]]                 # folders, arrays or tables of each official split
     images: int
     passed_over: dict[str, int] = field(default_factory=dict)      # skipped files and folders, by kind
     unused: dict[str, int] = field(default_factory=dict)           # images in folders or arrays that are not used
@@ -38,7 +39,9 @@ class Source:
     notes: list[str]               # for people: how it was understood, what is odd or not used
     arrays: "Arrays | Members | SomePictures | None" = None
     groups: list[str] | None = None              # images of the same group stay in the same split
-    homes: list[str] | None = None               # the class folder of each image, relative to root: "train/cat"
+    homes: list[str] | None = None               # the class folder of each image, relative to root: "train/cat"; of
+                                                 # images whose labels are not their folders', the folder of all
+    is_listed: bool = True                       # any picture below root is read; False: only those a table names
 
     def __len__(self):
         return len(self.paths)

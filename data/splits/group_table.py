@@ -6,8 +6,9 @@ from pathlib import Path
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_names import one_spelling
-from tenfold.data.sources.csv_table import find_table, read_table
+from tenfold.data.sources.csv_table import Line, find_table, read_table
 from tenfold.data.sources.image_paths import ImagePaths
+from tenfold.data.sources.label_columns import path_column
 from tenfold.data.sources.source import Source
 from tenfold.data.wording import counted, readable, some
 
@@ -23,8 +24,8 @@ def read_group_table(file: Path, source: Source) -> tuple[list[str | None], list
 
     A path is one that `ImagePaths` finds.
     """
-    rows = _rows(find_table(str(file), source.root))
     images = ImagePaths(source.root, source.paths)
+    rows = _rows(find_table(str(file), source.root), images)
     names: list[str | None] = [None] * len(source.paths)
     strange = []
     for number, path, group in rows:
@@ -46,23 +47,24 @@ def read_group_table(file: Path, source: Source) -> tuple[list[str | None], list
                    + images.described(strange[0])] if strange else []
 
 
-def _rows(file: Path) -> list[tuple[int, str, str | None]]:
+def _rows(file: Path, images: ImagePaths) -> list[tuple[int, str, str | None]]:
     """Return (line number, path, group) of each line of a .csv file; it may begin with a line of column names."""
     rows = read_table(file, _LINES, "split.groups")
-    path, group, named = _columns(file, rows[0][1]) if rows else (0, 1, False)
+    path, group, named = _columns(file, rows, images) if rows else (0, 1, False)
     short = [n for n, row in rows if len(row) <= max(path, group)]
     if short or not rows:
         raise SourceFault(f"{file}, line {short[0]}" if short else file, "has no path and group", _LINES)
     return [(n, row[path], one_spelling(row[group]) or None) for n, row in rows[named:]]
 
 
-def _columns(file: Path, first: Sequence[str]) -> tuple[int, int, bool]:
+def _columns(file: Path, rows: list[Line], images: ImagePaths) -> tuple[int, int, bool]:
     """Return (column of the paths, column of the groups, whether the first line names the columns)."""
+    first = rows[0][1]
     heads = [re.sub(r"[\W_]+", "", cell.lower()) for cell in first]
     width = max((i + 1 for i, cell in enumerate(first) if cell), default=0)
     paths, groups = _named(heads, "path", _PATHS), _named(heads, "group", _GROUPS)
-    if len(groups) == 1 and not paths and width > 2:             # an index of pandas has no name
-        paths = [i for i, head in enumerate(heads) if head and i not in groups][:1]
+    if len(groups) == 1 and not paths and width > 2 and (found := path_column(rows, images.find)) is not None:
+        paths = [found]
     if len(paths) == len(groups) == 1:
         return paths[0], groups[0], True
     if width > 2:

@@ -1,0 +1,191 @@
+"""Decide which columns of a table hold the paths of images, their labels and their splits."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tenfold.data.sources.csv_table import Line
+from tenfold.data.sources.formats import SUFFIXES
+from tenfold.data.sources.split_names import bare_split
+from tenfold.data.wording import quoted, readable, some
+
+# names of columns, in lower case, without blanks and marks; `_is_called` also takes off a final "id" or "name"
+_PATHS = frozenset({"path", "file", "filepath", "imagepath", "imgpath", "imagefile", "image", "img", "picture"})
+_LABELS = frozenset({"class", "category", "target", "species", "breed", "diagnosis", "dx", "disease", "grade", "level",
+                     "variety", "cultivar", "digit", "character", "letter", "emotion", "expression", "groundtruth",
+                     "gt", "y", "classification", "classlabel", "classes", "categories", "landmark", "individual",
+                     "tag", "tags"})
+_SPLITS = frozenset({"split", "set", "subset", "partition", "datasplit", "dataset", "usage", "phase", "traintest"})
+_HELD_OUT = {"isval": "val", "isvalid": "val", "isvalidation": "val", "istest": "test"}      # columns of fastai
+# columns that are about an image, but are most likely not what is to be recognised
+_OTHER = frozenset({"patient", "subject", "person", "writer", "author", "user", "video", "group", "fold", "age", "sex",
+                    "gender", "width", "height", "site", "camera", "source", "license", "date", "year", "view"})
+_PLURALS = ("tags", "labels", "attributes")      # may hold several labels with blanks between them
+_YES, _NO = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
+_FRACTION = re.compile(r"[-+]?\d*\.\d*[1-9]\d*(e[-+]?\d+)?", re.IGNORECASE)
+_SAMPLE = 1000               # lines in which the column of the paths is looked for
+
+
+class UndecidedError(ValueError):
+    """A table does not say which of its columns are labels, or says it of none; the message is a fact about it."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table that names images; the lines below the names of the columns, if it has such."""
+    lines: list[Line]
+    names: list[str]         # of the columns; "": it has none
+    path: int
+    label: tuple[int, ...]   # one column of labels, or several of which one is 1 in each line
+    split: int | None
+    is_named: bool           # the column of labels is known by its name
+
+    def label_of(self, cells: list[str]) -> str:
+        """Return the label in a line, "" for none."""
+        if len(self.label) == 1:
+            return cell_of(cells, self.label[0])
+        return next(self.names[i] for i in self.label if _is_marked(cells, i))
+
+    def split_of(self, cells: list[str]) -> str | None:
+        """Return the official split that a line says, or None."""
+        if self.split is None:
+            return None
+        cell = cell_of(cells, self.split)
+        held_out = _HELD_OUT.get(_plain(self.names[self.split]))
+        return bare_split(cell) if not held_out else held_out if cell.lower() in _YES else "train"
+
+    def __str__(self) -> str:
+        """Return the columns for a message: "columns id, breed"."""
+        shown = [*dict.fromkeys((self.path, *self.label))]
+        return "columns " + some((_shown(self.names, i) for i in shown), 3, ", ")
+
+
+def cell_of(cells: list[str], i: int) -> str:
+    """Return a cell of a line, "" if the line is too short."""
+    return cells[i] if i < len(cells) else ""
+
+
+def choose_columns(lines: list[Line], find: Callable[[str], Sequence[int]]) -> Columns | None:
+    """Return the columns of a table; None: it names no image. find: the images that a path means.
+
+    UndecidedError: it names images, but it is open which column holds their labels.
+    """
+    path = path_column(lines, find)
+    if path is None:
+        return None
+    first = lines[0][1]
+    has_names = not find(cell_of(first, path)) and not cell_of(first, path).lower().endswith(tuple(SUFFIXES))
+    width = max(len(cells) for _, cells in lines)
+    names = [cell_of(first, i) if has_names else "" for i in range(width)]
+    return _Table(lines[has_names:], names, path).columns()
+
+
+def path_column(lines: list[Line], find: Callable[[str], Sequence[int]]) -> int | None:
+    """Return the column that names the most images; None: none names any."""
+    for sample in (lines[::len(lines) // _SAMPLE + 1], lines):
+        width = max((len(cells) for _, cells in sample), default=0)
+        named = [len({row for _, cells in sample if (cell := cell_of(cells, i)) for row in find(cell)})
+                 for i in range(width)]
+        if any(named):
+            names = [_plain(cell_of(lines[0][1], i)) for i in range(width)]
+            return max(range(width), key=lambda i: (named[i], _is_called(names[i], _PATHS), bool(names[i])))
+    return None
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table of which the column of the paths is known; it finds the others."""
+    lines: list[Line]
+    names: list[str]
+    path: int
+
+    def columns(self) -> Columns:
+        """Return all columns. UndecidedError: it is open which one holds the labels."""
+        split = next((i for i in self._others if self._says_splits(i)), None)
+        label, is_named = self._labels([i for i in self._others if i != split and self._values[i]])
+        if len(label) == 1 and (fact := self._no_classes(label[0])):
+            raise UndecidedError(fact)
+        return Columns(self.lines, self.names, self.path, label, split, is_named)
+
+    @cached_property
+    def _others(self) -> list[int]:
+        return [i for i in range(len(self.names)) if i != self.path]
+
+    @cached_property
+    def _values(self) -> dict[int, set[str]]:
+        """The different values of each column but that of the paths."""
+        return {i: {cell for _, cells in self.lines if (cell := cell_of(cells, i))} for i in self._others}
+
+    def _says_splits(self, i: int) -> bool:
+        name, values = _plain(self.names[i]), self._values[i]
+        if name in _HELD_OUT:
+            return bool(values) and {value.lower() for value in values} <= _YES | _NO
+        return name in _SPLITS and bool(values) and all(map(bare_split, values))
+
+    def _labels(self, others: list[int]) -> tuple[tuple[int, ...], bool]:
+        """Return (the columns of labels, whether they are known by their names)."""
+        called = [i for i in others if _plain(self.names[i]) in ("label", "labels")] or \
+            [i for i in others if _is_called(_plain(self.names[i]), _LABELS | {"label"})]
+        if called and self._same(called):        # "class_id" and "class_name"
+            return (min(called, key=lambda i: all(value.isdigit() for value in self._values[i])),), True
+        if called:
+            raise UndecidedError(f"has the columns {self._listed(called)}, and any may be the label")
+        marks = [i for i in others if {value.lower() for value in self._values[i]} <= _YES | _NO and self.names[i]]
+        wrong = self._not_one_of(marks)
+        if len(marks) > 1 and not wrong:
+            return tuple(marks), False
+        repeated = [i for i in others if 1 < len(self._values[i]) <= len(self.lines) / 2
+                    and not _is_called(_plain(self.names[i]), _OTHER | _SPLITS)]
+        if len(repeated) == 1:
+            return (repeated[0],), False
+        if len(marks) > 1 and set(repeated) <= set(marks):
+            raise UndecidedError(f"does not mark one of {self._listed(marks)} in line {wrong}, and Tenfold is for one "
+                                 "label per image")
+        raise UndecidedError(f"has the columns {self._listed(repeated)}, and any may be the label" if repeated else
+                             f"has no column that can be labels beside {_shown(self.names, self.path)}")
+
+    def _same(self, columns: list[int]) -> bool:
+        """Whether these columns say the same, in other words."""
+        pairs = {tuple(cell_of(cells, i) for i in columns) for _, cells in self.lines}
+        return all(len({pair[k] for pair in pairs}) == len(pairs) for k in range(len(columns)))
+
+    def _not_one_of(self, marks: list[int]) -> int:
+        """Return the number of the first line in which not exactly one of these columns is marked; 0: there is none."""
+        return next((n for n, cells in self.lines if sum(_is_marked(cells, i) for i in marks) != 1), 0)
+
+    def _no_classes(self, i: int) -> str:
+        """Say why the values of a column are no labels of one class each; "": they may be."""
+        values, name = self._values[i], _shown(self.names, i)
+        fractions = [value for value in sorted(values) if _FRACTION.fullmatch(value)]
+        if 2 * len(fractions) > len(values) and 2 * len(values) > len(self.lines):
+            return f"has numbers such as {fractions[0]} in the column {name}, and no classes"
+        for mark in "|;, " if _plain(self.names[i]) in _PLURALS else "|;,":
+            several = [value for value in values if mark in value]
+            parts = Counter(word.strip() for value in values for word in set(value.split(mark)))
+            if len(several) > 1 and len(parts) < len(values) and all(
+                    parts[word.strip()] > 1 for value in several for word in value.split(mark)):
+                return f"has several labels in a line (column {name}: {quoted(min(several))}), and Tenfold is for " \
+                    "one label per image"
+        return ""
+
+    def _listed(self, columns: list[int]) -> str:
+        return some((_shown(self.names, i) for i in columns), 4, " and ")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.lower())
+
+
+def _is_marked(cells: list[str], i: int) -> bool:
+    return cell_of(cells, i).lower() in _YES
+
+
+def _is_called(name: str, names: frozenset[str]) -> bool:
+    return bool({name, name.removesuffix("id"), name.removesuffix("name"), name.removesuffix("code")} & names)
+
+
+def _shown(names: list[str], i: int) -> str:
+    return readable(names[i], 40) if names[i] else f"{i + 1}"
+

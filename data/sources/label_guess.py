@@ -1,0 +1,112 @@
+"""Find the labels of images that do not lie in class folders: in a table near them, or in their names."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from tenfold.data.errors import SourceFault
+from tenfold.data.sources.image_paths import ImagePaths
+from tenfold.data.sources.label_names import labels_in_names
+from tenfold.data.sources.label_table import Labelling, LabelTable, open_label_table
+from tenfold.data.sources.listing import Folder
+from tenfold.data.sources.split_names import SPLIT_WORDS, parse_split_name
+from tenfold.data.wording import some
+
+_ORDER = tuple(SPLIT_WORDS)
+_SUBMISSION = re.compile(r"submi(t|ssion)", re.IGNORECASE)       # its labels are placeholders
+
+
+def guess_labels(top: Folder, images: ImagePaths) -> tuple[Labelling | None, list[str]]:
+    """Return (the labels of images below the folder `top`, what there is to say of the tables that do not decide).
+
+    The labels are None if it is open what they are. SourceFault: the only table of labels contradicts itself.
+    """
+    tables, doubts, strange = _tables(top, images)
+    if tables:
+        labelling = _joined([(table, table.labelling()) for table in tables])
+        if labelling and len(set(labelling.labels.values())) > 1:
+            return labelling, []
+        doubts = [f"{some((table.name for table in tables), 4, ' and ')} " + (
+            "gives all images one label" if labelling else "all give labels")]
+    found = None if doubts else labels_in_names(images.paths)
+    return found, [] if found else doubts + strange
+
+
+def likely_folders(top: Folder, below: str, name: str) -> list[str]:
+    """Return the folders that the paths in a table are most likely relative to: its own, and those of its split.
+
+    below: the folder of the table, relative to that of `top`. name: of the table, such as "train.csv".
+    """
+    here = next((folder for folder in top.walk() if folder.below == below), None)
+    split = parse_split_name(Path(name).stem)
+    of_split = [inner.below for inner_name, inner in here.folders.items()
+                if (found := parse_split_name(inner_name)) and found.split == split.split] if here and split else []
+    return [below, *of_split] if here else []
+
+
+def _tables(top: Folder, images: ImagePaths) -> tuple[list[LabelTable], list[str], list[str]]:
+    """Return (the tables near the images that say their labels, what to say of those that name images but leave the
+    labels open, what to say of the others)."""
+    tables, doubts, strange = [], [], []
+    for folder, name in _near(top):
+        shown = f"{folder.below}/{name}" if folder.below else name
+        bases = likely_folders(top, folder.below, name)
+        try:
+            table = open_label_table(Path(folder.path) / name, shown, partial(images.find, bases=bases))
+        except SourceFault as fault:
+            doubts.append(f"{shown} {fault.fact}")
+        else:
+            tables += [table] if table and _is_about(table, images) else []
+            strange += [] if table else [f"{shown} names none of them"]
+    return [table for table in tables if table.columns.is_named] or tables, doubts, strange
+
+
+def _near(top: Folder) -> Iterator[tuple[Folder, str]]:
+    """Yield (folder, name) of the tables in the folders that hold images at any depth."""
+    for folder in sorted(top.walk(), key=lambda folder: folder.below):
+        images = {os.path.splitext(name)[0] for name, _ in folder.pictures}
+        for name in folder.tables if folder.has_pictures else ():
+            if not _SUBMISSION.search(name) and os.path.splitext(name)[0] not in images:     # boxes of one image
+                yield folder, name
+
+
+def _is_about(table: LabelTable, images: ImagePaths) -> bool:
+    """Whether most of the table's paths are images, or most images in the folders of these are in the table."""
+    found = [rows for path, rows in table.found if path]
+    rows = {row for of_path in found for row in of_path}
+    folders = {images.paths[row].rpartition("/")[0] for row in rows}
+    beside = sum(path.rpartition("/")[0] in folders for path in images.paths)
+    return 2 * sum(map(bool, found)) >= len(found) or 2 * len(rows) >= beside
+
+
+def _joined(each: list[tuple[LabelTable, Labelling]]) -> Labelling | None:
+    """Return the labels of several tables as one: of a table for each split, or that which holds all of the others.
+
+    None: they do not fit each other.
+    """
+    largest = max((labelling for _, labelling in each), key=lambda one: len(one.labels))
+    if all(labelling.labels.items() <= largest.labels.items() for _, labelling in each):
+        return largest
+    splits = _splits_of([Path(table.name).stem for table, _ in each])
+    rows = [row for _, labelling in each for row in labelling.labels]
+    if not splits or len(set(rows)) < len(rows) or len({table.label_name for table, _ in each}) > 1:
+        return None
+    ordered = sorted(zip(splits, each, strict=True), key=lambda one: _ORDER.index(one[0]))
+    joined = Labelling(some((labelling.by for _, (_, labelling) in ordered), 3, " and "), "label table", {})
+    for split, (table, labelling) in ordered:
+        joined.labels.update(labelling.labels)
+        joined.splits.update(dict.fromkeys(labelling.labels, split))
+        joined.notes.extend(labelling.notes)
+        joined.parts[split] = [table.name]
+    return replace(joined, tables=tuple(table.file for table, _ in each))
+
+
+def _splits_of(names: list[str]) -> list[str]:
+    """Return the splits that names mean; []: they are not those of a train and other splits of one set."""
+    known = [name for name in map(parse_split_name, names) if name]
+    splits = [name.split for name in known]
+    whole = len(known) == len(names) and len({name.rest for name in known}) == 1
+    return splits if whole and len(set(splits)) == len(splits) and "train" in splits else []

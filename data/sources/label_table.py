@@ -1,0 +1,98 @@
+"""Read the label of each image, and perhaps its official split, from a table."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from tenfold.data.errors import SourceFault
+from tenfold.data.sources.class_names import one_spelling
+from tenfold.data.sources.csv_table import read_table
+from tenfold.data.sources.image_paths import ImagePaths
+from tenfold.data.sources.label_columns import Columns, UndecidedError, cell_of, choose_columns
+from tenfold.data.wording import counted, quoted, readable, some
+
+LINES = "write a line of column names, path,label, and a line for each image"
+_NAMED = 3                   # paths of a table that a message names
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """What is known of the labels of images, from a table or the names of files."""
+    by: str                                      # for people: where it is known from
+    kind: str                                    # as in Layout
+    labels: dict[int, str]                       # the label of each image that has one, by its row
+    splits: dict[int, str] = field(default_factory=dict)       # likewise the official split
+    notes: list[str] = field(default_factory=list)
+    parts: dict[str, list[str]] = field(default_factory=dict)  # what gives each official split, as in Layout
+    tables: tuple[Path, ...] = ()                # that were read
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """A table that names images: its file and its columns."""
+    file: Path
+    name: str                                    # for people
+    columns: Columns
+    find: Callable[[str], Sequence[int]]         # the images that a path in it means
+
+    @cached_property
+    def found(self) -> list[tuple[str, Sequence[int]]]:
+        """The path in each line, "" if there is none, and the images that it means."""
+        paths = [cell_of(cells, self.columns.path) for _, cells in self.columns.lines]
+        return [(path, self.find(path) if path else ()) for path in paths]
+
+    @property
+    def label_name(self) -> str:
+        """The name of its column of labels; "": it has none, or there are several."""
+        return self.columns.names[self.columns.label[0]] if len(self.columns.label) == 1 else ""
+
+    def labelling(self) -> Labelling:
+        """Return the labels. SourceFault: two lines contradict each other, or no image has a label."""
+        labels: dict[int, tuple[str, int]] = {}
+        splits: dict[int, str] = {}
+        missing: list[str] = []
+        for (number, cells), (path, found) in zip(self.columns.lines, self.found, strict=True):
+            missing += [] if found or not path else [path]
+            label, split = one_spelling(self.columns.label_of(cells)), self.columns.split_of(cells)
+            for row in found if label else ():
+                known, line = labels.setdefault(row, (label, number))
+                if known != label:
+                    raise SourceFault(f"{self.file}, line {number}", f"calls {readable(path)} {quoted(label)}, and "
+                                      f"line {line} {quoted(known)}", "give each image one label")
+                if split and splits.setdefault(row, split) != split:
+                    raise SourceFault(f"{self.file}, line {number}", f"puts {readable(path)} into {split}, and a line "
+                                      f"before into {splits[row]}", "give each image one split")
+        if not labels:
+            raise SourceFault(self.file, "gives no image a label", LINES)
+        notes = [f"{self.name}: {counted(len(missing), 'path')} {'is' if len(missing) == 1 else 'are'} no image here: "
+                 + some(map(readable, missing), _NAMED)] if missing else []
+        parts: dict[str, list[str]] = {}
+        for split in splits.values():
+            parts[split] = [f"{self.columns.names[self.columns.split or 0]} of {self.name}"]
+        return Labelling(f"{self.name} ({self.columns})", "label table", {row: label for row, (label, _) in
+                         labels.items()}, splits, notes, parts, (self.file,))
+
+
+def open_label_table(file: Path, name: str, find: Callable[[str], Sequence[int]]) -> LabelTable | None:
+    """Read a table of labels; None: it names no image. name: of the table, for people. find: the images of a path.
+
+    SourceFault: it is no table, or names images and leaves open what their labels are.
+    """
+    try:
+        columns = choose_columns(read_table(file, LINES, "source.labels"), find)
+    except UndecidedError as fact:
+        raise SourceFault(file, str(fact), "name the columns path and label, or leave the others out") from None
+    return LabelTable(file, name, columns, find) if columns else None
+
+
+def names_no_image(file: Path, root: Path, images: ImagePaths) -> SourceFault:
+    """Return the fault of a table that names none of the images in the folder `root`."""
+    lines = read_table(file, LINES, "source.labels")
+    if not lines:
+        return SourceFault(file, "is empty", LINES)
+    last = lines[-1][1]
+    doubtful = [shown for cell in last if cell and (shown := images.described(cell)) != readable(cell)]
+    return SourceFault(file, f"names no image: its lines are such as {(doubtful or [readable(','.join(last))])[0]}" + (
+        f", the images in {root} such as {readable(images.paths[0])}" if images.paths else
+        f", and there is no image in {root}"), LINES)
