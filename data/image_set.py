@@ -6,8 +6,8 @@ from shlex import quote
 
 from tenfold.data.errors import ShardFault
 from tenfold.data.files import open_file
-from tenfold.data.recipe import digest_of
-from tenfold.data.sources.opening import Source, open_source
+from tenfold.data.recipe import digest_of, make_recipe, renewed
+from tenfold.data.sources.opening import Source, open_images
 
 
 def image_set(source: Source) -> dict:
@@ -31,7 +31,7 @@ def check_images(folder: object, index: dict, data: str | Path, recipe: object =
     if not isinstance(known, dict) or "digest" not in known:
         print(f"note: {folder} does not say which images it was made of, so it is not compared with {data}")
         return
-    now = image_set(open_source(data))
+    now = image_set(open_images(make_recipe(renewed(index["recipe"]), str(folder)), data))
     if now["digest"] == known["digest"]:
         return
     words = "".join(f" --{name}={quote(str(value))}" for name, value in (("recipe", recipe), ("data", data)) if value)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenfold.data.command import make_parser, run, whole_number
-from tenfold.data.errors import SourceFault
 from tenfold.data.wording import counted
 
 if TYPE_CHECKING:
@@ -21,7 +20,8 @@ def arguments() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = make_parser("tenfold augment", "Clean each image once, draw many copies of it, write HDF5 shards.")
     parser.add_argument("--recipe", required=True, help="TOML file, such as recipes/letters.toml")
-    parser.add_argument("--data", help="folder with a sub-folder per class, or .npz (default: the recipe's)")
+    parser.add_argument("--data", help="folder with a sub-folder per class, table of labels (.csv), or .npz "
+                                       "(default: the recipe's)")
     parser.add_argument("--out", help="folder for the shards (default: shards/<recipe name>)")
     parser.add_argument("--workers", type=whole_number, default=0, help="processes (default: 0, one for each core)")
     parser.add_argument("--verify", action="store_true", help="read every byte of a finished set, and make again what "
@@ -44,12 +44,9 @@ def augment(args: argparse.Namespace) -> dict:
     """Do what the parsed command line asks for, and return what --json prints."""
     start = time.monotonic()
     from tenfold.data.recipe import read_recipe
-    from tenfold.data.sources.opening import open_source
+    from tenfold.data.sources.opening import open_images
     recipe = read_recipe(args.recipe, args.set)
-    data = args.data or recipe.source.data
-    if not data:
-        raise SourceFault(args.recipe, "names no images", "give --data=folder")
-    source = open_source(data, training=not args.plain, groups=recipe.split.groups)
+    source = open_images(recipe, args.data, training=not args.plain)
     print(*source.notes, sep="\n")
     if args.preview:
         from tenfold.preprocess.preview import contact_sheet

@@ -52,7 +52,7 @@ def check_job(recipe: Recipe, source: Source, out: Path, plain: bool = False) ->
                           f"source.max_pixels = {recipe.source.max_pixels:,}",
                           "raise source.max_pixels, or save smaller images")
     out = Path(out)
-    if out.resolve().is_relative_to(source.root.resolve()):
+    if source.is_listed and out.resolve().is_relative_to(source.root.resolve()):
         raise SourceFault(out, "lies among the images, where the next build would take it for a class",
                           "choose a folder outside of them")
     used, groups, notes = (source, None, []) if plain else _used_images(recipe, source)

@@ -77,7 +77,7 @@ def open_shards(shards: PathLike | ShardSet) -> ShardSet:
 @arguments.made_plain
 def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Settings = (),
             out: PathLike | None = None, workers: int = 0, plain: bool = False) -> ShardSet:
-    """Turn labelled images, a folder of class folders or an .npz, into shards of augmented copies.
+    """Turn labelled images, a folder of class folders, a table of labels or an .npz, into shards of augmented copies.
 
     recipe: a file, a recipe's name ("photos") or a Recipe; `settings` such as "draw.copies=20", or
     {"draw.copies": 20}, are laid over it. out: the folder for the shards (default: shards/<recipe name>). workers:
@@ -87,11 +87,11 @@ def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Settings = (
     from pathlib import Path
 
     from tenfold.data.settings import check_count
-    from tenfold.data.sources.opening import open_source
+    from tenfold.data.sources.opening import open_images
     from tenfold.preprocess.command import augment_and_report
     workers = check_count("workers", workers, least=0)
     asked = read_recipe(recipe, *arguments.assignments(settings))
-    source = open_source(arguments.path("data", data), training=not plain, groups=asked.split.groups)
+    source = open_images(asked, arguments.path("data", data), training=not plain)
     print(*source.notes, sep="\n")
     folder = Path(arguments.path("out", out or f"shards/{asked.name}"))
     built = augment_and_report(asked, source, folder, workers, plain)
@@ -126,10 +126,11 @@ def auto(data: PathLike, budget: str | float = "10m", *, name: str = "", device:
          seed: int = 0, plan: str = "seconds") -> AutoResult:
     """Look at labelled images, choose and prove a recipe, augment, train and score, all within one budget.
 
-    data: a folder of class folders or an .npz. name: of the recipe (recipes/<name>.toml, in which each line says what
-    decided it), the shards and the run (default: auto-<folder>). A call that was stopped goes on when it is repeated.
-    plan: "steps": nothing is timed; what a nominal machine would do in the budget is chosen and trained, so that the
-    same images and seed give the same recipe, however long it takes here. The model is `result.run.best`.
+    data: a folder of class folders, a table of labels or an .npz. name: of the recipe (recipes/<name>.toml, in which
+    each line says what decided it), the shards and the run (default: auto-<folder>). A call that was stopped goes on
+    when it is repeated. plan: "steps": nothing is timed; what a nominal machine would do in the budget is chosen and
+    trained, so that the same images and seed give the same recipe, however long it takes here. The model is
+    `result.run.best`.
     """
     import time
     from pathlib import Path
@@ -150,9 +151,9 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
     """Score a model on the test rows of shards it was not trained on.
 
     model: best.pth, a loaded model or a run. shards: default shards/<name of the model's recipe>. data: score a
-    labelled folder or .npz instead, through the plain view of the model's recipe. tta: average over so many views of
-    each image that the model is unsure of. out: a folder for score.json, predictions.csv and the pictures (default:
-    no files are written). Prints what to know before trusting the score.
+    labelled folder, table of labels or .npz instead, through the plain view of the model's recipe. tta: average over so
+    many views of each image that the model is unsure of. out: a folder for score.json, predictions.csv and the pictures
+    (default: no files are written). Prints what to know before trusting the score.
     """
     from tenfold.data.settings import check_count
     from tenfold.train.score import scoring

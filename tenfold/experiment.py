@@ -34,7 +34,7 @@ class Result:
 
 def add_options(parser: Parser) -> None:
     """Add the options that `run_recipe` reads, and --record."""
-    parser.add_argument("--data", help="folder or .npz (default: the recipe's)")
+    parser.add_argument("--data", help="folder, table of labels (.csv) or .npz (default: the recipe's)")
     parser.add_argument("--budget", help="for each training (default: the recipe's)")
     parser.add_argument("--tta", type=int, default=1, metavar="N", help="also average over N views of each test image")
     parser.add_argument("--workers", type=whole_number, default=0,
@@ -59,13 +59,13 @@ def run_recipe(recipe: Recipe, folder: Path, args: argparse.Namespace) -> Result
     args: those of `add_options`. The score over several views goes to folder/tta-<views>.
     """
     from tenfold.data.shardset import open_set
-    from tenfold.data.sources.opening import open_source
+    from tenfold.data.sources.opening import open_images
     from tenfold.preprocess.command import print_findings
     from tenfold.preprocess.pipeline import augment
     from tenfold.train.device import keep_freed_memory
     from tenfold.train.run.training import train
     from tenfold.train.score.scoring import score
-    source = open_source(args.data or recipe.source.data, groups=recipe.split.groups)
+    source = open_images(recipe, args.data)
     print(*source.notes, sep="\n")
     built = augment(recipe, source, folder / "shards", args.workers)
     print_findings(built.index, built.folder / "dataset.json")

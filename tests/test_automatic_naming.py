@@ -7,7 +7,7 @@ import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.automatic import auto
-from tenfold.automatic.naming import absolute_path
+from tenfold.automatic.naming import absolute_path, default_name
 
 
 def finished(data: Path, model: str, **more) -> None:
@@ -57,3 +57,8 @@ def test_a_link_is_named_as_it_was_given(sets, tmp_path, monkeypatch):
     assert auto.Automatic(Path("../birds/data/../../cars/data"), 60.0).name == "auto-data"
     assert absolute_path(Path("..")) == tmp_path.resolve()
     assert absolute_path(Path()) == here
+
+
+def test_a_table_or_an_arrays_file_gives_its_name_without_the_suffix():
+    assert [default_name(Path("data") / name) for name in ("a.csv", "a.TSV", "a.npz", "a.b")] == [
+        *["auto-a"] * 3, "auto-a-b"]

@@ -8,8 +8,9 @@ from conftest import PNG
 from layout_helpers import counts
 
 from tenfold.data.errors import RecipeFault, SourceFault
+from tenfold.data.recipe import make_recipe
 from tenfold.data.sources.labelled import check_labels
-from tenfold.data.sources.opening import open_source
+from tenfold.data.sources.opening import open_images, open_source
 
 NAMES = [f"{i:02}" for i in range(12)]
 TWO = {(None, "cat"): 6, (None, "dog"): 6}
@@ -278,3 +279,22 @@ def test_groups_may_be_in_the_same_table(folder):
     from tenfold.data.splits.groups import source_groups
     source = open_source(folder("{}.png", **{"t.csv": table("{label},{third},{path}", "label,patient,id")}))
     assert source_groups("t.csv", source)[0] == [str(int(name) % 3) for name in NAMES]
+
+
+def test_results_may_lie_beside_what_a_table_names_but_not_among_what_is_listed(folder, tables):
+    from tenfold.preprocess.job import check_job
+    root = folder("x/{}.png", **{"t.csv": table(path="x/{}.png")})
+    recipe = make_recipe(tables(source={"labels": "t.csv"}))
+    with pytest.raises(SourceFault, match="lies among the images"):
+        check_job(recipe, open_source(root), root / "shards")
+    for source in (open_source(root / "t.csv"), open_images(recipe, root)):
+        check_job(recipe, source, root / "shards")
+
+
+def test_a_recipe_opens_its_images_with_its_labels(folder, tables):
+    root = folder("a/x{}.png", "b/y{}.png", "b/z{}.png")
+    recipe = make_recipe(tables(source={"data": str(root), "labels": "path:/([xy])"}))
+    assert open_images(recipe).classes == ("x", "y")
+    assert open_images(recipe, folder("q/y{}.png", "q/x{}.png", "q/0{}.png")).classes == ("x", "y")
+    with pytest.raises(SourceFault, match="names no images"):
+        open_images(make_recipe(tables()))

@@ -43,9 +43,9 @@ def readers(folder: Path, tables) -> dict:
     """{file: what reads it}: every kind of file that a command opens."""
     from tenfold.data.recipe import make_recipe, read_recipe
     from tenfold.data.shardset import open_set
+    from tenfold.data.sources.csv_table import read_table
     from tenfold.data.sources.opening import open_source
     from tenfold.data.sources.source import FolderReader
-    from tenfold.data.splits.group_table import _rows
     from tenfold.preprocess.plain_view import read_plain
     from tenfold.train.batches.files import Files
     from tenfold.train.run.checkpoint import load
@@ -67,7 +67,8 @@ def readers(folder: Path, tables) -> dict:
     return {"r.toml": lambda: read_recipe(folder / "r.toml"), "r.json": lambda: read_recipe(folder / "r.json"),
             "train-00000.h5": lambda: files._opened(0), "val-00000.h5": lambda: read_file(folder / "val-00000.h5"),
             "sources.h5": shards, "dataset.json": shards, "x.npz": lambda: open_source(folder / "x.npz"),
-            "g.csv": lambda: _rows(folder / "g.csv"), "x.png": lambda: read_plain(str(folder / "x.png"), recipe),
+            "g.csv": lambda: read_table(folder / "g.csv", "", ""),
+            "x.png": lambda: read_plain(str(folder / "x.png"), recipe),
             "y.png": lambda: FolderReader(folder).read(0, "y.png"), "best.pth": lambda: load(folder / "best.pth"),
             "sweep.json": lambda: open_record(folder, recipe, []),
             "trials/0000/trial.json": lambda: read_trials(folder, []),

@@ -44,7 +44,7 @@ def checked_name(name: str, data: Path) -> str:
 
 def check_source(source: Source) -> None:
     """Raise SourceFault if no class has enough images for all splits, or the current folder is among the images."""
-    if (here := Path.cwd()).resolve().is_relative_to(source.root.resolve()):
+    if source.is_listed and (here := Path.cwd()).resolve().is_relative_to(source.root.resolve()):
         raise SourceFault(here, "lies in the images' folder, so results would be read as classes",
                           "run this from a folder outside it")
     official = {split for split in source.official if split}

@@ -13,7 +13,8 @@ def arguments() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = Parser("tenfold auto", allow_abbrev=False, description="Look at a folder of labelled images, choose and "
                     "prove a recipe, augment, train and score, all within one budget.")
-    parser.add_argument("data", nargs="?", default="", help="folder with a sub-folder per class, or .npz")
+    parser.add_argument("data", nargs="?", default="", help="folder with a sub-folder per class, "
+                                                            "table of labels (.csv), or .npz")
     parser.add_argument("--budget", default="10m", help="time for everything: 45s, 10m, 1h (default: 10m)")
     parser.add_argument("--plan", default="seconds", choices=("seconds", "steps"),
                         help="steps: time nothing, but choose and train what a nominal machine would in the budget, "

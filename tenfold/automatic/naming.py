@@ -6,6 +6,7 @@ from typing import Any
 
 from tenfold.data.errors import MachineFault, machine_fault
 from tenfold.data.files import lock_folder
+from tenfold.data.sources.csv_table import TABLES
 
 _LONGEST = 50                # this many characters of a folder's name are used: a file's name has 255 bytes at most
 
@@ -21,7 +22,7 @@ def absolute_path(data: Path) -> Path:
 def default_name(data: Path) -> str:
     """Return "auto-" and the name of the images' folder or file, shortened, with "-" for characters that are unsafe."""
     path = absolute_path(data)
-    name = path.stem if path.suffix == ".npz" else path.name
+    name = path.stem if path.suffix.lower() in (".npz", *TABLES) else path.name
     return "auto-" + ("".join(c if c.isalnum() or c in "-_" else "-" for c in name[:_LONGEST]) or "images")
 
 

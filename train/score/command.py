@@ -27,7 +27,8 @@ def arguments() -> argparse.ArgumentParser:
     parser = make_parser("tenfold score", "Score a model on its test shards, or on a labelled folder.")
     parser.add_argument("model", metavar="MODEL", help="best.pth")
     parser.add_argument("--shards", help="folder of shards (default: shards/<name of the model's recipe>)")
-    parser.add_argument("--data", help="labelled folder or .npz; passes through the plain view first")
+    parser.add_argument("--data", help="labelled folder, table of labels (.csv) or .npz; passes through "
+                                       "the plain view first")
     parser.add_argument("--out", help=f"folder for {', '.join(FILES)} (default: the model's; for ./best.pth the "
                                       "folder of the run that it came from, too)")
     parser.add_argument("--tta", type=int, default=1, metavar="N",
