@@ -51,9 +51,10 @@ class Split:
                                                             # or the array `groups` (n,) of an .npz. An image in no
                                                             # group stands alone
     near_duplicates: str = setting("together", choices=("together", "report"))    # the same picture saved twice (as
-                                                            # JPEG, at another size): kept in one split, or only
-                                                            # reported. With "report", 19% of the test images of
-                                                            # glyphs34 had a twin in train (benchmarks/log.md)
+                                                            # JPEG, at another size): kept in one split, as are
+                                                            # frames of a video by their file names, or only reported.
+                                                            # With "report", 19% of the test images of glyphs34 had a
+                                                            # twin in train (benchmarks/log.md)
     small_classes: str = setting("refuse", choices=("refuse", "train"))   # classes with too few images for all splits
                                                             # stop the build, or all their images are trained on, and
                                                             # nothing tells whether they are recognised

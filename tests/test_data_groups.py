@@ -9,7 +9,8 @@ from cases import each
 
 from tenfold.data.errors import RecipeFault, SourceFault
 from tenfold.data.splits.assign import Images, split_sources
-from tenfold.data.splits.groups import check_groups, near_to_hold, source_groups
+from tenfold.data.splits.groups import check_groups, source_groups
+from tenfold.data.splits.near import near_to_hold
 from tenfold.data.splits.notes import split_notes
 from tenfold.data.tables import Split
 

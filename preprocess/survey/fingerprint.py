@@ -1,5 +1,6 @@
 """Compute fingerprints of pictures, and find near-duplicates (the same picture saved twice) by them."""
 
+from array import array
 from collections.abc import Sequence
 
 import cv2
@@ -14,6 +15,7 @@ _STEP = 2                    # grey levels by which two cells must differ: more 
 _TINTS = 4                   # cells of the colour thumbnail on each side
 _PAIRS = 1 << 11             # pairs compared at once
 HASH = 32                    # hexadecimal digits of the hash, with which a fingerprint begins
+THUMBNAIL = slice(HASH // 2, HASH // 2 + CELLS**2)      # the place of the thumbnail in a fingerprint
 # of a fingerprint: hash, thumbnail, colours, window
 BYTES = HASH // 2 + CELLS**2 + 2 * _TINTS**2 + len(WHOLE)
 
@@ -69,13 +71,19 @@ def fingerprint(pixels: np.ndarray) -> tuple[str, float]:
     return rows.tobytes().hex(), spreads[0]
 
 
+def near_groups(prints: np.ndarray | Sequence[str]) -> np.ndarray:
+    """Return the group number of each fingerprint: see `find_near`."""
+    return find_near(prints)[0]
+
+
 # NumPy would start a BLAS thread for each core, and these threads spin between two products: see benchmarks/log.md
 @threadpool_limits.wrap(limits=1, user_api="blas")
-def near_groups(prints: np.ndarray | Sequence[str]) -> np.ndarray:
+def find_near(prints: np.ndarray | Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Group fingerprints, uint8 (n, 196) or hexadecimal digits, that are of the same picture.
 
     Returns a group number for each, int64 (n,); below 0: the picture is nearly blank and belongs to no group. Groups
-    are closed under chains: a near b and b near c puts a, b and c into one group.
+    are closed under chains: a near b and b near c puts a, b and c into one group. Also returns the pairs of rows, int64
+    (m, 2), that made these groups: n - 1 near pairs of a group of n.
 
     Two fingerprints are of the same picture if their thumbnails, apart from brightness, differ by at most 0.08 of the
     larger deviation, and their colours by at most 0.08 of the more colourful or by three levels; and if they are of the
@@ -88,11 +96,12 @@ def near_groups(prints: np.ndarray | Sequence[str]) -> np.ndarray:
     of their hash and are close in one of eight orders: nearly all near pairs, in time n log n.
     """
     if not len(prints):
-        return np.empty(0, np.int64)
+        return np.empty(0, np.int64), np.empty((0, 2), np.int64)
     rows = prints if isinstance(prints, np.ndarray) else np.frombuffer(bytes.fromhex("".join(prints)), np.uint8)
     first, number = sort_and_number(rows := rows.reshape(-1, BYTES))
     distinct = Fingerprints.of(rows, first)
     parent = np.arange(len(first), dtype=np.uint32)      # union-find: the root of a group is its lowest number
+    links = array("q")
 
     def root(i: int) -> int:
         while (up := int(parent[i])) != i:
@@ -104,13 +113,17 @@ def near_groups(prints: np.ndarray | Sequence[str]) -> np.ndarray:
             new = parent[i] != parent[j]         # some pairs are found again in other orders
             i, j = i[new], j[new]
             near = distinct.are_near(i, j)
-            for a, b in zip(i[near].tolist(), j[near].tolist(), strict=True):
-                a, b = sorted((root(a), root(b)))
-                parent[b] = a
+            for one_print, other_print in zip(i[near].tolist(), j[near].tolist(), strict=True):
+                a, b = sorted((root(one_print), root(other_print)))
+                if a != b:
+                    parent[b] = a
+                    links.extend((one_print, other_print))
     while (parent != (up := parent[parent])).any():
         parent = up
     group = parent[number].astype(np.int64)
     # nearly blank pictures cannot be told apart, so each of them is alone
     blank = np.flatnonzero(distinct.variance[number] == 0)
     group[blank] = -1 - blank
-    return group
+    equal = np.flatnonzero((first[number] != np.arange(len(number))) & (group >= 0))     # these have equal fingerprints
+    pairs = first[np.frombuffer(links, np.int64).reshape(-1, 2)]
+    return group, np.concatenate([pairs, np.column_stack([first[number[equal]], equal])]).astype(np.int64)

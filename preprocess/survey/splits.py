@@ -8,11 +8,12 @@ import numpy as np
 from tenfold.data.errors import SourceFault
 from tenfold.data.schema import SPLITS
 from tenfold.data.splits.assign import Images, duplicates, split_sources
-from tenfold.data.splits.groups import different, near_to_hold
+from tenfold.data.splits.near import different, near_to_hold
 from tenfold.data.splits.notes import split_notes
+from tenfold.data.splits.series import Named, Series, find_series
 from tenfold.data.wording import counted
 from tenfold.preprocess.job import Job
-from tenfold.preprocess.survey.fingerprint import near_groups
+from tenfold.preprocess.survey.fingerprint import THUMBNAIL, find_near
 from tenfold.preprocess.survey.table import Survey
 
 
@@ -36,9 +37,11 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
     images = Images(survey.labels, survey.pixels, survey.official,
                     [job.groups[row] for row in survey.listed.tolist()] if job.groups else None,
                     contents=survey.contents)
-    near, notes = near_groups(survey.column("fingerprint")), list(job.notes)
+    (near, links), notes = find_near(survey.column("fingerprint")), list(job.notes)
     if recipe.split.near_duplicates == "together":
-        held, lines = near_to_hold(replace(images, near=near), survey.classes, recipe.split)
+        # groups that were named are what belongs together, and official splits stay as they are
+        series = None if images.groups or {"val", "test"} <= {*images.official} else _series(survey, links)
+        held, lines = near_to_hold(replace(images, near=near), survey.classes, recipe.split, series)
         images = replace(images, near=held)
         notes += lines
     if blank := int((near < 0).sum()):
@@ -48,6 +51,17 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
     notes += split_notes(images, splits, survey.classes, recipe.split)
     return Assignment(survey.with_splits(splits), _look_alikes(images, near, splits, survey.paths),
                       notes)
+
+
+def _series(survey: Survey, links: np.ndarray) -> Series | None:
+    """Return the series of files, such as frames of videos. links: pairs of rows that are near-duplicates, (m, 2)."""
+    homes = survey.source.homes
+    if homes is None:                            # an arrays file
+        return None
+    pictures = survey.pixels
+    return find_series(Named(survey.paths, [homes[row] for row in survey.listed.tolist()], survey.labels),
+                       links[pictures[links[:, 0]] != pictures[links[:, 1]]],
+                       survey.column("fingerprint")[:, THUMBNAIL])
 
 
 def _split(job: Job, images: Images) -> np.ndarray:
