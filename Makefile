@@ -30,7 +30,7 @@ endif
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
 
-auto: ## no recipe: look, choose, prove, augment, train and score, all in one budget: DATA=folder [BUDGET=10m NAME= DEVICE= SEED= PLAN=steps]
+auto: ## no recipe: look, choose, prove, augment, train and score, all in one budget: DATA=folder [BUDGET=10m GROUPS=folder NAME= DEVICE= SEED= PLAN=steps]
 demo: ## augment, train and score on 5,000 handwritten digits; a few minutes, no GPU
 data: ## a public set → datasets/<name>.npz: NAME=cifar10, mnist, svhn, … (README)
 augment: ## images → shards/<recipe>: RECIPE= DATA= [SHARDS= WORKERS= SET= PREVIEW=sheet.png]

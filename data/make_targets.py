@@ -18,7 +18,7 @@ _SEVERAL = ("--out=OUT! --budget=BUDGET --tta=TTA --workers=WORKERS --device=DEV
             f"{_SETS}")
 TARGETS = {
     "auto": ("tenfold.automatic", "DATA! --budget=BUDGET --name=NAME --workers=WORKERS --device=DEVICE --seed=SEED "
-                                  "--plan=PLAN --json=JSON"),
+                                  "--plan=PLAN --groups=GROUPS --json=JSON"),
     "data": ("data.fetch", "NAME --json=JSON"),
     "augment": ("preprocess", f"{_ROW} --verify=VERIFY {_SETS}"),
     "report": ("preprocess", f"{_ROW} --report {_SETS}"),

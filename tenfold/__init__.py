@@ -123,13 +123,14 @@ def train(shards: PathLike | ShardSet, recipe: PathLike | Recipe | None = None, 
 
 @arguments.made_plain
 def auto(data: PathLike, budget: str | float = "10m", *, name: str = "", device: str | None = None, workers: int = 0,
-         seed: int = 0, plan: str = "seconds") -> AutoResult:
+         seed: int = 0, plan: str = "seconds", groups: str = "") -> AutoResult:
     """Look at labelled images, choose and prove a recipe, augment, train and score, all within one budget.
 
     data: a folder of class folders, a table of labels or an .npz. name: of the recipe (recipes/<name>.toml, in which
     each line says what decided it), the shards and the run (default: auto-<folder>). A call that was stopped goes on
     when it is repeated. plan: "steps": nothing is timed; what a nominal machine would do in the budget is chosen and
-    trained, so that the same images and seed give the same recipe, however long it takes here. The model is
+    trained, so that the same images and seed give the same recipe, however long it takes here. groups: which images
+    stay together in one split, as a recipe's split.groups: "folder", "path:REGEX" or a .csv file. The model is
     `result.run.best`.
     """
     import time
@@ -142,7 +143,8 @@ def auto(data: PathLike, budget: str | float = "10m", *, name: str = "", device:
     return Automatic(Path(arguments.path("data", data)), parse_duration(budget, "budget"),
                      name=name and arguments.text("name", name, "give a plain name"), device=device,
                      workers=check_count("workers", workers, least=0), seed=check_count("seed", seed, least=0),
-                     plan=plan, started=started).run()
+                     plan=plan, groups=groups and arguments.text("groups", groups, "give a text such as 'folder'"),
+                     started=started).run()
 
 
 @arguments.made_plain

@@ -92,6 +92,19 @@ def test_groups_that_are_kept_whole_are_not_advised(tmp_path, many):
     assert seen.subfolders.are_groups == (many == 5)
 
 
+@pytest.mark.parametrize("groups", ["folder", r"path:(w\d)/"])
+def test_groups_that_are_given_stand_in_the_recipe_and_no_others_are_looked_for(tmp_path, groups):
+    for label, unit in itertools.product("abc", range(4)):
+        for number in range(2):
+            save(tmp_path / f"images/{label}/w{unit}/{number}.png", page(100 * ord(label) + 10 * unit + number))
+    call = auto.Automatic(tmp_path / "images", 60.0, groups=groups)
+    seen = call._look()
+    assert not any("split.groups" in note for note in [*call.source.notes, *seen.lines()])
+    draft = ink(context(seen, 60.0), MARKS, True, False)
+    assert draft.settings["split.groups"] == draft.recipe("x").split.groups == groups
+    assert "--groups" in draft.reasons["split.groups"]
+
+
 def test_images_that_are_too_few_of_every_class_are_refused(tmp_path):
     images = t.folder(tmp_path / "images")
     for of_class in images.iterdir():

@@ -32,7 +32,9 @@ def ended_by(error: BaseException, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("bad", [{"workers": -1}, {"workers": 1.5}, {"seed": -1}, {"seed": 2**63}, {"seed": "0"},
-                                 {"device": "gpu"}, {"plan": "x"}, {"budget": 5}, {"name": "a/b"}], ids=str)
+                                 {"device": "gpu"}, {"plan": "x"}, {"groups": "x"},
+                                 {"groups": 5}, {"groups": "path:("}, {"groups": "path:no"}, {"groups": "folder"},
+                                 {"groups": "no.csv"}, {"budget": 5}, {"name": "a/b"}], ids=str)
 def test_a_bad_argument_is_refused_before_anything_is_written(images, bad):
     with pytest.raises(UserFault, match=next(iter(bad))):
         tenfold.auto(images, **{"budget": 30} | bad)
@@ -118,3 +120,16 @@ def test_a_second_call_waits_for_the_first_and_reads_what_that_left(images, monk
     monkeypatch.setattr(auto.Automatic, "_run", lambda self: self.state)
     assert second.run().seconds == 0
     assert "stopped" not in capsys.readouterr().out
+
+
+def test_a_call_with_other_groups_begins_anew(images, tmp_path):
+    table = tmp_path / "groups.csv"
+    paths = sorted(str(path.relative_to(images)) for path in images.rglob("*.png"))
+
+    def call(groups: str, size: int = 2) -> auto.Automatic:
+        table.write_text("".join(f"{path},{i // size}\n" for i, path in enumerate(paths)))
+        return auto.Automatic(images, 60.0, groups=groups)
+    (one := call(str(table))).state.save(one.folder, 10.0)
+    for same, other in ((True, call(str(table))), (False, call(str(table), 3)), (False, call("")),
+                        (False, call(r"path:[^/]*$"))):
+        assert bool(State.resumed(other.folder, other.state.call)) == same

@@ -14,7 +14,7 @@ from tenfold.data.splits.assign import HELD_OUT, numbers
 from tenfold.data.splits.group_table import read_group_table
 from tenfold.data.wording import counted
 
-_CURE = "split.groups is \"\", \"folder\", \"path:REGEX\" or the name of a .csv file"
+_CURE = "give \"folder\", \"path:REGEX\" or the name of a .csv file"
 
 
 def check_groups(grouping: str, where: str = "split.groups") -> None:
@@ -25,13 +25,14 @@ def check_groups(grouping: str, where: str = "split.groups") -> None:
         raise RecipeFault(where, f"is {grouping!r}", _CURE)
 
 
-def source_groups(grouping: str, source: Source) -> tuple[list[str | None] | None, list[str]]:
+def source_groups(grouping: str, source: Source, where: str = "") -> tuple[list[str | None] | None, list[str]]:
     """Return (the group of each image of a source, None for an image in no group; notes, one per line).
 
-    None instead of the list: there are no groups. grouping: the recipe's split.groups. RecipeFault: it is not valid.
-    SourceFault: no image has a group, or the table of groups cannot be read.
+    None instead of the list: there are no groups. grouping: the recipe's split.groups. where: what a fault names
+    instead of it. RecipeFault: it is not valid. SourceFault: no image has a group, or the table of groups cannot be
+    read.
     """
-    check_groups(grouping)
+    check_groups(grouping, where or "split.groups")
     given = getattr(source, "groups", None)
     if not grouping:
         names = _spelt_alike(given or ())
@@ -47,7 +48,7 @@ def source_groups(grouping: str, source: Source) -> tuple[list[str | None] | Non
     if not any(names):
         what = "no image lies in a folder below its class folder" if grouping == "folder" else \
             f"no path matches, such as {source.paths[0]}"
-        raise SourceFault(f"split.groups = {grouping!r}", what, _CURE)
+        raise SourceFault(where or f"split.groups = {grouping!r}", what, _CURE)
     return names, [*lines, _summary(f"split.groups = {grouping!r}", names, source)]
 
 

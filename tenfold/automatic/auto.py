@@ -18,7 +18,9 @@ from tenfold.automatic.checks import (
     blame_whole_budget,
     check_seed,
     check_source,
+    checked_groups,
     checked_name,
+    groups_digest,
     readable_part,
     set_aside,
     set_recipe_aside,
@@ -67,7 +69,8 @@ class Automatic:
     """
 
     def __init__(self, data: Path, budget: float, *, name: str = "", device: str | None = None, workers: int = 0,
-                 seed: int = 0, plan: str = "seconds", copied: bool = False, started: float | None = None):
+                 seed: int = 0, plan: str = "seconds", groups: str = "", copied: bool = False,
+                 started: float | None = None):
         if plan not in ("seconds", "steps"):
             raise UserFault("plan", f"is {plan!r}", "give 'seconds' or 'steps'")
         self.clock = Clock(budget, time.monotonic() if started is None else started, is_timed=plan == "seconds")
@@ -76,12 +79,15 @@ class Automatic:
                             f"give {LEAST_BUDGET:g} s at least")
         self.data, self.budget, self._copied = data, budget, copied
         self.seed, self.workers = check_seed(seed), check_count("--workers", workers, least=0)
-        self._call = f"{MADE} {data}`, budget {budget:g} s, seed {self.seed}" + ", plan in steps" * (plan == "steps")
+        self.groups = checked_groups(groups)
+        self._call = f"{MADE} {data}`, budget {budget:g} s, seed {self.seed}" + ", plan in steps" * (plan == "steps") \
+            + f", groups {groups}" * bool(groups)
         if copied:
             from tenfold.train.run.command import check_copy
             check_copy()
-        self.source = open_source(data)
+        self.source = open_source(data, groups=groups)
         check_source(self.source)
+        grouped = groups_digest(groups, self.source)
         self.name = checked_name(name or default_name(data), data)
         from tenfold.automatic.machine import CountedMachine, Machine
         from tenfold.train.models.weight_sources import packaged_weights
@@ -89,7 +95,7 @@ class Automatic:
         self.pretrained = bool(packaged_weights())
         self.state = State({
             "data": str(absolute_path(data)), "images": image_set(self.source), "stamps": digest_of(self.source.stamps),
-            "budget": budget, "plan": plan, "seed": self.seed, "device": str(self.machine.device),
+            "budget": budget, "plan": plan, "seed": self.seed, "groups": grouped, "device": str(self.machine.device),
             "pretrained": self.pretrained, "version": __version__})
         # from here on, something is written
         self.out, self.shards = Path("runs") / self.name, Path("shards") / self.name
@@ -159,7 +165,8 @@ class Automatic:
             seen = look(self.source, Path(unpacked), self.clock.look_seconds())
         if not self.clock.is_timed:
             seen = replace(seen, seconds=_NOMINAL_READ, slowest=_NOMINAL_READ)
-        if seen.subfolders and seen.subfolders.are_groups:       # the recipe does what the note advises
+        seen = replace(seen, groups=self.groups)
+        if self.groups or (seen.subfolders and seen.subfolders.are_groups):      # the recipe does what the note advises
             self.source = replace(self.source, notes=[n for n in self.source.notes if not n.endswith(GROUPING)])
         if self.state.per_class is None:
             self.state.per_class = readable_part(seen, self.clock, self.cores).per_class

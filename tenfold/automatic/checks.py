@@ -11,9 +11,11 @@ from tenfold.automatic.clock import Clock
 from tenfold.automatic.look import Look
 from tenfold.data.errors import MachineFault, SourceFault, TrainingFault, UserFault
 from tenfold.data.files import IN_USE, lock_folder, make_folder, read_file, set_aside_previous
+from tenfold.data.recipe import digest_of
 from tenfold.data.recipe_checks import is_name
 from tenfold.data.settings import check_count
 from tenfold.data.sources.opening import Source
+from tenfold.data.splits.groups import check_groups, source_groups
 from tenfold.data.wording import counted, readable
 
 MADE = "made by `tenfold auto"                   # the first line of each recipe that is written contains this
@@ -40,6 +42,19 @@ def checked_name(name: str, data: Path) -> str:
     if path.exists() and MADE.encode() not in read_file(path).partition(b"\n")[0]:
         raise UserFault(path, "is a recipe that this command did not make", "give another --name")
     return name
+
+
+def checked_groups(groups: object) -> str:
+    """Return the groups that were asked for, "" for none. UserFault: they are not as split.groups may be."""
+    if not isinstance(groups, str):
+        raise UserFault("--groups", f"is {readable(repr(groups))}", "give a text such as 'folder'")
+    check_groups(groups, "--groups")
+    return groups
+
+
+def groups_digest(groups: str, source: Source) -> str:
+    """Return a digest of the group of each image, "" if no groups were asked for. UserFault: no image has one."""
+    return digest_of([groups, source_groups(groups, source, "--groups")[0]]) if groups else ""
 
 
 def check_source(source: Source) -> None:

@@ -19,6 +19,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--plan", default="seconds", choices=("seconds", "steps"),
                         help="steps: time nothing, but choose and train what a nominal machine would in the budget, "
                              "however long it takes here: the same recipe each time")
+    parser.add_argument("--groups", default="", help="which images stay together in one split, as split.groups of a "
+                        "recipe: folder, path:REGEX or a .csv file of path,group (default: folders that look like it)")
     parser.add_argument("--name", default="", help="name of the recipe, shards and run (default: auto-<folder>)")
     parser.add_argument("--workers", type=whole_number, default=0,
                         help="processes that draw copies (default: 0, one for each core)")
@@ -45,7 +47,8 @@ def _auto(args: argparse.Namespace, started: float) -> dict[str, Any]:
     from tenfold.train.device import keep_freed_memory
     keep_freed_memory()                          # as in training, and before the machine is timed
     automatic = Automatic(Path(args.data), parse_duration(args.budget), name=args.name, device=args.device,
-                          workers=args.workers, seed=args.seed, plan=args.plan, copied=True, started=started)
+                          workers=args.workers, seed=args.seed, plan=args.plan, groups=args.groups, copied=True,
+                          started=started)
     result = automatic.run()
     print("", *result.lines, sep="\n")
     print(f"best.pth is the model, for `tenfold predict`; {automatic.recipe} the recipe; "

@@ -62,7 +62,9 @@ def choose_images(draft: Draft, look: Look, why: str) -> None:
     for split, share in look.split_shares.items():
         draft.choose(f"split.{split}", share, "share of each class " + (
             "on which candidates and epochs are compared" if split == "val" else "that only the score uses"))
-    if look.split_shares and look.subfolders and look.subfolders.are_groups:
+    if look.groups:
+        draft.choose("split.groups", look.groups, "given with the call (--groups)")
+    elif look.split_shares and look.subfolders and look.subfolders.are_groups:
         draft.choose("split.groups", "folder", look.subfolders.reason)
     if look.split_shares:
         draft.choose("split.small_classes", "train", f"the smallest class has {counted(look.smallest_class, 'image')}; "

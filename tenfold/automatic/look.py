@@ -40,6 +40,7 @@ class Look:
     per_class: int = 0       # at most this many images of each class are used; 0: all
     slowest: float = 0.0     # one core's seconds for the slowest picture
     subfolders: Subfolders | None = None         # the folders below the class folders
+    groups: str = ""         # what keeps images together (the recipe's split.groups), if the call says it
 
     def build_seconds(self, cores: int) -> float:
         """Return the seconds in which `cores` cores read all pictures: no fewer than the slowest picture takes."""
@@ -183,6 +184,6 @@ class Look:
         if few := sum(count < _TOO_FEW for count in self.counts[:self.classes]):
             lines.append(f"note: {few} of {self.classes} classes have fewer than {_TOO_FEW} images: "
                          "too few to learn, or to tell whether they were learnt")
-        if self.split_shares and self.subfolders and not self.subfolders.are_groups:
+        if self.split_shares and self.subfolders and not (self.groups or self.subfolders.are_groups):
             lines.append(self.subfolders.note)
         return lines
