@@ -105,7 +105,8 @@ def test_long_series_with_few_pictures_saved_twice_are_no_videos():
     for search in range(10):
         links += rng.permutation(np.flatnonzero(clip == search))[:10].reshape(5, 2).tolist()
     assert find(images, np.array(links)) is None
-    assert find(images, neighbours(clip, share=0.1))          # as many, side by side
+    assert find(images, neighbours(clip, share=0.1)) is None         # nor if pairs lie side by side
+    assert find(images, neighbours(clip, share=0.5))
 
 
 def thumbnails(background, place) -> np.ndarray:

@@ -113,7 +113,7 @@ def _series_notes(images: Images, group: np.ndarray, large: np.ndarray, classes:
                      f"{held_together(group, images.official)}; split.groups can name others, and "
                      "split.near_duplicates = \"report\" none")
     if large.any():
-        lines.append(f"frames of videos or the like, {such}, are too many to keep each video in one split: "
+        lines.append(f"videos or the like, {such}, are too few, or too long, to keep each in one split: "
                      + _by_class(images.labels, large, classes) + _DOUBT)
     return lines
 

@@ -20,9 +20,8 @@ _FEWEST = 8                  # fewer pairs of near-duplicates prove nothing
 _SAMPLE = 2000               # of more pairs, so many show which ways to read the names may explain them
 _INSIDE = 0.9                # at least this share of the pairs lies inside one series …
 _CHANCE = 0.5                # … and at most this share of all pairs of images of a class
-_LIKE = 1 / 3                # at least this share of the images of a series has a near-duplicate in it …
-_LIKE_IN_ORDER = 0.05        # … or this one, if pairs lie close together in the order of the names, as frames do: at
-_CLOSE, _ORDER = 0.1, 0.5    # most this share of their series apart, at least this share of the pairs
+_LIKE = 1 / 3                # at least this share of the images of a series has a near-duplicate in it; fewer may be
+                             # saved twice, and the names say the kind of a dog, or what was searched for
 _MOST = 0.5                  # such series hold at least this share of the pairs; if they are this share of all series,
                              # the others that are no longer are kept whole, too
 _HASH = re.compile(r"\.rf\.\w{16,}$")            # ends a name by Roboflow: clip_mp4-12_jpg.rf.<hash>.jpg
@@ -116,20 +115,11 @@ def _whole(series: np.ndarray, labels: np.ndarray, links: np.ndarray | None) -> 
     inside = links[np.equal(*series[links].T)]
     if len(inside) < max(_FEWEST, _INSIDE * len(links)):
         return np.zeros(many, bool)
-    shown = np.bincount(series[unique(inside.ravel())], minlength=many) >= size * (
-        _LIKE_IN_ORDER if _are_in_order(series, inside) else _LIKE)
+    shown = np.bincount(series[unique(inside.ravel())], minlength=many) >= _LIKE * size
     shown &= np.bincount(series[inside[:, 0]], minlength=many) > 0
     if shown[series[inside[:, 0]]].sum() < max(_FEWEST, _MOST * len(inside)):
         return np.zeros(many, bool)
     return several & (size <= size[shown].max()) if shown.sum() >= _MOST * several.sum() else shown
-
-
-def _are_in_order(series: np.ndarray, inside: np.ndarray) -> bool:
-    """Whether pairs of rows, each inside a series, are close in it; the rows are in the order of the names."""
-    order, size = np.argsort(series, kind="stable"), np.bincount(series)
-    place = np.empty(len(series), np.int64)
-    place[order] = np.arange(len(series))
-    return bool((abs(np.subtract(*place[inside].T)) <= _CLOSE * size[series[inside[:, 0]]]).mean() >= _ORDER)
 
 
 def _begun_by(images: Named, rows: Sequence[int]) -> Rule:

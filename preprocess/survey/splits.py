@@ -37,10 +37,12 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
     images = Images(survey.labels, survey.pixels, survey.official,
                     [job.groups[row] for row in survey.listed.tolist()] if job.groups else None,
                     contents=survey.contents)
-    (near, links), notes = find_near(survey.column("fingerprint")), list(job.notes)
+    prints, notes = survey.column("fingerprint"), list(job.notes)
+    near, links = find_near(prints)
     if recipe.split.near_duplicates == "together":
         # groups that were named are what belongs together, and official splits stay as they are
-        series = None if images.groups or {"val", "test"} <= {*images.official} else _series(survey, links)
+        series = None if images.groups or {"val", "test"} <= {*images.official} \
+            else _series(survey, links, prints[:, THUMBNAIL])
         held, lines = near_to_hold(replace(images, near=near), survey.classes, recipe.split, series)
         images = replace(images, near=held)
         notes += lines
@@ -53,15 +55,14 @@ def assign_splits(job: Job, survey: Survey) -> Assignment:
                       notes)
 
 
-def _series(survey: Survey, links: np.ndarray) -> Series | None:
-    """Return the series of files, such as frames of videos. links: pairs of rows that are near-duplicates, (m, 2)."""
+def _series(survey: Survey, links: np.ndarray, looks: np.ndarray) -> Series | None:
+    """Return the series of files, such as frames of videos. links, looks: see find_series."""
     homes = survey.source.homes
     if homes is None:                            # an arrays file
         return None
     pictures = survey.pixels
     return find_series(Named(survey.paths, [homes[row] for row in survey.listed.tolist()], survey.labels),
-                       links[pictures[links[:, 0]] != pictures[links[:, 1]]],
-                       survey.column("fingerprint")[:, THUMBNAIL])
+                       links[pictures[links[:, 0]] != pictures[links[:, 1]]], looks)
 
 
 def _split(job: Job, images: Images) -> np.ndarray:
