@@ -54,13 +54,15 @@ SIDE = range(1, 4097)        # of the canvas, pixels
 CHANNELS = range(1, 4, 2)
 FILE = {"rows": COUNT, "bytes": COUNT, "sha256": str}
 COMMON = {"polarity": ("keep", "dark", "light", "each"), "paper": range(-1, 256), "ranges": [[str, float, float]]}
+CONTRAST = [range(256), range(256)]      # of the training images, see `contrast`
 DUPLICATES = {"same": [[str]], "two_labels": [[str]], "two_splits": [[str]]}
 SET_ASIDE = [{"path": str, "reason": str}]
 DESCRIBED = {                # what a build says about the images
     "class_counts": {split: [COUNT] for split in SPLITS}, "set_aside": SET_ASIDE, "duplicates": DUPLICATES,
     "near_duplicates": DUPLICATES, "common": COMMON, "recipe": {"source": dict}, "notes": [str], "stamp": str}
 INDEX_FIELDS = {f"{key}?": kind for key, kind in DESCRIBED.items()} | {
-    "classes": [str], "rows": dict.fromkeys(SPLITS, COUNT), "canvas": [SIDE, SIDE], "channels": CHANNELS,
+    "contrast?": (None, CONTRAST), "classes": [str],
+    "rows": dict.fromkeys(SPLITS, COUNT), "canvas": [SIDE, SIDE], "channels": CHANNELS,
     "mean": [float], "std": [float], "recipe": {}, "digest": str, "sources": FILE,
     "shards": [FILE | {"split": SPLITS, "name": str}]}
 

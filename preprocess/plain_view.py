@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,22 +15,31 @@ from tenfold.data.wording import reason
 from tenfold.preprocess.clean.polarity import other_polarity
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean
-from tenfold.preprocess.decode import BadPicture, decode_any
+from tenfold.preprocess.decode import BadPicture, Levels, decode_any, exceeds
 from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN
 from tenfold.preprocess.survey.ranges import declared_ranges
 
 
+@dataclass(frozen=True)
+class View:
+    """The plain view of one picture, with what was noticed while it was made."""
+    pixels: np.ndarray               # uint8 (H, W, C)
+    several: bool                    # its file holds more pages or frames
+    other_polarity: str              # of its ink, if it clearly is not that of the set; else ""
+    contrast: int                    # its brightest level less its darkest, as decoded
+    cut: bool                        # it is deep, and holds levels beyond the range of the set, which are cut off
+
+
 def read_plain(image: str | os.PathLike | bytes | np.ndarray | Image.Image, recipe: Recipe,
                index_facts: Mapping | None = None) -> np.ndarray:
     """Return only the pixels of `read_view`."""
-    return read_view(image, recipe, index_facts)[0]
+    return read_view(image, recipe, index_facts).pixels
 
 
 def read_view(image: str | os.PathLike | bytes | np.ndarray | Image.Image, recipe: Recipe,
-              index_facts: Mapping | None = None) -> tuple[np.ndarray, bool, str]:
-    """Return (the plain view of one picture, uint8 (H, W, C); whether its file holds more pages or frames; the polarity
-    of its ink if it clearly is not that of the set, else "").
+              index_facts: Mapping | None = None) -> View:
+    """Return the plain view of one picture, and what was noticed.
 
     The plain view is the row that a build writes for a test image. image: a path, the bytes of a picture file, a uint8
     array (H, W) or (H, W, 1, 3 or 4), or a PIL image. index_facts: dataset.json, or a checkpoint that carries its
@@ -44,8 +53,9 @@ def read_view(image: str | os.PathLike | bytes | np.ndarray | Image.Image, recip
         decoded = decode_any(_data(image), name, recipe, decisions.ranges)
         cleaned = clean(decoded.pixels, recipe.clean, recipe.draw, decisions)
         config = replace(recipe.draw, broaden=0.0)          # the plain view never has broader strokes
-        return build_pyramid(cleaned, config).draw(PLAIN, config), decoded.several, \
-            other_polarity(decoded.pixels, decisions.polarity)
+        return View(build_pyramid(cleaned, config).draw(PLAIN, config), decoded.several,
+                    other_polarity(decoded.pixels, decisions.polarity), decoded.contrast,
+                    _is_cut(decoded.levels, decisions.ranges))
     except BadPicture as bad:
         raise SourceFault(name, str(bad)) from None
 
@@ -56,6 +66,11 @@ def _decisions(recipe: Recipe, index_facts: Mapping | None) -> SetDecisions:
         return SetDecisions.of(index_facts["common"])
     polarity = "each" if recipe.clean.polarity == "auto" else recipe.clean.polarity
     return SetDecisions(polarity, ranges=tuple((kind, *span) for kind, span in declared_ranges(recipe).items()))
+
+
+def _is_cut(levels: Levels | None, ranges: tuple) -> bool:
+    """Whether a deep picture holds levels beyond the range of its kind, which are cut off."""
+    return any(exceeds(levels, low, high) for kind, low, high in ranges if levels and levels.kind == kind)
 
 
 def _data(image: Any) -> bytes | np.ndarray | Image.Image:

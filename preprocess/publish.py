@@ -112,7 +112,8 @@ def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] 
         "digest": digest_of([shard.content for shard in shards]),
         "shards": [{key: getattr(shard, key) for key in ("split", "name", "rows", "bytes", "sha256")}
                    for shard in shards],
-        "common": asdict(decisions), "recipe": recipe_tables(with_ranges(recipe, decisions.ranges)),
+        "common": asdict(decisions), "contrast": _contrast(survey),
+        "recipe": recipe_tables(with_ranges(recipe, decisions.ranges)),
         "stamp": job.stamp, "pixels_version": PIXELS_VERSION, "images": image_set(job.whole),
         "versions": _versions(),
         "layout": job.source.facts(),
@@ -121,6 +122,17 @@ def describe_set(job: Job, assignment: Assignment, shards: Sequence[DrawnShard] 
         "duplicates": duplicates(survey.labels, survey.pixels, survey.splits, survey.paths),
         "near_duplicates": assignment.near_duplicates,
     }
+
+
+def _contrast(survey: Survey) -> list[int] | None:
+    """Return the contrast [from, to] of the training images, without the twentieth that has least and that has most.
+
+    Of a set without training images: of all. None: there are none.
+    """
+    contrast = survey.column("contrast")
+    train = survey.splits == "train"
+    contrast = contrast[train] if train.any() else contrast
+    return np.quantile(contrast, (0.05, 0.95), method="nearest").tolist() if len(contrast) else None
 
 
 @functools.cache

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tenfold.data.contrast import trained_contrast
 from tenfold.data.errors import CheckpointFault, SourceFault
 from tenfold.data.out_of_memory import IN_INFERENCE, memory_fault
 from tenfold.data.recipe import Recipe
@@ -63,6 +64,11 @@ class Model:
     def row_shape(self) -> tuple[int, int, int]:
         """(H, W, C) of one picture."""
         return (*self.canvas, self.channels)
+
+    @property
+    def contrast(self) -> list[int] | None:
+        """The contrast [from, to] of the training images, 0..255; None: it is not known, or does not matter."""
+        return trained_contrast(self.content, self.recipe)
 
     def with_tta(self, tta: int) -> torch.nn.Module:
         """Return the network that averages over `tta` views of pictures that it is unsure of.

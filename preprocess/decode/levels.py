@@ -117,6 +117,12 @@ def usual_range(levels: list[Levels]) -> tuple:
     return next((a, b) for a, b in ranges if a <= low and high <= b)
 
 
+def exceeds(levels: Levels, low: float, high: float) -> bool:
+    """Whether levels go beyond the range low..high by more than resampling overshoots."""
+    slack = SLACK * (high - low)
+    return levels.low < low - slack or levels.high > high + slack
+
+
 def _usual_floats(low: float, high: float) -> tuple:
     for least, most, used in FLOATS:
         slack = SLACK * (most - least)

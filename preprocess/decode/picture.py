@@ -27,6 +27,12 @@ class Decoded:
     stored: tuple[int, int] = (0, 0)     # height, width of a picture that was decoded smaller than it is stored
 
     @property
+    def contrast(self) -> int:
+        """Its brightest level less its darkest, 0..255; of a large picture, of a part of the pixels."""
+        step = max(1, min(self.pixels.shape[:2]) // 256)
+        return int(np.ptp(self.pixels[::step, ::step]))
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the picture in its file, upright."""
         height, width = self.pixels.shape[:2]

@@ -125,7 +125,7 @@ def examine_source(reader: Any, listed: int, path: str, recipe: Recipe,
     hexadecimal, spread = fingerprint(decoded.pixels)
     levels = astuple(decoded.levels) if decoded.levels else ()
     facts = SourceFacts(pixels_digest(decoded.pixels), content_digest(data), decoded.size, fingerprint=hexadecimal,
-                        spread=spread, contrast=_contrast(decoded.pixels), levels=levels, several=decoded.several)
+                        spread=spread, contrast=decoded.contrast, levels=levels, several=decoded.several)
     if recipe.clean.polarity != "keep":
         vote, *tones = dark_ink_log_odds(decoded.pixels)
         facts = replace(facts, dark_ink=vote, tones=tuple(tones))
@@ -164,12 +164,6 @@ def content_digest(data: bytes | np.ndarray | Image.Image) -> str:
         return pixels_digest(data)
     content, kind = (data.tobytes(), repr((data.mode, data.size))) if isinstance(data, Image.Image) else (data, "file")
     return hashlib.blake2b(content, digest_size=_DIGEST, key=kind.encode()).hexdigest()
-
-
-def _contrast(pixels: np.ndarray) -> int:
-    """Return the brightest level less the darkest, 0..255, of a picture, uint8 (H, W, C); of a large one, of a part."""
-    step = max(1, min(pixels.shape[:2]) // 256)
-    return int(np.ptp(pixels[::step, ::step]))
 
 
 def pixels_digest(pixels: np.ndarray) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tenfold.data.recipe import Recipe
-from tenfold.preprocess.decode import Levels, usual_range
+from tenfold.preprocess.decode import Levels, exceeds, usual_range
 from tenfold.preprocess.survey.facts import Facts
 
 _KEYS = {"unsigned": "levels", "signed": "levels_signed", "float": "levels_float"}       # of [source]
@@ -68,7 +68,7 @@ def _range_note(kind: str, span: tuple, levels: list[Levels], declared: bool) ->
                  f"{low:g}..{high:g}")
     line = f"deep pictures: {len(levels)} file{'s' * (len(levels) != 1)} of {what} hold levels from {least:g} to " \
            f"{most:g}; taken as {depth} for the whole set"
-    beyond = sum(f.low < low - (high - low) / 510 or f.high > high + (high - low) / 510 for f in levels)
+    beyond = sum(exceeds(f, low, high) for f in levels)
     line += f", as source.{_KEYS[kind]} says" if declared else ""
     line += f"; {beyond} of them hold{'s' * (beyond == 1)} more, which is cut off" if beyond else ""
     return line + ("" if declared else _dark_words(kind, high, [f.high for f in levels]))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tenfold.data.command import make_parser, run, whole_number
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.data.wording import readable
-from tenfold.predict.pictures import find_pictures, left_out_lines, polarity_lines
+from tenfold.predict.pictures import find_pictures, left_out_lines
 
 if TYPE_CHECKING:
     from tenfold.predict.files import Labelled
@@ -57,8 +57,7 @@ def predict_command(args: argparse.Namespace) -> dict[str, Any]:
         model = Model.open(args.model, args.device)
     out = Path(args.out or f"runs/{model.recipe.name}-predictions")
     result = label_files(model, paths, out, tta=args.tta, every_class=args.all, workers=args.workers)
-    for note in (*model.notes, *polarity_lines(result.others, len(result.rows),
-                                               model.recipe.source.max_opposite)):
+    for note in (*model.notes, *result.noticed.notes(model.contrast, model.recipe.source.max_opposite)):
         print(note)
     _print_labels(result, out)
     return {"predictions": [{"path": row.path, "label": row.label, "probability": row.probability}
@@ -93,6 +92,6 @@ def _print_labels(result: Labelled, out: Path) -> None:
     pictures = "1 picture" if len(result.rows) == 1 else f"{len(result.rows)} pictures"
     print(f"{pictures} labelled in {result.seconds:.1f} s; see {result.csv}, {result.sheet}"
           + ("; they replace an earlier call's (another --out keeps both)" if result.replaced else ""))
-    for line in left_out_lines(result.unreadable, result.several, len(result.rows) + len(result.unreadable),
+    for line in left_out_lines(result.unreadable, result.noticed.several, len(result.rows) + len(result.unreadable),
                                f", all named in {out / 'unreadable.csv'}"):
         print(line)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenfold.data.errors import UserFault
 from tenfold.data.files import make_folder, open_file, publish_together
-from tenfold.predict.pictures import FEW, Plain, nothing_read, plain_views
+from tenfold.predict.pictures import FEW, Noticed, Plain, nothing_read, plain_views
 from tenfold.train.csv_file import open_table
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ class Labelled:
     sheet: Path
     rows: list[Row] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)      # (path, why)
-    several: int = 0                             # files with more pages or frames than the one that is used
-    others: list[tuple[str, str]] = field(default_factory=list)  # (path, polarity) of ink unlike the model's images
+    noticed: Noticed = field(default_factory=Noticed)
     seconds: float = 0.0
     replaced: bool = False                       # predictions.csv of an earlier call was replaced
 
@@ -79,8 +78,7 @@ def _label(model: Model, paths: Sequence[str], table: Path, found: Labelled, vie
             if probabilities is None or plain.pixels is None:
                 found.unreadable.append((path, plain.fault.fact if plain.fault else ""))
                 continue
-            found.several += plain.several
-            found.others += [(path, plain.other_polarity)] if plain.other_polarity else []
+            found.noticed.add(path, plain, model.contrast)
             row = _row(path, model.classes, probabilities)
             cells += [] if len(found.rows) % step else [(row, plain.pixels)]
             if len(cells) > ON_SHEET:

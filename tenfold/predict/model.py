@@ -15,12 +15,12 @@ from tenfold.data.html import table
 from tenfold.data.recipe import PIXELS_VERSION, pixels_note
 from tenfold.data.settings import check_count
 from tenfold.predict.pictures import (
+    Noticed,
     Plain,
     find_pictures,
     left_out_lines,
     nothing_read,
     plain_views,
-    polarity_lines,
     read_opened,
 )
 from tenfold.train import model_file
@@ -91,12 +91,10 @@ class Model(model_file.Model):
         given = cast("list[Picture]", [pictures] if single else list(cast("Iterable[Picture]", pictures)))
         several = [picture for each in given for picture in _found(each)]
         paths = [os.fspath(each) if isinstance(each, (str, os.PathLike)) else "" for each in several]
-        may_skip, frames = (len(several) > 1 or not single) and all(paths), 0
-        others: list[tuple[str, str]] = []
+        may_skip, noticed = (len(several) > 1 or not single) and all(paths), Noticed()
         predictions, views = Predictions(), plain_views(several, self.recipe, self.content, workers)
         for path, (plain, probabilities) in zip(paths, self.classify(views, tta), strict=True):
-            frames += plain.several
-            others += [(path, plain.other_polarity)] if plain.other_polarity else []
+            noticed.add(path, plain, self.contrast)
             if probabilities is not None:
                 predictions.append(self.prediction(probabilities, path))
                 continue
@@ -106,8 +104,9 @@ class Model(model_file.Model):
             predictions.unreadable.append((path, plain.fault.fact))
         if paths and not predictions:
             raise nothing_read(predictions.unreadable)
-        for line in (*left_out_lines(predictions.unreadable, frames, len(paths), ", all named in .unreadable"),
-                     *polarity_lines(others, len(predictions), self.recipe.source.max_opposite)):
+        for line in (*left_out_lines(predictions.unreadable, noticed.several, len(paths),
+                                     ", all named in .unreadable"),
+                     *noticed.notes(self.contrast, self.recipe.source.max_opposite)):
             print(line)
         return predictions
 

@@ -7,10 +7,11 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenfold.data.contrast import contrast_note, is_other_contrast
 from tenfold.data.errors import MachineFault, SourceFault
 from tenfold.data.recipe import Recipe
 from tenfold.data.settings import check_count
@@ -32,6 +33,46 @@ class Plain:
     fault: SourceFault | None = None
     several: bool = False                    # its file holds more pages or frames, which are not used
     other_polarity: str = ""                 # of its ink, if it clearly is not the polarity of the model's images
+    contrast: int = 0                        # its brightest level less its darkest, as decoded
+    cut: bool = False                        # deep levels beyond the range of the model's images are cut off
+
+
+@dataclass
+class Noticed:
+    """What was noticed in pictures while they were labelled, for the notes about them."""
+    pictures: int = 0                        # that could be read
+    several: int = 0                         # files with more pages or frames than the one that is used
+    polarity: list[tuple[str, str]] = field(default_factory=list)    # (path, its polarity) unlike the model's images
+    cut: list[str] = field(default_factory=list)                     # paths of pictures with levels that are cut off
+    contrast: list[tuple[str, int]] = field(default_factory=list)    # (path, contrast) unlike the model's images
+
+    def add(self, path: str, plain: Plain, trained: Sequence[int] | None) -> None:
+        """Add a picture. trained: the contrast of the model's images, if it is known."""
+        if plain.pixels is None:
+            return
+        self.pictures += 1
+        self.several += plain.several
+        self.polarity += [(path, plain.other_polarity)] if plain.other_polarity else []
+        self.cut += [path] if plain.cut else []
+        self.contrast += [(path, plain.contrast)] if is_other_contrast([plain.contrast] * 2, trained) else []
+
+    def notes(self, trained: Sequence[int] | None, most: float) -> list[str]:
+        """Return the notes on what more than the share `most` of the pictures have in common, unlike the model's."""
+        few = most * self.pictures
+        lines = _polarity_lines(self.polarity, self.pictures) if len(self.polarity) > few else []
+        if len(self.cut) > few:
+            lines.append(f"note: {_of(self.cut, self.pictures)} hold levels beyond the range of the images that this "
+                         "model was trained on, and these are cut off: what it says of them may mean little; bring "
+                         "them to the same range")
+        if trained is not None and len(self.contrast) > few:
+            paths, contrast = zip(*self.contrast, strict=True)
+            lines.append(contrast_note(_of(paths, self.pictures), (min(contrast), max(contrast)), trained))
+        return lines
+
+
+def _of(paths: Sequence[str], pictures: int) -> str:
+    """"3 of 4 pictures, such as a.png,"; without a path if they were given as pixels."""
+    return f"{len(paths)} of {counted(pictures, 'picture')}" + (f", such as {readable(paths[0])}," if paths[0] else "")
 
 
 def left_out_lines(unreadable: Sequence[tuple[str, str]], several: int, pictures: int, rest: str = "") -> list[str]:
@@ -45,13 +86,11 @@ def left_out_lines(unreadable: Sequence[tuple[str, str]], several: int, pictures
     return several_frames(several) + lines
 
 
-def polarity_lines(others: Sequence[tuple[str, str]], pictures: int, most: float) -> list[str]:
-    """Return the line about pictures whose ink has the opposite polarity of the model's images; none if they are few.
+def _polarity_lines(others: Sequence[tuple[str, str]], pictures: int) -> list[str]:
+    """Return the line about pictures whose ink has the opposite polarity of the model's images.
 
-    others: (path, its polarity) of each; pictures: how many there are in all; most: the share that may be mistaken.
+    others: (path, its polarity) of each; pictures: how many there are in all.
     """
-    if len(others) <= most * pictures:
-        return []
     path, polarity = others[0]
     looks, trained = ("light ink on dark", "dark") if polarity == "light" else ("dark ink on light", "light")
     return [f"note: {len(others)} of {counted(pictures, 'picture')} look like {looks}"
@@ -141,8 +180,7 @@ def read_some(pictures: Sequence[Any], recipe: Recipe, known: Mapping[str, Any])
     for picture in pictures:
         try:
             path = os.fspath(picture) if isinstance(picture, Path) else picture
-            pixels, several, other = read_view(path, recipe, known)
-            views.append(Plain(pixels, several=several, other_polarity=other))
+            views.append(Plain(**vars(read_view(path, recipe, known))))
         except SourceFault as fault:
             views.append(Plain(None, fault))
         except MachineFault as fault:            # it needs too much memory; others may not

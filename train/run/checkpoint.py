@@ -17,7 +17,7 @@ from tenfold.data.errors import CheckpointFault, RecipeFault, ShardFault, unread
 from tenfold.data.fields import Number, misfit
 from tenfold.data.files import open_file, publish
 from tenfold.data.recipe import Recipe, make_recipe, recipe_tables, renewed
-from tenfold.data.schema import CHANNELS, COMMON, INDEX, SIDE
+from tenfold.data.schema import CHANNELS, COMMON, CONTRAST, INDEX, SIDE
 
 if TYPE_CHECKING:            # a checkpoint is opened without h5py
     from tenfold.data.shardset import ShardSet
@@ -26,7 +26,8 @@ SCHEMA = 1
 _WEIGHTS = {str: torch.Tensor}
 _HEAD = {"model": str, "arguments": {str: object}, "classes": [str], "canvas": [SIDE, SIDE], "channels": CHANNELS,
          "mean": [float], "std": [float], "recipe": dict, "dataset": str,
-         "common?": (None, COMMON), "trained_on?": (None, torch.Tensor), "chosen_by?": (None, torch.Tensor)}
+         "common?": (None, COMMON), "contrast?": (None, CONTRAST),
+         "trained_on?": (None, torch.Tensor), "chosen_by?": (None, torch.Tensor)}
 _BEST = _HEAD | {"weights": _WEIGHTS, "metrics": {str: object},      # last.pth has these too, but the temperature
                  "temperature?": Number(0)}
 
@@ -41,7 +42,7 @@ def describe(shards: ShardSet, recipe: Recipe) -> dict:
             "classes": list(shards.classes), "canvas": index["canvas"], "channels": index["channels"],
             "mean": index["mean"], "std": index["std"], "recipe": recipe_tables(recipe), "dataset": index["digest"],
             "pixels_version": index.get("pixels_version"),
-            "class_counts": index.get("class_counts"), "common": index.get("common"),
+            "class_counts": index.get("class_counts"), "common": index.get("common"), "contrast": index.get("contrast"),
             "trained_on": image_numbers(shards, "train"), "chosen_by": image_numbers(shards, "val")}
     if recipe.model.normalise == "imagenet" and index["channels"] in (1, 3):
         from tenfold.train.models.published import usual_normalisation

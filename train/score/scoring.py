@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tenfold.data.contrast import contrast_note, is_other_contrast
 from tenfold.data.errors import CheckpointFault
 from tenfold.data.html import figure_html, table
 from tenfold.data.out_of_memory import IN_INFERENCE, memory_fault
@@ -130,7 +131,7 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
     versions = pixels_note(f"{model.shown} was trained on", model.content.get("pixels_version"),
                            f"{shards.shown} holds", shards.index.get("pixels_version"),
                            "make both by the same version of Tenfold")
-    result = Score(facts, probabilities, labels, shards.lasting(), (*notes, *versions))
+    result = Score(facts, probabilities, labels, shards.lasting(), (*notes, *versions, *_contrast_notes(model, shards)))
     if result.is_guessing:
         better = "no" if result.top1 <= guess_rate(np.bincount(labels)) else "not surely"
         guessed = f"note: test top-1 {result.top1:.4f} is {better} better than naming the most frequent class"
@@ -138,6 +139,14 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
     if folder is not None:
         write_score(folder, result)
     return result
+
+
+def _contrast_notes(model: Model, shards: ShardSet) -> list[str]:
+    """Return a note if the images of a set have far more or less contrast than those that the model was trained on."""
+    contrast, trained = shards.index.get("contrast"), model.contrast
+    if contrast is None or trained is None or not is_other_contrast(contrast, trained):
+        return []
+    return [contrast_note("these images", contrast, trained)]
 
 
 def predict_split(model: Model, network: torch.nn.Module, shards: ShardSet,
