@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from tenfold.automatic.choices import Draft
-from tenfold.automatic.summary import clear_rise, left_lines, result_lines
+from tenfold.automatic.summary import _doubt_lines, clear_rise, left_lines, result_lines
 
 
 def history(*top1: float, rows: int = 1000) -> list[dict]:
@@ -26,8 +26,24 @@ def test_a_budget_that_is_left_is_explained():
     assert left_lines(draft, 30, 600, 4) == left_lines(draft, 300, 600, 3) == []
     assert left_lines(draft, 300, 600, 4) == [
         "note: 300 s of the budget are left: the recipe plans 4 epochs (train.epochs)"]
-    assert "a fitted head" in left_lines(draft.choose("model.freeze", ["backbone"]), 300, 600, 0)[0]
+    left = left_lines(draft.choose("model.freeze", ["backbone"]), 300, 600, 0)[0]
+    assert "gains nothing" not in left           # a longer one may train more layers, or take larger pictures
+    assert "a longer budget may choose" in left
     assert left_lines(draft.choose("train.epochs", "auto"), 300, 600, 4) == []
+
+
+def test_labels_are_in_doubt_where_few_of_a_class_are_taken_for_another():
+    def advice(*mistakes: tuple[str, str, int]) -> list[str]:
+        """Of 10 test images of each class, so many with this label are surely predicted as another class."""
+        predictions = [{"path": f"{true}/{i}.png", "true": true, "predicted": predicted, "probability": 0.95}
+                       for true, predicted, count in mistakes for i in range(count)]
+        per_class = {name: {"support": 10, "f1": 1.0} for name in ("left", "right", "up")}
+        return _doubt_lines(SimpleNamespace(predictions=predictions, per_class=per_class))
+    assert advice() == []
+    assert advice(("left", "right", 2))[0].startswith("check the labels of 2 test images")
+    confused, labels = advice(("left", "right", 4), ("right", "left", 5), ("up", "left", 1))
+    assert confused.startswith("5 of 10 test images of 'right' are predicted as 'left' with 90% or more")
+    assert labels.startswith("check the labels of 1 test image in")
 
 
 @pytest.mark.parametrize(("seen", "words"), [

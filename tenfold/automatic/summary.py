@@ -2,6 +2,7 @@
 
 import math
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 _Z = 1.96                    # a 95% interval extends this many standard deviations to each side
 _WEAK = 3                    # at most this many weak classes are named
-_SUSPECTS = 12               # at most this many suspect labels are counted
 _SURE = 0.9                  # a mistake with at least this probability may be a wrong label
+_CONFUSED = 0.2              # … unless more than this share of its class is taken for the same other class
 _LEFT = 0.1                  # it is said if more than this share of the budget is left
 
 
@@ -77,17 +78,37 @@ def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
                  + (f", trained on {counted(per_class[name]['trained_on'], 'image')}" if "trained_on" in per_class[name]
                     else "") + ")" for name in weak)
         lines.append(f"weakest classes, where more images may help most: {some(words)}")
-    wrong = sorted((p for p in score.predictions if p["true"] != p["predicted"] and p["probability"] >= _SURE),
-                   key=lambda p: -p["probability"])[:_SUSPECTS]
-    if wrong:
-        first = wrong[0]
-        lines.append(f"check the labels of {counted(len(wrong), 'test image')} in predictions.csv, predicted as "
-                     f"another class with {_SURE:.0%} or more, such as {readable(first['path'])} "
-                     f"('{readable(first['true'])}', predicted as '{readable(first['predicted'])}')")
+    lines += _doubt_lines(score)
     rise = clear_rise(run.history)
     if rise:
         lines.append(f"a longer budget would help: val top-1 rose by {100 * rise:.1f} points in the last part of "
                      f"{budget:.0f} s")
+    return lines
+
+
+def _doubt_lines(score: "Score") -> list[str]:
+    """Return a line on sure mistakes that may be wrong labels, and one on two classes that are not told apart.
+
+    If many images of a class are surely predicted as the same other class, as one that is its mirror image, it is not
+    their labels that are in doubt.
+    """
+    wrong = sorted((p for p in score.predictions if p["true"] != p["predicted"] and p["probability"] >= _SURE),
+                   key=lambda p: -p["probability"])
+    pairs = Counter((p["true"], p["predicted"]) for p in wrong)
+    confused = [pair for pair, count in pairs.most_common()
+                if count > 1 and count > _CONFUSED * score.per_class[pair[0]]["support"]]
+    lines = []
+    if confused:
+        true, predicted = confused[0]
+        lines.append(f"{pairs[confused[0]]} of {counted(score.per_class[true]['support'], 'test image')} of "
+                     f"'{readable(true)}' are predicted as '{readable(predicted)}' with {_SURE:.0%} or more: the "
+                     "network does not tell these two classes apart, or their images are mixed")
+    doubted = [p for p in wrong if (p["true"], p["predicted"]) not in confused]
+    if doubted:
+        first = doubted[0]
+        lines.append(f"check the labels of {counted(len(doubted), 'test image')} in predictions.csv, predicted as "
+                     f"another class with {_SURE:.0%} or more, such as {readable(first['path'])} "
+                     f"('{readable(first['true'])}', predicted as '{readable(first['predicted'])}')")
     return lines
 
 
@@ -113,6 +134,7 @@ def left_lines(draft: "Draft", seconds: float, budget: float, done: int) -> list
     fitted = draft.settings.get("model.freeze") == ["backbone"]
     if seconds <= _LEFT * budget or epochs == "auto" or (done < epochs and not fitted):
         return []
-    why = "a fitted head gains nothing by more time" if fitted else \
+    why = ("only the head is trained, and it is fitted in one pass; a longer budget may choose larger pictures, more "
+           "views of each, or more layers to train") if fitted else \
         f"the recipe plans {counted(epochs, 'epoch')} (train.epochs)"
     return [f"note: {seconds:.0f} s of the budget are left: {why}"]
