@@ -18,6 +18,7 @@ class Fake:
     def __init__(self):
         self.calls = []
         self.kept = lambda rows: rows[-1]["val_top1"]
+        self.steps = 9
         self.event = lambda settings, epoch: None     # may raise, or return an exit code
 
     def __call__(self, command, where, log, lock, enough):
@@ -42,7 +43,7 @@ class Fake:
             (where / "best.pth").write_text(f"{recipe['lr']} {recipe['batch']}")
             if enough():
                 return 130
-        log.write_text("before\n" + json.dumps({"val_top1": self.kept(rows)}) + "\n")
+        log.write_text("before\n" + json.dumps({"val_top1": self.kept(rows), "steps": self.steps}) + "\n")
         return 0
 
 

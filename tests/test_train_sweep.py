@@ -183,3 +183,24 @@ def test_help_imports_no_torch():
     code = ("from tenfold.train.sweep import command; import sys\ntry: command.main(['--help'])\n"
             "except SystemExit: sys.exit(bool({'torch', 'optuna', 'matplotlib'} & set(sys.modules)))")
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def test_a_trial_that_would_repeat_one_without_a_step_is_not_run(fake, sweep):
+    """Where a fitted head is all that learns, keys of steps change nothing; others do."""
+    fake.steps = 0
+    grid = ("--grid", "train.lr=0.1,0.4", "train.label_smoothing=0,0.1", "--out", "out")
+    ran = sweep(*grid, "--json")
+    assert len(fake.calls) == 2
+    facts = t.last_json(ran.out)
+    assert [(r["trial"], r["train.label_smoothing"], r["reason"]) for r in facts["rows"]] == [
+        (0, 0, ""), (1, 0.1, ""), (2, 0, "not run: as trial 0"), (3, 0.1, "not run: as trial 1")]
+    assert len({r["val_top1"] for r in facts["rows"]}) == 1
+    said = "note: 2 of 4 trials were not run: only the head learns, and it is fitted"
+    assert said in ran.err
+    assert "so train.lr changes nothing" in ran.err
+    assert Path("out/best.pth").read_text() == "0.1 32"
+    assert said in sweep(*grid).out              # again: all are done
+    assert len(fake.calls) == 2
+    fake.steps = 9
+    assert "not run" not in sweep("--grid", "train.lr=0.1,0.4", "--out", "other").out
+    assert len(fake.calls) == 4

@@ -24,6 +24,7 @@ from tenfold.train.inputs import named_recipe
 from tenfold.train.sweep.leaderboard import line, row
 from tenfold.train.sweep.preparation import Preparation, changes_pixels
 from tenfold.train.sweep.record import SweepRecord, open_record
+from tenfold.train.sweep.repeats import repeats_notes
 from tenfold.train.sweep.search import PRUNERS, Grid, Search
 from tenfold.train.sweep.space import Key, as_set, check, parse_space
 from tenfold.train.sweep.trial import Trial, read_trials
@@ -102,6 +103,7 @@ def _report(rows: list[Trial], out: Path, planned: int, record: SweepRecord) -> 
     if tried < planned:
         print(f"note: the budget is spent after {tried} of {planned} trials; "
               "the same command with a larger --budget goes on")
+    print(*(notes := repeats_notes(rows)), sep="\n", end="\n" * bool(notes))
     best = rows[0] if rows and rows[0].state == "finished" else None
     if not best:
         raise TrainingFault(out, f"none of {tried} trials finished",

@@ -46,7 +46,7 @@ def write_leaderboard(out: Path, trials: list[Trial]) -> list[Trial]:
     rows = ranked(trials)
     if not rows:
         return rows
-    curves = [(f"{t.number}: {as_set(t.settings)}", t.history()) for t in rows if t.ended()]
+    curves = [(f"{t.number}: {as_set(t.settings)}", t.history()) for t in rows if t.ended() and t.repeats is None]
     with publish_together(out, ["sweep.csv", "sweep.png"]) as place:
         write_csv(place / "sweep.csv", [{k: json.dumps(v) if isinstance(v, list) else v for k, v in row(t).items()}
                                       for t in rows])

@@ -9,6 +9,7 @@ from tqdm.auto import tqdm
 from tenfold.train.sweep.leaderboard import keep_best, line, write_leaderboard
 from tenfold.train.sweep.preparation import Preparation
 from tenfold.train.sweep.record import SweepRecord, limit
+from tenfold.train.sweep.repeats import repeat, repeated
 from tenfold.train.sweep.search import Grid, Search
 from tenfold.train.sweep.space import as_set
 from tenfold.train.sweep.trial import Trial, new_trial, run_trial
@@ -43,7 +44,10 @@ class Session:
         """Run a trial, unless it was run before. Returns false if too little of the budget is left for it."""
         trial = next((t for t in self.trials if t.settings == settings), None) or \
             new_trial(self.out, self.trials, settings)
-        if not trial.ended():
+        other = None if trial.ended() else repeated(trial, self.trials)
+        if other:
+            repeat(trial, other)
+        elif not trial.ended():
             bar.set_postfix_str(as_set(settings))
             fault = preparation.prepare(trial, self._lock, lambda: self.record.elapsed() > self.record.budget)
             before = trial.spent() if (trial.folder / "last.pth").exists() else 0.0

@@ -30,7 +30,8 @@ LATE = 15.0                  # a trial is stopped when it exceeds its budget by 
 
 _ROW = dict.fromkeys(("epoch", "seconds", "train_loss", "train_top1", "val_top1"), Number(nan=True))    # of metrics.csv
 _FIELDS = {"settings": dict, "state": ("begun", "finished", "pruned", "failed"), "val_top1": (None, float),
-           "epochs": COUNT, "seconds": Number(0), "shards": str, "reason": str, "curve?": [float]}
+           "epochs": COUNT, "seconds": Number(0), "shards": str, "reason": str, "curve?": [float],
+           "steps?": (None, COUNT), "repeats?": (None, COUNT)}
 
 
 @dataclass
@@ -45,6 +46,8 @@ class Trial:
     shards: str = ""
     reason: str = ""         # why it failed
     curve: list[float] = field(default_factory=list)     # validation top-1 of each evaluation
+    steps: int | None = None     # of training; None: it has not finished, or an older version ran it
+    repeats: int | None = None   # the number of the trial whose result it has: it would repeat it, and was not run
 
     @property
     def number(self) -> int:
@@ -139,7 +142,9 @@ def run_trial(trial: Trial, budget: float, device: str | None, lock: TextIO,
         trial.curve = _curve(history)
         trial.epochs = math.ceil(history[-1]["epoch"]) if history else 0
         # of the weights that are kept, which need not be the highest
-        trial.val_top1 = _last_line(log)["val_top1"] if code == 0 else max(trial.curve, default=None)
+        facts = _last_line(log) if code == 0 else {}
+        trial.steps = facts.get("steps")
+        trial.val_top1 = facts["val_top1"] if facts else max(trial.curve, default=None)
         trial.state = ("finished" if code == 0 and trial.val_top1 is not None else
                        "pruned" if pruned and code in (130, -signal.SIGTERM) else "failed")
         if trial.state == "failed":
