@@ -37,7 +37,7 @@ class Batches:
         self._engine = engine
         self.shards, self.split = shards, split
         self.classes = shards.classes            # label 0, 1, … in words
-        self._next, self._pass = 0, object()
+        self._next, self._pass, self._is_open = 0, object(), True
 
     @classmethod
     def open(cls, shards: ShardSet, split: str, *, batch: int, shuffle: bool, seed: int, device: str, engine: str,
@@ -65,18 +65,27 @@ class Batches:
     def epoch(self, number: int, first: int = 0) -> Iterator[Pair]:
         """Yield the batches of epoch `number`, from batch `first` on; they are the same each time.
 
-        UserFault: another pass was begun before this one ended, and the engine reads one at a time.
+        UserFault: they are closed, or another pass was begun before this one ended, and the engine reads one at a time.
         """
+        number, first = check_count("epoch", number, least=0), check_count("first", first, least=0)
+        self._check_open()
         self._pass = this = object()
         for images, labels in self._engine.epoch(number, first):
             yield images.clone(), labels.clone()         # the engine reuses its buffers
+            self._check_open()
             if self._pass is not this and self._engine.name != "memory":
                 raise UserFault("open_batches", "a pass goes on after another one was begun, which took its buffers",
                                 "call open_batches once for each of them")
 
     def close(self) -> None:
-        """Close files and threads."""
-        self._engine.close()
+        """Close files and threads. No pass can be begun or go on afterwards."""
+        if self._is_open:
+            self._is_open = False
+            self._engine.close()
+
+    def _check_open(self) -> None:
+        if not self._is_open:                    # the engine would wait for its threads for ever
+            raise UserFault("open_batches", "is closed", "iterate within its `with` block, or open it again")
 
     def __enter__(self) -> Self:
         return self

@@ -253,6 +253,17 @@ def test_batches_for_a_loop_of_ones_own(made, monkeypatch):
                 np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.parametrize("engine", ["memory", "threads", "dataloader"])
+def test_closed_batches_are_refused_and_do_not_wait_for_ever(made, engine):
+    with tenfold.open_batches(made[1], batch=8, engine=engine, workers=1) as batches:
+        begun = iter(batches)
+        next(begun)
+    batches.close()                              # again
+    for pass_of_it in (begun, iter(batches), batches.epoch(3)):
+        with pytest.raises(tenfold.UserFault, match="is closed"):
+            next(pass_of_it)
+
+
 def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch, tmp_path):
     base, shards, run, _, _ = made
     monkeypatch.chdir(base)
