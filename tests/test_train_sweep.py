@@ -204,3 +204,10 @@ def test_a_trial_that_would_repeat_one_without_a_step_is_not_run(fake, sweep):
     fake.steps = 9
     assert "not run" not in sweep("--grid", "train.lr=0.1,0.4", "--out", "other").out
     assert len(fake.calls) == 4
+
+
+def test_a_value_that_is_given_twice_is_tried_once(fake, sweep):
+    ran = sweep("--grid", "train.lr=0.1,0.2,1e-1", "--out", "out")
+    assert len(fake.calls) == 2
+    assert "2 trials over" in ran.out
+    assert "budget is spent" not in ran.out

@@ -91,6 +91,8 @@ def test_nothing_is_read_of_an_earlier_study(fake, sweep, optuna):
 def test_settings_that_a_search_repeats_are_not_run_again(fake, sweep, optuna):
     ran = sweep("--search", "train.lr=0.1,0.2", "train.batch=16,32", "--trials", "8", "--pruner", "none", "--json")
     assert len(fake.calls) == len(t.last_json(ran.out)["rows"]) <= 4
+    assert f"the search chose {len(fake.calls)} different settings in 8 trials" in ran.err
+    assert "budget is spent" not in ran.err
 
 
 @pytest.mark.parametrize(("pruner", "epochs"), [

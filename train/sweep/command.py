@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from tenfold.data.command import Parser, make_parser, run, whole_number
 from tenfold.data.errors import RecipeFault, ShardFault, TrainingFault
@@ -23,11 +24,14 @@ from tenfold.data.recipe import Recipe, parse_duration
 from tenfold.train.inputs import named_recipe
 from tenfold.train.sweep.leaderboard import line, row
 from tenfold.train.sweep.preparation import Preparation, changes_pixels
-from tenfold.train.sweep.record import SweepRecord, open_record
+from tenfold.train.sweep.record import open_record
 from tenfold.train.sweep.repeats import repeats_notes
 from tenfold.train.sweep.search import PRUNERS, Grid, Search
 from tenfold.train.sweep.space import Key, as_set, check, parse_space
 from tenfold.train.sweep.trial import Trial, read_trials
+
+if TYPE_CHECKING:
+    from tenfold.train.sweep.session import Session
 
 
 def arguments() -> Parser:
@@ -74,8 +78,9 @@ def _sweep(args) -> dict:
         done = sum(t.ended() for t in trials)
         print(f"{recipe.name}: {plan.planned} trials over {', '.join(names)}; up to {record.share:.0f} s each, "
               f"{record.budget:.0f} s in all" + (f"; {done} are done" if done else ""))
-        rows = Session(out, lock, plan, trials, record).run(Preparation(recipe, shards, own_shards), args.device)
-        return _report(rows, out, plan.planned, record)
+        session = Session(out, lock, plan, trials, record)
+        rows = session.run(Preparation(recipe, shards, own_shards), args.device)
+        return _report(rows, session)
 
 
 def _asked(args) -> tuple[Recipe, Path, list[Key]]:
@@ -94,15 +99,18 @@ def _asked(args) -> tuple[Recipe, Path, list[Key]]:
     return recipe, shards, keys
 
 
-def _report(rows: list[Trial], out: Path, planned: int, record: SweepRecord) -> dict:
+def _report(rows: list[Trial], session: "Session") -> dict:
     """Print the table and what to do next; return the content of --json. TrainingFault: no trial finished."""
     print("best first:")
     for trial in rows:
         print(line(trial))
+    out, record, planned = session.out, session.record, session.plan.planned
     tried = sum(t.state != "begun" for t in rows)
-    if tried < planned:
+    if session.budget_spent:
         print(f"note: the budget is spent after {tried} of {planned} trials; "
               "the same command with a larger --budget goes on")
+    elif tried < planned:
+        print(f"note: the search chose {tried} different settings in {planned} trials; each was tried once")
     print(*(notes := repeats_notes(rows)), sep="\n", end="\n" * bool(notes))
     best = rows[0] if rows and rows[0].state == "finished" else None
     if not best:

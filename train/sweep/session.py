@@ -23,6 +23,7 @@ class Session:
 
     def __init__(self, out: Path, lock: TextIO, plan: Grid | Search, trials: list[Trial], record: SweepRecord):
         self.out, self.plan, self.trials, self.record = out, plan, trials, record
+        self.budget_spent = False                # too little of it was left for a trial
         self._lock, self._late = lock, 0.0       # late: seconds that a trial took beyond its limit
         record.save()
 
@@ -53,6 +54,7 @@ class Session:
             before = trial.spent() if (trial.folder / "last.pth").exists() else 0.0
             allowed = limit(self.record, before, self._late)
             if not allowed.fair:
+                self.budget_spent = True
                 return False
             trial.seconds = before
             if fault:

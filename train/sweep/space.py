@@ -58,7 +58,8 @@ def _key(text: str, option: str) -> Key:
                                                                     " or train.lr=log:1e-4..1e-2"))
     found = RANGE.fullmatch(raw)
     if not found:
-        return Key(name, tuple(_values(raw)))
+        values = _values(raw)
+        return Key(name, tuple(value for i, value in enumerate(values) if value not in values[:i]))
     log, low, high = bool(found[1]), *(float(n) if re.search(r"[.eE]", n) else int(n) for n in found.groups()[1:])
     if not low < high or (log and low <= 0):
         raise RecipeFault(f"{option} {text}", "is an empty range" if not low < high else "has no logarithm at its end",
