@@ -152,10 +152,10 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
           tta: int = 1, device: str | None = None, out: PathLike | None = None) -> Score:
     """Score a model on the test rows of shards it was not trained on.
 
-    model: best.pth, a loaded model or a run. shards: default shards/<name of the model's recipe>. data: score a
-    labelled folder, table of labels or .npz instead, through the plain view of the model's recipe. tta: average over so
-    many views of each image that the model is unsure of. out: a folder for score.json, predictions.csv and the pictures
-    (default: no files are written). Prints what to know before trusting the score.
+    model: best.pth, a loaded model (on its own device) or a run. shards: default shards/<name of the model's recipe>.
+    data: score a labelled folder, table of labels or .npz instead, through the plain view of the model's recipe. tta:
+    average over so many views of each image that the model is unsure of. out: a folder for score.json, predictions.csv
+    and the pictures (default: no files are written). Prints what to know before trusting the score.
     """
     from tenfold.data.settings import check_count
     from tenfold.train.score import scoring
@@ -163,7 +163,10 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
     opened = _opened(model, device)
     if data is not None and shards is not None:
         raise UserFault("shards and data", "are both given", "choose one")
+    opened.with_tta(tta)                         # refused before images are read
     if data is not None:
+        from tenfold.data.sources.opening import open_source
+        scoring.check_classes(opened, open_source(arguments.path("data", data), training=False).classes, data)
         scored = augment(data, opened.recipe, out=f"shards/{opened.recipe.name}-scored", plain=True)
     else:
         scored = open_shards(f"shards/{opened.recipe.name}" if shards is None else shards)
@@ -198,7 +201,12 @@ def open_batches(shards: PathLike | ShardSet, split: str = "train", *, batch: in
 def _opened(model: PathLike | Model | Run, device: str | None) -> Model:
     """Return the model: opened, if it is given as a path."""
     from tenfold.predict.model import Model
+    from tenfold.train.device import choose_device
     if isinstance(model, Model):
+        asked, there = choose_device(device or model.device), model.device
+        if (asked.type, asked.index or 0) != (there.type, there.index or 0):
+            raise UserFault(f"device {device}", f"is not that of the loaded model, {there}",
+                            f"load it with device={str(device)!r}")
         return model
     path: PathLike = getattr(model, "best", model)   # type: ignore[arg-type]  # of a run
     return load(path, device)

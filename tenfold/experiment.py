@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tenfold.data.command import Parser, whole_number
@@ -46,10 +47,19 @@ def add_options(parser: Parser) -> None:
 
 
 def check_recipe(recipe: Recipe, args: argparse.Namespace) -> None:
-    """Refuse a recipe without images, or more views than it allows, before anything is trained."""
+    """Refuse what would only be noticed after images were drawn or networks trained.
+
+    That is a recipe without images, more views than it allows, a budget that is none, a device that is not there, and
+    a record where there is no table for it.
+    """
     if not (args.data or recipe.source.data):
         raise SourceFault(recipe.name, "names no images", "give --data=folder")
+    parse_duration(args.budget or recipe.train.budget)
+    if args.record:
+        _table_of_records()
+    from tenfold.train.device import choose_device
     from tenfold.train.score.tta import choose_views
+    choose_device(args.device)
     choose_views(args.tta, recipe.draw, recipe.augment)
 
 
@@ -82,11 +92,15 @@ def run_recipe(recipe: Recipe, folder: Path, args: argparse.Namespace) -> Result
 
 def record(question: str, setting: str, values: list[float]) -> None:
     """Add a row to benchmarks/results.tsv, which only a checkout has."""
+    _table_of_records().append(question, setting, values)
+
+
+def _table_of_records() -> ModuleType:
     try:
-        from benchmarks.rows import append
+        from benchmarks import rows
     except ImportError:
         raise MachineFault("--record", "finds no benchmarks/ here", "stand in a checkout of Tenfold") from None
-    append(question, setting, values)
+    return rows
 
 
 def describe_setting(setting: str) -> str:

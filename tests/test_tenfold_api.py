@@ -253,6 +253,14 @@ def test_batches_for_a_loop_of_ones_own(made, monkeypatch):
                 np.testing.assert_array_equal(mine, theirs)
 
 
+def test_a_loaded_model_is_not_scored_on_another_device_than_is_asked_for(made, monkeypatch):
+    model = tenfold.load(made[2].best, "cpu")
+    assert tenfold.score(model, made[1], device="cpu").images
+    monkeypatch.setattr("tenfold.train.device.choose_device", lambda device: torch.device("cuda", 1))
+    with pytest.raises(tenfold.UserFault, match="is not that of the loaded model, cpu"):
+        tenfold.score(model, made[1], device="cuda:1")
+
+
 @pytest.mark.parametrize("engine", ["memory", "threads", "dataloader"])
 def test_closed_batches_are_refused_and_do_not_wait_for_ever(made, engine):
     with tenfold.open_batches(made[1], batch=8, engine=engine, workers=1) as batches:
@@ -278,6 +286,8 @@ def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch, tmp_path):
             (lambda: tenfold.train(shards, device="cuda:99"), tenfold.MachineFault, "cuda:99"),
             (lambda: tenfold.score("nowhere.pth"), tenfold.CheckpointFault, "does not exist"),
             (lambda: tenfold.score(run, tta=0), tenfold.UserFault, "^tta 0: "),
+            (lambda: tenfold.score(model, shards, device="meta"), tenfold.MachineFault, "meta: is not available"),
+            (lambda: tenfold.score(run, data="images", tta=999), tenfold.UserFault, "999"),
             (lambda: tenfold.score(run, "nowhere"), tenfold.ShardFault, "does not exist"),
             (lambda: tenfold.score(run, shards, data="images"), tenfold.UserFault, "both"),
             (lambda: tenfold.load("images"), tenfold.CheckpointFault, "is a folder"),

@@ -1,6 +1,7 @@
 """Recipes side by side, and folds: results in a folder of their own, and nothing written beside it."""
 
 import csv
+import sys
 
 import pytest
 import train_helpers as t
@@ -81,10 +82,19 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_trained(images, c
     for typed, part in ((["plain.toml", "--data", str(images), "--tta", "999"], "--tta 999"),
                         (["plain.toml", "sub/plain.toml", "--data", "x"], "a second recipe of the name 'plain'"),
                         (["plain.toml", "--data", "nowhere"], "nowhere: does not exist"),
+                        (["plain.toml", "--data", str(images), "--budget", "soon"], "--budget: is 'soon'"),
+                        (["plain.toml", "--data", str(images), "--device", "tpu"], "--device tpu: is not available"),
                         (["plain.toml"], "plain: names no images")):
         assert compare.main(typed) == 2
         assert part in capsys.readouterr().err
-        assert not list(tmp_path.rglob("*.pth"))
+        assert not list(tmp_path.rglob("*.h5"))
+
+
+def test_a_record_without_a_table_is_refused_before_anything_is_drawn(images, capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "benchmarks", None)
+    assert compare.main(["plain.toml", "--data", str(images), "--record"]) == 2
+    assert "--record: finds no benchmarks/ here" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.h5"))
 
 
 def test_a_file_is_named_without_its_folder_and_a_folder_after_its_recipes(tmp_path):

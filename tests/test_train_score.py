@@ -172,8 +172,8 @@ def test_a_folder_may_hold_pictures_named_in_no_alphabet(model, capfd):
     assert {os.path.join("across", name) for name in names} < {r["path"] for r in predictions()}
 
 
-@pytest.mark.usefixtures("preprocess_here")
-def test_classes_that_differ_are_named(model, capfd):
+def test_classes_that_differ_are_named_before_an_image_is_read(model, capfd, monkeypatch):
+    monkeypatch.setattr("tenfold.train.score.command.run_module", lambda *_: t.die())
     root = t.folder(t.Path("other"), 1, ("across", "down", "up"))
     line = t.score(capfd, model, "--data", root)
     assert line.code == 2

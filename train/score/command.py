@@ -54,12 +54,14 @@ def score_command(args: argparse.Namespace) -> dict[str, Any]:
     if not Path(args.model).exists():            # before torch is imported
         raise CheckpointFault(args.model, "does not exist", "run `tenfold train` first, or name another model")
     from tenfold.data.shardset import open_set
+    from tenfold.data.sources.opening import open_source
     from tenfold.train.model_file import Model
-    from tenfold.train.score.scoring import check_fit, score
+    from tenfold.train.score.scoring import check_classes, check_fit, score
     model = Model.open(args.model, args.device)
     model.with_tta(args.tta)                     # refused before a folder of images is prepared
     folder = args.shards or f"shards/{model.recipe.name}"
     if args.data:
+        check_classes(model, open_source(args.data, training=False).classes, args.data)      # before images are read
         folder = plain_shards(model.recipe, args.data, args.set)
     out = Path(args.out or Path(args.model).parent)
     shards = open_set(folder, args.verify)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -161,17 +162,22 @@ def predict_split(model: Model, network: torch.nn.Module, shards: ShardSet,
     return model.shares(logits), labels.numpy()
 
 
+def check_classes(model: Model, classes: Sequence[str], name: object) -> None:
+    """Raise CheckpointFault, which says what differs, if the classes of a set are not the model's. name: of the set."""
+    names, theirs = ([one_spelling(each) for each in every] for every in (model.classes, classes))
+    if names != theirs:
+        facts = class_differences(names, theirs)
+        raise CheckpointFault(model.shown, f"its classes are not those of {name} ("
+                              + ("; ".join(facts) or "their order differs") + ")",
+                              "score data with the same class folders")
+
+
 def check_fit(model: Model, shards: ShardSet, name: str | None = None) -> None:
     """Raise CheckpointFault, which says what differs, if the rows of a set are not what the model takes.
 
     name: of the set, in the message (default: its folder).
     """
-    names, theirs = ([one_spelling(name) for name in names] for names in (model.classes, shards.classes))
-    if names != theirs:
-        facts = class_differences(names, theirs)
-        raise CheckpointFault(model.shown, f"its classes are not those of {name or shards.shown} ("
-                              + ("; ".join(facts) or "their order differs") + ")",
-                              "score data with the same class folders")
+    check_classes(model, shards.classes, name or shards.shown)
     if model.row_shape != shards.row_shape:
         raise CheckpointFault(model.shown, f"takes rows {model.row_shape}, {shards.shown} holds {shards.row_shape}",
                               "score shards made by the model's own recipe")
