@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenfold.data.command import make_parser, run
+from tenfold.data.errors import UserFault
 from tenfold.data.process import run_main
 from tenfold.data.public_names import SET_NAMES
 
@@ -19,6 +20,10 @@ SLICE = 4096                 # pictures that are written at a time, so that ther
 def fetch(args: argparse.Namespace) -> dict:
     """Write a named set as an arrays file, unless it exists; return its path and what it holds."""
     path = Path(args.out or f"datasets/{args.name}.npz")
+    if args.set:
+        raise UserFault("--set", "changes nothing here: a set is written as it is published", "leave it out")
+    if path.is_dir():
+        raise UserFault(path, "is a folder", "name the file to write, such as " + str(path / f"{args.name}.npz"))
     if path.exists():
         print(f"{path} is there already")
         return {"path": str(path)}

@@ -128,6 +128,11 @@ def test_another_file_of_that_name_is_not_taken(capsys, tmp_path):
     assert "the md5 differs of train-images-idx3-ubyte.gz; put" in t.one_line(fetched(capsys, "fashion-mnist"))
 
 
+def test_what_would_change_nothing_or_cannot_be_written_is_refused(capsys, tmp_path):
+    assert "--set: changes nothing here" in t.one_line(fetched(capsys, "mnist", "--set", "train.lr=1"))
+    assert f"{tmp_path}: is a folder; name the file" in t.one_line(fetched(capsys, "mnist", "--out", str(tmp_path)))
+
+
 def test_a_damaged_file_is_a_fault_in_one_line(capsys, tmp_path):
     raw = tmp_path / "datasets/downloads/KMNIST/raw"
     for part in ("train", "t10k"):

@@ -168,3 +168,8 @@ def test_the_recipes_own_network_comes_first_at_its_size(capsys, monkeypatch):
     assert facts["size"] == [56, 56]
     assert [row["network"] for row in facts["models"]] == ["sample: convnet", "convnet", "squeezenet1_0"]
     assert facts["models"][0]["arguments"]["widths"] == [32, 64, 128]
+    settings = ("--set", "draw.canvas=[32,32]", "--set", "model.name=convnet", "--set", "model.widths=[4]")
+    assert main(["--json", *settings]) == 0      # no recipe: what --set asks for is not passed over
+    first, plain, _ = t.last_json(capsys.readouterr().out)["models"]
+    assert (first["network"], first["arguments"]) == ("--set: convnet", {"widths": [4]})
+    assert first["parameters"] < plain["parameters"]

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 SOME = 512 << 20             # so many bytes of pixels are read, rounded up to whole shards
 WORTH = 1.05                 # a smaller gain is not reported: repeats of one setting differ as much
-# DataLoader settings {name: (workers, pinned)} under the names that an earlier study gave them
-STUDIED = {"workers 2 + pinned": (2, True), "pinned only": (0, True), "workers 2": (2, False), "workers 1": (1, False)}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -77,7 +75,7 @@ def _bench(args) -> dict:
     with publish_together(out, ("bench.json", "bench.png")) as place:
         (place / "bench.json").write_text(json.dumps(facts, indent=1) + "\n")
         draw_bench(place / "bench.png", rows, baseline)
-    _print(facts, cuda)
+    _print(facts)
     print(f"see {out / 'bench.json'} and {out / 'bench.png'}")
     print(advice(best, now, cuda))
     return facts
@@ -121,7 +119,7 @@ def _row(setting: Setting, rate: float, size: int) -> dict:
             "gigabytes_per_second": round(rate * size / 1e9, 4)}
 
 
-def _print(facts: dict, cuda: bool) -> None:
+def _print(facts: dict) -> None:
     """Print the results as tables."""
     copy = facts["memcpy"]
     print("engine      workers  pinned  batch    images/s    GB/s  of a plain copy")
@@ -132,14 +130,6 @@ def _print(facts: dict, cuda: bool) -> None:
               f"{row['images_per_second']:10,.0f}  {row['gigabytes_per_second']:6.2f}  "
               f"{row['images_per_second'] / copy['images_per_second']:6.0%}{mark}")
     print(f"a plain copy in memory, one core   {copy['images_per_second']:10,.0f}  {copy['gigabytes_per_second']:6.2f}")
-    print(f"DataLoader alone, batches of {facts['present']['batch_size']}:")
-    for name, (workers, wants_pin) in STUDIED.items():
-        pin = wants_pin and cuda
-        for row in facts["rows"]:
-            if (row["engine"], row["workers"], row["pin_memory"], row["batch_size"]) == (
-                    "dataloader", workers, pin, facts["present"]["batch_size"]):
-                print(f"  {name:20} {row['images_per_second']:10,.0f} images/s"
-                      + (" (not pinned: no CUDA)" if wants_pin and not pin else ""))
 
 
 def advice(best: dict, now: dict, cuda: bool) -> str:

@@ -1,5 +1,6 @@
 """The command `tenfold models`: list every network with its parameters and multiply-adds."""
 
+import re
 from collections.abc import Sequence
 from functools import partial
 
@@ -38,12 +39,14 @@ def _table(args) -> dict:
     if args.recipe:
         recipe = read_recipe(args.recipe, args.set)
     else:
-        recipe = make_recipe(override({"clean": {"channels": 3}, "draw": {"canvas": [224, 224], "copies": 1},
-                                       "model": {"name": "resnet"}}, args.set))
+        recipe = make_recipe(override({"name": "--set", "clean": {"channels": 3}, "model": {"name": "resnet"},
+                                       "draw": {"canvas": [224, 224], "copies": 1}}, args.set))
     size = seen_size(recipe.draw.canvas, recipe.model.size)
     classes = args.classes or _classes(recipe)
     print(f"one picture of {size[0]}×{size[1]}, {recipe.clean.channels} channels, {classes} classes\n")
-    asked = [(f"{recipe.name}: {recipe.model.name}", recipe.model.name, recipe.model.args)] if args.recipe else []
+    names_one = any(re.match(r"\s*model\.(?!size\b)", setting) for setting in args.set)
+    asked = [(f"{recipe.name}: {recipe.model.name}", recipe.model.name, recipe.model.args)] \
+        if args.recipe or names_one else []
     every = [*asked, *((name, name, {}) for name in (*MODELS, *(names() if args.all else _USED)))]
     width = max(len(label) for label, *_ in every)
     print(f"{'network':{width}} {'parameters':>14} {'multiply-adds':>16}")
