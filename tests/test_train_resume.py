@@ -178,6 +178,8 @@ def test_resuming_a_finished_run_changes_nothing(shards, capsys):
     assert ran.code == 0
     assert "note: this run had ended before" in ran.err
     assert t.last_json(ran.out)["steps"] == STEPS
+    seconds = load("runs/x/last.pth")["position"]["seconds"]         # and not those of looking at it again
+    assert t.last_json(ran.out)["seconds"] == pytest.approx(seconds, abs=1e-3)
     assert all(p.read_bytes() == content for p, content in before.items())
 
 

@@ -87,21 +87,22 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
             parameters = sum(p.numel() for p in trainer.learner.model.parameters())
             print(f"{recipe.name}: {recipe.model.name}, {parameters:,} parameters, on {where}; "
                   f"{shards.rows('train')} training rows, {trainer.feed.train.name} engine; {round(budget, 1):g} s")
-            _fit(trainer)
+            seconds = _fit(trainer)
             best = trainer.state.best_row
             notes = kept_notes(trainer.state.history, best) + closing_notes(best, shards.class_counts("val"))
             print(*notes, sep="\n", end="\n" * bool(notes))
         if not (out / "best.pth").exists():      # the run was finished before, and the file moved away
             raise CheckpointFault(out / "best.pth", "is gone", "train without resuming")
-        return _result(trainer, budget, notes)
+        return _result(trainer, budget, seconds, notes)
 
 
-def _fit(trainer: Trainer) -> None:
-    """Train, and draw the curves; if the run is stopped, the curves so far."""
+def _fit(trainer: Trainer) -> float:
+    """Train, and draw the curves; if the run is stopped, the curves so far. Return the seconds that the run took."""
     state, clock = trainer.state, trainer.pace.clock
     if state.done:
         print("note: this run had ended before, so nothing was trained; train without resuming to begin another")
-        return trainer.curves.draw(state.history)
+        trainer.curves.draw(state.history)
+        return state.seconds
     try:
         trainer.fit()
     except BaseException:
@@ -110,15 +111,16 @@ def _fit(trainer: Trainer) -> None:
                 trainer.curves.draw(state.history)
         raise
     trainer.curves.finish(state.history, clock.budget - clock.elapsed())
+    return clock.elapsed()
 
 
-def _result(trainer: Trainer, budget: float, notes: list[str]) -> Run:
+def _result(trainer: Trainer, budget: float, seconds: float, notes: list[str]) -> Run:
     state, pace = trainer.state, trainer.pace
     val = None if math.isnan(state.best_top1) else state.best_top1       # NaN: no val rows
     best = trainer.out / "best.pth"
     epochs = state.epoch + bool(state.batch)     # those that were begun
     planned = trainer.plan if trainer.config.epochs == "auto" else trainer.whole_plan
-    facts = {"val_top1": val, "epochs": epochs, "steps": state.step, "seconds": round(pace.clock.elapsed(), 3),
+    facts = {"val_top1": val, "epochs": epochs, "steps": state.step, "seconds": round(seconds, 3),
              "budget_seconds": budget, "images_per_second": round(state.images_per_second, 1),
              "data_wait_fraction": round(state.data_wait_fraction, 5), "best": str(best),
              "device": str(trainer.learner.normalise.device),
