@@ -40,7 +40,7 @@ score: ## where a model is right and wrong: MODEL=best.pth [DATA=folder or SHARD
 predict: ## labels for new pictures: MODEL=best.pth IMAGES=file, folder or glob [ALL=1 TTA= OUT= WORKERS= DEVICE=]
 verify: ## read every byte of a set and name what is damaged: SHARDS= or RECIPE= [JSON=1]
 bench: ## time loader settings on your shards: RECIPE= [BUDGET= DEVICE= SET=]
-sweep: ## a grid or search over recipe keys: RECIPE= GRID="train.lr=0.001,0.002" or SEARCH="train.lr=1e-4..1e-2" [TRIALS=20 PRUNER= BUDGET= DATA= DEVICE=]
+sweep: ## a grid or search over recipe keys: RECIPE= GRID="train.lr=0.001,0.002" or SEARCH="train.lr=1e-4..1e-2" [TRIALS=20 PRUNER= BUDGET= DATA= OUT= DEVICE=]
 bench-augment: ## drawing copies beside the generator of letters5's author, Pillow, albumentations, …; six minutes: DATA=folder [RECORD=1]
 bench-load: ## our engines beside a plain copy, a memory map, h5py and image files: [RECORD=1]
 bench-peers: ## our engines beside webdataset, streaming, litdata, spdl, DALI, …; in a separate environment: [RECORD=1]

@@ -76,6 +76,8 @@ def steps(target: str, given: dict[str, str], before: set[str]) -> Iterator[tupl
         for number, one in enumerate(parts := ("augment", "train", "score")):
             yield from steps(one, sample, set(parts[:number]))
         return
+    if target == "sweep" and before & {"auto", "train"}:
+        given = _without("OUT", given)           # it is the run's folder
     if target == "score":
         if before & {"auto", "augment", "train"}:        # DATA was meant for these; the score is of the test rows
             given = _without("DATA", given)
@@ -129,8 +131,6 @@ def arguments(target: str, given: dict[str, str]) -> list[str]:
         elif not option:
             found.append(_plain(value))
         else:
-            if target == "sweep" and name == "OUT":
-                value += "-sweep"
             found += [f"{option}={value}"] if value.startswith("-") else [option, value]
     return found
 

@@ -30,7 +30,7 @@ TARGETS = {
     "predict": ("tenfold.predict", "MODEL IMAGES --out=OUT! --all=ALL --tta=TTA --workers=WORKERS --device=DEVICE "
                                     "--json=JSON"),
     "bench": ("train.bench", f"--recipe=RECIPE --shards=SHARDS --budget=BUDGET --device=DEVICE {_SETS}"),
-    "sweep": ("train.sweep", "--recipe=RECIPE --shards=SHARDS --out=OUT --grid=GRID --search=SEARCH --trials=TRIALS "
+    "sweep": ("train.sweep", "--recipe=RECIPE --shards=SHARDS --out=OUT! --grid=GRID --search=SEARCH --trials=TRIALS "
                              f"--pruner=PRUNER --budget=BUDGET --data=DATA --device=DEVICE {_SETS}"),
     "models": ("train.models", f"--recipe=RECIPE! --all=ALL {_SETS}"),
     "folds": ("tenfold.folds", f"--recipe=RECIPE --data=DATA --folds=FOLDS {_SEVERAL}"),

@@ -65,7 +65,7 @@ def test_settings_and_options_reach_the_command(checkout, planned):
         ["train", "--recipe", "recipes/letters.toml", "--shards", "shards/letters", "--out", "runs/letters",
          "--budget", "9m", "--resume", "--set", "train.lr=0.1", "--set", "train.epochs=2", "--json"]]
     assert planned("sweep", "RECIPE=letters", "GRID=a=1,2 b=3", "OUT=x")[0][5:] == [
-        "--out", "x-sweep", "--grid", "a=1,2", "b=3"]
+        "--out", "x", "--grid", "a=1,2", "b=3"]
     assert planned("compare", "RECIPES=letters '~/my b.toml' -c", HOME="/home/me") == [
         ["tenfold.compare", "recipes/letters.toml", "/home/me/my b.toml", "./-c"]]
     assert "RECIPES=it's: cannot be split" in make(checkout, "compare", f"PY={sys.executable}", "RECIPES=it's", code=2)
@@ -95,9 +95,8 @@ def test_a_value_is_a_value_whatever_it_holds(checkout, way, targets):
                 found[name] = [word for word in NASTY.split() if word in arguments]
                 assert found[name] == NASTY.split(), (target, name)
             elif name not in FLAGS | {""}:
-                value = NASTY + "-sweep" if (target, name) == ("sweep", "OUT") else NASTY
-                at = arguments.index(option) + 1 if option else arguments.index(value)
-                assert arguments[at] == value, (target, name)
+                at = arguments.index(option) + 1 if option else arguments.index(NASTY)
+                assert arguments[at] == NASTY, (target, name)
     assert not (checkout / "ran").exists()
 
 

@@ -126,10 +126,12 @@ def test_python_takes_a_value_for_a_value():
                 name = name.rstrip("!")
                 if not name or name in FLAGS | LISTS | {"RECIPES"}:
                     continue
-                end = "-sweep" if (target, name) == ("sweep", "OUT") else ""
-                want = wanted[name] + end
+                want = wanted[name]
                 assert (f"{option}={want}" if option and want.startswith("-") else
                         f"./{want}" if want.startswith("-") else want) in found, (target, name, value)
+    for before, out in ((set(), ["--out", "x"]), ({"train"}, [])):       # of `make train sweep OUT=x`: it is the run's
+        *_, (_, _, sweep) = steps("sweep", {"OUT": "x"}, before | {"augment"})
+        assert [word for word in sweep if word in ("--out", "x")] == out
     for step in steps("train", variables({"DATA": NASTY[0]}), {"augment"}):
         assert NASTY[0] in step[2]
 
