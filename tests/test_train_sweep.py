@@ -116,7 +116,7 @@ def test_a_recipe_budget_is_what_each_trial_gets_where_none_is_given(fake, sweep
 
 
 def test_settings_that_no_recipe_allows_together_fail_alone(fake, sweep):
-    ran = sweep("--grid", "clean.roi=false,true", "clean.polarity=keep,dark", "--json")
+    ran = sweep("--grid", "clean.roi=false,true", "clean.polarity=keep,dark", "--data", "images", "--json")
     assert ran.code == 2
     reasons = [json.loads(p.read_text())["reason"] for p in sorted(Path("runs").rglob("trial.json"))]
     assert "polarity" in reasons.pop(2)
@@ -133,7 +133,7 @@ def test_shards_of_an_earlier_session_are_compared_with_the_images(fake, sweep, 
         return fake(command, where, log, lock, enough)
     for module in ("preparation", "trial"):
         monkeypatch.setattr(f"tenfold.train.sweep.{module}.run_process", run)
-    grid = ("--grid", "draw.copies=1,2", "train.lr=0.1,0.2")
+    grid = ("--grid", "draw.copies=1,2", "train.lr=0.1,0.2", "--set", "source.data=images")
     for session in (1, 2):                       # once in each session, by the command that sees what has changed
         assert sweep(*grid, "--out", str(session)).code == 0
         assert len(built) == 2 * session
@@ -146,7 +146,8 @@ def test_shards_of_an_earlier_session_are_compared_with_the_images(fake, sweep, 
     (("--search", "model.name=convnet,resnett", "train.lr=0.1..1"), "did you mean 'resnet'"),
     (("--grid", "train.lr=1,-2"), "more than 0"),
     ((*GRID, "--budget", "5s"), "for each of 6 trials"), ((*GRID, "--budget", "soon"), "soon"),
-    ((*GRID, "--set", "train.batchs=3"), "batchs"), (("--grid", "draw.copies=1..3"), "is a range")])
+    ((*GRID, "--set", "train.batchs=3"), "batchs"), (("--grid", "draw.copies=1..3"), "is a range"),
+    (("--grid", "draw.copies=1,2"), "names no images, and each trial makes its own shards; give --data=folder")])
 def test_faults_are_one_line(fake, sweep, more, words):
     assert words in t.one_line(sweep(*more))
     assert not fake.calls

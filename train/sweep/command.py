@@ -16,7 +16,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from tenfold.data.command import Parser, make_parser, run, whole_number
-from tenfold.data.errors import RecipeFault, ShardFault, TrainingFault
+from tenfold.data.errors import RecipeFault, ShardFault, SourceFault, TrainingFault
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.leftovers import leftovers_removed
 from tenfold.data.networks import check_network
@@ -96,6 +96,9 @@ def _asked(args) -> tuple[Recipe, Path, list[Key]]:
         check(recipe, in_model, lambda other: check_network(other.model.name, other.model.args))
     if args.data:
         recipe = replace(recipe, source=replace(recipe.source, data=args.data))
+    names = [key.name for key in keys]
+    if changes_pixels(names) and not recipe.source.data and "source.data" not in names:
+        raise SourceFault(recipe.name, "names no images, and each trial makes its own shards", "give --data=folder")
     return recipe, shards, keys
 
 
