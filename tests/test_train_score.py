@@ -137,6 +137,7 @@ def test_a_folder_scores_as_its_shards_do(base, model, capfd):
     assert t.last_json(ran.out)["images"] == len(from_shards)
     assert len(ran.out.splitlines()) == 1
     assert {r["path"]: r for r in predictions()} == from_shards
+    assert "they replace an earlier score's (another --out keeps both)" in ran.err
 
 
 @pytest.mark.usefixtures("preprocess_here")

@@ -66,6 +66,7 @@ def score_command(args: argparse.Namespace) -> dict[str, Any]:
     out = Path(args.out or Path(args.model).parent)
     shards = open_set(folder, args.verify)
     check_fit(model, shards, args.data)          # in the words of what was given
+    replaced = bool(args.data) and (out / FILES[0]).exists()
     result = score(model, shards, tta=args.tta, out=out, started=started)
     for note in result.notes:
         print(note)
@@ -74,7 +75,8 @@ def score_command(args: argparse.Namespace) -> dict[str, Any]:
     if run_folder:
         copy_files(out, run_folder)
     print(f"see {', '.join(str(out / name) for name in FILES)}"
-          + (f"; also in {run_folder}" if run_folder else ""))
+          + (f"; also in {run_folder}" if run_folder else "")
+          + ("; they replace an earlier score's (another --out keeps both)" if replaced else ""))
     return result.facts
 
 
