@@ -33,17 +33,18 @@ def test_a_budget_that_is_left_is_explained():
 
 
 def test_labels_are_in_doubt_where_few_of_a_class_are_taken_for_another():
-    def advice(*mistakes: tuple[str, str, int]) -> list[str]:
-        """Of 10 test images of each class, so many with this label are surely predicted as another class."""
+    def advice(*mistakes: tuple[str, str, int], support: int = 10) -> list[str]:
+        """Of `support` test images of each class, so many with this label are surely predicted as another class."""
         predictions = [{"path": f"{true}/{i}.png", "true": true, "predicted": predicted, "probability": 0.95}
                        for true, predicted, count in mistakes for i in range(count)]
-        per_class = {name: {"support": 10, "f1": 1.0} for name in ("left", "right", "up")}
+        per_class = {name: {"support": support, "f1": 1.0} for name in ("left", "right", "up")}
         return _doubt_lines(SimpleNamespace(predictions=predictions, per_class=per_class))
     assert advice() == []
     assert advice(("left", "right", 2))[0].startswith("check the labels of 2 test images")
     confused, labels = advice(("left", "right", 4), ("right", "left", 5), ("up", "left", 1))
     assert confused.startswith("5 of 10 test images of 'right' are predicted as 'left' with 90% or more")
     assert labels.startswith("check the labels of 1 test image in")
+    assert advice(("up", "left", 13), support=100)[0].startswith("check the labels of 13 test images")     # all of them
 
 
 @pytest.mark.parametrize(("seen", "words"), [
