@@ -3,7 +3,8 @@
 import json
 
 import numpy as np
-from characters import page
+import pytest
+from characters import character, page
 from conftest import save
 
 from tenfold.data.recipe import make_recipe
@@ -34,6 +35,20 @@ def test_characters_are_judged_tight_or_not():
                 clear_wrong.append(odds < -CLEAR)
     assert np.mean(right) >= 0.9
     assert np.mean(clear_wrong) <= 0.05
+
+
+@pytest.mark.parametrize("light", ["vignette", "slope", "wedge"])
+def test_uneven_light_and_shadows_hide_no_polarity(light):
+    y, x = np.mgrid[:120, :150]
+    lost = {"vignette": ((x - 75) / 75.0) ** 2 + ((y - 60) / 60.0) ** 2, "slope": x / 75.0,
+            "wedge": 2.0 * (x + y < 140)}[light] / 2
+    for name in ("E", "o", "i"):
+        cover = np.zeros((120, 150), np.float32)
+        drawn = character(name, 6, 50)
+        cover[35:35 + drawn.shape[0], 60:60 + drawn.shape[1]] = drawn
+        image = np.rint((240 - 215 * cover) * (1 - 0.5 * lost)).astype(np.uint8)[..., None]
+        assert dark_ink_log_odds(image)[0] > 0.5, name
+        assert dark_ink_log_odds(255 - image)[0] < -0.5, name
 
 
 TIGHT = ("--set", "clean.specks=0.5", "--set", "split.val=1", "--set", "split.test=1", "--set")
