@@ -183,6 +183,69 @@ def test_a_shadow_with_an_edge_is_divided_out(strength):
         assert difference(cleaned, cover, 225) < 0.45, number
 
 
+def on_a_page(name, pen, height, left=130, top=100):
+    """Coverage with one character, float32 (300, 300)."""
+    cover, drawn = np.zeros((300, 300), np.float32), character(name, pen, height)
+    cover[top:top + drawn.shape[0], left:left + drawn.shape[1]] = drawn
+    return cover
+
+
+def ink_of(tones):
+    """The ink that is found on a page of dark ink, tones (H, W) or (H, W, 3)."""
+    image = np.clip(np.rint(tones), 0, 255).astype(np.uint8).reshape(*tones.shape[:2], -1)
+    return clean_page(image, Clean(channels=image.shape[2], polarity="dark", **LETTERS), SetDecisions("dark"))[1]
+
+
+@pytest.mark.parametrize("lost", [0.25, 0.45])
+@pytest.mark.parametrize("pen", [7, 9, 18])
+def test_wedges_and_round_shadows_across_ink_are_divided_out(lost, pen):
+    y, x = np.mgrid[:300, :300]
+    cover = on_a_page("+", pen, 110)
+    for number, shade in enumerate((x + y < 260, 2 * x + y > 560, np.hypot(x - 130, y - 160) < 60, abs(x - y) < 45)):
+        for ink in ((30, 30, 30), (170, 45, 40)):
+            colours = 240 + (np.array(ink) - 240.0) * cover[..., None]
+            mask = ink_of(colours * (1 - lost * shade[..., None])).mask
+            assert (mask[cover > 0.9] == 255).mean() > 0.97, (number, ink)
+            assert np.count_nonzero(mask[cover == 0]) < 0.15 * np.count_nonzero(cover > 0.5), (number, ink)
+
+
+def test_solid_figures_are_no_shadows():
+    """Bold or pale, at an edge or inside, alone or beside and under darker ink: kept, or counted as lost."""
+    y, x = np.mgrid[:240, :260]
+    bar, round_ = (abs(x - 215) < 12) & (abs(y - 120) < 70), np.hypot(x - 150, y - 110)
+    figures = (np.hypot(x - 110, y - 110) < 60, (abs(x - 90) < 45) & (y > 60), abs(y - 120) < 18,
+               abs(x - 130) + abs(y - 120) < 80, (round_ < 75) & (round_ > 35))
+    for tone in (30, 90, 140):
+        for number, figure in enumerate(figures):
+            for other in (np.zeros_like(bar), bar):
+                tones = np.where(other, 30.0, np.where(figure, tone, 240.0))
+                found = ink_of(cv2.GaussianBlur(tones, (0, 0), 0.7))
+                kept = (found.mask[figure | other] == 255).mean()
+                assert kept > 0.7, (tone, number)
+                assert kept > 0.95 or found.lost_share > 0.05, (tone, number)
+
+
+def test_a_block_at_an_edge_makes_no_dust_of_a_character():
+    y, x = np.mgrid[:300, :300]
+    for number, block in enumerate(((x < 90) & (y < 70), np.hypot(x - 12, y - 40) < 45, (x > 230) & (y > 220))):
+        for name in ("i", "÷", "E"):
+            cover = on_a_page(name, 5, 45, left=150, top=140)
+            found = ink_of(np.where(block, 20, 240 - 210 * cover))
+            assert components(found.mask, 0) == COMPONENTS[name] + 1, (number, name)
+            assert found.pen < 8
+
+
+def test_ink_that_the_threshold_leaves_out_is_counted():
+    y, x = np.mgrid[:200, :200]
+    pale = (abs(x - 118) < 7) & (abs(y - 100) < 40)
+    tones = np.where((abs(x - 70) < 40) & (abs(y - 100) < 40), 20.0, np.where(pale, 215.0, 255.0))
+    found = ink_of(tones)
+    lacks = 40 * np.count_nonzero(pale & (found.mask == 0)) / (255 - tones).sum()
+    assert lacks > 0.02
+    assert found.lost_share == pytest.approx(lacks, rel=0.4)
+    assert ink_of(np.where(pale, 215.0, 255.0)).lost_share == 0
+
+
 def test_the_threshold_sees_no_repeated_edge_and_no_hollow_stroke():
     for side in (9, 40, 200):
         image = np.full((side, side, 1), 200, np.uint8)

@@ -90,8 +90,8 @@ def find_ground(plane: np.ndarray) -> np.ndarray:
 
 
 def smaller(plane: np.ndarray) -> np.ndarray:
-    """Return every so many-th pixel of a plane, so that its shorter side has 128 to 255, or all if it has fewer."""
-    step = max(1, min(plane.shape) // 128)
+    """Return every so many-th pixel of a plane or picture, so that its shorter side has 128 to 255, or all of fewer."""
+    step = max(1, min(plane.shape[:2]) // 128)
     return np.ascontiguousarray(plane[::step, ::step])
 
 

@@ -4,12 +4,12 @@ Pictures here have bright ink on dark ground, uint8 (H, W, C) or (H, W). A mask 
 is ink.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from tenfold.preprocess.clean.ground import histogram, percentile
+from tenfold.preprocess.clean.ground import histogram, percentile, smaller
 from tenfold.preprocess.clean.shadows import strength
 
 GRAIN = 4.0                  # ink exceeds the ground by so many deviations of the ground's own grain, at least
@@ -17,9 +17,11 @@ _STEP = 0.15                 # the offset is no more of the ink's own tone: wher
 _BROAD = 2.5                 # the threshold's window, times the broadest stroke, at least: narrower ones hollow it
 _MAIN = 0.25                 # a component with so much of the ink of the largest is a main stroke, never dust
 _ALONG = 0.9                 # share of an edge of the picture; what covers it may be the scanner's lid, and is no main
-_REST = 0.01                 # … stroke if something else has so much of its ink
+_REST = 0.01                 # … stroke if something else has so much of its ink; likewise what touches an edge and
+_SOLID = 0.45                # … fills so much of its bounding box: it may be a finger, or a table's edge
 _FAR = 1.0                   # dust too: what lies further from the main strokes than they are long,
 _FAINT = 0.25                # and what has less of their tone than this (bleed-through, shadow)
+_EDGE = np.ones((5, 5), np.uint8)        # around a stroke, in which its edge fades
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Ink:
     dropped: np.ndarray      # uint8 (H, W): ink by the threshold, taken for dust
     pen: float               # width of the main strokes, pixels
     lost_components: int     # dropped components that are broader than half the pen
-    lost_share: float        # of the ink, dropped
+    lost_share: float        # of the ink: dropped, or left out by the threshold
 
     def facts(self) -> dict:
         """Return the facts that the build keeps, named as in preprocess.survey.facts.SourceFacts."""
@@ -64,6 +66,18 @@ def find_ink(image: np.ndarray, window: float, offset: float, grain: float = 0.0
     return cv2.threshold(grey, offset, 255, cv2.THRESH_BINARY)[1]
 
 
+def count_left_out(ink: Ink, page: np.ndarray, least: float) -> Ink:
+    """Return the ink with what the threshold left out counted as lost: all that has more than `least` levels, without
+    the edges of strokes. Beside black, or in a figure that fades, the threshold takes pale ink for ground."""
+    grey, kept, dropped = strength(smaller(page)), smaller(ink.mask), smaller(ink.dropped)
+    near = cv2.dilate(cv2.bitwise_or(kept, dropped), _EDGE)
+    out = cv2.sumElems(cv2.threshold(cv2.subtract(grey, near), least, 255, cv2.THRESH_TOZERO)[1])[0]
+    if not out:
+        return ink
+    stays, goes = (cv2.sumElems(cv2.bitwise_and(grey, mask))[0] for mask in (kept, dropped))
+    return replace(ink, lost_share=float((goes + out) / (stays + goes + out)))
+
+
 def _depth(mask: np.ndarray) -> np.ndarray:
     """float32 (h, w): how far inside the ink each pixel of its bounding box lies; ink ends at the picture's edge."""
     x, y, width, height = cv2.boundingRect(mask)
@@ -76,8 +90,9 @@ def remove_dust(mask: np.ndarray, page: np.ndarray, specks: float) -> Ink:
 
     Dust are components that are narrower than `specks` × the pen's width, and components that are faint beside the
     ink or far from it. The pen's width is that of the main strokes: the component with most ink, and all with a
-    quarter of that or more, without what covers an edge of the picture, if there is something else. A component's
-    width is that of a disc of its area, so a dot as broad as the pen stays, and so does a longer stroke.
+    quarter of that or more, without what covers an edge of the picture or is a block at an edge, if there is something
+    else. Such a block stays, and nothing is far that is near it. A component's width is that of a disc of its area, so
+    a dot as broad as the pen stays, and so does a longer stroke.
     """
     count, spots, facts, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     nothing = np.zeros_like(mask)
@@ -88,11 +103,12 @@ def remove_dust(mask: np.ndarray, page: np.ndarray, specks: float) -> Ink:
     inked = mask > 0
     mass = np.bincount(spots[inked], strength(page)[inked], count)    # of each component; 0 is the ground
     area = np.maximum(facts[:, cv2.CC_STAT_AREA], 1)
-    main = _main_strokes(spots, mass)
+    main, blocks = _main_strokes(spots, mass, facts)
     pen = _stroke_width(_mask_of(spots, main))
     width = np.sqrt(4 / np.pi * area)
     faint = mass / area < _FAINT * (mass / area)[np.where(main, mass, 0).argmax()]
-    dust = ~main & ((width < specks * pen) | faint | (_distance(facts, main) > _FAR))
+    far = _distance(facts, main | blocks) > _FAR
+    dust = ~main & ((width < specks * pen) | faint | far)
     dust[0] = False
     if not dust.any():
         return Ink(mask, nothing, pen, 0, 0.0)
@@ -101,17 +117,23 @@ def remove_dust(mask: np.ndarray, page: np.ndarray, specks: float) -> Ink:
     return Ink(mask & ~dropped, dropped, pen, lost, float(mass[dust].sum() / mass.sum()))
 
 
-def _main_strokes(spots: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """Return whether each connected component is a main stroke, bool (n,); mass: the summed ink of each.
+def _main_strokes(spots: np.ndarray, mass: np.ndarray, facts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which connected components are main strokes, and which are blocks at an edge instead, bool (n,) twice.
 
-    Component 0 is the ground.
+    mass: the summed ink of each; facts: OpenCV's. Component 0 is the ground.
     """
-    along = np.zeros(len(mass), bool)
+    along, touches = np.zeros((2, len(mass)), bool)
     for edge in spots[0], spots[-1], spots[:, 0], spots[:, -1]:
-        along |= np.bincount(edge, minlength=len(mass)) >= _ALONG * len(edge)
-    within = np.where(along, 0, mass)
-    most = within.max() if within.max() >= _REST * mass.max() else mass.max()
-    return np.asarray((mass if most == mass.max() else within) >= _MAIN * most)
+        counts = np.bincount(edge, minlength=len(mass))
+        along |= counts >= _ALONG * len(edge)
+        touches |= counts > 0
+    box = facts[:, cv2.CC_STAT_WIDTH] * facts[:, cv2.CC_STAT_HEIGHT]
+    blocks = touches & ~along & (facts[:, cv2.CC_STAT_AREA] >= _SOLID * box)
+    blocks[0] = False
+    within = np.where(along | blocks, 0, mass)
+    if within.max() == mass.max() or within.max() < _REST * mass.max():
+        return np.asarray(mass >= _MAIN * mass.max()), np.zeros_like(blocks)
+    return np.asarray(within >= _MAIN * within.max()), blocks & (mass >= _MAIN * mass.max())
 
 
 def _mask_of(spots: np.ndarray, which: np.ndarray) -> np.ndarray:

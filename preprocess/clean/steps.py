@@ -12,7 +12,7 @@ from PIL import Image
 
 from tenfold.data.tables import Clean, Draw
 from tenfold.preprocess.clean.ground import histogram, level_ground, percentile
-from tenfold.preprocess.clean.ink import Ink, find_ink, remove_dust
+from tenfold.preprocess.clean.ink import GRAIN, Ink, count_left_out, find_ink, remove_dust
 from tenfold.preprocess.clean.polarity import dark_ink_log_odds, grey_of
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.shadows import level_shadows
@@ -60,6 +60,8 @@ def clean_page(image: np.ndarray, config: Clean, decisions: SetDecisions) -> tup
     ink = remove_dust(find_ink(image, config.threshold, config.offset, grain), image, config.specks)
     if not ink.mask.any():
         raise BadPicture("blank: no ink")
+    if config.threshold:
+        ink = count_left_out(ink, image, max(config.offset, GRAIN * grain))
     return (keep_ink(image, ink.mask) if config.threshold else image), ink
 
 

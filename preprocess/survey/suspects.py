@@ -85,7 +85,7 @@ def _ink_doubts(sources: SourceTable, polarity: str) -> dict[str, np.ndarray]:
 def _ink_reasons(kinds: list[str], ink: dict, polarity: str) -> list[str]:
     """Say in words what is doubtful about a picture's ink. kinds: those of `_ink_doubts` that apply."""
     components = ink["lost_components"]
-    words = {"lost": f"without {_percent(ink['lost_share'])} of its ink, taken for dust" + (
+    words = {"lost": f"without {_percent(ink['lost_share'])} of its ink, taken for dust or ground" + (
                  f" ({components} component{'s' * (components > 1)} broader than half the pen)" if components else ""),
              "edges": "cropped so tightly that the ink touches all four edges" if ink["edges"] == 4
                  else "cropped so that the ink touches three edges",
