@@ -18,12 +18,18 @@ def written(mark: str, end: str = "\r\n") -> str:
     return text.getvalue()
 
 
-@each("mark", list(",;\t"))
+@each("mark", list(",;\t "))
 @each("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @each("end", ["\r\n", "\n", "\r", "\n\n"])
 def test_marks_encodings_and_line_ends_make_no_difference(tmp_path, mark, encoding, end):
     (tmp_path / "t.csv").write_bytes(written(mark, end).encode(encoding))
     assert [cells for _, cells in read_table(tmp_path / "t.csv", "", "")] == ROWS
+
+
+def test_columns_may_be_filled_up_with_blanks(tmp_path):
+    (tmp_path / "t.csv").write_text("images/a.png  1.0          mono\nimages/b.png  0.3333333333 poly\n")
+    assert [cells for _, cells in read_table(tmp_path / "t.csv", "", "")] == [
+        ["images/a.png", "1.0", "mono"], ["images/b.png", "0.3333333333", "poly"]]
 
 
 def test_lines_are_counted_as_an_editor_does(tmp_path):

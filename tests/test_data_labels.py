@@ -62,6 +62,13 @@ def test_a_table_beside_or_above_the_images_gives_their_labels(folder, line, hea
         assert "passed over" not in source.notes[0]
 
 
+def test_numbers_find_images_whose_names_begin_with_zeros(folder):
+    numbers = range(12)
+    root = folder(**{f"head_ct/{i:03}.png": PNG for i in numbers},
+                  **{"labels.csv": "id, hemorrhage\n" + "".join(f"{i},{int(i < 4)}\n" for i in numbers)})
+    assert counts(open_source(root)) == {(None, "1"): 4, (None, "0"): 8}
+
+
 @each("head", ["image,MEL,NV,BCC", "isic id;x,y;z"])
 @each("marks", [("0", "1"), ("0.0", "1.0"), ("False", "True")])
 def test_one_hot_columns_are_classes(folder, head, marks):
@@ -139,7 +146,7 @@ def test_and_folders_in_the_paths(folder):
 # --- labels in names ------------------------------------------------------------------------------------------------
 
 @each("write", ["{label}.{i}.jpg", "{label}_{i:04}.png", "great {label} ({i}).jpg", "images/great_{label}-{i}.jpg",
-                "ä{label} #{i}.png"])
+                "ä{label} #{i}.png", "kana{label}{i}.jpg"])
 def test_words_and_a_number_are_labels(folder, write):
     root = folder(**{write.format(label=kind(name), i=int(name)): PNG for name in NAMES}, **{"x.csv": "a,b\nc,d\n"})
     source = open_source(root)

@@ -1,4 +1,4 @@
-"""Read a .csv or .tsv file as people and programs write it: UTF-8 or UTF-16, with commas, semicolons or tabs."""
+"""Read a .csv or .tsv file as people and programs write it: UTF-8 or UTF-16; commas, semicolons, tabs or blanks."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from tenfold.data.errors import SourceFault, unreadable
 from tenfold.data.files import read_file
 
 TABLES = (".csv", ".tsv")    # suffixes
-_MARKS = ",;\t"              # between the cells of a line
+_MARKS = ",;\t "             # between the cells of a line
 _LINES = 50                  # lines that decide which mark it is
 
 Line = tuple[int, list[str]]                     # the number of a line, and its cells

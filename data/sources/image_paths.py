@@ -15,8 +15,8 @@ _ABSOLUTE = re.compile(r"([A-Za-z]:)?/")
 class ImagePaths:
     """Finds the images that a path in a table means.
 
-    A path is as `paths` has it, or has the images' folder or an absolute path in front. The folders above a file, and
-    its suffix, may be left out where only one image is meant.
+    A path is as `paths` has it, or has the images' folder or an absolute path in front. The folders above a file, its
+    suffix, and then zeros before a number (as Excel does) may be left out where only one image is meant.
     """
 
     def __init__(self, root: Path, paths: Sequence[str]):
@@ -79,4 +79,6 @@ class ImagePaths:
 
     def _with_and_without_suffix(self, row: int) -> set[str]:
         path = one_spelling(self.paths[row])
-        return {path, os.path.splitext(path)[0]}
+        plain = os.path.splitext(path)[0]
+        above, slash, stem = plain.rpartition("/")
+        return {path, plain, f"{above}{slash}{int(stem)}" if stem.isdecimal() and stem.isascii() else plain}

@@ -1,4 +1,4 @@
-"""Find the labels in the names of files: cat.0.jpg, Abyssinian_12.jpg."""
+"""Find the labels in the names of files: cat.0.jpg, Abyssinian_12.jpg, kana7.png."""
 
 import os
 import re
@@ -11,8 +11,8 @@ from tenfold.data.sources.label_table import Labelling
 from tenfold.data.sources.split_names import bare_split, is_beside, words_of
 from tenfold.data.wording import readable
 
-# words without digits, a mark, and a number: "great_pyrenees_12", "cat.0", "cat (3)"
-_NAME = re.compile(r"([^\W\d_]+(?:[ ._\-]+[^\W\d_]+)*)[ ._\-(#]+\d+\)?")
+# words without digits, perhaps a mark, and a number: "great_pyrenees_12", "cat.0", "cat (3)", "kana7"
+_NAME = re.compile(r"([^\W\d_]+(?:[ ._\-]+[^\W\d_]+)*)[ ._\-(#]*\d+\)?")
 # words that cameras, scanners and programs begin names with
 _NO_LABELS = frozenset({"dsc", "dscn", "dscf", "dcim", "pxl", "mvi", "vid", "gopr", "cam", "camera", "frame", "video",
                         "scan", "page", "screenshot", "screen", "shot", "untitled", "file", "sample", "new", "copy",
