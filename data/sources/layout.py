@@ -23,12 +23,13 @@ depth (`listing`).
 import os
 from dataclasses import dataclass, field
 
-from tenfold.data.sources.class_folders import check_class_folders, holds_annotations, is_generic
+from tenfold.data.sources.class_folders import check_class_folders, is_generic
 from tenfold.data.sources.class_names import appearance, one_spelling
+from tenfold.data.sources.doubts import doubtful
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.masks import folder_of_masks
 from tenfold.data.sources.split_folders import classes_in_common, find_split_folders, folders_of_the_same_classes
-from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName, bare_split, is_beside
+from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName
 from tenfold.data.sources.splits_in_classes import folders_of_split_and_class, splits_below_classes
 from tenfold.data.sources.wrappers import (
     check_no_sets,
@@ -40,8 +41,6 @@ from tenfold.data.sources.wrappers import (
 from tenfold.data.wording import folder_name, some
 
 UNLABELLED = "without class folders"
-# the end of the note on folders that all class folders hold
-GROUPING = "a recipe's split.groups = 'folder' keeps all images of one in the same split"
 _ORDER = tuple(SPLIT_WORDS)
 
 
@@ -122,8 +121,8 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
         layout.add_classes(here, None)
     if layout.programs:
         layout.notes.append(f"{some(map(folder_name, layout.programs), 4, ' and ')}: no images, so no class")
-    doubtful = _doubtful(layout, grouped)
-    layout.notes += [doubtful] if doubtful else []
+    doubts = doubtful(layout.class_folders, grouped)
+    layout.notes += [doubts] if doubts else []
     return layout
 
 
@@ -185,36 +184,3 @@ def _take_class_folders(layout: FolderLayout, branches: list[tuple[Folder, str, 
         taken = [folder.below for folder, _, theirs in branches if theirs == split]
         if taken:
             layout.splits[split] = taken
-
-
-def _doubtful(layout: FolderLayout, grouped: bool) -> str:
-    """Return a note if class folders may be meant as something else; else ""."""
-    inside: dict[str, set[str]] = {}
-    for branch in layout.class_folders:
-        if branch.folder.has_pictures:
-            inside.setdefault(branch.name, set()).update(_telling_folders(branch.folder))
-    deep = [name for name, folders in inside.items() if folders]
-    odd = [name for name in inside if bare_split(name) or is_beside(name) or holds_annotations(name)]
-    if odd:
-        cure = "give that folder itself if it is a split of a set" if set(odd) & set(deep) else \
-            "take it away if it holds masks or images of all classes"
-        return f"{some(map(folder_name, odd), last=' and ')}: read as a class like the folders beside; {cure}"
-    if grouped or not deep:
-        return ""
-    same = inside[deep[0]].intersection(*inside.values())
-    if len(same) > 1:
-        return f"each class folder holds {some(map(folder_name, sorted(same)), last=' and ')}: if those are the " \
-            f"classes, give {folder_name(deep[0])} alone, or put the images of each into one folder; " \
-            f"if those are writers or the like, {GROUPING}"
-    return f"folders inside {some(map(folder_name, deep), 3, ' and ')} are read as one class each"
-
-
-def _telling_folders(folder: Folder) -> set[str]:
-    """Return the names of the folders in a class folder that may be classes, also in its "images" and "train"."""
-    names = set[str]()
-    for name, inner in folder.picture_folders.items():
-        if holds_annotations(name, may_be_class=False):
-            continue
-        below = _telling_folders(inner) if is_generic(name) else {name}
-        names |= below or ({name} if bare_split(name) else set())
-    return names

@@ -38,7 +38,7 @@ from tenfold.data.image_set import image_set
 from tenfold.data.leftovers import leftovers_removed
 from tenfold.data.recipe import digest_of
 from tenfold.data.settings import check_count
-from tenfold.data.sources.layout import GROUPING
+from tenfold.data.sources.doubts import GROUPING
 from tenfold.data.sources.opening import open_source
 from tenfold.version import __version__
 
