@@ -53,7 +53,8 @@ def test_of_long_pictures_no_end_is_cut_off():
 
 
 def test_what_may_not_be_mirrored_never_is():
-    for seen in (SIGNS, dataclasses.replace(SIGNS, size=(32, 32))):
+    walls = dataclasses.replace(SIGNS, ink_share=0.54, marks=MARKS)      # in photographs, half of them of plain walls
+    for seen in (SIGNS, dataclasses.replace(SIGNS, size=(32, 32)), walls):
         found = candidates(seen, Fixed(500), pretrained=True)
         assert [c.name for c in found] == ["shapes", "pretrained", "shapes, varied strongly", "from scratch"]
         swapped = dataclasses.replace(seen, unmirrored=(0.5, 256), mirrored_classes=("left", "right"))

@@ -273,6 +273,25 @@ def test_what_a_pass_had_no_time_for_is_left_out_of_the_fit_and_the_figures_say_
     assert 600 / 2 < given[0] < 600 / 1.5        # the regression may take half as long again
 
 
+def test_a_head_gets_the_time_that_features_would_have_had(shards, capsys, monkeypatch):
+    given = []
+
+    def in_time(source, rows, seconds, device):
+        given.append(seconds)
+        return one_pass.pass_in_time(source, rows, seconds, device)
+
+    def late(*_):
+        raise one_pass.NoTimeError("it is late")
+        yield
+    monkeypatch.setattr(fitted_head, "pass_in_time", in_time)
+    for patched in (False, True):
+        if patched:
+            monkeypatch.setattr("tenfold.train.learn.features.one_pass", late)
+        assert t.train(capsys, shards, *PARTLY).code == 0
+    assert 0.09 < given[0] / 600 <= 0.1
+    assert 0.5 < given[1] / 600 <= 0.6
+
+
 def test_without_val_the_penalty_is_chosen_on_train(tmp_path, capsys):
     shards = t.written(tmp_path / "set", {"val": ()}, model={"args": {}})
     ran = t.train(capsys, shards, *ALONE)

@@ -8,7 +8,8 @@ from tenfold.automatic.subfolders import Subfolders
 from tenfold.data.splits.assign import count_wanted
 from tenfold.data.wording import readable
 
-_INK = 0.5                   # a set is ink if a larger share of its pictures is
+_INK = 0.75                  # a set is ink if a larger share of its pictures is: characters on pages have 0.91 to 1,
+                             # those in photographs, half of them on a plain wall, up to 0.54
 _COLOUR = 0.1                # colours may matter if a larger share of the pictures has them
 _OUTVOTED = 0.1              # all pictures decide the polarity if more than this share of the sample looks otherwise
 _TOO_FEW = 5                 # a note counts the classes with fewer images

@@ -13,7 +13,7 @@ from tenfold.data.shardset import ShardSet
 from tenfold.train.batches.order import Order
 from tenfold.train.learn.frozen import accept_features, agrees, split
 from tenfold.train.learn.learner import Learner
-from tenfold.train.learn.one_pass import SPLITS, NotDoneError, Pairs, one_pass, pictures
+from tenfold.train.learn.one_pass import SPLITS, NotDoneError, NoTimeError, Pairs, one_pass, pictures
 from tenfold.train.memory import free_memory
 from tenfold.train.models.folded import folded
 from tenfold.train.precision import autocast
@@ -93,7 +93,8 @@ def keep_features(learner: Learner, shards: ShardSet, recipe: Recipe, orders: di
 
     Returns engines for "train" and "val" that yield the features in batches of the same `orders`. Returns None if the
     first part of the network is not frozen, or if a single epoch is planned. Prints the reason and returns None if
-    pictures are augmented on the device, if memory is short, or if it would take more than `seconds`.
+    pictures are augmented on the device, or if memory is short. NoTimeError, also printed: it would take more than
+    `seconds`.
     """
     parts = split(learner.model) if recipe.model.freeze and recipe.train.most_epochs > 1 else None
     if parts is None:
@@ -103,6 +104,8 @@ def keep_features(learner: Learner, shards: ShardSet, recipe: Recipe, orders: di
         kept = _compute(learner, parts.parts(learner.model), shards, recipe, seconds)
     except NotDoneError as reason:
         print(f"note: the frozen part of '{recipe.model.name}' is computed anew in every epoch: {reason}")
+        if isinstance(reason, NoTimeError):
+            raise
         return None
     for model in {id(m): m for m in (learner.model, learner.ema.module)}.values():
         accept_features(model, parts.parts(model)[1], kept["train"].row_shape)

@@ -31,6 +31,10 @@ class NotDoneError(Exception):
     """The reason why a pass over the rows, or what it is for, is not done."""
 
 
+class NoTimeError(NotDoneError):
+    """It is that there is too little time."""
+
+
 def pass_rows(device: torch.device) -> int:
     """Return the batch size, in rows, for one pass over a split without gradients."""
     return _ROWS if is_host(device) else _GPU_ROWS
@@ -51,7 +55,7 @@ def pictures(shards: ShardSet, recipe: Recipe, normalise: Normalise) -> Source:
 def one_pass(source: Source, rows: dict[str, int], seconds: float, device: torch.device) -> Passed:
     """Yield (split, number of the first row, x, label) of each batch of every split of `rows`, with a progress bar.
 
-    NotDoneError: together with what the caller does in between, it would take more than `seconds`.
+    NoTimeError: together with what the caller does in between, it would take more than `seconds`.
     """
     limit = _Limit(seconds, sum(rows.values()))
     with _progress(rows) as bar:
@@ -102,7 +106,7 @@ class _Limit:
         self._first_end = 0.0
 
     def check(self, rows: int) -> None:
-        """Note that a batch of rows is done. NotDoneError: the pass would end late."""
+        """Note that a batch of rows is done. NoTimeError: the pass would end late."""
         now = time.monotonic()
         if not self._done:
             self._first, self._first_end = rows, now
@@ -111,5 +115,5 @@ class _Limit:
         if self._done > self._first and expected > _SETTLED:
             expected += (now - self._first_end) / (self._done - self._first) * (self._rows - self._done)
         if expected > self._seconds:
-            raise NotDoneError(f"to do so once would take {expected:.0f} s or more, and {self._seconds:.0f} s of the "
-                               "budget are left for it")
+            raise NoTimeError(f"to do so once would take {expected:.0f} s or more, and {self._seconds:.0f} s of the "
+                              "budget are left for it")

@@ -14,7 +14,7 @@ from tenfold.train.batches import open_batches
 from tenfold.train.learn.features import FeatureBatches, keep_features
 from tenfold.train.learn.fitted_head import FittedHead, HeadRows, fit_head, only_last_layer_learns
 from tenfold.train.learn.learner import Learner
-from tenfold.train.learn.one_pass import SPLITS, pass_rows, pictures
+from tenfold.train.learn.one_pass import SPLITS, NoTimeError, pass_rows, pictures
 from tenfold.train.models.whitening import Whitening, fit_whitening
 
 # Shares of the remaining seconds:
@@ -23,7 +23,8 @@ _HEAD_ALONE = 0.6            # for the pass over the rows before a head is fitte
                              # regression, half as long, that is 0.9; the rest is left for a batch that takes long.
                              # With 2, 10 and 91 classes the regression took 3, 21 and 115% of the time of the pass
                              # (900 to 2,500 rows of 96×96 pixels, 1,280 features)
-_HEAD_FIRST = 0.1            # for this pass if other layers learn as well: training improves a head of fewer rows
+_HEAD_FIRST = 0.1            # for this pass if other layers learn as well: training improves a head of fewer rows;
+                             # but _HEAD_ALONE if there is no time to keep features, as few steps will fit
 
 
 class Feed:
@@ -68,10 +69,14 @@ class Feed:
         self._fit_whitening(learner)
         fit = fit and self._recipe.model.head == "fitted"
         head_alone = fit and only_last_layer_learns(learner)
-        fitted = self._fit_head(learner, _HEAD_ALONE * left()) if head_alone else None
-        if fitted is None:
+        if head_alone and (fitted := self._fit_head(learner, _HEAD_ALONE * left())):
+            return fitted
+        share = _HEAD_FIRST
+        try:
             self._keep_features(learner, _KEEP * left())
-        return self._fit_head(learner, _HEAD_FIRST * left()) if fit and not head_alone else fitted
+        except NoTimeError:
+            share = _HEAD_ALONE
+        return self._fit_head(learner, share * left()) if fit and not head_alone else None
 
     def close(self) -> None:
         """Close files and threads."""
