@@ -54,6 +54,16 @@ def test_as_many_candidates_are_tried_as_there_is_time_for():
     assert tried(48) == [("a", 0), ("b", 0), ("c", 0), ("b", 1), ("c", 1)]
 
 
+def test_what_a_trial_leaves_is_shared_by_the_others():
+    given = []
+
+    def attempt(candidate, number, each):
+        given.append(each)
+        return dataclasses.replace(trial(candidate.name, 0.5), seconds=4.0 if candidate.name == "a" else 99.0)
+    run_race([Candidate(name, None, least=1.0) for name in "abc"], 60, 0.0, attempt)
+    assert given[:3] == [10.0, 13.0, 13.0]                   # of the first round's 30 seconds
+
+
 def test_a_race_ends_as_soon_as_no_later_candidate_could_win():
     def tried(accuracies: list[float | None]) -> list[str]:
         calls = []

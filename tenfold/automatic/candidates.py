@@ -10,7 +10,7 @@ from tenfold.automatic.ink import ink, ink_name
 from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
 from tenfold.automatic.pictures import pictures_from_scratch, shapes, shapes_name
-from tenfold.automatic.pretrained import pictures_pretrained
+from tenfold.automatic.pretrained import HEAD_ONLY, pictures_pretrained
 
 _SHORT = 4.0                 # least seconds of a trial if the images say little about which candidate is best
 _ON_CARD = 40.0              # least seconds of a trial on a graphics card: an H100 needs 14 s before the first step
@@ -26,13 +26,15 @@ class Candidate:
     name: str
     make: Callable[[FitContext], Draft]
     least: float             # least seconds of every trial, if this candidate is the most promising
+    is_brief: bool = False   # whether it takes only a small part of a budget
 
 
 def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate]:
     """Return the candidates that suit what was seen, the most promising first."""
     short = _ON_CARD if machine.is_accelerated else _SHORT
     scratch = Candidate("from scratch", pictures_from_scratch, short)
-    tuned = [Candidate("pretrained", pictures_pretrained, short)] if pretrained else []
+    head_only = look.training_images <= HEAD_ONLY and not machine.is_accelerated
+    tuned = [Candidate("pretrained", pictures_pretrained, short, is_brief=head_only)] if pretrained else []
     if look.marks and look.is_ink:               # `marks` only for type checkers
         varies = look.marks.varies
         cut_options = [True, False] if varies is None else [varies]
@@ -54,4 +56,11 @@ def candidates(look: Look, machine: Machine, pretrained: bool) -> list[Candidate
         # characters, signs, and classes that are mirror images of each other poorly
         shapes_first = look.are_signs or look.mirrored_classes
         return [first, *tuned, second, *in_colour] if shapes_first else [*tuned, first, *in_colour]
-    return [*tuned, scratch] if machine.is_accelerated or not tuned else tuned
+    if machine.is_accelerated or not tuned:
+        return [*tuned, scratch]
+    if not head_only:
+        return tuned
+    # most of the time is left; things without an upright, such as dice, are told apart by edges only
+    varied = look.images_per_class < FEW_PER_CLASS
+    turned = Candidate(shapes_name(varied, any_angle=True), partial(shapes, varied=varied, any_angle=True), short)
+    return [*tuned, turned]

@@ -181,7 +181,9 @@ class Look:
     def _notes(self) -> list[str]:
         lines = []
         if self.unusable_share:
-            lines.append(f"note: {self.unusable_share:.0%} of the pictures looked at cannot be used and are left out")
+            unusable = round(self.unusable_share / (1 - self.unusable_share) * self.sampled)
+            lines.append(f"note: {unusable} of {self.sampled + unusable} pictures looked at cannot be used; "
+                         "such pictures are left out")
         if few := sum(count < _TOO_FEW for count in self.counts[:self.classes]):
             lines.append(f"note: {few} of {self.classes} classes have fewer than {_TOO_FEW} images: "
                          "too few to learn, or to tell whether they were learnt")

@@ -21,7 +21,7 @@ from tenfold.train.normalise import seen_size
 from tenfold.train.precision import autocast
 
 _SECONDS = 0.3               # calls are measured for at least this many seconds, after a first call that is not counted
-_LONG = 0.6                  # a first call of at least this many seconds is the only one, and counts
+_LONG = 2.0                  # a first call of at least this many seconds is the only one, and counts
 _NOMINAL = 6e9               # multiply-adds a second of the nominal machine, about those of two cores
 
 
@@ -33,6 +33,7 @@ class Machine:
 
     device: torch.device
     _known: dict[tuple[object, ...], float] = field(default_factory=dict)
+    _folded: dict[tuple[object, ...], torch.nn.Module] = field(default_factory=dict)      # for passes at any size
 
     @classmethod
     def here(cls, device: str | None) -> Self:
@@ -65,10 +66,9 @@ class Machine:
 
     def _find_rate(self, recipe: Recipe, size: tuple[int, int], classes: int, batch: int, kind: str) -> float:
         """Measure a rate on pictures of `size` pixels."""
-        model, channels, training = recipe.model, recipe.clean.channels, kind == "training"
+        channels, training = recipe.clean.channels, kind == "training"
         with same_random_state(self.device):
-            network = build_model(model.name, model.args, channels, classes, size, check=False)
-            network = (folded(network) if kind == "pass" else network).train(training)
+            network = self._network(recipe, size, classes, kind).train(training)
             network.to(self.device, memory_format=torch.channels_last)
             x = torch.randn(batch, channels, *size, device=self.device).contiguous(memory_format=torch.channels_last)
             label = torch.zeros(batch, dtype=torch.int64, device=self.device)
@@ -80,6 +80,18 @@ class Machine:
                 if is_cuda(self.device):
                     step = recorded(step, (x, label), network.parameters())      # as training does
                 return batch / _median_seconds(lambda: step(x, label), self.device)
+
+
+    def _network(self, recipe: Recipe, size: tuple[int, int], classes: int, kind: str) -> torch.nn.Module:
+        """Return the recipe's network; for a pass, folded. To fold it takes up to a second, so that is done once."""
+        model, channels = recipe.model, recipe.clean.channels
+        key = model.name, repr(model.args), channels, classes
+        if kind == "pass" and key in self._folded:
+            return self._folded[key]
+        network = build_model(model.name, model.args, channels, classes, size, check=False)
+        if kind == "pass":
+            network = self._folded[key] = folded(network)
+        return network
 
 
 class CountedMachine(Machine):

@@ -9,7 +9,7 @@ _ENLARGED = 7                # a picture is enlarged at most this many times for
 _VIEWS = 4                   # features of at most this many views of each picture are computed
 _FEATURES_SHARE = 0.3        # computing the features takes at most this share of the time
 _HEAD_ONLY_SHARE = 0.4       # computing the features takes at most this share if only the head is trained
-_HEAD_ONLY = 400             # with at most this many training pictures, only the head is trained: val is too small to
+HEAD_ONLY = 400              # with at most this many training pictures, only the head is trained: val is too small to
                              # show overfitting
 _GENTLE = 2500               # with at most this many training pictures, the last blocks are trained gently
 _GENTLE_LR, _GENTLE_EPOCHS = 0.0003, 4           # gentle training has this learning rate and number of epochs
@@ -97,7 +97,7 @@ def _choose_size(draft: Draft, context: FitContext) -> tuple[Look, float, str]:
     """
     look, (side, longest) = context.look, sorted(context.look.size)
     head_only_reason = (f"only the head is trained, with {look.training_images:,.0f} pictures to learn from"
-                        if look.training_images <= _HEAD_ONLY else "")
+                        if look.training_images <= HEAD_ONLY else "")
     share = _HEAD_ONLY_SHARE if head_only_reason else _FEATURES_SHARE
     chosen, rate = 0, 0.0
     sizes = [size for size in _SIZES if size <= max(_SIZES[1], _ENLARGED * side)]
@@ -106,6 +106,7 @@ def _choose_size(draft: Draft, context: FitContext) -> tuple[Look, float, str]:
     for size in sizes:
         _choose_seen(draft, size, longest)
         measured = context.machine.forward_rate(draft.recipe("auto"), look.classes)
+        measured = min(measured, rate or measured)           # more, only a busy machine seems to do at a larger size
         if chosen and look.train_val_images > measured * share * context.seconds:
             break
         chosen, rate = size, measured

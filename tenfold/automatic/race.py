@@ -93,9 +93,10 @@ def run_race(candidates: list["Candidate"], seconds: float, overhead: float,
         candidates = candidates[:-1]
     number, round_seconds = 0, _round_seconds(seconds, len(candidates))
     while len(candidates) > 1 and round_seconds / len(candidates) >= least:
-        trials = list[Trial]()
-        for candidate in candidates:
-            trials.append(attempt(candidate, number, round_seconds / len(candidates)))
+        trials, left = list[Trial](), round_seconds
+        for waiting, candidate in zip(range(len(candidates), 0, -1), candidates, strict=True):
+            trials.append(attempt(candidate, number, left / waiting))
+            left -= min(trials[-1].seconds, left / waiting)      # what a trial leaves is shared by the others
             best = leader(trials)
             if not is_better(replace(best, val_top1=1.0), best):
                 return next(candidate for candidate in candidates if candidate.name == best.name)

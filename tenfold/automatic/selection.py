@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,10 @@ def select_draft(call: Automatic, seen: Look) -> Draft:
 
     def attempt(candidate: Candidate, number: int, seconds: float) -> Trial:
         return _trial(call, candidate.name, number, seconds, partial(fit, candidate, seconds))
-    winner = run_race(candidates(seen, call.machine, call.pretrained), clock.race_seconds(),
-                      build_seconds + _START_SECONDS, attempt)
-    clock.nominal_spent = clock.race_seconds() if call.state.trials else 0.0
+    found = candidates(seen, call.machine, call.pretrained)
+    race_seconds = clock.race_seconds(found[0].is_brief)
+    winner = run_race(found, race_seconds, build_seconds + _START_SECONDS, attempt)
+    clock.nominal_spent = race_seconds if call.state.trials else 0.0
     chosen = fit(winner, clock.left() - _figure_seconds(call))
     return _divide_rest(call, chosen, seen, build_seconds)
 
@@ -72,6 +74,8 @@ def _trial(call: Automatic, name: str, number: int, seconds: float, make: Callab
     folder = call.folder / "trials" / f"{number}-{len(state.trials)}"
     trial = run_trial(make, number, call.source, folder, call.clock.limit(seconds), call.workers,
                       str(call.machine.device))
+    if not call.clock.is_timed:                  # the seconds that are left to the others decide what these are
+        trial = replace(trial, seconds=seconds)
     print(f"tried {trial} in {trial.seconds:.0f} s", flush=True)
     state.trials.append(trial)
     state.save(call.folder, call.clock.spent())

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tenfold.train.score.scoring import Score
 
 _Z = 1.96                    # a 95% interval extends this many standard deviations to each side
-_WEAK = 3                    # at most this many weak classes are named
+_WEAK = 3                    # at most this many weak classes are named, and half of all, …
+_LEAST_IMAGES = 3            # … of those with at least this many test images
 _SURE = 0.9                  # a mistake with at least this probability may be a wrong label
 _CONFUSED = 0.2              # … unless more than this share of its class is taken for the same other class
 _LEFT = 0.1                  # it is said if more than this share of the budget is left
@@ -70,8 +71,8 @@ def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
     per_class = score.per_class
     if score.is_guessing:
         return []                                # more images of a class would not help
-    weak = sorted((name for name, values in per_class.items() if values["support"] and values["f1"] < 1),
-                  key=lambda name: per_class[name]["f1"])[:_WEAK]
+    weak = sorted((name for name, values in per_class.items() if values["support"] >= _LEAST_IMAGES
+                   and values["f1"] < 1), key=lambda name: per_class[name]["f1"])[:min(_WEAK, len(per_class) // 2)]
     lines = []
     if weak:
         words = (f"{readable(name)} (F1 {per_class[name]['f1']:.2f}"

@@ -12,6 +12,7 @@ from tenfold.train.chance import SURE, guess_rate, is_clearly_higher, is_guessin
 _GAP = 0.15                  # a note is printed if top-1 of train is this far above val
 _BY_HEART = "the images were learnt by heart, and what was learnt holds for no others: are their labels right?"
 _NOTHING = "the network has learned little or nothing yet; train longer, or try another train.lr"
+_NO_FEATURES = "the features of this network do not tell these classes apart, or there are too few images"
 
 
 def epoch_line(row: dict[str, Any], epochs: int | Literal["auto"]) -> str:
@@ -45,15 +46,16 @@ def closing_notes(best: dict[str, Any] | None, val_counts: NDArray[np.int64]) ->
         return []
     val, train = best["val_top1"], best["train_top1"]
     looked = best.get("val_rows", rows)
-    guess = guess_rate(val_counts)
+    guess, is_fitted = guess_rate(val_counts), best["epoch"] == 0        # a fitted head
     notes = []
     if looked < rows:
         notes.append(f"note: val top-1 is that of {looked:,} of {rows:,} val rows")
     if is_guessing(val, guess, looked):
         is_no_better = "is no better" if val <= guess else f"of {counted(looked, 'row')} is not surely better"
         notes.append(f"note: val top-1 {val:.4f} {is_no_better} than guessing, which comes to {guess:.4f} by the most "
-                     f"frequent class: {_BY_HEART if train > max(0.5, guess + _GAP) else _NOTHING}")
-    elif train - val > max(_GAP, SURE * math.sqrt(val * (1 - val) / looked)):
+                     f"frequent class: "
+                     f"{_NO_FEATURES if is_fitted else _BY_HEART if train > max(0.5, guess + _GAP) else _NOTHING}")
+    elif not is_fitted and train - val > max(_GAP, SURE * math.sqrt(val * (1 - val) / looked)):
         notes.append(f"note: train top-1 {train:.4f} is far above val {val:.4f}: it learns its images by heart; more "
                      "images, more random variation in [draw] or [augment], or a smaller network would help")
     return notes
