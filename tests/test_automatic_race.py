@@ -8,7 +8,7 @@ import pytest
 from tenfold.automatic.candidates import Candidate
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import limit_copies
-from tenfold.automatic.race import Trial, _accuracy, leader, run_race, run_trial, survivors
+from tenfold.automatic.race import Trial, _accuracy, _had_time, leader, run_race, run_trial, survivors
 from tenfold.automatic.summary import race_line
 from tenfold.data.errors import MachineFault, TrainingFault
 
@@ -36,6 +36,12 @@ def test_pictures_that_a_candidate_cannot_use_count_as_wrong():
     trained = SimpleNamespace(val_top1=0.9)
     assert _accuracy(trained, {"sources": {"rows": 60}, "set_aside": [{}] * 30}) == pytest.approx(0.6)
     assert _accuracy(SimpleNamespace(val_top1=None), {"sources": {"rows": 60}, "set_aside": []}) is None
+
+
+def test_little_time_tells_nothing_of_a_candidate():
+    recipe = SimpleNamespace(model=SimpleNamespace(head="fitted"))
+    for epoch, seen, told in ((0, 30, True), (0, 15, True), (0, 8, False), (1, 30, False)):
+        assert _had_time(SimpleNamespace(history=[{"epoch": epoch, "val_rows": seen}]), recipe, 30) == told
 
 
 def test_as_many_candidates_are_tried_as_there_is_time_for():

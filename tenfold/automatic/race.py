@@ -36,12 +36,12 @@ class Trial:
     val_rows: int
     fault: str = ""          # why it failed
     best: str = ""           # the path of its best.pth
-    began: bool = True       # False: its seconds were spent before training began, or before its head was fitted, so
-                             # that nothing is known of its accuracy
+    began: bool = True       # False: its seconds were spent before training began, before its head was fitted, or before
+                             # half of the val rows were seen, so that nothing is known of its accuracy
 
     def __str__(self) -> str:
         came = f"({self.fault or 'nothing'})" if self.val_top1 is None else f"{self.val_top1:.1%}"
-        came += "" if self.began or self.fault else " (no time to fit its head)"
+        came += "" if self.began or self.fault else " (too little time to tell)"
         return f"{self.name} {came}"
 
 
@@ -60,7 +60,7 @@ def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Pa
             shards = open_set(folder / "shards")
             rows = shards.rows("val")
             trained = train(shards, recipe, folder, budget=seconds - (time.monotonic() - started), device=device)
-            top1, best, began = _accuracy(trained, index), trained.facts["best"], _has_fitted_head(trained, recipe)
+            top1, best, began = _accuracy(trained, index), trained.facts["best"], _had_time(trained, recipe, rows)
         except UserFault as failed:
             # name the seconds of the whole trial: the budget in the error is what was left of them, unknown to the user
             began = not (isinstance(failed, TrainingFault) and failed.where == "budget")
@@ -74,9 +74,11 @@ def _accuracy(trained: "Run", index: dict[str, Any]) -> float | None:
     return None if trained.val_top1 is None else trained.val_top1 * usable / (usable + unusable)
 
 
-def _has_fitted_head(trained: "Run", recipe: Recipe) -> bool:
-    """Return whether the head was fitted, if the recipe asks for that: one that was not still begins at random."""
-    return recipe.model.head != "fitted" or trained.history[0]["epoch"] == 0
+def _had_time(trained: "Run", recipe: Recipe, val_rows: int) -> bool:
+    """Return whether half of the val rows were seen and the head was fitted, if the recipe asks for that: one that was
+    not still begins at random."""
+    seen = trained.history[-1]["val_rows"] >= val_rows / 2
+    return bool(seen and (recipe.model.head != "fitted" or trained.history[0]["epoch"] == 0))
 
 
 def run_race(candidates: list["Candidate"], seconds: float, overhead: float,
