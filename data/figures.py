@@ -20,4 +20,4 @@ def save_figure(figure: Any, file: str | os.PathLike[str] | BinaryIO, dpi: int =
             text.set_fontfamily([*text.get_fontfamily(), *families])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)     # a letter that the font lacks; a name too long for its margin
-        figure.savefig(file, format="png", dpi=dpi)
+        figure.savefig(file, format="png", dpi=dpi, bbox_inches="tight")      # else long class names push labels out

@@ -36,8 +36,8 @@ class Trial:
     val_rows: int
     fault: str = ""          # why it failed
     best: str = ""           # the path of its best.pth
-    began: bool = True       # False: its seconds were spent before training began, before its head was fitted, or before
-                             # half of the val rows were seen, so that nothing is known of its accuracy
+    began: bool = True       # False: its seconds were spent before training began, its head was fitted, or half of the
+                             # val rows were seen, so that nothing is known of its accuracy
 
     def __str__(self) -> str:
         came = f"({self.fault or 'nothing'})" if self.val_top1 is None else f"{self.val_top1:.1%}"
