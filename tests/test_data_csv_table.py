@@ -42,7 +42,14 @@ def test_the_mark_is_the_one_that_all_lines_agree_on(tmp_path):
     assert read_table(tmp_path / "t.csv", "", "")[1] == (2, ["1.png", "Doe, John"])
 
 
-@each("content", [b"\xff\xfe\x00", b"a,b\n\xff\xff", b'a,"' + b"x" * 200_000], ids=["utf-16", "utf-8", "long"])
+def test_a_line_with_fewer_cells_above_the_table_does_not_hide_the_mark(tmp_path):
+    (tmp_path / "t.csv").write_text("# my own labels\npath;name\n1.png;cat\n2.png;dog\n")
+    assert read_table(tmp_path / "t.csv", "", "")[1:] == [(2, ["path", "name"]), (3, ["1.png", "cat"]),
+                                                          (4, ["2.png", "dog"])]
+
+
+@each("content", [b"\xff\xfe\x00", b"a,b\n\xff\xff", b'a,"' + b"x" * 200_000, b'a,b\n1.png,"cat\n2.png,dog\n'],
+      ids=["utf-16", "utf-8", "long", "open"])
 def test_what_is_no_table_is_refused_in_one_line(tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(SourceFault, match=r"t\.csv: is not a .csv file .*write it in UTF-8$"):

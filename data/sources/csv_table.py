@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from pathlib import Path
 
 from tenfold.data.errors import SourceFault, unreadable
@@ -37,13 +38,17 @@ def read_table(file: Path, cure: str, key: str) -> list[Line]:
     except OSError as error:
         raise unreadable(error, file) or SourceFault(file, error.strerror or "cannot be read",
                                                      f"give {key} the name of a .csv file") from None
-    except (ValueError, csv.Error) as error:
+    except csv.Error as error:
+        raise SourceFault(file, f"is not a .csv file ({error}: perhaps a quotation mark is not closed)",
+                          f"{cure} in UTF-8") from None
+    except ValueError as error:
         raise SourceFault(file, f"is not a .csv file ({error})", f"{cure} in UTF-8") from None
 
 
 def _split(text: str, mark: str, most: int | None = None) -> list[Line]:
-    """Return the lines of a text; most: so many lines at most."""
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=mark != "\t")
+    """Return the lines of a text; most: so many lines at most. csv.Error: a quotation mark has no end."""
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=mark != "\t",
+                       strict=most is None)
     found: list[Line] = []
     for row in lines:
         if any(row):
@@ -54,8 +59,8 @@ def _split(text: str, mark: str, most: int | None = None) -> list[Line]:
 
 
 def _mark(text: str) -> str:
-    """Return the mark that gives the most lines the same number of cells as the first line has."""
+    """Return the mark that gives the most lines the same number of cells, more than one."""
     def alike(mark: str) -> int:
-        widths = [len(cells) for _, cells in _split(text, mark, _LINES)]
-        return widths.count(widths[0]) if widths and widths[0] > 1 else 0
+        widths = Counter(len(cells) for _, cells in _split(text, mark, _LINES))
+        return max((count for width, count in widths.items() if width > 1), default=0)
     return max(_MARKS, key=alike)                # a comma, where several do
