@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 from tenfold.data.sources.class_names import one_spelling
@@ -23,6 +22,7 @@ class ImagePaths:
         """paths: those of the images, relative to `root`."""
         self.paths = paths
         self._above = {root.name, root.resolve().name} - {""}
+        self._ends: dict[int, dict[str, list[int]]] = {}
         self._known: dict[str, list[int]] = {}   # spelling -> images; a folder may hold é in both of its spellings
         for i, path in enumerate(paths):
             self._known.setdefault(path, []).append(i)
@@ -61,21 +61,18 @@ class ImagePaths:
     def _ending(self, path: str) -> list[int]:
         """Return the images whose paths end with this one, with or without their suffix."""
         for name in map(one_spelling, self._plain(path)):
-            end = f"/{name}"
-            found = [row for row in self._of_name.get(name.rpartition("/")[2], ())
-                     if any(f"/{whole}".endswith(end) for whole in self._with_and_without_suffix(row))]
-            if found:
+            if found := self._of_end(name.count("/") + 1).get(name):
                 return found
         return []
 
-    @cached_property
-    def _of_name(self) -> dict[str, list[int]]:
-        """The images of each file name, with and without its suffix."""
-        found: dict[str, list[int]] = {}
-        for row in range(len(self.paths)):
-            for path in self._with_and_without_suffix(row):
-                found.setdefault(path.rpartition("/")[2], []).append(row)
-        return found
+    def _of_end(self, count: int) -> dict[str, list[int]]:
+        """Return the images of each end of a path that has `count` parts, with and without its suffix."""
+        if count not in self._ends:
+            found = self._ends[count] = {}
+            for row, path in enumerate(self.paths):
+                for whole in self._with_and_without_suffix(row) if path.count("/") + 1 >= count else ():
+                    found.setdefault("/".join(whole.split("/")[-count:]), []).append(row)
+        return self._ends[count]
 
     def _with_and_without_suffix(self, row: int) -> set[str]:
         path = one_spelling(self.paths[row])

@@ -31,13 +31,14 @@ class NamedFiles:
         return Path(root), [os.path.relpath(path, root) for path in self._rows]
 
     def _look(self, path: str) -> list[int]:
+        file = os.path.join(self.folder, path)
         try:
-            facts = os.stat(self.folder / path)
+            facts = os.stat(file)
         except (OSError, ValueError):            # a NUL in the name
             return []
         if not stat.S_ISREG(facts.st_mode):
             return []
-        above, name = os.path.split(self.folder / path)
+        above, name = os.path.split(file)
         row = self._rows.setdefault(os.path.join(self._real_folder(above), name), len(self._rows))
         if row == len(self.stamps):
             self.stamps.append((facts.st_size, facts.st_mtime_ns))
