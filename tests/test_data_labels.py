@@ -69,6 +69,16 @@ def test_numbers_find_images_whose_names_begin_with_zeros(folder):
     assert counts(open_source(root)) == {(None, "1"): 4, (None, "0"): 8}
 
 
+@each("head", [",filename,label", ",photo,label", "id,photo,label", ",image_id,label"])
+def test_numbers_of_lines_are_no_paths_even_if_images_are_called_so(folder, head):
+    end = "" if "image_id" in head else ".png"
+    lines = [f"{i},{11 - i if i < 9 else 'gone'}{end},{'cat' if i % 3 else 'dog'}" for i in range(12)]
+    root = folder(**{f"{i}.png": PNG for i in range(12)}, **{"t.csv": "\n".join([head, *lines])})
+    source = open_source(root)
+    assert {path: source.classes[label] for path, label in zip(source.paths, source.labels, strict=True)} == {
+        f"{11 - i}.png": "cat" if i % 3 else "dog" for i in range(9)}
+
+
 @each("head", ["image,MEL,NV,BCC", "isic id;x,y;z"])
 @each("marks", [("0", "1"), ("0.0", "1.0"), ("False", "True")])
 def test_one_hot_columns_are_classes(folder, head, marks):
@@ -128,6 +138,14 @@ def test_so_does_the_column_of_fastai(folder):
     assert source.official == ["val" if SPLIT[name] == "val" else "train" for name in NAMES]
 
 
+def test_columns_for_two_splits_are_both_read(folder):
+    text = "\n".join(["path,label,is_test,is_valid", *(
+        f"{n},{kind(n)},{int(SPLIT[n] == 'test')},{int(SPLIT[n] == 'val')}" for n in NAMES)])
+    source = open_source(folder("{}.png", **{"t.csv": text}))
+    assert source.official == list(SPLIT.values())
+    assert "val (is_test, is_valid of t.csv)" in source.notes[0]
+
+
 @each("names", [("train.csv", "test.csv"), ("labels_train.csv", "labels_test.csv"),
                 ("trainLabels.csv", "testLabels.csv")])
 def test_so_do_tables_with_their_names_even_if_images_are_called_alike(folder, names):
@@ -183,6 +201,7 @@ def test_class_folders_are_read_as_before_whatever_lies_beside(folder):
 @each(("text", "words"), [
     (table("{path},{label},{third}", "id,foo,bar"), "has the columns foo and bar, and any may be the label"),
     (table("{path},{label},{third}", "id,class,species"), "has the columns class and species, and any may be"),
+    (table("{path},{third},{third}1", "image,x,y"), "has the columns x and y, and any may be the label"),
     (table("{path},{i}", "id,foo"), "has no column that can be labels beside id"),
     (table("{path},0.{i}5", "id,target"), "has numbers such as 0.05 in the column target"),
     (table("{path},1", "id,label"), "gives all images one label"),

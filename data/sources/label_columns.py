@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,8 +11,8 @@ from tenfold.data.sources.formats import SUFFIXES
 from tenfold.data.sources.split_names import bare_split
 from tenfold.data.wording import quoted, readable, some
 
-# names of columns, in lower case, without blanks and marks; `_is_called` also takes off a final "id" or "name"
-_PATHS = frozenset({"path", "file", "filepath", "imagepath", "imgpath", "imagefile", "image", "img", "picture"})
+# names of columns, in lower case, without blanks and marks; `is_called` also takes off a final "id" or "name"
+PATHS = frozenset({"path", "file", "filepath", "imagepath", "imgpath", "imagefile", "image", "img", "picture"})
 _LABELS = frozenset({"class", "category", "target", "species", "breed", "diagnosis", "dx", "disease", "grade", "level",
                      "variety", "cultivar", "digit", "character", "letter", "emotion", "expression", "groundtruth",
                      "gt", "y", "classification", "classlabel", "classes", "categories", "landmark", "individual",
@@ -39,7 +39,7 @@ class Columns:
     names: list[str]         # of the columns; "": it has none
     path: int
     label: tuple[int, ...]   # one column of labels, or several of which one is 1 in each line
-    split: int | None
+    split: tuple[int, ...]   # one column of splits, or those of fastai
     is_named: bool           # the column of labels is known by its name
 
     def label_of(self, cells: list[str]) -> str:
@@ -50,11 +50,10 @@ class Columns:
 
     def split_of(self, cells: list[str]) -> str | None:
         """Return the official split that a line says, or None."""
-        if self.split is None:
-            return None
-        cell = cell_of(cells, self.split)
-        held_out = _HELD_OUT.get(_plain(self.names[self.split]))
-        return bare_split(cell) if not held_out else held_out if cell.lower() in _YES else "train"
+        held_out = [(split, i) for i in self.split if (split := _HELD_OUT.get(plain_name(self.names[i])))]
+        if not held_out:
+            return bare_split(cell_of(cells, self.split[0])) if self.split else None
+        return next((split for split, i in held_out if _is_marked(cells, i)), "train")
 
     def __str__(self) -> str:
         """Return the columns for a message: "columns id, breed"."""
@@ -83,15 +82,25 @@ def choose_columns(lines: list[Line], find: Callable[[str], Sequence[int]]) -> C
 
 
 def path_column(lines: list[Line], find: Callable[[str], Sequence[int]]) -> int | None:
-    """Return the column that names the most images; None: none names any."""
+    """Return the column that names the most images, or half as many and looks like it; None: none names any.
+
+    The numbers of lines, as pandas writes them, may be the names of other images, too.
+    """
+    names = [*map(plain_name, lines[0][1])] if lines else []
     for sample in (lines[::len(lines) // _SAMPLE + 1], lines):
         width = max((len(cells) for _, cells in sample), default=0)
-        named = [len({row for _, cells in sample if (cell := cell_of(cells, i)) for row in find(cell)})
-                 for i in range(width)]
+        cells_of = [{cell_of(cells, i) for _, cells in sample} - {""} for i in range(width)]
+        named = [len({row for cell in cells for row in find(cell)}) for cells in cells_of]
         if any(named):
-            names = [_plain(cell_of(lines[0][1], i)) for i in range(width)]
-            return max(range(width), key=lambda i: (named[i], _is_called(names[i], _PATHS), bool(names[i])))
+            looks = [is_called(cell_of(names, i), PATHS) + _are_files(cells_of[i]) for i in range(width)]
+            return max(range(width), key=lambda i: (looks[i] * (2 * named[i] >= max(named)), named[i],
+                                                    bool(cell_of(names, i))))
     return None
+
+
+def _are_files(cells: Collection[str]) -> bool:
+    """Whether most cells of a column end like the names of pictures."""
+    return 2 * sum(cell.lower().endswith(tuple(SUFFIXES)) for cell in cells) > len(cells)
 
 
 @dataclass(frozen=True)
@@ -103,8 +112,8 @@ class _Table:
 
     def columns(self) -> Columns:
         """Return all columns. UndecidedError: it is open which one holds the labels."""
-        split = next((i for i in self._others if self._says_splits(i)), None)
-        label, is_named = self._labels([i for i in self._others if i != split and self._values[i]])
+        split = self._splits()
+        label, is_named = self._labels([i for i in self._others if i not in split and self._values[i]])
         if len(label) == 1 and (fact := self._no_classes(label[0])):
             raise UndecidedError(fact)
         return Columns(self.lines, self.names, self.path, label, split, is_named)
@@ -118,16 +127,19 @@ class _Table:
         """The different values of each column but that of the paths."""
         return {i: {cell for _, cells in self.lines if (cell := cell_of(cells, i))} for i in self._others}
 
-    def _says_splits(self, i: int) -> bool:
-        name, values = _plain(self.names[i]), self._values[i]
-        if name in _HELD_OUT:
-            return bool(values) and {value.lower() for value in values} <= _YES | _NO
-        return name in _SPLITS and bool(values) and all(map(bare_split, values))
+    def _splits(self) -> tuple[int, ...]:
+        """Return the columns of official splits: the first of words, or else all that mark one split each."""
+        filled = [i for i in self._others if self._values[i]]
+        words = [i for i in filled if plain_name(self.names[i]) in _SPLITS and all(map(bare_split, self._values[i]))]
+        return tuple(words[:1]) or tuple(i for i in filled if plain_name(self.names[i]) in _HELD_OUT and {
+            value.lower() for value in self._values[i]} <= _YES | _NO)
 
     def _labels(self, others: list[int]) -> tuple[tuple[int, ...], bool]:
         """Return (the columns of labels, whether they are known by their names)."""
-        called = [i for i in others if _plain(self.names[i]) in ("label", "labels")] or \
-            [i for i in others if _is_called(_plain(self.names[i]), _LABELS | {"label"})]
+        plain = [plain_name(name) for name in self.names]
+        known = _LABELS - {"y"} if "x" in plain else _LABELS     # coordinates
+        called = [i for i in others if plain[i] in ("label", "labels")] or \
+            [i for i in others if is_called(plain[i], known | {"label"})]
         if called and self._same(called):        # "class_id" and "class_name"
             return (min(called, key=lambda i: all(value.isdigit() for value in self._values[i])),), True
         if called:
@@ -137,7 +149,7 @@ class _Table:
         if len(marks) > 1 and not wrong:
             return tuple(marks), False
         repeated = [i for i in others if 1 < len(self._values[i]) <= len(self.lines) / 2
-                    and not _is_called(_plain(self.names[i]), _OTHER | _SPLITS)]
+                    and not is_called(plain_name(self.names[i]), _OTHER | _SPLITS)]
         if len(repeated) == 1:
             return (repeated[0],), False
         if len(marks) > 1 and set(repeated) <= set(marks):
@@ -161,7 +173,7 @@ class _Table:
         fractions = [value for value in sorted(values) if _FRACTION.fullmatch(value)]
         if 2 * len(fractions) > len(values) and 2 * len(values) > len(self.lines):
             return f"has numbers such as {fractions[0]} in the column {name}, and no classes"
-        for mark in "|;, " if _plain(self.names[i]) in _PLURALS else "|;,":
+        for mark in "|;, " if plain_name(self.names[i]) in _PLURALS else "|;,":
             several = [value for value in values if mark in value]
             parts = Counter(word.strip() for value in values for word in set(value.split(mark)))
             if len(several) > 1 and len(parts) < len(values) and all(
@@ -174,7 +186,8 @@ class _Table:
         return some((_shown(self.names, i) for i in columns), 4, " and ")
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return the name of a column in lower case, without blanks and marks."""
     return re.sub(r"[\W_]+", "", name.lower())
 
 
@@ -182,10 +195,10 @@ def _is_marked(cells: list[str], i: int) -> bool:
     return cell_of(cells, i).lower() in _YES
 
 
-def _is_called(name: str, names: frozenset[str]) -> bool:
+def is_called(name: str, names: frozenset[str]) -> bool:
+    """Whether the plain name of a column is one of `names`, perhaps with "id", "name" or "code" behind it."""
     return bool({name, name.removesuffix("id"), name.removesuffix("name"), name.removesuffix("code")} & names)
 
 
 def _shown(names: list[str], i: int) -> str:
     return readable(names[i], 40) if names[i] else f"{i + 1}"
-

@@ -69,7 +69,7 @@ class LabelTable:
                  + some(map(readable, missing), _NAMED)] if missing else []
         parts: dict[str, list[str]] = {}
         for split in splits.values():
-            parts[split] = [f"{self.columns.names[self.columns.split or 0]} of {self.name}"]
+            parts[split] = [f"{some(map(self.columns.names.__getitem__, self.columns.split))} of {self.name}"]
         return Labelling(f"{self.name} ({self.columns})", "label table", {row: label for row, (label, _) in
                          labels.items()}, splits, notes, parts, (self.file,))
 

@@ -1,6 +1,5 @@
 """Read the group of each image from a .csv file with lines of path,group."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,13 +7,12 @@ from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.csv_table import Line, find_table, read_table
 from tenfold.data.sources.image_paths import ImagePaths
-from tenfold.data.sources.label_columns import path_column
+from tenfold.data.sources.label_columns import PATHS, is_called, path_column, plain_name
 from tenfold.data.sources.source import Source
 from tenfold.data.wording import counted, readable, some
 
 _LINES = "write lines of path,group"
-# names of columns, in lower case, without blanks, marks and a final "id" or "name"
-_PATHS = frozenset({"path", "filepath", "imagepath", "imgpath", "file", "imagefile", "image", "img"})
+# names of columns
 _GROUPS = frozenset({"group", "groups", "patient", "subject", "person", "participant", "individual", "writer", "author",
                      "user", "video", "clip", "case", "lesion", "slide", "scene", "session"})
 
@@ -60,9 +58,9 @@ def _rows(file: Path, images: ImagePaths) -> list[tuple[int, str, str | None]]:
 def _columns(file: Path, rows: list[Line], images: ImagePaths) -> tuple[int, int, bool]:
     """Return (column of the paths, column of the groups, whether the first line names the columns)."""
     first = rows[0][1]
-    heads = [re.sub(r"[\W_]+", "", cell.lower()) for cell in first]
+    heads = [*map(plain_name, first)]
     width = max((i + 1 for i, cell in enumerate(first) if cell), default=0)
-    paths, groups = _named(heads, "path", _PATHS), _named(heads, "group", _GROUPS)
+    paths, groups = _named(heads, "path", PATHS), _named(heads, "group", _GROUPS)
     if len(groups) == 1 and not paths and width > 2 and (found := path_column(rows, images.find)) is not None:
         paths = [found]
     if len(paths) == len(groups) == 1:
@@ -76,7 +74,7 @@ def _columns(file: Path, rows: list[Line], images: ImagePaths) -> tuple[int, int
 def _named(heads: Sequence[str], name: str, names: frozenset[str]) -> list[int]:
     """Return the columns that are called `name`, or else like one of `names`."""
     return [heads.index(name)] if name in heads else \
-        [i for i, head in enumerate(heads) if {head, head.removesuffix("id"), head.removesuffix("name")} & names]
+        [i for i, head in enumerate(heads) if is_called(head, names)]
 
 
 def _quoted(cells: Sequence[str]) -> str:
