@@ -89,11 +89,27 @@ def test_a_folder_of_programs_is_no_class_whatever_its_name(tree):
     assert open_source(root).classes == ("cat", "dog")
 
 
-def test_a_folder_of_masks_has_the_names_of_the_images_beside_it(tree):
-    root = tree("no*2", "yes*3", "masks*3")
+@each("split", ["", "train/"])
+@each(("masks", "are_masks"), [(("Y0", "Y1"), True), (("Y1", "N1"), True), (("Y1", "Z1"), False), (("1", "2"), False)])
+def test_a_folder_of_masks_has_the_names_of_the_images_beside_it(tree, split, masks, are_masks):
+    root = tree(f"{split}no*2", f"{split}yes*3", f"{split}masks/", *([f"test/{c}*1" for c in ("no", "yes")] * bool(split)))
+    for name in ("no/N1", "no/N2", "yes/Y0", "yes/Y1", *(f"masks/{mask}" for mask in masks)):
+        (root / split / f"{name}.png").write_bytes(PNG)
     source = open_source(root)
-    assert source.classes == ("no", "yes")
-    assert any("masks/: 3 images are not used" in note for note in source.notes)
+    assert source.classes == (("no", "yes") if are_masks else ("masks", "no", "yes"))
+    words = "masks/: 2 images are not used" if are_masks else "masks/: read as a class like the folders beside"
+    assert any(words in note for note in source.notes)
+
+
+@each("name", ["masks", "labels"])
+def test_names_that_begin_anew_in_each_folder_do_not_tell_masks_from_a_class(tree, name):
+    assert counts(open_source(tree("gloves*5", "helmets*6", f"{name}*4")))[None, name] == 4
+    assert counts(open_source(tree("gloves*5", f"{name}*4")))[None, name] == 4
+
+
+@each("last", ["dog/train*4", "dog*4", "dog/train*2", "dog/test*4"])
+def test_a_class_with_folders_train_and_test_is_no_set_of_its_own(tree, last):
+    assert {label for _, label in counts(open_source(tree("cat/train*3", "cat/test*2", last)))} == {"cat", "dog"}
 
 
 @each("names", [("results/new*3", "utils*1"), ("images*9", "doc/images*1"), ("en_val/images*3", "images*9")])

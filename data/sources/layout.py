@@ -93,18 +93,27 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
 
     grouped: folders inside class folders are known to be groups of images, so no note is written on them.
     """
-    layout, here = FolderLayout(above=[root]), root
+    layout = FolderLayout(above=[root])
+    _find_classes(layout, root)
+    if layout.programs:
+        layout.notes.append(f"{some(map(folder_name, layout.programs), 4, ' and ')}: no images, so no class")
+    doubts = doubtful(layout.class_folders, grouped)
+    layout.notes += [doubts] if doubts else []
+    return layout
+
+
+def _find_classes(layout: FolderLayout, root: Folder) -> None:
+    """Add the splits and class folders below `root`."""
+    here = root
     while True:
         layout.base = here.below
         named = folders_of_split_and_class(here)
         flat = named and not any(folder.picture_folders for folder, *_ in named)     # their names are all that tells
         group = None if flat else find_split_folders(root, here)
         if group:
-            _take_splits(layout, here, group)
-            return layout
+            return _take_splits(layout, here, group)
         if named:
-            _take_class_folders(layout, named)
-            return layout
+            return _take_class_folders(layout, named)
         way, why = _way_to_set(here)
         if not way:
             break
@@ -119,11 +128,7 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
         check_class_folders(root, here)
         check_no_sets(root, here)
         layout.add_classes(here, None)
-    if layout.programs:
-        layout.notes.append(f"{some(map(folder_name, layout.programs), 4, ' and ')}: no images, so no class")
-    doubts = doubtful(layout.class_folders, grouped)
-    layout.notes += [doubts] if doubts else []
-    return layout
+    return None
 
 
 def _way_to_set(here: Folder) -> tuple[list[Folder], str]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from tenfold.data.sources.class_folders import holds_annotations, is_generic
@@ -44,12 +45,14 @@ def _images(pictures: list[Picture]) -> list[Picture]:
 def folder_of_masks(here: Folder) -> str:
     """Return the name of the folder in `here` that holds masks of the images in those beside it; "": there is none.
 
-    It is called "masks" or the like, and each of its pictures is named like one of theirs.
+    It is called "masks" or the like, and each of its pictures is named like exactly one of theirs, in two folders or
+    more: if each folder begins at 1.png again, the names do not tell what a mask belongs to, and it may be a class.
     """
     folders = here.picture_folders
     for name in filter(holds_annotations, folders):
         masks = _stems(folders[name].pictures)
-        if masks and masks <= set().union(*(_stems(folders[other].pictures) for other in folders if other != name)):
+        named = Counter(stem for other in folders if other != name for stem in _stems(folders[other].pictures))
+        if masks and len(folders) > 2 and all(named[stem] == 1 for stem in masks):
             return name
     return ""
 

@@ -65,8 +65,8 @@ def check_no_sets(root: Folder, here: Folder) -> None:
     copies = folders_of_the_same_classes(here)
     folders = {name: folder for name, folder in here.picture_folders.items() if name not in copies}
     sets = [way[-1] for folder in folders.values() for way in _ways(folder)]
-    if not sets and not all(map(_has_splits, folders.values())):           # if all have some, they are classes
-        sets = [folder for folder in folders.values() if _has_splits(folder)]
+    if not sets:                                 # "cat", with splits of its own, is a class
+        sets = [folder for name, folder in folders.items() if _is_filler(name) and _has_splits(folder)]
     if not sets and all(_is_filler(name) and len(folder.picture_folders) > 1 for name, folder in folders.items()):
         sets = list(folders.values())
     named = some((folder_name(folder.below) for folder in sets), 4, " and ")
