@@ -181,7 +181,8 @@ def test_unlabelled_test_images_are_passed_over(folder):
 
 
 @each("names", [["IMG_{}.jpg", "DSC_{}.jpg"], ["cat_{}.jpg"], ["{}.jpg"], ["cat{}x.jpg", "dog{}y.jpg"],
-                ["image_{}.jpg", "mask_{}.jpg"], ["train_{}.jpg", "test_{}.jpg"],
+                ["image_{}.jpg", "mask_{}.jpg"], ["train_{}.jpg", "test_{}.jpg"], ["im{}.jpg", "cat{}.jpg"],
+                ["train_cat_{}.jpg", "train_dog_{}.jpg", "test_cat_{}.jpg", "test_dog_{}.jpg"],
                 ["cat_{}.jpg", "dog_{}.jpg", "x{}.jpg"], ["p1_{}.jpg", "p2_{}.jpg"],
                 ["train/{}.jpg", "test/cat_{}.jpg"]])
 def test_other_names_are_no_labels(folder, names):
@@ -208,7 +209,9 @@ def test_class_folders_are_read_as_before_whatever_lies_beside(folder):
     ("id,a,b\n00,1,0\n01,1,1\n02,0,1\n03,0,1\n", "does not mark one of a and b in line 3, and Tenfold is for"),
     ("id,tags\n00,a b\n01,a c\n02,b c\n03,a\n", "has several labels in a line (column tags: 'a b')"),
     ("id,label\n00,a|b\n01,a|c\n02,b|c\n03,a\n", "has several labels in a line"),
-    (table(path="x{}"), "t.csv names none of them"), (b"\xff\xfe\x00", "is not a .csv file")])
+    (table(path="x{}"), "t.csv names none of them"),
+    (table(path="x{}") + "00,cat\n01,dog\n", "t.csv names few of them"),
+    (b"\xff\xfe\x00", "is not a .csv file")])
 def test_what_a_table_leaves_open_is_refused_with_its_name(folder, text, words):
     root = folder("a/{}.png", **{"a/t.csv": text})
     with pytest.raises(SourceFault) as caught:

@@ -92,7 +92,8 @@ def test_a_folder_of_programs_is_no_class_whatever_its_name(tree):
 @each("split", ["", "train/"])
 @each(("masks", "are_masks"), [(("Y0", "Y1"), True), (("Y1", "N1"), True), (("Y1", "Z1"), False), (("1", "2"), False)])
 def test_a_folder_of_masks_has_the_names_of_the_images_beside_it(tree, split, masks, are_masks):
-    root = tree(f"{split}no*2", f"{split}yes*3", f"{split}masks/", *([f"test/{c}*1" for c in ("no", "yes")] * bool(split)))
+    test = ["test/no*1", "test/yes*1"] if split else []
+    root = tree(f"{split}no*2", f"{split}yes*3", f"{split}masks/", *test)
     for name in ("no/N1", "no/N2", "yes/Y0", "yes/Y1", *(f"masks/{mask}" for mask in masks)):
         (root / split / f"{name}.png").write_bytes(PNG)
     source = open_source(root)
@@ -105,6 +106,13 @@ def test_a_folder_of_masks_has_the_names_of_the_images_beside_it(tree, split, ma
 def test_names_that_begin_anew_in_each_folder_do_not_tell_masks_from_a_class(tree, name):
     assert counts(open_source(tree("gloves*5", "helmets*6", f"{name}*4")))[None, name] == 4
     assert counts(open_source(tree("gloves*5", f"{name}*4")))[None, name] == 4
+
+
+def test_what_is_a_class_in_train_is_one_in_test(tree):
+    root = tree("train/no*2", "train/yes*2", "train/masks*2", "test/no*1", "test/yes/", "test/masks/")
+    for name in ("yes", "masks"):
+        (root / "test" / name / "Y1.png").write_bytes(PNG)
+    assert counts(open_source(root))["test", "masks"] == 1
 
 
 @each("last", ["dog/train*4", "dog*4", "dog/train*2", "dog/test*4"])

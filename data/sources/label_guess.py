@@ -59,8 +59,10 @@ def _tables(top: Folder, images: ImagePaths) -> tuple[list[LabelTable], list[str
         except SourceFault as fault:
             doubts.append(f"{shown} {fault.fact}")
         else:
-            tables += [table] if table and _is_about(table, images) else []
-            strange += [] if table else [f"{shown} names none of them"]
+            if table and _is_about(table, images):
+                tables.append(table)
+            else:
+                strange.append(f"{shown} names {'few' if table else 'none'} of them")
     return [table for table in tables if table.columns.is_named] or tables, doubts, strange
 
 

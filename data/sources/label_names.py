@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tenfold.data.sources.class_folders import holds_annotations, is_generic
 from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.label_table import Labelling
-from tenfold.data.sources.split_names import bare_split, is_beside, words_of
+from tenfold.data.sources.split_names import bare_split, is_beside, parse_split_name, words_of
 from tenfold.data.wording import readable
 
 # words without digits, perhaps a mark, and a number: "great_pyrenees_12", "cat.0", "cat (3)", "kana7"
@@ -16,7 +16,8 @@ _NAME = re.compile(r"([^\W\d_]+(?:[ ._\-]+[^\W\d_]+)*)[ ._\-(#]*\d+\)?")
 # words that cameras, scanners and programs begin names with
 _NO_LABELS = frozenset({"dsc", "dscn", "dscf", "dcim", "pxl", "mvi", "vid", "gopr", "cam", "camera", "frame", "video",
                         "scan", "page", "screenshot", "screen", "shot", "untitled", "file", "sample", "new", "copy",
-                        "whatsapp", "signal", "snap", "capture", "id", "nr", "no", "num", "number", "mask", "seg", "x"})
+                        "whatsapp", "signal", "snap", "capture", "id", "nr", "no", "num", "number", "mask", "seg", "x",
+                        "im", "pic"})
 _SHARE, _FEWEST = 0.95, 2    # of the images of a folder that have such names; images of each class
 
 
@@ -45,7 +46,8 @@ def labels_in_names(paths: Sequence[str]) -> Labelling | None:
 
 
 def _is_no_label(label: str) -> bool:
-    return is_generic(label) or holds_annotations(label) or all(word in _NO_LABELS for word in words_of(label))
+    return is_generic(label) or holds_annotations(label) or parse_split_name(label) is not None or all(
+        word in _NO_LABELS for word in words_of(label))
 
 
 def _last(path: str) -> str:

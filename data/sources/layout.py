@@ -69,7 +69,7 @@ class FolderLayout:
         for name, inner in folder.folders.items():
             if not inner.has_pictures and is_of_programs(name, inner):
                 self.programs.append(inner.below)
-            elif name == masks:
+            elif name == masks and one_spelling(name) not in {branch.name for branch in self.class_folders}:
                 self.why[inner.below] = "they are named like the images beside it, so they are masks"
             elif split is None and again.get(name):
                 self.above.append(inner)
