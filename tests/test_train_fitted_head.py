@@ -300,6 +300,15 @@ def test_without_val_the_penalty_is_chosen_on_train(tmp_path, capsys):
     assert rows_of("runs/x")[0]["val_top1"] == "nan"
 
 
+def test_without_memory_for_cross_validation_the_penalty_is_the_usual_one(tmp_path, capsys, monkeypatch):
+    shards = t.written(tmp_path / "set", {"val": ()}, model={"args": {}})
+    monkeypatch.setattr(fitted_head, "free_memory", lambda _: 4 * 6 * 153 * 3)
+    monkeypatch.setattr(fitted_head, "_COPIES", 1000)
+    ran = t.train(capsys, shards, *ALONE)
+    assert ran.code == 0, ran.err
+    assert re.search(r"weight decay 0\.1\n", ran.out)
+
+
 def test_the_key_is_a_recipes():
     from tenfold.data.recipe import make_recipe
     assert make_recipe(t.tables()).model.head == "random"

@@ -32,6 +32,7 @@ _TOLERANCE = 0.01            # share of the largest logit by which logits may di
 _TOLERANCE_BFLOAT16 = 0.05   # … and bfloat16 has 8 bits
 _DEFAULT_DECAY = 0.1         # weight decay if there are no rows to choose it by
 _FEW_VAL = 500               # the weight decay is chosen by fewer val rows and by cross-validation on train
+_COPIES = 6                  # cross-validation takes so many copies of the features that it is made of
 _NO_VAL = math.nan, math.nan
 
 Table = tuple[torch.Tensor, torch.Tensor]        # features (rows, D), label int64 (rows,)
@@ -203,8 +204,8 @@ def _choose(learner: Learner, tables: dict[str, Table], units: torch.Tensor, con
     weights = _loss_weights(learner, tables["train"][1], config)
     problem = Problem(*tables["train"], learner.classes, weights, config.label_smoothing)
     parts = [(problem, val)]
-    if len(val[1]) < _FEW_VAL:
-        judged = one_row_each(units[:len(problem.label)]).to(val[0].device)
+    judged = one_row_each(units[:len(problem.label)]).to(val[0].device)
+    if len(val[1]) < _FEW_VAL and _COPIES * problem.x[0].nbytes * len(judged) < free_memory(val[0].device):
         parts += cross_validation(replace(problem, x=problem.x[judged], label=problem.label[judged]))
     held_out = sum(len(label) for _, (_, label) in parts)
     found: list[FittedHead] = []
