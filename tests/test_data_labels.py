@@ -62,6 +62,20 @@ def test_a_table_beside_or_above_the_images_gives_their_labels(folder, line, hea
         assert "passed over" not in source.notes[0]
 
 
+@each("path", ["/elsewhere/train/{}.jpg", "C:\\sets\\train\\{}"])
+def test_a_path_into_train_is_no_image_in_test(folder, path):
+    root = folder("test/{}.jpg", **{"t.csv": table(path=path)})
+    with pytest.raises(SourceFault, match=r"t\.csv names none of them"):
+        open_source(root)
+    assert counts(open_source(folder("in/{}.jpg", **{"t.csv": table(path=path)}))) == TWO
+
+
+def test_a_table_of_train_says_nothing_of_images_in_test_that_are_called_alike(folder):
+    with pytest.raises(SourceFault, match=r"\(train\.csv names images in test/\)"):
+        open_source(folder("test/{}.jpg", **{"train.csv": table(), "train.zip": "PK"}))
+    assert counts(open_source(folder("test/{}.jpg", **{"test.csv": table()}))) == TWO
+
+
 def test_numbers_find_images_whose_names_begin_with_zeros(folder):
     numbers = range(12)
     root = folder(**{f"head_ct/{i:03}.png": PNG for i in numbers},

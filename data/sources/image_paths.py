@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from tenfold.data.sources.class_names import one_spelling
+from tenfold.data.sources.split_names import bare_split
 from tenfold.data.wording import readable, some
 
 _ABSOLUTE = re.compile(r"([A-Za-z]:)?/")
@@ -59,10 +61,12 @@ class ImagePaths:
                          if part in self._above or absolute)]
 
     def _ending(self, path: str) -> list[int]:
-        """Return the images whose paths end with this one, with or without their suffix."""
-        for name in map(one_spelling, self._plain(path)):
+        """Return the images whose paths end with this one, with or without their suffix, and lie in no other split."""
+        plain, *inside = self._plain(path)
+        splits = splits_in(plain.rpartition("/")[0])
+        for name in map(one_spelling, (plain, *inside)):
             if found := self._of_end(name.count("/") + 1).get(name):
-                return found
+                return [row for row in found if not splits or splits_in(self.paths[row].rpartition("/")[0]) <= splits]
         return []
 
     def _of_end(self, count: int) -> dict[str, list[int]]:
@@ -79,3 +83,9 @@ class ImagePaths:
         plain = os.path.splitext(path)[0]
         above, slash, stem = plain.rpartition("/")
         return {path, plain, f"{above}{slash}{int(stem)}" if stem.isdecimal() and stem.isascii() else plain}
+
+
+@lru_cache
+def splits_in(folder: str) -> frozenset[str | None]:
+    """Return the splits that the folders in a path are called by."""
+    return frozenset(map(bare_split, folder.split("/"))) - {None}

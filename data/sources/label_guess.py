@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from tenfold.data.errors import SourceFault
-from tenfold.data.sources.image_paths import ImagePaths
+from tenfold.data.sources.image_paths import ImagePaths, splits_in
 from tenfold.data.sources.label_names import labels_in_names
 from tenfold.data.sources.label_table import Labelling, LabelTable, open_label_table
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.split_names import SPLIT_WORDS, parse_split_name
-from tenfold.data.wording import some
+from tenfold.data.wording import folder_name, some
 
 _ORDER = tuple(SPLIT_WORDS)
 _SUBMISSION = re.compile(r"submi(t|ssion)", re.IGNORECASE)       # its labels are placeholders
@@ -59,10 +59,9 @@ def _tables(top: Folder, images: ImagePaths) -> tuple[list[LabelTable], list[str
         except SourceFault as fault:
             doubts.append(f"{shown} {fault.fact}")
         else:
-            if table and _is_about(table, images):
-                tables.append(table)
-            else:
-                strange.append(f"{shown} names {'few' if table else 'none'} of them")
+            fact = _objection(table, images) if table else "names none of them"
+            tables += [] if fact or not table else [table]
+            strange += [f"{shown} {fact}"] if fact else []
     return [table for table in tables if table.columns.is_named] or tables, doubts, strange
 
 
@@ -75,13 +74,18 @@ def _near(top: Folder) -> Iterator[tuple[Folder, str]]:
                 yield folder, name
 
 
-def _is_about(table: LabelTable, images: ImagePaths) -> bool:
-    """Whether most of the table's paths are images, or most images in the folders of these are in the table."""
+def _objection(table: LabelTable, images: ImagePaths) -> str:
+    """Say why a table is not one of these images; "": most of its paths are images, or most images in the folders of
+    these are in the table, and they are not of another split than its name says."""
     found = [rows for path, rows in table.found if path]
     rows = {row for of_path in found for row in of_path}
     folders = {images.paths[row].rpartition("/")[0] for row in rows}
     beside = sum(path.rpartition("/")[0] in folders for path in images.paths)
-    return 2 * sum(map(bool, found)) >= len(found) or 2 * len(rows) >= beside
+    if 2 * sum(map(bool, found)) < len(found) and 2 * len(rows) < beside:
+        return "names few of them"
+    split, splits = parse_split_name(Path(table.name).stem), set().union(*map(splits_in, folders))
+    return f"names images in {some(sorted(map(folder_name, folders)), 2)}" if split and splits and \
+        split.split not in splits else ""
 
 
 def _joined(each: list[tuple[LabelTable, Labelling]]) -> Labelling | None:
