@@ -1,5 +1,8 @@
 """Folders beside and below the classes: splits, copies, masks, a documentation; what may be a class stays one."""
 
+import inspect
+import sys
+
 import pytest
 from cases import each
 from conftest import PNG
@@ -106,6 +109,15 @@ def test_a_folder_of_masks_has_the_names_of_the_images_beside_it(tree, split, ma
 def test_names_that_begin_anew_in_each_folder_do_not_tell_masks_from_a_class(tree, name):
     assert counts(open_source(tree("gloves*5", "helmets*6", f"{name}*4")))[None, name] == 4
     assert counts(open_source(tree("gloves*5", f"{name}*4")))[None, name] == 4
+
+
+def test_folders_may_be_very_deep(tree):
+    root, limit = tree("cat*2", "dog/" + "a/" * 300 + "b*2"), sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 200)
+    try:
+        assert open_source(root).classes == ("cat", "dog")
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_what_is_a_class_in_train_is_one_in_test(tree):

@@ -93,12 +93,17 @@ def _has_splits(folder: Folder) -> bool:
 
 def _ways(folder: Folder) -> list[list[Folder]]:
     """Return the ways from a folder down to folders that hold a train split and another one of the same classes."""
-    inner = folder.picture_folders
-    splits = {split: one for name, one in inner.items() if (split := bare_split(name))}
-    train = splits.pop("train", None)
-    if train and any(classes_in_common(train, other) for other in splits.values()):
-        return [[folder]]
-    return [[folder, *way] for one in inner.values() for way in _ways(one)]
+    found, waiting = [], [[folder]]              # without recursion: folders may be very deep
+    while waiting:
+        way = waiting.pop()
+        inner = way[-1].picture_folders
+        splits = {split: one for name, one in inner.items() if (split := bare_split(name))}
+        train = splits.pop("train", None)
+        if train and any(classes_in_common(train, other) for other in splits.values()):
+            found.append(way)
+        else:
+            waiting += [[*way, one] for one in reversed(inner.values())]
+    return found
 
 
 def _holds_set(name: str, folder: Folder) -> bool:
