@@ -32,6 +32,12 @@ def test_columns_may_be_filled_up_with_blanks(tmp_path):
         ["images/a.png", "1.0", "mono"], ["images/b.png", "0.3333333333", "poly"]]
 
 
+@each("text", ['"a.png" , "cat" \n"b.png","dog"\n', 'a.png,cat\nb.png,"dog'])
+def test_odd_quotation_marks_that_swallow_no_line_do_no_harm(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    assert [cells for _, cells in read_table(tmp_path / "t.csv", "", "")] == [["a.png", "cat"], ["b.png", "dog"]]
+
+
 def test_lines_are_counted_as_an_editor_does(tmp_path):
     (tmp_path / "t.csv").write_text('a,"x\ny"\n\n b , "c, d"\n')
     assert read_table(tmp_path / "t.csv", "", "") == [(2, ["a", "x\ny"]), (4, ["b", "c, d"])]
@@ -48,8 +54,8 @@ def test_a_line_with_fewer_cells_above_the_table_does_not_hide_the_mark(tmp_path
                                                           (4, ["2.png", "dog"])]
 
 
-@each("content", [b"\xff\xfe\x00", b"a,b\n\xff\xff", b'a,"' + b"x" * 200_000, b'a,b\n1.png,"cat\n2.png,dog\n'],
-      ids=["utf-16", "utf-8", "long", "open"])
+@each("content", [b"\xff\xfe\x00", b"a,b\n\xff\xff", b'a,"' + b"x" * 200_000, b'a,b\n1.png,"cat\n2.png,dog\n',
+                  b'a,b\n1.png,"cat\n2.png,dog\n3.png,"cat\n'], ids=["utf-16", "utf-8", "long", "open", "two open"])
 def test_what_is_no_table_is_refused_in_one_line(tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(SourceFault, match=r"t\.csv: is not a .csv file .*write it in UTF-8$"):

@@ -34,7 +34,7 @@ def read_table(file: Path, cure: str, key: str) -> list[Line]:
         content = read_file(file)
         utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))       # "Unicode text" of Excel
         text = content.decode("utf-16" if utf16 else "utf-8-sig")
-        return _split(text, _mark(text))
+        return _read(text, _mark(text))
     except OSError as error:
         raise unreadable(error, file) or SourceFault(file, error.strerror or "cannot be read",
                                                      f"give {key} the name of a .csv file") from None
@@ -45,10 +45,20 @@ def read_table(file: Path, cure: str, key: str) -> list[Line]:
         raise SourceFault(file, f"is not a .csv file ({error})", f"{cure} in UTF-8") from None
 
 
-def _split(text: str, mark: str, most: int | None = None) -> list[Line]:
-    """Return the lines of a text; most: so many lines at most. csv.Error: a quotation mark has no end."""
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=mark != "\t",
-                       strict=most is None)
+def _read(text: str, mark: str) -> list[Line]:
+    """Return the lines of a text. csv.Error: a quotation mark is not closed, and has swallowed lines behind it."""
+    try:
+        return _split(text, mark, strict=True)
+    except csv.Error:                            # or there are blanks behind it: "a.png" ,"cat"
+        lines = _split(text, mark)
+        if any("\n" in cell or "\r" in cell for _, cells in lines for cell in cells):
+            raise
+        return lines
+
+
+def _split(text: str, mark: str, most: int | None = None, strict: bool = False) -> list[Line]:
+    """Return the lines of a text; most: so many lines at most. strict: csv.Error if quotation marks are odd."""
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=mark != "\t", strict=strict)
     found: list[Line] = []
     for row in lines:
         if any(row):
