@@ -76,6 +76,10 @@ def test_a_table_of_train_says_nothing_of_images_in_test_that_are_called_alike(f
     assert counts(open_source(folder("test/{}.jpg", **{"test.csv": table()}))) == TWO
 
 
+def test_the_name_of_a_column_may_be_that_of_an_image(folder):
+    assert counts(open_source(folder("{}.jpg", "image.jpg", **{"t.csv": table(head="image,what")}))) == TWO
+
+
 def test_numbers_find_images_whose_names_begin_with_zeros(folder):
     numbers = range(12)
     root = folder(**{f"head_ct/{i:03}.png": PNG for i in numbers},
@@ -144,6 +148,20 @@ def test_a_column_gives_official_splits(folder, words):
     source = open_source(folder("a/{}.png", **{"t.csv": text}))
     assert [split or "train" for split in source.official] == list(SPLIT.values())
     assert source.layout.splits["val"] == ["split of t.csv"]
+
+
+def test_a_column_of_splits_is_none_of_labels_beside_another(folder):
+    text = "\n".join(["path,part,is_valid", *(f"{n},{SPLIT[n]},{SPLIT[n] == 'val'}" for n in NAMES)])
+    with pytest.raises(SourceFault, match="has no column that can be labels"):
+        open_source(folder("{}.png", **{"t.csv": text}))
+
+
+@each("head", ["", "path,what,part\n"])
+def test_also_if_it_has_another_name_or_none(folder, head):
+    text = head + "\n".join(f"{n},{kind(n)},{SPLIT[n]}" for n in NAMES)
+    source = open_source(folder("a/{}.png", **{"t.csv": text}))
+    assert source.official == list(SPLIT.values())
+    assert source.layout.splits["val"] == [("part" if head else "3") + " of t.csv"]
 
 
 def test_so_does_the_column_of_fastai(folder):

@@ -58,7 +58,7 @@ class Columns:
     def __str__(self) -> str:
         """Return the columns for a message: "columns id, breed"."""
         shown = [*dict.fromkeys((self.path, *self.label))]
-        return "columns " + some((_shown(self.names, i) for i in shown), 3, ", ")
+        return "columns " + some((shown_name(self.names, i) for i in shown), 3, ", ")
 
 
 def cell_of(cells: list[str], i: int) -> str:
@@ -75,7 +75,8 @@ def choose_columns(lines: list[Line], find: Callable[[str], Sequence[int]]) -> C
     if path is None:
         return None
     first = lines[0][1]
-    has_names = not find(cell_of(first, path)) and not cell_of(first, path).lower().endswith(tuple(SUFFIXES))
+    cell = cell_of(first, path)
+    has_names = is_called(plain_name(cell), PATHS) or not (find(cell) or _are_files([cell]))
     width = max(len(cells) for _, cells in lines)
     names = [cell_of(first, i) if has_names else "" for i in range(width)]
     return _Table(lines[has_names:], names, path).columns()
@@ -130,7 +131,9 @@ class _Table:
     def _splits(self) -> tuple[int, ...]:
         """Return the columns of official splits: the first of words, or else all that mark one split each."""
         filled = [i for i in self._others if self._values[i]]
-        words = [i for i in filled if plain_name(self.names[i]) in _SPLITS and all(map(bare_split, self._values[i]))]
+        splits = {i: {*map(bare_split, self._values[i])} for i in filled}
+        words = [i for i in filled if None not in splits[i]
+                 and (plain_name(self.names[i]) in _SPLITS or splits[i] > {"train"})]
         return tuple(words[:1]) or tuple(i for i in filled if plain_name(self.names[i]) in _HELD_OUT and {
             value.lower() for value in self._values[i]} <= _YES | _NO)
 
@@ -149,14 +152,14 @@ class _Table:
         if len(marks) > 1 and not wrong:
             return tuple(marks), False
         repeated = [i for i in others if 1 < len(self._values[i]) <= len(self.lines) / 2
-                    and not is_called(plain_name(self.names[i]), _OTHER | _SPLITS)]
+                    and not is_called(plain_name(self.names[i]), _OTHER | _SPLITS | _HELD_OUT.keys())]
         if len(repeated) == 1:
             return (repeated[0],), False
         if len(marks) > 1 and set(repeated) <= set(marks):
             raise UndecidedError(f"does not mark one of {self._listed(marks)} in line {wrong}, and Tenfold is for one "
                                  "label per image")
         raise UndecidedError(f"has the columns {self._listed(repeated)}, and any may be the label" if repeated else
-                             f"has no column that can be labels beside {_shown(self.names, self.path)}")
+                             f"has no column that can be labels beside {shown_name(self.names, self.path)}")
 
     def _same(self, columns: list[int]) -> bool:
         """Whether these columns say the same, in other words."""
@@ -169,7 +172,7 @@ class _Table:
 
     def _no_classes(self, i: int) -> str:
         """Say why the values of a column are no labels of one class each; "": they may be."""
-        values, name = self._values[i], _shown(self.names, i)
+        values, name = self._values[i], shown_name(self.names, i)
         fractions = [value for value in sorted(values) if _FRACTION.fullmatch(value)]
         if 2 * len(fractions) > len(values) and 2 * len(values) > len(self.lines):
             return f"has numbers such as {fractions[0]} in the column {name}, and no classes"
@@ -183,7 +186,7 @@ class _Table:
         return ""
 
     def _listed(self, columns: list[int]) -> str:
-        return some((_shown(self.names, i) for i in columns), 4, " and ")
+        return some((shown_name(self.names, i) for i in columns), 4, " and ")
 
 
 def plain_name(name: str) -> str:
@@ -200,5 +203,6 @@ def is_called(name: str, names: frozenset[str]) -> bool:
     return bool({name, name.removesuffix("id"), name.removesuffix("name"), name.removesuffix("code")} & names)
 
 
-def _shown(names: list[str], i: int) -> str:
+def shown_name(names: list[str], i: int) -> str:
+    """Return the name of a column for a message, or its number if it has none."""
     return readable(names[i], 40) if names[i] else f"{i + 1}"

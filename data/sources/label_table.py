@@ -9,7 +9,7 @@ from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.csv_table import read_table
 from tenfold.data.sources.image_paths import ImagePaths
-from tenfold.data.sources.label_columns import Columns, UndecidedError, cell_of, choose_columns
+from tenfold.data.sources.label_columns import Columns, UndecidedError, cell_of, choose_columns, shown_name
 from tenfold.data.wording import counted, quoted, readable, some
 
 LINES = "write a line of column names, path,label, and a line for each image"
@@ -69,7 +69,7 @@ class LabelTable:
                  + some(map(readable, missing), _NAMED)] if missing else []
         parts: dict[str, list[str]] = {}
         for split in splits.values():
-            parts[split] = [f"{some(map(self.columns.names.__getitem__, self.columns.split))} of {self.name}"]
+            parts[split] = [f"{some(shown_name(self.columns.names, i) for i in self.columns.split)} of {self.name}"]
         return Labelling(f"{self.name} ({self.columns})", "label table", {row: label for row, (label, _) in
                          labels.items()}, splits, notes, parts, (self.file,))
 
