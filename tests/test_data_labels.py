@@ -87,6 +87,13 @@ def test_numbers_find_images_whose_names_begin_with_zeros(folder):
     assert counts(open_source(root)) == {(None, "1"): 4, (None, "0"): 8}
 
 
+@each("path", ["Unnamed: 0,number,label", "index,name,label", ",sample,label"])
+def test_of_two_columns_of_numbers_that_of_lines_is_not_the_path(folder, path):
+    lines = [f"{i},{11 - i},{'cat' if i < 6 else 'dog'}" for i in range(12)]
+    source = open_source(folder(**{f"{i}.png": PNG for i in range(12)}, **{"t.csv": "\n".join([path, *lines])}))
+    assert source.classes[source.labels[source.paths.index("11.png")]] == "cat"
+
+
 @each("head", [",filename,label", ",photo,label", "id,photo,label", ",image_id,label"])
 def test_numbers_of_lines_are_no_paths_even_if_images_are_called_so(folder, head):
     end = "" if "image_id" in head else ".png"

@@ -12,7 +12,9 @@ from tenfold.data.sources.split_names import bare_split
 from tenfold.data.wording import quoted, readable, some
 
 # names of columns, in lower case, without blanks and marks; `is_called` also takes off a final "id" or "name"
-PATHS = frozenset({"path", "file", "filepath", "imagepath", "imgpath", "imagefile", "image", "img", "picture"})
+PATHS = frozenset({"path", "file", "filepath", "imagepath", "imgpath", "imagefile", "image", "img", "picture",
+                   "photo"})
+_ROWS = frozenset({"", "index", "unnamed0", "row", "no", "nr"})      # of the numbers of lines
 _LABELS = frozenset({"class", "category", "target", "species", "breed", "diagnosis", "dx", "disease", "grade", "level",
                      "variety", "cultivar", "digit", "character", "letter", "emotion", "expression", "groundtruth",
                      "gt", "y", "classification", "classlabel", "classes", "categories", "landmark", "individual",
@@ -95,7 +97,7 @@ def path_column(lines: list[Line], find: Callable[[str], Sequence[int]]) -> int 
         if any(named):
             looks = [is_called(cell_of(names, i), PATHS) + _are_files(cells_of[i]) for i in range(width)]
             return max(range(width), key=lambda i: (looks[i] * (2 * named[i] >= max(named)), named[i],
-                                                    bool(cell_of(names, i))))
+                                                    cell_of(names, i) not in _ROWS))
     return None
 
 
