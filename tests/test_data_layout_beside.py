@@ -140,6 +140,10 @@ def test_beside_programs_folders_without_a_name_of_a_class_are_none(tree, names)
         open_source(tree(*names, "net/train.py"))
 
 
+def test_beside_programs_icons_and_logos_may_be_classes(tree):
+    assert open_source(tree("icons*3", "logos*3", "app.py")).classes == ("icons", "logos")
+
+
 @each("beside", ["out*2", "samples*3"])
 def test_classes_in_train_are_found_beside_a_few_pictures(tree, beside):
     assert open_source(tree("train/cat*30", "train/dog*30", beside)).classes == ("cat", "dog")
