@@ -80,6 +80,13 @@ def test_the_name_of_a_column_may_be_that_of_an_image(folder):
     assert counts(open_source(folder("{}.jpg", "image.jpg", **{"t.csv": table(head="image,what")}))) == TWO
 
 
+def test_a_suffix_may_be_that_of_another_format(folder):
+    source = open_source(folder("{}.JPG", **{"labels.csv": table(path="{}.jpg")}))
+    assert counts(source) == TWO
+    source = open_source(folder("{}.jpg", "{}.png", **{"labels.csv": table(path="{}.jpg")}))
+    assert {path[-4:] for path in source.paths} == {".jpg"}
+
+
 def test_numbers_find_images_whose_names_begin_with_zeros(folder):
     numbers = range(12)
     root = folder(**{f"head_ct/{i:03}.png": PNG for i in numbers},

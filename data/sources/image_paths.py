@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tenfold.data.sources.class_names import one_spelling
+from tenfold.data.sources.formats import SUFFIXES
 from tenfold.data.sources.split_names import bare_split
 from tenfold.data.wording import readable, some
 
@@ -17,7 +18,8 @@ class ImagePaths:
     """Finds the images that a path in a table means.
 
     A path is as `paths` has it, or has the images' folder or an absolute path in front. The folders above a file, its
-    suffix, and then zeros before a number (as Excel does) may be left out where only one image is meant.
+    suffix, and then zeros before a number (as Excel does) may be left out where only one image is meant, and the suffix
+    may be that of another format (".jpg" for ".JPG").
     """
 
     def __init__(self, root: Path, paths: Sequence[str]):
@@ -46,6 +48,9 @@ class ImagePaths:
             if found := [row for row in ends if whole in self._with_and_without_suffix(row)]:
                 ends = found
                 break
+        stem, suffix = os.path.splitext(path)
+        if not ends and suffix.lower() in SUFFIXES:
+            return self.find(stem, bases)
         return ends if len(ends) == 1 else []
 
     def described(self, path: str) -> str:
