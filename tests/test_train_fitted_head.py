@@ -20,9 +20,9 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 from tenfold.data.recipe import recipe_tables
 from tenfold.data.tables import Train
-from tenfold.train.learn import fitted_head, one_pass
-from tenfold.train.learn.fitted_head import last_layer
+from tenfold.train.learn import fitted_head, head_features, one_pass
 from tenfold.train.learn.folds import cross_validation, folds, one_row_each
+from tenfold.train.learn.head_features import last_layer
 from tenfold.train.learn.logistic import DECAYS, Problem
 from tenfold.train.models.build import build_model
 from tenfold.train.run.checkpoint import load, restore
@@ -199,7 +199,7 @@ def test_pictures_that_change_are_trained_on_after_a_fit_to_the_plain_rows(shard
     ((), "pass_in_time", lambda *_: iter(()), "there was time for 0 of 153 training rows, fewer than the 3 classes")])
 def test_where_it_cannot_be_fitted_a_line_says_so_and_the_head_is_trained(shards, more, name, value, words, capsys,
                                                                            monkeypatch):
-    monkeypatch.setattr(fitted_head, name, value)
+    monkeypatch.setattr(head_features, name, value)
     ran = t.train(capsys, shards, *ALONE, *more, "--set", "train.epochs=1")
     assert ran.code == 0, ran.err
     assert [words in line for line in ran.out.splitlines() if "is not fitted" in line] == [True]
@@ -261,7 +261,7 @@ def test_what_a_pass_had_no_time_for_is_left_out_of_the_fit_and_the_figures_say_
         given.append(seconds)
         return one_pass.pass_in_time(source, rows, 4.5, device)
     Batches(monkeypatch)
-    monkeypatch.setattr(fitted_head, "pass_in_time", in_time)
+    monkeypatch.setattr(head_features, "pass_in_time", in_time)
     ran = t.train(capsys, shards, *ALONE)
     assert ran.code == 0, ran.err
     assert "the head was fitted to 24 of 153 rows (what the time allowed) of 6 features" in ran.out
@@ -283,7 +283,7 @@ def test_a_head_gets_the_time_that_features_would_have_had(shards, capsys, monke
     def late(*_):
         raise one_pass.NoTimeError("it is late")
         yield
-    monkeypatch.setattr(fitted_head, "pass_in_time", in_time)
+    monkeypatch.setattr(head_features, "pass_in_time", in_time)
     for patched in (False, True):
         if patched:
             monkeypatch.setattr("tenfold.train.learn.features.one_pass", late)

@@ -12,7 +12,8 @@ from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
 from tenfold.train.learn.features import FeatureBatches, keep_features
-from tenfold.train.learn.fitted_head import FittedHead, HeadRows, fit_head, only_last_layer_learns
+from tenfold.train.learn.fitted_head import FittedHead, fit_head, only_last_layer_learns
+from tenfold.train.learn.head_features import HeadRows
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.one_pass import SPLITS, NoTimeError, pass_rows, pictures
 from tenfold.train.models.whitening import Whitening, fit_whitening
