@@ -12,7 +12,8 @@ from tenfold.automatic.choices import toml_value, write_recipe
 from tenfold.automatic.fit import GOOD_STEPS
 from tenfold.automatic.ink import ink
 from tenfold.automatic.look import Look
-from tenfold.data.recipe import read_recipe
+from tenfold.automatic.machine import Machine
+from tenfold.data.recipe import make_recipe, read_recipe
 
 
 @pytest.mark.parametrize(("seen", "names"), [
@@ -177,6 +178,25 @@ def test_a_pretrained_network_sees_pictures_enlarged_as_far_as_it_pays(size, rat
     seen = dataclasses.replace(PHOTOS, size=size)
     recipe = candidates(seen, Fixed(rate), pretrained=True)[0].make(context(seen, 60, rate)).recipe("x")
     assert (recipe.draw.canvas, recipe.model.size or 0) == ((canvas, canvas), enlarged)
+
+
+def test_no_size_is_taken_for_faster_than_a_smaller_one():
+    class Busy(Fixed):
+        """Is slow for a while, as beside other processes, while the rate at 224 pixels is measured."""
+
+        def forward_rate(self, recipe, classes):
+            return 42.0 if recipe.draw.canvas[0] == 224 or recipe.model.size == 224 else 500.0
+    asked = dataclasses.replace(context(PHOTOS, 600), machine=Busy(500))
+    draft = candidates(PHOTOS, Fixed(500), pretrained=True)[0].make(asked)
+    assert "42 images/s" in draft.reasons["model.size"]
+
+
+def test_a_network_is_folded_once_for_all_sizes():
+    machine, recipe = Machine.here("cpu"), make_recipe({"draw": {"canvas": [32, 32], "copies": 1},
+                                                        "model": {"name": "efficientnet_lite0"}}, name="x")
+    first = machine._network(recipe, (32, 32), 3, "pass")
+    assert machine._network(recipe, (64, 64), 3, "pass") is first
+    assert machine._network(recipe, (64, 64), 3, "training") is not first
 
 
 def test_uneven_classes_are_drawn_more_evenly_and_official_splits_stand():
