@@ -53,14 +53,14 @@ def speed(count: int, copies: int, folder: Path) -> float:
 
 def search(count: int, copies: int, folder: Path) -> float:
     """Microseconds a source of the search for near-duplicates, as a median; the number of copies does not matter."""
-    from tenfold.preprocess.survey.fingerprint import fingerprints, near_groups
+    from tenfold.preprocess.survey.fingerprint import find_near, fingerprints
     rows = np.concatenate([fingerprints(characters(min(MANY, count), seed=seed)[0][..., None])[0]
                            for seed in range(-(-count // MANY))])[:count]
-    near_groups(rows[:FEW])      # whatever is imported late
+    find_near(rows[:FEW])      # whatever is imported late
 
     def seconds() -> float:
         start = time.process_time()
-        near_groups(rows)
+        find_near(rows)
         return time.process_time() - start
     return 1e6 * statistics.median(seconds() for _ in range(REPEATS if count < 50_000 else 3)) / count
 

@@ -7,7 +7,7 @@ import pytest
 from cases import each
 
 from tenfold.data.errors import SourceFault
-from tenfold.data.sources.csv_table import find_table, read_table
+from tenfold.data.sources.csv_table import find_tables, read_table
 
 ROWS = [["path", "label; or not"], ["a/é 1.png", 'big, "wild"\tcat'], ["b\\2.png", "dog"]]
 
@@ -68,6 +68,6 @@ def test_a_table_is_where_it_is_said_to_be_or_else_among_the_images(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "t.csv").touch()
-    assert find_table("t.csv", tmp_path / "images").samefile("images/t.csv")
+    assert find_tables("t.csv", tmp_path / "images")[0].samefile("images/t.csv")
     (tmp_path / "t.csv").touch()
-    assert find_table("t.csv", tmp_path / "images").samefile("t.csv")
+    assert find_tables("t.csv", tmp_path / "images")[0].samefile("t.csv")

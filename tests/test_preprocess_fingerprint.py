@@ -11,8 +11,13 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from tenfold.preprocess.survey import fingerprint as module
 from tenfold.preprocess.survey import neighbours
-from tenfold.preprocess.survey.fingerprint import fingerprint, fingerprints, near_groups
+from tenfold.preprocess.survey.fingerprint import find_near, fingerprint, fingerprints
 from tenfold.preprocess.survey.sorting import sort_and_number
+
+
+def near_groups(prints) -> np.ndarray:
+    """The group number of each fingerprint."""
+    return find_near(prints)[0]
 
 
 def photo(seed: int, height: int = 120, width: int = 170) -> np.ndarray:

@@ -20,9 +20,10 @@ def is_table(name: str) -> bool:
     return name.lower().endswith(TABLES)
 
 
-def find_table(name: str, root: Path) -> Path:
-    """Return the file that a recipe means by the name of a table: as it is given, or else inside the images' folder."""
-    return Path(name) if Path(name).exists() else root / name
+def find_tables(name: str, root: Path) -> list[Path]:
+    """Return the files that a recipe may mean by the name of a table, the likeliest first: the one that is given, and
+    those of this path or name inside the images' folder `root`."""
+    return [file for file in dict.fromkeys((Path(name), root / name, root / Path(name).name)) if file.exists()]
 
 
 def read_table(file: Path, cure: str, key: str) -> list[Line]:

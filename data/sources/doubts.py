@@ -16,7 +16,7 @@ GROUPING = "a recipe's split.groups = 'folder' keeps all images of one in the sa
 
 
 def doubtful(class_folders: "Sequence[ClassFolder]", grouped: bool) -> str:
-    """Return a note if class folders may be meant as something else; else "".
+    """Return a note if folders that are read as classes may be something else; "" if not.
 
     grouped: folders inside class folders are known to be groups of images.
     """

@@ -51,7 +51,7 @@ class Columns:
         return next(self.names[i] for i in self.label if _is_marked(cells, i))
 
     def split_of(self, cells: list[str]) -> str | None:
-        """Return the official split that a line says, or None."""
+        """Return the official split in a line of the table, or None."""
         held_out = [(split, i) for i in self.split if (split := _HELD_OUT.get(plain_name(self.names[i])))]
         if not held_out:
             return bare_split(cell_of(cells, self.split[0])) if self.split else None
@@ -127,7 +127,7 @@ class _Table:
 
     @cached_property
     def _values(self) -> dict[int, set[str]]:
-        """The different values of each column but that of the paths."""
+        """The distinct values of each column except the one of paths."""
         return {i: {cell for _, cells in self.lines if (cell := cell_of(cells, i))} for i in self._others}
 
     def _splits(self) -> tuple[int, ...]:

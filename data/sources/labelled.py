@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.errors import RecipeFault, SourceFault
-from tenfold.data.sources.csv_table import is_table
+from tenfold.data.sources.csv_table import find_tables, is_table
 from tenfold.data.sources.image_paths import ImagePaths
 from tenfold.data.sources.label_guess import guess_labels, likely_folders
 from tenfold.data.sources.label_table import Labelling, LabelTable, names_no_image, open_label_table
@@ -101,7 +101,7 @@ def _named_table(name: str, top: Folder, pictures: Pictures) -> tuple[LabelTable
     Of the table as it is given, and those inside the folder, it is the first that names an image.
     """
     root = pictures.root
-    files = [file for file in dict.fromkeys((Path(name), root / name, root / Path(name).name)) if file.exists()]
+    files = find_tables(name, root)
     images = ImagePaths(root, pictures.paths)
     if not files:
         raise SourceFault(name, f"is no table here, nor in {root}",

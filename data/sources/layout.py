@@ -32,6 +32,7 @@ from tenfold.data.sources.split_folders import classes_in_common, find_split_fol
 from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName
 from tenfold.data.sources.splits_in_classes import folders_of_split_and_class, splits_below_classes
 from tenfold.data.sources.wrappers import (
+    check_no_project,
     check_no_sets,
     is_of_programs,
     only_folder,
@@ -126,6 +127,7 @@ def _find_classes(layout: FolderLayout, root: Folder) -> None:
         _take_class_folders(layout, inside)
     else:
         check_class_folders(root, here)
+        check_no_project(root, here)
         check_no_sets(root, here)
         layout.add_classes(here, None)
     return None

@@ -56,14 +56,17 @@ def way_to_splits(here: Folder) -> list[Folder]:
     return ways[0] if len(ways) == 1 and all(map(_is_no_class, beside)) else []
 
 
-def check_no_sets(root: Folder, here: Folder) -> None:
-    """Raise SourceFault if a folder in `here` is a set of images, with splits of its own, or if all are sets, or if it
-    holds programs and folders of their pictures, but no folder with the name of a class."""
+def check_no_project(root: Folder, here: Folder) -> None:
+    """Raise SourceFault if `here` holds programs, and pictures only in folders without the name of a class."""
     inside = {name: folder for name, folder in here.picture_folders.items() if not _is_no_class(name)}
     flat = all(folder.pictures for folder in here.picture_folders.values())      # "icons" and "logos" may be classes
     if (inside or not flat) and _holds_programs(here) and all(is_generic(name) or parse_split_name(name)
                                                               for name in inside):
         raise no_class_folders(root, list((inside or here.picture_folders).values()))
+
+
+def check_no_sets(root: Folder, here: Folder) -> None:
+    """Raise SourceFault if a folder in `here` is a set of images, with splits of its own, or if all are sets."""
     copies = folders_of_the_same_classes(here)
     folders = {name: folder for name, folder in here.picture_folders.items() if name not in copies}
     sets = [way[-1] for folder in folders.values() for way in _ways(folder)]

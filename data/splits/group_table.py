@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_names import one_spelling
-from tenfold.data.sources.csv_table import Line, find_table, read_table
+from tenfold.data.sources.csv_table import Line, find_tables, read_table
 from tenfold.data.sources.image_paths import ImagePaths
 from tenfold.data.sources.label_columns import PATHS, is_called, path_column, plain_name
 from tenfold.data.sources.source import Source
@@ -23,7 +23,7 @@ def read_group_table(file: Path, source: Source) -> tuple[list[str | None], list
     A path is one that `ImagePaths` finds.
     """
     images = ImagePaths(source.root, source.paths)
-    rows = _rows(find_table(str(file), source.root), images)
+    rows = _rows(next(iter(find_tables(str(file), source.root)), file), images)
     names: list[str | None] = [None] * len(source.paths)
     strange = []
     for number, path, group in rows:

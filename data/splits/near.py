@@ -1,4 +1,4 @@
-"""Decide which near-duplicates, and which series of them, are kept in one split."""
+"""Decide which near-duplicates, and which series of frames, are kept in one split."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ def _only(near: np.ndarray, kept: set[int]) -> np.ndarray:
 
 
 def _short_classes(images: Images, config: Split) -> set[int]:
-    """Return the classes that have fewer units than there are splits to fill."""
+    """Return the classes with fewer groups of related images than splits to fill."""
     splits = [split for split in HELD_OUT if split not in images.official
               and (getattr(config, split) or (split == "test" and config.folds))]
     rows = np.flatnonzero([split in (None, "train") for split in images.official])

@@ -57,7 +57,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Series:
-    """Which images are of one series."""
+    """The series of frames that each image belongs to."""
     number: np.ndarray       # int64 (n,): of the series of each image; -1: none
     example: str             # name of the largest series, such as "clip03_frame…"
 

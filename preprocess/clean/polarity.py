@@ -54,7 +54,7 @@ def dark_ink_log_odds(image: np.ndarray) -> tuple[float, int, int]:
 
 
 def _log_odds(light: np.ndarray) -> float:
-    """Log-odds that ink is the dark tone; light: uint8 (H, W), 1 where the light tone is.
+    """Return the log-odds that the ink is dark; light: uint8 (H, W), 1 where the light tone is.
 
     Ground fills most of the border: b in -1..1, the share of light border pixels less that of dark ones. Ink cut to its
     bounding box fills much of the border too, but it hangs together where the ground around it falls into components: p

@@ -71,11 +71,6 @@ def fingerprint(pixels: np.ndarray) -> tuple[str, float]:
     return rows.tobytes().hex(), spreads[0]
 
 
-def near_groups(prints: np.ndarray | Sequence[str]) -> np.ndarray:
-    """Return the group number of each fingerprint: see `find_near`."""
-    return find_near(prints)[0]
-
-
 # NumPy would start a BLAS thread for each core, and these threads spin between two products: see benchmarks/log.md
 @threadpool_limits.wrap(limits=1, user_api="blas")
 def find_near(prints: np.ndarray | Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

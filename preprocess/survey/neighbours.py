@@ -21,7 +21,7 @@ _TOGETHER = 1 << 13          # fingerprints compared at once, so that they stay 
 _FEW = 1 << 10               # thumbnails read at once, likewise
 _HELD = 1 << 19              # pairs collected before repeated ones are dropped
 _NEAR = 4, 625               # thumbnails of the same picture differ by at most 4/625 of their variance, which is
-                             # 0.08 of their deviation; see near_groups
+                             # 0.08 of their deviation; see find_near
 _TINT = 3                    # … and their colours by as large a share, or by so many levels: JPEG of quality 50
                              # changes those of photographs of 32 pixels by 2.7 levels, of 256 pixels by 0.5
 _CELLS = 144                 # bytes of the thumbnail, which follows the hash; the colours follow it

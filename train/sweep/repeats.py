@@ -17,7 +17,7 @@ def repeated(trial: Trial, trials: list[Trial]) -> Trial | None:
 
 
 def repeat(trial: Trial, other: Trial) -> None:
-    """Give the result of another trial to `trial`, which is not run, and save it."""
+    """Copy the result of an equal trial to `trial`, instead of running it, and save it."""
     trial.state, trial.repeats, trial.reason = "finished", other.number, f"not run: as trial {other.number}"
     trial.val_top1, trial.shards, trial.steps = other.val_top1, other.shards, 0
     trial.save()
