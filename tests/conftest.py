@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 import one_shard
 import pytest
+from label_helpers import NAMES
 from PIL import Image
 
 from tenfold.preprocess.cost import Sample
@@ -109,6 +110,21 @@ def tree(tmp_path):
             else:
                 (above / root / path).write_bytes(b"some words\n")
         return above / root
+    return make
+
+
+@pytest.fixture
+def flat(tmp_path):
+    """Makes a folder: flat("train/{}.jpg", **{"labels.csv": text}) -> its path. "{}" stands for each of NAMES."""
+    numbers = itertools.count()
+
+    def make(*images, **tables):
+        root = tmp_path / str(next(numbers)) / "my images"
+        files = {name.format(i): PNG for name in images for i in NAMES}
+        for name, content in {**files, **tables}.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        return root
     return make
 
 

@@ -1,44 +1,13 @@
-"""Labels in tables and in the names of files: what is found, what is said, and what is refused."""
-
-import itertools
+"""Labels in tables: which columns are found, what is said, and what is refused."""
 
 import pytest
 from cases import each
 from conftest import PNG
+from label_helpers import NAMES, TWO, kind, table
 from layout_helpers import counts
 
-from tenfold.data.errors import RecipeFault, SourceFault
-from tenfold.data.recipe import make_recipe
-from tenfold.data.sources.labelled import check_labels
-from tenfold.data.sources.opening import open_images, open_source
-
-NAMES = [f"{i:02}" for i in range(12)]
-TWO = {(None, "cat"): 6, (None, "dog"): 6}
-
-
-def kind(name: str) -> str:
-    return ("cat", "dog")[int(name) % 2]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Makes a folder: folder("train/{}.jpg", **{"labels.csv": text}) -> its path. "{}" stands for each of NAMES."""
-    numbers = itertools.count()
-
-    def make(*images, **tables):
-        root = tmp_path / str(next(numbers)) / "my images"
-        files = {name.format(i): PNG for name in images for i in NAMES}
-        for name, content in {**files, **tables}.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-        return root
-    return make
-
-
-def table(line="{path},{label}", head="id,breed", path="{}", names=NAMES) -> str:
-    lines = [line.format(path=path.format(name), label=kind(name), i=int(name), third=int(name) % 3) for name in names]
-    return "\n".join([*([head] if head else []), *lines, ""])
-
+from tenfold.data.errors import SourceFault
+from tenfold.data.sources.opening import open_source
 
 # --- what is understood -------------------------------------------------------------------------------------------
 
@@ -50,9 +19,9 @@ def table(line="{path},{label}", head="id,breed", path="{}", names=NAMES) -> str
     ('"{path}"," {label} "', "path,what ever")])
 @each("path", ["{}", "{}.jpg", "train/{}.jpg", "./train/{}", "train\\{}.jpg", "my images/train/{}.jpg",
                "/kaggle/input/my images/train/{}.jpg", "/elsewhere/train/{}.jpg"])
-def test_a_table_beside_or_above_the_images_gives_their_labels(folder, line, head, path):
+def test_a_table_beside_or_above_the_images_gives_their_labels(flat, line, head, path):
     for place in ("labels.csv", "train/labels.tsv"):
-        source = open_source(folder("train/{}.jpg", **{place: table(line, head, path)}))
+        source = open_source(flat("train/{}.jpg", **{place: table(line, head, path)}))
         assert counts(source) == TWO
         assert source.paths == [f"train/{name}.jpg" for name in NAMES]
         assert [source.classes[label] for label in source.labels] == list(map(kind, NAMES))
@@ -63,49 +32,49 @@ def test_a_table_beside_or_above_the_images_gives_their_labels(folder, line, hea
 
 
 @each("path", ["/elsewhere/train/{}.jpg", "C:\\sets\\train\\{}"])
-def test_a_path_into_train_is_no_image_in_test(folder, path):
-    root = folder("test/{}.jpg", **{"t.csv": table(path=path)})
+def test_a_path_into_train_is_no_image_in_test(flat, path):
+    root = flat("test/{}.jpg", **{"t.csv": table(path=path)})
     with pytest.raises(SourceFault, match=r"t\.csv names none of them"):
         open_source(root)
-    assert counts(open_source(folder("in/{}.jpg", **{"t.csv": table(path=path)}))) == TWO
+    assert counts(open_source(flat("in/{}.jpg", **{"t.csv": table(path=path)}))) == TWO
 
 
-def test_a_table_of_train_says_nothing_of_images_in_test_that_are_called_alike(folder):
+def test_a_table_of_train_says_nothing_of_images_in_test_that_are_called_alike(flat):
     with pytest.raises(SourceFault, match=r"\(train\.csv names images in test/\)"):
-        open_source(folder("test/{}.jpg", **{"train.csv": table(), "train.zip": "PK"}))
-    assert counts(open_source(folder("test/{}.jpg", **{"test.csv": table()}))) == TWO
+        open_source(flat("test/{}.jpg", **{"train.csv": table(), "train.zip": "PK"}))
+    assert counts(open_source(flat("test/{}.jpg", **{"test.csv": table()}))) == TWO
 
 
-def test_the_name_of_a_column_may_be_that_of_an_image(folder):
-    assert counts(open_source(folder("{}.jpg", "image.jpg", **{"t.csv": table(head="image,what")}))) == TWO
+def test_the_name_of_a_column_may_be_that_of_an_image(flat):
+    assert counts(open_source(flat("{}.jpg", "image.jpg", **{"t.csv": table(head="image,what")}))) == TWO
 
 
-def test_a_suffix_may_be_that_of_another_format(folder):
-    source = open_source(folder("{}.JPG", **{"labels.csv": table(path="{}.jpg")}))
+def test_a_suffix_may_be_that_of_another_format(flat):
+    source = open_source(flat("{}.JPG", **{"labels.csv": table(path="{}.jpg")}))
     assert counts(source) == TWO
-    source = open_source(folder("{}.jpg", "{}.png", **{"labels.csv": table(path="{}.jpg")}))
+    source = open_source(flat("{}.jpg", "{}.png", **{"labels.csv": table(path="{}.jpg")}))
     assert {path[-4:] for path in source.paths} == {".jpg"}
 
 
-def test_numbers_find_images_whose_names_begin_with_zeros(folder):
+def test_numbers_find_images_whose_names_begin_with_zeros(flat):
     numbers = range(12)
-    root = folder(**{f"head_ct/{i:03}.png": PNG for i in numbers},
+    root = flat(**{f"head_ct/{i:03}.png": PNG for i in numbers},
                   **{"labels.csv": "id, hemorrhage\n" + "".join(f"{i},{int(i < 4)}\n" for i in numbers)})
     assert counts(open_source(root)) == {(None, "1"): 4, (None, "0"): 8}
 
 
 @each("path", ["Unnamed: 0,number,label", "index,name,label", ",sample,label"])
-def test_of_two_columns_of_numbers_that_of_lines_is_not_the_path(folder, path):
+def test_of_two_columns_of_numbers_that_of_lines_is_not_the_path(flat, path):
     lines = [f"{i},{11 - i},{'cat' if i < 6 else 'dog'}" for i in range(12)]
-    source = open_source(folder(**{f"{i}.png": PNG for i in range(12)}, **{"t.csv": "\n".join([path, *lines])}))
+    source = open_source(flat(**{f"{i}.png": PNG for i in range(12)}, **{"t.csv": "\n".join([path, *lines])}))
     assert source.classes[source.labels[source.paths.index("11.png")]] == "cat"
 
 
 @each("head", [",filename,label", ",photo,label", "id,photo,label", ",image_id,label"])
-def test_numbers_of_lines_are_no_paths_even_if_images_are_called_so(folder, head):
+def test_numbers_of_lines_are_no_paths_even_if_images_are_called_so(flat, head):
     end = "" if "image_id" in head else ".png"
     lines = [f"{i},{11 - i if i < 9 else 'gone'}{end},{'cat' if i % 3 else 'dog'}" for i in range(12)]
-    root = folder(**{f"{i}.png": PNG for i in range(12)}, **{"t.csv": "\n".join([head, *lines])})
+    root = flat(**{f"{i}.png": PNG for i in range(12)}, **{"t.csv": "\n".join([head, *lines])})
     source = open_source(root)
     assert {path: source.classes[label] for path, label in zip(source.paths, source.labels, strict=True)} == {
         f"{11 - i}.png": "cat" if i % 3 else "dog" for i in range(9)}
@@ -113,24 +82,24 @@ def test_numbers_of_lines_are_no_paths_even_if_images_are_called_so(folder, head
 
 @each("head", ["image,MEL,NV,BCC", "isic id;x,y;z"])
 @each("marks", [("0", "1"), ("0.0", "1.0"), ("False", "True")])
-def test_one_hot_columns_are_classes(folder, head, marks):
+def test_one_hot_columns_are_classes(flat, head, marks):
     mark = ";" if ";" in head else ","
     lines = [mark.join([name, *(marks[int(name) % 3 == k] for k in range(len(head.split(mark)) - 1))])
              for name in NAMES if int(name) % 3 < len(head.split(mark)) - 1]
-    source = open_source(folder("{}.png", **{"truth.csv": "\n".join([head, *lines])}))
+    source = open_source(flat("{}.png", **{"truth.csv": "\n".join([head, *lines])}))
     assert set(source.classes) == set(head.split(mark)[1:])
     assert [source.classes[label] for label in source.labels] == [head.split(mark)[1 + int(path[:2]) % 3]
                                                                   for path in source.paths]
 
 
-def test_numbers_are_names_in_the_order_of_class_folders(folder, tree):
-    source = open_source(folder("{}.png", **{"t.csv": "\n".join(["id,label", *(f"{n},{9 + i % 3}"
+def test_numbers_are_names_in_the_order_of_class_folders(flat, tree):
+    source = open_source(flat("{}.png", **{"t.csv": "\n".join(["id,label", *(f"{n},{9 + i % 3}"
                                                                              for i, n in enumerate(NAMES))])}))
     assert source.classes == open_source(tree("9*1", "10*1", "11*1")).classes == ("10", "11", "9")
 
 
-def test_what_has_no_label_and_what_is_no_image_is_counted_and_named(folder):
-    root = folder("{}.png", **{"t.csv": table(names=NAMES[:8]) + "08,\ngone.png,cat\n", "x.txt": "x", "y.csv": "a,b"})
+def test_what_has_no_label_and_what_is_no_image_is_counted_and_named(flat):
+    root = flat("{}.png", **{"t.csv": table(names=NAMES[:8]) + "08,\ngone.png,cat\n", "x.txt": "x", "y.csv": "a,b"})
     source = open_source(root)
     assert len(source) == 8
     assert source.layout.passed_over == {"unlabelled image": 4, ".txt": 1, ".csv": 1}
@@ -141,14 +110,14 @@ def test_what_has_no_label_and_what_is_no_image_is_counted_and_named(folder):
 @each("more", [{}, {"sample_submission.csv": "id,label\nt00,cat\nt01,dog\nt02,cat\nt03,dog\n"},
                {"test.csv": "id,site\nt00,1\nt01,1\nt02,2\nt03,2\n"}, {"train/00.csv": "id,label\n00,box\n01,box\n"},
                {"copy_of_train.csv": table(names=NAMES[:9])}, {"empty.csv": ""}])
-def test_test_images_and_other_tables_do_not_confuse(folder, more):
-    source = open_source(folder("train/{}.png", "test/t{}.png", **{"train.csv": table(), **more}))
+def test_test_images_and_other_tables_do_not_confuse(flat, more):
+    source = open_source(flat("train/{}.png", "test/t{}.png", **{"train.csv": table(), **more}))
     assert counts(source) == TWO
     assert source.layout.passed_over["unlabelled image"] == 12
 
 
-def test_a_table_of_half_of_the_images_will_do_if_they_are_all_it_names(folder):
-    assert counts(open_source(folder("a{}.png", "b{}.png", **{"t.csv": table(path="a{}")}))) == TWO
+def test_a_table_of_half_of_the_images_will_do_if_they_are_all_it_names(flat):
+    assert counts(open_source(flat("a{}.png", "b{}.png", **{"t.csv": table(path="a{}")}))) == TWO
 
 
 # --- official splits ------------------------------------------------------------------------------------------------
@@ -157,90 +126,54 @@ SPLIT = {name: ("train", "train", "val", "test")[int(name) // 3] for name in NAM
 
 
 @each("words", [{}, {"train": "Training", "val": "dev", "test": "Test set"}, {"train": ""}])
-def test_a_column_gives_official_splits(folder, words):
+def test_a_column_gives_official_splits(flat, words):
     text = "\n".join(["path,label,split", *(f"{n},{kind(n)},{words.get(SPLIT[n], SPLIT[n])}" for n in NAMES)])
-    source = open_source(folder("a/{}.png", **{"t.csv": text}))
+    source = open_source(flat("a/{}.png", **{"t.csv": text}))
     assert [split or "train" for split in source.official] == list(SPLIT.values())
     assert source.layout.splits["val"] == ["split of t.csv"]
 
 
-def test_a_column_of_splits_is_none_of_labels_beside_another(folder):
+def test_a_column_of_splits_is_none_of_labels_beside_another(flat):
     text = "\n".join(["path,part,is_valid", *(f"{n},{SPLIT[n]},{SPLIT[n] == 'val'}" for n in NAMES)])
     with pytest.raises(SourceFault, match="has no column that can be labels"):
-        open_source(folder("{}.png", **{"t.csv": text}))
+        open_source(flat("{}.png", **{"t.csv": text}))
 
 
 @each("head", ["", "path,what,part\n"])
-def test_also_if_it_has_another_name_or_none(folder, head):
+def test_also_if_it_has_another_name_or_none(flat, head):
     text = head + "\n".join(f"{n},{kind(n)},{SPLIT[n]}" for n in NAMES)
-    source = open_source(folder("a/{}.png", **{"t.csv": text}))
+    source = open_source(flat("a/{}.png", **{"t.csv": text}))
     assert source.official == list(SPLIT.values())
     assert source.layout.splits["val"] == [("part" if head else "3") + " of t.csv"]
 
 
-def test_so_does_the_column_of_fastai(folder):
+def test_so_does_the_column_of_fastai(flat):
     text = "\n".join(["path,label,is_valid", *(f"{n},{kind(n)},{SPLIT[n] == 'val'}" for n in NAMES)])
-    source = open_source(folder("{}.png", **{"t.csv": text}))
+    source = open_source(flat("{}.png", **{"t.csv": text}))
     assert source.official == ["val" if SPLIT[name] == "val" else "train" for name in NAMES]
 
 
-def test_columns_for_two_splits_are_both_read(folder):
+def test_columns_for_two_splits_are_both_read(flat):
     text = "\n".join(["path,label,is_test,is_valid", *(
         f"{n},{kind(n)},{int(SPLIT[n] == 'test')},{int(SPLIT[n] == 'val')}" for n in NAMES)])
-    source = open_source(folder("{}.png", **{"t.csv": text}))
+    source = open_source(flat("{}.png", **{"t.csv": text}))
     assert source.official == list(SPLIT.values())
     assert "val (is_test, is_valid of t.csv)" in source.notes[0]
 
 
 @each("names", [("train.csv", "test.csv"), ("labels_train.csv", "labels_test.csv"),
                 ("trainLabels.csv", "testLabels.csv")])
-def test_so_do_tables_with_their_names_even_if_images_are_called_alike(folder, names):
-    source = open_source(folder("train/{}.png", "test/{}.png", **dict.fromkeys(names, table())))
+def test_so_do_tables_with_their_names_even_if_images_are_called_alike(flat, names):
+    source = open_source(flat("train/{}.png", "test/{}.png", **dict.fromkeys(names, table())))
     assert counts(source) == {(split, label): 6 for split in ("train", "test") for label in ("cat", "dog")}
     assert source.layout.splits == {"train": [names[0]], "test": [names[1]]}
 
 
-def test_and_folders_in_the_paths(folder):
+def test_and_folders_in_the_paths(flat):
     text = table(path="train/{}.png") + table(path="valid/{}.png", head="")
-    source = open_source(folder("in/train/{}.png", "in/valid/{}.png", **{"in/t.csv": text}))
+    source = open_source(flat("in/train/{}.png", "in/valid/{}.png", **{"in/t.csv": text}))
     assert counts(source) == {(split, label): 6 for split in ("train", "val") for label in ("cat", "dog")}
     assert set(source.homes) == {"in/train", "in/valid"}
-
-
-# --- labels in names ------------------------------------------------------------------------------------------------
-
-@each("write", ["{label}.{i}.jpg", "{label}_{i:04}.png", "great {label} ({i}).jpg", "images/great_{label}-{i}.jpg",
-                "ä{label} #{i}.png", "kana{label}{i}.jpg"])
-def test_words_and_a_number_are_labels(folder, write):
-    root = folder(**{write.format(label=kind(name), i=int(name)): PNG for name in NAMES}, **{"x.csv": "a,b\nc,d\n"})
-    source = open_source(root)
-    assert [name[-3:] for name in source.classes] == ["cat", "dog"]
-    assert counts(source) == {(None, name): 6 for name in source.classes}
-    assert "labels from the file names (" in source.notes[0]
-    assert "source.labels" in source.notes[0]
-
-
-def test_unlabelled_test_images_are_passed_over(folder):
-    source = open_source(folder("train/cat.{}.jpg", "train/dog.{}.jpg", "test1/{}.jpg"))
-    assert counts(source) == {(None, "cat"): 12, (None, "dog"): 12}
-    assert source.layout.passed_over == {"unlabelled image": 12}
-
-
-@each("names", [["IMG_{}.jpg", "DSC_{}.jpg"], ["cat_{}.jpg"], ["{}.jpg"], ["cat{}x.jpg", "dog{}y.jpg"],
-                ["image_{}.jpg", "mask_{}.jpg"], ["train_{}.jpg", "test_{}.jpg"], ["im{}.jpg", "cat{}.jpg"],
-                ["train_cat_{}.jpg", "train_dog_{}.jpg", "test_cat_{}.jpg", "test_dog_{}.jpg"],
-                ["cat_{}.jpg", "dog_{}.jpg", "x{}.jpg"], ["p1_{}.jpg", "p2_{}.jpg"],
-                ["train/{}.jpg", "test/cat_{}.jpg"]])
-def test_other_names_are_no_labels(folder, names):
-    with pytest.raises(SourceFault, match=r"put the images of each class into .*source\.labels"):
-        open_source(folder(*names))
-
-
-def test_class_folders_are_read_as_before_whatever_lies_beside(folder):
-    images = [f"a/{kind(name)}.{name}.jpg" for name in NAMES] + [f"b/{kind(name)}_{name}.jpg" for name in NAMES]
-    source = open_source(folder(**dict.fromkeys(images, PNG), **{"labels.csv": table()}))
-    assert counts(source) == {(None, "a"): 12, (None, "b"): 12}
-    assert source.layout.kind == "class folders"
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
@@ -258,118 +191,22 @@ def test_class_folders_are_read_as_before_whatever_lies_beside(folder):
     (table(path="x{}"), "t.csv names none of them"),
     (table(path="x{}") + "00,cat\n01,dog\n", "t.csv names few of them"),
     (b"\xff\xfe\x00", "is not a .csv file")])
-def test_what_a_table_leaves_open_is_refused_with_its_name(folder, text, words):
-    root = folder("a/{}.png", **{"a/t.csv": text})
+def test_what_a_table_leaves_open_is_refused_with_its_name(flat, text, words):
+    root = flat("a/{}.png", **{"a/t.csv": text})
     with pytest.raises(SourceFault) as caught:
         open_source(root)
     assert all(part in str(caught.value) for part in (words, "a/t.csv", "source.labels")), caught.value
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_two_tables_that_contradict_each_other_are_refused(folder):
+def test_two_tables_that_contradict_each_other_are_refused(flat):
     other = table("{path},x{label}")
     with pytest.raises(SourceFault, match=r"a\.csv and b\.csv all give labels"):
-        open_source(folder("{}.png", **{"a.csv": table(), "b.csv": other}))
-    assert counts(open_source(folder("{}.png", **{"a.csv": table(), "b.csv": other}), labels="a.csv")) == TWO
+        open_source(flat("{}.png", **{"a.csv": table(), "b.csv": other}))
+    assert counts(open_source(flat("{}.png", **{"a.csv": table(), "b.csv": other}), labels="a.csv")) == TWO
 
 
-def test_lines_may_repeat_but_not_contradict_each_other(folder):
-    assert counts(open_source(folder("{}.png", **{"t.csv": table() + table(head="")}))) == TWO
+def test_lines_may_repeat_but_not_contradict_each_other(flat):
+    assert counts(open_source(flat("{}.png", **{"t.csv": table() + table(head="")}))) == TWO
     with pytest.raises(SourceFault, match=r"t\.csv, line 14: calls 03\.png 'cat', and line 5 'dog'; give each"):
-        open_source(folder("{}.png", **{"t.csv": table() + "03.png,cat\n"}))
-
-
-# --- source.labels, and a table as DATA -----------------------------------------------------------------------------
-
-@each("labels", ["folders", "x.txt", "path:", "path:(", "path"])
-def test_labels_that_are_neither_a_table_nor_a_pattern_are_refused(labels):
-    with pytest.raises(RecipeFault, match="labels"):
-        check_labels(labels)
-
-
-def test_a_pattern_gives_labels_also_of_class_folders(folder):
-    root = folder("a/x{}.png", "b/y{}.png", "b/z{}.png")
-    source = open_source(root, labels=r"path:/([xy])\d+")
-    assert counts(source) == {(None, "x"): 12, (None, "y"): 12}
-    assert "12 images have none and are passed over: b/z00.png" in source.notes[0]
-    with pytest.raises(SourceFault, match=r"matches no path, such as a/x00\.png"):
-        open_source(root, labels="path:(q)")
-
-
-def test_a_named_table_is_the_one_given_or_the_one_in_the_folder(folder, tmp_path, monkeypatch):
-    """A recipe that a model carries names the table of the images that it was trained on."""
-    root = folder("a/{}.png", "b/{}.png", **{"t.csv": table("{label},{path}", path="a/{}.png")})
-    monkeypatch.chdir(tmp_path)
-    assert counts(open_source(root, labels="t.csv")) == TWO
-    (tmp_path / "t.csv").write_text(table(path="b/{}"))
-    source = open_source(root, labels="t.csv")
-    assert source.paths[0] == "b/00.png"
-    assert f"{root / 't.csv'} is not read: t.csv is" in source.notes[-1]
-    (tmp_path / "t.csv").write_text(table(path="of another set/{}"))
-    assert open_source(root, labels="t.csv").paths[0] == "a/00.png"
-    assert open_source(root, labels="old/t.csv").paths[0] == "a/00.png"
-    with pytest.raises(SourceFault, match=r"none\.csv: is no table here, nor in .*class folders"):
-        open_source(root, labels="none.csv")
-
-
-@each("path", ["{}.png", "../pictures/{}.png", "{}", "sub/{}.png"])
-def test_data_may_be_the_table_itself(folder, path):
-    where = {"{}.png": "t/{}.png", "../pictures/{}.png": "pictures/{}.png", "{}": "t/deep/{}.png",
-             "sub/{}.png": "t/sub/{}.png"}[path]
-    root = folder(where, "t/not named/q{}.png", **{"t/t.csv": table(path=path) + (path.format("gone") + ",cat\n")})
-    source = open_source(root / "t" / "t.csv", labels="other.csv")
-    assert counts(source) == TWO
-    assert all((source.root / name).exists() for name in source.paths)
-    assert not source.is_listed
-
-
-def test_data_may_be_a_table_of_absolute_paths(folder):
-    root = folder("x/{}.png")
-    (root / "t").mkdir()
-    (root / "t" / "t.csv").write_text(table(path=f"{root}/x/{{}}.png"))
-    source = open_source(root / "t" / "t.csv")
-    assert counts(source) == TWO
-    assert source.paths[0] == "00.png"
-
-
-def test_a_table_of_nothing_is_refused_with_examples_of_both_sides(folder):
-    root = folder("q{}.png", **{"t.csv": table(path="x/{}.jpg")})
-    words = r"names no image: its lines are such as x/11\.jpg,dog, the images in .* such as q00\.png"
-    with pytest.raises(SourceFault, match=words):
-        open_source(root / "t.csv")
-    root = folder("a/{}.png", "b/{}.png", **{"t.csv": table()})
-    with pytest.raises(SourceFault, match=r"such as 11 \(which may be a/11\.png or b/11\.png\)"):
-        open_source(root / "t.csv")
-
-
-@each("labels", ["t.csv", r"path:g\d+/(.)"])
-def test_groups_are_the_folders_below_all_images(folder, labels):
-    from tenfold.data.splits.groups import source_groups
-    root = folder("in/g1/{}.png", "in/g2/{}x.png", **{"t.csv": table(path="in/g1/{}") + table(path="{}x", head="")})
-    names, _ = source_groups("folder", open_source(root, labels=labels))
-    assert names == ["g1"] * 12 + ["g2"] * 12
-
-
-def test_groups_may_be_in_the_same_table(folder):
-    from tenfold.data.splits.groups import source_groups
-    source = open_source(folder("{}.png", **{"t.csv": table("{label},{third},{path}", "label,patient,id")}))
-    assert source_groups("t.csv", source)[0] == [str(int(name) % 3) for name in NAMES]
-
-
-def test_results_may_lie_beside_what_a_table_names_but_not_among_what_is_listed(folder, tables):
-    from tenfold.preprocess.job import check_job
-    root = folder("x/{}.png", **{"t.csv": table(path="x/{}.png")})
-    recipe = make_recipe(tables(source={"labels": "t.csv"}))
-    with pytest.raises(SourceFault, match="lies among the images"):
-        check_job(recipe, open_source(root), root / "shards")
-    for source in (open_source(root / "t.csv"), open_images(recipe, root)):
-        check_job(recipe, source, root / "shards")
-
-
-def test_a_recipe_opens_its_images_with_its_labels(folder, tables):
-    root = folder("a/x{}.png", "b/y{}.png", "b/z{}.png")
-    recipe = make_recipe(tables(source={"data": str(root), "labels": "path:/([xy])"}))
-    assert open_images(recipe).classes == ("x", "y")
-    assert open_images(recipe, folder("q/y{}.png", "q/x{}.png", "q/0{}.png")).classes == ("x", "y")
-    with pytest.raises(SourceFault, match="names no images"):
-        open_images(make_recipe(tables()))
+        open_source(flat("{}.png", **{"t.csv": table() + "03.png,cat\n"}))
