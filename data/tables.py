@@ -166,6 +166,8 @@ class Train:
                                                             # an epoch, 1 each class as often as any other
     class_weights: str = setting("none", choices=("none", "balanced", "effective"))    # in the loss: by 1 / rows, or
                                                             # by effective number (arXiv:1901.05555)
+    refit: bool = False                                     # a fitted head that is not trained further: once its
+                                                            # weight decay is chosen, fit it to val, too
 
     @property
     def most_epochs(self) -> int:
