@@ -138,3 +138,16 @@ def test_a_name_that_two_images_have_in_other_letters_is_none(flat, given):
     source = open_source(given.format(root))
     assert len(source) == 11
     assert "1 path is no image here: X.jpg" in source.notes[-1]
+
+
+def test_many_names_that_are_no_files_are_not_all_asked_for(flat, monkeypatch):
+    """Paths without suffix: 300,000 of them took seconds; the folder is listed instead."""
+    from tenfold.data.sources import named_files
+    asked, look = [], named_files.NamedFiles._look
+    monkeypatch.setattr(named_files, "_MOST", 3)
+    monkeypatch.setattr(named_files.NamedFiles, "_look", lambda *file: asked.append(file) or look(*file))
+    root = flat("{}.png", **{"t.csv": table()})
+    files = named_files.NamedFiles(root)
+    assert not any(files.find(name) for name in NAMES)
+    assert len(asked) == 4
+    assert counts(open_source(root / "t.csv")) == TWO
