@@ -88,6 +88,13 @@ def test_a_column_of_groups_is_named_likewise(flat, head):
     assert source_groups(f"t.csv:{head.split(',')[2]}", source)[0] == [str(int(name) % 3) for name in NAMES]
 
 
+@each("head", ["id,label,who", ""])
+def test_groups_are_found_with_and_without_a_line_of_names(flat, head):
+    root = flat("in/{}.png", **{"t.csv": table("{path},{label},{third}", head)})
+    source = open_source(root, labels="t.csv" if head else "t.csv:2")
+    assert source_groups("t.csv:who" if head else "t.csv:3", source)[0] == [str(int(name) % 3) for name in NAMES]
+
+
 # --- which column holds the paths -----------------------------------------------------------------------------------
 
 @each("head", ["id,sample,label", "id,sample,class", "id,sample,target", "id,sample,category id"])

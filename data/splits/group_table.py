@@ -8,6 +8,7 @@ from tenfold.data.sources.class_names import one_spelling
 from tenfold.data.sources.column_names import PATHS, UndecidedError, is_called, named_column, plain_name
 from tenfold.data.sources.csv_table import Line
 from tenfold.data.sources.image_paths import ImagePaths
+from tenfold.data.sources.label_columns import find_paths
 from tenfold.data.sources.path_column import path_column
 from tenfold.data.sources.source import Source
 from tenfold.data.sources.table_files import divide_column, find_tables, place_in, read_table
@@ -68,8 +69,8 @@ def _columns(file: Path, rows: list[Line], images: ImagePaths, column: str) -> t
     column: the name of that of the groups; "": it is not given. UndecidedError: it is open which they are.
     """
     first = rows[0][1]
-    if column and (found := path_column(rows, images)):
-        return found[0], named_column(first, column, found[0]), True
+    if column and (table := find_paths(rows, images)):
+        return table.path, named_column(table.names, column, table.path), len(table.lines) < len(rows)
     heads = [*map(plain_name, first)]
     width = max((i + 1 for i, cell in enumerate(first) if cell), default=0)
     paths, groups = _named(heads, "path", PATHS), _named(heads, "group", _GROUPS)
