@@ -82,7 +82,7 @@ def test_a_likely_list_that_gives_no_labels_is_named(flat, name, text):
 def test_an_entry_of_json_is_counted_not_its_line(flat):
     entries = [("00.jpg", "a"), ("01.jpg", "b"), ("00.jpg", "b")]
     text = json.dumps([{"image": path, "label": label} for path, label in entries])
-    with pytest.raises(SourceFault, match=r"t\.json, entry 3: calls 00\.jpg 'b'"):
+    with pytest.raises(SourceFault, match=r"t\.json, entry 3: calls 00\.jpg 'b', and entry 1 'a'"):
         open_source(flat("{}.jpg", **{"t.json": text}), labels="t.json")
 
 

@@ -12,7 +12,7 @@ from tenfold.data.sources.csv_table import Line
 from tenfold.data.sources.image_paths import ImagePaths
 from tenfold.data.sources.label_columns import Columns, PathTable, find_paths
 from tenfold.data.sources.path_column import Finder
-from tenfold.data.sources.table_files import place_in, read_table
+from tenfold.data.sources.table_files import line_word, place_in, read_table
 from tenfold.data.wording import counted, quoted, readable, some
 
 LINES = "write a line of column names, path,label, and a line for each image"
@@ -39,20 +39,17 @@ class LabelTable:
     paths: PathTable
     images: Finder                               # finds those that a path in it means
     column: str = ""
+    other_letters: list[str] = field(default_factory=list)       # the paths that are found in these; see `found`
 
     @cached_property
     def found(self) -> list[tuple[str, Sequence[int]]]:
         """The path in each line, "" if there is none, and the images that it means."""
         paths = [cell_of(cells, self.paths.path) for _, cells in self.paths.lines]
-        return [(path, (self.images.find(path) or self._other_case(path)) if path else ()) for path in paths]
+        return [(path, (self.images.find(path) or self._in_other_letters(path)) if path else ()) for path in paths]
 
-    @cached_property
-    def _in_other_case(self) -> list[str]:
-        return []
-
-    def _other_case(self, path: str) -> Sequence[int]:
+    def _in_other_letters(self, path: str) -> Sequence[int]:
         found = self.images.find_in_any_case(path)
-        self._in_other_case.extend([path] if found else [])
+        self.other_letters.extend([path] if found else [])
         return found
 
     @cached_property
@@ -81,7 +78,7 @@ class LabelTable:
                 known, line = labels.setdefault(row, (label, number))
                 if known != label:
                     raise SourceFault(place_in(self.file, number), f"calls {readable(path)} {quoted(label)}, and "
-                                      f"line {line} {quoted(known)}", "give each image one label")
+                                      f"{line_word(self.file)} {line} {quoted(known)}", "give each image one label")
                 if split and splits.setdefault(row, split) != split:
                     raise SourceFault(place_in(self.file, number), f"puts {readable(path)} into {split}, and a line "
                                       f"before into {splits[row]}", "give each image one split")
@@ -89,7 +86,7 @@ class LabelTable:
             raise SourceFault(self.file, "gives no image a label", LINES)
         notes = [f"{self.name}: {counted(len(of), 'path')} {'is' if len(of) == 1 else 'are'} {fact}: "
                  + some(map(readable, of), _NAMED) for of, fact in (
-                     (missing, "no image here"), (self._in_other_case, "found in other letters (capital or small)"))
+                     (missing, "no image here"), (self.other_letters, "found in other letters (capital or small)"))
                  if of]
         parts: dict[str, list[str]] = {}
         for split in splits.values():

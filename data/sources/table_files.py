@@ -58,5 +58,10 @@ def read_table(file: Path, cure: str, key: str) -> list[Line]:
 
 
 def place_in(file: Path, number: int) -> str:
-    """Name a line of a table, or an entry of a .json file, for a message."""
-    return f"{file}, {'entry' if file.suffix.lower() == '.json' else 'line'} {number}"
+    """Name a line of a table for a message."""
+    return f"{file}, {line_word(file)} {number}"
+
+
+def line_word(file: Path) -> str:
+    """Return what a line of a table is called: an entry in a .json file."""
+    return "entry" if file.suffix.lower() == ".json" else "line"
