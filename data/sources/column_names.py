@@ -26,7 +26,7 @@ class UndecidedError(ValueError):
         self.columns = columns
 
 
-def cell_of(cells: list[str], i: int) -> str:
+def cell_of(cells: Sequence[str], i: int) -> str:
     """Return a cell of a line, "" if the line is too short."""
     return cells[i] if i < len(cells) else ""
 
@@ -43,7 +43,8 @@ def is_called(name: str, names: frozenset[str]) -> bool:
 
 def shown_name(names: Sequence[str], i: int) -> str:
     """Return the name of a column for a message, or its number if it has none."""
-    return readable(names[i], 40) if names[i] else f"{i + 1}"
+    name = cell_of(names, i)
+    return readable(name, 40) if name else f"{i + 1}"
 
 
 def listed(names: Sequence[str], columns: Sequence[int]) -> str:
