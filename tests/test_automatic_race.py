@@ -98,6 +98,22 @@ def test_a_slow_machine_draws_fewer_copies_of_the_same_plan():
     assert draft.settings["draw.copies"] == 1
 
 
+def tried(folder, monkeypatch, train) -> Trial:
+    """A trial of a set with 40 val rows, trained by a function that stands for the trainer."""
+    index = {"sources": {"rows": 60}, "set_aside": []}
+    monkeypatch.setattr("tenfold.automatic.race.augment", lambda *args: SimpleNamespace(index=index))
+    monkeypatch.setattr("tenfold.data.shardset.open_set", lambda *args: SimpleNamespace(rows=lambda split: 40))
+    monkeypatch.setattr("tenfold.train.run.training.train", train)
+    return run_trial(lambda: Draft("slow", "").choose("draw.canvas", [8, 8]).choose("draw.copies", 1).choose(
+        "model.name", "resnet"), 0, None, folder / "0", 7.0, 1, "cpu")
+
+
+def test_a_trial_counts_the_val_rows_that_it_saw(tmp_path, monkeypatch):
+    made = tried(tmp_path, monkeypatch, lambda *args, **settings: SimpleNamespace(
+        val_top1=0.5, history=[{"epoch": 1, "val_rows": 24}], facts={"best": "best.pth"}))
+    assert (made.val_rows, made.val_top1, made.began) == (24, 0.5, True)
+
+
 @pytest.mark.parametrize(("fault", "words"), [
     (TrainingFault("budget", "of 3.1 s is spent before the first step, which took 4 s to begin", "give more"),
      "slow (its 7 s were spent before training began)"),
@@ -106,11 +122,7 @@ def test_a_slow_machine_draws_fewer_copies_of_the_same_plan():
 def test_a_trial_that_fails_says_so_without_a_budget_that_nobody_gave(tmp_path, monkeypatch, fault, words):
     def fail(*args, **settings):
         raise fault
-    monkeypatch.setattr("tenfold.automatic.race.augment", lambda *args: SimpleNamespace(index={}))
-    monkeypatch.setattr("tenfold.data.shardset.open_set", lambda *args: SimpleNamespace(rows=lambda split: 40))
-    monkeypatch.setattr("tenfold.train.run.training.train", fail)
-    made = run_trial(lambda: Draft("slow", "").choose("draw.canvas", [8, 8]).choose("draw.copies", 1).choose(
-        "model.name", "resnet"), 0, None, tmp_path / "0", 7.0, 1, "cpu")
+    made = tried(tmp_path, monkeypatch, fail)
     assert str(made) == words
     assert made.began == isinstance(fault, MachineFault)
     assert race_line([Trial("first", 0, 1.0, None, 0, fault="x"), made]) == (
