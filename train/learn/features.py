@@ -107,7 +107,7 @@ def keep_features(learner: Learner, shards: ShardSet, recipe: Recipe, orders: di
         if isinstance(reason, NoTimeError):
             raise
         return None
-    for model in {id(m): m for m in (learner.model, learner.ema.module)}.values():
+    for model in learner.networks():
         accept_features(model, parts.parts(model)[1], kept["train"].row_shape)
     learner.features = kept["train"]
     print(f"the frozen part of '{recipe.model.name}' was computed once for each of "

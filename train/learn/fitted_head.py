@@ -67,7 +67,7 @@ def fit_head(learner: Learner, rows: HeadRows, config: Train, seconds: float) ->
         scale, shift = _standardise(tables)
         fitted = _choose(learner, tables, rows.units, config, late=lambda: time.monotonic() > begin + 1.5 * seconds)
         weight = fitted.weight * scale
-        for model in {id(m): m for m in (learner.model, learner.ema.module)}.values():
+        for model in learner.networks():
             last = last_layer(model)
             last.weight.copy_(weight.view_as(last.weight))
             last.bias.copy_(fitted.bias - weight @ shift)

@@ -89,8 +89,7 @@ class Feed:
         self.train, self.val, self.batch = self._open("train", rows), self._open("val", rows), rows
 
     def _fit_whitening(self, learner: Learner) -> None:
-        models = {id(m): m for m in (learner.model, learner.ema.module)}.values()
-        layers = [m for model in models for m in model.modules() if isinstance(m, Whitening)]
+        layers = [m for network in learner.networks() for m in network.modules() if isinstance(m, Whitening)]
         if not all(layer.is_fitted for layer in layers):
             with contextlib.closing(pictures(self._shards, self._recipe, learner.normalise)("train")) as batches:
                 fit_whitening(layers, (x for x, _ in batches))
