@@ -103,7 +103,7 @@ def test_where_features_cannot_be_kept_or_do_not_pay_they_are_not(shards, more, 
                                    ("free_memory", lambda device: 1000, "more than a third of the free memory"),
                                    ("agrees", lambda *_: False, "cannot be taken apart")])
 def test_why_features_are_not_kept_is_said_in_a_line(shards, name, value, words, capsys, monkeypatch):
-    monkeypatch.setattr(one_pass if name == "_SETTLED" else features, name, value)
+    monkeypatch.setattr(features if name == "agrees" else one_pass, name, value)
     monkeypatch.setattr(one_pass._Limit, "__init__", limited(one_pass._Limit.__init__, name == "_SETTLED"))
     ran = train(capsys, shards, *RESNET)
     assert ran.code == 0, ran.err

@@ -15,7 +15,7 @@ from tenfold.train.learn.features import FeatureBatches, keep_features
 from tenfold.train.learn.fitted_head import FittedHead, fit_head, only_last_layer_learns
 from tenfold.train.learn.head_features import HeadRows
 from tenfold.train.learn.learner import Learner
-from tenfold.train.learn.one_pass import SPLITS, NoTimeError, pass_rows, pictures
+from tenfold.train.learn.one_pass import TRAIN_AND_VAL, NoTimeError, pass_rows, pictures
 from tenfold.train.models.whitening import Whitening, fit_whitening
 
 # Shares of the remaining seconds:
@@ -106,6 +106,6 @@ class Feed:
         source = pictures(self._shards, self._recipe, learner.normalise)
         if kept:
             source = lambda split: kept[split].features.in_order(batch)  # noqa: E731
-        counts = {split: self._shards.rows(split) for split in SPLITS}
+        counts = {split: self._shards.rows(split) for split in TRAIN_AND_VAL}
         units = torch.from_numpy(np.concatenate([shard.sources for shard in self._shards.shards("train")]))
         return fit_head(learner, HeadRows(source, counts, units), self._recipe.train, seconds)
