@@ -12,7 +12,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 from tenfold.train.learn import features, one_pass
 from tenfold.train.learn.features import Features
-from tenfold.train.learn.frozen import accept_features, agrees, split
+from tenfold.train.learn.frozen import accept_features, agrees, split_network
 from tenfold.train.models.build import MODELS, build_model
 from tenfold.train.models.pretrained import freeze
 from tenfold.train.models.published import names
@@ -124,7 +124,7 @@ def frozen(name, size=32, **arguments):
 def it_is_taken_apart_before_the_head(name):
     size = 224 if name.startswith(("vit", "maxvit", "swin")) else 32 if name in QUICK else 96
     model, x = frozen(name, size), torch.randn(2, 3, size, size)
-    both = split(model)
+    both = split_network(model)
     assert agrees(model, both.parts(model), x.to(memory_format=torch.channels_last))
     assert not any(p.requires_grad for node in both.frozen.nodes if node.op == "call_module"
                    for p in model.get_submodule(node.target).parameters())
@@ -147,7 +147,7 @@ def test_parts_that_lead_elsewhere_are_noticed_and_nothing_changes():
     model = frozen("resnet", widths=[4, 6], dropout=0.5)
     state, x = deepcopy(model.state_dict()), torch.randn(4, 3, 32, 32)
     before = torch.get_rng_state()
-    good = split(model).parts(model)
+    good = split_network(model).parts(model)
     assert agrees(model, good, x)
     assert not agrees(model, (lambda x: good[0](x) + 1, good[1]), x)
     assert torch.equal(before, torch.get_rng_state())
@@ -156,7 +156,7 @@ def test_parts_that_lead_elsewhere_are_noticed_and_nothing_changes():
 
 def test_a_copy_of_a_network_that_takes_features_has_layers_of_its_own():
     model = frozen("resnet", widths=[4, 6])
-    rest = split(model).parts(model)[1]
+    rest = split_network(model).parts(model)[1]
     accept_features(model, rest, torch.Size([6]))
     twin, feature = deepcopy(model).eval(), torch.randn(3, 6)
     assert list(twin.state_dict()) == list(model.state_dict())

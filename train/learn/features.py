@@ -11,7 +11,7 @@ from torch import nn
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches.order import Order
-from tenfold.train.learn.frozen import accept_features, agrees, split
+from tenfold.train.learn.frozen import accept_features, agrees, split_network
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.one_pass import (
     TRAIN_AND_VAL,
@@ -102,7 +102,7 @@ def keep_features(learner: Learner, shards: ShardSet, recipe: Recipe, orders: di
     pictures are augmented on the device, or if memory is short. NoTimeError, also printed: it would take more than
     `seconds`.
     """
-    parts = split(learner.model) if recipe.model.freeze and recipe.train.most_epochs > 1 else None
+    parts = split_network(learner.model) if recipe.model.freeze and recipe.train.most_epochs > 1 else None
     if parts is None:
         return None
     begin = time.monotonic()
