@@ -177,7 +177,7 @@ CLOCK = dict.fromkeys(("seconds", "images_per_second", "data_wait_fraction"))
 
 def test_a_run_killed_during_the_fit_begins_anew(shards, capsys, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(fitted_head, "path", lambda *_: t.die())
+        patch.setattr(fitted_head, "regularisation_path", lambda *_: t.die())
         with pytest.raises(t.Killed):
             t.train(capsys, shards, *ALONE)
     assert not list(Path("runs/x").glob("*.pth"))

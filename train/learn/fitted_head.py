@@ -16,7 +16,7 @@ from tenfold.data.tables import Train
 from tenfold.train.learn.folds import cross_validation, one_row_each
 from tenfold.train.learn.head_features import HeadRows, Table, features_before_head, last_layer
 from tenfold.train.learn.learner import Learner
-from tenfold.train.learn.logistic import DECAYS, Problem, path
+from tenfold.train.learn.logistic import DECAYS, Fit, Problem, regularisation_path
 from tenfold.train.learn.one_pass import NotDoneError
 from tenfold.train.memory import free_memory
 from tenfold.train.score.evaluate import loss_and_top1
@@ -106,21 +106,23 @@ def _choose(learner: Learner, tables: dict[str, Table], units: torch.Tensor, con
     if len(val[1]) < _FEW_VAL and _COPIES * problem.x[0].nbytes * len(judged) < free_memory(val[0].device):
         parts += cross_validation(replace(problem, x=problem.x[judged], label=problem.label[judged]))
     held_out = sum(len(label) for _, (_, label) in parts)
-    found: list[FittedHead] = []
+    found: list[Fit] = []
     losses: list[float] = []
-    for fits in zip(*(path(part, DECAYS if held_out else (_DEFAULT_DECAY,), late) for part, _ in parts), strict=False):
-        logits = [F.linear(x, weight, bias) for (_, weight, bias), (_, (x, _)) in zip(fits, parts, strict=True)]
-        found.append(FittedHead(weight=fits[0][1], bias=fits[0][2], decay=fits[0][0], val_rows=len(val[1]),
-                                val=loss_and_top1(logits[0], val[1]) if len(val[1]) else _NO_VAL,
-                                is_cross_validated=len(parts) > 1))
-        losses.append(sum(F.cross_entropy(z, label, reduction="sum").item()
-                          for z, (_, (_, label)) in zip(logits, parts, strict=True)) / max(1, held_out))
+    paths = [regularisation_path(part, DECAYS if held_out else (_DEFAULT_DECAY,), late) for part, _ in parts]
+    for fits in zip(*paths, strict=False):
+        loss = sum(F.cross_entropy(fit.logits(x), label, reduction="sum").item()
+                   for fit, (_, (x, label)) in zip(fits, parts, strict=True))
+        found.append(fits[0])
+        losses.append(loss / max(1, held_out))
         if losses[-1] > min(losses):             # weaker decays would be worse still, and take the longest
             break
     best = found[losses.index(min(losses))]
-    answers = (F.linear(val[0], best.weight, best.bias).cpu(), val[1].cpu()) if len(val[1]) else None
-    top1 = loss_and_top1(F.linear(problem.x, best.weight, best.bias), problem.label)[1]
-    return replace(best, train=(problem.loss(best.weight, best.bias).item(), top1), answers=answers)
+    top1 = loss_and_top1(best.logits(problem.x), problem.label)[1]
+    logits = best.logits(val[0])
+    fitted = FittedHead(best.weight, best.bias, best.decay, (problem.loss(best.weight, best.bias).item(), top1),
+                        is_cross_validated=len(parts) > 1)
+    return replace(fitted, val=loss_and_top1(logits, val[1]), val_rows=len(val[1]),
+                   answers=(logits.cpu(), val[1].cpu())) if len(val[1]) else fitted
 
 
 def _loss_weights(learner: Learner, label: torch.Tensor, config: Train) -> torch.Tensor | None:
