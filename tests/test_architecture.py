@@ -18,7 +18,7 @@ FORBIDDEN = {"data": {"tenfold.preprocess", "tenfold.train", "torch", "torchvisi
              "preprocess": {"tenfold.train", "torch", "torchvision", "sklearn"},
              "train": {"tenfold.preprocess", "cv2", "PIL", "joblib"}}
 TORCHVISION = "data/vision.py"       # imports it (and torch) when it is asked to
-LAZY = {TORCHVISION: {"torch", "torchvision"}, "data/fonts.py": {"matplotlib"}}
+LAZY = {TORCHVISION: {"torch", "torchvision"}, "data/figures.py": {"matplotlib"}, "data/fonts.py": {"matplotlib"}}
 BY_NAME = "import_module", "__import__"
 H5PY = {"data/shard.py", "data/source_columns.py", "data/source_table.py"}
 

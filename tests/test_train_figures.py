@@ -8,10 +8,10 @@ import pytest
 from cases import each
 from PIL import Image
 
+from tenfold.data.figures import new_figure, publish_figure
 from tenfold.data.html import figure_html, table
 from tenfold.data.wording import readable
 from tenfold.train.csv_file import open_table, write_csv, write_metrics
-from tenfold.train.figures import new_figure, publish_figure
 from tenfold.train.run.figures import draw_curves
 from tenfold.train.score.figures import draw_confusion, draw_worst
 from tenfold.train.sweep.figures import draw_sweep, smoothed

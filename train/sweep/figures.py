@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+from tenfold.data.figures import new_figure, publish_figure
 from tenfold.data.wording import readable
-from tenfold.train.figures import new_figure, publish_figure
 
 
 def draw_sweep(path: str | Path, runs: list[tuple[str, list[dict]]], named: int = 10) -> None:
