@@ -13,12 +13,12 @@ import torch
 from torch.nn import functional as F
 
 from tenfold.data.tables import Train
+from tenfold.train.device import free_memory
 from tenfold.train.learn.folds import cross_validation, one_row_each
 from tenfold.train.learn.head_features import HeadRows, Table, features_before_head, last_layer
 from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.logistic import DECAYS, Fit, Problem, regularisation_path
 from tenfold.train.learn.one_pass import NotDoneError
-from tenfold.train.memory import free_memory
 from tenfold.train.score.evaluate import loss_and_top1
 
 _DEFAULT_DECAY = 0.1         # weight decay if there are no rows to choose it by

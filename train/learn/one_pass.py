@@ -12,8 +12,7 @@ from tqdm.auto import tqdm
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
-from tenfold.train.device import is_host, synchronise
-from tenfold.train.memory import free_memory
+from tenfold.train.device import free_memory, is_host, synchronise
 from tenfold.train.normalise import Normalise
 
 TRAIN_AND_VAL = ("train", "val")
