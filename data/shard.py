@@ -12,10 +12,9 @@ import numpy as np
 
 from tenfold.data.chunks import Chunks, check_declared, known_chunks, read_chunks, write_lz4
 from tenfold.data.digests import hash_file, trailer
-from tenfold.data.errors import ShardFault, unreadable
+from tenfold.data.errors import AUGMENT_AGAIN, ShardFault, unreadable
 from tenfold.data.files import open_file, publish
 from tenfold.data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, SHARD_NAME, chunk_rows
-from tenfold.data.verified import AGAIN
 
 
 def write_shard(path: str | Path, image: np.ndarray, columns: dict, attributes: dict, compression: str) -> dict:
@@ -113,7 +112,7 @@ def open_shard(path: Path, rows: int, row_shape: tuple[int, int, int], ends: tup
     row_shape: (H, W, C). ends: the numbers of classes and of sources, which `label` and `source` must not reach.
     """
     def refuse(fact):
-        return ShardFault(path, fact, f"it is damaged or foreign: {AGAIN}")
+        return ShardFault(path, fact, f"it is damaged or foreign: {AUGMENT_AGAIN}")
     try:
         size = path.stat().st_size
         with open_hdf5(path) as f:

@@ -11,12 +11,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from tenfold.data.errors import ShardFault, unreadable
+from tenfold.data.errors import AUGMENT_AGAIN, ShardFault, unreadable
 from tenfold.data.files import open_file
 from tenfold.data.schema import PATH_BYTES, SET_SCHEMA, SOURCE_COLUMNS, SOURCES, SPLITS
 from tenfold.data.shard import open_hdf5, own_dataset, schema_of
 from tenfold.data.source_columns import encode_columns
-from tenfold.data.verified import AGAIN
 
 _INK = {"pen": "pen", "lost_components": "lost_components", "lost_share": "lost_share", "edges": "edges",
         "share": "ink_share", "dark_ink": "dark_ink"}        # name in a row's "ink" -> column
@@ -95,7 +94,7 @@ def read_source_table(folder: Path) -> SourceTable:
             places = {name: _place(f, path, name, dtype, shape)
                       for name, (dtype, shape) in (shapes | {PATH_BYTES: ("|u1", (text,))}).items()}
     except FileNotFoundError:
-        raise ShardFault(path, "is missing", AGAIN) from None
+        raise ShardFault(path, "is missing", AUGMENT_AGAIN) from None
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, IndexError) as error:
         raise unreadable(error, path) or _refused(path, f"cannot be read ({error})") from None
     whole = path.absolute()                      # a column may be read after the current folder has changed
@@ -128,7 +127,7 @@ def _read(path: Path, name: str, places: dict[str, _Place]) -> np.ndarray:
         with open_file(path) as f:
             values = np.fromfile(f, place.dtype, int(np.prod(place.shape)), offset=place.offset).reshape(place.shape)
     except FileNotFoundError:
-        raise ShardFault(path, "is missing", AGAIN) from None
+        raise ShardFault(path, "is missing", AUGMENT_AGAIN) from None
     except (OSError, ValueError) as error:
         raise unreadable(error, path) or _refused(path, f"cannot be read ({error})") from None
     wrong = {"split": lambda: ((values < -1) | (values >= len(SPLITS))).any(), "label": lambda: (values < 0).any(),
@@ -140,4 +139,4 @@ def _read(path: Path, name: str, places: dict[str, _Place]) -> np.ndarray:
 
 
 def _refused(path: Path, fact: str) -> ShardFault:
-    return ShardFault(path, fact, f"it is damaged or foreign: {AGAIN}")
+    return ShardFault(path, fact, f"it is damaged or foreign: {AUGMENT_AGAIN}")

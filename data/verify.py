@@ -35,7 +35,7 @@ def verify(args: argparse.Namespace) -> dict[str, Any]:
         raise RecipeFault("--shards", "is missing", "give --shards shards/x or --recipe recipes/x.toml")
     start = time.monotonic()
     folder = Path(args.shards or f"shards/{read_recipe(args.recipe, args.set).name}")
-    index, faults = check_set(folder, again=True)
+    index, faults = check_set(folder, verify=True)
     files, seconds = len(index["shards"]) + 1, time.monotonic() - start
     total = sum(file["bytes"] for file in (*index["shards"], index["sources"]))
     for fault in faults[:_NAMED]:
