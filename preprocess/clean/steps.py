@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image
 
 from tenfold.data.tables import Clean, Draw
-from tenfold.preprocess.clean.ground import histogram, level_ground, percentile
+from tenfold.preprocess.clean.ground import level_ground
 from tenfold.preprocess.clean.ink import GRAIN, Ink, count_left_out, find_ink, remove_dust
 from tenfold.preprocess.clean.polarity import dark_ink_log_odds, grey_of
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.shadows import level_shadows
+from tenfold.preprocess.clean.tones import histogram, percentile
 from tenfold.preprocess.decode import BadPicture
 
 SOLID = 64                   # levels between a picture of one tone and the set's paper that make it ink
