@@ -17,6 +17,6 @@ It imports neither `preprocess` nor `train`. Read in this order:
 5. The process: `process` (signals, exit codes, the end with a parent), `streams` (output that cannot be written),
    `quiet` (libraries that print), `memory` (how much is free), `out_of_memory` (say that it is used up).
 6. Commands: `command` (what all commands share), `typed_command` (messages that name the command as it was typed),
-   `verify`, `make_targets` and `make` (what each make target runs), `html`, `figures` (charts) and `fonts` (of the
-   names in them); these two alone import matplotlib, when they are called.
+   `verify`, `make_targets`, `make_steps` and `make` (what each make target runs), `html`, `figures` (charts) and
+   `fonts` (of the names in them); these two alone import matplotlib, when they are called.
 """

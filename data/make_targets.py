@@ -11,7 +11,7 @@ from dataclasses import fields
 from tenfold.data.errors import UserFault
 
 # target -> (module, the words of its command line): --option=VARIABLE, a VARIABLE by itself, or a fixed word. For a
-# variable that is not given, the default (data/make.py) is used if there is one; with "!" the word is left out.
+# variable that is not given, the default (data/make_steps.py) is used if there is one; with "!" the word is left out.
 _ROW = "--recipe=RECIPE --out=SHARDS --data=DATA --workers=WORKERS --preview=PREVIEW"
 _SETS = "--set=SET --json=JSON"
 _SEVERAL = ("--out=OUT! --budget=BUDGET --tta=TTA --workers=WORKERS --device=DEVICE --resume=RESUME --record=RECORD "
