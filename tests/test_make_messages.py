@@ -11,7 +11,8 @@ import train_helpers as t
 from make_helpers import checkout_folder, make  # noqa: F401  (fixture: checkout)
 from syntax_trees import syntax_tree
 
-from tenfold.data.make_targets import TARGETS, VARIABLES, as_typed
+from tenfold.data.make_targets import TARGETS, VARIABLES
+from tenfold.data.typed_command import as_typed
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 # the words of make and of `python -m` are these files' own subject
