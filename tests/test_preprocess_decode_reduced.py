@@ -14,7 +14,7 @@ from PIL import Image
 from tenfold.data.recipe import make_recipe
 from tenfold.data.sources.opening import open_source
 from tenfold.preprocess.clean.steps import clean
-from tenfold.preprocess.decode import BadPicture, decode_any, read
+from tenfold.preprocess.decode import BadPicture, decode, decode_any
 from tenfold.preprocess.decode.reduction import FINER, reduction_of
 from tenfold.preprocess.draw.geometry import largest_scale, place_on_canvas
 from tenfold.preprocess.draw.pyramid import build_pyramid
@@ -64,7 +64,7 @@ KINDS = [("RGB", {}), ("L", {}), ("CMYK", {}), ("RGB", {"progressive": True}), (
 def test_copies_are_those_of_the_whole_picture_within_a_bound(fit, mode, settings, tables):
     how = recipe(tables, 1 if mode == "L" else 3, fit=fit, scale=[0.6, 1.0])
     data = jpeg(mode, **settings)
-    whole, decoded = read(data, how.clean.channels, 10**6), decode_any(data, "x.jpg", how)
+    whole, decoded = decode(data, how.clean.channels, 10**6), decode_any(data, "x.jpg", how)
     assert decoded.pixels.shape[0] <= whole.pixels.shape[0] // 2
     assert decoded.size == whole.size == whole.pixels.shape[:2]
     few, many = (build_pyramid(clean(d.pixels, how.clean, how.draw), how.draw) for d in (decoded, whole))

@@ -39,11 +39,6 @@ class Decoded:
         return self.stored if any(self.stored) else (height, width)
 
 
-def decode(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: str = "") -> np.ndarray:
-    """Return the pixels alone of `read`."""
-    return read(data, channels, max_pixels, ranges, name).pixels
-
-
 def decode_any(data: bytes | np.ndarray | Image.Image, path: str, recipe: Recipe, ranges: tuple = ()) -> Decoded:
     """Decode the bytes of a picture file, a uint8 array (H, W, 1, 3 or 4) or a PIL image as the recipe says.
 
@@ -55,11 +50,11 @@ def decode_any(data: bytes | np.ndarray | Image.Image, path: str, recipe: Recipe
         return Decoded(from_array(data, recipe.clean.channels))
     if isinstance(data, Image.Image):
         return from_pillow(data, recipe.clean.channels, recipe.source.max_pixels, ranges)
-    return read(data, recipe.clean.channels, recipe.source.max_pixels, ranges, path, reduction_of(recipe))
+    return decode(data, recipe.clean.channels, recipe.source.max_pixels, ranges, path, reduction_of(recipe))
 
 
-def read(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: str = "",
-         reduction: Reduction | None = None) -> Decoded:
+def decode(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: str = "",
+           reduction: Reduction | None = None) -> Decoded:
     """Decode the first frame that is not empty, upright: uint8 (H, W, channels), grey (ITU-R 601) or RGB.
 
     What is transparent is laid on white paper, or on black where all ink is white. ranges: ((kind, lowest, highest), …)
@@ -75,7 +70,7 @@ def read(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: 
 
 
 def from_pillow(picture: Image.Image, channels: int, max_pixels: int, ranges: tuple = ()) -> Decoded:
-    """Decode a PIL image, at the frame where it stands, as its file would be; the arguments are those of `read`."""
+    """Decode a PIL image, at the frame where it stands, as its file would be; the arguments are those of `decode`."""
     with _faults_in_words(max_pixels):
         check_size(picture.height, picture.width, max_pixels)
         orientation = stored_orientation(picture)
