@@ -54,10 +54,7 @@ def level_ground(image: np.ndarray, dark: bool) -> tuple[np.ndarray, float]:
 
 def _above(tones: np.ndarray, ground: float | np.ndarray) -> np.ndarray:
     """uint8: tones as shares of the way from the ground to 255."""
-    return _as_bytes((tones - ground) * (255 / np.maximum(255 - ground, _DARKEST)))
-
-
-def _as_bytes(values: np.ndarray) -> np.ndarray:
+    values = (tones - ground) * (255 / np.maximum(255 - ground, _DARKEST))
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from tenfold.data.errors import MachineFault
 from tenfold.data.out_of_memory import is_out_of_memory
 from tenfold.data.recipe import Recipe
-from tenfold.preprocess.decode.files import Opened, open_file
+from tenfold.preprocess.decode.files import Opened, open_picture
 from tenfold.preprocess.decode.levels import BadPicture, Deep, Frame, Levels, check_size, levels_of, no_memory, to_bytes
 from tenfold.preprocess.decode.pillow import frame_in_memory, in_words, quiet, stored_orientation
 from tenfold.preprocess.decode.reduction import Reduction, reduction_of
@@ -64,7 +64,7 @@ def decode(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name
     """
     if not data:
         raise BadPicture("empty file")
-    with _faults_in_words(max_pixels, name), open_file(data, max_pixels, name, reduction) as opened:
+    with _faults_in_words(max_pixels, name), open_picture(data, max_pixels, name, reduction) as opened:
         frame, levels = _first_shown(opened, _by_kind(ranges))
     return Decoded(_upright(_in_channels(frame, channels), opened.orientation), levels, opened.several, opened.stored)
 
