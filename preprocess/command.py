@@ -75,7 +75,7 @@ def augment(args: argparse.Namespace) -> dict:
             "digest": built.digest, "out": str(out)}
 
 
-def augment_and_report(recipe: Recipe, source: Source, out: Path | str, workers: int = 0, plain: bool = False,
+def augment_and_report(recipe: Recipe, source: Source, out: Path | str, workers: int, plain: bool,
                        verify: bool = False) -> BuildResult:
     """Build shards, write the report on the images unless the build is plain, and print what was found.
 

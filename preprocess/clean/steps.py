@@ -153,7 +153,7 @@ def hull_of(mask: np.ndarray) -> np.ndarray:
     return cv2.convexHull((points[:, None] + around).reshape(-1, 2)).reshape(-1, 2)
 
 
-def corners(image: np.ndarray, out: float = 0.5) -> np.ndarray:
+def corners(image: np.ndarray, out: float) -> np.ndarray:
     """Return the corners of the whole picture, float32 (4, 2), `out` from the centres of its outermost pixels:
     a pixel has a half width, and ink that reaches the edge fades to nothing one pixel further out."""
     y, x = (side - 1 + out for side in image.shape[:2])

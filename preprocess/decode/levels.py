@@ -43,7 +43,7 @@ def check_size(height: int, width: int, max_pixels: int, each: int = BYTES_A_PIX
     check_room(f"a picture of {width}×{height} pixels", each * width * height, "to be decoded", _CURE)
 
 
-def no_memory(max_pixels: int, name: str = "") -> BadPicture | MachineFault:
+def no_memory(max_pixels: int, name: str) -> BadPicture | MachineFault:
     """Return what to raise where a decoder found no memory, though the size of the picture is allowed.
 
     The file is at fault if the machine has room for the largest picture that is allowed. Otherwise the build must stop:

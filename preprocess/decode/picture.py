@@ -69,7 +69,7 @@ def decode(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name
     return Decoded(_upright(_in_channels(frame, channels), opened.orientation), levels, opened.several, opened.stored)
 
 
-def from_pillow(picture: Image.Image, channels: int, max_pixels: int, ranges: tuple = ()) -> Decoded:
+def from_pillow(picture: Image.Image, channels: int, max_pixels: int, ranges: tuple) -> Decoded:
     """Decode a PIL image, at the frame where it stands, as its file would be; the arguments are those of `decode`."""
     with _faults_in_words(max_pixels):
         check_size(picture.height, picture.width, max_pixels)

@@ -45,8 +45,8 @@ class Labelled:
     replaced: bool = False                       # predictions.csv of an earlier call was replaced
 
 
-def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, every_class: bool = False,
-                workers: int = 0) -> Labelled:
+def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int, every_class: bool,
+                workers: int) -> Labelled:
     """Label the pictures at `paths` and write the files into `out`. SourceFault: none of them can be read.
 
     every_class: predictions.csv gets a column with the probability of each class.

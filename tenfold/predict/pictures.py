@@ -61,7 +61,7 @@ def _of(paths: Sequence[str], pictures: int) -> str:
     return f"{len(paths)} of {counted(pictures, 'picture')}" + (f", such as {readable(paths[0])}," if paths[0] else "")
 
 
-def left_out_lines(unreadable: Sequence[tuple[str, str]], several: int, pictures: int, rest: str = "") -> list[str]:
+def left_out_lines(unreadable: Sequence[tuple[str, str]], several: int, pictures: int, rest: str) -> list[str]:
     """Return lines for people on what was not labelled.
 
     unreadable: (path, why); several: files with more frames than the one that is used; rest: where all are named.
