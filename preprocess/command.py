@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tenfold.preprocess.pipeline import BuildResult
 
 
-def arguments() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+def main(argv: list[str] | None = None) -> int:
+    """Run the command, and return its exit code."""
     parser = make_parser("tenfold augment", "Clean each image once, draw many copies of it, write HDF5 shards.")
     parser.add_argument("--recipe", required=True, help="TOML file, such as recipes/letters.toml")
     parser.add_argument("--data", help="folder with a sub-folder per class, table of labels (.csv), or .npz "
@@ -32,12 +32,7 @@ def arguments() -> argparse.ArgumentParser:
     only.add_argument("--report", action="store_true",
                       help="only look at every image: report.json and classes.png, which a build writes too")
     only.add_argument("--plain", action="store_true", help="every image becomes a test row, as for scoring")
-    return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command, and return its exit code."""
-    return run(augment, arguments().parse_args(argv))
+    return run(augment, parser.parse_args(argv))
 
 
 def augment(args: argparse.Namespace) -> dict:

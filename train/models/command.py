@@ -4,27 +4,22 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
-from tenfold.data.command import Parser, make_parser, run
+from tenfold.data.command import make_parser, run
 
 # torchvision's networks in the published systems that recipes/ follows; the others are listed with --all
 _USED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "densenet169",
          "squeezenet1_0")
 
 
-def arguments() -> Parser:
-    """Return the parser of the command line."""
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
     parser = make_parser("tenfold models", "List the networks, with parameters and multiply-adds for one picture.")
     parser.add_argument("--recipe",
                         help="TOML file whose channels, canvas and model.size count (default: RGB, 224×224)")
     parser.add_argument("--classes", type=int, help="how many (default: those of the recipe's shards, else 1000)")
     parser.add_argument("--all", action="store_true",
                         help="all of torchvision's networks, not only those of the recipes")
-    return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command."""
-    return run(_table, arguments().parse_args(argv))
+    return run(_table, parser.parse_args(argv))
 
 
 def _table(args) -> dict:

@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tenfold.data.command import Parser, make_parser, run
+from tenfold.data.command import make_parser, run
 from tenfold.data.errors import MachineFault, UserFault
 
 
-def arguments() -> Parser:
-    """Return the parser of the command line."""
+def main(argv: list[str] | None = None, started: float | None = None) -> int:
+    """Run the command; `started`: the time.monotonic() from which the budget counts."""
+    started = time.monotonic() if started is None else started
     parser = make_parser("tenfold train", "Train a classifier on shards, inside a budget.")
     parser.add_shards()
     parser.add_argument("--data", help="the images that the shards are to be made of: refused where they are others")
@@ -21,13 +22,7 @@ def arguments() -> Parser:
     parser.add_device()
     parser.add_argument("--verify", action="store_true", help="read every byte of the shards first (default: once, and "
                                                               "where they look changed)")
-    return parser
-
-
-def main(argv: list[str] | None = None, started: float | None = None) -> int:
-    """Run the command; `started`: the time.monotonic() from which the budget counts."""
-    started = time.monotonic() if started is None else started
-    return run(lambda args: _train(args, started), arguments().parse_args(argv))
+    return run(lambda args: _train(args, started), parser.parse_args(argv))
 
 
 def _train(args, started: float) -> dict:
