@@ -172,7 +172,8 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
         scored = open_shards(f"shards/{opened.recipe.name}" if shards is None else shards)
     result = scoring.score(opened, scored, tta=tta, device=device,
                            out=None if out is None else arguments.path("out", out))
-    print(*result.notes, sep="\n", end="\n" * bool(result.notes))
+    for note in result.notes:
+        print(note)
     return result
 
 

@@ -28,8 +28,7 @@ def main(argv: Sequence[str] | None = None, started: float | None = None) -> int
     parser.add_device()
     parser.add_argument("--seed", type=whole_number, default=0,
                         help="seed of every split, copy, order and weight (default: 0)")
-    parser.add_argument("--json", action="store_true",
-                        help="print one JSON object as the last line; the rest goes to standard error")
+    parser.add_json()
     return run(lambda args: _auto(args, started), parser.parse_args(argv))
 
 

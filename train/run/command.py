@@ -20,8 +20,7 @@ def main(argv: list[str] | None = None, started: float | None = None) -> int:
     parser.add_argument("--budget", help="45s, 10m, 1h: the whole command ends before (default: the recipe's)")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last.pth, if there is one")
     parser.add_device()
-    parser.add_argument("--verify", action="store_true", help="read every byte of the shards first (default: once, and "
-                                                              "where they look changed)")
+    parser.add_verify()
     return run(lambda args: _train(args, started), parser.parse_args(argv))
 
 
@@ -35,15 +34,15 @@ def _train(args, started: float) -> dict:
     if args.data:
         from tenfold.data.image_set import check_images
         check_images(shards.folder, shards.index, args.data, args.recipe)
-    budget = parse_duration(args.budget) if args.budget else parse_duration(recipe.train.budget)
+    budget = parse_duration(args.budget or recipe.train.budget)
+    out = Path(args.out or f"runs/{recipe.name}")
     make_folder(".")                             # best.pth is copied here: refuse now, not after the training
     check_copy()
     from tenfold.train.device import keep_freed_memory
     from tenfold.train.run.training import train
     keep_freed_memory()
-    with copied_here(Path(args.out or f"runs/{recipe.name}") / "best.pth", args.resume):
-        trained = train(shards, recipe, args.out or f"runs/{recipe.name}", budget=budget, device=args.device,
-                        resume=args.resume, started=started)
+    with copied_here(out / "best.pth", args.resume):
+        trained = train(shards, recipe, out, budget=budget, device=args.device, resume=args.resume, started=started)
     facts, first = trained.facts, trained.facts["first_step_seconds"]
     print(f"{facts['best']} (also ./best.pth): val top-1 "
           + ("unknown, no val rows" if trained.val_top1 is None else f"{trained.val_top1:.4f}")

@@ -34,8 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tta", type=int, default=1, metavar="N",
                         help="average over N views of each image: mirrored, turned, shifted, as the recipe draws them")
     parser.add_device()
-    parser.add_argument("--verify", action="store_true", help="read every byte of the shards first (default: once, and "
-                                                              "where they look changed)")
+    parser.add_verify()
     return run(score_command, parser.parse_args(argv))
 
 

@@ -109,7 +109,8 @@ def _report(rows: list[Trial], session: "Session") -> dict:
               "the same command with a larger --budget goes on")
     elif tried < planned:
         print(f"note: the search chose {tried} different settings in {planned} trials; each was tried once")
-    print(*(notes := repeats_notes(rows)), sep="\n", end="\n" * bool(notes))
+    for note in repeats_notes(rows):
+        print(note)
     best = rows[0] if rows and rows[0].state == "finished" else None
     if not best:
         raise TrainingFault(out, f"none of {tried} trials finished",
