@@ -68,12 +68,9 @@ test_so_they_do_for_other_heads = pytest.mark.slow(each("net", [SQUEEZENET, RESN
     kept_features_lead_to_the_same_weights_and_figures))
 
 
-def test_a_run_on_features_is_resumed_to_the_same_bits_and_opened_like_any_other(shards, capsys, monkeypatch):
+def test_a_run_on_features_is_resumed_to_the_same_bits_and_opened_like_any_other(shards, capsys):
     assert train(capsys, shards, *SAMPLED, out="runs/alone").code == 0
-    with monkeypatch.context() as patch:
-        t.at_step(patch, 6, t.die)
-        with pytest.raises(t.Killed):
-            train(capsys, shards, *SAMPLED)
+    t.killed_at(6, capsys, shards, *FROZEN, *SAMPLED, states=False)
     assert train(capsys, shards, *SAMPLED, "--resume").code == 0
     assert t.same_weights("runs/x/last.pth", "runs/alone/last.pth")
     assert t.same_weights("runs/x/best.pth", "runs/alone/best.pth")

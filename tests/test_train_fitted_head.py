@@ -142,7 +142,7 @@ def features(model, content, shards, split):
 
 
 @pytest.mark.slow
-def test_with_less_frozen_training_goes_on_from_the_head_and_no_best_is_worse(shards, capsys, monkeypatch):
+def test_with_less_frozen_training_goes_on_from_the_head_and_no_best_is_worse(shards, capsys):
     ran = t.train(capsys, shards, *PARTLY, out="runs/alone")
     assert ran.code == 0, ran.err
     rows = rows_of("runs/alone")
@@ -150,11 +150,7 @@ def test_with_less_frozen_training_goes_on_from_the_head_and_no_best_is_worse(sh
     best = load("runs/alone/best.pth")["metrics"]
     assert best["val_top1"] == max(float(row["val_top1"]) for row in rows) >= float(rows[0]["val_top1"])
     for step in (1, 6):
-        with monkeypatch.context() as patch:
-            t.write_each_state(patch)
-            t.at_step(patch, step, t.die)
-            with pytest.raises(t.Killed):
-                t.train(capsys, shards, *PARTLY)
+        t.killed_at(step, capsys, shards, *PARTLY)
         ran = t.train(capsys, shards, *PARTLY, "--resume")
         assert ran.code == 0, ran.err
         assert "was fitted" not in ran.out

@@ -40,12 +40,8 @@ def test_every_epoch_takes_the_rows_in_another_order(shards, capsys, monkeypatch
     assert len(set(epochs[0]) & set(epochs[1])) > 90
 
 
-def test_metrics_have_a_line_an_epoch_and_survive_a_resume(shards, capsys, monkeypatch):
-    with monkeypatch.context() as patch:
-        t.write_each_state(patch)
-        t.at_step(patch, 9, t.die)
-        with pytest.raises(t.Killed):
-            t.train(capsys, shards)
+def test_metrics_have_a_line_an_epoch_and_survive_a_resume(shards, capsys):
+    t.killed_at(9, capsys, shards)
     assert t.train(capsys, shards, "--resume").code == 0
     with open("runs/x/metrics.csv", newline="") as f:
         rows = list(csv.DictReader(f))

@@ -90,11 +90,7 @@ AUTO = ("--set", "train.batch=auto")
 
 def test_auto_is_said_kept_and_resumed(shards, capsys, monkeypatch):
     assert t.train(capsys, shards, "--set", "train.batch=128", out="runs/given").code == 0
-    with monkeypatch.context() as patch:
-        t.write_each_state(patch)
-        t.at_step(patch, 2, t.die)
-        with pytest.raises(t.Killed):
-            t.train(capsys, shards, *AUTO)
+    t.killed_at(2, capsys, shards, *AUTO)
     assert "train.batch auto: 128 images" in capsys.readouterr().out
     monkeypatch.setattr(batch_size, "free_memory", lambda device: 1)       # another choice, now
     ran = t.train(capsys, shards, *AUTO, "--resume")

@@ -56,13 +56,8 @@ def test_engine_and_threads_change_nothing_that_is_learned(shards, alone, capsys
 
 
 @pytest.mark.parametrize("step", [1, 5, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 4, 8, 11, 12))])
-def test_a_run_killed_at_any_step_and_resumed_ends_alike(shards, alone, capsys, monkeypatch, step):
-    with monkeypatch.context() as patch:
-        if step > 1:                             # else nothing is on the disk
-            t.write_each_state(patch)
-        t.at_step(patch, step, t.die)
-        with pytest.raises(t.Killed):
-            t.train(capsys, shards)
+def test_a_run_killed_at_any_step_and_resumed_ends_alike(shards, alone, capsys, step):
+    t.killed_at(step, capsys, shards, states=step > 1)   # else nothing is on the disk
     ran = t.train(capsys, shards, "--resume")
     assert ran.code == 0, ran.err
     assert ("beginning" in ran.out) == (step == 1)

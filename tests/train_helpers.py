@@ -185,6 +185,16 @@ def die():
     raise Killed
 
 
+def killed_at(step: int, capsys, shards, *more, states: bool = True) -> None:
+    """Train into runs/x until the power goes, right after the step; states: it wrote each of its states to the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        if states:
+            write_each_state(patch)
+        at_step(patch, step, die)
+        with pytest.raises(Killed):
+            train(capsys, shards, *more)
+
+
 class AtOnce:
     """A thread that does its work where it is started."""
 
