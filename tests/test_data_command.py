@@ -91,7 +91,7 @@ def test_interrupted_is_130_and_one_line(capsys, error):
     assert capsys.readouterr().err == f"interrupted; {str(error) or 'what was finished is kept'}\n"
 
 
-def test_sigterm_is_like_ctrl_c(capsys):
+def test_sigterm_is_like_ctrl_c():
     assert call(lambda args: os.kill(os.getpid(), signal.SIGTERM)) == 130
 
 
@@ -148,7 +148,7 @@ print(gc.get_freeze_count() > before)
 """
 
 
-def test_the_end_of_a_command_collects_no_garbage(tmp_path):
+def test_the_end_of_a_command_collects_no_garbage():
     """It walks over all of torch: seconds on a busy machine, after the time that a budget allows."""
     ran = subprocess.run([sys.executable, "-c", LAST], capture_output=True, text=True, check=True,
                          cwd=Path(__file__).resolve().parents[1])

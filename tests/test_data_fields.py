@@ -44,7 +44,7 @@ def whole_index(folder, tables) -> dict:
 
 
 @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])
-def test_every_field_of_dataset_json(tmp_path, tables, capsys, monkeypatch, stride):
+def test_every_field_of_dataset_json(tmp_path, tables, monkeypatch, stride):
     index = whole_index(tmp_path, tables)
     monkeypatch.setattr("tenfold.data.verified.hash_file", lambda path, _: _hash(path, index))
     sources = SourceTable.of({"path": list("01234"), "label": [0, 1, 0, 1, 0], "split": ["train"] * 5,
@@ -80,7 +80,7 @@ def _hash(path, index) -> FileDigest:
     return FileDigest(whole, whole, None)
 
 
-def test_every_field_of_report_json(tmp_path, tables, capsys):
+def test_every_field_of_report_json(tmp_path, tables):
     index = whole_index(tmp_path, tables)
     sources = SourceTable.of({"path": list("01234"), "label": [0, 1, 0, 1, 0], "split": ["train"] * 5,
                               "size": [(28, 28)] * 5})

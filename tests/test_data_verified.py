@@ -41,7 +41,7 @@ def settled(monkeypatch):
     monkeypatch.setattr(verified, "_SETTLED", -1.0)
 
 
-def test_no_flipped_bit_goes_unnoticed(made, capsys):
+def test_no_flipped_bit_goes_unnoticed(made):
     folder = made()
     whole = known(open_set(folder))
     for name in (SHARD, "sources.h5", "dataset.json"):

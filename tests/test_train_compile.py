@@ -89,7 +89,7 @@ def command(shards, out, *more, **environment):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="there is no C++ compiler here")
-def test_a_compiled_run_trains_resumes_exactly_and_loads_uncompiled(shards, capsys, monkeypatch):
+def test_a_compiled_run_trains_resumes_exactly_and_loads_uncompiled(shards):
     ran = command(shards, "alone", "--json", TORCH_LOGS="recompiles")
     assert ran.returncode == 0, ran.stderr
     if "does not work here" in ran.stderr:

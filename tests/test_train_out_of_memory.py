@@ -100,7 +100,7 @@ def test_auto_is_said_kept_and_resumed(shards, capsys, monkeypatch):
 
 
 @each(("free", "expected"), [(10**12, 128), (0, 1), (40_000_000, 64)])
-def test_on_a_processor_it_is_computed(shards, capsys, monkeypatch, free, expected):
+def test_on_a_processor_it_is_computed(shards, monkeypatch, free, expected):
     chosen = chosen_batch(shards, monkeypatch, free, "cpu")
     assert chosen == expected if expected != 64 else 1 < chosen < 128
 

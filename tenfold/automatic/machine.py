@@ -81,7 +81,6 @@ class Machine:
                     step = recorded(step, (x, label), network.parameters())      # as training does
                 return batch / _median_seconds(lambda: step(x, label), self.device)
 
-
     def _network(self, recipe: Recipe, size: tuple[int, int], classes: int, kind: str) -> torch.nn.Module:
         """Return the recipe's network; for a pass, folded. To fold it takes up to a second, so that is done once."""
         model, channels = recipe.model, recipe.clean.channels
