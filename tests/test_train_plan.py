@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from tenfold.data.tables import Train
 from tenfold.train.learn import learner
 from tenfold.train.run import fitting, loop
 from tenfold.train.run.notes import closing_notes, kept_notes
-from tenfold.train.run.plan import SMALLEST_BATCH, Cost, fitted, whole_plan
+from tenfold.train.run.plan import SMALLEST_BATCH, Cost, Plan, describe, fitted, whole_plan
 from tenfold.train.score import evaluate
 
 VAL_ROWS = 400
@@ -45,6 +46,7 @@ def test_a_plan_that_fits_is_left_as_it_is():
     assert fitted(plan, config, VAL_ROWS, 60.0, functools.partial(linear, 1e-5)) is plan
     assert plan.fits
     assert plan.images == 4 * 100 * 128
+    assert not fitted(plan, config, 10**7, 60.0, functools.partial(linear, 1e-5)).fits           # evaluations count
 
 
 @each("optimizer", ["sgd", "adamw"])
@@ -71,6 +73,16 @@ def test_a_smaller_batch_that_makes_no_more_steps_is_not_taken():
     compiled = Train(epochs=20, batch=256, compile="default")        # for one size of batch
     assert fitted(whole_plan(compiled, 2000, 256), compiled, VAL_ROWS, 60.0,
                   functools.partial(linear, 0.02)).batch == 256
+
+
+def test_what_is_cut_is_said():
+    planned, plan = Plan(100_000, 1000, 100, 0.2), Plan(100_000, 40, 50, 0.1, evaluations=1, val_batches=3)
+    said = describe(plan, planned, VAL_ROWS, is_open=False)
+    assert "of 1,000 steps does not fit into the budget, about 2.0% of its images do, in 40 steps" in said
+    assert "batch 50 instead of 100, lr 0.1 instead of 0.2; val is evaluated 1 time, on 150 of 400 rows." in said
+    said = describe(replace(plan, steps=1, evaluations=2, val_batches=0), planned, VAL_ROWS, is_open=False)
+    assert "less than 0.1%" in said
+    assert "val is evaluated 2 times." in said
 
 
 def test_the_rate_falls_from_the_first_step_to_the_last_and_val_is_looked_at_on_the_way(shards, capsys, monkeypatch):
