@@ -16,12 +16,7 @@ from cases import each
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import MachineFault, RecipeFault, ShardFault, SourceFault, UserFault, machine_fault
 
-
-@pytest.fixture(autouse=True)
-def _keep_the_handler():
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
+pytestmark = pytest.mark.usefixtures("kept_handler")
 
 
 def call(body, as_json=False):

@@ -17,11 +17,6 @@ from tenfold.train.run.checkpoint import load, restore
 HOW = ("--set", "train.compile=default", "--set", "model.dropout=0.3", "--set", "train.ema=0.7")
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("compile") / "set")
-
-
 def fake(monkeypatch, made):
     """torch.compile gives `made(function)`."""
     monkeypatch.setattr(torch, "compile", lambda function, **how: made(function))

@@ -25,11 +25,6 @@ from tenfold.train.run.feed import Feed
 from tenfold.train.run.training import train
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("loop") / "set")
-
-
 def test_every_epoch_takes_the_rows_in_another_order(shards, capsys, monkeypatch):
     taken, step = [], loop.Trainer._step
     monkeypatch.setattr(loop.Trainer, "_step", lambda self, image, label, lr: (

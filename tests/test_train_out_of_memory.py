@@ -29,11 +29,6 @@ CUDA = ("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capa
         "free.")
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("memory") / "set")
-
-
 @each("error", [
     torch.OutOfMemoryError(CUDA), RuntimeError("CUDA error: out of memory"), MemoryError(),
     RuntimeError("MPS backend out of memory (MPS allocated: 9 GB, max allowed: 9 GB). Tried to allocate 256 bytes"),

@@ -25,11 +25,6 @@ from tenfold.train.score import evaluate
 VAL_ROWS = 400
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("plan") / "set")
-
-
 def linear(seconds_an_image: float, batch: int) -> Cost:
     """A processor: twice the rows, twice the seconds."""
     return Cost(seconds_an_image * batch, seconds_an_image * batch / 3)

@@ -19,11 +19,6 @@ from tenfold.train.run.checkpoint import load
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("loop") / "set")
-
-
-@pytest.fixture(scope="module")
 def alone(shards, tmp_path_factory):
     return t.undisturbed(shards, tmp_path_factory.mktemp("alone"))
 

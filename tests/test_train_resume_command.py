@@ -14,11 +14,6 @@ from tenfold.train.run.state import RunState
 QUICK = ("--set", "train.epochs=1")
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("command") / "set")
-
-
 def test_resuming_from_nothing_begins_at_the_beginning(shards, capsys):
     t.Path("runs/x").mkdir(parents=True)
     t.Path("runs/x/.part-99999999-last.pth").touch()    # of a run that was killed while it wrote
