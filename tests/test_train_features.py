@@ -1,6 +1,5 @@
 """A frozen backbone is computed once, and the weights are those of a run that computes it in every epoch."""
 
-import csv
 import re
 from copy import deepcopy
 
@@ -45,9 +44,8 @@ def alike(a, b) -> bool:
 
 
 def metrics(run) -> torch.Tensor:
-    with open(f"{run}/metrics.csv", newline="") as f:
-        return torch.tensor([[float(row[k]) for k in ("lr", "train_loss", "train_top1", "val_loss", "val_top1")]
-                             for row in csv.DictReader(f)])
+    return torch.tensor([[float(row[k]) for k in ("lr", "train_loss", "train_top1", "val_loss", "val_top1")]
+                         for row in t.csv_rows(f"{run}/metrics.csv")])
 
 
 def kept_features_lead_to_the_same_weights_and_figures(shards, net, capsys, monkeypatch):

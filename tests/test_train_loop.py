@@ -1,6 +1,5 @@
 """A run keeps its budget, stops where it diverges, and writes down what it saw."""
 
-import csv
 import functools
 import itertools
 import math
@@ -38,8 +37,7 @@ def test_every_epoch_takes_the_rows_in_another_order(shards, capsys, monkeypatch
 def test_metrics_have_a_line_an_epoch_and_survive_a_resume(shards, capsys):
     t.killed_at(9, capsys, shards)
     assert t.train(capsys, shards, "--resume").code == 0
-    with open("runs/x/metrics.csv", newline="") as f:
-        rows = list(csv.DictReader(f))
+    rows = t.csv_rows("runs/x/metrics.csv")
     assert [(int(r["epoch"]), int(r["step"])) for r in rows] == [(1, 4), (2, 8), (3, 12)]
     assert all(math.isfinite(float(v)) for r in rows for v in r.values())
 
@@ -163,8 +161,7 @@ def test_an_evaluation_that_outlasts_the_budget_ends_the_run(shards, capsys, mon
         return evaluate(*what)
     monkeypatch.setattr(validation, "evaluate", long)
     assert t.train(capsys, shards, "--budget", "100s", "--set", "train.epochs=1000").code == 0
-    with open("runs/x/metrics.csv", newline="") as f:
-        row, = csv.DictReader(f)                 # and no epoch without a step
+    row, = t.csv_rows("runs/x/metrics.csv")      # and no epoch without a step
     assert row["step"] == "4"
     assert load("runs/x/last.pth")["position"]["done"]
 

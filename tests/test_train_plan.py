@@ -1,6 +1,5 @@
 """What does not fit into the budget is cut before the first step, is said, and the rate still falls to its end."""
 
-import csv
 import functools
 import itertools
 import math
@@ -95,8 +94,7 @@ def test_the_rate_falls_from_the_first_step_to_the_last_and_val_is_looked_at_on_
     assert all(a > b for a, b in itertools.pairwise(rates))
     assert rates[0] == pytest.approx(0.01)
     assert rates[-1] < 0.1 * rates[0]
-    with open("runs/x/metrics.csv", newline="") as f:
-        rows = list(csv.DictReader(f))
+    rows = t.csv_rows("runs/x/metrics.csv")
     assert len(rows) == 2                        # an evaluation of a second each time
     assert facts["epochs"] == math.ceil(float(rows[-1]["epoch"]))
 

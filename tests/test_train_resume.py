@@ -1,6 +1,5 @@
 """A run ends with the same weights however often it was stopped, and wherever."""
 
-import csv
 import itertools
 import os
 import signal
@@ -62,9 +61,8 @@ def test_a_run_killed_at_any_step_and_resumed_ends_alike(shards, alone, capsys, 
 
 def history(folder) -> list[dict]:
     """Lines of metrics.csv without what the clock says."""
-    with open(folder / "metrics.csv", newline="") as f:
-        return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second", "data_wait_fraction")}
-                for row in csv.DictReader(f)]
+    return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second", "data_wait_fraction")}
+            for row in t.csv_rows(folder / "metrics.csv")]
 
 
 @pytest.mark.parametrize(("number", "after"), [

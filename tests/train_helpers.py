@@ -1,6 +1,7 @@
 """Commands run on sets of stripes in this process, runs that are killed at a step, and checkpoints compared."""
 
 import contextlib
+import csv
 import json
 import os
 import signal
@@ -179,6 +180,12 @@ def at_step(monkeypatch, number: int, event) -> None:
 
 class Killed(BaseException):
     """The power goes: nothing of ours may catch it."""
+
+
+def csv_rows(path, delimiter: str = ",") -> list[dict]:
+    """The lines of a table, by the names of its columns."""
+    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as f:
+        return list(csv.DictReader(f, delimiter=delimiter))
 
 
 def die():
