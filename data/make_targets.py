@@ -50,8 +50,9 @@ PATHS = {"DATA", "RECIPE", "SHARDS", "OUT", "MODEL", "PREVIEW", "BUNDLE", "WEIGH
 FLAGS = {"RESUME", "JSON", "ALL", "RECORD", "VERIFY"}    # given: yes
 LISTS = {"SET", "GRID", "SEARCH", "ONLY"}                # several, split at blanks
 
-VERBS = {"fetch" if target == "data" else target: target for target, (module, _) in TARGETS.items()
-          if not module.startswith("benchmarks.")}       # of `tenfold VERB`; the benchmarks are a developer's
+# verb of `tenfold VERB` -> target; the benchmarks, which are for developers, have no verb
+TARGET_OF = {"fetch" if target == "data" else target: target for target, (module, _) in TARGETS.items()
+             if not module.startswith("benchmarks.")}
 
 
 def words(target: str) -> list[tuple[str, str]]:

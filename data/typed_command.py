@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from tenfold.data.make_targets import FLAGS, TARGETS, VERBS, words
+from tenfold.data.make_targets import FLAGS, TARGET_OF, TARGETS, words
 from tenfold.data.wording import readable
 
 TYPED = "TENFOLD_TYPED"      # environment variable, set for a command that another one starts: what the user typed
@@ -19,7 +19,7 @@ LONGEST_LINE = 4000          # characters of a message that are printed
 _PACKAGES = ("tenfold", "preprocess", "train", "data", "benchmarks")     # of `python -m` in a checkout
 _typed_here = ""             # set by `typed_as`
 
-_VERB = rf"(?<![\w./-])(?<!python -m )tenfold ({'|'.join(VERBS)})(?![\w.-])"
+_VERB = rf"(?<![\w./-])(?<!python -m )tenfold ({'|'.join(TARGET_OF)})(?![\w.-])"
 _COMMAND = re.compile(rf"(?:{_VERB}|python -m (benchmarks\.\w+))([^`;\n]*)")
 _HELP = re.compile(rf"(?:{_VERB}|python -m benchmarks\.\w+|make [\w-]+) --help")
 _OPTION = re.compile(r"(?<![\w./-])(--[a-z]+(?:-[a-z]+)*)(?![\w-])(=| (?=[^\s:;,]*[\d/=…]))?")
@@ -70,7 +70,10 @@ def as_typed(text: str, typed: str) -> str:
 def _command(found: re.Match[str], target: str) -> str:
     """Translate a whole command in a message into a make target with its variables."""
     verb, module, rest = found.groups()
-    under = next(t for t, row in TARGETS.items() if row[0] == module) if module else _same_command(VERBS[verb], target)
+    if module:
+        under = next(name for name, row in TARGETS.items() if row[0] == module)
+    else:
+        under = _same_command(TARGET_OF[verb], target)
     first = next((variable.rstrip("!") for option, variable in words(under) if not option), "")
     if first:
         rest = re.sub(r"^ (?=[^\s-])", f" {first}=", rest)
@@ -79,7 +82,7 @@ def _command(found: re.Match[str], target: str) -> str:
 
 def _same_command(verb: str, typed: str) -> str:
     """Return `typed` if it runs the same module as `verb`, like "report" and "augment"; else `verb`."""
-    modules = [TARGETS.get(VERBS.get(word, word), (word,))[0] for word in (verb, typed)]
+    modules = [TARGETS.get(TARGET_OF.get(word, word), (word,))[0] for word in (verb, typed)]
     return typed if modules[0] == modules[1] else verb
 
 
