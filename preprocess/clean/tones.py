@@ -1,6 +1,6 @@
 """The tones of a picture: its histogram, the two commonest tones and the edge between them, the grain of its paper.
 
-Pictures here have bright ink on dark ground, as in ground.py.
+Pictures here have bright ink on dark ground: uint8 (H, W, C), or a plane of one, (H, W).
 """
 
 import cv2

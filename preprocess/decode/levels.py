@@ -132,7 +132,10 @@ def _usual_floats(low: float, high: float) -> tuple:
 
 
 def is_usual(low: float, high: float, pixels: np.ndarray) -> bool:
-    """Return whether a range that a file states is a usual one, not just the lowest and highest level that it holds."""
+    """Return whether a range that a file states is a usual one, not just the lowest and highest level that it holds.
+
+    low, high: the range. pixels: of the file, of any shape and kind of number, not empty.
+    """
     if high < pixels.max() or low > pixels.min():
         return False
     if pixels.dtype.kind == "f":

@@ -45,7 +45,7 @@ class Fingerprints:
 
     @classmethod
     def of(cls, rows: np.ndarray, first: np.ndarray) -> "Fingerprints":
-        """Compute the columns. first: as `sort_and_number` returns it."""
+        """Compute the columns. rows: fingerprints, uint8 (n, 196). first: as `sort_and_number` returns it."""
         count, components = len(first), _components(rows[first[::-(-len(first) // _SAMPLE)]])
         words, point = np.empty((8, count), np.uint16), np.empty((count, _COMPONENTS), np.int16)
         variance, beyond = np.empty(count, np.int32), np.empty(count, np.float32)
