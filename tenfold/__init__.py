@@ -88,7 +88,7 @@ def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Settings = (
 
     from tenfold.data.settings import check_count
     from tenfold.data.sources.opening import open_images
-    from tenfold.preprocess.command import augment_and_report
+    from tenfold.preprocess.findings import augment_and_report
     workers = check_count("workers", workers, least=0)
     asked = read_recipe(recipe, *arguments.assignments(settings))
     source = open_images(asked, arguments.path("data", data), training=not plain)

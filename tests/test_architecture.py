@@ -66,6 +66,14 @@ def test_nothing_is_imported_by_a_name_that_a_user_may_have():
             assert not imported(path) & {"data", "train", "preprocess"}, path
 
 
+def test_no_module_imports_a_command():
+    """A command parses, calls and prints; what others call as well lies beside it."""
+    for folder in (*FORBIDDEN, "tenfold"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            found = {node.module for node in statements(syntax_tree(path)) if isinstance(node, ast.ImportFrom)}
+            assert [name for name in found if re.search(r"(?<!^tenfold\.data)\.command$", name)] == [], path
+
+
 def test_one_file_knows_torchvision_and_one_hdf5():
     everywhere = {str(p.relative_to(ROOT)): imported(p) for _, p in FILES}
     assert {name for name, found in everywhere.items() if "torchvision" in found} == {TORCHVISION}

@@ -13,7 +13,7 @@ from tenfold.data.errors import UserFault
 from tenfold.data.fields import Number, misfit
 from tenfold.data.shardset import open_set, read_index
 from tenfold.data.source_table import SourceTable
-from tenfold.preprocess.command import print_findings
+from tenfold.preprocess.findings import print_findings
 from tenfold.preprocess.report import FIELDS, print_report, report_facts
 
 

@@ -81,7 +81,7 @@ class Automatic:
         self._call = f"{MADE} {data}`, budget {budget:g} s, seed {self.seed}" + ", plan in steps" * (plan == "steps") \
             + f", groups {groups}" * bool(groups)
         if copied:
-            from tenfold.train.run.command import check_copy
+            from tenfold.train.run.best_copy import check_copy
             check_copy()
         self.source = open_source(data, groups=groups)
         check_source(self.source)

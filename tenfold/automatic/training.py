@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def train_and_score(call: Automatic, recipe: Recipe) -> tuple[Run, Score]:
     """Augment, train and score by the chosen recipe."""
     from tenfold.data.shardset import open_set
-    from tenfold.preprocess.command import print_findings
+    from tenfold.preprocess.findings import print_findings
     from tenfold.preprocess.pipeline import augment
     from tenfold.preprocess.survey.notes import HINTS
     from tenfold.train.score.scoring import score
@@ -44,7 +44,7 @@ def train_and_score(call: Automatic, recipe: Recipe) -> tuple[Run, Score]:
 
 def train_or_resume(call: Automatic, shards: ShardSet, recipe: Recipe) -> Run:
     """Train, or go on with the training of a stopped call; a run on other shards or settings is set aside."""
-    from tenfold.train.run.command import copied_here
+    from tenfold.train.run.best_copy import copied_here
     from tenfold.train.run.training import train
 
     def fit(resume: bool) -> Run:

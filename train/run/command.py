@@ -1,13 +1,9 @@
 """The command `tenfold train`: train on shards within a budget, into runs/<name>/best.pth."""
 
-import contextlib
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from tenfold.data.command import make_parser, run
-from tenfold.data.errors import MachineFault, UserFault
 
 
 def main(argv: list[str] | None = None, started: float | None = None) -> int:
@@ -37,6 +33,7 @@ def _train(args, started: float) -> dict:
     budget = parse_duration(args.budget or recipe.train.budget)
     out = Path(args.out or f"runs/{recipe.name}")
     make_folder(".")                             # best.pth is copied here: refuse now, not after the training
+    from tenfold.train.run.best_copy import check_copy, copied_here
     check_copy()
     from tenfold.train.device import keep_freed_memory
     from tenfold.train.run.training import train
@@ -50,38 +47,3 @@ def _train(args, started: float) -> dict:
              f"{facts['data_wait_fraction']:.1%} waiting for data; " if facts["steps"] else "; ")
           + (f"first step after {first:.1f} s; " if first else "") + f"{facts['seconds']:.1f} s")
     return facts
-
-
-def check_copy() -> None:
-    """Raise MachineFault if ./best.pth, the copy of the model, is a folder."""
-    if Path("best.pth").is_dir():
-        raise MachineFault("best.pth", "is a folder, but the model is copied to that name", "move it away")
-
-
-@contextlib.contextmanager
-def copied_here(best: Path, resume: bool) -> Iterator[None]:
-    """Copy the run's best.pth to the current folder on exit; if the run was stopped, only if it wrote best.pth."""
-    check_copy()
-    before = _stamp(best)
-    try:
-        yield
-    except BaseException as stop:
-        if best.exists() and (_stamp(best) != before or (resume and isinstance(stop, KeyboardInterrupt))):
-            with contextlib.suppress(UserFault, OSError):     # the error that stopped the run is reported
-                _copy_here(best)
-        raise
-    _copy_here(best)
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.exists() else None
-
-
-def _copy_here(best: Path) -> None:
-    from tenfold.data.leftovers import publish_unlocked, remove_leftovers_of
-    here = Path("best.pth")
-    if here.exists() and here.samefile(best):
-        remove_leftovers_of(here)
-    else:
-        with publish_unlocked(here) as temporary:
-            shutil.copyfile(best, temporary)
