@@ -11,8 +11,8 @@ import train_helpers as t
 
 from tenfold import cli
 from tenfold.data.command import module_command
+from tenfold.data.fetch import SET_NAMES
 from tenfold.data.make_targets import TARGET_OF, TARGETS
-from tenfold.data.public_names import SET_NAMES
 from tenfold.data.recipe import read_recipe
 from tenfold.data.recipe_lookup import PACKAGED, find_recipe, recipe_names
 from tenfold.data.typed_command import TYPED, typed_as
