@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Collection
 
 from tenfold.data.errors import SourceFault
-from tenfold.data.sources.csv_table import TABLES
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.other_files import no_images
 from tenfold.data.sources.split_names import BESIDE, FILLERS, bare_split, parse_split_name, words_of
+from tenfold.data.sources.table_files import TABLES, WORKBOOKS
 from tenfold.data.wording import counted, folder_name, some
 
 CURE = "put the images of each class into a separate folder"
@@ -18,7 +18,7 @@ _ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trima
 _MASKS = _ANNOTATIONS | {"mask", "trimap", "annot", "segmentation", "groundtruth"}
 _KINDS = frozenset({"class", "classes", "category", "type", "label", "grade", "species"})    # in the names of classes
 _GROUND_TRUTH = re.compile(r"ground[\W_]*truth", re.IGNORECASE)
-_TABLES = {".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".mat"}
+_TABLES = {".csv", ".tsv", ".json", ".jsonl", *WORKBOOKS, ".mat"}
 
 
 class NoClassFoldersError(SourceFault):
@@ -97,7 +97,7 @@ def no_class_folders(root: Folder, loose: list[Folder]) -> SourceFault:
     begins = _beginnings(names)
     if begins:
         fact += f" (their names begin with {some((f'{begin}: {n}' for begin, n in begins.items()), 4)})"
-    unread = [kind for kind in _tables(root, *loose) if not names or kind not in TABLES]
+    unread = [kind for kind in _tables(root, *loose) if not names or kind not in (*TABLES, *WORKBOOKS)]
     cure = CURE + (f" ({unread[0]} files beside them are not read)" if unread else "")
     return NoClassFoldersError(root.path, fact, cure) if names else no_images(root, fact, cure)
 

@@ -12,7 +12,8 @@ Only folders that hold pictures at some depth count. The rules, in this order:
 3. If there is a single folder and it holds folders, the rules are applied inside it. Within a split, too:
    training_set/training_set/cat. Likewise inside "data" beside "docs" or "test", and inside the only folder, at any
    depth, that holds splits of the same classes, if no folder beside it holds pictures itself.
-4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits. A folder
+4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits; but if all
+   these hold the same folders, each "class" is a set, and that is refused. A folder
    that holds folders named like all classes beside it is their val or test split if it is called so, else a copy.
    Folders without pictures that hold programs, and masks named like the images beside them, are no classes.
 
@@ -34,6 +35,7 @@ from tenfold.data.sources.splits_in_classes import folders_of_split_and_class, s
 from tenfold.data.sources.wrappers import (
     check_no_project,
     check_no_sets,
+    check_not_all_sets,
     is_of_programs,
     only_folder,
     set_beside_others,
@@ -95,7 +97,7 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
     grouped: folders inside class folders are known to be groups of images, so no note is written on them.
     """
     layout = FolderLayout(above=[root])
-    _find_classes(layout, root)
+    _find_classes(layout, root, grouped)
     if layout.programs:
         layout.notes.append(f"{some(map(folder_name, layout.programs), 4, ' and ')}: no images, so no class")
     doubts = doubtful(layout.class_folders, grouped)
@@ -103,8 +105,8 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
     return layout
 
 
-def _find_classes(layout: FolderLayout, root: Folder) -> None:
-    """Add the splits and class folders below `root`."""
+def _find_classes(layout: FolderLayout, root: Folder, grouped: bool) -> None:
+    """Add the splits and class folders below `root`. grouped: as for `understand`."""
     here = root
     while True:
         layout.base = here.below
@@ -123,6 +125,8 @@ def _find_classes(layout: FolderLayout, root: Folder) -> None:
         layout.above += way
     inside = splits_below_classes(here)
     if inside:
+        if not grouped:
+            check_not_all_sets(root, here)
         layout.above += here.picture_folders.values()
         _take_class_folders(layout, inside)
     else:

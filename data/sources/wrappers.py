@@ -2,6 +2,7 @@
 
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_folders import holds_annotations, is_generic, no_class_folders
+from tenfold.data.sources.class_names import appearance
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.split_folders import FEW, classes_in_common, folders_of_the_same_classes
 from tenfold.data.sources.split_names import FILLERS, bare_split, is_beside, parse_split_name, words_of
@@ -80,6 +81,17 @@ def check_no_sets(root: Folder, here: Folder) -> None:
     if sets:
         raise SourceFault(root.path, f"{named} is a set of images with splits of its own, not a class",
                           f"give {named} alone, or take it away")
+
+
+def check_not_all_sets(root: Folder, here: Folder) -> None:
+    """Raise SourceFault if all folders in `here` hold splits that have two classes in common, all of them the same."""
+    splits = [split for folder in here.picture_folders.values() for split in folder.picture_folders.values()]
+    classes = [{appearance(name) for name in split.picture_folders if not is_generic(name)
+                and not holds_annotations(name, may_be_class=False)} for split in splits]
+    if len(set.intersection(*classes)) > 1:
+        named = some((folder_name(folder.below) for folder in here.picture_folders.values()), 4, " and ")
+        raise SourceFault(root.path, f"{named} are sets of images, not classes",
+                          "give one of them; if they are classes, say split.groups = 'folder'")
 
 
 def is_of_programs(name: str, folder: Folder) -> bool:
