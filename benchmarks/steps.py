@@ -56,13 +56,13 @@ def frozen_steps(batch: int) -> dict[str, Callable[[], None]]:
     from torch.nn import functional as F
 
     from tenfold.train.learn.features import Features
-    from tenfold.train.learn.frozen import split
+    from tenfold.train.learn.frozen import split_network
     from tenfold.train.learn.optimizer import make_optimizer
     from tenfold.train.models.build import build_model
     from tenfold.train.models.pretrained import freeze
     model = build_model("squeezenet1_0", {}, 3, 2, (160, 160)).to(memory_format=torch.channels_last)
     freeze(model, ["backbone"])
-    graphs = split(model)
+    graphs = split_network(model)
     assert graphs is not None
     parts = graphs.parts(model)
     optimizer = make_optimizer(model, Train(lr=1e-3))

@@ -46,14 +46,23 @@ class Parser(argparse.ArgumentParser):
         """Add --device, which `train.device.choose_device` reads."""
         self.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
 
+    def add_verify(self) -> None:
+        """Add --verify, which `data.shardset.open_set` takes."""
+        self.add_argument("--verify", action="store_true",
+                          help="read every byte of the shards first (default: once, and where they look changed)")
+
+    def add_json(self) -> None:
+        """Add --json, which `run` reads."""
+        self.add_argument("--json", action="store_true",
+                          help="print one JSON object as the last line; the rest goes to standard error")
+
 
 def make_parser(prog: str, description: str, **settings: Any) -> Parser:
     """Make an argument parser that already has --set and --json."""
     parser = Parser(prog=prog, description=description, allow_abbrev=False, **settings)
     parser.add_argument("--set", action="append", default=[], metavar="table.key=value",
                         help="override a recipe key; may be given more than once")
-    parser.add_argument("--json", action="store_true",
-                        help="print one JSON object as the last line; the rest goes to standard error")
+    parser.add_json()
     return parser
 
 

@@ -11,6 +11,7 @@
 
 import errno
 
+AUGMENT_AGAIN = "run `tenfold augment` again"        # the cure of a damaged set
 EXIT_OK, EXIT_OURS, EXIT_USER, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 _NO_SPACE = {errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota is used up",

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import UserFault
 from tenfold.data.process import run_main
-from tenfold.data.public_names import SET_NAMES
 
 if TYPE_CHECKING:
     from tenfold.data.public import PublicSplit
 
+SET_NAMES = ("cifar10", "cifar100", "emnist-balanced", "emnist-byclass", "fashion-mnist", "kmnist", "mnist", "sample",
+             "svhn")
 SLICE = 4096                 # pictures that are written at a time, so that there is no second copy of a large set
 
 

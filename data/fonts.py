@@ -1,6 +1,6 @@
 """Find fonts of this machine for characters that DejaVu Sans, the font of charts and sheets, lacks.
 
-The only file of `data` that imports matplotlib, which lists the fonts; only names with such characters pay for it.
+matplotlib lists the fonts; it is imported only for names with such characters.
 """
 
 import re

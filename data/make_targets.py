@@ -1,17 +1,12 @@
-"""List what each make target runs, with which variables, and translate messages into the words that the user typed.
-
-Messages in the code speak of `tenfold VERB --option`. For a user of make they become `make VERB VARIABLE=`, for one who
-typed `python -m …` they become `python -m tenfold VERB --option`.
-"""
+"""List what each make target runs, and with which variables."""
 
 import difflib
-import re
 from dataclasses import fields
 
 from tenfold.data.errors import UserFault
 
 # target -> (module, the words of its command line): --option=VARIABLE, a VARIABLE by itself, or a fixed word. For a
-# variable that is not given, the default (data/make.py) is used if there is one; with "!" the word is left out.
+# variable that is not given, the default (data/make_steps.py) is used if there is one; with "!" the word is left out.
 _ROW = "--recipe=RECIPE --out=SHARDS --data=DATA --workers=WORKERS --preview=PREVIEW"
 _SETS = "--set=SET --json=JSON"
 _SEVERAL = ("--out=OUT! --budget=BUDGET --tta=TTA --workers=WORKERS --device=DEVICE --resume=RESUME --record=RECORD "
@@ -55,15 +50,9 @@ PATHS = {"DATA", "RECIPE", "SHARDS", "OUT", "MODEL", "PREVIEW", "BUNDLE", "WEIGH
 FLAGS = {"RESUME", "JSON", "ALL", "RECORD", "VERIFY"}    # given: yes
 LISTS = {"SET", "GRID", "SEARCH", "ONLY"}                # several, split at blanks
 
-VERBS = {"fetch" if target == "data" else target: target for target, (module, _) in TARGETS.items()
-          if not module.startswith("benchmarks.")}       # of `tenfold VERB`; the benchmarks are a developer's
-_VERB = rf"(?<![\w./-])(?<!python -m )tenfold ({'|'.join(VERBS)})(?![\w.-])"
-_COMMAND = re.compile(rf"(?:{_VERB}|python -m (benchmarks\.\w+))([^`;\n]*)")
-_HELP = re.compile(rf"(?:{_VERB}|python -m benchmarks\.\w+|make [\w-]+) --help")
-_OPTION = re.compile(r"(?<![\w./-])(--[a-z]+(?:-[a-z]+)*)(?![\w-])(=| (?=[^\s:;,]*[\d/=…]))?")
-_ABOUT = re.compile(r"^(--[a-z]+(?:-[a-z]+)*) (?=\S+: )")        # "--device x: …"
-_ONE = r"[\w.]+=[^\s;,)]*[^\s;,):]"
-_SET = re.compile(rf"(?<![\w./-])--set[ =]{_ONE}(?: (?:--set[ =])?{_ONE})*")
+# verb of `tenfold VERB` -> target; the benchmarks, which are for developers, have no verb
+TARGET_OF = {"fetch" if target == "data" else target: target for target, (module, _) in TARGETS.items()
+             if not module.startswith("benchmarks.")}
 
 
 def words(target: str) -> list[tuple[str, str]]:
@@ -114,44 +103,3 @@ def _settings() -> dict[str, str]:
     return {field.name.upper(): f'SET="{table}.{field.name}=…"'
             for table, cls in (("model", Model), ("train", Train)) for field in fields(cls)
             if field.name.upper() not in VARIABLES}
-
-
-def as_typed(text: str, typed: str) -> str:
-    """Translate a message that names `tenfold VERB --option` into the command that the user typed.
-
-    typed: such as "make train", "python -m tenfold report" or "tenfold train". For make, --option=value becomes
-    VARIABLE=value. So does "--option value" at the beginning of a message ("--device x: …"), or if the value cannot be
-    prose ("--grid train.lr=1,2").
-    """
-    front, _, verb = typed.rpartition(" ")
-    if front != "make":
-        return re.sub(_VERB, lambda found: f"{front} {_same_command(found[1], verb)}", text) if front else text
-    text = _HELP.sub("make help", text)
-    return _options(_COMMAND.sub(lambda found: _command(found, verb), text), verb)
-
-
-def _command(found: re.Match[str], target: str) -> str:
-    """Translate a whole command in a message into a make target with its variables."""
-    verb, module, rest = found.groups()
-    under = next(t for t, row in TARGETS.items() if row[0] == module) if module else _same_command(VERBS[verb], target)
-    first = next((variable.rstrip("!") for option, variable in words(under) if not option), "")
-    if first:
-        rest = re.sub(r"^ (?=[^\s-])", f" {first}=", rest)
-    return f"make {under}{_options(rest, under)}"
-
-
-def _same_command(verb: str, typed: str) -> str:
-    """Return `typed` if it runs the same module as `verb`, like "report" and "augment"; else `verb`."""
-    modules = [TARGETS.get(VERBS.get(word, word), (word,))[0] for word in (verb, typed)]
-    return typed if modules[0] == modules[1] else verb
-
-
-def _options(text: str, target: str) -> str:
-    known = {option: variable.rstrip("!") for option, variable in words(target) if option and variable}
-
-    def typed(found: re.Match[str]) -> str:
-        variable, joint = known.get(found[1]), found[2] or ""
-        return found[0] if not variable else f"{variable}=1{joint}" if variable in FLAGS else f"{variable}="
-    if "--set" in known:
-        text = _SET.sub(lambda found: f'SET="{found[0][6:]}"'.replace(" --set=", " ").replace(" --set ", " "), text)
-    return _OPTION.sub(typed, _ABOUT.sub(r"\1=", text))

@@ -31,8 +31,8 @@ def free_host_memory(root: str | Path = "/") -> int:
 def check_room(where: object, needed: int, purpose: str, cure: str) -> None:
     """Raise a MachineFault if this process may not take `needed` bytes. purpose: such as "to be decoded"."""
     if not is_room(needed):
-        free = f"{gigabytes(share)} are free for each worker" if share else f"{gigabytes(free_host_memory())} are free"
-        raise MachineFault(where, f"needs about {gigabytes(needed)} of memory {purpose}, and {free}", cure)
+        free = format_bytes(share or free_host_memory()) + " are free" + " for each worker" * bool(share)
+        raise MachineFault(where, f"needs about {format_bytes(needed)} of memory {purpose}, and {free}", cure)
 
 
 def is_room(needed: int) -> bool:
@@ -40,7 +40,7 @@ def is_room(needed: int) -> bool:
     return needed <= _SMALL or needed <= (share or free_host_memory())
 
 
-def gigabytes(size: int) -> str:
+def format_bytes(size: int) -> str:
     """Write a number of bytes for people: "1.9 GB"."""
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
 
@@ -52,8 +52,8 @@ def check_limit(needed: int = _LEAST) -> None:
     """
     left = _free_addresses(Path("/"))
     if left is not None and left < needed:
-        raise MachineFault("memory", f"the limit of this process (ulimit -v) leaves {gigabytes(left)}",
-                           f"allow {gigabytes(needed - left)} more")
+        raise MachineFault("memory", f"the limit of this process (ulimit -v) leaves {format_bytes(left)}",
+                           f"allow {format_bytes(needed - left)} more")
 
 
 def _free_addresses(root: Path) -> int | None:

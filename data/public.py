@@ -8,7 +8,6 @@ import hashlib
 import http.client
 import os
 import pickle
-import socket
 import tarfile
 import warnings
 import zipfile
@@ -21,9 +20,7 @@ import numpy as np
 
 from tenfold.data.errors import MachineFault, machine_fault
 from tenfold.data.files import open_file
-from tenfold.data.vision import torchvision
-
-PATIENCE = 30                # seconds to wait for an answer of the server
+from tenfold.data.vision import download_timeout, torchvision
 
 
 def _with_channels(x):
@@ -95,17 +92,13 @@ def digits() -> tuple[list[PublicSplit], list[str]]:
 def public(name: str, which: Public, downloads: Path) -> tuple[list[PublicSplit], list[str]]:
     """Return (the splits of a set, its class names), read by torchvision from `downloads`; download it if need be."""
     kind = getattr(torchvision().datasets, which.kind)
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
     try:
-        with warnings.catch_warnings():
+        with download_timeout(), warnings.catch_warnings():
             warnings.simplefilter("ignore")      # numpy's, about the old pickles of CIFAR
             read = [kind(root=downloads, download=True, **chosen) for chosen in (which.train, which.test)]
     except (OSError, RuntimeError, ValueError, AssertionError, EOFError, ImportError, http.client.HTTPException,
             pickle.UnpicklingError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
         raise machine_fault(error, downloads) or _download_fault(name, kind, downloads, error) from None
-    finally:
-        socket.setdefaulttimeout(before)
     # MNIST's are called "0 - zero", …; SVHN's have no names but their digits
     classes = [str(c).partition(" - ")[0] for c in getattr(read[0], "classes", range(10))]
     splits = [PublicSplit(np.asarray(one.data), np.asarray(one.labels if which.kind == "SVHN" else one.targets), split,

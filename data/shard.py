@@ -3,7 +3,6 @@
 import hashlib
 import io
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,9 @@ import numpy as np
 
 from tenfold.data.chunks import Chunks, check_declared, known_chunks, read_chunks, write_lz4
 from tenfold.data.digests import hash_file, trailer
-from tenfold.data.errors import ShardFault, unreadable
+from tenfold.data.errors import AUGMENT_AGAIN, ShardFault, unreadable
 from tenfold.data.files import open_file, publish
 from tenfold.data.schema import ALIGNMENT, ATTRIBUTES, COLUMNS, IMAGE, SCHEMA, SHARD_NAME, chunk_rows
-from tenfold.data.verified import AGAIN
 
 
 def write_shard(path: str | Path, image: np.ndarray, columns: dict, attributes: dict, compression: str) -> dict:
@@ -83,7 +81,7 @@ def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | No
         with open_hdf5(path) as f:
             if any(f.attrs.get(name) != attributes[name] for name in ATTRIBUTES):
                 return None
-            stored = own_dataset(f, IMAGE, ValueError)
+            stored = own_dataset(f, IMAGE, path)
             check_declared(stored, path.stat().st_size)
             chunks = stored.chunks and known_chunks(stored, path.stat().st_size)
             image = np.empty(stored.shape, np.uint8) if chunks else stored[:]
@@ -92,7 +90,7 @@ def finished_shard(path: Path, attributes: dict) -> tuple[dict, np.ndarray] | No
                 read_chunks(file.fileno(), chunks, 0, image)
         return {"name": path.name, "rows": len(image), "bytes": path.stat().st_size, "sha256": digest.whole,
                 "content": digest.content}, image
-    except (OSError, KeyError, RuntimeError, ValueError, EOFError, MemoryError, zlib.error):
+    except (ShardFault, OSError, KeyError, RuntimeError, ValueError, EOFError, MemoryError, zlib.error):
         return None
 
 
@@ -112,31 +110,30 @@ def open_shard(path: Path, rows: int, row_shape: tuple[int, int, int], ends: tup
 
     row_shape: (H, W, C). ends: the numbers of classes and of sources, which `label` and `source` must not reach.
     """
-    def refuse(fact):
-        return ShardFault(path, fact, f"it is damaged or foreign: {AGAIN}")
     try:
         size = path.stat().st_size
         with open_hdf5(path) as f:
             if (schema := schema_of(f)) != SCHEMA:
-                raise refuse(f"has schema {schema}, this code reads {SCHEMA}")
-            image = own_dataset(f, IMAGE, refuse)
+                raise damaged(path, f"has schema {schema}, this code reads {SCHEMA}")
+            image = own_dataset(f, IMAGE, path)
             if image.dtype != np.uint8 or image.shape != (rows, *row_shape):
-                raise refuse(f"holds image {image.dtype} {image.shape}, not uint8 {(rows, *row_shape)}")
+                raise damaged(path, f"holds image {image.dtype} {image.shape}, not uint8 {(rows, *row_shape)}")
             check_declared(image, size)
             columns = {}
             for name, dtype in COLUMNS.items():
-                column = own_dataset(f, name, refuse)
+                column = own_dataset(f, name, path)
                 if column.shape != (rows,) or column.dtype != dtype or column.chunks is not None:
-                    raise refuse(f"holds {name} {column.dtype} {column.shape}" + " in chunks" * bool(column.chunks))
+                    raise damaged(path, f"holds {name} {column.dtype} {column.shape}"
+                                  + " in chunks" * bool(column.chunks))
                 check_declared(column, size)
                 columns[name] = column[:].astype(np.int64)
             for name, end in zip(("label", "source"), ends, strict=True):
                 if rows and not 0 <= columns[name].min() <= columns[name].max() < end:
-                    raise refuse(f"has a {name} outside 0 to {end - 1}")
+                    raise damaged(path, f"has a {name} outside 0 to {end - 1}")
             chunks = known_chunks(image, size) if image.chunks else None
             offset = None if image.chunks else image.id.get_offset() or 0
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise unreadable(error, path) or refuse(f"cannot be read ({error})") from None
+        raise unreadable(error, path) or damaged(path, f"cannot be read ({error})") from None
     return Shard(path, rows, offset, columns["label"], columns["source"], chunks)
 
 
@@ -158,17 +155,22 @@ def schema_of(f: h5py.File) -> int | None:
     return int(f.attrs["schema"]) if stored.shape == () and stored.dtype.kind in "iu" else None
 
 
-def own_dataset(f: h5py.File, name: str, refuse: Callable[[str], Exception]) -> h5py.Dataset:
-    """Return a dataset of the file; refuse it if its bytes come from another file.
+def damaged(path: Path, fact: str) -> ShardFault:
+    """Return the fault of a file of a set that is damaged or foreign."""
+    return ShardFault(path, fact, f"it is damaged or foreign: {AUGMENT_AGAIN}")
+
+
+def own_dataset(f: h5py.File, name: str, path: Path) -> h5py.Dataset:
+    """Return a dataset of the file at `path`. ShardFault: it is missing, or its bytes come from another file.
 
     Links, external storage and virtual datasets do so; a hostile file could expose another file's bytes (as in
-    CVE-2026-1669). refuse: makes the exception to be raised.
+    CVE-2026-1669).
     """
     if not isinstance(f.get(name, getlink=True), h5py.HardLink) or not isinstance(dataset := f[name], h5py.Dataset):
-        raise refuse(f"'{name}' is missing or a link to elsewhere")
+        raise damaged(path, f"'{name}' is missing or a link to elsewhere")
     plan = dataset.id.get_create_plist()
     if dataset.is_virtual or plan.get_external_count():
-        raise refuse(f"'{name}' takes its bytes from another file")
+        raise damaged(path, f"'{name}' takes its bytes from another file")
     return dataset
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.digests import CHECKSUM, DIFFERS, DigestError, read_json, write_json
-from tenfold.data.errors import ShardFault, UserFault, unreadable
+from tenfold.data.errors import AUGMENT_AGAIN, ShardFault, UserFault, unreadable
 from tenfold.data.fields import misfit
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.schema import INDEX, INDEX_FIELDS, SET_SCHEMA, SHARD_NAME, SOURCES, SPLITS
 from tenfold.data.shard import Shard, open_shard
 from tenfold.data.source_table import SourceTable, read_source_table
-from tenfold.data.verified import AGAIN, check_files
+from tenfold.data.verified import check_files
 
 
 def write_index(folder: Path, index: dict) -> None:
@@ -31,16 +31,16 @@ def read_index(folder: str | Path) -> dict:
         raise ShardFault(folder, f"{fact} (no {INDEX})", "run `tenfold augment` first, or name the folder "
                          "of the shards") from None
     except DigestError:
-        raise ShardFault(path, DIFFERS, AGAIN) from None
+        raise ShardFault(path, DIFFERS, AUGMENT_AGAIN) from None
     except (OSError, ValueError, RecursionError) as error:
         raise unreadable(error, path) or ShardFault(
-            path, f"cannot be read ({getattr(error, 'strerror', None) or error})", AGAIN) from None
+            path, f"cannot be read ({getattr(error, 'strerror', None) or error})", AUGMENT_AGAIN) from None
     schema = index.get("schema") if isinstance(index, dict) else None
     if schema != SET_SCHEMA:
-        raise ShardFault(path, f"has schema {schema}, this code reads {SET_SCHEMA}", AGAIN)
+        raise ShardFault(path, f"has schema {schema}, this code reads {SET_SCHEMA}", AUGMENT_AGAIN)
     fact = misfit(index, INDEX_FIELDS) or _disagreement(index)
     if fact:
-        raise ShardFault(path, f"is damaged ({fact})", AGAIN)
+        raise ShardFault(path, f"is damaged ({fact})", AUGMENT_AGAIN)
     return index
 
 
@@ -126,18 +126,19 @@ def open_set(folder: str | Path, verify: bool = False) -> ShardSet:
         raise faults[0]
     if CHECKSUM not in index:
         print(f"note: {folder / INDEX} is of an older version: it lacks a checksum and the version of its pixels; "
-              f"{AGAIN} to add them")
+              f"{AUGMENT_AGAIN} to add them")
     sources = read_source_table(folder)
     if len(sources) != index["sources"]["rows"]:
-        raise ShardFault(folder / SOURCES, f"has {len(sources)} rows, {INDEX} says {index['sources']['rows']}", AGAIN)
+        raise ShardFault(folder / SOURCES, f"has {len(sources)} rows, {INDEX} says {index['sources']['rows']}",
+                         AUGMENT_AGAIN)
     return ShardSet(folder, index, sources)
 
 
-def check_set(folder: Path, again: bool = False) -> tuple[dict, list[UserFault]]:
-    """Read dataset.json and check the files that it names. again: also those that were checked before.
+def check_set(folder: Path, verify: bool) -> tuple[dict, list[UserFault]]:
+    """Read dataset.json and check the files that it names. verify: also those that were checked before.
 
     Returns (dataset.json, a fault for each file that is not what was written). ShardFault: there is no finished set,
     or dataset.json itself is damaged.
     """
     index = read_index(folder)
-    return index, check_files(folder, [*index["shards"], index["sources"] | {"name": SOURCES}], again)
+    return index, check_files(folder, [*index["shards"], index["sources"] | {"name": SOURCES}], verify)

@@ -11,12 +11,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from tenfold.data.errors import ShardFault, unreadable
+from tenfold.data.errors import AUGMENT_AGAIN, ShardFault, unreadable
 from tenfold.data.files import open_file
 from tenfold.data.schema import PATH_BYTES, SET_SCHEMA, SOURCE_COLUMNS, SOURCES, SPLITS
-from tenfold.data.shard import open_hdf5, own_dataset, schema_of
+from tenfold.data.shard import damaged, open_hdf5, own_dataset, schema_of
 from tenfold.data.source_columns import encode_columns
-from tenfold.data.verified import AGAIN
 
 _INK = {"pen": "pen", "lost_components": "lost_components", "lost_share": "lost_share", "edges": "edges",
         "share": "ink_share", "dark_ink": "dark_ink"}        # name in a row's "ink" -> column
@@ -88,16 +87,16 @@ def read_source_table(folder: Path) -> SourceTable:
     try:
         with open_hdf5(path) as f:
             if (schema := schema_of(f)) != SET_SCHEMA:
-                raise _refused(path, f"has schema {schema}, this code reads {SET_SCHEMA}")
-            rows = own_dataset(f, "label", lambda fact: _refused(path, fact)).shape[0]
+                raise damaged(path, f"has schema {schema}, this code reads {SET_SCHEMA}")
+            rows = own_dataset(f, "label", path).shape[0]
             shapes = {name: (dtype, (rows, *shape)) for name, (dtype, shape, _) in SOURCE_COLUMNS.items()}
-            text = own_dataset(f, PATH_BYTES, lambda fact: _refused(path, fact)).size
+            text = own_dataset(f, PATH_BYTES, path).size
             places = {name: _place(f, path, name, dtype, shape)
                       for name, (dtype, shape) in (shapes | {PATH_BYTES: ("|u1", (text,))}).items()}
     except FileNotFoundError:
-        raise ShardFault(path, "is missing", AGAIN) from None
+        raise ShardFault(path, "is missing", AUGMENT_AGAIN) from None
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise unreadable(error, path) or _refused(path, f"cannot be read ({error})") from None
+        raise unreadable(error, path) or damaged(path, f"cannot be read ({error})") from None
     whole = path.absolute()                      # a column may be read after the current folder has changed
     return SourceTable(rows, lambda name: _read(whole, name, places))
 
@@ -112,12 +111,12 @@ class _Place:
 
 def _place(f: h5py.File, path: Path, name: str, dtype: str, shape: tuple[int, ...]) -> _Place:
     """Locate a column. ShardFault: it has another type or shape, or the file is too short to hold it."""
-    column = own_dataset(f, name, lambda fact: _refused(path, fact))
+    column = own_dataset(f, name, path)
     if column.dtype != np.dtype(dtype) or column.shape != shape or column.chunks is not None:
-        raise _refused(path, f"holds {name} {column.dtype} {column.shape}, not {np.dtype(dtype)} {shape}")
+        raise damaged(path, f"holds {name} {column.dtype} {column.shape}, not {np.dtype(dtype)} {shape}")
     offset = column.id.get_offset() or 0
     if column.size and not 0 < offset <= path.stat().st_size - column.nbytes:
-        raise _refused(path, f"is too short to hold its {name}")
+        raise damaged(path, f"is too short to hold its {name}")
     return _Place(offset, column.dtype, shape)
 
 
@@ -128,16 +127,12 @@ def _read(path: Path, name: str, places: dict[str, _Place]) -> np.ndarray:
         with open_file(path) as f:
             values = np.fromfile(f, place.dtype, int(np.prod(place.shape)), offset=place.offset).reshape(place.shape)
     except FileNotFoundError:
-        raise ShardFault(path, "is missing", AGAIN) from None
+        raise ShardFault(path, "is missing", AUGMENT_AGAIN) from None
     except (OSError, ValueError) as error:
-        raise unreadable(error, path) or _refused(path, f"cannot be read ({error})") from None
+        raise unreadable(error, path) or damaged(path, f"cannot be read ({error})") from None
     wrong = {"split": lambda: ((values < -1) | (values >= len(SPLITS))).any(), "label": lambda: (values < 0).any(),
              "path_end": lambda: (np.diff(values, prepend=0) < 0).any()
              or (values[-1:] != places[PATH_BYTES].shape[0]).any()}.get(name)
     if wrong and wrong():
-        raise _refused(path, f"holds a {name} that makes no sense")
+        raise damaged(path, f"holds a {name} that makes no sense")
     return values
-
-
-def _refused(path: Path, fact: str) -> ShardFault:
-    return ShardFault(path, fact, f"it is damaged or foreign: {AGAIN}")

@@ -80,6 +80,11 @@ class Clean:
     roi: bool = False                                       # cut to the bounding box of the ink
     padding: float = setting(0.02, low=0, high=1)           # around it, share of its longer side; inside: unused
 
+    @property
+    def has_steps(self) -> bool:
+        """Whether anything is done to the pixels of a decoded picture."""
+        return self.polarity != "keep" or bool(self.bilateral or self.threshold or self.roi)
+
 
 @dataclass(frozen=True)
 class Draw:

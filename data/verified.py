@@ -15,38 +15,37 @@ from pathlib import Path
 from typing import Any
 
 from tenfold.data.digests import hash_file
-from tenfold.data.errors import ShardFault, UserFault, unreadable
+from tenfold.data.errors import AUGMENT_AGAIN, ShardFault, UserFault, unreadable
 from tenfold.data.files import publish, read_file
 
 MARK = ".verified"
-AGAIN = "run `tenfold augment` again"    # the cure of a damaged file or set
 _SETTLED = 2.0               # a file written less than so many seconds ago might change again without a change of time
 _THREADS = 4                 # that hash files; each does 1.3 GB/s
 _SHOWN = 1.0                 # seconds until the progress bar appears
 
 
-def check_files(folder: Path, files: Sequence[dict], again: bool = False) -> list[UserFault]:
+def check_files(folder: Path, files: Sequence[dict], verify: bool) -> list[UserFault]:
     """Compare files with what dataset.json says of them; return a fault for each that is not what was written.
 
-    files: dictionaries with "name", "bytes" and "sha256". again: read all files, also those that were right before and
+    files: dictionaries with "name", "bytes" and "sha256". verify: read all files, also those that were right before and
     have not changed. Without it, nothing is read if a file is missing or has another length.
     """
     marks = _read_marks(folder)
-    known = {} if again else marks
+    known = {} if verify else marks
     right, unknown = {}, []
     faults: list[UserFault] = []
     for file in files:
         state = _state(folder / file["name"])
         if state is None:
-            faults.append(ShardFault(folder / file["name"], "is missing", AGAIN))
+            faults.append(ShardFault(folder / file["name"], "is missing", AUGMENT_AGAIN))
         elif state[0] != file["bytes"]:
             faults.append(ShardFault(folder / file["name"], f"has {state[0]} bytes, {file['bytes']} were written",
-                                     f"it is truncated or foreign: {AGAIN}"))
+                                     f"it is truncated or foreign: {AUGMENT_AGAIN}"))
         elif known.get(file["name"]) == [file["sha256"], *state]:
             right[file["name"]] = known[file["name"]]
         else:
             unknown.append((file, state))
-    if faults and not again:
+    if faults and not verify:
         return faults
     now = time.time_ns()
     for (file, state), fault in zip(unknown, _hashed(folder, [file for file, _ in unknown]), strict=True):
@@ -87,8 +86,8 @@ def _hashed(folder: Path, files: list[dict]) -> list[UserFault | None]:
             if hash_file(path, advance).whole == file["sha256"]:
                 return None
         except OSError as error:
-            return unreadable(error, path) or ShardFault(path, f"cannot be read ({error.strerror})", AGAIN)
-        return ShardFault(path, "is not what was written (its hash differs)", AGAIN)
+            return unreadable(error, path) or ShardFault(path, f"cannot be read ({error.strerror})", AUGMENT_AGAIN)
+        return ShardFault(path, "is not what was written (its hash differs)", AUGMENT_AGAIN)
     with _progress(folder, sum(file["bytes"] for file in files)) as advance, \
             ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1, len(files))) as pool:
         return list(pool.map(compare, files))

@@ -13,18 +13,13 @@ from tenfold.data.wording import counted
 _NAMED = 20                  # damaged files that are printed
 
 
-def arguments() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+def main(argv: list[str] | None = None) -> int:
+    """Run the command, and return its exit code: 2 if a file is damaged."""
     parser = make_parser("tenfold verify", "Read every byte of a set, and compare it with the digests that were "
                                            "written with it.")
     parser.add_argument("--shards", help="folder that `tenfold augment` wrote (default: shards/<recipe name>)")
     parser.add_argument("--recipe", help="TOML file, or the name of a recipe")
-    return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command, and return its exit code: 2 if a file is damaged."""
-    return run(verify, arguments().parse_args(argv))
+    return run(verify, parser.parse_args(argv))
 
 
 def verify(args: argparse.Namespace) -> dict[str, Any]:
@@ -35,7 +30,7 @@ def verify(args: argparse.Namespace) -> dict[str, Any]:
         raise RecipeFault("--shards", "is missing", "give --shards shards/x or --recipe recipes/x.toml")
     start = time.monotonic()
     folder = Path(args.shards or f"shards/{read_recipe(args.recipe, args.set).name}")
-    index, faults = check_set(folder, again=True)
+    index, faults = check_set(folder, verify=True)
     files, seconds = len(index["shards"]) + 1, time.monotonic() - start
     total = sum(file["bytes"] for file in (*index["shards"], index["sources"]))
     for fault in faults[:_NAMED]:

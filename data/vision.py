@@ -3,13 +3,17 @@
 It is imported when `torchvision()` is first called, so importing this file costs nothing, and `data` loads no torch.
 """
 
+import contextlib
 import functools
 import importlib.util
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tenfold.data.errors import MachineFault
 
+_PATIENCE = 30               # seconds to wait for an answer of the server in a download
 # torchvision's import registers fake implementations of these operators, so they must be declared
 _SCHEMAS = ("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
             "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
@@ -29,6 +33,17 @@ def torchvision() -> Any:
         raise MachineFault("torchvision", f"does not go with this torch ({str(error).partition(chr(10))[0]})",
                            "install the versions of constraints.txt") from None
     return torchvision
+
+
+@contextlib.contextmanager
+def download_timeout() -> Iterator[None]:
+    """Wait for a server's answer for 30 seconds at most inside this context: torch and torchvision set no timeout."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _operators_load(folder: Path) -> bool:

@@ -1,23 +1,14 @@
 """The command `tenfold augment`: a folder of labelled images → shards/<recipe name>/."""
 
-from __future__ import annotations
-
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tenfold.data.command import make_parser, run, whole_number
-from tenfold.data.wording import counted
-
-if TYPE_CHECKING:
-    from tenfold.data.recipe import Recipe
-    from tenfold.data.sources.opening import Source
-    from tenfold.preprocess.pipeline import BuildResult
 
 
-def arguments() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+def main(argv: list[str] | None = None) -> int:
+    """Run the command, and return its exit code."""
     parser = make_parser("tenfold augment", "Clean each image once, draw many copies of it, write HDF5 shards.")
     parser.add_argument("--recipe", required=True, help="TOML file, such as recipes/letters.toml")
     parser.add_argument("--data", help="folder with a sub-folder per class, table of labels (.csv), or .npz "
@@ -32,12 +23,7 @@ def arguments() -> argparse.ArgumentParser:
     only.add_argument("--report", action="store_true",
                       help="only look at every image: report.json and classes.png, which a build writes too")
     only.add_argument("--plain", action="store_true", help="every image becomes a test row, as for scoring")
-    return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command, and return its exit code."""
-    return run(augment, arguments().parse_args(argv))
+    return run(augment, parser.parse_args(argv))
 
 
 def augment(args: argparse.Namespace) -> dict:
@@ -56,6 +42,7 @@ def augment(args: argparse.Namespace) -> dict:
         return {"preview": args.preview}
 
     from tenfold.preprocess import pipeline
+    from tenfold.preprocess.findings import augment_and_report, print_findings
     from tenfold.preprocess.report import print_report
     out = args.out or f"shards/{recipe.name}"
     if args.report:
@@ -73,39 +60,3 @@ def augment(args: argparse.Namespace) -> dict:
     return {"rows": rows, "shards": built.shards, "skipped": built.skipped,
             "seconds": round(seconds, 3), "images_per_second": round(sum(rows.values()) / seconds, 1),
             "digest": built.digest, "out": str(out)}
-
-
-def augment_and_report(recipe: Recipe, source: Source, out: Path | str, workers: int = 0, plain: bool = False,
-                       verify: bool = False) -> BuildResult:
-    """Build shards, write the report on the images unless the build is plain, and print what was found.
-
-    The arguments, and what is returned, are those of `pipeline.augment`.
-    """
-    from tenfold.data.source_table import read_source_table
-    from tenfold.preprocess import pipeline
-    from tenfold.preprocess.report import print_report, write_report
-    built = pipeline.augment(recipe, source, out, workers, plain, verify)
-    facts = None if plain else write_report(built.index, read_source_table(built.folder), source, out)
-    print_findings(built.index, built.folder / "dataset.json")
-    if facts:
-        print_report(facts, out)
-    return built
-
-
-def print_findings(index: dict, file: Path) -> None:
-    """Print notes, images that were set aside, and duplicates. file: the file that names all of them."""
-    for line in index.get("notes", ()):
-        print(line)
-    for bad in index["set_aside"][:10]:
-        print(f"set aside: {bad['path']} ({bad['reason']})")
-    for kind, words in (("two_labels", "the same picture under two labels"),
-                        ("two_splits", "the same picture in two splits")):
-        for paths in index["duplicates"][kind][:10]:
-            print(f"{words}: {', '.join(paths)}")
-    counts = [f"{counted(len(items), noun)} {words}" for items, noun, words in (
-        (index["set_aside"], "image", "set aside"),
-        (index["duplicates"]["same"], "group", "of exact duplicates"),
-        (index["duplicates"]["two_labels"], "picture", "under two labels"),
-        (index["duplicates"]["two_splits"], "picture", "in two official splits")) if items]
-    if counts:
-        print("; ".join(counts) + f" (all named in {file})")

@@ -25,16 +25,10 @@ from tenfold.preprocess.survey.ranges import declared_ranges
 class View:
     """The plain view of one picture, with what was noticed while it was made."""
     pixels: np.ndarray               # uint8 (H, W, C)
-    several: bool                    # its file holds more pages or frames
+    several: bool                    # its file holds more pages or frames, which are not used
     other_polarity: str              # of its ink, if it clearly is not that of the set; else ""
     contrast: int                    # its brightest level less its darkest, as decoded
     cut: bool                        # it is deep, and holds levels beyond the range of the set, which are cut off
-
-
-def read_plain(image: str | os.PathLike | bytes | np.ndarray | Image.Image, recipe: Recipe,
-               index_facts: Mapping | None = None) -> np.ndarray:
-    """Return only the pixels of `read_view`."""
-    return read_view(image, recipe, index_facts).pixels
 
 
 def read_view(image: str | os.PathLike | bytes | np.ndarray | Image.Image, recipe: Recipe,

@@ -23,9 +23,9 @@ from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.draw_shards import DrawnShard
 from tenfold.preprocess.job import Job
 from tenfold.preprocess.survey.clean_cache import recall, remember
-from tenfold.preprocess.survey.fingerprint import HASH
 from tenfold.preprocess.survey.notes import survey_notes
 from tenfold.preprocess.survey.ranges import with_ranges
+from tenfold.preprocess.survey.sorting import HASH
 from tenfold.preprocess.survey.splits import Assignment
 from tenfold.preprocess.survey.table import Survey
 
@@ -146,7 +146,7 @@ def source_columns(survey: Survey) -> dict:
     names = {name: name for name in ("digest", "size", "spread", "pen", "lost_components", "lost_share", "edges",
                                      "dark_ink")} | {"ink_share": "ink"}
     return {"path": survey.paths, "label": survey.labels, "split": survey.splits,
-            "fingerprint": survey.column("fingerprint")[:, :HASH // 2]} | {
+            "fingerprint": survey.column("fingerprint")[:, HASH]} | {
         name: survey.column(kept) for name, kept in names.items()}
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from tenfold.data.digests import read_json, write_json
 from tenfold.data.errors import ShardFault
 from tenfold.data.fields import COUNT, Number, misfit
-from tenfold.data.figures import save_figure
-from tenfold.data.files import make_folder, publish, publish_together
+from tenfold.data.figures import new_figure, publish_figure
+from tenfold.data.files import make_folder, publish_together
 from tenfold.data.fonts import drawable
 from tenfold.data.schema import DUPLICATES, SET_ASIDE, SPLITS
 from tenfold.data.shardset import read_index
@@ -125,12 +125,10 @@ def _sizes(sizes: dict) -> str:
 
 def draw_classes(index: dict, facts: dict, sources: SourceTable, path: Path) -> None:
     """Draw a bar for each class, largest first, a colour for each split; beside it the sizes of the images."""
-    # imported here, for they take 0.4 s; without pyplot no display is asked for
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import MaxNLocator  # takes 0.4 s to import
     order = sorted(facts["classes"], key=lambda name: (-sum(facts["classes"][name].values()), name))
     wide = min(26.0, 3.5 + 0.17 * len(order)) if len(order) > 12 else 5.5
-    figure = Figure(figsize=(wide + 4.5, 4.8), layout="constrained")
+    figure = new_figure(wide + 4.5, 4.8)
     bars, sizes = figure.subplots(1, 2, width_ratios=[wide, 4.5])
     bottom = [0] * len(order)
     for split, colour in _COLOURS.items():
@@ -154,8 +152,7 @@ def draw_classes(index: dict, facts: dict, sources: SourceTable, path: Path) -> 
     bars.set_ylim(0, 1.2 * max(bottom))          # the legend stands above the bars
     bars.legend(loc="upper center", ncols=3)
     _draw_sizes(sizes, index["canvas"], facts, sources)
-    with publish(path) as temporary:
-        save_figure(figure, temporary, dpi=100)
+    publish_figure(path, figure, dpi=100)
 
 
 def _draw_sizes(axis: Any, canvas: list[int], facts: dict, sources: SourceTable) -> None:

@@ -17,9 +17,9 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 
 from tenfold import arguments
+from tenfold.callable_package import make_callable
 from tenfold.data.errors import (
     CheckpointFault,
     MachineFault,
@@ -88,7 +88,7 @@ def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Settings = (
 
     from tenfold.data.settings import check_count
     from tenfold.data.sources.opening import open_images
-    from tenfold.preprocess.command import augment_and_report
+    from tenfold.preprocess.findings import augment_and_report
     workers = check_count("workers", workers, least=0)
     asked = read_recipe(recipe, *arguments.assignments(settings))
     source = open_images(asked, arguments.path("data", data), training=not plain)
@@ -160,7 +160,7 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
     from tenfold.data.settings import check_count
     from tenfold.train.score import scoring
     tta = check_count("tta", tta)
-    opened = _opened(model, device)
+    opened = arguments.model(model, device)
     if data is not None and shards is not None:
         raise UserFault("shards and data", "are both given", "choose one")
     opened.with_tta(tta)                         # refused before images are read
@@ -172,7 +172,8 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
         scored = open_shards(f"shards/{opened.recipe.name}" if shards is None else shards)
     result = scoring.score(opened, scored, tta=tta, device=device,
                            out=None if out is None else arguments.path("out", out))
-    print(*result.notes, sep="\n", end="\n" * bool(result.notes))
+    for note in result.notes:
+        print(note)
     return result
 
 
@@ -198,20 +199,6 @@ def open_batches(shards: PathLike | ShardSet, split: str = "train", *, batch: in
                         engine=engine, workers=workers)
 
 
-def _opened(model: PathLike | Model | Run, device: str | None) -> Model:
-    """Return the model: opened, if it is given as a path."""
-    from tenfold.predict.model import Model
-    from tenfold.train.device import choose_device
-    if isinstance(model, Model):
-        asked, there = choose_device(device or model.device), model.device
-        if (asked.type, asked.index or 0) != (there.type, there.index or 0):
-            raise UserFault(f"device {device}", f"is not that of the loaded model, {there}",
-                            f"load it with device={str(device)!r}")
-        return model
-    path: PathLike = getattr(model, "best", model)   # type: ignore[arg-type]  # of a run
-    return load(path, device)
-
-
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
@@ -222,17 +209,5 @@ def __dir__() -> Sequence[str]:
     return sorted({*globals(), *__all__})
 
 
-class _CallablePackage(ModuleType):
-    """A package that is a function as well."""
-
-    __call__ = __wrapped__ = staticmethod(train)             # inspect takes the signature from __wrapped__
-
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return importlib.import_module, (self.__name__,)     # as a function is pickled, by its name
-
-
-# `tenfold.train` is a function, above, and a package, in which the trainer lies. Python binds the name to the package
-# as soon as anything in it is imported, and that must stay so: `import tenfold.train.run` and whatever looks a module
-# up by its name follow that attribute. So there is one object under the name, always: the package, which is
-# imported here (it holds no more than a docstring) and can be called. Type checkers and editors see the function.
-importlib.import_module("tenfold.train").__class__ = _CallablePackage
+# `tenfold.train` is a function, above, and a package, in which the trainer lies
+make_callable("tenfold.train", train)

@@ -12,6 +12,8 @@ TYPE_CHECKING = False        # as in `tenfold`
 if TYPE_CHECKING:
     from typing import Any, ParamSpec, TypeVar
 
+    from tenfold.predict.model import Model
+
     P = ParamSpec("P")
     T = TypeVar("T")
 
@@ -44,6 +46,19 @@ def text(name: str, value: object, cure: str) -> str:
 def path(name: str, value: object) -> str:
     """Return the path in the argument `name`. UserFault: it is none."""
     return text(name, value, "give a path")
+
+
+def model(given: Any, device: str | None) -> Model:
+    """Return a model: opened, if it is given as a path or a run. UserFault: it is on another device than `device`."""
+    from tenfold.predict.model import Model
+    from tenfold.train.device import choose_device
+    if not isinstance(given, Model):
+        return Model.open(path("model", plain(getattr(given, "best", given))), device)
+    asked, there = choose_device(device or given.device), given.device
+    if (asked.type, asked.index or 0) != (there.type, there.index or 0):
+        raise UserFault(f"device {device}", f"is not that of the loaded model, {there}",
+                        f"load it with device={str(device)!r}")
+    return given
 
 
 def assignments(settings: object) -> list[str]:

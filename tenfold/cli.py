@@ -74,7 +74,7 @@ def _run(argv: Sequence[str], started: float) -> int:
         return command([*VERBS[verb].arguments, *rest], **more)
 
 
-def overview(front: str = "tenfold") -> str:
+def overview(front: str) -> str:
     """All verbs with one line each."""
     width = max(map(len, VERBS))
     lines = [f"  {name:{width}}  {verb.line}" for name, verb in VERBS.items()]

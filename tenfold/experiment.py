@@ -70,7 +70,7 @@ def run_recipe(recipe: Recipe, folder: Path, args: argparse.Namespace) -> Result
     """
     from tenfold.data.shardset import open_set
     from tenfold.data.sources.opening import open_images
-    from tenfold.preprocess.command import print_findings
+    from tenfold.preprocess.findings import print_findings
     from tenfold.preprocess.pipeline import augment
     from tenfold.train.device import keep_freed_memory
     from tenfold.train.run.training import train

@@ -218,6 +218,21 @@ def contents(folder) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in sorted(folder.glob("[!.]*.h5"))}
 
 
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    """A finished set of stripes, for the tests of a module to read."""
+    from striped_sets import written
+    return written(tmp_path_factory.mktemp("stripes") / "set")
+
+
+@pytest.fixture
+def kept_handler():
+    """Puts back what SIGTERM does, which a command in this process changes."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.fixture
 def made(tmp_path, tables):
     """Makes a finished set of one shard: made("lzf") -> its folder."""

@@ -7,9 +7,16 @@ import zlib
 import numpy as np
 from PIL import Image
 
+from tenfold.preprocess.decode import decode
+
 H, W = 17, 23
 LIMIT = 10**6
 _TYPES = {"u": 1, "i": 2, "f": 3}
+
+
+def pixels_of(data, *how, **more) -> np.ndarray:
+    """The pixels alone of a decoded file."""
+    return decode(data, *how, **more).pixels
 
 
 def grey(seed=0) -> np.ndarray:

@@ -1,6 +1,5 @@
 """A model, unlabelled pictures, and `tenfold predict` run on them in this process."""
 
-import csv
 import shutil
 
 import pytest
@@ -37,5 +36,4 @@ def predict(capsys, *words) -> t.Ran:
 
 
 def rows(path="runs/stripes-predictions/predictions.csv") -> list[dict]:
-    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as f:
-        return list(csv.DictReader(f))
+    return t.csv_rows(path)

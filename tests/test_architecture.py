@@ -18,7 +18,7 @@ FORBIDDEN = {"data": {"tenfold.preprocess", "tenfold.train", "torch", "torchvisi
              "preprocess": {"tenfold.train", "torch", "torchvision", "sklearn"},
              "train": {"tenfold.preprocess", "cv2", "PIL", "joblib"}}
 TORCHVISION = "data/vision.py"       # imports it (and torch) when it is asked to
-LAZY = {TORCHVISION: {"torch", "torchvision"}, "data/fonts.py": {"matplotlib"}}
+LAZY = {TORCHVISION: {"torch", "torchvision"}, "data/figures.py": {"matplotlib"}, "data/fonts.py": {"matplotlib"}}
 BY_NAME = "import_module", "__import__"
 H5PY = {"data/shard.py", "data/source_columns.py", "data/source_table.py"}
 
@@ -64,6 +64,14 @@ def test_nothing_is_imported_by_a_name_that_a_user_may_have():
     for folder in (*FORBIDDEN, "tenfold", "benchmarks", "tests"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             assert not imported(path) & {"data", "train", "preprocess"}, path
+
+
+def test_no_module_imports_a_command():
+    """A command parses, calls and prints; what others call as well lies beside it."""
+    for folder in (*FORBIDDEN, "tenfold"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            found = {node.module for node in statements(syntax_tree(path)) if isinstance(node, ast.ImportFrom)}
+            assert [name for name in found if re.search(r"(?<!^tenfold\.data)\.command$", name)] == [], path
 
 
 def test_one_file_knows_torchvision_and_one_hdf5():

@@ -11,6 +11,7 @@ import tenfold
 from tenfold.automatic import auto
 from tenfold.automatic.race import Trial
 from tenfold.automatic.state import State
+from tenfold.automatic.training import train_or_resume
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.data.files import lock_folder
 
@@ -94,13 +95,13 @@ def test_training_goes_on_from_what_is_of_this_recipe_and_otherwise_begins_anew(
     call.out.mkdir()
     (last := call.out / "last.pth").write_text("mine")
     where = None
-    assert (call._trained(None, None), begun) == ("run", [True])
+    assert (train_or_resume(call, None, None), begun) == ("run", [True])
     where = call.folder / "trial.pth"            # another file
     with pytest.raises(CheckpointFault):
-        call._trained(None, None)
+        train_or_resume(call, None, None)
     capsys.readouterr()
     where = last
-    assert (call._trained(None, None), begun[2:]) == ("run", [True, False])
+    assert (train_or_resume(call, None, None), begun[2:]) == ("run", [True, False])
     assert capsys.readouterr().out == (
         "runs/auto-images: the run that was there is now in runs/auto-images.previous; its last.pth was trained with "
         "other settings (train.lr), so training begins anew\n")

@@ -21,7 +21,7 @@ from tenfold.automatic.reading import find_its_ink, plain_recipe, read_picture
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.opening import open_source
 from tenfold.preprocess.clean.set_decisions import SetDecisions
-from tenfold.preprocess.decode import read
+from tenfold.preprocess.decode import decode
 
 DARK = SetDecisions("dark")
 
@@ -50,7 +50,7 @@ def two_classes(tmp_path):
 @pytest.mark.parametrize("name", ["x.png", "x.jpg"])
 def test_a_picture_of_any_size_is_looked_at_in_about_a_megapixel_and_found_the_same(two_classes, name):
     marks, small = [], one(two_classes / name, scanned(1))
-    assert (small.pixels == read((two_classes / name).read_bytes(), 3, 10**7).pixels).all()      # as it is
+    assert (small.pixels == decode((two_classes / name).read_bytes(), 3, 10**7).pixels).all()      # as it is
     for reading in (small, one(two_classes / name, scanned(8))):
         assert max(reading.pixels.shape) <= 1024
         found, ink = find_its_ink(reading, DARK)
@@ -64,7 +64,7 @@ def test_a_picture_of_any_size_is_looked_at_in_about_a_megapixel_and_found_the_s
 
 def test_the_seconds_are_those_of_cleaning_the_whole_picture(two_classes):
     reading = one(two_classes / "x.png", scanned(6))
-    whole, taken = read((two_classes / "x.png").read_bytes(), 3, 10**7).pixels, []
+    whole, taken = decode((two_classes / "x.png").read_bytes(), 3, 10**7).pixels, []
     for _ in range(2):
         start = time.thread_time()
         assert find_ink(whole, plain_recipe(), DARK)

@@ -1,6 +1,5 @@
 """A bundle carries recipes and shards in one file; one call trains it and times everything, on a CPU too."""
 
-import csv
 import subprocess
 import sys
 
@@ -93,8 +92,7 @@ def test_one_call_trains_scores_and_times(tmp_path):
     assert facts["train"]["first"]["top1"] > 0.9
     assert facts["loop"]["memory none"]["loop"]["none"]["ratio"] > 0
     assert facts["startup"]["startup"]["help"] > 0
-    with open("out/gpu-results.tsv", newline="", encoding="utf-8") as f:
-        found = list(csv.DictReader(f, delimiter="\t"))
+    found = t.csv_rows("out/gpu-results.tsv", delimiter="\t")
     questions = {row["question"].split(",")[0].split(" ")[0] for row in found}
     assert questions >= {"trained", "training", "loading", "start-up"}
     assert len({row["commit"] for row in found}) == 1

@@ -16,12 +16,7 @@ from cases import each
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import MachineFault, RecipeFault, ShardFault, SourceFault, UserFault, machine_fault
 
-
-@pytest.fixture(autouse=True)
-def _keep_the_handler():
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
+pytestmark = pytest.mark.usefixtures("kept_handler")
 
 
 def call(body, as_json=False):
@@ -91,7 +86,7 @@ def test_interrupted_is_130_and_one_line(capsys, error):
     assert capsys.readouterr().err == f"interrupted; {str(error) or 'what was finished is kept'}\n"
 
 
-def test_sigterm_is_like_ctrl_c(capsys):
+def test_sigterm_is_like_ctrl_c():
     assert call(lambda args: os.kill(os.getpid(), signal.SIGTERM)) == 130
 
 
@@ -148,7 +143,7 @@ print(gc.get_freeze_count() > before)
 """
 
 
-def test_the_end_of_a_command_collects_no_garbage(tmp_path):
+def test_the_end_of_a_command_collects_no_garbage():
     """It walks over all of torch: seconds on a busy machine, after the time that a budget allows."""
     ran = subprocess.run([sys.executable, "-c", LAST], capture_output=True, text=True, check=True,
                          cwd=Path(__file__).resolve().parents[1])

@@ -144,7 +144,7 @@ def test_a_damaged_file_is_a_fault_in_one_line(capsys, tmp_path):
     assert not list(tmp_path.rglob("*.npz"))
 
 
-def test_a_recipe_that_names_a_set_which_is_not_there_says_how_to_have_it(capsys, refused, tmp_path):
+def test_a_recipe_that_names_a_set_which_is_not_there_says_how_to_have_it(capsys, refused):
     line = refused("datasets/cifar10.npz")
     assert "run `tenfold fetch cifar10`" in line
     assert "give a folder" in refused("datasets/other.npz")

@@ -13,7 +13,7 @@ from tenfold.data.errors import UserFault
 from tenfold.data.fields import Number, misfit
 from tenfold.data.shardset import open_set, read_index
 from tenfold.data.source_table import SourceTable
-from tenfold.preprocess.command import print_findings
+from tenfold.preprocess.findings import print_findings
 from tenfold.preprocess.report import FIELDS, print_report, report_facts
 
 
@@ -44,7 +44,7 @@ def whole_index(folder, tables) -> dict:
 
 
 @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])
-def test_every_field_of_dataset_json(tmp_path, tables, capsys, monkeypatch, stride):
+def test_every_field_of_dataset_json(tmp_path, tables, monkeypatch, stride):
     index = whole_index(tmp_path, tables)
     monkeypatch.setattr("tenfold.data.verified.hash_file", lambda path, _: _hash(path, index))
     sources = SourceTable.of({"path": list("01234"), "label": [0, 1, 0, 1, 0], "split": ["train"] * 5,
@@ -80,7 +80,7 @@ def _hash(path, index) -> FileDigest:
     return FileDigest(whole, whole, None)
 
 
-def test_every_field_of_report_json(tmp_path, tables, capsys):
+def test_every_field_of_report_json(tmp_path, tables):
     index = whole_index(tmp_path, tables)
     sources = SourceTable.of({"path": list("01234"), "label": [0, 1, 0, 1, 0], "split": ["train"] * 5,
                               "size": [(28, 28)] * 5})

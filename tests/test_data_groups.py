@@ -1,13 +1,13 @@
 """Groups by folder, by pattern, by table; and which near-duplicates are believed."""
 
 import unicodedata
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from cases import each
 
 from tenfold.data.errors import RecipeFault, SourceFault
+from tenfold.data.sources.source import Layout, Source
 from tenfold.data.splits.assign import Images, split_sources
 from tenfold.data.splits.groups import check_groups, source_groups
 from tenfold.data.splits.near import near_to_hold
@@ -22,8 +22,8 @@ def source(paths, tmp_path=None, classes=("a", "b"), official=None, **more):
     labels = np.array([classes.index(path.split("/")[1 if part else 0]) for path, part in
                        zip(paths, official, strict=True)])
     homes = ["/".join(path.split("/")[:2 if part else 1]) for path, part in zip(paths, official, strict=True)]
-    return SimpleNamespace(root=tmp_path, classes=classes, paths=list(paths), labels=labels, official=official,
-                           homes=homes, **more)
+    return Source(tmp_path, classes, list(paths), labels, official, [], Layout("class folders", {}, len(paths)), [],
+                  homes=homes, **more)
 
 
 def groups(how, *args, **more):

@@ -1,6 +1,6 @@
 """Links to folders and files of images are followed, each real folder is read once, and no loop is entered."""
 
-from test_data_layout import counts
+from layout_helpers import counts
 
 from tenfold.data.sources.opening import open_source
 from tenfold.predict.pictures import find_pictures

@@ -11,8 +11,8 @@ from cases import each
 from tenfold.data import memory
 from tenfold.data.errors import MachineFault
 from tenfold.data.memory import check_limit, check_room, free_host_memory
-from tenfold.train import memory as device_memory
-from tenfold.train.memory import free_memory
+from tenfold.train import device as devices
+from tenfold.train.device import free_memory
 from tenfold.train.score.metrics import measure
 
 GB, FREE = 1 << 30, 20       # GB that are available in the machine
@@ -77,7 +77,7 @@ def test_macos_counts_pages_that_it_can_hand_out(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("host", "device", "free"), [(7, 9, 7), (9, 7, 7)])
 def test_on_cuda_it_is_the_smaller_of_host_and_device(monkeypatch, host, device, free):
-    monkeypatch.setattr(device_memory, "free_host_memory", lambda: host)
+    monkeypatch.setattr(devices, "free_host_memory", lambda: host)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda asked: (device, 80))
     assert free_memory(torch.device("cuda")) == free
     assert free_memory(torch.device("cpu")) == host

@@ -189,5 +189,6 @@ def test_signals_are_handled_when_next_to_nothing_is_imported():
     ran = subprocess.run([sys.executable, "-S", "-c", SEEN], env=t.environment(), capture_output=True, text=True,
                          check=False)
     assert {"tenfold", "tenfold.data.process"} <= {*ran.stderr.split()} <= {
-        "tenfold", "tenfold.arguments", "tenfold.data", "tenfold.data.errors", "tenfold.data.process", "tenfold.train",
+        "tenfold", "tenfold.arguments", "tenfold.callable_package", "tenfold.data", "tenfold.data.errors",
+        "tenfold.data.process", "tenfold.train",
         "__future__", "atexit", "collections.abc", "errno", "importlib", "types", "warnings"}, ran.stderr

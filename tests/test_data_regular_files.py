@@ -46,7 +46,7 @@ def readers(folder: Path, tables) -> dict:
     from tenfold.data.sources.opening import open_source
     from tenfold.data.sources.source import FolderReader
     from tenfold.data.sources.table_files import read_table
-    from tenfold.preprocess.plain_view import read_plain
+    from tenfold.preprocess.plain_view import read_view
     from tenfold.train.batches.files import Files
     from tenfold.train.run.checkpoint import load
     from tenfold.train.sweep.record import open_record
@@ -68,7 +68,7 @@ def readers(folder: Path, tables) -> dict:
             "train-00000.h5": lambda: files._opened(0), "val-00000.h5": lambda: read_file(folder / "val-00000.h5"),
             "sources.h5": shards, "dataset.json": shards, "x.npz": lambda: open_source(folder / "x.npz"),
             "g.csv": lambda: read_table(folder / "g.csv", "", ""),
-            "x.png": lambda: read_plain(str(folder / "x.png"), recipe),
+            "x.png": lambda: read_view(str(folder / "x.png"), recipe),
             "y.png": lambda: FolderReader(folder).read(0, "y.png"), "best.pth": lambda: load(folder / "best.pth"),
             "sweep.json": lambda: open_record(folder, recipe, []),
             "trials/0000/trial.json": lambda: read_trials(folder, []),

@@ -7,7 +7,7 @@ from cases import each
 from tenfold.data.errors import SourceFault
 from tenfold.data.splits.assign import Images, join, split_sources
 from tenfold.data.splits.assign import numbers as numbered
-from tenfold.data.splits.stratify import deal_units
+from tenfold.data.splits.stratify import deal_units, take_units
 from tenfold.data.tables import Split
 
 
@@ -76,6 +76,16 @@ def test_folds_of_uneven_groups_differ_by_less_than_a_group(seed):
     fold = deal_units(table, 5)
     load = np.stack([table[fold == k].sum(0) for k in range(5)])
     assert (np.ptp(load, axis=0) < table.max(0)).all()
+
+
+@each("seed", range(5))
+def test_of_classes_without_units_of_their_own_so_many_are_left_and_no_more(seed):
+    rng = np.random.default_rng(seed)
+    table = rng.integers(0, 2, (12, 3)) * rng.integers(1, 9, (12, 3))
+    left = np.delete(table, take_units(table, table.sum(0), np.array([True] * 3), leave=2), 0)
+    units = (left > 0).sum(0)
+    assert (units >= 2).all()
+    assert all((units[unit > 0] == 2).any() for unit in left)
 
 
 def test_the_order_of_the_images_and_the_names_of_groups_change_nothing():

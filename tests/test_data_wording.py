@@ -13,7 +13,7 @@ import pytest
 from tenfold.data.command import make_parser, run
 from tenfold.data.errors import SourceFault
 from tenfold.data.html import table
-from tenfold.data.wording import LONGEST, quoted, readable
+from tenfold.data.wording import LONGEST, counted, quoted, readable, reason, some
 
 NASTY = ["\x1b[2J", "\x1b]0;title\a", "a\nset aside: b", "\r100%", "\b\b", "\x9b2J", "\u202egpj.exe", "\u2066a", "\t",
          "\u2028b", "\udcff", "\ud800", "\ufeff", "\x7f", "\0", "x" * 100_000, "é 日本 क्\u200dष 👩\u200d🔬"]
@@ -40,6 +40,7 @@ def test_every_character_is_shown_or_written_as_its_code():
         assert "\n" not in shown
         assert set(text) - set(shown) == {c for c in text if unicodedata.category(c) in UNFIT} - set("\u200c\u200d")
     assert readable("a\nb\t\x1b\x9b\udcff\ud800\u202e é日") == r"a\nb\t\x1b\u009b\xff\ud800\u202e é日"
+    assert readable("\x7f\U000e0001") == r"\x7f\U000e0001"
     assert quoted("a\u00a0b\x1b") == r"'a\u00a0b\x1b'"
 
 
@@ -49,6 +50,18 @@ def test_a_long_name_is_cut_in_its_middle():
     for most in range(1, 9):
         assert len(readable("abcdefgh", most)) == most
     assert len(readable("y" * 10**6)) == len(quoted("y" * 10**6)) - 2 == LONGEST
+
+
+def test_counts_lists_and_reasons_are_plain_words():
+    assert [some("abcdefgh"[:n]) for n in (0, 1, 2, 6)] == ["", "a", "a, b", "a, b, c, d, e, f"]
+    assert some("abcdefg") == "a, b, c, d, e, f and 1 other"
+    assert some("abcdefgh", 5) == "a, b, c, d, e and 3 others"
+    assert some("abc", 3, " and ") == "a, b and c"
+    words = {(0, "image"): "0 images", (1, "class"): "1 class", (2, "class"): "2 classes", (2, "image"): "2 images"}
+    assert [counted(*given) for given in words] == list(words.values())
+    errors = {KeyError("x"): "it lacks 'x'", FileNotFoundError(2, "No such file"): "no such file",
+              OSError("Cut\n short"): "cut short", EOFError(): "eof error"}
+    assert [reason(error) for error in errors] == list(errors.values())
 
 
 def test_whatever_a_command_prints_is_fit_for_a_terminal_and_json_is_exact(capsys):

@@ -11,11 +11,12 @@ import train_helpers as t
 from make_helpers import checkout_folder, make  # noqa: F401  (fixture: checkout)
 from syntax_trees import syntax_tree
 
-from tenfold.data.make_targets import TARGETS, VARIABLES, as_typed
+from tenfold.data.make_targets import TARGETS, VARIABLES
+from tenfold.data.typed_command import as_typed
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 # the words of make and of `python -m` are these files' own subject
-EXEMPT = {Path(p) for p in ("data/make.py", "data/make_targets.py", "data/typed_command.py",
+EXEMPT = {Path(p) for p in ("data/make.py", "data/make_steps.py", "data/make_targets.py", "data/typed_command.py",
                             "benchmarks/training_startup.py")}
 # what a shell or make would split, expand, end a word at, or run
 

@@ -11,7 +11,7 @@ import train_helpers as t
 from make_helpers import checkout_folder, commands, make, planned_commands  # noqa: F401  (fixtures: checkout, planned)
 
 from tenfold.data.errors import ShardFault
-from tenfold.data.make import _check_begun, variables
+from tenfold.data.make_steps import _check_begun, variables
 from tenfold.data.make_targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, words
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")

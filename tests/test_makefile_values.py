@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tenfold.data.errors import UserFault
-from tenfold.data.make import arguments, as_command, steps, variables
+from tenfold.data.make import as_command
+from tenfold.data.make_steps import arguments, steps, variables
 from tenfold.data.make_targets import FLAGS, LISTS, PATHS, TARGETS, VARIABLES, words
 
 ROOT = Path(__file__).resolve().parents[1]

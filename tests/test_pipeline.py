@@ -1,17 +1,11 @@
 """From a folder of pictures to a scored model, by the three commands that a user gives."""
 
-import signal
 
 import pytest
 import torch
 import train_helpers as t
 
-
-@pytest.fixture(autouse=True)
-def _handlers():
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
+pytestmark = pytest.mark.usefixtures("kept_handler")
 
 
 RECIPE = """

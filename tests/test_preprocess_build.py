@@ -6,11 +6,11 @@ import pytest
 from built_sets import index, reported, rows
 from cases import each
 from conftest import page, save
+from picture_files import pixels_of
 
 from tenfold.data.recipe import make_recipe
 from tenfold.data.shardset import open_set
 from tenfold.preprocess.clean.steps import clean
-from tenfold.preprocess.decode import decode
 from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN
 from tenfold.preprocess.draw_shards import moments
@@ -99,7 +99,7 @@ def test_held_out_rows_are_the_plain_view(folder, augment, tables, tmp_path):
     recipe, made, all_rows = make_recipe(tables()), index(tmp_path / "shards"), rows(tmp_path / "shards")
     for split, image, source in zip(all_rows["split"], all_rows["image"], all_rows["source"], strict=True):
         data = (images / made["sources"][source]["path"]).read_bytes()
-        cleaned = clean(decode(data, 1, 10**6), recipe.clean, recipe.draw)
+        cleaned = clean(pixels_of(data, 1, 10**6), recipe.clean, recipe.draw)
         plain = build_pyramid(cleaned, recipe.draw).draw(PLAIN, recipe.draw)
         assert (image == plain).all() == (split != "train")
 

@@ -64,7 +64,7 @@ def test_what_was_done_before_takes_no_time_again(folder, tables, tmp_path, monk
     assert 0 < rest.draw_seconds + rest.clean_seconds < begun.draw_seconds + begun.clean_seconds
 
 
-def test_what_lies_there_already_gives_way(folder, augment, tmp_path, monkeypatch):
+def test_what_lies_there_already_gives_way(folder, augment, monkeypatch):
     images = folder(a=8, b=8)
     assert augment(images, "--set", "draw.copies=40").code == 0
     free(monkeypatch, 0)

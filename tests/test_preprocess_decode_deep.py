@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from cases import each
-from picture_files import LIMIT, H, W, chunk, colour, grey, held, png, spread, tiff
+from picture_files import LIMIT, H, W, chunk, colour, grey, held, pixels_of, png, spread, tiff
 from PIL import Image
 
-from tenfold.preprocess.decode import BadPicture, decode, read, usual_range
+from tenfold.preprocess.decode import BadPicture, decode, usual_range
 
 GREY, RGB = grey(), colour()
 PAPER = np.zeros((H, W), np.uint8)
@@ -25,7 +25,7 @@ def seen(mode):
 
 def assert_like(data, want, what, **how):
     want = want.reshape(H, W, -1)
-    out = decode(data, want.shape[2], LIMIT, **how)
+    out = pixels_of(data, want.shape[2], LIMIT, **how)
     assert out.shape == want.shape, what
     assert np.abs(out.astype(int) - want).mean() < 2, what
 
@@ -59,7 +59,7 @@ def test_what_tiff_says_of_its_levels():
         assert_like(tiff(deep, more=[(281, 3, [top])]), dark, f"MaxSampleValue {top}")
         assert_like(tiff(deep, more=[(340, 3, [0]), (341, 3, [top])]), dark, f"SMaxSampleValue {top}")
         statistic = tiff(deep, more=[(281, 3, [int(deep.max())])])      # what it happens to hold is no range
-        assert (decode(statistic, 1, LIMIT) == decode(tiff(deep), 1, LIMIT)).all()
+        assert (pixels_of(statistic, 1, LIMIT) == pixels_of(tiff(deep), 1, LIMIT)).all()
     assert_like(tiff((GREY / 127.5 - 1).astype("f4"), more=[(340, 11, [-1.0]), (341, 11, [1.0])]), GREY, "SMin, SMax")
     bits = np.unpackbits(spread(GREY, "u2", 4095).astype(">u2").view(np.uint8).reshape(H, W, 2), axis=2)[:, :, 4:]
     packed = np.packbits(bits.reshape(H, -1), axis=1)
@@ -128,28 +128,28 @@ def test_jpeg_2000_of_16_bits():
         large = RGB.repeat(4, 0).repeat(4, 1)        # OpenCV writes none that is smaller
         packed = cv2.imencode(".jp2", spread(large, "u2", top)[..., ::-1],
                               [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])[1].tobytes()
-        assert np.abs(decode(packed, 3, LIMIT).astype(int) - large).mean() < 2
+        assert np.abs(pixels_of(packed, 3, LIMIT).astype(int) - large).mean() < 2
 
 
 def test_the_range_is_a_fact_of_the_set():
     """Two pictures keep their ratio, and a third that is brighter changes both."""
     bright, dark = spread(GREY, "u2", 4095), spread(GREY // 4, "u2", 4095)
-    found = [read(png(pixels, 16), 1, LIMIT).levels for pixels in (bright, dark)]
+    found = [decode(png(pixels, 16), 1, LIMIT).levels for pixels in (bright, dark)]
     span = ("unsigned", *usual_range(found))
     assert span == ("unsigned", 0, 4095)
     assert_like(png(bright, 16), GREY, "bright", ranges=[span])
     assert_like(png(dark, 16), GREY // 4, "dark", ranges=[span])
-    found.append(read(png(bright << 4, 16), 1, LIMIT).levels)
+    found.append(decode(png(bright << 4, 16), 1, LIMIT).levels)
     wider = ("unsigned", *usual_range(found))
     assert_like(png(bright, 16), GREY // 16, "bright beside a brighter one", ranges=[wider])
-    assert (decode(png(bright << 4, 16), 1, LIMIT, ranges=[span])[GREY >= 16] == 255).all()     # cut, not wrapped
+    assert (pixels_of(png(bright << 4, 16), 1, LIMIT, ranges=[span])[GREY >= 16] == 255).all()     # cut, not wrapped
 
 
 @each(("pixels", "span"), [
     ([0, 1], (0, 1)), ([0, 200], (0, 255)), ([0, 256], (0, 1023)), ([0, 1024], (0, 4095)), ([0, 5000], (0, 16383)),
     ([0, 20000], (0, 65535)), ([0, 0], (0, 65535))])
 def test_the_least_usual_depth_that_holds_them(pixels, span):
-    levels = read(png(np.array([pixels], "u2"), 16), 1, LIMIT).levels
+    levels = decode(png(np.array([pixels], "u2"), 16), 1, LIMIT).levels
     assert usual_range([levels]) == span
 
 
@@ -159,7 +159,7 @@ def test_the_least_usual_depth_that_holds_them(pixels, span):
     (-1000, 3000, "i2", (-1024, 3071)), (-100, 100, "i2", (-128, 127)), (-9000, 0, "i2", (-2**15, 2**15 - 1)),
     (0, 32000, "i2", (0, 2**15 - 1)), (0, 200, "i2", (0, 255)), (0, 2**31, "u4", (0, 2**32 - 1))])
 def test_usual_ranges_of_other_numbers(low, high, dtype, span):
-    levels = read(tiff(np.array([[low, high]]).astype(dtype)), 1, LIMIT).levels
+    levels = decode(tiff(np.array([[low, high]]).astype(dtype)), 1, LIMIT).levels
     assert usual_range([levels]) == span
 
 
@@ -169,4 +169,4 @@ def test_pixels_that_are_not_numbers_are_damage(value):
     real[3, 3] = value
     for data in (tiff(real), tiff(np.dstack([real] * 3))):
         with pytest.raises(BadPicture, match="not numbers"):
-            decode(data, 1, LIMIT)
+            pixels_of(data, 1, LIMIT)

@@ -14,13 +14,13 @@ from PIL import Image
 from tenfold.data.recipe import make_recipe
 from tenfold.data.sources.opening import open_source
 from tenfold.preprocess.clean.steps import clean
-from tenfold.preprocess.decode import BadPicture, decode_any, read
+from tenfold.preprocess.decode import BadPicture, decode, decode_any
 from tenfold.preprocess.decode.reduction import FINER, reduction_of
 from tenfold.preprocess.draw.geometry import largest_scale, place_on_canvas
 from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN, draw_views
 from tenfold.preprocess.pipeline import augment
-from tenfold.preprocess.plain_view import read_plain
+from tenfold.preprocess.plain_view import read_view
 
 MEAN, MOST = 1.25, 16        # levels of grey by which copies may differ from those of the whole picture
 
@@ -64,7 +64,7 @@ KINDS = [("RGB", {}), ("L", {}), ("CMYK", {}), ("RGB", {"progressive": True}), (
 def test_copies_are_those_of_the_whole_picture_within_a_bound(fit, mode, settings, tables):
     how = recipe(tables, 1 if mode == "L" else 3, fit=fit, scale=[0.6, 1.0])
     data = jpeg(mode, **settings)
-    whole, decoded = read(data, how.clean.channels, 10**6), decode_any(data, "x.jpg", how)
+    whole, decoded = decode(data, how.clean.channels, 10**6), decode_any(data, "x.jpg", how)
     assert decoded.pixels.shape[0] <= whole.pixels.shape[0] // 2
     assert decoded.size == whole.size == whole.pixels.shape[:2]
     few, many = (build_pyramid(clean(d.pixels, how.clean, how.draw), how.draw) for d in (decoded, whole))
@@ -133,7 +133,7 @@ def test_a_set_knows_the_sizes_of_its_files_and_a_plain_view_is_a_row_of_it(augm
     assert {tuple(row["size"]) for row in sources} == {size for k in range(96, 99) for size in ((k, 128), (128, k))}
     with opened(tmp_path / "shards" / "test-00000.h5") as f:
         for row, source in zip(f["image"][:], f["source"][:].tolist(), strict=True):
-            assert (row == read_plain(tmp_path / "images" / sources[source]["path"], how)).all()
+            assert (row == read_view(tmp_path / "images" / sources[source]["path"], how).pixels).all()
 
 
 def test_the_split_does_not_depend_on_the_canvas_or_the_channels(tmp_path, tables):

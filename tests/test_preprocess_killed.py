@@ -12,7 +12,7 @@ from conftest import contents, leftovers
 
 
 @pytest.fixture
-def start(folder, recipe_file, tmp_path):
+def start(folder, recipe_file):
     """Starts the command in a process group of its own: start(out, workers) -> Popen."""
     images, recipe = folder(a=40, b=40), recipe_file(draw={"copies": 60, "canvas": [64, 64]})
     started = []

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from built_sets import index
 from conftest import page
-from picture_files import held, png, tiff
+from picture_files import held, pixels_of, png, tiff
 from PIL import Image
 
 from tenfold.data.recipe import make_recipe
-from tenfold.preprocess.decode import decode, may_be_deep
+from tenfold.preprocess.decode import may_be_deep
 from tenfold.preprocess.survey import survey
 from tenfold.preprocess.survey.facts import Facts, no_facts
 from tenfold.preprocess.survey.ranges import common_ranges, range_notes
@@ -42,7 +42,7 @@ def test_a_deep_set_is_the_set_of_its_8_bit_pages(deep, augment, tmp_path):
     shallow = tmp_path / "shallow"
     for path in (tmp_path / "deep").rglob("*.png"):
         (shallow / path.parent.name).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(decode(path.read_bytes(), 1, 10**6)[:, :, 0]).save(shallow / path.parent.name / path.name)
+        Image.fromarray(pixels_of(path.read_bytes(), 1, 10**6)[:, :, 0]).save(shallow / path.parent.name / path.name)
     assert "deep pictures" not in augment(shallow, out=tmp_path / "other").out
     assert digests(index(tmp_path / "shards")) == digests(index(tmp_path / "other"))
 

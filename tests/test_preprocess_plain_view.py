@@ -10,7 +10,7 @@ from PIL import Image
 from tenfold.data.errors import SourceFault
 from tenfold.data.recipe import make_recipe
 from tenfold.data.source_table import read_source_table
-from tenfold.preprocess.plain_view import read_plain
+from tenfold.preprocess.plain_view import read_view
 
 
 def rows_held_out(folder) -> tuple[dict, list]:
@@ -62,7 +62,7 @@ def test_a_picture_has_the_pixels_of_its_test_row(augment, recipe_file, tables, 
             file = tmp_path / "images" / path
             with Image.open(file) as picture:
                 for image in (file, str(file), file.read_bytes(), picture):
-                    made = read_plain(image, recipe, index)
+                    made = read_view(image, recipe, index).pixels
                     assert made.dtype == np.uint8
                     assert (made == row).all(), (path, type(image))
 
@@ -75,12 +75,12 @@ def test_an_array_has_the_pixels_of_its_test_row(augment, tables, tmp_path):
     for path, row in rows:
         pixels = x[int(path[2:-1])]
         for image in (pixels, pixels[:, :, 0], np.repeat(pixels, 3, axis=2), Image.fromarray(pixels[:, :, 0])):
-            assert (read_plain(image, make_recipe(tables()), index) == row).all()
+            assert (read_view(image, make_recipe(tables()), index).pixels == row).all()
 
 
 def test_without_the_decisions_of_a_set_a_picture_stands_for_itself(tables):
     recipe = make_recipe(tables(clean={"polarity": "auto"}))
-    dark, light = (read_plain(image, recipe) for image in (page(1), 255 - page(1)))
+    dark, light = (read_view(image, recipe).pixels for image in (page(1), 255 - page(1)))
     assert (dark == light).all()
     assert dark.max() > 100
 
@@ -100,7 +100,7 @@ def test_what_cannot_be_read_is_named_with_its_reason(tables, tmp_path):
             (Image.new("L", (9000, 9000)), "enormous")):
         small = make_recipe(tables(source={"max_pixels": 10**6}))
         with pytest.raises(SourceFault, match=words):
-            read_plain(image, small if words == "enormous" else recipe)
+            read_view(image, small if words == "enormous" else recipe)
 
 
 def test_the_process_is_left_as_it_was(tables):
@@ -109,13 +109,13 @@ def test_the_process_is_left_as_it_was(tables):
 
     import cv2
     before = Image.MAX_IMAGE_PIXELS, list(warnings.filters), cv2.getNumThreads()
-    read_plain(page(1), make_recipe(tables()))
+    read_view(page(1), make_recipe(tables()))
     with pytest.raises(SourceFault):
-        read_plain(b"x", make_recipe(tables()))
+        read_view(b"x", make_recipe(tables()))
     assert before == (Image.MAX_IMAGE_PIXELS, list(warnings.filters), cv2.getNumThreads())
     # threads of a server that predicts: each would keep what another has set
     data, recipe = encoded_page(1, 37, 53), make_recipe(tables(source={"max_pixels": 9000}))
-    threads = [threading.Thread(target=lambda: [read_plain(data, recipe) for _ in range(40)]) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: [read_view(data, recipe) for _ in range(40)]) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

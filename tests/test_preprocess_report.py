@@ -7,7 +7,7 @@ import pytest
 from conftest import contents, save
 from PIL import Image
 
-from tenfold.data.figures import save_figure
+from tenfold.data.figures import publish_figure
 from tenfold.data.schema import SPLITS
 from tenfold.preprocess.report import draw_classes
 
@@ -110,8 +110,8 @@ def test_counts_are_those_of_the_set(planted, augment, tmp_path):
 def test_the_sizes_of_all_images_are_drawn_and_the_suspects_on_them(planted, augment, monkeypatch):
     """One suspect does not make all images of its size suspects; the legend hides no circle."""
     drawn = []
-    monkeypatch.setattr("tenfold.preprocess.report.save_figure",
-                        lambda figure, file, dpi: (drawn.append(figure), save_figure(figure, file, dpi)))
+    monkeypatch.setattr("tenfold.preprocess.report.publish_figure",
+                        lambda path, figure, dpi: (drawn.append(figure), publish_figure(path, figure, dpi)))
     save(planted / "cat" / "high.png", photo(902, 320, 60))
     assert augment(planted, "--report", *KEEP).code == 0
     axis = drawn[0].axes[1]

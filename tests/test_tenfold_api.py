@@ -272,7 +272,7 @@ def test_closed_batches_are_refused_and_do_not_wait_for_ever(made, engine):
             next(pass_of_it)
 
 
-def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch, tmp_path):
+def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch):
     base, shards, run, _, _ = made
     monkeypatch.chdir(base)
     (base / "images/down/no.txt").write_text("no picture")
@@ -331,7 +331,7 @@ def test_what_is_wrong_is_raised_as_a_user_fault(made, monkeypatch, tmp_path):
         assert str(pickle.loads(pickle.dumps(fault.value))) == str(fault.value)
 
 
-def test_a_recipe_by_name_file_or_value(tmp_path):
+def test_a_recipe_by_name_file_or_value():
     sample = tenfold.read_recipe("sample")
     assert sample.name == "sample"
     changed = tenfold.read_recipe(sample, "train.epochs=2", "model.widths=[8, 16]")

@@ -11,8 +11,8 @@ import train_helpers as t
 
 from tenfold import cli
 from tenfold.data.command import module_command
-from tenfold.data.make_targets import TARGETS, VERBS
-from tenfold.data.public_names import SET_NAMES
+from tenfold.data.fetch import SET_NAMES
+from tenfold.data.make_targets import TARGET_OF, TARGETS
 from tenfold.data.recipe import read_recipe
 from tenfold.data.recipe_lookup import PACKAGED, find_recipe, recipe_names
 from tenfold.data.typed_command import TYPED, typed_as
@@ -34,13 +34,13 @@ print(json.dumps([said, sorted(sys.modules)]))
 
 
 def test_every_verb_has_a_line_in_the_help_and_a_make_target(capsys):
-    assert set(cli.VERBS) == set(VERBS)
+    assert set(cli.VERBS) == set(TARGET_OF)
     for typed in ([], ["--help"], ["help"]):
         assert cli.main(typed) == 0
         lines = capsys.readouterr().out.splitlines()
         assert all(sum(line.startswith(f"  {verb} ") for line in lines) == 1 for verb in cli.VERBS)
     for name, verb in cli.VERBS.items():         # the same module under make as under tenfold
-        module = "tenfold." + TARGETS[VERBS[name]][0].removeprefix("tenfold.")
+        module = "tenfold." + TARGETS[TARGET_OF[name]][0].removeprefix("tenfold.")
         assert verb.module in (module, f"{module}.command", f"{module}.run.command"), name
 
 

@@ -1,6 +1,5 @@
 """Recipes side by side, and folds: results in a folder of their own, and nothing written beside it."""
 
-import csv
 import sys
 
 import pytest
@@ -36,11 +35,6 @@ def images(tmp_path, monkeypatch):
     return t.folder(tmp_path / "images")
 
 
-def read(path, delimiter=",") -> list[dict]:
-    with open(path, newline="", encoding="utf-8") as f:
-        return list(csv.DictReader(f, delimiter=delimiter))
-
-
 def test_every_recipe_has_a_row_and_nothing_lies_outside_the_folder(images, capsys, tmp_path):
     before = sorted(path.name for path in tmp_path.iterdir())
     typed = ["plain.toml", "other.toml", "--data", str(images), "--tta", "3", "--json", *ONE]
@@ -51,7 +45,7 @@ def test_every_recipe_has_a_row_and_nothing_lies_outside_the_folder(images, caps
     out = tmp_path / "runs/plain-other-compare"
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*before, "runs"])
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [out.name]
-    for row in read(out / "compare.csv"):
+    for row in t.csv_rows(out / "compare.csv"):
         assert {key: float(value) for key, value in row.items() if key != "recipe"} == facts[row["recipe"]]
     for name in facts:
         assert t.json.loads((out / name / "score.json").read_text())["top1"] == facts[name]["top1"]
@@ -62,7 +56,7 @@ def test_every_recipe_has_a_row_and_nothing_lies_outside_the_folder(images, caps
     again = t.last_json(capsys.readouterr().out)
     assert {name: row["top1"] for name, row in again.items()} == {name: row["top1"] for name, row in facts.items()}
     assert [(row["setting"].split(",")[0], "3 views" in row["setting"], float(row["median"]))
-            for row in read("results.tsv", "\t")] == [
+            for row in t.csv_rows("results.tsv", "\t")] == [
         (name, views, pytest.approx(facts[name]["top1_3_views" if views else "top1"], abs=1e-5))
         for name in facts for views in (False, True)]
 
@@ -117,11 +111,11 @@ def test_folds_score_every_image_once(images, capsys, tmp_path):
     before = sorted(path.name for path in tmp_path.iterdir())
     typed = ["--recipe", "plain.toml", "--data", str(images), "--folds", "3", "--json", "--record", *ONE]
     assert folds.main(typed) == 0
-    facts, (row,) = t.last_json(capsys.readouterr().out), read("results.tsv", "\t")
+    facts, (row,) = t.last_json(capsys.readouterr().out), t.csv_rows("results.tsv", "\t")
     assert len(facts["top1"]) == int(row["n"]) == 3
     assert facts["mean_top1"] == pytest.approx(sum(facts["top1"]) / 3)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*before, "results.tsv", "runs"])
     out = tmp_path / "runs/plain-folds"
-    assert [float(row["top1"]) for row in read(out / "folds.csv")] == facts["top1"]
-    scored = [row["path"] for fold in range(3) for row in read(out / f"fold-{fold}/predictions.csv")]
+    assert [float(row["top1"]) for row in t.csv_rows(out / "folds.csv")] == facts["top1"]
+    scored = [row["path"] for fold in range(3) for row in t.csv_rows(out / f"fold-{fold}/predictions.csv")]
     assert sorted(scored) == sorted(str(p.relative_to(images)) for p in images.rglob("*.png"))

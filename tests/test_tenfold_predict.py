@@ -151,7 +151,7 @@ def test_many_pictures_are_read_by_workers_and_answered_alike(here, capsys, base
     assert "they replace an earlier call's" in predict(capsys, "best.pth", "new/000.png", "--out", "two").out
 
 
-def test_a_picture_follows_what_its_models_set_decided(tmp_path, capsys):
+def test_a_picture_follows_what_its_models_set_decided(tmp_path):
     """Light ink on dark in a set of dark ink: alone, it would be taken for what it is not."""
     from conftest import page
     from conftest import save as save_picture

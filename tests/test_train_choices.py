@@ -28,11 +28,6 @@ STEPS = 12
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("choices") / "set")
-
-
-@pytest.fixture(scope="module")
 def alone(shards, tmp_path_factory):
     return t.undisturbed(shards, tmp_path_factory.mktemp("alone"), *SETS, "--set", "train.engine=memory")
 

@@ -110,6 +110,19 @@ def test_a_resumed_run_goes_on_from_where_the_clock_had_brought_it(stopped_at):
     assert later.elapsed() < 600
 
 
+@each("gone,fits,free", [(0, True, 60), (400, True, 450), (650, True, 650), (100, False, 100)])
+def test_time_counts_after_a_tenth_of_the_budget_or_a_quarter_of_the_rest_or_at_once(gone, fits, free):
+    machine = Machine()
+    clock = Clock(600.0, machine.time - gone / 2, gone / 2, now=lambda: machine.time)
+    clock.reserve(0)
+    assert (clock.running(), clock.left()) == (gone / 2, 600 - gone)
+    clock.begin(fits)
+    machine.time += free - gone
+    assert clock.progress(0, 100) == (gone > 600)
+    machine.time += 1
+    assert clock.progress(0, 100) > 0
+
+
 def test_what_is_granted_is_left_though_the_budget_is_spent_and_never_takes_any_away():
     machine = Machine()
     for gone, left in ((70, 9), (55, 9), (10, 50)):

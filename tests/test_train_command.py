@@ -17,11 +17,6 @@ QUICK = ("--set", "train.epochs=1")
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("command") / "set")
-
-
-@pytest.fixture(scope="module")
 def few(tmp_path_factory):
     return t.written(tmp_path_factory.mktemp("few") / "set", {"train": (30, 11), "val": (5,), "test": (3,)})
 

@@ -14,11 +14,6 @@ from tenfold.data.shardset import write_index
 QUICK = ("--set", "train.epochs=1")
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("faults") / "set")
-
-
 def test_a_folder_where_the_model_is_to_be_copied_is_refused_before_training(shards, capsys, tmp_path):
     (tmp_path / "best.pth").mkdir()
     assert "best.pth: is a folder" in t.one_line(t.train(capsys, shards, *QUICK))

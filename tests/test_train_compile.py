@@ -17,11 +17,6 @@ from tenfold.train.run.checkpoint import load, restore
 HOW = ("--set", "train.compile=default", "--set", "model.dropout=0.3", "--set", "train.ema=0.7")
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("compile") / "set")
-
-
 def fake(monkeypatch, made):
     """torch.compile gives `made(function)`."""
     monkeypatch.setattr(torch, "compile", lambda function, **how: made(function))
@@ -89,7 +84,7 @@ def command(shards, out, *more, **environment):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="there is no C++ compiler here")
-def test_a_compiled_run_trains_resumes_exactly_and_loads_uncompiled(shards, capsys, monkeypatch):
+def test_a_compiled_run_trains_resumes_exactly_and_loads_uncompiled(shards):
     ran = command(shards, "alone", "--json", TORCH_LOGS="recompiles")
     assert ran.returncode == 0, ran.stderr
     if "does not work here" in ran.stderr:

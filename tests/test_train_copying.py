@@ -6,6 +6,7 @@ import threading
 import pytest
 import torch
 import train_helpers as t
+from batch_helpers import same
 
 from tenfold.data.shardset import open_set
 from tenfold.data.tables import Train
@@ -67,11 +68,6 @@ def epoch(threads, device) -> list:
     there = list(threads.epoch(1))
     device.all_done().synchronize()
     return there
-
-
-def same(a, b) -> bool:
-    return len(a) == len(b) and all(torch.equal(x, y) for p, q in zip(a, b, strict=True)
-                                    for x, y in zip(p, q, strict=True))
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -84,6 +84,6 @@ def test_the_first_call_on_a_card_is_never_timed(monkeypatch):
 def test_an_evaluation_of_weights_and_their_mean_is_timed_as_one(shards, monkeypatch):
     """Counted for each of the two again, it took the budget for twice as long as it did."""
     learner = learner_on("cpu", shards)
-    assert len(learner.candidates()) == 2
+    assert len(learner.networks()) == 2
     monkeypatch.setattr(cost, "_timed", lambda call, device, limit: call() or 1.0)
     assert cost.measure(learner, 8, shards.row_shape, shards.recipe.train, 9.0) == (1.0, 1.0)

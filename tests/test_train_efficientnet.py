@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from tenfold.data.errors import CheckpointFault, MachineFault, RecipeFault
 from tenfold.data.tables import Model
-from tenfold.train.learn.frozen import agrees, split
+from tenfold.train.learn.frozen import agrees, split_network
 from tenfold.train.models import weight_sources
 from tenfold.train.models.build import build_model
 from tenfold.train.models.efficientnet_lite0 import SamePad
@@ -57,7 +57,7 @@ def test_torch_fx_follows_it_at_every_size():
 def test_what_is_frozen_is_computed_once(frozen):
     model, x = net(head_widths=[7]), torch.randn(4, 3, 33, 32).to(memory_format=torch.channels_last)
     freeze(model, frozen)
-    parts = split(model).parts(model)
+    parts = split_network(model).parts(model)
     assert agrees(model, parts, x)
     assert parts[0](x).shape[1:] == ((1280,) if frozen == ["backbone"] else (80, 3, 2))
 
@@ -92,7 +92,7 @@ def test_the_packages_weights_go_under_grey_pictures_and_another_head(capsys):
     features = []
     for model in (colour, grey):
         freeze(model, ["backbone"])
-        first = split(model).parts(model)[0]
+        first = split_network(model).parts(model)[0]
         features.append(first(x.expand(-1, model._conv_stem.in_channels, -1, -1)))
     torch.testing.assert_close(*features, rtol=1e-3, atol=1e-4)
 
@@ -118,7 +118,7 @@ def test_a_folded_network_gives_the_same_with_no_normalisation_left():
         model(x)                                 # statistics of its own
     before = copy.deepcopy(model.state_dict())
     freeze(model, ["backbone"])
-    first = split(model).parts(model)[0]
+    first = split_network(model).parts(model)[0]
     for whole in (model, first):
         lighter = folded(whole)
         assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in lighter.modules())

@@ -113,7 +113,7 @@ def test_a_card_computes_in_the_type_that_it_has_kernels_for(capability, dtype, 
     assert precision_module._fastest_dtype.__wrapped__(torch.device("cuda", 1)) == dtype
 
 
-def test_tf32_matrices_are_for_a_card_and_for_a_while(monkeypatch):
+def test_tf32_matrices_are_for_a_card_and_for_a_while():
     settings = torch.get_float32_matmul_precision
     before = settings()
     with precision_module.tf32_matrices(CPU):

@@ -1,6 +1,5 @@
 """A frozen backbone is computed once, and the weights are those of a run that computes it in every epoch."""
 
-import csv
 import re
 from copy import deepcopy
 
@@ -12,7 +11,7 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 from tenfold.train.learn import features, one_pass
 from tenfold.train.learn.features import Features
-from tenfold.train.learn.frozen import accept_features, agrees, split
+from tenfold.train.learn.frozen import accept_features, agrees, split_network
 from tenfold.train.models.build import MODELS, build_model
 from tenfold.train.models.pretrained import freeze
 from tenfold.train.models.published import names
@@ -45,9 +44,8 @@ def alike(a, b) -> bool:
 
 
 def metrics(run) -> torch.Tensor:
-    with open(f"{run}/metrics.csv", newline="") as f:
-        return torch.tensor([[float(row[k]) for k in ("lr", "train_loss", "train_top1", "val_loss", "val_top1")]
-                             for row in csv.DictReader(f)])
+    return torch.tensor([[float(row[k]) for k in ("lr", "train_loss", "train_top1", "val_loss", "val_top1")]
+                         for row in t.csv_rows(f"{run}/metrics.csv")])
 
 
 def kept_features_lead_to_the_same_weights_and_figures(shards, net, capsys, monkeypatch):
@@ -68,12 +66,9 @@ test_so_they_do_for_other_heads = pytest.mark.slow(each("net", [SQUEEZENET, RESN
     kept_features_lead_to_the_same_weights_and_figures))
 
 
-def test_a_run_on_features_is_resumed_to_the_same_bits_and_opened_like_any_other(shards, capsys, monkeypatch):
+def test_a_run_on_features_is_resumed_to_the_same_bits_and_opened_like_any_other(shards, capsys):
     assert train(capsys, shards, *SAMPLED, out="runs/alone").code == 0
-    with monkeypatch.context() as patch:
-        t.at_step(patch, 6, t.die)
-        with pytest.raises(t.Killed):
-            train(capsys, shards, *SAMPLED)
+    t.killed_at(6, capsys, shards, *FROZEN, *SAMPLED, states=False)
     assert train(capsys, shards, *SAMPLED, "--resume").code == 0
     assert t.same_weights("runs/x/last.pth", "runs/alone/last.pth")
     assert t.same_weights("runs/x/best.pth", "runs/alone/best.pth")
@@ -103,7 +98,7 @@ def test_where_features_cannot_be_kept_or_do_not_pay_they_are_not(shards, more, 
                                    ("free_memory", lambda device: 1000, "more than a third of the free memory"),
                                    ("agrees", lambda *_: False, "cannot be taken apart")])
 def test_why_features_are_not_kept_is_said_in_a_line(shards, name, value, words, capsys, monkeypatch):
-    monkeypatch.setattr(one_pass if name == "_SETTLED" else features, name, value)
+    monkeypatch.setattr(features if name == "agrees" else one_pass, name, value)
     monkeypatch.setattr(one_pass._Limit, "__init__", limited(one_pass._Limit.__init__, name == "_SETTLED"))
     ran = train(capsys, shards, *RESNET)
     assert ran.code == 0, ran.err
@@ -124,7 +119,7 @@ def frozen(name, size=32, **arguments):
 def it_is_taken_apart_before_the_head(name):
     size = 224 if name.startswith(("vit", "maxvit", "swin")) else 32 if name in QUICK else 96
     model, x = frozen(name, size), torch.randn(2, 3, size, size)
-    both = split(model)
+    both = split_network(model)
     assert agrees(model, both.parts(model), x.to(memory_format=torch.channels_last))
     assert not any(p.requires_grad for node in both.frozen.nodes if node.op == "call_module"
                    for p in model.get_submodule(node.target).parameters())
@@ -147,7 +142,7 @@ def test_parts_that_lead_elsewhere_are_noticed_and_nothing_changes():
     model = frozen("resnet", widths=[4, 6], dropout=0.5)
     state, x = deepcopy(model.state_dict()), torch.randn(4, 3, 32, 32)
     before = torch.get_rng_state()
-    good = split(model).parts(model)
+    good = split_network(model).parts(model)
     assert agrees(model, good, x)
     assert not agrees(model, (lambda x: good[0](x) + 1, good[1]), x)
     assert torch.equal(before, torch.get_rng_state())
@@ -156,7 +151,7 @@ def test_parts_that_lead_elsewhere_are_noticed_and_nothing_changes():
 
 def test_a_copy_of_a_network_that_takes_features_has_layers_of_its_own():
     model = frozen("resnet", widths=[4, 6])
-    rest = split(model).parts(model)[1]
+    rest = split_network(model).parts(model)[1]
     accept_features(model, rest, torch.Size([6]))
     twin, feature = deepcopy(model).eval(), torch.randn(3, 6)
     assert list(twin.state_dict()) == list(model.state_dict())

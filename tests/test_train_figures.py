@@ -1,17 +1,17 @@
 """Tables that any reader opens, and pictures of any history."""
 
-import csv
 import math
 
 import numpy as np
 import pytest
 from cases import each
 from PIL import Image
+from train_helpers import csv_rows
 
+from tenfold.data.figures import new_figure, publish_figure
 from tenfold.data.html import figure_html, table
 from tenfold.data.wording import readable
 from tenfold.train.csv_file import open_table, write_csv, write_metrics
-from tenfold.train.figures import new_figure, publish_figure
 from tenfold.train.run.figures import draw_curves
 from tenfold.train.score.figures import draw_confusion, draw_worst
 from tenfold.train.sweep.figures import draw_sweep, smoothed
@@ -96,16 +96,14 @@ def test_confusions_of_any_number(tmp_path, classes):
 def test_a_table_comes_back_as_it_was(tmp_path):
     rows = [{"path": "a,b\"c\n.png", "true": "é"}, {"path": "\udcff.png", "true": "$\t"}]
     write_csv(tmp_path / "t.csv", rows)
-    with open(tmp_path / "t.csv", newline="", encoding="utf-8", errors="surrogateescape") as f:
-        assert list(csv.DictReader(f)) == rows
+    assert csv_rows(tmp_path / "t.csv") == rows
     write_csv(tmp_path / "t.csv", [])
     assert (tmp_path / "t.csv").read_text() in ("", "\n")
 
 
 def test_metrics_are_numbers_that_parse(tmp_path):
     write_metrics(tmp_path / "m.csv", history(val_loss=[NAN, 1 / 3, 1e-9]))
-    with open(tmp_path / "m.csv", newline="") as f:
-        rows = list(csv.DictReader(f))
+    rows = csv_rows(tmp_path / "m.csv")
     assert [r["epoch"] for r in rows] == ["1", "2", "3"]
     assert math.isnan(float(rows[0]["val_loss"]))
     assert float(rows[1]["val_loss"]) == pytest.approx(1 / 3, rel=1e-5)
@@ -118,8 +116,7 @@ PLAIN = ["-0.5", "=", "-", "\t", "+1e-9", "-inf", "nan", "1", "a=b", "'=a'", " =
 def test_no_cell_is_a_formula_and_numbers_stay_numbers(tmp_path):
     """https://owasp.org/www-community/attacks/CSV_Injection"""
     write_csv(tmp_path / "t.csv", [{"text": text, "number": -0.5, "none": None} for text in FORMULAS + PLAIN])
-    with open(tmp_path / "t.csv", newline="", encoding="utf-8", errors="surrogateescape") as f:
-        rows = list(csv.DictReader(f))
+    rows = csv_rows(tmp_path / "t.csv")
     assert [row["text"] for row in rows] == [f"'{text}" for text in FORMULAS] + PLAIN
     assert {(row["number"], row["none"]) for row in rows} == {("-0.5", "")}
     write_csv(tmp_path / "t.csv", [{"=a": "\ud800"}])

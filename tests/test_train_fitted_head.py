@@ -1,6 +1,5 @@
 """A head that is fitted at once is the logistic regression on the features, and nothing else of the network changes."""
 
-import csv
 import itertools
 import math
 import re
@@ -39,17 +38,12 @@ def shards(tmp_path_factory):
     return t.written(tmp_path_factory.mktemp("fitted") / "set", model={"args": {}})
 
 
-def rows_of(run) -> list[dict]:
-    with open(f"{run}/metrics.csv", newline="") as f:
-        return list(csv.DictReader(f))
-
-
 def test_with_a_frozen_backbone_the_head_is_the_regression_and_the_run_ends(shards, capsys):
     exact = (*ALONE, "--set", "train.precision=float32")
     ran = t.train(capsys, shards, *exact)
     assert ran.code == 0, ran.err
     assert "the head was fitted to 153 rows of 6 features" in ran.out
-    row, = rows_of("runs/x")
+    row, = t.csv_rows("runs/x/metrics.csv")
     assert (row["epoch"], row["step"], row["val_rows"]) == ("0", "0", "23")
     model, _, content = restore("runs/x/best.pth")
     torch.manual_seed(5)
@@ -69,7 +63,7 @@ def test_with_a_frozen_backbone_the_head_is_the_regression_and_the_run_ends(shar
     loss = F.cross_entropy(logits, torch.from_numpy(val_label)).item()
     assert float(row["val_loss"]) == pytest.approx(loss, rel=1e-3)
     assert t.train(capsys, shards, *exact, "--resume").code == 0
-    assert len(rows_of("runs/x")) == 1
+    assert len(t.csv_rows("runs/x/metrics.csv")) == 1
 
 
 def test_a_refit_learns_val_too_and_its_figures_are_those_before(shards, capsys):
@@ -78,7 +72,7 @@ def test_a_refit_learns_val_too_and_its_figures_are_those_before(shards, capsys)
     ran = t.train(capsys, shards, *exact, "--set", "train.refit=true", out="runs/refit")
     assert ran.code == 0, ran.err
     assert "then it was fitted to val, too" in ran.out
-    (fit,), (refit,) = rows_of("runs/fit"), rows_of("runs/refit")
+    (fit,), (refit,) = t.csv_rows("runs/fit/metrics.csv"), t.csv_rows("runs/refit/metrics.csv")
     assert all(fit[name] == refit[name] for name in fit if name.partition("_")[0] in ("val", "train"))
     model, _, content = restore("runs/refit/best.pth")
     (x, label), (val, val_label) = (features(model, content, shards, split) for split in ("train", "val"))
@@ -162,25 +156,21 @@ def features(model, content, shards, split):
 
 
 @pytest.mark.slow
-def test_with_less_frozen_training_goes_on_from_the_head_and_no_best_is_worse(shards, capsys, monkeypatch):
+def test_with_less_frozen_training_goes_on_from_the_head_and_no_best_is_worse(shards, capsys):
     ran = t.train(capsys, shards, *PARTLY, out="runs/alone")
     assert ran.code == 0, ran.err
-    rows = rows_of("runs/alone")
+    rows = t.csv_rows("runs/alone/metrics.csv")
     assert [(row["epoch"], row["step"]) for row in rows] == [("0", "0"), ("1", "4"), ("2", "8")]
     best = load("runs/alone/best.pth")["metrics"]
     assert best["val_top1"] == max(float(row["val_top1"]) for row in rows) >= float(rows[0]["val_top1"])
     for step in (1, 6):
-        with monkeypatch.context() as patch:
-            t.write_each_state(patch)
-            t.at_step(patch, step, t.die)
-            with pytest.raises(t.Killed):
-                t.train(capsys, shards, *PARTLY)
+        t.killed_at(step, capsys, shards, *PARTLY)
         ran = t.train(capsys, shards, *PARTLY, "--resume")
         assert ran.code == 0, ran.err
         assert "was fitted" not in ran.out
         assert t.same_weights("runs/x/last.pth", "runs/alone/last.pth")
         assert t.same_weights("runs/x/best.pth", "runs/alone/best.pth")
-        assert [{**a, **CLOCK} for a in rows_of("runs/x")] == [{**a, **CLOCK} for a in rows]
+        assert [{**a, **CLOCK} for a in t.csv_rows("runs/x/metrics.csv")] == [{**a, **CLOCK} for a in rows]
 
 
 @each("precision", ["float32", "bfloat16", "float16"])
@@ -197,7 +187,7 @@ CLOCK = dict.fromkeys(("seconds", "images_per_second", "data_wait_fraction"))
 
 def test_a_run_killed_during_the_fit_begins_anew(shards, capsys, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(fitted_head, "path", lambda *_: t.die())
+        patch.setattr(fitted_head, "regularisation_path", lambda *_: t.die())
         with pytest.raises(t.Killed):
             t.train(capsys, shards, *ALONE)
     assert not list(Path("runs/x").glob("*.pth"))
@@ -209,21 +199,21 @@ def test_a_run_killed_during_the_fit_begins_anew(shards, capsys, monkeypatch):
 def test_pictures_that_change_are_trained_on_after_a_fit_to_the_plain_rows(shards, capsys):
     ran = t.train(capsys, shards, *ALONE, "--set", "augment.flip=0.5", "--set", "train.epochs=1")
     assert ran.code == 0, ran.err
-    assert [row["step"] for row in rows_of("runs/x")] == ["0", "4"]
+    assert [row["step"] for row in t.csv_rows("runs/x/metrics.csv")] == ["0", "4"]
 
 
 @each(("more", "name", "value", "words"), [
-    (("--set", "model.head_widths=[5]"), "_SHARE", 3, "more than one linear layer"),
+    (("--set", "model.head_widths=[5]"), "_TRIED", 8, "more than one linear layer"),
     ((), "free_memory", lambda device: 1000, "more than a third of the free memory"),
     (("--set", "train.precision=float32"), "_TOLERANCE", -1.0, "not linear in what the last layer gets"),
     ((), "pass_in_time", lambda *_: iter(()), "there was time for 0 of 153 training rows, fewer than the 3 classes")])
 def test_where_it_cannot_be_fitted_a_line_says_so_and_the_head_is_trained(shards, more, name, value, words, capsys,
                                                                            monkeypatch):
-    monkeypatch.setattr(head_features, name, value)
+    monkeypatch.setattr(one_pass if name == "free_memory" else head_features, name, value)
     ran = t.train(capsys, shards, *ALONE, *more, "--set", "train.epochs=1")
     assert ran.code == 0, ran.err
     assert [words in line for line in ran.out.splitlines() if "is not fitted" in line] == [True]
-    assert [row["epoch"] for row in rows_of("runs/x")] == ["1"]
+    assert [row["epoch"] for row in t.csv_rows("runs/x/metrics.csv")] == ["1"]
 
 
 class Batches:
@@ -287,7 +277,7 @@ def test_what_a_pass_had_no_time_for_is_left_out_of_the_fit_and_the_figures_say_
     assert "the head was fitted to 24 of 153 rows (what the time allowed) of 6 features" in ran.out
     assert " by 16 of 23 rows of val (" in ran.out
     assert "note: val top-1 is that of 16 of 23 val rows" in ran.out
-    row, = rows_of("runs/x")
+    row, = t.csv_rows("runs/x/metrics.csv")
     assert row["val_rows"] == "16"
     assert accuracy("runs/x", shards) > 0.8
     assert 600 / 2 < given[0] < 600 / 1.5        # the regression may take half as long again
@@ -317,7 +307,7 @@ def test_without_val_the_penalty_is_chosen_on_train(tmp_path, capsys):
     ran = t.train(capsys, shards, *ALONE)
     assert ran.code == 0, ran.err
     assert re.search(r"weight decay [\d.]+ by cross-validation on train\n", ran.out)
-    assert rows_of("runs/x")[0]["val_top1"] == "nan"
+    assert t.csv_rows("runs/x/metrics.csv")[0]["val_top1"] == "nan"
 
 
 def test_without_memory_for_cross_validation_the_penalty_is_the_usual_one(tmp_path, capsys, monkeypatch):

@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
 
-from tenfold.train.learn.logistic import DECAYS, Problem, path
+from tenfold.train.learn.logistic import DECAYS, Problem, regularisation_path
 
 
 def standardised(rows: int, width: int, classes: int):
@@ -21,7 +21,7 @@ def standardised(rows: int, width: int, classes: int):
 def test_the_path_is_that_of_sklearn():
     x, label = standardised(90, 5, 3)
     problem = Problem(torch.from_numpy(x), torch.from_numpy(label), 3)
-    found = list(path(problem))
+    found = list(regularisation_path(problem))
     assert [decay for decay, *_ in found] == sorted(DECAYS, reverse=True)
     for decay, weight, bias in found[::3]:
         theirs = LogisticRegression(C=1 / (decay * len(x)), tol=1e-8, max_iter=1000).fit(x, label)
@@ -36,14 +36,15 @@ def test_class_weights_and_smoothing_are_those_of_the_loss_and_time_ends_the_pat
     losses = [math.log(3)]                       # where all weights are 0
     for evaluations in range(12):
         looks = itertools.count()
-        (decay, weight, bias), = path(problem, late=lambda most=evaluations, looks=looks: next(looks) >= most)
+        late = lambda most=evaluations, looks=looks: next(looks) >= most  # noqa: E731
+        (decay, weight, bias), = regularisation_path(problem, late=late)
         loss = problem.loss(weight, bias) + decay / 2 * weight.square().sum()
         assert decay == DECAYS[0]
         assert next(looks) == evaluations + 2    # it ended with the next look, which path itself repeated
         losses.append(loss.item())
     assert losses[0] > losses[1]
     assert losses == sorted(losses, reverse=True)
-    *_, (decay, weight, bias) = path(problem)
+    *_, (decay, weight, bias) = regularisation_path(problem)
     for values in (weight, bias):
         values.requires_grad_()
     losses = F.cross_entropy(F.linear(x, weight, bias), label, label_smoothing=0.1, reduction="none")
@@ -57,5 +58,5 @@ def test_smoothed_labels_of_unequal_classes_are_learnt():
     label = torch.tensor([0] * 600 + [1] * 20)
     x = torch.randn(620, 4, generator=torch.Generator().manual_seed(0)) + 6 * label[:, None]
     problem = Problem(x - x.mean(0), label, 2, 310 / torch.bincount(label), smoothing=0.1)
-    *_, (_, weight, bias) = path(problem)
+    *_, (_, weight, bias) = regularisation_path(problem)
     assert (F.linear(problem.x, weight, bias).argmax(1) == label).all()

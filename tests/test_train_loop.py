@@ -1,6 +1,5 @@
 """A run keeps its budget, stops where it diverges, and writes down what it saw."""
 
-import csv
 import functools
 import itertools
 import math
@@ -25,11 +24,6 @@ from tenfold.train.run.feed import Feed
 from tenfold.train.run.training import train
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("loop") / "set")
-
-
 def test_every_epoch_takes_the_rows_in_another_order(shards, capsys, monkeypatch):
     taken, step = [], loop.Trainer._step
     monkeypatch.setattr(loop.Trainer, "_step", lambda self, image, label, lr: (
@@ -40,15 +34,10 @@ def test_every_epoch_takes_the_rows_in_another_order(shards, capsys, monkeypatch
     assert len(set(epochs[0]) & set(epochs[1])) > 90
 
 
-def test_metrics_have_a_line_an_epoch_and_survive_a_resume(shards, capsys, monkeypatch):
-    with monkeypatch.context() as patch:
-        t.write_each_state(patch)
-        t.at_step(patch, 9, t.die)
-        with pytest.raises(t.Killed):
-            t.train(capsys, shards)
+def test_metrics_have_a_line_an_epoch_and_survive_a_resume(shards, capsys):
+    t.killed_at(9, capsys, shards)
     assert t.train(capsys, shards, "--resume").code == 0
-    with open("runs/x/metrics.csv", newline="") as f:
-        rows = list(csv.DictReader(f))
+    rows = t.csv_rows("runs/x/metrics.csv")
     assert [(int(r["epoch"]), int(r["step"])) for r in rows] == [(1, 4), (2, 8), (3, 12)]
     assert all(math.isfinite(float(v)) for r in rows for v in r.values())
 
@@ -172,8 +161,7 @@ def test_an_evaluation_that_outlasts_the_budget_ends_the_run(shards, capsys, mon
         return evaluate(*what)
     monkeypatch.setattr(validation, "evaluate", long)
     assert t.train(capsys, shards, "--budget", "100s", "--set", "train.epochs=1000").code == 0
-    with open("runs/x/metrics.csv", newline="") as f:
-        row, = csv.DictReader(f)                 # and no epoch without a step
+    row, = t.csv_rows("runs/x/metrics.csv")      # and no epoch without a step
     assert row["step"] == "4"
     assert load("runs/x/last.pth")["position"]["done"]
 

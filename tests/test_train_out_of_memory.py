@@ -29,11 +29,6 @@ CUDA = ("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capa
         "free.")
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("memory") / "set")
-
-
 @each("error", [
     torch.OutOfMemoryError(CUDA), RuntimeError("CUDA error: out of memory"), MemoryError(),
     RuntimeError("MPS backend out of memory (MPS allocated: 9 GB, max allowed: 9 GB). Tried to allocate 256 bytes"),
@@ -90,11 +85,7 @@ AUTO = ("--set", "train.batch=auto")
 
 def test_auto_is_said_kept_and_resumed(shards, capsys, monkeypatch):
     assert t.train(capsys, shards, "--set", "train.batch=128", out="runs/given").code == 0
-    with monkeypatch.context() as patch:
-        t.write_each_state(patch)
-        t.at_step(patch, 2, t.die)
-        with pytest.raises(t.Killed):
-            t.train(capsys, shards, *AUTO)
+    t.killed_at(2, capsys, shards, *AUTO)
     assert "train.batch auto: 128 images" in capsys.readouterr().out
     monkeypatch.setattr(batch_size, "free_memory", lambda device: 1)       # another choice, now
     ran = t.train(capsys, shards, *AUTO, "--resume")
@@ -104,7 +95,7 @@ def test_auto_is_said_kept_and_resumed(shards, capsys, monkeypatch):
 
 
 @each(("free", "expected"), [(10**12, 128), (0, 1), (40_000_000, 64)])
-def test_on_a_processor_it_is_computed(shards, capsys, monkeypatch, free, expected):
+def test_on_a_processor_it_is_computed(shards, monkeypatch, free, expected):
     chosen = chosen_batch(shards, monkeypatch, free, "cpu")
     assert chosen == expected if expected != 64 else 1 < chosen < 128
 

@@ -1,11 +1,11 @@
 """What does not fit into the budget is cut before the first step, is said, and the rate still falls to its end."""
 
-import csv
 import functools
 import itertools
 import math
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,17 +16,12 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 from tenfold.data.tables import Train
 from tenfold.train.learn import learner
-from tenfold.train.run import fitting, loop
+from tenfold.train.run import loop, preparation
 from tenfold.train.run.notes import closing_notes, kept_notes
-from tenfold.train.run.plan import SMALLEST_BATCH, Cost, fitted, whole_plan
+from tenfold.train.run.plan import SMALLEST_BATCH, Cost, Plan, describe, fitted, whole_plan
 from tenfold.train.score import evaluate
 
 VAL_ROWS = 400
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("plan") / "set")
 
 
 def linear(seconds_an_image: float, batch: int) -> Cost:
@@ -45,6 +40,7 @@ def test_a_plan_that_fits_is_left_as_it_is():
     assert fitted(plan, config, VAL_ROWS, 60.0, functools.partial(linear, 1e-5)) is plan
     assert plan.fits
     assert plan.images == 4 * 100 * 128
+    assert not fitted(plan, config, 10**7, 60.0, functools.partial(linear, 1e-5)).fits           # evaluations count
 
 
 @each("optimizer", ["sgd", "adamw"])
@@ -73,8 +69,18 @@ def test_a_smaller_batch_that_makes_no_more_steps_is_not_taken():
                   functools.partial(linear, 0.02)).batch == 256
 
 
+def test_what_is_cut_is_said():
+    planned, plan = Plan(100_000, 1000, 100, 0.2), Plan(100_000, 40, 50, 0.1, evaluations=1, val_batches=3)
+    said = describe(plan, planned, VAL_ROWS, is_open=False)
+    assert "of 1,000 steps does not fit into the budget, about 2.0% of its images do, in 40 steps" in said
+    assert "batch 50 instead of 100, lr 0.1 instead of 0.2; val is evaluated 1 time, on 150 of 400 rows." in said
+    said = describe(replace(plan, steps=1, evaluations=2, val_batches=0), planned, VAL_ROWS, is_open=False)
+    assert "less than 0.1%" in said
+    assert "val is evaluated 2 times." in said
+
+
 def test_the_rate_falls_from_the_first_step_to_the_last_and_val_is_looked_at_on_the_way(shards, capsys, monkeypatch):
-    monkeypatch.setattr(fitting, "measure", lambda learner, batch, *_: (4.0, 4.0))
+    monkeypatch.setattr(preparation, "measure", lambda learner, batch, *_: (4.0, 4.0))
     Slow(monkeypatch, 4.0)
     rates, set_lr = [], learner.set_lr
     monkeypatch.setattr(learner, "set_lr", lambda optimizer, lr: (rates.append(lr), set_lr(optimizer, lr)))
@@ -88,14 +94,13 @@ def test_the_rate_falls_from_the_first_step_to_the_last_and_val_is_looked_at_on_
     assert all(a > b for a, b in itertools.pairwise(rates))
     assert rates[0] == pytest.approx(0.01)
     assert rates[-1] < 0.1 * rates[0]
-    with open("runs/x/metrics.csv", newline="") as f:
-        rows = list(csv.DictReader(f))
+    rows = t.csv_rows("runs/x/metrics.csv")
     assert len(rows) == 2                        # an evaluation of a second each time
     assert facts["epochs"] == math.ceil(float(rows[-1]["epoch"]))
 
 
 def test_epochs_auto_take_the_whole_budget_and_no_plan_is_said_to_be_cut(shards, capsys, monkeypatch):
-    monkeypatch.setattr(fitting, "measure", lambda learner, batch, *_: (4.0, 4.0))
+    monkeypatch.setattr(preparation, "measure", lambda learner, batch, *_: (4.0, 4.0))
     Slow(monkeypatch, 4.0)
     ran = t.train(capsys, shards, "--budget", "100s", "--set", 'train.epochs="auto"', "--json")
     assert ran.code == 0
@@ -109,11 +114,11 @@ def test_epochs_auto_take_the_whole_budget_and_no_plan_is_said_to_be_cut(shards,
 def test_a_fitted_run_goes_on_with_its_own_plan(shards, capsys, monkeypatch):
     how = ("--budget", "100s", "--set", "train.epochs=100000", "--set", "train.batch=64")
     with monkeypatch.context() as patch:
-        monkeypatch.setattr(fitting, "measure", lambda learner, batch, *_: (batch / 64, batch / 640))
+        monkeypatch.setattr(preparation, "measure", lambda learner, batch, *_: (batch / 64, batch / 640))
         Slow(patch, 2.0)
         t.at_step(patch, 12, lambda: os.kill(os.getpid(), signal.SIGINT))
         assert t.train(capsys, shards, *how).code == 130
-    monkeypatch.setattr(fitting, "measure", None)   # it is planned once
+    monkeypatch.setattr(preparation, "measure", None)   # it is planned once
     sizes, step = [], loop.Trainer._step
     monkeypatch.setattr(loop.Trainer, "_step", lambda self, image, label, lr: (
         sizes.append(len(label)), step(self, image, label, lr=lr)))

@@ -10,8 +10,8 @@ from torch import nn
 
 from tenfold.data.errors import RecipeFault
 from tenfold.data.vision import torchvision
-from tenfold.train.models.build import MODELS, build_model, dry_run, maker
-from tenfold.train.models.command import cost, main
+from tenfold.train.models.build import MODELS, build_model, cost, dry_run, maker
+from tenfold.train.models.command import main
 from tenfold.train.models.head import layers
 from tenfold.train.models.published import names, usual_normalisation
 from tenfold.train.normalise import Normalise, seen_size

@@ -1,6 +1,5 @@
 """A run ends with the same weights however often it was stopped, and wherever."""
 
-import csv
 import itertools
 import os
 import signal
@@ -16,11 +15,6 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 
 from tenfold.train.run import checkpoint_writer, loop, validation
 from tenfold.train.run.checkpoint import load
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("loop") / "set")
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +50,8 @@ def test_engine_and_threads_change_nothing_that_is_learned(shards, alone, capsys
 
 
 @pytest.mark.parametrize("step", [1, 5, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 4, 8, 11, 12))])
-def test_a_run_killed_at_any_step_and_resumed_ends_alike(shards, alone, capsys, monkeypatch, step):
-    with monkeypatch.context() as patch:
-        if step > 1:                             # else nothing is on the disk
-            t.write_each_state(patch)
-        t.at_step(patch, step, t.die)
-        with pytest.raises(t.Killed):
-            t.train(capsys, shards)
+def test_a_run_killed_at_any_step_and_resumed_ends_alike(shards, alone, capsys, step):
+    t.killed_at(step, capsys, shards, states=step > 1)   # else nothing is on the disk
     ran = t.train(capsys, shards, "--resume")
     assert ran.code == 0, ran.err
     assert ("beginning" in ran.out) == (step == 1)
@@ -72,9 +61,8 @@ def test_a_run_killed_at_any_step_and_resumed_ends_alike(shards, alone, capsys, 
 
 def history(folder) -> list[dict]:
     """Lines of metrics.csv without what the clock says."""
-    with open(folder / "metrics.csv", newline="") as f:
-        return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second", "data_wait_fraction")}
-                for row in csv.DictReader(f)]
+    return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second", "data_wait_fraction")}
+            for row in t.csv_rows(folder / "metrics.csv")]
 
 
 @pytest.mark.parametrize(("number", "after"), [

@@ -14,11 +14,6 @@ from tenfold.train.run.state import RunState
 QUICK = ("--set", "train.epochs=1")
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return t.written(tmp_path_factory.mktemp("command") / "set")
-
-
 def test_resuming_from_nothing_begins_at_the_beginning(shards, capsys):
     t.Path("runs/x").mkdir(parents=True)
     t.Path("runs/x/.part-99999999-last.pth").touch()    # of a run that was killed while it wrote
@@ -79,12 +74,8 @@ def test_a_best_pth_is_not_a_last_pth(shards, capsys, ended):
     assert "no place" in t.one_line(t.train(capsys, shards, "--resume", *QUICK))
 
 
-def test_a_best_pth_that_was_moved_away_is_made_again_or_missed(shards, capsys, monkeypatch):
-    with monkeypatch.context() as patch:
-        t.write_each_state(patch)
-        t.at_step(patch, 9, t.die)
-        with pytest.raises(t.Killed):
-            t.train(capsys, shards)
+def test_a_best_pth_that_was_moved_away_is_made_again_or_missed(shards, capsys):
+    t.killed_at(9, capsys, shards)
     t.Path("runs/x/best.pth").unlink()
     assert t.train(capsys, shards, "--resume").code == 0
     assert t.weights("runs/x/best.pth")

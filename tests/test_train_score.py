@@ -1,6 +1,5 @@
 """The score: counted by hand, the same from shards and from a folder, refused where it would lie."""
 
-import csv
 import json
 import os
 import signal
@@ -38,11 +37,6 @@ def model(base, tmp_path):
     return tmp_path / "best.pth"
 
 
-def predictions(path="predictions.csv") -> list[dict]:
-    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as f:
-        return list(csv.DictReader(f))
-
-
 def test_json_and_files_agree(model, capsys):
     ran = t.score(capsys, model, "--json")
     assert ran.code == 0, ran.err
@@ -52,7 +46,7 @@ def test_json_and_files_agree(model, capsys):
     assert facts["top1"] > 0.95
     written = json.loads(t.Path("score.json").read_text())
     assert written == facts
-    rows = predictions()
+    rows = t.csv_rows("predictions.csv")
     assert list(rows[0]) == ["path", "true", "predicted", "probability"]
     assert facts["images"] == len(rows) == sum(map(sum, facts["confusion"])) == 24
     assert facts["top1"] == pytest.approx(np.mean([r["true"] == r["predicted"] for r in rows]))
@@ -112,7 +106,7 @@ def test_one_view_is_the_plain_score_and_more_are_reported(model, capsys, monkey
     def scored(*more):
         ran = t.score(capsys, model, "--json", *more)
         assert ran.code == 0, ran.err
-        return {k: v for k, v in t.last_json(ran.out).items() if k != "seconds"}, predictions()
+        return {k: v for k, v in t.last_json(ran.out).items() if k != "seconds"}, t.csv_rows("predictions.csv")
     plain = scored()
     assert scored("--tta", "1") == plain
     several = scored("--tta", "9")
@@ -126,7 +120,7 @@ def test_one_view_is_the_plain_score_and_more_are_reported(model, capsys, monkey
 def test_a_folder_scores_as_its_shards_do(base, model, capfd):
     """The plain view of a picture is the same whoever asks for it."""
     assert t.score(capfd, model).code == 0
-    from_shards = {r["path"]: r for r in predictions()}
+    from_shards = {r["path"]: r for r in t.csv_rows("predictions.csv")}
     for path in from_shards:
         held_out = t.Path("held out", path)
         held_out.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +130,7 @@ def test_a_folder_scores_as_its_shards_do(base, model, capfd):
     assert ran.code == 0, ran.err
     assert t.last_json(ran.out)["images"] == len(from_shards)
     assert len(ran.out.splitlines()) == 1
-    assert {r["path"]: r for r in predictions()} == from_shards
+    assert {r["path"]: r for r in t.csv_rows("predictions.csv")} == from_shards
     assert "they replace an earlier score's (another --out keeps both)" in ran.err
 
 
@@ -170,7 +164,7 @@ def test_a_folder_may_hold_pictures_named_in_no_alphabet(model, capfd):
         os.rename("x.png", os.path.join("odd", "across", name))
     ran = t.score(capfd, model, "--data", root)
     assert ran.code == 0, ran.err
-    assert {os.path.join("across", name) for name in names} < {r["path"] for r in predictions()}
+    assert {os.path.join("across", name) for name in names} < {r["path"] for r in t.csv_rows("predictions.csv")}
 
 
 def test_classes_that_differ_are_named_before_an_image_is_read(model, capfd, monkeypatch):

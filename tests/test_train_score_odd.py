@@ -8,7 +8,6 @@ import pytest
 import torch
 import train_helpers as t
 from PIL import Image
-from test_train_score import predictions
 from train_helpers import pictures, place  # noqa: F401  (every test stands in a folder of its own)
 
 from tenfold.train.csv_file import as_cell
@@ -69,7 +68,7 @@ def test_classes_of_any_name_and_number(tmp_path, capsys, classes):
     assert ran.code == 0, ran.err
     assert ran.err == ""
     assert json.loads(t.Path("score.json").read_text())["per_class"].keys() == set(classes)
-    assert {r["true"] for r in predictions()} <= set(map(as_cell, classes))
+    assert {r["true"] for r in t.csv_rows("predictions.csv")} <= set(map(as_cell, classes))
     with Image.open("confusion.png") as picture:
         picture.load()
 

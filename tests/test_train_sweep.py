@@ -1,6 +1,5 @@
 """tenfold sweep: every combination once, the best kept, within the budget, and on from where it was."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -26,8 +25,7 @@ def test_a_grid_is_every_combination_best_first(fake, sweep):
     assert facts["best"]["val_top1"] == pytest.approx(0.4)
     assert {r["state"] for r in facts["rows"]} == {"finished"}
     assert {"trial", "val_top1", "seconds", "state", "epochs"} <= set(facts["best"])
-    with open(facts["csv"], newline="") as f:
-        assert [float(r["val_top1"]) for r in csv.DictReader(f)] == [r["val_top1"] for r in facts["rows"]]
+    assert [float(r["val_top1"]) for r in t.csv_rows(facts["csv"])] == [r["val_top1"] for r in facts["rows"]]
     assert Path(facts["model"]).read_text() == "0.4 16"      # of two alike the earlier
     assert Path(facts["picture"]).read_text() == "6"
     assert not list(Path("out/trials").rglob("*.pth"))

@@ -1,6 +1,7 @@
 """Commands run on sets of stripes in this process, runs that are killed at a step, and checkpoints compared."""
 
 import contextlib
+import csv
 import json
 import os
 import signal
@@ -181,8 +182,24 @@ class Killed(BaseException):
     """The power goes: nothing of ours may catch it."""
 
 
+def csv_rows(path, delimiter: str = ",") -> list[dict]:
+    """The lines of a table, by the names of its columns."""
+    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as f:
+        return list(csv.DictReader(f, delimiter=delimiter))
+
+
 def die():
     raise Killed
+
+
+def killed_at(step: int, capsys, shards, *more, states: bool = True) -> None:
+    """Train into runs/x until the power goes, right after the step; states: it wrote each of its states to the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        if states:
+            write_each_state(patch)
+        at_step(patch, step, die)
+        with pytest.raises(Killed):
+            train(capsys, shards, *more)
 
 
 class AtOnce:

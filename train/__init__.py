@@ -5,8 +5,8 @@ augmentation on the device), `learn/` (loss, optimizer, learning rate: one step)
 its state and its checkpoints; `run/training.py` holds train()), `score/` (a model on its test rows), `model_file`
 (best.pth opened for use), `bench/` (loader settings, timed), `sweep/` (many runs, to choose settings by). Shared by
 them: `device` (where to compute), `precision` (in which type of number), `normalise` (pixels to what a network sees),
-`memory` (how much is free), `cpu_load` (of other processes), `barrier_sleep` (threads that sleep meanwhile), `chance`
-(better than guessing?), `inputs` (the recipe and shards that a command names), `figures`, `csv_file`.
+`cpu_load` (of other processes), `barrier_sleep` (threads that sleep meanwhile), `chance` (better than guessing?),
+`inputs` (the recipe and shards that a command names), `csv_file`.
 
 Importing this package costs nothing: torch is imported by the files that need it, after the command line was read.
 """

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from tenfold.data.errors import MachineFault
+from tenfold.data.memory import free_host_memory
 
 
 def choose_device(requested: str | torch.device | None) -> torch.device:
@@ -36,6 +37,15 @@ def is_host(device: torch.device) -> bool:
 def is_cuda(device: torch.device) -> bool:
     """Whether the device has features of CUDA: pinned memory, streams, graphs."""
     return device.type == "cuda"
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that tensors may take that are made in the machine's memory and then lie on `device`.
+
+    On CUDA that is the smaller of what is free in both.
+    """
+    host = free_host_memory()
+    return min(host, torch.cuda.mem_get_info(device)[0]) if is_cuda(device) else host
 
 
 @contextmanager

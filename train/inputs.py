@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tenfold.data.errors import RecipeFault, ShardFault
+from tenfold.data.errors import AUGMENT_AGAIN, RecipeFault, ShardFault
 from tenfold.data.recipe import (
     PIXELS_VERSION,
     Recipe,
@@ -41,7 +41,7 @@ def named_recipe(args: argparse.Namespace) -> tuple[Recipe, Path]:
     carried = read_index(args.shards)["recipe"]
     model = carried.get("model")
     if not isinstance(model, dict) or not isinstance(model.get("args"), dict):
-        raise ShardFault(Path(args.shards) / INDEX, "carries no recipe", "run `tenfold augment` again")
+        raise ShardFault(Path(args.shards) / INDEX, "carries no recipe", AUGMENT_AGAIN)
     tables = override(as_in_file(renewed(carried)), args.set)
     return make_recipe(tables, f"{args.shards}/dataset.json"), Path(args.shards)
 

@@ -7,6 +7,6 @@ are classes and which are splits), `masks` (what is no image of a class), `folde
 `csv_table`, `json_table` and `table_files` (read a table), `image_paths` and `named_files` (the images that its paths
 mean), `column_names` and `path_column`, `path_patterns` (by its path). Labels that are: `label_columns` and
 `label_table` (in a table), `label_names` (in the names of files), `label_guess` (in which of them) and `labelled`.
-Arrays files: `npz`, `npz_pictures`, `array_labels`, `arrays`. All: `class_names`, `class_checks`, and `thinning` (use a
-part of a source).
+Arrays files: `npz`, `npz_pictures`, `array_roles`, `array_labels`, `arrays`. All: `class_names`, `class_checks`, and
+`thinning` (use a part of a source).
 """

@@ -13,7 +13,7 @@ import numpy as np
 
 from tenfold.data.errors import SourceFault, UserFault, unreadable
 from tenfold.data.files import open_file
-from tenfold.data.memory import check_room, gigabytes
+from tenfold.data.memory import check_room, format_bytes
 from tenfold.data.sources.npz_pictures import AGAIN, Arrays, read_header
 from tenfold.data.wording import some
 
@@ -68,8 +68,8 @@ class Npz:
         member = self.members[key]
         size = math.prod(member.shape) * member.dtype.itemsize
         if size > most:
-            raise self.fault(f"{key} is declared with {gigabytes(size)}, where {gigabytes(most)} are the most that it "
-                             "can need", AGAIN)
+            raise self.fault(f"{key} is declared with {format_bytes(size)}, where {format_bytes(most)} are the most "
+                             "that it can need", AGAIN)
         check_room(self.path, 2 * size, f"to read {key}", "free some memory")
         if member.dtype.hasobject:
             raise self.fault(f"{key} holds Python objects, which are never unpickled",

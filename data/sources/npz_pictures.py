@@ -13,7 +13,7 @@ import numpy as np
 
 from tenfold.data.errors import MachineFault, SourceFault
 from tenfold.data.files import open_file, publish
-from tenfold.data.memory import gigabytes
+from tenfold.data.memory import format_bytes
 
 AGAIN = "make or fetch it again"
 
@@ -33,8 +33,8 @@ class Arrays:
             return self if self.whole else self._checked()
         unpacked, size, free = scratch / f"{self.key}.u8", math.prod(self.shape), shutil.disk_usage(scratch).free
         if size > free:
-            raise MachineFault(self.file, f"unpacks to {gigabytes(size)}, and the disk of {scratch} has "
-                               f"{gigabytes(free)} left", "free some space, or write to another disk")
+            raise MachineFault(self.file, f"unpacks to {format_bytes(size)}, and the disk of {scratch} has "
+                               f"{format_bytes(free)} left", "free some space, or write to another disk")
         try:
             with open_file(self.file) as f, zipfile.ZipFile(f) as z, z.open(f"{self.key}.npy") as x, \
                     publish(unpacked) as temporary, open(temporary, "wb") as out:

@@ -175,7 +175,10 @@ def join(columns: Sequence[np.ndarray]) -> np.ndarray:
 
 def duplicates(labels: Sequence | np.ndarray, digests: Sequence | np.ndarray, splits: Sequence | np.ndarray,
                paths: Sequence[str]) -> dict[str, list[list[str]]]:
-    """Return the paths of images with the same pixels, in groups: all, those with two labels, those in two splits."""
+    """Return the paths of images with the same pixels, in groups: all, those with two labels, those in two splits.
+
+    labels, digests, splits, paths: of each of the m images. The keys are "same", "two_labels" and "two_splits".
+    """
     groups: dict[int, list[int]] = {}
     kind = ranks(digests)
     for i in np.flatnonzero(np.bincount(kind)[kind] > 1).tolist():

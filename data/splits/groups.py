@@ -1,6 +1,6 @@
 """Find which images belong together: by folder, by a pattern on the path, or by a table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,9 +32,8 @@ def source_groups(grouping: str, source: Source, where: str = "") -> tuple[list[
     read.
     """
     check_groups(grouping, where or "split.groups")
-    given = getattr(source, "groups", None)
     if not grouping:
-        names = _spelt_alike(given or ())
+        names = [one_spelling(name) or None for name in source.groups or ()]
         return (names, [_summary("the groups of the arrays file", names, source)]) if any(names) else (None, [])
     lines: list[str] = []
     if grouping == "folder":
@@ -60,11 +59,6 @@ def held_together(group: np.ndarray, official: Sequence[str | None]) -> str:
     return f"{counted(groups, 'group')} of {counted(len(grouped), 'image')}, " + (
         "held together except across official splits" if across else "held together" if groups == 1 else
         "each held together")
-
-
-def _spelt_alike(names: Iterable[str]) -> list[str | None]:
-    """Return the names of groups in one spelling (see `one_spelling`), None for an empty name."""
-    return [one_spelling(name) or None for name in names]
 
 
 def _summary(grouping: str, names, source: Source) -> str:

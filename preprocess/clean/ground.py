@@ -7,13 +7,12 @@ import cv2
 import numpy as np
 
 from tenfold.preprocess.clean.polarity import grey_of
+from tenfold.preprocess.clean.tones import NEAR, explained_share, find_grain, find_modes, smaller
 
 _TILES = 16                  # the ground is measured in up to so many tiles a side
 _TRIMS = (60, 40, 30, 20)    # levels above the fitted surface from which a tile is ink; one a round of the fit
 _DIM = 24                    # levels of bright ink's ground below which light cannot be divided out of it
 _DARKEST = 64                # levels between the ground and 255, at least, that are stretched to 255
-_NEAR = 8.0                  # levels from a tone that count as that tone
-_BLURRED = 8                 # pixels over which an edge of ink may fade; light fades over more
 _UNEVEN = 0.03               # share of the ground that may have another tone before a surface is looked for
 TWO_TONE = 0.65              # a picture with a higher `two_tone` counts as ink on a plain ground
 _LIT = 0.85                  # it must be higher than this where uneven light was divided out
@@ -32,11 +31,11 @@ def level_ground(image: np.ndarray, dark: bool) -> tuple[np.ndarray, float]:
     """
     planes, grains = [], []
     grey = np.ascontiguousarray(grey_of(image))
-    bare = np.abs(grey - find_ground(grey)) <= _NEAR if image.shape[2] > 1 else None
+    bare = np.abs(grey - find_ground(grey)) <= NEAR if image.shape[2] > 1 else None
     for channel in range(image.shape[2]):
         plane = np.ascontiguousarray(image[:, :, channel])
         ground = find_ground(plane)
-        if bare is not None and bare.any() and np.median((plane - ground)[bare]) > 3 * _NEAR:
+        if bare is not None and bare.any() and np.median((plane - ground)[bare]) > 3 * NEAR:
             plane = 255 - plane
             ground = find_ground(plane)
         if ground.size == 1:
@@ -55,10 +54,7 @@ def level_ground(image: np.ndarray, dark: bool) -> tuple[np.ndarray, float]:
 
 def _above(tones: np.ndarray, ground: float | np.ndarray) -> np.ndarray:
     """uint8: tones as shares of the way from the ground to 255."""
-    return _as_bytes((tones - ground) * (255 / np.maximum(255 - ground, _DARKEST)))
-
-
-def _as_bytes(values: np.ndarray) -> np.ndarray:
+    values = (tones - ground) * (255 / np.maximum(255 - ground, _DARKEST))
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
@@ -71,28 +67,22 @@ def find_ground(plane: np.ndarray) -> np.ndarray:
     shadow of a hand, the ground is a morphological opening, which removes the strokes.
     """
     small = smaller(plane)
-    tone, ink, split = _modes(small)
+    tone, ink, split = find_modes(small)
     best = np.full((1, 1), tone, np.float32)
     if min(small.shape) < 8 or _is_flat(plane, tone, 255 if ink is None else split):
         return best
-    explained = _explained(small, best)
+    explained = explained_share(small, best)
     for highest in (255, split):
         surface = _surface(small, plane.shape, highest)
         # light that falls unevenly does not make ground of ink: the surface reaches down to the tone, and the
         # darkest corner of a page keeps a third of the light
         if surface is None or surface.min() > tone + 20 or 255 - surface.max() < (255 - surface.min()) / 3:
             continue
-        share = _explained(small, smaller(surface))
+        share = explained_share(small, smaller(surface))
         if share > explained + _GAIN:
             best, explained = surface, share
     around = _around(small, plane.shape)
-    return around if _explained(small, smaller(around)) > explained + _SHADOW_GAIN else best
-
-
-def smaller(plane: np.ndarray) -> np.ndarray:
-    """Return every so many-th pixel of a plane or picture, so that its shorter side has 128 to 255, or all of fewer."""
-    step = max(1, min(plane.shape[:2]) // 128)
-    return np.ascontiguousarray(plane[::step, ::step])
+    return around if explained_share(small, smaller(around)) > explained + _SHADOW_GAIN else best
 
 
 def _is_flat(plane: np.ndarray, tone: float, highest: int) -> bool:
@@ -100,63 +90,8 @@ def _is_flat(plane: np.ndarray, tone: float, highest: int) -> bool:
     cells = cv2.resize(plane, tuple(min(32, side) for side in plane.shape[::-1]), interpolation=cv2.INTER_AREA)
     between = cv2.erode(cells, np.ones((5, 5), np.uint8))
     between = between[between <= highest]
-    apart = np.count_nonzero(np.abs(between - np.float32(tone)) > _NEAR)
+    apart = np.count_nonzero(np.abs(between - np.float32(tone)) > NEAR)
     return between.size > 0 and bool(apart < _UNEVEN * between.size)
-
-
-def _modes(plane: np.ndarray) -> tuple[float, float | None, int]:
-    """The commonest tone on either side of Otsu's threshold, and the threshold; the upper tone is None where no edge
-    parts the two, so that both are ground in uneven light."""
-    lowest = int(plane.min())
-    if lowest == plane.max():
-        return float(lowest), None, lowest
-    split, above = cv2.threshold(plane, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    counts = histogram(plane)
-    counts = 0.001 * counts + cv2.blur(counts[None], (5, 1), borderType=cv2.BORDER_CONSTANT)[0]     # the peak itself
-    split = int(split) + 1
-    lower, upper = float(counts[:split].argmax()), float(split + counts[split:].argmax())
-    steps = np.concatenate([np.abs(np.diff(plane.astype(np.int16), axis=axis))[np.diff(above, axis=axis) != 0]
-                            for axis in (0, 1)])
-    sharp = upper > lower + 3 * _NEAR and steps.size and np.median(steps) > (upper - lower) / _BLURRED
-    return lower, upper if sharp else None, split - 1
-
-
-def _explained(plane: np.ndarray, ground: np.ndarray | np.float32) -> float:
-    """Share of the picture that is this ground or ink of one tone; 0 where much lies below the ground."""
-    rest = plane - ground
-    if (rest < -_NEAR).mean() > 0.05:
-        return 0.0
-    ink = _modes(np.clip(rest, 0, 255).astype(np.uint8))[1]
-    return float(((np.abs(rest) <= _NEAR) | (ink is not None and np.abs(rest - ink) <= 2 * _NEAR)).mean())
-
-
-def find_grain(plane: np.ndarray) -> float:
-    """Return the standard deviation of the paper's grain, levels.
-
-    It is measured by the median difference of neighbours, so that light hardly counts. Where ink parts from the ground
-    by a sharp edge, only neighbours on the ground count; and of rows and columns the smaller counts, since strokes run
-    in one direction, grain in none.
-    """
-    _, ink, split = _modes(smaller(plane))
-    medians = []
-    for one, other in ((plane[:, 1:], plane[:, :-1]), (plane[1:], plane[:-1])):
-        if one.size:
-            steps = cv2.absdiff(one, other)
-            bare = steps if ink is None else steps[(one <= split) & (other <= split)]
-            medians.append(percentile(histogram(np.ascontiguousarray(bare)), 50))
-    return 1.4826 / 2**0.5 * min(medians, default=0)
-
-
-def histogram(plane: np.ndarray) -> np.ndarray:
-    """Count, float32 (256,), how many pixels of a plane, uint8 (H, W), have each tone."""
-    if plane.size < 1 << 14:                 # OpenCV takes 50 µs to begin, numpy more than it for large ones
-        return np.bincount(plane.ravel(), minlength=256).astype(np.float32)
-    return cv2.calcHist([plane], [0], None, [256], [0, 256]).ravel()
-
-
-def percentile(counts: np.ndarray, share: float) -> int:
-    """Return the tone below which so many of 100 pixels lie. counts: a histogram (256,)."""
-    return int(np.searchsorted(np.cumsum(counts), share / 100 * counts.sum()))
 
 
 def _surface(plane: np.ndarray, shape: tuple[int, ...], highest: int) -> np.ndarray | None:
@@ -227,8 +162,8 @@ def two_tone(image: np.ndarray) -> float:
     size = tuple(max(2, round(side * share)) for side in grey.shape[::-1])
     small = cv2.resize(grey, size, interpolation=cv2.INTER_NEAREST)
     planes = (small, 255 - small)
-    found = max(_explained(plane, np.float32(_modes(plane)[0])) for plane in planes)
+    found = max(explained_share(plane, np.float32(find_modes(plane)[0])) for plane in planes)
     if found <= TWO_TONE:
-        lit = max(_explained(plane, find_ground(plane)) for plane in planes)
+        lit = max(explained_share(plane, find_ground(plane)) for plane in planes)
         found = lit if lit > _LIT else found
     return round(found, 3)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from tenfold.preprocess.clean.ground import histogram, percentile, smaller
 from tenfold.preprocess.clean.shadows import strength
+from tenfold.preprocess.clean.tones import histogram, percentile, smaller
 
 GRAIN = 4.0                  # ink exceeds the ground by so many deviations of the ground's own grain, at least
 _STEP = 0.15                 # the offset is no more of the ink's own tone: where strokes meet, little else is left

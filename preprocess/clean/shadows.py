@@ -8,7 +8,7 @@ import functools
 import cv2
 import numpy as np
 
-from tenfold.preprocess.clean.ground import smaller
+from tenfold.preprocess.clean.tones import smaller
 
 _FAINT = 12                  # levels above the ground from which a shadow is one
 _SMALLEST = 64               # pixels of the shorter side of a page on which shadows are looked for

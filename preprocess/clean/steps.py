@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image
 
 from tenfold.data.tables import Clean, Draw
-from tenfold.preprocess.clean.ground import histogram, level_ground, percentile
+from tenfold.preprocess.clean.ground import level_ground
 from tenfold.preprocess.clean.ink import GRAIN, Ink, count_left_out, find_ink, remove_dust
 from tenfold.preprocess.clean.polarity import dark_ink_log_odds, grey_of
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.shadows import level_shadows
+from tenfold.preprocess.clean.tones import histogram, percentile
 from tenfold.preprocess.decode import BadPicture
 
 SOLID = 64                   # levels between a picture of one tone and the set's paper that make it ink
@@ -152,7 +153,7 @@ def hull_of(mask: np.ndarray) -> np.ndarray:
     return cv2.convexHull((points[:, None] + around).reshape(-1, 2)).reshape(-1, 2)
 
 
-def corners(image: np.ndarray, out: float = 0.5) -> np.ndarray:
+def corners(image: np.ndarray, out: float) -> np.ndarray:
     """Return the corners of the whole picture, float32 (4, 2), `out` from the centres of its outermost pixels:
     a pixel has a half width, and ink that reaches the edge fades to nothing one pixel further out."""
     y, x = (side - 1 + out for side in image.shape[:2])

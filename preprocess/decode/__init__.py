@@ -8,7 +8,7 @@ stored a photograph may be decoded).
 
 from tenfold.preprocess.decode.files import may_be_deep
 from tenfold.preprocess.decode.levels import BadPicture, Levels, exceeds, usual_range
-from tenfold.preprocess.decode.picture import Decoded, decode, decode_any, from_array, from_pillow, read
+from tenfold.preprocess.decode.picture import Decoded, decode, decode_any, from_array, from_pillow
 
 __all__ = ["BadPicture", "Decoded", "Levels", "decode", "decode_any", "exceeds", "from_array", "from_pillow",
-           "may_be_deep", "read", "usual_range"]
+           "may_be_deep", "usual_range"]

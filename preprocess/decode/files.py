@@ -32,7 +32,7 @@ class Opened:
 
 
 @contextmanager
-def open_file(data: bytes, max_pixels: int, name: str, reduction: Reduction | None = None) -> Iterator["Opened"]:
+def open_picture(data: bytes, max_pixels: int, name: str, reduction: Reduction | None) -> Iterator[Opened]:
     """Open a picture file of any kind that Tenfold reads. BadPicture: it is of another kind, or damaged."""
     kind = identify(data[:HEAD])
     if not kind and name.lower().endswith(_TGA):

@@ -43,7 +43,7 @@ def check_size(height: int, width: int, max_pixels: int, each: int = BYTES_A_PIX
     check_room(f"a picture of {width}×{height} pixels", each * width * height, "to be decoded", _CURE)
 
 
-def no_memory(max_pixels: int, name: str = "") -> BadPicture | MachineFault:
+def no_memory(max_pixels: int, name: str) -> BadPicture | MachineFault:
     """Return what to raise where a decoder found no memory, though the size of the picture is allowed.
 
     The file is at fault if the machine has room for the largest picture that is allowed. Otherwise the build must stop:
@@ -132,7 +132,10 @@ def _usual_floats(low: float, high: float) -> tuple:
 
 
 def is_usual(low: float, high: float, pixels: np.ndarray) -> bool:
-    """Return whether a range that a file states is a usual one, not just the lowest and highest level that it holds."""
+    """Return whether a range that a file states is a usual one, not just the lowest and highest level that it holds.
+
+    low, high: the range. pixels: of the file, of any shape and kind of number, not empty.
+    """
     if high < pixels.max() or low > pixels.min():
         return False
     if pixels.dtype.kind == "f":

@@ -10,7 +10,7 @@ from PIL import Image
 from tenfold.data.errors import MachineFault
 from tenfold.data.out_of_memory import is_out_of_memory
 from tenfold.data.recipe import Recipe
-from tenfold.preprocess.decode.files import Opened, open_file
+from tenfold.preprocess.decode.files import Opened, open_picture
 from tenfold.preprocess.decode.levels import BadPicture, Deep, Frame, Levels, check_size, levels_of, no_memory, to_bytes
 from tenfold.preprocess.decode.pillow import frame_in_memory, in_words, quiet, stored_orientation
 from tenfold.preprocess.decode.reduction import Reduction, reduction_of
@@ -39,11 +39,6 @@ class Decoded:
         return self.stored if any(self.stored) else (height, width)
 
 
-def decode(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: str = "") -> np.ndarray:
-    """Return the pixels alone of `read`."""
-    return read(data, channels, max_pixels, ranges, name).pixels
-
-
 def decode_any(data: bytes | np.ndarray | Image.Image, path: str, recipe: Recipe, ranges: tuple = ()) -> Decoded:
     """Decode the bytes of a picture file, a uint8 array (H, W, 1, 3 or 4) or a PIL image as the recipe says.
 
@@ -55,11 +50,11 @@ def decode_any(data: bytes | np.ndarray | Image.Image, path: str, recipe: Recipe
         return Decoded(from_array(data, recipe.clean.channels))
     if isinstance(data, Image.Image):
         return from_pillow(data, recipe.clean.channels, recipe.source.max_pixels, ranges)
-    return read(data, recipe.clean.channels, recipe.source.max_pixels, ranges, path, reduction_of(recipe))
+    return decode(data, recipe.clean.channels, recipe.source.max_pixels, ranges, path, reduction_of(recipe))
 
 
-def read(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: str = "",
-         reduction: Reduction | None = None) -> Decoded:
+def decode(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: str = "",
+           reduction: Reduction | None = None) -> Decoded:
     """Decode the first frame that is not empty, upright: uint8 (H, W, channels), grey (ITU-R 601) or RGB.
 
     What is transparent is laid on white paper, or on black where all ink is white. ranges: ((kind, lowest, highest), …)
@@ -69,13 +64,13 @@ def read(data: bytes, channels: int, max_pixels: int, ranges: tuple = (), name: 
     """
     if not data:
         raise BadPicture("empty file")
-    with _faults_in_words(max_pixels, name), open_file(data, max_pixels, name, reduction) as opened:
+    with _faults_in_words(max_pixels, name), open_picture(data, max_pixels, name, reduction) as opened:
         frame, levels = _first_shown(opened, _by_kind(ranges))
     return Decoded(_upright(_in_channels(frame, channels), opened.orientation), levels, opened.several, opened.stored)
 
 
-def from_pillow(picture: Image.Image, channels: int, max_pixels: int, ranges: tuple = ()) -> Decoded:
-    """Decode a PIL image, at the frame where it stands, as its file would be; the arguments are those of `read`."""
+def from_pillow(picture: Image.Image, channels: int, max_pixels: int, ranges: tuple) -> Decoded:
+    """Decode a PIL image, at the frame where it stands, as its file would be; the arguments are those of `decode`."""
     with _faults_in_words(max_pixels):
         check_size(picture.height, picture.width, max_pixels)
         orientation = stored_orientation(picture)

@@ -19,8 +19,7 @@ Reduction = Callable[[int, int], int]
 def reduction_of(recipe: Recipe) -> Reduction | None:
     """Return a function of a picture's height and width: 1, 2, 4 or 8, how many times smaller its copies allow it to
     be decoded. None: the recipe cleans, so never."""
-    clean, draw = recipe.clean, recipe.draw
-    if clean.polarity != "keep" or clean.bilateral or clean.threshold or clean.roi:
+    if recipe.clean.has_steps:
         return None
-    return lambda height, width: next(
-        times for times in (8, 4, 2, 1) if times == 1 or times * FINER * largest_scale((height, width), draw) <= 1)
+    return lambda height, width: next(times for times in (8, 4, 2, 1) if times == 1 or (
+        times * FINER * largest_scale((height, width), recipe.draw) <= 1))

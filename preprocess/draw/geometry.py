@@ -81,8 +81,10 @@ def _scale(shape: np.ndarray, sides: np.ndarray, sizes: np.ndarray, share: float
 
 
 def scales(hull: np.ndarray, size: tuple[int, int], config: Draw) -> tuple[float, float]:
-    """Return the least scale of copies at scale[0] and the largest of those at scale[1], but for rounding: looked
-    for over the angles, at the extremes of shear and aspect. (A mirror image is covered: all of them run both ways.)
+    """Return the least and the largest scale that a copy can have, but for rounding: canvas pixels to a pixel of the
+    picture, over all angles, at the extremes of scale, shear and aspect (these run both ways, so a mirror image, too).
+
+    hull: float32 (corners, 2), x and y in the picture. size: its height and width.
     """
     (a, b, c, d), visible = _extremes(config)
     least, most = config.scale

@@ -22,11 +22,10 @@ def drawn_from_source(recipe: Recipe, reader: Any) -> bool:
 
     Large ones only if each has a single copy.
     """
-    clean, shape = recipe.clean, reader.shape_of_each
-    if shape is None or shape[2] != clean.channels or recipe.draw.broaden:
+    shape = reader.shape_of_each
+    if shape is None or shape[2] != recipe.clean.channels or recipe.clean.has_steps or recipe.draw.broaden:
         return False
-    return clean.polarity == "keep" and not (clean.bilateral or clean.threshold or clean.roi) and (
-        recipe.draw.copies == 1 or int(np.prod(shape)) <= _SMALL)
+    return recipe.draw.copies == 1 or int(np.prod(shape)) <= _SMALL
 
 
 def are_blank(pixels: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ OPPOSITE = {"dark": "light", "light": "dark"}
 _WHOLE_SET = 0.75            # mean log-odds from which the set as a whole has the opposite polarity
 
 
-def check_usable(source: Source, survey: Survey, recipe: Recipe, plain: bool = False) -> None:
+def check_usable(source: Source, survey: Survey, recipe: Recipe, plain: bool) -> None:
     """Raise SourceFault if too few pictures can be used, or none of a class; the message names an example.
 
     plain: the pictures are to be scored, and a class may have none if another has.

@@ -38,11 +38,6 @@ def _are_cut_tight(decoded: np.ndarray) -> bool:
     return bool(2 * (decoded["edges"] >= 3).sum() > len(decoded))
 
 
-def looks_for_ink(recipe: Recipe) -> bool:
-    """Whether the recipe treats its pictures as ink, so that polarity and paper tone must be decided."""
-    return recipe.clean.polarity != "keep"
-
-
 def _polarity(odds: np.ndarray, labels: np.ndarray) -> str:
     """Return the set's polarity from the log-odds (n,) of its pictures; "each" if it has many of both polarities.
 

@@ -13,7 +13,8 @@ from tenfold.data.wording import reason
 from tenfold.preprocess.clean.polarity import dark_ink_log_odds
 from tenfold.preprocess.decode import BadPicture, Decoded, decode_any
 from tenfold.preprocess.decode.levels import no_memory
-from tenfold.preprocess.survey.fingerprint import BYTES, fingerprint, fingerprints
+from tenfold.preprocess.survey.fingerprint import fingerprint, fingerprints
+from tenfold.preprocess.survey.sorting import BYTES
 
 UNREADABLE = "unreadable"    # first word of the fault of a picture file that the system does not let us read
 _DIGEST = 12                 # bytes

@@ -7,17 +7,14 @@ import cv2
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from tenfold.preprocess.clean.polarity import grey_of
 from tenfold.preprocess.survey.faint import CELLS, SPREAD, WHOLE, halved, shrink, zoomed
 from tenfold.preprocess.survey.neighbours import Fingerprints, candidates
-from tenfold.preprocess.survey.sorting import pieces, sort_and_number
+from tenfold.preprocess.survey.sorting import BYTES, HASH, pieces, sort_and_number
 
 _STEP = 2                    # grey levels by which two cells must differ: more than the grain of paper
 _TINTS = 4                   # cells of the colour thumbnail on each side
 _PAIRS = 1 << 11             # pairs compared at once
-HASH = 32                    # hexadecimal digits of the hash, with which a fingerprint begins
-THUMBNAIL = slice(HASH // 2, HASH // 2 + CELLS**2)      # the place of the thumbnail in a fingerprint
-# of a fingerprint: hash, thumbnail, colours, window
-BYTES = HASH // 2 + CELLS**2 + 2 * _TINTS**2 + len(WHOLE)
 
 
 def fingerprints(pictures: Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarray, list[float]]:
@@ -33,7 +30,7 @@ def fingerprints(pictures: Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarra
     small, thumbnails = np.zeros((count, 9, 9), np.uint8), np.zeros((count, CELLS, CELLS), np.uint8)
     colours, windows = np.zeros((count, _TINTS, _TINTS, 3), np.uint8), np.full((count, len(WHOLE)), WHOLE, np.uint8)
     for pixels, cells, thumbnail, colour in zip(pictures, small, thumbnails, colours, strict=True):
-        grey = _grey(pixels)
+        grey = grey_of(pixels)
         spreads.append(round(float(cv2.meanStdDev(grey)[1][0, 0]), 2))
         if spreads[-1] >= SPREAD:                # or else that of the thumbnail is smaller, too
             shrink(halved(grey)[-1], cells, thumbnail)
@@ -41,15 +38,11 @@ def fingerprints(pictures: Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarra
             _shrink_colours(pixels, colour)
     cell = small.astype(np.int16)
     for i in np.flatnonzero(thumbnails.std((1, 2)) < SPREAD).tolist():
-        cell[i], thumbnails[i], windows[i] = zoomed(_grey(pictures[i]))
+        cell[i], thumbnails[i], windows[i] = zoomed(grey_of(pictures[i]))
     here = cell[:, :-1, :-1] + _STEP
     darker = np.stack([cell[:, :-1, 1:] > here, cell[:, 1:, :-1] > here], axis=1)
-    return np.concatenate([np.packbits(darker.reshape(count, 8 * HASH // 2), axis=1),
+    return np.concatenate([np.packbits(darker.reshape(count, 8 * HASH.stop), axis=1),
                            thumbnails.reshape(count, CELLS**2), _tints(colours), windows], axis=1), spreads
-
-
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    return pixels[:, :, 0] if pixels.shape[2] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
 
 
 def _shrink_colours(pixels: np.ndarray, colour: np.ndarray) -> None:

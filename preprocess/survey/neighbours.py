@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenfold.data.unique import unique
-from tenfold.preprocess.survey.sorting import HASH, pieces, sorted_by
+from tenfold.preprocess.survey.sorting import HASH, THUMBNAIL, TINTS, WINDOW, pieces, sorted_by
 
 _ALL = 2048                  # up to so many fingerprints are all compared with each other
 _NEIGHBOURS = 64             # of more, each is compared with so many on either side of it in each of eight orders
@@ -24,8 +24,7 @@ _NEAR = 4, 625               # thumbnails of the same picture differ by at most 
                              # 0.08 of their deviation; see find_near
 _TINT = 3                    # … and their colours by as large a share, or by so many levels: JPEG of quality 50
                              # changes those of photographs of 32 pixels by 2.7 levels, of 256 pixels by 0.5
-_CELLS = 144                 # bytes of the thumbnail, which follows the hash; the colours follow it
-_LEVELS, _TINTS, _WINDOW = slice(HASH, HASH + _CELLS), slice(HASH + _CELLS, -4), slice(-4, None)
+_CELLS = 144                 # levels of a thumbnail
 _MOVED = 2                   # 255ths of a picture's sides by which the windows of its copies may differ
 _COMPONENTS = 16             # principal components
 _SAMPLE = 1 << 10            # thumbnails from which the components are computed
@@ -46,14 +45,14 @@ class Fingerprints:
 
     @classmethod
     def of(cls, rows: np.ndarray, first: np.ndarray) -> "Fingerprints":
-        """Compute the columns. first: as `sort_and_number` returns it."""
+        """Compute the columns. rows: fingerprints, uint8 (n, 196). first: as `sort_and_number` returns it."""
         count, components = len(first), _components(rows[first[::-(-len(first) // _SAMPLE)]])
         words, point = np.empty((8, count), np.uint16), np.empty((count, _COMPONENTS), np.int16)
         variance, beyond = np.empty(count, np.int32), np.empty(count, np.float32)
         for piece in pieces(count, _FEW):
             some = rows[first[piece]]
-            words[:, piece] = np.ascontiguousarray(some[:, :HASH]).view(">u2").T
-            levels = some[:, _LEVELS].astype(np.float32)                # their sums are below 2²⁴, so exact
+            words[:, piece] = np.ascontiguousarray(some[:, HASH]).view(">u2").T
+            levels = some[:, THUMBNAIL].astype(np.float32)                # their sums are below 2²⁴, so exact
             variance[piece] = _variance(levels)
             levels -= levels.mean(1, keepdims=True)
             place = levels @ components
@@ -84,11 +83,11 @@ class Fingerprints:
         a, b = self.rows[self.first[one]], self.rows[self.first[other]]
         over, under = _NEAR
         larger = np.maximum(self.variance[one], self.variance[other]).astype(np.int64)
-        apart = _variance(a[:, _LEVELS].astype(np.float32) - b[:, _LEVELS])
+        apart = _variance(a[:, THUMBNAIL].astype(np.float32) - b[:, THUMBNAIL])
         near = (np.minimum(self.variance[one], self.variance[other]) > 0) & (under * apart <= over * larger)
-        moved = a[near][:, _WINDOW].astype(np.int16) - b[near][:, _WINDOW]
+        moved = a[near][:, WINDOW].astype(np.int16) - b[near][:, WINDOW]
         near[near] = abs(moved).max(1, initial=0) <= _MOVED
-        tints = [some[near][:, _TINTS].view(np.int8).astype(np.int64) for some in (a, b)]
+        tints = [some[near][:, TINTS].view(np.int8).astype(np.int64) for some in (a, b)]
         larger = np.maximum(*[(some**2).sum(1) for some in tints])
         apart = ((tints[0] - tints[1]) ** 2).sum(1)
         near[near] = under * apart <= np.maximum(over * larger, under * _TINT**2 * tints[0].shape[1])
@@ -155,7 +154,7 @@ def _distinct_pairs(held: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 def _components(rows: np.ndarray) -> np.ndarray:
     """Compute the principal components, float32 (144, 16), of the thumbnails of fingerprints uint8 (n, 196)."""
-    levels = rows[:, _LEVELS].astype(float)
+    levels = rows[:, THUMBNAIL].astype(float)
     levels -= levels.mean(1, keepdims=True)
     levels -= levels.mean(0)
     return np.linalg.eigh(levels.T @ levels)[1][:, -_COMPONENTS:].astype(np.float32)

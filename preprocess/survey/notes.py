@@ -13,7 +13,7 @@ HINTS = "recipes/photos.toml is for photographs", "recipes/letters.toml is for i
 MOST = 0.5                   # a fact that holds for more than this share of the pictures is a fact of the set
 
 
-def survey_notes(recipe: Recipe, survey: Survey, plain: bool = False) -> list[str]:
+def survey_notes(recipe: Recipe, survey: Survey, plain: bool) -> list[str]:
     """Return the notes, one per line. plain: the images are prepared for scoring, so hints on recipes are left out."""
     facts = survey.facts
     lines = several_frames(int(facts.columns["several"].sum()))

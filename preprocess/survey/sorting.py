@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-HASH = 16                    # bytes of the hash, with which a fingerprint begins
+# the parts of a fingerprint, uint8 (196,); see `fingerprint.fingerprints`
+HASH, THUMBNAIL, TINTS, WINDOW = slice(16), slice(16, 160), slice(160, 192), slice(192, 196)
+BYTES = WINDOW.stop
 
 
 def sort_and_number(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -13,7 +15,7 @@ def sort_and_number(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns (first row of each, uint32 (m,); number of each row's fingerprint, uint32 (n,)). numpy.unique gives the
     same, but takes many times as long, because it compares whole rows.
     """
-    hashes = np.ascontiguousarray(rows[:, :HASH])
+    hashes = np.ascontiguousarray(rows[:, HASH])
     words = hashes.view(">u2").T.astype(np.uint16, order="C")
     order = sorted_by(words, range(7, -1, -1), np.arange(len(rows), dtype=np.uint32))
     same = np.ones(max(0, len(rows) - 1), bool)  # has the same hash as the next one

@@ -13,7 +13,8 @@ from tenfold.data.splits.notes import split_notes
 from tenfold.data.splits.series import Named, Series, find_series
 from tenfold.data.wording import counted
 from tenfold.preprocess.job import Job
-from tenfold.preprocess.survey.fingerprint import THUMBNAIL, find_near
+from tenfold.preprocess.survey.fingerprint import find_near
+from tenfold.preprocess.survey.sorting import THUMBNAIL
 from tenfold.preprocess.survey.table import Survey
 
 

@@ -19,7 +19,7 @@ from tenfold.preprocess.decode import may_be_deep
 from tenfold.preprocess.pool import Progress, run_tasks
 from tenfold.preprocess.survey.clean_cache import block_size, cache_key, recall, remember
 from tenfold.preprocess.survey.cleaning import Cleaning, CleanTask, clean_block
-from tenfold.preprocess.survey.decisions import SAMPLE, decide, looks_for_ink
+from tenfold.preprocess.survey.decisions import SAMPLE, decide
 from tenfold.preprocess.survey.facts import Facts, examine_source
 from tenfold.preprocess.survey.facts_file import FactsFile
 from tenfold.preprocess.survey.table import Survey
@@ -69,7 +69,7 @@ def sample_sources(recipe: Recipe, source: Source, reader: Any) -> tuple[np.ndar
     If the recipe does not look for ink, only deep pictures are sampled: their level range is all there is to decide.
     """
     rows = np.unique(np.linspace(0, len(source) - 1, SAMPLE).astype(int)).tolist()
-    if not looks_for_ink(recipe):
+    if recipe.clean.polarity == "keep":
         rows = [row for row in rows if _may_be_deep(reader, row, source.paths[row])]
     facts = Facts.of(examine_source(reader, row, source.paths[row], recipe)[0] for row in rows)
     return np.array(rows, np.int64), facts

@@ -91,7 +91,7 @@ class Survey:
                 for row, reason in sorted(self.facts.faults.items())]
 
     def with_splits(self, splits: np.ndarray) -> "Survey":
-        """Return the same survey with the split of each usable image filled in."""
+        """Return the same survey with the split of each of the m usable images, str (m,), filled in."""
         return replace(self, assigned=np.asarray(splits, "<U5"))
 
     def _of_usable(self, values: Sequence) -> Sequence:

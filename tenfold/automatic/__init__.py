@@ -11,6 +11,7 @@ Read in this order:
   `fit.py` fits a draft to the time, `choices.py` holds a draft and the reason for each of its lines;
 - `selection.py`: the candidate that is chosen, and its share of the time; `race.py`: short trials, which show the
   candidate that is best on held-out rows;
+- `training.py`: the shards, run and score of the chosen recipe;
 - `clock.py`: how the budget is divided; `state.py`: what a repeated call needs to go on where one was stopped;
 - `summary.py`: the lines at the end.
 """

@@ -15,7 +15,6 @@ import joblib
 from tenfold.automatic.checks import (
     MADE,
     another_name_advised,
-    blame_whole_budget,
     check_seed,
     check_source,
     checked_groups,
@@ -32,7 +31,8 @@ from tenfold.automatic.looking import look
 from tenfold.automatic.naming import absolute_path, default_name, is_of, keep_run_of_others
 from tenfold.automatic.state import State, kept_call
 from tenfold.automatic.summary import head_lines, left_lines, race_line, result_lines
-from tenfold.data.errors import CheckpointFault, UserFault
+from tenfold.automatic.training import train_and_score
+from tenfold.data.errors import UserFault
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.image_set import image_set
 from tenfold.data.leftovers import leftovers_removed
@@ -43,8 +43,6 @@ from tenfold.data.sources.opening import open_source
 from tenfold.version import __version__
 
 if TYPE_CHECKING:
-    from tenfold.data.recipe import Recipe
-    from tenfold.data.shardset import ShardSet
     from tenfold.train.run.training import Run
     from tenfold.train.score.scoring import Score
 
@@ -77,13 +75,13 @@ class Automatic:
         if budget < LEAST_BUDGET:
             raise UserFault("--budget", f"of {budget:g} s is too short to look, augment, train and score",
                             f"give {LEAST_BUDGET:g} s at least")
-        self.data, self.budget, self._copied = data, budget, copied
+        self.data, self.budget, self.copied = data, budget, copied
         self.seed, self.workers = check_seed(seed), check_count("--workers", workers, least=0)
         self.groups = checked_groups(groups)
         self._call = f"{MADE} {data}`, budget {budget:g} s, seed {self.seed}" + ", plan in steps" * (plan == "steps") \
             + f", groups {groups}" * bool(groups)
         if copied:
-            from tenfold.train.run.command import check_copy
+            from tenfold.train.run.best_copy import check_copy
             check_copy()
         self.source = open_source(data, groups=groups)
         check_source(self.source)
@@ -142,7 +140,7 @@ class Automatic:
         lines += ["training goes on from the weights of its trial"] if Path(state.weights).is_file() else []
         self._write_recipe(state.chosen, lines)
         print(*lines[printed:], f"{self.recipe} gives the reason for each line", sep="\n", flush=True)
-        run, score = self._train(state.chosen.recipe(self.name))
+        run, score = train_and_score(self, state.chosen.recipe(self.name))
         results = result_lines(run, score, self.budget)
         if self.clock.is_timed:
             results += left_lines(state.chosen, self.budget - self.clock.spent(), self.budget, run.facts["epochs"])
@@ -177,44 +175,3 @@ class Automatic:
         """Return the number of cores that build shards."""
         cores = int(joblib.cpu_count())
         return min(self.workers or cores, cores) if self.clock.is_timed else _NOMINAL_CORES
-
-    def _train(self, recipe: Recipe) -> tuple[Run, Score]:
-        """Augment, train and score by the chosen recipe."""
-        from tenfold.data.shardset import open_set
-        from tenfold.preprocess.command import print_findings
-        from tenfold.preprocess.pipeline import augment
-        from tenfold.preprocess.survey.notes import HINTS
-        from tenfold.train.score.scoring import score
-        built = augment(recipe, self.source, self.shards, self.workers)
-        notes = [note for note in built.index["notes"] if not note.endswith(HINTS)]          # this recipe was chosen
-        print_findings(built.index | {"notes": notes}, built.folder / "dataset.json")
-        rows = ", ".join(f"{count} {split}" for split, count in built.rows.items())
-        print(f"{built.folder}: {rows} rows")
-        self.state.save(self.folder, self.clock.spent())
-        shards = open_set(self.shards)
-        if Path(self.state.weights).is_file():
-            recipe = replace(recipe, model=replace(recipe.model, weights=self.state.weights))
-        began = time.monotonic()
-        run = self._trained(shards, recipe)
-        # what a resumed run had used before, which no earlier call could save
-        self.clock.spent_before += max(0.0, run.facts["seconds"] - (time.monotonic() - began))
-        return run, score(self.out / "best.pth", shards, device=str(self.machine.device), out=self.out)
-
-    def _trained(self, shards: ShardSet, recipe: Recipe) -> Run:
-        """Train, or go on with the training of a stopped call; a run on other shards or settings is set aside."""
-        from tenfold.train.run.command import copied_here
-        from tenfold.train.run.training import train
-
-        def fit(resume: bool) -> Run:
-            return train(shards, recipe, self.out, device=str(self.machine.device), resume=resume,
-                         budget=self.clock.train_seconds(self.state.scoring), least=self.clock.least_train_seconds())
-        resume = (self.out / "last.pth").exists()            # left by a stopped call, or by `tenfold train`
-        copied = copied_here(self.out / "best.pth", resume) if self._copied else contextlib.nullcontext()
-        with copied, blame_whole_budget(self.budget):
-            try:
-                return fit(resume)
-            except CheckpointFault as fault:
-                if not resume or Path(fault.where).parent != self.out:
-                    raise
-                set_aside(self.out, f"; its {Path(fault.where).name} {fault.fact}, so training begins anew")
-                return fit(resume=False)

@@ -9,8 +9,9 @@ from typing import Any
 from tenfold.data.command import Parser, run, whole_number
 
 
-def arguments() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+def main(argv: Sequence[str] | None = None, started: float | None = None) -> int:
+    """Run the command; started: the time.monotonic() from which the budget counts."""
+    started = time.monotonic() if started is None else started
     parser = Parser("tenfold auto", allow_abbrev=False, description="Look at a folder of labelled images, choose and "
                     "prove a recipe, augment, train and score, all within one budget.")
     parser.add_argument("data", nargs="?", default="", help="folder with a sub-folder per class, "
@@ -27,15 +28,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_device()
     parser.add_argument("--seed", type=whole_number, default=0,
                         help="seed of every split, copy, order and weight (default: 0)")
-    parser.add_argument("--json", action="store_true",
-                        help="print one JSON object as the last line; the rest goes to standard error")
-    return parser
-
-
-def main(argv: Sequence[str] | None = None, started: float | None = None) -> int:
-    """Run the command; started: the time.monotonic() from which the budget counts."""
-    started = time.monotonic() if started is None else started
-    return run(lambda args: _auto(args, started), arguments().parse_args(argv))
+    parser.add_json()
+    return run(lambda args: _auto(args, started), parser.parse_args(argv))
 
 
 def _auto(args: argparse.Namespace, started: float) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tenfold.train.barrier_sleep import sleep_when_busy
 from tenfold.train.device import choose_device, is_cuda, is_host, same_random_state, synchronise
 from tenfold.train.learn.cuda_graph import Gradients, recorded
 from tenfold.train.learn.one_pass import pass_rows
-from tenfold.train.models.build import build_model
+from tenfold.train.models.build import build_model, cost
 from tenfold.train.models.folded import folded
 from tenfold.train.normalise import seen_size
 from tenfold.train.precision import autocast
@@ -81,7 +81,6 @@ class Machine:
                     step = recorded(step, (x, label), network.parameters())      # as training does
                 return batch / _median_seconds(lambda: step(x, label), self.device)
 
-
     def _network(self, recipe: Recipe, size: tuple[int, int], classes: int, kind: str) -> torch.nn.Module:
         """Return the recipe's network; for a pass, folded. To fold it takes up to a second, so that is done once."""
         model, channels = recipe.model, recipe.clean.channels
@@ -101,7 +100,6 @@ class CountedMachine(Machine):
     where = "on a nominal machine"
 
     def _find_rate(self, recipe: Recipe, size: tuple[int, int], classes: int, batch: int, kind: str) -> float:
-        from tenfold.train.models.command import cost
         counted = cost(recipe.model.name, recipe.model.args, recipe.clean.channels, classes, size)["multiply_adds"]
         return float(_NOMINAL / counted / (3 if kind == "training" else 1))
 

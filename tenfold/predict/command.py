@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 FEW_LINES = 20               # pictures whose labels are printed one by one
 
 
-def arguments() -> argparse.ArgumentParser:
-    """Return the parser of this command's options."""
+def main(argv: list[str] | None = None) -> int:
+    """Label pictures, and return the exit code."""
     parser = make_parser("tenfold predict", "Label pictures with a model; writes predictions.csv and a contact sheet.")
     parser.add_argument("model", metavar="MODEL", help="best.pth")
     parser.add_argument("images", metavar="IMAGES", nargs="+",
@@ -34,12 +34,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=whole_number, default=0,
                         help="processes that read pictures (default: 0, one for each core if there are many pictures)")
     parser.add_device()
-    return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Label pictures, and return the exit code."""
-    return run(predict_command, arguments().parse_args(argv))
+    return run(predict_command, parser.parse_args(argv))
 
 
 def predict_command(args: argparse.Namespace) -> dict[str, Any]:

@@ -6,18 +6,18 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tenfold.data.errors import UserFault
+from tenfold.data.errors import SourceFault, UserFault
 from tenfold.data.files import make_folder, open_file, publish_together
-from tenfold.predict.pictures import FEW, Noticed, Plain, nothing_read, plain_views
+from tenfold.predict.pictures import FEW, Noticed, nothing_read, plain_views
 from tenfold.train.csv_file import open_table
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tenfold.predict.model import Model
+    from tenfold.predict.model import Answer, Model
 
 CSV, UNREADABLE, SHEET = "predictions.csv", "unreadable.csv", "predictions.png"
 HEAD = ("path", "label", "probability", "label_2", "probability_2", "label_3", "probability_3")
@@ -45,8 +45,8 @@ class Labelled:
     replaced: bool = False                       # predictions.csv of an earlier call was replaced
 
 
-def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, every_class: bool = False,
-                workers: int = 0) -> Labelled:
+def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int, every_class: bool,
+                workers: int) -> Labelled:
     """Label the pictures at `paths` and write the files into `out`. SourceFault: none of them can be read.
 
     every_class: predictions.csv gets a column with the probability of each class.
@@ -55,8 +55,8 @@ def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, 
     make_folder(out)
     start, found = time.monotonic(), Labelled(out / CSV, out / SHEET, replaced=(out / CSV).exists())
     with publish_together(out, (UNREADABLE, SHEET, CSV)) as place:
-        cells = _label(model, paths, place / CSV, found, plain_views(paths, model.recipe, model.content, workers),
-                       tta, every_class)
+        answers = model.classify(plain_views(paths, model.recipe, model.content, workers), tta)
+        cells = _label(model, zip(paths, _with_bar(answers, len(paths)), strict=True), place / CSV, found, every_class)
         if found.unreadable:
             with open_table(place / UNREADABLE, ["path", "reason"]) as write:
                 for line in found.unreadable:
@@ -67,20 +67,23 @@ def label_files(model: Model, paths: Sequence[str], out: Path, *, tta: int = 1, 
     return found
 
 
-def _label(model: Model, paths: Sequence[str], table: Path, found: Labelled, views: Iterator[Plain], tta: int,
+def _label(model: Model, answers: Iterator[tuple[str, Answer]], table: Path, found: Labelled,
            every_class: bool) -> list[tuple[Row, NDArray[np.uint8]]]:
-    """Write predictions.csv to `table` and fill in `found`; return what the contact sheet shows."""
+    """Write predictions.csv to `table` and fill in `found`; return what the contact sheet shows.
+
+    answers: (path, what `Model.classify` yields) of each picture.
+    """
     cells: list[tuple[Row, NDArray[np.uint8]]] = []
     step = 1                                     # of so many labelled pictures, one is shown
-    answers = _with_bar(model.classify(views, tta), len(paths))
     with open_table(table, [*HEAD, *(f"p({name})" for name in model.classes if every_class)]) as write:
-        for path, (plain, probabilities) in zip(paths, answers, strict=True):
-            if probabilities is None or plain.pixels is None:
-                found.unreadable.append((path, plain.fault.fact if plain.fault else ""))
+        for path, answer in answers:
+            if isinstance(answer, SourceFault):
+                found.unreadable.append((path, answer.fact))
                 continue
-            found.noticed.add(path, plain, model.contrast)
+            view, probabilities = answer
+            found.noticed.add(path, view, model.contrast)
             row = _row(path, model.classes, probabilities)
-            cells += [] if len(found.rows) % step else [(row, plain.pixels)]
+            cells += [] if len(found.rows) % step else [(row, view.pixels)]
             if len(cells) > ON_SHEET:
                 cells, step = cells[::2], 2 * step
             found.rows.append(row)
@@ -110,10 +113,9 @@ def _row(path: str, classes: Sequence[str], probabilities: NDArray[np.float32]) 
     return Row(path, label, share, tuple(others))
 
 
-def _with_bar(answers: Iterator[Any], count: int) -> Iterator[Any]:
+def _with_bar(answers: Iterator[Answer], count: int) -> Iterator[Answer]:
     """Show a progress bar, if there are many pictures."""
     if count <= FEW:
         return answers
     from tqdm.auto import tqdm
-    bar: Iterator[Any] = iter(tqdm(answers, total=count, desc="predict", unit="img", unit_scale=True, disable=None))
-    return bar
+    return iter(tqdm(answers, total=count, desc="predict", unit="img", unit_scale=True, disable=None))

@@ -11,12 +11,12 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.errors import SourceFault
 from tenfold.data.html import table
 from tenfold.data.recipe import PIXELS_VERSION, pixels_note
 from tenfold.data.settings import check_count
 from tenfold.predict.pictures import (
     Noticed,
-    Plain,
     find_pictures,
     left_out_lines,
     nothing_read,
@@ -29,6 +29,9 @@ from tenfold.train.barrier_sleep import sleep_when_busy
 if TYPE_CHECKING:
     from PIL import Image
 
+    from tenfold.preprocess.plain_view import View
+
+Answer: TypeAlias = "tuple[View, NDArray[np.float32]] | SourceFault"    # (classes,); or why there are none
 Picture: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | NDArray[np.uint8] | Image.Image"
 
 
@@ -93,15 +96,15 @@ class Model(model_file.Model):
         paths = [os.fspath(each) if isinstance(each, (str, os.PathLike)) else "" for each in several]
         may_skip, noticed = (len(several) > 1 or not single) and all(paths), Noticed()
         predictions, views = Predictions(), plain_views(several, self.recipe, self.content, workers)
-        for path, (plain, probabilities) in zip(paths, self.classify(views, tta), strict=True):
-            noticed.add(path, plain, self.contrast)
-            if probabilities is not None:
+        for path, answer in zip(paths, self.classify(views, tta), strict=True):
+            if not isinstance(answer, SourceFault):
+                view, probabilities = answer
+                noticed.add(path, view, self.contrast)
                 predictions.append(self.prediction(probabilities, path))
-                continue
-            assert plain.fault is not None
-            if not may_skip:
-                raise plain.fault
-            predictions.unreadable.append((path, plain.fault.fact))
+            elif may_skip:
+                predictions.unreadable.append((path, answer.fact))
+            else:
+                raise answer
         if paths and not predictions:
             raise nothing_read(predictions.unreadable)
         for line in (*left_out_lines(predictions.unreadable, noticed.several, len(paths),
@@ -116,19 +119,19 @@ class Model(model_file.Model):
         return Prediction(self.classes[best], float(probabilities[best]),
                           dict(zip(self.classes, probabilities.tolist(), strict=True)), path)
 
-    def classify(self, plain: Iterable[Plain], tta: int = 1) -> Iterator[tuple[Plain, NDArray[np.float32] | None]]:
+    def classify(self, views: Iterable[View | SourceFault], tta: int) -> Iterator[Answer]:
         """Classify plain views in batches, as they come; yield each with its probabilities (classes,).
 
-        None in place of the probabilities: the picture could not be read.
+        The fault of a picture that could not be read is yielded as it is.
         """
         self.with_tta(tta)                       # raises a fault before anything is read
-        waiting = iter(plain)
+        waiting = iter(views)
         with sleep_when_busy(self.device):
             while batch := list(islice(waiting, self.recipe.train.batch_rows)):
-                pixels = [each.pixels for each in batch if each.pixels is not None]
-                rows: Any = iter(self.probabilities(np.stack(pixels), tta) if pixels else ())
+                pixels = [each.pixels for each in batch if not isinstance(each, SourceFault)]
+                rows = iter(self.probabilities(np.stack(pixels), tta)) if pixels else iter(())
                 for each in batch:
-                    yield each, None if each.pixels is None else next(rows)
+                    yield each if isinstance(each, SourceFault) else (each, next(rows))
 
 
 def _is_one(pictures: Any) -> bool:

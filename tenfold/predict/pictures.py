@@ -19,24 +19,12 @@ from tenfold.data.settings import check_count
 from tenfold.data.wording import counted, readable, reason, several_frames
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from tenfold.preprocess.plain_view import View
 
 _ARRAYS = "not a picture, but a file of arrays: give it to `tenfold score --data`, or its array to Model.predict"
 NAMED = 20                   # unreadable pictures that are named on the screen, at most
 FEW = 100                    # so few pictures are read in this process, faster than worker processes start
 TOGETHER = 16                # pictures in a task of a worker
-
-
-@dataclass(frozen=True)
-class Plain:
-    """The plain view of one picture, or the reason why there is none."""
-    pixels: NDArray[np.uint8] | None         # (H, W, C)
-    fault: SourceFault | None = None
-    several: bool = False                    # its file holds more pages or frames, which are not used
-    other_polarity: str = ""                 # of its ink, if it clearly is not the polarity of the model's images
-    contrast: int = 0                        # its brightest level less its darkest, as decoded
-    cut: bool = False                        # deep levels beyond the range of the model's images are cut off
 
 
 @dataclass
@@ -48,15 +36,13 @@ class Noticed:
     cut: list[str] = field(default_factory=list)                     # paths of pictures with levels that are cut off
     contrast: list[tuple[str, int]] = field(default_factory=list)    # (path, contrast) unlike the model's images
 
-    def add(self, path: str, plain: Plain, trained: Sequence[int] | None) -> None:
+    def add(self, path: str, view: View, trained: Sequence[int] | None) -> None:
         """Add a picture. trained: the contrast of the model's images, if it is known."""
-        if plain.pixels is None:
-            return
         self.pictures += 1
-        self.several += plain.several
-        self.polarity += [(path, plain.other_polarity)] if plain.other_polarity else []
-        self.cut += [path] if plain.cut else []
-        self.contrast += [(path, plain.contrast)] if is_other_contrast([plain.contrast] * 2, trained) else []
+        self.several += view.several
+        self.polarity += [(path, view.other_polarity)] if view.other_polarity else []
+        self.cut += [path] if view.cut else []
+        self.contrast += [(path, view.contrast)] if is_other_contrast([view.contrast] * 2, trained) else []
 
     def notes(self, trained: Sequence[int] | None, most: float) -> list[str]:
         """Return the notes on what more than the share `most` of the pictures have in common, unlike the model's."""
@@ -77,7 +63,7 @@ def _of(paths: Sequence[str], pictures: int) -> str:
     return f"{len(paths)} of {counted(pictures, 'picture')}" + (f", such as {readable(paths[0])}," if paths[0] else "")
 
 
-def left_out_lines(unreadable: Sequence[tuple[str, str]], several: int, pictures: int, rest: str = "") -> list[str]:
+def left_out_lines(unreadable: Sequence[tuple[str, str]], several: int, pictures: int, rest: str) -> list[str]:
     """Return lines for people on what was not labelled.
 
     unreadable: (path, why); several: files with more frames than the one that is used; rest: where all are named.
@@ -159,10 +145,12 @@ def read_opened(file: Any) -> bytes:
     return bytes(content)
 
 
-def plain_views(pictures: Sequence[Any], recipe: Recipe, facts: Mapping[str, Any], workers: int = 0) -> Iterator[Plain]:
-    """Yield the plain view of each picture (whatever `read_view` takes) in their order, by worker processes if many.
+def plain_views(pictures: Sequence[Any], recipe: Recipe, facts: Mapping[str, Any],
+                workers: int) -> Iterator[View | SourceFault]:
+    """Yield the plain view of each picture (whatever `read_view` takes), or why there is none, in their order.
 
-    facts: the checkpoint's content, which holds what the model's set decided. workers: 0, one for each core.
+    Many pictures are read by worker processes. facts: the checkpoint's content, which holds what the model's set
+    decided. workers: 0, one for each core.
     """
     workers = check_count("--workers", workers, least=0)
     known = {"common": facts.get("common")}      # all that workers need of it
@@ -178,17 +166,17 @@ def plain_views(pictures: Sequence[Any], recipe: Recipe, facts: Mapping[str, Any
         yield from some
 
 
-def read_some(pictures: Sequence[Any], recipe: Recipe, known: Mapping[str, Any]) -> list[Plain]:
-    """Return the plain views of a few pictures."""
+def read_some(pictures: Sequence[Any], recipe: Recipe, known: Mapping[str, Any]) -> list[View | SourceFault]:
+    """Return the plain view of each of a few pictures, or why there is none."""
     from tenfold.preprocess.plain_view import read_view
-    views = []
+    views: list[View | SourceFault] = []
     for picture in pictures:
         try:
             path = os.fspath(picture) if isinstance(picture, Path) else picture
-            views.append(Plain(**vars(read_view(path, recipe, known))))
+            views.append(read_view(path, recipe, known))
         except SourceFault as fault:
             arrays = str(picture).lower().endswith(".npz")
-            views.append(Plain(None, SourceFault(fault.where, _ARRAYS, fault.cure) if arrays else fault))
+            views.append(SourceFault(fault.where, _ARRAYS, fault.cure) if arrays else fault)
         except MachineFault as fault:            # it needs too much memory; others may not
-            views.append(Plain(None, SourceFault(fault.where, fault.fact, fault.cure)))
+            views.append(SourceFault(fault.where, fault.fact, fault.cure))
     return views

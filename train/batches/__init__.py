@@ -20,7 +20,7 @@ from tenfold.train.batches.memory import Memory
 from tenfold.train.batches.order import Order
 from tenfold.train.batches.sampling import Sampling
 from tenfold.train.batches.threads import Threads
-from tenfold.train.memory import free_memory
+from tenfold.train.device import free_memory
 
 _ENGINES = {engine.name: engine for engine in (Memory, Threads, Loader)}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from tenfold.data.errors import ShardFault, unreadable
+from tenfold.data.errors import AUGMENT_AGAIN, ShardFault, unreadable
 from tenfold.data.files import open_descriptor
 
 KEPT = 64                    # files open at once, or one for each thread; macOS allows a process 256, Linux 1,024. To
@@ -65,7 +65,7 @@ def _seen(path: Path) -> tuple[int, int, int]:
         return _stamp(os.stat(path))
     except OSError as error:
         raise unreadable(error, path) or ShardFault(path, f"cannot be read ({error.strerror})",
-                                                    "run `tenfold augment` again") from None
+                                                    AUGMENT_AGAIN) from None
 
 
 def _stamp(facts: os.stat_result) -> tuple[int, int, int]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from tenfold.data.chunks import read_at, read_chunks
-from tenfold.data.errors import ShardFault, unreadable
+from tenfold.data.errors import AUGMENT_AGAIN, ShardFault, unreadable
 from tenfold.data.shard import Shard, read_compressed
 from tenfold.train.batches.files import Files
 
@@ -37,7 +37,7 @@ class Reader:
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, zlib.error) as error:
             path = self.shards[shard].path
             raise unreadable(error, path) or ShardFault(path, f"could not be read to its end ({error})",
-                                                        "run `tenfold augment` again") from None
+                                                        AUGMENT_AGAIN) from None
 
     def read(self, shard: int, start: int, out: np.ndarray) -> None:
         """Read rows start … start + len(out) of a shard into `out`, uint8 (n, H, W, C), contiguous."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tenfold.train.figures import new_figure, publish_figure
+from tenfold.data.figures import new_figure, publish_figure
 
 
 def draw_bench(path: str | Path, rows: list[dict], memcpy: float) -> None:

@@ -32,7 +32,7 @@ def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config
 
     def evaluation(image, *_) -> None:
         with torch.no_grad():
-            for network in learner.candidates():
+            for network in learner.networks():
                 forward(network, image, learner.normalise, config.precision)
     with unchanged(learner.model, learner.optimizer, device):
         learner.model.train()
@@ -43,7 +43,7 @@ def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config
             timed = min(rows, max(2, int(2 * _FIRST * limit / seconds)))
         batch = learner.example(timed, row_shape)
         step_seconds = _timed(lambda: step(*batch), device, limit)
-        for network in learner.candidates():
+        for network in learner.networks():
             network.eval()
         forward_seconds = _timed(lambda: evaluation(*batch), device, limit / 3)
     learner.model.train()

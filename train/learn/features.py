@@ -11,14 +11,20 @@ from torch import nn
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches.order import Order
-from tenfold.train.learn.frozen import accept_features, agrees, split
+from tenfold.train.learn.frozen import accept_features, agrees, split_network
 from tenfold.train.learn.learner import Learner
-from tenfold.train.learn.one_pass import SPLITS, NotDoneError, NoTimeError, Pairs, one_pass, pictures
-from tenfold.train.memory import free_memory
+from tenfold.train.learn.one_pass import (
+    TRAIN_AND_VAL,
+    NotDoneError,
+    NoTimeError,
+    Pairs,
+    check_memory,
+    one_pass,
+    pictures,
+)
 from tenfold.train.models.folded import folded
 from tenfold.train.precision import autocast
 
-_SHARE = 3                   # features may take a third of the free memory
 _TRIED = 8                   # rows on which the two parts are compared with the whole network
 
 
@@ -96,7 +102,7 @@ def keep_features(learner: Learner, shards: ShardSet, recipe: Recipe, orders: di
     pictures are augmented on the device, or if memory is short. NoTimeError, also printed: it would take more than
     `seconds`.
     """
-    parts = split(learner.model) if recipe.model.freeze and recipe.train.most_epochs > 1 else None
+    parts = split_network(learner.model) if recipe.model.freeze and recipe.train.most_epochs > 1 else None
     if parts is None:
         return None
     begin = time.monotonic()
@@ -107,13 +113,13 @@ def keep_features(learner: Learner, shards: ShardSet, recipe: Recipe, orders: di
         if isinstance(reason, NoTimeError):
             raise
         return None
-    for model in {id(m): m for m in (learner.model, learner.ema.module)}.values():
+    for model in learner.networks():
         accept_features(model, parts.parts(model)[1], kept["train"].row_shape)
     learner.features = kept["train"]
     print(f"the frozen part of '{recipe.model.name}' was computed once for each of "
-          f"{sum(map(shards.rows, SPLITS))} rows, in {time.monotonic() - begin:.1f} s: "
+          f"{sum(map(shards.rows, TRAIN_AND_VAL))} rows, in {time.monotonic() - begin:.1f} s: "
           f"{sum(features.bytes for features in kept.values()) / 2**20:,.0f} MB of features are kept")
-    return {name: FeatureBatches(kept[name], orders[name]) for name in SPLITS}
+    return {name: FeatureBatches(kept[name], orders[name]) for name in TRAIN_AND_VAL}
 
 
 def _compute(learner: Learner, parts: tuple[nn.Module, nn.Module], shards: ShardSet, recipe: Recipe,
@@ -121,7 +127,7 @@ def _compute(learner: Learner, parts: tuple[nn.Module, nn.Module], shards: Shard
     """Return the features of all rows, by split. NotDoneError: they cannot be kept, or it takes too many seconds."""
     if learner.numbers(0, 0, 1) is not None:
         raise NotDoneError("[augment] changes the pictures")
-    rows, device = {name: shards.rows(name) for name in SPLITS}, learner.normalise.device
+    rows, device = {name: shards.rows(name) for name in TRAIN_AND_VAL}, learner.normalise.device
     kept: dict[str, Features] = {}
     frozen = folded(parts[0])
     for name, start, x, label in one_pass(pictures(shards, recipe, learner.normalise), rows, seconds, device):
@@ -138,9 +144,7 @@ def _check(model: nn.Module, parts: tuple[nn.Module, nn.Module], x: torch.Tensor
            rows: int) -> None:
     """Raise NotDoneError if the features need too much memory or have the shape of pictures, or if the two parts do not
     give the same results as the whole network."""
-    needed, free = features[0].nbytes * rows, free_memory(x.device)
-    if needed > free / _SHARE:
-        raise NotDoneError(f"its features would take {needed / 2**20:,.0f} MB, more than a third of the free memory")
+    check_memory(features[0].nbytes * rows, x.device)
     if features.shape[1:] == x.shape[1:] or not agrees(model, parts, x[:_TRIED]):
         raise NotDoneError("it cannot be taken apart from the rest")
 

@@ -13,12 +13,12 @@ import torch
 from torch.nn import functional as F
 
 from tenfold.data.tables import Train
+from tenfold.train.device import free_memory
 from tenfold.train.learn.folds import cross_validation, one_row_each
 from tenfold.train.learn.head_features import HeadRows, Table, features_before_head, last_layer
 from tenfold.train.learn.learner import Learner
-from tenfold.train.learn.logistic import DECAYS, Problem, path
+from tenfold.train.learn.logistic import DECAYS, Fit, Problem, regularisation_path
 from tenfold.train.learn.one_pass import NotDoneError
-from tenfold.train.memory import free_memory
 from tenfold.train.score.evaluate import loss_and_top1
 
 _DEFAULT_DECAY = 0.1         # weight decay if there are no rows to choose it by
@@ -70,7 +70,7 @@ def fit_head(learner: Learner, rows: HeadRows, config: Train, seconds: float) ->
         scale, shift = _standardise(tables)
         fitted = _choose(learner, tables, rows.units, config, late=lambda: time.monotonic() > begin + 1.5 * seconds)
         weight = fitted.weight * scale
-        for model in {id(m): m for m in (learner.model, learner.ema.module)}.values():
+        for model in learner.networks():
             last = last_layer(model)
             last.weight.copy_(weight.view_as(last.weight))
             last.bias.copy_(fitted.bias - weight @ shift)
@@ -110,31 +110,34 @@ def _choose(learner: Learner, tables: dict[str, Table], units: torch.Tensor, con
     if len(val[1]) < _FEW_VAL and _COPIES * problem.x[0].nbytes * len(judged) < free_memory(val[0].device):
         parts += cross_validation(replace(problem, x=problem.x[judged], label=problem.label[judged]))
     held_out = sum(len(label) for _, (_, label) in parts)
-    found: list[FittedHead] = []
+    found: list[Fit] = []
     losses: list[float] = []
-    for fits in zip(*(path(part, DECAYS if held_out else (_DEFAULT_DECAY,), late) for part, _ in parts), strict=False):
-        logits = [F.linear(x, weight, bias) for (_, weight, bias), (_, (x, _)) in zip(fits, parts, strict=True)]
-        found.append(FittedHead(weight=fits[0][1], bias=fits[0][2], decay=fits[0][0], val_rows=len(val[1]),
-                                val=loss_and_top1(logits[0], val[1]) if len(val[1]) else _NO_VAL,
-                                is_cross_validated=len(parts) > 1))
-        losses.append(sum(F.cross_entropy(z, label, reduction="sum").item()
-                          for z, (_, (_, label)) in zip(logits, parts, strict=True)) / max(1, held_out))
+    paths = [regularisation_path(part, DECAYS if held_out else (_DEFAULT_DECAY,), late) for part, _ in parts]
+    for fits in zip(*paths, strict=False):
+        loss = sum(F.cross_entropy(fit.logits(x), label, reduction="sum").item()
+                   for fit, (_, (x, label)) in zip(fits, parts, strict=True))
+        found.append(fits[0])
+        losses.append(loss / max(1, held_out))
         if losses[-1] > min(losses):             # weaker decays would be worse still, and take the longest
             break
     best = found[losses.index(min(losses))]
-    answers = (F.linear(val[0], best.weight, best.bias).cpu(), val[1].cpu()) if len(val[1]) else None
-    top1 = loss_and_top1(F.linear(problem.x, best.weight, best.bias), problem.label)[1]
-    best = replace(best, train=(problem.loss(best.weight, best.bias).item(), top1), answers=answers)
+    top1 = loss_and_top1(best.logits(problem.x), problem.label)[1]
+    fitted = FittedHead(best.weight, best.bias, best.decay, (problem.loss(best.weight, best.bias).item(), top1),
+                        is_cross_validated=len(parts) > 1)
+    if len(val[1]):
+        logits = best.logits(val[0])
+        fitted = replace(fitted, val=loss_and_top1(logits, val[1]), val_rows=len(val[1]),
+                         answers=(logits.cpu(), val[1].cpu()))
     is_refitted = config.refit and 0 < len(val[1]) < _FEW_VAL and only_last_layer_learns(learner)
-    return _refit(best, problem, val, often=round(len(problem.label) / len(judged))) if is_refitted else best
+    return _refit(fitted, problem, val, often=round(len(problem.label) / len(judged))) if is_refitted else fitted
 
 
 def _refit(fitted: FittedHead, problem: Problem, val: Table, often: int) -> FittedHead:
     """Return the head fitted to val, too; each row of val counts `often` times, as a source of train has rows."""
     both = replace(problem, x=torch.cat([problem.x, val[0].repeat(often, 1)]),
                    label=torch.cat([problem.label, val[1].repeat(often)]))
-    (_, weight, bias), = path(both, (fitted.decay,))
-    return replace(fitted, weight=weight, bias=bias, is_refitted=True)
+    fit, = regularisation_path(both, (fitted.decay,))
+    return replace(fitted, weight=fit.weight, bias=fit.bias, is_refitted=True)
 
 
 def _loss_weights(learner: Learner, label: torch.Tensor, config: Train) -> torch.Tensor | None:

@@ -17,7 +17,7 @@ from tenfold.train.models.folded import CANNOT_TRACE
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitNetwork:
     """A network in two parts, as graphs over its own modules: rest(frozen(x)) is the network's result for x."""
     frozen: fx.Graph         # (B, C, H, W) normalised -> features (B, …)
     rest: fx.Graph           # features -> logits (B, classes)
@@ -27,7 +27,7 @@ class Split:
         return fx.GraphModule(model, self.frozen, "Frozen"), fx.GraphModule(model, self.rest, "Rest")
 
 
-def split(model: nn.Module) -> Split | None:
+def split_network(model: nn.Module) -> SplitNetwork | None:
     """Return the two parts of a network; None: its first part is not frozen, or it cannot be split."""
     model.train()
     try:
@@ -42,7 +42,7 @@ def split(model: nn.Module) -> Split | None:
             frozen, rest = fx.Graph(), fx.Graph()
             frozen.output(_copied(frozen, before, {})[last])
             _copied(rest, (n for n in graph.nodes if n in after), {last: rest.placeholder("features")})
-            return Split(frozen, rest)
+            return SplitNetwork(frozen, rest)
     return None
 
 

@@ -10,13 +10,11 @@ from torch.nn import functional as F
 from tenfold.data.tables import Train
 from tenfold.train.device import same_random_state
 from tenfold.train.learn.learner import Learner
-from tenfold.train.learn.one_pass import NotDoneError, Source, pass_in_time
-from tenfold.train.memory import free_memory
+from tenfold.train.learn.one_pass import NotDoneError, Source, check_memory, pass_in_time
 from tenfold.train.models.folded import folded
 from tenfold.train.models.head import find_head, layers
 from tenfold.train.precision import autocast
 
-_SHARE = 3                   # features may take a third of the free memory
 _TRIED = 8                   # rows on which they are compared with the whole network
 _TOLERANCE = 0.01            # share of the largest logit by which logits may differ: CUDA multiplies in TF32 …
 _TOLERANCE_BFLOAT16 = 0.05   # … and bfloat16 has 8 bits
@@ -49,11 +47,9 @@ def features_before_head(learner: Learner, given: HeadRows, config: Train, secon
     NotDoneError: memory or time is short, the logits are not linear in these inputs, or they are not finite.
     """
     width, device, rows = last_layer(learner.model).weight.shape[1], learner.normalise.device, given.counts
-    needed, free = 4 * width * sum(rows.values()), free_memory(device)
     if seconds <= 0:
         raise NotDoneError("no time is left for it")
-    if needed > free / _SHARE:
-        raise NotDoneError(f"its features would take {needed / 2**20:,.0f} MB, more than a third of the free memory")
+    check_memory(4 * width * sum(rows.values()), device)
     tables = {name: (torch.empty(count, width, device=device), torch.empty(count, dtype=torch.int64, device=device))
               for name, count in rows.items()}
     before, passed = None, dict.fromkeys(rows, 0)

@@ -107,8 +107,8 @@ class Learner:
         self.scaling.backward(loss)
         return metrics
 
-    def candidates(self) -> list[torch.nn.Module]:
-        """Return the networks to evaluate: with the EMA of the weights, and with the last weights."""
+    def networks(self) -> list[torch.nn.Module]:
+        """Return the network with the EMA of the weights, if there is one, and that with the last weights."""
         return [self.model] if self.ema.module is self.model else [self.ema.module, self.model]
 
     def is_finite(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
@@ -33,9 +34,20 @@ class Problem:
         return mixed_cross_entropy(F.linear(self.x, weight, bias), self.label, self.weights, self.smoothing)[0]
 
 
-def path(problem: Problem, decays: Sequence[float] = DECAYS,
-         late: Callable[[], bool] = lambda: False) -> Iterator[tuple[float, torch.Tensor, torch.Tensor]]:
-    """Yield (decay, weight (classes, D), bias (classes,)) that minimises loss + decay / 2 × |weight|², for each decay.
+class Fit(NamedTuple):
+    """A linear model: the minimum of the loss with this weight decay."""
+    decay: float
+    weight: torch.Tensor         # (classes, D)
+    bias: torch.Tensor           # (classes,)
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits (n, classes) of x (n, D)."""
+        return F.linear(x, self.weight, self.bias)
+
+
+def regularisation_path(problem: Problem, decays: Sequence[float] = DECAYS,
+                        late: Callable[[], bool] = lambda: False) -> Iterator[Fit]:
+    """Yield the fit that minimises loss + decay / 2 × |weight|², for each decay.
 
     Each minimisation starts from the result before. late: asked before each evaluation of the loss; once it returns
     True, the best result so far is yielded as the last one.
@@ -45,7 +57,7 @@ def path(problem: Problem, decays: Sequence[float] = DECAYS,
     bias = x.new_zeros(problem.classes).requires_grad_()
     for decay in decays:
         _minimise(problem, decay, weight, bias, late)
-        yield decay, weight.detach().clone(), bias.detach().clone()
+        yield Fit(decay, weight.detach().clone(), bias.detach().clone())
         if late():
             return
 

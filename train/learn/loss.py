@@ -41,8 +41,8 @@ def make_loss(model: nn.Module, normalise: Normalise, config: Train, augment: Au
     return loss_function
 
 
-def mixed_cross_entropy(logits: torch.Tensor, label: Label, weights: torch.Tensor | None = None,
-                        smoothing: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+def mixed_cross_entropy(logits: torch.Tensor, label: Label, weights: torch.Tensor | None,
+                        smoothing: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Return (mean cross-entropy, the labels (B,) that count as right) of logits (B, classes).
 
     A mixed label is (a, b, share of a): the loss is mixed in the same way, and the label with the larger share counts

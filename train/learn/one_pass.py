@@ -12,10 +12,11 @@ from tqdm.auto import tqdm
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
-from tenfold.train.device import is_host, synchronise
+from tenfold.train.device import free_memory, is_host, synchronise
 from tenfold.train.normalise import Normalise
 
-SPLITS = ("train", "val")
+TRAIN_AND_VAL = ("train", "val")
+_SHARE = 3                   # features may take a third of the free memory
 _ROWS, _GPU_ROWS = 8, 128    # rows of a batch. On a CPU few, which stay in its caches: EfficientNet-Lite0 at 192 pixels
                              # does 87 images a second in batches of 8, 42 in batches of 32 (GPU: not measured)
 _SETTLED = 1.0               # seconds after which the end of a pass is extrapolated
@@ -33,6 +34,12 @@ class NotDoneError(Exception):
 
 class NoTimeError(NotDoneError):
     """It is that there is too little time."""
+
+
+def check_memory(needed: int, device: torch.device) -> None:
+    """Raise NotDoneError if features of `needed` bytes would take too much of the device's free memory."""
+    if needed > free_memory(device) / _SHARE:
+        raise NotDoneError(f"its features would take {needed / 2**20:,.0f} MB, more than a third of the free memory")
 
 
 def pass_rows(device: torch.device) -> int:

@@ -110,7 +110,7 @@ def head(features: int, classes: int, widths: Sequence[int] = (), dropout: float
     """
     kernel, layers = (1,) if layer is nn.Conv2d else (), []
     for width in widths:
-        positive(head_widths=width)
+        check_positive(head_widths=width)
         layers += [nn.Dropout(dropout), mark(layer(features, width, *kernel)), nn.ReLU()]
         features = width
     return [*layers, nn.Dropout(dropout), mark(layer(features, classes, *kernel))]
@@ -124,7 +124,7 @@ def halved(canvas: Sequence[int], times: int, up: bool = False) -> int:
     return height * width
 
 
-def positive(widths: Sequence[int] = (1,), **numbers: int) -> None:
+def check_positive(widths: Sequence[int] = (1,), **numbers: int) -> None:
     """Raise ValueError if `widths` is empty, or if a width or one of the numbers is below 1."""
     if not widths:
         raise ValueError("widths must not be empty")

@@ -72,6 +72,22 @@ def dry_run(make: Callable[..., nn.Module], channels: int, canvas: Sequence[int]
     return model, image
 
 
+def cost(name: str, arguments: dict, channels: int, classes: int, size: Sequence[int]) -> dict:
+    """Return {"parameters", "multiply_adds"} for one picture of `size` (height, width).
+
+    Or {"fault"}: why there are none.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+    try:
+        model, image = dry_run(partial(maker(name, arguments), channels=channels, classes=classes), channels, size)
+    except CANNOT as error:
+        return {"fault": str(error).partition("\n")[0]}
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(image)
+    return {"parameters": sum(p.numel() for p in model.parameters()),
+            "multiply_adds": counter.get_total_flops() // 2}
+
+
 def without_memory(make: Callable[..., nn.Module], canvas: Sequence[int]) -> nn.Module:
     """Build a network on the device "meta": it has shapes and names, but no values. Draws no random numbers."""
     with torch.random.fork_rng(devices=[]), _NoMemory():

@@ -1,37 +1,30 @@
 """The command `tenfold models`: list every network with its parameters and multiply-adds."""
 
 import re
-from collections.abc import Sequence
-from functools import partial
 
-from tenfold.data.command import Parser, make_parser, run
+from tenfold.data.command import make_parser, run
 
 # torchvision's networks in the published systems that recipes/ follows; the others are listed with --all
 _USED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "densenet169",
          "squeezenet1_0")
 
 
-def arguments() -> Parser:
-    """Return the parser of the command line."""
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
     parser = make_parser("tenfold models", "List the networks, with parameters and multiply-adds for one picture.")
     parser.add_argument("--recipe",
                         help="TOML file whose channels, canvas and model.size count (default: RGB, 224×224)")
     parser.add_argument("--classes", type=int, help="how many (default: those of the recipe's shards, else 1000)")
     parser.add_argument("--all", action="store_true",
                         help="all of torchvision's networks, not only those of the recipes")
-    return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command."""
-    return run(_table, arguments().parse_args(argv))
+    return run(_table, parser.parse_args(argv))
 
 
 def _table(args) -> dict:
     from tenfold.data.errors import UserFault
     from tenfold.data.recipe import make_recipe, read_recipe
     from tenfold.data.settings import override
-    from tenfold.train.models.build import MODELS
+    from tenfold.train.models.build import MODELS, cost
     from tenfold.train.models.published import names
     from tenfold.train.normalise import seen_size
     if args.classes is not None and args.classes < 1:
@@ -56,25 +49,6 @@ def _table(args) -> dict:
                     | cost(name, values, recipe.clean.channels, classes, size))
         print(_line(rows[-1], width))
     return {"size": list(size), "channels": recipe.clean.channels, "classes": classes, "models": rows}
-
-
-def cost(name: str, values: dict, channels: int, classes: int, size: Sequence[int]) -> dict:
-    """Return {"parameters", "multiply_adds"} for one picture of `size` (height, width).
-
-    Or {"fault"}: why there are none.
-    """
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    from tenfold.train.models.build import CANNOT, dry_run, maker
-    try:
-        model, image = dry_run(partial(maker(name, values), channels=channels, classes=classes), channels, size)
-    except CANNOT as error:
-        return {"fault": str(error).partition("\n")[0]}
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(image)
-    return {"parameters": sum(p.numel() for p in model.parameters()),
-            "multiply_adds": counter.get_total_flops() // 2}
 
 
 def _classes(recipe) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from tenfold.train.models.blocks import conv, halved, head, kaiming_init, positive
+from tenfold.train.models.blocks import check_positive, conv, halved, head, kaiming_init
 from tenfold.train.models.gradients import PLANES, Gradients
 
 
@@ -21,8 +21,8 @@ def convnet(channels: int, classes: int, canvas: Sequence[int], *, widths: Seque
     only the head remains: a logistic regression on edge directions, which `head = "fitted"` solves in a second.
     """
     if widths or not gradients:
-        positive(widths=widths)
-    positive(kernel=kernel, repeat=repeat)
+        check_positive(widths=widths)
+    check_positive(kernel=kernel, repeat=repeat)
     if gradients < 0:
         raise ValueError("gradients must be 0 at least")
     if kernel % 2 == 0:

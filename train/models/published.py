@@ -46,7 +46,7 @@ def published(name: str, channels: int, classes: int, canvas: Sequence[int], *, 
     if name.startswith("squeezenet") and classes != _PUBLISHED:
         _let_logits_fall(net)
     if stem == "small":
-        _make_stem_small(net, name)
+        _make_stem_small(net)
     if channels != 3:
         _sum_colours(net, channels)
     if init == "kaiming":
@@ -91,7 +91,7 @@ def _like(old: nn.Conv2d, **changes) -> nn.Conv2d:
     return nn.Conv2d(**settings | changes, bias=old.bias is not None)
 
 
-def _make_stem_small(net, name) -> None:
+def _make_stem_small(net) -> None:
     (at, first), (_, second), *_ = layers(net)
     if first.stride != (2, 2) or first.kernel_size not in ((3, 3), (7, 7)):
         raise ValueError("it has no stem of stride 2 to make small")

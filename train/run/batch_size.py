@@ -9,9 +9,8 @@ from tenfold.data.out_of_memory import is_out_of_memory
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import engine_for
-from tenfold.train.device import is_cuda, is_host, peak_memory, same_random_state
+from tenfold.train.device import free_memory, is_cuda, is_host, peak_memory, same_random_state
 from tenfold.train.learn.learner import Learner
-from tenfold.train.memory import free_memory
 from tenfold.train.normalise import Normalise
 
 _SHARE = 0.8                 # of the free memory may be used: evaluation, compiled steps and fragmentation need some

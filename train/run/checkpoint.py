@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from tenfold.data.digests import DIFFERS, DigestError, check_trailer, zip_trailer
-from tenfold.data.errors import CheckpointFault, RecipeFault, ShardFault, unreadable
+from tenfold.data.errors import AUGMENT_AGAIN, CheckpointFault, RecipeFault, ShardFault, unreadable
 from tenfold.data.fields import Number, misfit
 from tenfold.data.files import open_file, publish
 from tenfold.data.recipe import Recipe, make_recipe, recipe_tables, renewed
@@ -49,7 +49,7 @@ def describe(shards: ShardSet, recipe: Recipe) -> dict:
         head["mean"], head["std"] = usual_normalisation(recipe.model.name, index["channels"])
     fact = misfit(head, _HEAD) or _disagreement(head)
     if fact:
-        raise ShardFault(shards.shown / INDEX, f"is damaged ({fact})", "run `tenfold augment` again")
+        raise ShardFault(shards.shown / INDEX, f"is damaged ({fact})", AUGMENT_AGAIN)
     return head
 
 

@@ -1,17 +1,14 @@
 """The command `tenfold train`: train on shards within a budget, into runs/<name>/best.pth."""
 
-import contextlib
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from tenfold.data.command import Parser, make_parser, run
-from tenfold.data.errors import MachineFault, UserFault
+from tenfold.data.command import make_parser, run
 
 
-def arguments() -> Parser:
-    """Return the parser of the command line."""
+def main(argv: list[str] | None = None, started: float | None = None) -> int:
+    """Run the command; `started`: the time.monotonic() from which the budget counts."""
+    started = time.monotonic() if started is None else started
     parser = make_parser("tenfold train", "Train a classifier on shards, inside a budget.")
     parser.add_shards()
     parser.add_argument("--data", help="the images that the shards are to be made of: refused where they are others")
@@ -19,15 +16,8 @@ def arguments() -> Parser:
     parser.add_argument("--budget", help="45s, 10m, 1h: the whole command ends before (default: the recipe's)")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last.pth, if there is one")
     parser.add_device()
-    parser.add_argument("--verify", action="store_true", help="read every byte of the shards first (default: once, and "
-                                                              "where they look changed)")
-    return parser
-
-
-def main(argv: list[str] | None = None, started: float | None = None) -> int:
-    """Run the command; `started`: the time.monotonic() from which the budget counts."""
-    started = time.monotonic() if started is None else started
-    return run(lambda args: _train(args, started), arguments().parse_args(argv))
+    parser.add_verify()
+    return run(lambda args: _train(args, started), parser.parse_args(argv))
 
 
 def _train(args, started: float) -> dict:
@@ -40,15 +30,16 @@ def _train(args, started: float) -> dict:
     if args.data:
         from tenfold.data.image_set import check_images
         check_images(shards.folder, shards.index, args.data, args.recipe)
-    budget = parse_duration(args.budget) if args.budget else parse_duration(recipe.train.budget)
+    budget = parse_duration(args.budget or recipe.train.budget)
+    out = Path(args.out or f"runs/{recipe.name}")
     make_folder(".")                             # best.pth is copied here: refuse now, not after the training
+    from tenfold.train.run.best_copy import check_copy, copied_here
     check_copy()
     from tenfold.train.device import keep_freed_memory
     from tenfold.train.run.training import train
     keep_freed_memory()
-    with copied_here(Path(args.out or f"runs/{recipe.name}") / "best.pth", args.resume):
-        trained = train(shards, recipe, args.out or f"runs/{recipe.name}", budget=budget, device=args.device,
-                        resume=args.resume, started=started)
+    with copied_here(out / "best.pth", args.resume):
+        trained = train(shards, recipe, out, budget=budget, device=args.device, resume=args.resume, started=started)
     facts, first = trained.facts, trained.facts["first_step_seconds"]
     print(f"{facts['best']} (also ./best.pth): val top-1 "
           + ("unknown, no val rows" if trained.val_top1 is None else f"{trained.val_top1:.4f}")
@@ -56,38 +47,3 @@ def _train(args, started: float) -> dict:
              f"{facts['data_wait_fraction']:.1%} waiting for data; " if facts["steps"] else "; ")
           + (f"first step after {first:.1f} s; " if first else "") + f"{facts['seconds']:.1f} s")
     return facts
-
-
-def check_copy() -> None:
-    """Raise MachineFault if ./best.pth, the copy of the model, is a folder."""
-    if Path("best.pth").is_dir():
-        raise MachineFault("best.pth", "is a folder, but the model is copied to that name", "move it away")
-
-
-@contextlib.contextmanager
-def copied_here(best: Path, resume: bool) -> Iterator[None]:
-    """Copy the run's best.pth to the current folder on exit; if the run was stopped, only if it wrote best.pth."""
-    check_copy()
-    before = _stamp(best)
-    try:
-        yield
-    except BaseException as stop:
-        if best.exists() and (_stamp(best) != before or (resume and isinstance(stop, KeyboardInterrupt))):
-            with contextlib.suppress(UserFault, OSError):     # the error that stopped the run is reported
-                _copy_here(best)
-        raise
-    _copy_here(best)
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.exists() else None
-
-
-def _copy_here(best: Path) -> None:
-    from tenfold.data.leftovers import publish_unlocked, remove_leftovers_of
-    here = Path("best.pth")
-    if here.exists() and here.samefile(best):
-        remove_leftovers_of(here)
-    else:
-        with publish_unlocked(here) as temporary:
-            shutil.copyfile(best, temporary)

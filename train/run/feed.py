@@ -15,7 +15,7 @@ from tenfold.train.learn.features import FeatureBatches, keep_features
 from tenfold.train.learn.fitted_head import FittedHead, fit_head, only_last_layer_learns
 from tenfold.train.learn.head_features import HeadRows
 from tenfold.train.learn.learner import Learner
-from tenfold.train.learn.one_pass import SPLITS, NoTimeError, pass_rows, pictures
+from tenfold.train.learn.one_pass import TRAIN_AND_VAL, NoTimeError, pass_rows, pictures
 from tenfold.train.models.whitening import Whitening, fit_whitening
 
 # Shares of the remaining seconds:
@@ -89,8 +89,7 @@ class Feed:
         self.train, self.val, self.batch = self._open("train", rows), self._open("val", rows), rows
 
     def _fit_whitening(self, learner: Learner) -> None:
-        models = {id(m): m for m in (learner.model, learner.ema.module)}.values()
-        layers = [m for model in models for m in model.modules() if isinstance(m, Whitening)]
+        layers = [m for network in learner.networks() for m in network.modules() if isinstance(m, Whitening)]
         if not all(layer.is_fitted for layer in layers):
             with contextlib.closing(pictures(self._shards, self._recipe, learner.normalise)("train")) as batches:
                 fit_whitening(layers, (x for x, _ in batches))
@@ -107,6 +106,6 @@ class Feed:
         source = pictures(self._shards, self._recipe, learner.normalise)
         if kept:
             source = lambda split: kept[split].features.in_order(batch)  # noqa: E731
-        counts = {split: self._shards.rows(split) for split in SPLITS}
+        counts = {split: self._shards.rows(split) for split in TRAIN_AND_VAL}
         units = torch.from_numpy(np.concatenate([shard.sources for shard in self._shards.shards("train")]))
         return fit_head(learner, HeadRows(source, counts, units), self._recipe.train, seconds)

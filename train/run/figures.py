@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenfold.data.errors import UserFault
+from tenfold.data.figures import new_figure, publish_figure
 from tenfold.data.out_of_memory import has_started
-from tenfold.train.figures import new_figure, publish_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -77,7 +77,7 @@ class Trainer:
                 total=self.plan.steps * self.feed.batch, initial=self.state.images, desc="train", unit="img",
                 unit_scale=True, disable=None) as bar:
             if fitted:
-                val = Validation(self.learner.candidates()[0], *fitted.val, fitted.val_rows, fitted.answers)
+                val = Validation(self.learner.networks()[0], *fitted.val, fitted.val_rows, fitted.answers)
                 self._record(0, fitted.train, val, 0.0, bar)
             while not self.state.done:
                 t = self._steps(interrupted, bar)

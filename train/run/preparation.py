@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from tenfold.data.errors import TrainingFault
 from tenfold.data.files import set_aside_previous
+from tenfold.train.device import is_host
+from tenfold.train.learn.cost import measure
 from tenfold.train.learn.fitted_head import FittedHead, only_last_layer_learns
 from tenfold.train.run.clock import Clock
-from tenfold.train.run.fitting import fit_plan
+from tenfold.train.run.plan import Cost, Plan, describe, fitted
 from tenfold.train.score.files import FILES as SCORE_FILES
 
 if TYPE_CHECKING:
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
 CHECKPOINTS = ("last.pth", "best.pth")
 FILES = (*CHECKPOINTS, "metrics.csv", "curves.png")      # what a run leaves in its folder
+_UNMEASURED = 0.2            # largest share of the remaining seconds reserved for the end before it is measured
+_PROBE = 0.03                # share of the remaining seconds that measuring a step may take
 
 
 def prepare(trainer: Trainer) -> FittedHead | None:
@@ -27,21 +32,21 @@ def prepare(trainer: Trainer) -> FittedHead | None:
     begins = not state.history and not state.step
     if begins:
         clock.grant()                        # a resumed run has had its share before
-    fitted = feed.prepare(learner, clock.left, fit=begins)
-    state.done = fitted is not None and only_last_layer_learns(learner)
+    head = feed.prepare(learner, clock.left, fit=begins)
+    state.done = head is not None and only_last_layer_learns(learner)
     if not state.done:
         learner.prepare(feed.batch, feed.row_shape)
-        if begins and not fitted:
+        if begins and not head:
             clock.grant()                        # again: there was no time to fit the head
             if clock.left() <= 0:
                 raise budget_fault(clock, trainer.config.compile)
         if not state.step:
-            trainer.follow(fit_plan(trainer.plan, trainer.config, learner, feed, trainer.pace))
+            trainer.follow(_fit_plan(trainer))
             learner.prepare(feed.batch, feed.row_shape)      # the plan may have another batch
     # files of an earlier run must not be mistaken for this run's
     if begins and (line := set_aside_previous(trainer.out, (*FILES, *SCORE_FILES), CHECKPOINTS)):
         print(line)
-    return fitted
+    return head
 
 
 def budget_fault(clock: Clock, compile_mode: str) -> TrainingFault:
@@ -49,3 +54,22 @@ def budget_fault(clock: Clock, compile_mode: str) -> TrainingFault:
     return TrainingFault("budget", f"of {round(clock.budget, 1):g} s is spent before the first step, which "
                          f"took {clock.elapsed():.1f} s to begin",
                          "give a longer one" + (", or train.compile = \"none\"" if compile_mode != "none" else ""))
+
+
+def _fit_plan(trainer: Trainer) -> Plan:
+    """Measure a step; return the plan if it fits into the remaining time, else print what is cut, and return less."""
+    plan, config, learner, feed = trainer.plan, trainer.config, trainer.learner, trainer.feed
+    clock, closing = trainer.pace.clock, trainer.pace.closing
+    closing.expect_load()
+    clock.reserve(min(closing.total(), _UNMEASURED * clock.left()))
+    limit, host = _PROBE * clock.left(), is_host(learner.normalise.device)
+
+    @functools.cache
+    def cost(batch: int) -> Cost:
+        if host and batch != plan.batch:         # on a CPU the time is proportional to the rows
+            return cost(plan.batch).scaled(batch / plan.batch)
+        return Cost(*measure(learner, batch, feed.row_shape, config, limit))
+    smaller = fitted(plan, config, feed.val_rows, clock.left(), cost)
+    if not smaller.fits:
+        print(describe(smaller, plan, feed.val_rows, is_open=config.epochs == "auto"))
+    return smaller

@@ -90,7 +90,8 @@ def train(shards: ShardSet, recipe: Recipe, out: str | Path, *, budget: float, d
             seconds = _fit(trainer)
             best = trainer.state.best_row
             notes = kept_notes(trainer.state.history, best) + closing_notes(best, shards.class_counts("val"))
-            print(*notes, sep="\n", end="\n" * bool(notes))
+            for note in notes:
+                print(note)
         if not (out / "best.pth").exists():      # the run was finished before, and the file moved away
             raise CheckpointFault(out / "best.pth", "is gone", "train without resuming")
         return _result(trainer, budget, seconds, notes)

@@ -31,12 +31,12 @@ class Validation:
 
 
 def validate(learner: Learner, val: Any, precision: str, most: int, late: Callable[[], bool]) -> Validation:
-    """Evaluate all of the learner's `candidates` on `most` batches of `val` (0: all); return the best result.
+    """Evaluate all of the learner's `networks` on `most` batches of `val` (0: all); return the best result.
 
-    Fewer batches are evaluated once `late` returns True. A candidate that was evaluated on fewer rows than the first
-    one is not chosen. Without val rows, the first candidate is returned.
+    Fewer batches are evaluated once `late` returns True. A network that was evaluated on fewer rows than the first
+    one is not chosen. Without val rows, the first network is returned.
     """
-    networks = learner.candidates()
+    networks = learner.networks()
     if not val.order.sizes:
         return Validation(networks[0])
     found: list[Validation] = []

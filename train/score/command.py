@@ -22,8 +22,8 @@ CONFUSIONS = 8               # worst confusions that are printed
 _NAME = 60                   # characters of a class name in the table
 
 
-def arguments() -> argparse.ArgumentParser:
-    """Return the parser of this command's options."""
+def main(argv: list[str] | None = None) -> int:
+    """Score, and return the exit code."""
     parser = make_parser("tenfold score", "Score a model on its test shards, or on a labelled folder.")
     parser.add_argument("model", metavar="MODEL", help="best.pth")
     parser.add_argument("--shards", help="folder of shards (default: shards/<name of the model's recipe>)")
@@ -34,14 +34,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--tta", type=int, default=1, metavar="N",
                         help="average over N views of each image: mirrored, turned, shifted, as the recipe draws them")
     parser.add_device()
-    parser.add_argument("--verify", action="store_true", help="read every byte of the shards first (default: once, and "
-                                                              "where they look changed)")
-    return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Score, and return the exit code."""
-    return run(score_command, arguments().parse_args(argv))
+    parser.add_verify()
+    return run(score_command, parser.parse_args(argv))
 
 
 def score_command(args: argparse.Namespace) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tenfold.data.figures import new_figure, publish_figure
 from tenfold.data.fonts import drawable
 from tenfold.data.wording import readable
-from tenfold.train.figures import new_figure, publish_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -121,7 +121,7 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
     check_fit(model, shards)
     network = model.with_tta(tta)
     folder = None if out is None else make_folder(out)       # refused before the work, not after it
-    probabilities, labels = predict_split(model, network, shards)
+    probabilities, labels = predict_test(model, network, shards)
     facts = measure(probabilities, labels, model.classes)
     sizes = class_sizes(model, shards)
     for name, size in sizes.items():
@@ -150,10 +150,10 @@ def _contrast_notes(model: Model, shards: ShardSet) -> list[str]:
     return [contrast_note("these images", contrast, trained)]
 
 
-def predict_split(model: Model, network: torch.nn.Module, shards: ShardSet,
-                  split: str = "test") -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return (probabilities (rows, classes), labels (rows,)) of a split. network: the model's, or one made from it."""
-    batches = open_batches(shards, split, model.recipe.train, model.recipe.seed, model.device, shuffle=False)
+def predict_test(model: Model, network: torch.nn.Module,
+                 shards: ShardSet) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return (probabilities (rows, classes), labels (rows,)) of the test split. network: the model's or one of it."""
+    batches = open_batches(shards, "test", model.recipe.train, model.recipe.seed, model.device, shuffle=False)
     try:
         with sleep_when_busy(model.device):
             logits, labels = evaluate.evaluate(network, batches, model.normalise, model.recipe.train.precision)

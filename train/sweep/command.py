@@ -15,7 +15,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from tenfold.data.command import Parser, make_parser, run, whole_number
+from tenfold.data.command import make_parser, run, whole_number
 from tenfold.data.errors import RecipeFault, ShardFault, SourceFault, TrainingFault
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.leftovers import leftovers_removed
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from tenfold.train.sweep.session import Session
 
 
-def arguments() -> Parser:
-    """Return the parser of the command line."""
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
     parser = make_parser("tenfold sweep", "Try settings of a recipe, within one budget for all of them.")
     parser.add_shards()
     parser.add_argument("--data", help="images, used if the varied keys change the shards (default: the recipe's)")
@@ -51,12 +51,7 @@ def arguments() -> Parser:
     parser.add_argument("--budget", help="time for the whole sweep, shared equally: 45s, 30m, 2h "
                                          "(default: the recipe's budget for each trial)")
     parser.add_device()
-    return parser
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command."""
-    return run(_sweep, arguments().parse_args(argv))
+    return run(_sweep, parser.parse_args(argv))
 
 
 def _sweep(args) -> dict:
@@ -114,7 +109,8 @@ def _report(rows: list[Trial], session: "Session") -> dict:
               "the same command with a larger --budget goes on")
     elif tried < planned:
         print(f"note: the search chose {tried} different settings in {planned} trials; each was tried once")
-    print(*(notes := repeats_notes(rows)), sep="\n", end="\n" * bool(notes))
+    for note in repeats_notes(rows):
+        print(note)
     best = rows[0] if rows and rows[0].state == "finished" else None
     if not best:
         raise TrainingFault(out, f"none of {tried} trials finished",

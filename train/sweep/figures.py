@@ -4,8 +4,10 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
+from tenfold.data.figures import new_figure, publish_figure
 from tenfold.data.wording import readable
-from tenfold.train.figures import new_figure, publish_figure
+
+_EARLIER = 0.6               # weight of the earlier values in a smoothed curve
 
 
 def draw_sweep(path: str | Path, runs: list[tuple[str, list[dict]]], named: int = 10) -> None:
@@ -35,13 +37,13 @@ def draw_sweep(path: str | Path, runs: list[tuple[str, list[dict]]], named: int 
     publish_figure(path, figure)
 
 
-def smoothed(values: Iterable[float], weight: float = 0.6) -> list[float]:
-    """Return the exponential running mean, with `weight` for the earlier values, corrected for its start at zero."""
+def smoothed(values: Iterable[float]) -> list[float]:
+    """Return the exponential running mean, corrected for its start at zero."""
     found, mean, total = [], 0.0, 0.0
     for value in values:
         if math.isnan(value):                    # the budget ended before the first step of the epoch
             found.append(value)
             continue
-        mean, total = weight * mean + (1 - weight) * value, weight * total + (1 - weight)
+        mean, total = _EARLIER * mean + (1 - _EARLIER) * value, _EARLIER * total + (1 - _EARLIER)
         found.append(mean / total)
     return found

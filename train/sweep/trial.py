@@ -142,7 +142,7 @@ def run_trial(trial: Trial, budget: float, device: str | None, lock: TextIO,
         trial.curve = _curve(history)
         trial.epochs = math.ceil(history[-1]["epoch"]) if history else 0
         # of the weights that are kept, which need not be the highest
-        facts = _last_line(log) if code == 0 else {}
+        facts = json.loads(read_file(log).splitlines()[-1]) if code == 0 else {}         # the command's --json
         trial.steps = facts.get("steps")
         trial.val_top1 = facts["val_top1"] if facts else max(trial.curve, default=None)
         trial.state = ("finished" if code == 0 and trial.val_top1 is not None else
@@ -183,11 +183,6 @@ def _stop(process) -> int:
     finally:                                     # also after a second ctrl-C
         process.kill()
     return process.wait()
-
-
-def _last_line(log: Path) -> dict:
-    """Return the JSON object in the last line of the log of a command that succeeded."""
-    return json.loads(read_file(log).splitlines()[-1])
 
 
 def why(code: int, log: Path) -> str:

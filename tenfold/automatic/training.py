@@ -1,0 +1,62 @@
+"""Augment, train and score by the chosen recipe, or go on where a stopped call was."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tenfold.automatic.checks import blame_whole_budget, set_aside
+from tenfold.data.errors import CheckpointFault
+
+if TYPE_CHECKING:
+    from tenfold.automatic.auto import Automatic
+    from tenfold.data.recipe import Recipe
+    from tenfold.data.shardset import ShardSet
+    from tenfold.train.run.training import Run
+    from tenfold.train.score.scoring import Score
+
+
+def train_and_score(call: Automatic, recipe: Recipe) -> tuple[Run, Score]:
+    """Augment, train and score by the chosen recipe."""
+    from tenfold.data.shardset import open_set
+    from tenfold.preprocess.findings import print_findings
+    from tenfold.preprocess.pipeline import augment
+    from tenfold.preprocess.survey.notes import HINTS
+    from tenfold.train.score.scoring import score
+    built = augment(recipe, call.source, call.shards, call.workers)
+    notes = [note for note in built.index["notes"] if not note.endswith(HINTS)]          # this recipe was chosen
+    print_findings(built.index | {"notes": notes}, built.folder / "dataset.json")
+    rows = ", ".join(f"{count} {split}" for split, count in built.rows.items())
+    print(f"{built.folder}: {rows} rows")
+    call.state.save(call.folder, call.clock.spent())
+    shards = open_set(call.shards)
+    if Path(call.state.weights).is_file():
+        recipe = replace(recipe, model=replace(recipe.model, weights=call.state.weights))
+    began = time.monotonic()
+    run = train_or_resume(call, shards, recipe)
+    # what a resumed run had used before, which no earlier call could save
+    call.clock.spent_before += max(0.0, run.facts["seconds"] - (time.monotonic() - began))
+    return run, score(call.out / "best.pth", shards, device=str(call.machine.device), out=call.out)
+
+
+def train_or_resume(call: Automatic, shards: ShardSet, recipe: Recipe) -> Run:
+    """Train, or go on with the training of a stopped call; a run on other shards or settings is set aside."""
+    from tenfold.train.run.best_copy import copied_here
+    from tenfold.train.run.training import train
+
+    def fit(resume: bool) -> Run:
+        return train(shards, recipe, call.out, device=str(call.machine.device), resume=resume,
+                     budget=call.clock.train_seconds(call.state.scoring), least=call.clock.least_train_seconds())
+    resume = (call.out / "last.pth").exists()            # left by a stopped call, or by `tenfold train`
+    copied = copied_here(call.out / "best.pth", resume) if call.copied else contextlib.nullcontext()
+    with copied, blame_whole_budget(call.budget):
+        try:
+            return fit(resume)
+        except CheckpointFault as fault:
+            if not resume or Path(fault.where).parent != call.out:
+                raise
+            set_aside(call.out, f"; its {Path(fault.where).name} {fault.fact}, so training begins anew")
+            return fit(resume=False)
