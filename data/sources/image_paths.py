@@ -44,9 +44,11 @@ class ImagePaths:
             if name in self._known:
                 return self._known[name]
         ends = self._ending(path)
-        for whole in based if len(ends) > 1 else ():
-            if found := [row for row in ends if whole in self._with_and_without_suffix(row)]:
-                ends = found
+        for base, whole in zip(bases, based, strict=True) if len(ends) > 1 else ():
+            found = [row for row in ends if whole in self._with_and_without_suffix(row)]
+            inside = [row for row in ends if self.paths[row].startswith(f"{base}/")]
+            if found or len(inside) == 1:        # as it is written there, or the only one at any depth
+                ends = found or inside
                 break
         stem, suffix = os.path.splitext(path)
         if not ends and suffix.lower() in SUFFIXES:
