@@ -1,6 +1,7 @@
 """How a folder is understood: which folders are splits, which are classes, and what is said of everything else."""
 
 import os
+import re
 import unicodedata
 
 import pytest
@@ -90,6 +91,15 @@ def test_a_class_may_be_called_like_a_split(tree, names):
     ("train2014*2", "train2017*1", "val2014*1", "val2017*1")])
 def test_folders_of_splits_are_never_classes(tree, names):
     with pytest.raises(SourceFault, match=r"no sub-folders of classes.*3 images.*put the images of each class"):
+        open_source(tree(*names))
+
+
+@each(("names", "words"), [(("train*3", "train/label.txt"), "(train/label.txt is not read)"),
+                           (("train*3", "train/x_labels.pickle"), "(train/x_labels.pickle is not read)"),
+                           (("data/cat*3", "test/x/a*1", "a.py"), "data/ holds one folder of images only, cat/, and"),
+                           (("src/a.py", "models/b.txt"), "holds no image; put the images")])
+def test_images_without_classes_are_refused_with_what_is_there(tree, names, words):
+    with pytest.raises(SourceFault, match=re.escape(words)):
         open_source(tree(*names))
 
 

@@ -132,9 +132,36 @@ def test_a_class_with_folders_train_and_test_is_no_set_of_its_own(tree, last):
     assert {label for _, label in counts(open_source(tree("cat/train*3", "cat/test*2", last)))} == {"cat", "dog"}
 
 
-@each("names", [("results/new*3", "utils*1"), ("images*9", "doc/images*1"), ("en_val/images*3", "images*9")])
+@each("names", [("{}/labels.txt",), ("{}/_annotations.coco.json",), ("{}/labels/0.txt", "{}/labels/1.txt")])
+def test_folders_with_splits_and_labels_of_their_own_are_sets(tree, names):
+    images = [f"{one}/{split}*3" for one in ("day", "night") for split in ("train", "test")]
+    labels = [name.format(image.partition("*")[0]) for image in images for name in names]
+    assert len(counts(open_source(tree(*images)))) == 4
+    with pytest.raises(SourceFault, match="day/ and night/ are sets of images, not classes"):
+        open_source(tree(*images, *labels))
+
+
+def test_beside_programs_most_images_are_the_set_if_they_are_called_so(tree):
+    names = "dataset/raw*4", "dataset/ripe*5", "input*3", "cascade/face.xml"
+    source = open_source(tree(*names, "main.py"))
+    assert counts(source) == {(None, "raw"): 4, (None, "ripe"): 5}
+    assert source.notes[-1].endswith("input/: 3 images are not used: it lies beside the folder that is read")
+    assert open_source(tree(*names[:3])).classes == ("dataset", "input")
+    few = tree("cat*5", "dog*5", "images/gui*1", "images/plots*1", "main.py")
+    assert open_source(few).classes == ("cat", "dog", "images")
+
+
+def test_beside_programs_a_folder_of_more_folders_than_lie_beside_it_is_refused_as_a_class(tree):
+    names = "faces/Ada*1", "faces/Bob*1", "faces/Eve*1", "old*3"
+    assert open_source(tree(*names)).classes == ("faces", "old")
+    with pytest.raises(SourceFault, match=r"faces/ holds 3 folders.*give faces/ alone"):
+        open_source(tree(*names, "gui/main.py"))
+
+
+@each("names", [("results/new*3", "utils*1"), ("images*9", "doc/images*1"), ("en_val/images*3", "images*9"),
+                ("dataset/en_val/images*3", "dataset/images*9")])
 def test_beside_programs_folders_without_a_name_of_a_class_are_none(tree, names):
-    classes = {name.partition("/")[0].partition("*")[0] for name in names}
+    classes = {name.removeprefix("dataset/").partition("/")[0].partition("*")[0] for name in names}
     assert set(open_source(tree(*names)).classes) == classes
     with pytest.raises(SourceFault, match="no sub-folders of classes"):
         open_source(tree(*names, "net/train.py"))

@@ -1,5 +1,6 @@
 """Tell class folders from folders that only hold pictures; raise a fault if there is no class folder."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -48,6 +49,13 @@ def holds_annotations(name: str, may_be_class: bool = True) -> bool:
     return not known.isdisjoint(words) and all(word in known or word in FILLERS or bare_split(word) for word in words)
 
 
+def labels_beside(folder: Folder) -> list[str]:
+    """Return the names of the files and folders without pictures in a folder that hold the labels of its images."""
+    known, texts = _ANNOTATIONS | {"label", "bbox", "classes"}, folder.texts + folder.tables
+    return [name for name in texts if not known.isdisjoint(words_of(os.path.splitext(name)[0]))] + [
+        name for name, inner in folder.folders.items() if holds_annotations(name) and not inner.has_pictures]
+
+
 def check_class_folders(root: Folder, here: Folder) -> None:
     """Raise SourceFault if no folder in `here` that could be a class holds a picture."""
     candidates = here.picture_folders
@@ -93,12 +101,18 @@ def no_class_folders(root: Folder, loose: list[Folder]) -> SourceFault:
     where = [folder_name(folder.below) for folder in loose if folder.below]
     fact = f"{some(where, 3, ' and ')} {'have' if len(where) > 1 else 'has'} no sub-folders of classes" if where else \
         "has no sub-folders"
+    only = [name for folder in loose for name in folder.picture_folders]
+    if len(only) == len(where) == 1 and not is_generic(only[0]):
+        fact = f"{where[0]} holds one folder of images only, {folder_name(only[0])}"
     fact += f", and {counted(len(names), 'image')} without a class" if names else ""
     begins = _beginnings(names)
     if begins:
         fact += f" (their names begin with {some((f'{begin}: {n}' for begin, n in begins.items()), 4)})"
-    unread = [kind for kind in _tables(root, *loose) if not names or kind not in TABLES]
-    cure = CURE + (f" ({unread[0]} files beside them are not read)" if unread else "")
+    unread = [f"{folder.below}/{name}".removeprefix("/") for folder in loose for name in labels_beside(folder)
+              if name not in folder.tables]
+    kinds = [kind for kind in _tables(root, *loose) if not names or kind not in TABLES]
+    cure = CURE + (f" ({unread[0]} is not read)" if unread else f" ({kinds[0]} files beside them are not read)" if kinds
+                   else "")
     return NoClassFoldersError(root.path, fact, cure) if names else no_images(root, fact, cure)
 
 

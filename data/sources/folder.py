@@ -25,7 +25,7 @@ def open_folder(root: Path, top: Folder, grouped: bool = False) -> Source:
     """
     tree = understand(top, grouped)
     if not tree.class_folders:
-        raise no_images(top, "has no sub-folders", CURE)
+        raise no_images(top, "holds no image" if top.folders else "has no sub-folders", CURE)
     rows = _rows(tree)
     if not rows:
         raise no_images(top, "has no image below its class folders",

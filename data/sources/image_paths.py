@@ -46,9 +46,9 @@ class ImagePaths:
         ends = self._ending(path)
         for base, whole in zip(bases, based, strict=True) if len(ends) > 1 else ():
             found = [row for row in ends if whole in self._with_and_without_suffix(row)]
-            inside = [row for row in ends if self.paths[row].startswith(f"{base}/")]
-            if found or len(inside) == 1:        # as it is written there, or the only one at any depth
-                ends = found or inside
+            below = [row for row in ends if self.paths[row].startswith(f"{base}/")]
+            if found or len(below) == 1:         # as it is written there, or the only one at any depth
+                ends = found or below
                 break
         stem, suffix = os.path.splitext(path)
         if not ends and suffix.lower() in SUFFIXES:

@@ -27,6 +27,7 @@ _OTHER = frozenset({"patient", "subject", "person", "writer", "author", "user", 
 _PLURALS = ("tags", "labels", "attributes")      # may hold several labels with blanks between them
 _YES, _NO = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
 _FRACTION = re.compile(r"[-+]?\d*\.\d*[1-9]\d*(e[-+]?\d+)?", re.IGNORECASE)
+_MOST_SPLITS = 20            # words for splits in a column: "train", "Training", "val", …
 _SAMPLE = 1000               # lines in which the column of the paths is looked for
 
 
@@ -93,7 +94,8 @@ def path_column(lines: list[Line], find: Callable[[str], Sequence[int]]) -> int 
     for sample in (lines[::len(lines) // _SAMPLE + 1], lines):
         width = max((len(cells) for _, cells in sample), default=0)
         cells_of = [{cell_of(cells, i) for _, cells in sample} - {""} for i in range(width)]
-        named = [len({row for cell in cells for row in find(cell)}) for cells in cells_of]
+        named = [0 if _are_fractions(cells) else len({row for cell in cells for row in find(cell)})
+                 for cells in cells_of]
         if any(named):
             looks = [is_called(cell_of(names, i), PATHS) + _are_files(cells_of[i]) for i in range(width)]
             return max(range(width), key=lambda i: (looks[i] * (2 * named[i] >= max(named)), named[i],
@@ -104,6 +106,11 @@ def path_column(lines: list[Line], find: Callable[[str], Sequence[int]]) -> int 
 def _are_files(cells: Collection[str]) -> bool:
     """Whether most cells of a column end like the names of pictures."""
     return 2 * sum(cell.lower().endswith(tuple(SUFFIXES)) for cell in cells) > len(cells)
+
+
+def _are_fractions(cells: Collection[str]) -> bool:
+    """Whether most cells of a column are numbers such as 0.25."""
+    return 2 * sum(map(bool, map(_FRACTION.fullmatch, cells))) > len(cells)
 
 
 @dataclass(frozen=True)
@@ -133,7 +140,8 @@ class _Table:
     def _splits(self) -> tuple[int, ...]:
         """Return the columns of official splits: the first of words, or else all that mark one split each."""
         filled = [i for i in self._others if self._values[i]]
-        splits = {i: {*map(bare_split, self._values[i])} for i in filled}
+        splits = {i: {*map(bare_split, self._values[i])} if len(self._values[i]) <= _MOST_SPLITS else {None} for i in
+                  filled}
         words = [i for i in filled if None not in splits[i]
                  and (plain_name(self.names[i]) in _SPLITS or splits[i] > {"train"})]
         return tuple(words[:1]) or tuple(i for i in filled if plain_name(self.names[i]) in _HELD_OUT and {
@@ -175,9 +183,9 @@ class _Table:
     def _no_classes(self, i: int) -> str:
         """Say why the values of a column are no labels of one class each; "": they may be."""
         values, name = self._values[i], shown_name(self.names, i)
-        fractions = [value for value in sorted(values) if _FRACTION.fullmatch(value)]
-        if 2 * len(fractions) > len(values) and 2 * len(values) > len(self.lines):
-            return f"has numbers such as {fractions[0]} in the column {name}, and no classes"
+        if _are_fractions(values) and 2 * len(values) > len(self.lines):
+            number = min(filter(_FRACTION.fullmatch, values))
+            return f"has numbers such as {number} in the column {name}, and no classes"
         for mark in "|;, " if plain_name(self.names[i]) in _PLURALS else "|;,":
             several = [value for value in values if mark in value]
             parts = Counter(word.strip() for value in values for word in set(value.split(mark)))

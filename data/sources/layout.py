@@ -12,9 +12,10 @@ Only folders that hold pictures at some depth count. The rules, in this order:
 3. If there is a single folder and it holds folders, the rules are applied inside it. Within a split, too:
    training_set/training_set/cat. Likewise inside "data" beside "docs" or "test", and inside the only folder, at any
    depth, that holds splits of the same classes, if no folder beside it holds pictures itself.
-4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits. A folder
-   that holds folders named like all classes beside it is their val or test split if it is called so, else a copy.
-   Folders without pictures that hold programs, and masks named like the images beside them, are no classes.
+4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits, unless files
+   of labels lie in them: then each is a set. A folder that holds folders named like all classes beside it is their val
+   or test split if it is called so, else a copy. Folders without pictures that hold programs, and masks named like the
+   images beside them, are no classes.
 
 Folders that all have names of splits are never taken for classes. Links to folders and files are followed at every
 depth (`listing`).

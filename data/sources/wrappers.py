@@ -1,7 +1,7 @@
 """Find the one folder that holds all classes or splits of a set, such as "data", also beside "docs" and "masks"."""
 
 from tenfold.data.errors import SourceFault
-from tenfold.data.sources.class_folders import holds_annotations, is_generic, no_class_folders
+from tenfold.data.sources.class_folders import holds_annotations, is_generic, labels_beside, no_class_folders
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.split_folders import FEW, classes_in_common, folders_of_the_same_classes
 from tenfold.data.sources.split_names import FILLERS, bare_split, is_beside, parse_split_name, words_of
@@ -33,11 +33,14 @@ def set_beside_others(here: Folder) -> Folder | None:
     """Return the folder in `here` that holds the classes or splits; None: it is not certain.
 
     It is called "data" or the like, or has sub-folders "train" and "test". The folders beside it have names that no
-    class has ("docs", "test", "masks"), and no sub-folders that may be classes; or they hold few pictures.
+    class has ("docs", "test", "masks"), and no sub-folders that may be classes; or they hold few pictures, beside
+    programs less than half of all.
     """
     folders = here.picture_folders
+    flat = sum(not folder.picture_folders for folder in folders.values())
+    most = 0.5 if flat == len(folders) - 1 and _holds_programs(here) else FEW
     main = next((folder for name, folder in folders.items() if _is_filler(name) and folder.picture_folders
-                 and not folder.pictures and here.count() - folder.count() <= FEW * here.count()), None)
+                 and not folder.pictures and here.count() - folder.count() <= most * here.count()), None)
     sets = [name for name, folder in folders.items() if not folder.pictures and _holds_set(name, folder)]
     if main or len(sets) != 1:
         return main
@@ -60,16 +63,21 @@ def check_no_project(root: Folder, here: Folder) -> None:
     """Raise SourceFault if `here` holds programs, and pictures only in folders without the name of a class."""
     inside = {name: folder for name, folder in here.picture_folders.items() if not _is_no_class(name)}
     flat = all(folder.pictures for folder in here.picture_folders.values())      # "icons" and "logos" may be classes
-    if (inside or not flat) and _holds_programs(here) and all(is_generic(name) or parse_split_name(name)
+    if (inside or not flat) and _holds_programs(root) and all(is_generic(name) or parse_split_name(name)
                                                               for name in inside):
         raise no_class_folders(root, list((inside or here.picture_folders).values()))
 
 
 def check_no_sets(root: Folder, here: Folder) -> None:
-    """Raise SourceFault if a folder in `here` is a set of images, with splits of its own, or if all are sets."""
+    """Raise SourceFault if a folder in `here` is a set of images, with splits of its own, or if all are sets.
+
+    Beside programs, so is the only folder that holds folders, and more of them than lie beside it.
+    """
     copies = folders_of_the_same_classes(here)
     folders = {name: folder for name, folder in here.picture_folders.items() if name not in copies}
     sets = [way[-1] for folder in folders.values() for way in _ways(folder)]
+    sets = sets or [folder for folder in folders.values() if _has_splits(folder) and any(
+        map(labels_beside, folder.picture_folders.values()))]
     if not sets:                                 # "cat", with splits of its own, is a class
         sets = [folder for name, folder in folders.items() if _is_filler(name) and _has_splits(folder)]
     if not sets and all(_is_filler(name) and len(folder.picture_folders) > 1 for name, folder in folders.items()):
@@ -80,6 +88,11 @@ def check_no_sets(root: Folder, here: Folder) -> None:
     if sets:
         raise SourceFault(root.path, f"{named} is a set of images with splits of its own, not a class",
                           f"give {named} alone, or take it away")
+    deep = [folder for folder in folders.values() if folder.picture_folders]
+    if len(deep) == 1 and len(deep[0].picture_folders) > len(folders) and _holds_programs(root):
+        named, many = folder_name(deep[0].below), len(deep[0].picture_folders)
+        raise SourceFault(root.path, f"{named} holds {many} folders, and those beside it only images, so it may be the "
+                          "set", f"give {named} alone, or a folder that holds the classes alone")
 
 
 def is_of_programs(name: str, folder: Folder) -> bool:
