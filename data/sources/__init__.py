@@ -2,10 +2,10 @@
 
 Read in this order: `source` and `columns` (what an opened source holds), `opening` (open_source). Folders: `listing`
 (what a folder holds), `file_kinds` and `formats` (which files are pictures), `other_files` (what the others are),
-`split_names`, `class_folders`, `split_folders`, `splits_in_classes`, `wrappers`, `doubts` and `layout` (which folders
-are classes and which are splits), `masks` (what is no image of a class), `folder`. What is said of each image outside:
-`csv_table` and `image_paths` (in a table), `path_patterns` (by its path). Labels that are: `label_columns` and
-`label_table` (in a table), `named_files` (images that only a table names), `label_names` (in the names of files),
-`label_guess` (in which of them) and `labelled`. Arrays files: `npz`, `npz_pictures`, `array_labels`, `arrays`. All:
-`class_names`, `class_checks`, and `thinning` (use a part of a source).
+`split_names`, `class_folders`, `split_folders`, `splits_in_classes`, `projects`, `wrappers`, `doubts` and `layout`
+(which folders are classes and which are splits), `masks` (what is no image of a class), `folder`. What is said of each
+image outside: `csv_table` and `image_paths` (in a table), `path_patterns` (by its path). Labels that are:
+`label_columns` and `label_table` (in a table), `named_files` (images that only a table names), `label_names` (in the
+names of files), `label_guess` (in which of them) and `labelled`. Arrays files: `npz`, `npz_pictures`, `array_labels`,
+`arrays`. All: `class_names`, `class_checks`, and `thinning` (use a part of a source).
 """

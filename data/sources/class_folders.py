@@ -14,9 +14,10 @@ from tenfold.data.wording import counted, folder_name, some
 
 CURE = "put the images of each class into a separate folder"
 # folders beside the images, in sets whose classes, boxes or masks are kept in files
-_ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trimaps", "segmentations", "bboxes"})
+_ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trimaps", "segmentations", "bboxes",
+                          "groundtruth"})
 # these are also the names of classes (mask, no_mask)
-_MASKS = _ANNOTATIONS | {"mask", "trimap", "annot", "segmentation", "groundtruth"}
+_MASKS = _ANNOTATIONS | {"mask", "trimap", "annot", "segmentation"}
 _KINDS = frozenset({"class", "classes", "category", "type", "label", "grade", "species"})    # in the names of classes
 _GROUND_TRUTH = re.compile(r"ground[\W_]*truth", re.IGNORECASE)
 _TABLES = {".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".mat"}
@@ -30,6 +31,12 @@ def is_generic(name: str) -> bool:
     """Whether a name is not the name of a class: "images", "all_data", "unknown", "labels", "test"."""
     return bare_split(name) is not None or all(
         word in FILLERS or word in BESIDE or word in _ANNOTATIONS or word == "classes" for word in words_of(name))
+
+
+def is_filler(name: str) -> bool:
+    """Whether a name says nothing of what a folder holds: "data", "all images", "dataset2"."""
+    words = [word for word in words_of(name) if not word.isdigit()]
+    return bool(words) and all(word in FILLERS for word in words)
 
 
 def holds_classes(folder: Folder) -> bool:

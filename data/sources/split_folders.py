@@ -72,7 +72,8 @@ def folders_of_the_same_classes(here: Folder) -> dict[str, str]:
     held_out = {name: split for name in inside if (split := bare_split(name)) and split != "train"}
     own = {appearance(name) for name in inside if name not in held_out}
     splits = {name: split for name, split in held_out.items()
-              if len(inside[name]) > 1 and inside[name] <= own and not here.folders[name].pictures}
+              if len(inside[name]) > 1 and inside[name] <= own
+              and 2 * len(here.folders[name].pictures) < here.folders[name].count()}
     deep = [name for name in inside if inside[name] and name not in splits]
     copies = {name: "" for name in deep if len(deep) == 1 and len(inside[name]) > 1 and not here.folders[name].pictures
               and inside[name] == own - {appearance(name)}}

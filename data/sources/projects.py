@@ -1,0 +1,75 @@
+"""Tell class folders from the other folders of a project: those of its documentation, programs and results."""
+
+from tenfold.data.sources.class_folders import NoClassFoldersError, holds_annotations, is_filler, no_class_folders
+from tenfold.data.sources.listing import Folder
+from tenfold.data.sources.split_folders import folders_of_the_same_classes
+from tenfold.data.sources.split_names import bare_split, is_beside, parse_split_name, words_of
+from tenfold.data.wording import folder_name, some
+
+# words in the names of folders that hold a documentation, programs, or what programs write
+_NO_CLASS = frozenset({"docs", "doc", "documentation", "readme", "assets", "figures", "figs", "results", "plots",
+                       "examples", "demo", "media", "static", "public", "screenshots", "notebooks", "logos", "icons",
+                       "src", "scripts", "utils", "tools", "code", "lib", "css", "js", "templates", "config", "configs",
+                       "cfg", "launch", "logs", "runs", "output", "outputs", "model", "models", "checkpoints",
+                       "weights"})
+_PROGRAMS = frozenset({".py", ".ipynb", ".c", ".cpp", ".h", ".cu", ".cs", ".java", ".js", ".ts", ".html", ".css", ".sh",
+                       ".pth", ".pt", ".onnx", ".tflite", ".keras", ".pb", ".model", ".weights"})
+_PICTURES = 5                # pictures for each program, at least, in a class folder with a script that renamed them
+
+
+def holds_programs(folder: Folder) -> bool:
+    """Whether a folder holds programs or their files, at any depth."""
+    return any(not _PROGRAMS.isdisjoint(one.passed) for one in folder.walk())
+
+
+def is_of_programs(name: str, folder: Folder) -> bool:
+    """Whether a folder without pictures is not an empty class: it is called so, or holds programs or their files."""
+    return is_program(name) or is_filler(name) or holds_annotations(name) or holds_programs(folder)
+
+
+def is_program(name: str) -> bool:
+    """Whether a folder is called like those of programs and of what they write."""
+    return not _NO_CLASS.isdisjoint(words_of(name))
+
+
+def is_no_class(name: str) -> bool:
+    """Whether a name is most likely not that of a class, where there is another folder that may hold the classes."""
+    return bool(bare_split(name) or is_beside(name) or holds_annotations(name) or is_program(name))
+
+
+def is_mostly_programs(folder: Folder) -> bool:
+    """Whether a folder holds more than a script or two beside its pictures."""
+    programs = sum(count for one in folder.walk() for kind, count in one.passed.items() if kind in _PROGRAMS)
+    return folder.count() < _PICTURES * programs
+
+
+def no_classes_of_a_project(root: Folder, here: Folder) -> list[str]:
+    """Return the folders of pictures in `here` that are no classes, because `root` holds programs.
+
+    NoClassFoldersError: they hold most of the pictures, or fewer than two others remain. (If all are called "icons",
+    "logos" or the like, these are the classes.)
+    """
+    if not holds_programs(root):
+        return []
+    folders = {name: folder for name, folder in here.picture_folders.items()
+               if name not in folders_of_the_same_classes(here)}
+    beside = holds_programs(here)                # in "data", these may be classes: "code" and "text"
+    odd = [name for name, folder in folders.items() if bare_split(name) in ("val", "test") or is_mostly_programs(folder)
+           or (is_filler(name) and not folder.pictures) or (beside and is_program(name))]
+    rest = [name for name in folders if name not in odd]
+    if all(is_filler(name) or parse_split_name(name) for name in rest):
+        rest = []
+    if not odd and rest:
+        return []
+    if not rest and all(is_program(name) and folder.pictures and not is_mostly_programs(folder)
+                        for name, folder in folders.items()):
+        return []
+    if len(rest) < 2:
+        loose = [folder for name, folder in folders.items() if not is_no_class(name)]
+        raise no_class_folders(root, loose or list(folders.values()))
+    if 2 * sum(folders[name].count() for name in odd) > here.count():
+        named = some((folder_name(folders[name].below) for name in odd), 3, " and ")
+        raise NoClassFoldersError(root.path, f"holds programs, and most of its images are in {named}, which "
+                                  f"{'have' if len(odd) > 1 else 'has'} no name of a class",
+                                  "give the folder that holds the class folders")
+    return odd
