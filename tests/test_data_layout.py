@@ -236,6 +236,13 @@ def test_understanding_says_which_folder_is_which_class_of_which_split(tree):
         ("test", "dog", "test/dog")]
 
 
+def test_classes_called_like_others_with_more_words_are_named(tree):
+    source = open_source(tree("cat*3", "dog*3", "cat_raw*3", "dog_raw*3", "dog_house*2"))
+    assert source.notes[1].endswith("cat_raw/ and dog_raw/: read as classes of their own, though called like others "
+                                    "with more words behind; take them away if they are copies")
+    assert len(open_source(tree("k*3", "ka*3", "s*3", "sa*3", "cat*3", "cat_raw*3")).notes) == 1
+
+
 def test_folders_inside_classes_are_doubted_unless_they_are_groups(tree):
     for names, words in ((("cat/w1*2", "cat/w2*2", "dog/w1*2", "dog/w2*2"), "each class folder holds w1/ and w2/"),
                          (("cat/w1*2", "cat/x.txt", "dog*2"), "folders inside cat/ are read as one class each")):

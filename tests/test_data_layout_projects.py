@@ -37,7 +37,7 @@ def test_a_folder_of_more_folders_than_lie_beside_it_is_refused_as_a_class(tree)
 
 @each("names", [("results/new*3", "utils*1"), ("images*9", "doc/images*1"), ("en_val/images*3", "images*9"),
                 ("dataset/en_val/images*3", "dataset/images*9"), ("images*3", "public/icons*8"),
-                ("data/images*1", "figure*3")])
+                ("data/images*1", "figure*3"), ("raw*4", "result*3")])
 def test_folders_without_a_name_of_a_class_are_none(tree, names):
     assert len(open_source(tree(*names)).classes) == 2
     with pytest.raises(SourceFault, match="no sub-folders of classes"):
@@ -63,6 +63,13 @@ def test_folders_of_a_project_beside_classes_are_left_out_and_named(tree):
 def test_if_they_hold_most_of_the_images_it_is_not_certain(tree):
     with pytest.raises(SourceFault, match=r"most of its images are in dataset/ and runs/, which have no name of a cl"):
         open_source(tree("dataset/images/train*9", "runs/a*4", "cut*5", "taken*3", "main.py"))
+
+
+def test_most_images_are_the_train_split_if_they_are_called_so(tree):
+    names = "train/cat*4", "train/dog*4", "crops/old*3", "crops/new*4"
+    assert open_source(tree(*names, "svm.cpp")).classes == ("cat", "dog")
+    assert open_source(tree(*names)).classes == ("crops", "train")
+    assert open_source(tree("train*8", "bus/old*3", "bus/new*4", "svm.cpp")).classes == ("bus", "train")
 
 
 def test_icons_and_logos_may_be_classes(tree):

@@ -1,5 +1,6 @@
 """Say which of the folders that are read as classes may be meant as something else."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,22 @@ def doubtful(class_folders: "Sequence[ClassFolder]", grouped: bool) -> str:
             f"classes, give {folder_name(deep[0])} alone, or put the images of each into one folder; " \
             f"if those are writers or the like, {GROUPING}"
     return f"folders inside {some(map(folder_name, deep), 3, ' and ')} are read as one class each"
+
+
+def copies_by_name(class_folders: "Sequence[ClassFolder]") -> str:
+    """Return a note if several classes have the names of others with the same words behind: cat_raw, dog_raw.
+
+    "": there are none. They may be other forms of the same images, or what is to be told apart: apple_rotten.
+    """
+    names = {branch.name for branch in class_folders}
+    longer: dict[str, list[str]] = {}
+    for name in sorted(names):
+        for mark in re.finditer(r"[_\- .]", name):
+            if name[:mark.start()] in names:
+                longer.setdefault(name[mark.start():], []).append(name)
+    found = sorted({name for others in longer.values() if len(others) > 1 for name in others})
+    return f"{some(map(folder_name, found), 4, ' and ')}: read as classes of their own, though called like others " \
+        "with more words behind; take them away if they are copies" if found else ""
 
 
 def _telling_folders(folder: Folder) -> set[str]:

@@ -27,12 +27,19 @@ _KINDS = (                   # what one file is, the cure, its format as `identi
     ("an SVG drawing", _CONVERT, "SVG", ".svg"), ("a raw camera file", _CONVERT, *sorted(RAW)),
     ("a video", _FRAMES, "video", ".mp4", ".avi", ".mov", ".mkv", ".webm"),
 )
+PROGRAMS = frozenset({".py", ".ipynb", ".c", ".cpp", ".h", ".cu", ".cs", ".java", ".js", ".ts", ".html", ".css", ".sh",
+                      ".pth", ".pt", ".onnx", ".tflite", ".keras", ".pb", ".model", ".weights"})     # and their files
 _OTHERS = {key: (what, cure) for what, cure, *keys in _KINDS for key in keys}
 
 
 def what_it_is(kind: str, suffix: str) -> tuple[str, str]:
     """Return (what a file is, cure), from its format as `identify` names it and its suffix in lower case."""
     return _OTHERS.get(suffix) or _OTHERS.get(kind) or (kind or "an unknown format", FOLDER)
+
+
+def holds_programs(folder: Folder) -> bool:
+    """Whether a folder holds programs or their files, at any depth."""
+    return any(not PROGRAMS.isdisjoint(one.passed) for one in folder.walk())
 
 
 def no_images(root: Folder, fact: str, cure: str) -> SourceFault:

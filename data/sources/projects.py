@@ -2,24 +2,17 @@
 
 from tenfold.data.sources.class_folders import NoClassFoldersError, holds_annotations, is_filler, no_class_folders
 from tenfold.data.sources.listing import Folder
+from tenfold.data.sources.other_files import PROGRAMS, holds_programs
 from tenfold.data.sources.split_folders import folders_of_the_same_classes
 from tenfold.data.sources.split_names import bare_split, is_beside, parse_split_name, words_of
 from tenfold.data.wording import folder_name, some
 
-# words in the names of folders that hold a documentation, programs, or what programs write
-_NO_CLASS = frozenset({"docs", "doc", "documentation", "readme", "assets", "figures", "figs", "results", "plots",
-                       "examples", "demo", "media", "static", "public", "screenshots", "notebooks", "logos", "icons",
-                       "src", "scripts", "utils", "tools", "code", "lib", "css", "js", "templates", "config", "configs",
-                       "cfg", "launch", "logs", "runs", "output", "outputs", "model", "models", "checkpoints",
-                       "weights"})
-_PROGRAMS = frozenset({".py", ".ipynb", ".c", ".cpp", ".h", ".cu", ".cs", ".java", ".js", ".ts", ".html", ".css", ".sh",
-                       ".pth", ".pt", ".onnx", ".tflite", ".keras", ".pb", ".model", ".weights"})
+# words, perhaps with "s" behind, in the names of folders that hold a documentation, programs, or what programs write
+_NO_CLASS = frozenset({"doc", "documentation", "readme", "asset", "figure", "fig", "result", "plot", "example", "demo",
+                       "media", "static", "public", "screenshot", "notebook", "logo", "icon", "src", "script", "util",
+                       "tool", "code", "lib", "css", "js", "template", "config", "cfg", "launch", "log", "run",
+                       "output", "model", "checkpoint", "weight"})
 _PICTURES = 5                # pictures for each program, at least, in a class folder with a script that renamed them
-
-
-def holds_programs(folder: Folder) -> bool:
-    """Whether a folder holds programs or their files, at any depth."""
-    return any(not _PROGRAMS.isdisjoint(one.passed) for one in folder.walk())
 
 
 def is_of_programs(name: str, folder: Folder) -> bool:
@@ -29,7 +22,7 @@ def is_of_programs(name: str, folder: Folder) -> bool:
 
 def is_program(name: str) -> bool:
     """Whether a folder is called like those of programs and of what they write."""
-    return not _NO_CLASS.isdisjoint(words_of(name))
+    return any(word in _NO_CLASS or word.removesuffix("s") in _NO_CLASS for word in words_of(name))
 
 
 def is_no_class(name: str) -> bool:
@@ -39,7 +32,7 @@ def is_no_class(name: str) -> bool:
 
 def is_mostly_programs(folder: Folder) -> bool:
     """Whether a folder holds more than a script or two beside its pictures."""
-    programs = sum(count for one in folder.walk() for kind, count in one.passed.items() if kind in _PROGRAMS)
+    programs = sum(count for one in folder.walk() for kind, count in one.passed.items() if kind in PROGRAMS)
     return folder.count() < _PICTURES * programs
 
 

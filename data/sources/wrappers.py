@@ -5,7 +5,8 @@ import itertools
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.class_folders import holds_annotations, is_filler, labels_beside
 from tenfold.data.sources.listing import Folder
-from tenfold.data.sources.projects import holds_programs, is_mostly_programs, is_no_class, is_program
+from tenfold.data.sources.other_files import holds_programs
+from tenfold.data.sources.projects import is_mostly_programs, is_no_class, is_program
 from tenfold.data.sources.split_folders import FEW, classes_in_common, folders_of_the_same_classes
 from tenfold.data.sources.split_names import bare_split, parse_split_name
 from tenfold.data.wording import folder_name, some
