@@ -169,7 +169,7 @@ def test_the_line_stays_short(tree):
 
 
 def test_pictures_are_known_by_content_where_the_suffix_does_not_tell(tree, monkeypatch):
-    root = tree("cat*2", "dog*2", "cat/notes.text")
+    root = tree("cat*2", "dog*2", "cat/notes.text", "cat/1.txt")
     for name in ("cat/x", "cat/y.jpg_large", "dog/z.jpg.1"):
         (root / name).write_bytes(PNG)
     (root / "dog" / "raw.nef").write_bytes(b"II*\0" + bytes(200))      # a thumbnail at best
@@ -179,8 +179,8 @@ def test_pictures_are_known_by_content_where_the_suffix_does_not_tell(tree, monk
     source = open_source(root)
     assert [path for path in source.paths if not path.endswith(".png")] == ["cat/x", "cat/y.jpg_large", "dog/z.jpg.1"]
     assert source.layout.by_content == {"without suffix": 2, ".jpg_large": 1}
-    assert len(opened) == 6                                            # none of those that end in .png
-    assert source.layout.passed_over == {".text": 1, ".nef": 1, "without suffix (empty)": 1}
+    assert len(opened) == 6                                            # none of those that end in .png or .txt
+    assert source.layout.passed_over == {".text": 1, ".txt": 1, ".nef": 1, "without suffix (empty)": 1}
 
 
 def test_composed_and_decomposed_names_are_one_class(tree):

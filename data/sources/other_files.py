@@ -43,12 +43,16 @@ def holds_programs(folder: Folder) -> bool:
 
 
 def no_images(root: Folder, fact: str, cure: str) -> SourceFault:
-    """Return the fault of a folder without images; if it holds other data, their most frequent kind with its cure."""
+    """Return the fault of a folder without images; if it holds other data, their most frequent kind with its cure.
+
+    Beside programs, only archives and .npz files count: others may be models, papers and the like.
+    """
+    project = holds_programs(root)
     passed = sum((folder.passed for folder in root.walk()), Counter[str]())
     for name, count in passed.most_common():
         kind = name.removeprefix("without suffix (").removesuffix(")")
         theirs = _ARRAYS if kind == ".npz" else _OTHERS.get(kind, ("", ""))[1]
-        if theirs:
+        if theirs in (_UNPACK, _ARRAYS) or (theirs and not project):
             theirs = _OF_MANY.get(theirs, theirs) if count > 1 else theirs
             return SourceFault(root.path, f"{fact}, but {counted(count, f'{kind} file')}", theirs)
     return SourceFault(root.path, fact, cure)
