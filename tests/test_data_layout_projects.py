@@ -19,6 +19,10 @@ def test_most_images_are_the_set_if_they_are_called_so(tree):
 def test_pictures_in_a_folder_of_programs_are_not_in_the_way(tree):
     source = open_source(tree("Data/0*9", "Data/1*9", "talk/data*9", "talk/a.py", "talk/b.py"))
     assert source.classes == ("0", "1")
+    names = "AID/0*9", "AID/1*9", "AID/2*9", "net/doc*3", "net/gui*3", "net/a.cc", "net/b.cc"
+    assert open_source(tree(*names)).classes == ("0", "1", "2")
+    with pytest.raises(SourceFault, match="only AID/ has the name of a class; give AID/ alone"):
+        open_source(tree(*names[1:]))
 
 
 def test_the_only_folder_of_folders_beside_a_test_folder_is_the_set(tree):
@@ -33,6 +37,10 @@ def test_a_folder_of_more_folders_than_lie_beside_it_is_refused_as_a_class(tree)
     assert open_source(tree(*names)).classes == ("faces", "old")
     with pytest.raises(SourceFault, match=r"faces/ holds 3 folders.*give faces/ alone"):
         open_source(tree(*names, "gui/main.py"))
+    deeper = (name.replace("faces", "found/faces") for name in names)
+    with pytest.raises(SourceFault, match=r"found/faces/ holds 3 folders"):
+        open_source(tree(*deeper, "main.m"))
+    assert open_source(tree(*names[:3], "old/x*3", "main.m")).classes == ("faces", "old")
 
 
 @each("names", [("results/new*3", "utils*1"), ("images*9", "doc/images*1"), ("en_val/images*3", "images*9"),

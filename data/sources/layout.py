@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 
 from tenfold.data.sources.class_folders import check_class_folders, is_generic
 from tenfold.data.sources.class_names import appearance, one_spelling
-from tenfold.data.sources.doubts import copies_by_name, doubtful
+from tenfold.data.sources.doubts import doubtful
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.masks import folder_of_masks
 from tenfold.data.sources.projects import is_of_programs, no_classes_of_a_project
@@ -95,7 +95,7 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
     _find_classes(layout, root)
     if layout.programs:
         layout.notes.append(f"{some(map(folder_name, layout.programs), 4, ' and ')}: no images, so no class")
-    layout.notes += filter(None, (doubtful(layout.class_folders, grouped), copies_by_name(layout.class_folders)))
+    layout.notes += doubtful(layout.class_folders, grouped)
     return layout
 
 

@@ -57,6 +57,10 @@ def no_classes_of_a_project(root: Folder, here: Folder) -> list[str]:
     if not rest and all(is_program(name) and folder.pictures and not is_mostly_programs(folder)
                         for name, folder in folders.items()):
         return []
+    if len(rest) == 1 and len(folders[rest[0]].picture_folders) > 1:
+        named = folder_name(folders[rest[0]].below)
+        raise NoClassFoldersError(root.path, f"holds programs, and only {named} has the name of a class",
+                                  f"give {named} alone if it holds the class folders")
     if len(rest) < 2:
         loose = [folder for name, folder in folders.items() if not is_no_class(name)]
         raise no_class_folders(root, loose or list(folders.values()))

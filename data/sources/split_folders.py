@@ -3,7 +3,7 @@
 `layout` states the rules.
 """
 
-from tenfold.data.sources.class_folders import holds_classes, no_class_folders
+from tenfold.data.sources.class_folders import holds_annotations, holds_classes, no_class_folders
 from tenfold.data.sources.class_names import appearance
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.other_files import holds_programs
@@ -71,7 +71,7 @@ def folders_of_the_same_classes(here: Folder) -> dict[str, str]:
     """Return the folders in `here` that hold folders of the same names as those beside them: {"test": "test"}.
 
     The value is the split, "val" or "test", of a folder that is called so. It is "" for a copy of all classes, which is
-    the only one that holds folders.
+    the only one that holds folders, and for masks.
     """
     inside = {name: _class_names(inner) for name, inner in here.picture_folders.items()}
     held_out = {name: split for name in inside if (split := bare_split(name)) and split != "train"}
@@ -82,6 +82,7 @@ def folders_of_the_same_classes(here: Folder) -> dict[str, str]:
     deep = [name for name in inside if inside[name] and name not in splits]
     copies = {name: "" for name in deep if len(deep) == 1 and len(inside[name]) > 1 and not here.folders[name].pictures
               and inside[name] == own - {appearance(name)}}
+    copies |= {name: "" for name in deep if holds_annotations(name) and len(inside[name]) > 1 and inside[name] <= own}
     return splits | copies
 
 

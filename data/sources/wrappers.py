@@ -44,8 +44,11 @@ def set_beside_others(root: Folder, here: Folder) -> Folder | None:
         and 2 * folders[name].count() >= here.count()]
     if main or len(sets) != 1:
         return main
-    return folders[sets[0]] if all(name in plain and (is_no_class(name) or (programs and parse_split_name(name)))
-                                   for name in folders if name != sets[0]) else None
+    main = folders[sets[0]]
+    many = len(main.picture_folders) > len(folders)
+    return main if all(
+        name in plain and (is_no_class(name) or (programs and (parse_split_name(name) or (
+            many and is_mostly_programs(folder))))) for name, folder in folders.items() if name != sets[0]) else None
 
 
 def way_to_splits(here: Folder) -> list[Folder]:
@@ -62,7 +65,7 @@ def way_to_splits(here: Folder) -> list[Folder]:
 def check_no_sets(root: Folder, here: Folder) -> None:
     """Raise SourceFault if a folder in `here` is a set of images, with splits of its own, or if all are sets.
 
-    Beside programs, so is the only folder that holds folders, and more of them than lie beside it.
+    Beside programs, so is a folder that holds more folders than lie beside it, if some of these hold none.
     """
     copies = folders_of_the_same_classes(here)
     folders = {name: folder for name, folder in here.picture_folders.items() if name not in copies}
@@ -81,12 +84,14 @@ def check_no_sets(root: Folder, here: Folder) -> None:
     if sets:
         raise SourceFault(root.path, f"{named} is a set of images with splits of its own, not a class",
                           f"give {named} alone, or take it away")
-    deep = {name: len(folder.picture_folders) for name, folder in folders.items() if folder.picture_folders}
-    name, many = next(iter(deep.items()), ("", 0))
-    if len(deep) == 1 and many > len(folders) and not is_no_class(name) and holds_programs(root):
-        named = folder_name(folders[name].below)
-        raise SourceFault(root.path, f"{named} holds {many} folders, and those beside it only images, so it may be the "
-                          "set", f"give {named} alone, or a folder that holds the classes alone")
+    wide = [max(folder.walk(), key=lambda one: len(one.picture_folders)) for name, folder in folders.items()
+            if folder.picture_folders and not is_no_class(name)]
+    wide = [folder for folder in wide if len(folder.picture_folders) > len(folders)]
+    if wide and any(not folder.picture_folders for folder in folders.values()) and holds_programs(root):
+        named = folder_name(wide[0].below)
+        many = len(wide[0].picture_folders)
+        raise SourceFault(root.path, f"{named} holds {many} folders, and others only images, so it may be the set",
+                          f"give {named} alone, or a folder that holds the classes alone")
 
 
 def _has_splits(folder: Folder) -> bool:
