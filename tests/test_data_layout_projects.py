@@ -21,7 +21,7 @@ def test_pictures_in_a_folder_of_programs_are_not_in_the_way(tree):
     assert source.classes == ("0", "1")
     names = "AID/0*9", "AID/1*9", "AID/2*9", "net/doc*3", "net/gui*3", "net/a.cc", "net/b.cc"
     assert open_source(tree(*names)).classes == ("0", "1", "2")
-    with pytest.raises(SourceFault, match="only AID/ has the name of a class; give AID/ alone"):
+    with pytest.raises(SourceFault, match="the set may be in AID/; give AID/ alone"):
         open_source(tree(*names[1:]))
 
 
@@ -66,6 +66,11 @@ def test_folders_of_a_project_beside_classes_are_left_out_and_named(tree):
     assert [note.removeprefix(f"{root}: ") for note in source.notes[1:]] == [
         f"{name}/: {n} images are not used: beside programs, it is no class"
         for name, n in (("docs", 2), ("images", 2), ("test", 3))]
+
+
+def test_if_one_may_be_the_set_it_is_not_certain(tree):
+    with pytest.raises(SourceFault, match="the set may be in dataset/; give dataset/ alone"):
+        open_source(tree("dataset/fake*5", "dataset/real*5", "sent*7", "uploads*9", "main.py"))
 
 
 def test_if_they_hold_most_of_the_images_it_is_not_certain(tree):

@@ -39,8 +39,8 @@ def is_mostly_programs(folder: Folder) -> bool:
 def no_classes_of_a_project(root: Folder, here: Folder) -> list[str]:
     """Return the folders of pictures in `here` that are no classes, because `root` holds programs.
 
-    NoClassFoldersError: they hold most of the pictures, or fewer than two others remain. (If all are called "icons",
-    "logos" or the like, these are the classes.)
+    NoClassFoldersError: they hold most of the pictures, one may be the set, or fewer than two others remain. (If all
+    are called "icons", "logos" or the like, these are the classes.)
     """
     if not holds_programs(root):
         return []
@@ -57,9 +57,12 @@ def no_classes_of_a_project(root: Folder, here: Folder) -> list[str]:
     if not rest and all(is_program(name) and folder.pictures and not is_mostly_programs(folder)
                         for name, folder in folders.items()):
         return []
-    if len(rest) == 1 and len(folders[rest[0]].picture_folders) > 1:
-        named = folder_name(folders[rest[0]].below)
-        raise NoClassFoldersError(root.path, f"holds programs, and only {named} has the name of a class",
+    smallest = min((folders[name].count() for name in rest), default=0)
+    likely = [name for name in (rest if len(rest) == 1 else odd) if len(folders[name].picture_folders) > 1
+              and (name in rest or (is_filler(name) and folders[name].count() >= smallest))]
+    if rest and likely:
+        named = folder_name(folders[likely[0]].below)
+        raise NoClassFoldersError(root.path, f"holds programs, and the set may be in {named}",
                                   f"give {named} alone if it holds the class folders")
     if len(rest) < 2:
         loose = [folder for name, folder in folders.items() if not is_no_class(name)]
