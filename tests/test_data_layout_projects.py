@@ -45,7 +45,7 @@ def test_a_folder_of_more_folders_than_lie_beside_it_is_refused_as_a_class(tree)
 
 @each("names", [("results/new*3", "utils*1"), ("images*9", "doc/images*1"), ("en_val/images*3", "images*9"),
                 ("dataset/en_val/images*3", "dataset/images*9"), ("images*3", "public/icons*8"),
-                ("data/images*1", "figure*3"), ("raw*4", "result*3")])
+                ("data/images*1", "figure*3")])
 def test_folders_without_a_name_of_a_class_are_none(tree, names):
     assert len(open_source(tree(*names)).classes) == 2
     with pytest.raises(SourceFault, match="no sub-folders of classes"):
@@ -83,6 +83,14 @@ def test_most_images_are_the_train_split_if_they_are_called_so(tree):
     assert open_source(tree(*names, "svm.cpp")).classes == ("cat", "dog")
     assert open_source(tree(*names)).classes == ("crops", "train")
     assert open_source(tree("train*8", "bus/old*3", "bus/new*4", "svm.cpp")).classes == ("bus", "train")
+
+
+def test_what_holds_as_many_images_as_a_class_may_be_one(tree):
+    source = open_source(tree("logo*4", "background*9", "train.py"))
+    assert counts(source) == {(None, "logo"): 4, (None, "background"): 9}
+    assert source.notes[1].endswith("logo/: read as a class like the folders beside, though programs lie there too; "
+                                    "take it away if it is none")
+    assert len(open_source(tree("logo*4", "background*9")).notes) == 1
 
 
 def test_icons_and_logos_may_be_classes(tree):

@@ -124,8 +124,10 @@ def _find_classes(layout: FolderLayout, root: Folder) -> None:
     else:
         check_class_folders(root, here)
         check_no_sets(root, here)
-        odd = no_classes_of_a_project(root, here)
+        odd, kept = no_classes_of_a_project(root, here)
         layout.why.update((here.folders[name].below, "beside programs, it is no class") for name in odd)
+        layout.notes += [f"{some(map(folder_name, kept), 4, ' and ')}: read as a class like the folders beside, though "
+                         "programs lie there too; take it away if it is none"] if kept else []
         layout.add_classes(here, None)
     return None
 
