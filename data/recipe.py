@@ -111,9 +111,14 @@ def recipe_tables(recipe: Recipe) -> dict:
     return json.loads(json.dumps(asdict(recipe)))
 
 
-def change_recipe(recipe: Recipe, assignments: Iterable[str]) -> Recipe:
-    """Change a recipe by assignments such as "train.lr=0.002". RecipeFault: no such key, or a value out of bounds."""
-    return make_recipe(override(as_in_file(recipe_tables(recipe)), assignments), "recipe", recipe.name)
+def change_recipe(recipe: Recipe, assignments: Iterable[str], where: str = "recipe") -> Recipe:
+    """Change a recipe by assignments such as "train.lr=0.002".
+
+    where: what a fault names. RecipeFault: no such key, or a value out of bounds.
+    """
+    changed = make_recipe(override(as_in_file(recipe_tables(recipe)), assignments), where, recipe.name)
+    check_network(changed.model.name, changed.model.args, f"{where} [model]")
+    return changed
 
 
 def as_in_file(tables: dict) -> dict:

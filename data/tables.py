@@ -17,8 +17,9 @@ class Source:
     data: str = ""                                          # folder, table of labels (.csv) or .npz; the option --data
                                                             # takes precedence
     labels: str = ""                                        # where the labels of a folder are: "x.csv": lines of
-                                                            # path,label. "path:REGEX": searched in the path below the
-                                                            # data folder; the first (…), or the whole match. "": the
+                                                            # path,label; "x.csv:COLUMN" names the column.
+                                                            # "path:REGEX": searched in the path below the data
+                                                            # folder; the first (…), or the whole match. "": the
                                                             # class folders, or else what a table near the images, or
                                                             # their names, most likely say. An image without a label is
                                                             # passed over
@@ -47,7 +48,8 @@ class Split:
                                                             # "folder": the folders between class folder and file
                                                             # (a/writer1/x.png: writer1). "path:REGEX": searched in
                                                             # the path below the data folder; the first (…), or the
-                                                            # whole match. "x.csv": lines of path,group. "": nothing,
+                                                            # whole match. "x.csv": lines of path,group;
+                                                            # "x.csv:COLUMN" names the column. "": nothing,
                                                             # or the array `groups` (n,) of an .npz. An image in no
                                                             # group stands alone
     near_duplicates: str = setting("together", choices=("together", "report"))    # the same picture saved twice (as
@@ -166,6 +168,8 @@ class Train:
                                                             # an epoch, 1 each class as often as any other
     class_weights: str = setting("none", choices=("none", "balanced", "effective"))    # in the loss: by 1 / rows, or
                                                             # by effective number (arXiv:1901.05555)
+    refit: bool = False                                     # a fitted head that is not trained further: once its
+                                                            # weight decay is chosen, fit it to val, too
 
     @property
     def most_epochs(self) -> int:

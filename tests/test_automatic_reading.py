@@ -156,3 +156,15 @@ def test_a_set_of_which_nothing_can_be_read_is_refused_by_its_first_reason(tmp_p
         (tmp_path / "images" / path).write_text("no picture")
     with pytest.raises(SourceFault, match=r"holds no picture that can be used: ./..png: .*text"):
         look(open_source(tmp_path / "images"), tmp_path, longest=600.0)
+
+
+def test_only_pictures_of_ink_take_the_time_of_cleaning_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(looking, "find_its_ink", lambda reading, decisions: (
+        dataclasses.replace(reading, cleaning=100.0), find_its_ink(reading, decisions)[1]))
+    for number in range(8):
+        noise = np.random.default_rng(number).integers(0, 256, (60, 60, 3), np.uint8)
+        save(tmp_path / f"mixed/{number % 2}/{number}.png", noise if number < 6 else page(number))
+        save(tmp_path / f"pages/{number % 2}/{number}.png", np.roll(page(number), 20 * number, 1))
+    mixed, pages = (look(open_source(tmp_path / name), tmp_path) for name in ("mixed", "pages"))
+    assert (mixed.is_ink, pages.is_ink) == (False, True)
+    assert mixed.slowest < 100.0 <= pages.seconds

@@ -7,7 +7,7 @@ import pytest
 from cases import each
 
 from tenfold.data.errors import SourceFault
-from tenfold.data.sources.csv_table import find_tables, read_table
+from tenfold.data.sources.table_files import find_tables, read_table
 
 ROWS = [["path", "label; or not"], ["a/é 1.png", 'big, "wild"\tcat'], ["b\\2.png", "dog"]]
 

@@ -54,7 +54,7 @@ def test_by_a_pattern_that_may_match_nothing_at_all():
     assert groups("path:(q*)z", [*PATHS[:3], "a/qz.png"])[0] == [None, None, None, "q"]
 
 
-@each("how", ["path:(", "path:", "path:[", "path:*", "folders", "writer.txt", "path"])
+@each("how", ["path:(", "path:", "path:[", "path:*", "folders", "writer.xlsx", "path"])
 def test_what_names_no_groups_is_refused_with_the_ways_that_do(how):
     with pytest.raises(RecipeFault) as caught:
         check_groups(how)

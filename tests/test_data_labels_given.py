@@ -49,7 +49,7 @@ def test_class_folders_are_read_as_before_whatever_lies_beside(flat):
 
 # --- source.labels, and a table as DATA -----------------------------------------------------------------------------
 
-@each("labels", ["folders", "x.txt", "path:", "path:(", "path"])
+@each("labels", ["folders", "x.xlsx", "x.pdf", ".csv:x", "path:", "path:(", "path"])
 def test_labels_that_are_neither_a_table_nor_a_pattern_are_refused(labels):
     with pytest.raises(RecipeFault, match="labels"):
         check_labels(labels)

@@ -95,7 +95,7 @@ def test_folders_of_splits_are_never_classes(tree, names):
         open_source(tree(*names))
 
 
-@each(("names", "words"), [(("train*3", "train/label.txt"), "(train/label.txt is not read)"),
+@each(("names", "words"), [(("train*3", "train/label.txt"), "(train/label.txt names none of them)"),
                            (("train*3", "train/x_labels.pickle"), "(train/x_labels.pickle is not read)"),
                            (("data/cat*3", "test/x/a*1", "a.py"), "data/ holds one folder of images only, cat/, and"),
                            (("src/a.py", "models/b.txt"), "holds no image; put the images")])

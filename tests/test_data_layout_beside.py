@@ -69,6 +69,8 @@ def test_the_only_splits_of_classes_are_the_set_at_any_depth(tree, beside):
     (("big/{}/cat*2", "big/{}/dog*2", "old/small/{}/cat*2", "old/small/{}/dog*2"),
      "big/ and old/small/ are sets of images, not classes; give one of them"),
     (("one/{}/cat*2", "one/{}/dog*2", "saved*9"), "one/ is a set of images with splits of its own, not a class"),
+    (("a/{}/cat*2", "a/{}/dog*2", "b/{}/Cat*2", "b/{}/dog*2", "b/{}/cow*2"), "a/ and b/ are sets of images, not"),
+    (("dataset1/{}/cat*2", "dataset1/{}/dog*2", "dataset2/{}/cat*2", "dataset2/{}/dog*2"), "are sets of images, not"),
     (("dataset/{}*2", "detector/photo1500*9"), "give dataset/ alone, or take it away"),
     (("dataset1/cat*2", "dataset1/dog*2", "dataset2/bus*2", "dataset2/car*3"), "dataset1/ and dataset2/ are sets"),
     (("data/cat*2", "data/dog*2", "data2/cat*2", "data2/dog*3", "paper*9"), "data/ and data2/ are sets of images")])
@@ -76,6 +78,13 @@ def test_a_set_of_images_is_no_class(tree, names, words):
     root = tree(*(name.format(split) for name in names for split in (("train", "test") if "{}" in name else ("",))))
     with pytest.raises(SourceFault, match=words):
         open_source(root)
+
+
+@each("inner", [("images", "masks"), ("w1",), ("w1", "w2")])
+def test_folders_in_the_splits_of_a_class_are_no_classes_if_they_are_one_or_masks_or_groups(tree, inner):
+    root = tree(*(f"{c}/{split}/{name}*2" for c in ("cat", "dog") for split in ("train", "test") for name in inner))
+    source = open_source(root, groups="folder" if len(inner) > 1 and "masks" not in inner else "")
+    assert source.classes == ("cat", "dog")
 
 
 @each("beside", ["src/programs", "models", "notebooks", "data"])

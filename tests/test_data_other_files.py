@@ -24,7 +24,7 @@ from tenfold.data.sources.opening import open_source
     (("train.py", "data/set.zip", "reports/1.txt"), "holds no image, but 1 .zip file; unpack it"),
     (("cat/1.json", "dog/2.txt"), "has no image below its class folders; give avif"),
     (("a.csv", "b.csv"), "has no sub-folders; put the images of each class into a separate folder (.csv files"),
-    (("train*1", "test*1", "metadata.jsonl"), "into a separate folder (.jsonl files beside them are not read)")])
+    (("train*1", "test*1", "metadata.jsonl"), "(metadata.jsonl is not a .jsonl file of labels")])
 def test_data_of_another_kind_are_named_with_their_own_cure(tree, names, words):
     with pytest.raises(SourceFault, match=re.escape(words)):
         open_source(tree(*names))

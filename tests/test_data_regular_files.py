@@ -43,9 +43,9 @@ def readers(folder: Path, tables) -> dict:
     """{file: what reads it}: every kind of file that a command opens."""
     from tenfold.data.recipe import make_recipe, read_recipe
     from tenfold.data.shardset import open_set
-    from tenfold.data.sources.csv_table import read_table
     from tenfold.data.sources.opening import open_source
     from tenfold.data.sources.source import FolderReader
+    from tenfold.data.sources.table_files import read_table
     from tenfold.preprocess.plain_view import read_plain
     from tenfold.train.batches.files import Files
     from tenfold.train.run.checkpoint import load

@@ -89,14 +89,14 @@ def test_what_is_no_regular_file_is_passed_over_and_loops_end(tmp_path):
 
 
 def test_what_cannot_be_a_source_is_refused(tmp_path):
-    (tmp_path / "file.txt").write_text("x")
+    (tmp_path / "file.md").write_text("x")
     (tmp_path / "empty").mkdir()
     (tmp_path / "flat").mkdir()
     save(tmp_path / "flat" / "1.png", page(1))
     for label in "ab":
         (tmp_path / "bare" / label).mkdir(parents=True)
     save(tmp_path / "single" / "a" / "1.png", page(1))
-    for name, fact in (("none", "give a folder with"), ("file.txt", "neither"), ("empty", "no sub-folders"),
+    for name, fact in (("none", "give a folder with"), ("file.md", "neither"), ("empty", "no sub-folders"),
                        ("flat", "no sub-folders"), ("bare", "no image"), ("single", "one class only")):
         with pytest.raises(SourceFault, match=fact):
             open_source(tmp_path / name)

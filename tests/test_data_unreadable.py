@@ -15,9 +15,9 @@ from tenfold.data.recipe import read_recipe
 from tenfold.data.shard import open_shard
 from tenfold.data.shardset import read_index
 from tenfold.data.source_table import read_source_table
-from tenfold.data.sources.csv_table import read_table
 from tenfold.data.sources.opening import open_source
 from tenfold.data.sources.source import FolderReader
+from tenfold.data.sources.table_files import read_table
 from tenfold.data.wording import reason
 from tenfold.preprocess.decode import BadPicture
 from tenfold.preprocess.decode.pillow import in_words

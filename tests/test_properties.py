@@ -143,7 +143,7 @@ TABLE = st.binary(max_size=200) | st.lists(st.lists(CELL, max_size=4).map(",".jo
 @examples(12, TABLE)
 def test_any_bytes_as_a_table_of_groups(data):
     (HERE / "g.csv").write_bytes(data)
-    rows = refused_or(lambda: _rows(HERE / "g.csv", ImagePaths(HERE, ["a.png", "b.png", "c/d.png"])))
+    rows = refused_or(lambda: _rows(HERE / "g.csv", ImagePaths(HERE, ["a.png", "b.png", "c/d.png"]), ""))
     assert rows is None or all(len(row) == 3 for row in rows)
 
 

@@ -60,7 +60,9 @@ def test_files_folders_and_patterns_are_found(here, capsys):
     Path("new/.hidden.png").write_bytes(b"")
     for asked, found in ((["new"], every), (["new/*.png"], every[:3]), (["new/**/[13].png"], every[3:]),
                          (["new/4.png", "new", "new/4.png"], ["new/4.png", *every[:2], *every[3:]]),
-                         (["new/deep er"], every[3:])):
+                         (["new/deep er"], every[3:]), (["new/0.png", "./new/0.png", "new/../new/0.png",
+                                                         str(here / "new" / "0.png")], every[:1]),
+                         (["./new/deep er", "new/deep er/1.png"], [f"./{path}" for path in every[3:]])):
         assert find_pictures(asked) == found, asked
     Path("new/[1].png").write_bytes(Path("new/0.png").read_bytes())
     assert find_pictures(["new/[1].png"]) == ["new/[1].png"]       # a name is a name before it is a pattern

@@ -50,6 +50,15 @@ def test_unreadable_pictures_are_named_at_the_end(here, capsys):
     assert not Path("runs/stripes-predictions/unreadable.csv").exists()
 
 
+def test_arrays_are_refused_with_what_takes_them(here, capsys):
+    np.savez("x.npz", x=np.zeros((2, 8, 8), np.uint8))
+    line = t.one_line(predict(capsys, "best.pth", "x.npz"))
+    assert "x.npz: not a picture, but a file of arrays: give it to `tenfold score --data`" in line
+    assert "give pictures in a format that Tenfold reads, or folders of them" in line
+    with pytest.raises(SourceFault, match="a file of arrays"):
+        Model.open("best.pth", "cpu").predict("x.npz")
+
+
 def test_python_goes_on_after_an_unreadable_file_of_several_and_names_it(here, capsys):
     Path("new/broken.png").write_bytes(Path("new/0.png").read_bytes()[:60])
     model = Model.open("best.pth", "cpu")

@@ -40,6 +40,19 @@ def test_where_no_graph_can_be_recorded_a_line_says_so(shards, capsys):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_after_a_failed_recording_random_numbers_are_drawn_as_before(capsys):
+    def dropped(x: torch.Tensor) -> torch.Tensor:
+        total = torch.nn.functional.dropout(x).sum()
+        total.item()                             # waits for the device, so it cannot be recorded
+        return total
+
+    x = torch.ones(1000, device="cuda:0")
+    assert cuda_graph.recorded(dropped, (x,), []) is dropped
+    assert "note: no CUDA graph" in capsys.readouterr().out
+    assert 500 < float(dropped(x)) < 1500
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize(("steps", "precision"), [(1, "float32"), (20, "float32"), (20, "float16")])
 def test_recorded_on_cuda_steps_are_the_same(shards, capsys, steps, precision):
     weights = []

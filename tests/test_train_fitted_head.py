@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_leaves
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.recipe import recipe_tables
+from tenfold.data.shardset import open_set
 from tenfold.data.tables import Train
 from tenfold.train.learn import fitted_head, head_features, one_pass
 from tenfold.train.learn.folds import cross_validation, folds, one_row_each
@@ -69,6 +70,25 @@ def test_with_a_frozen_backbone_the_head_is_the_regression_and_the_run_ends(shar
     assert float(row["val_loss"]) == pytest.approx(loss, rel=1e-3)
     assert t.train(capsys, shards, *exact, "--resume").code == 0
     assert len(rows_of("runs/x")) == 1
+
+
+def test_a_refit_learns_val_too_and_its_figures_are_those_before(shards, capsys):
+    exact = (*ALONE, "--set", "train.precision=float32")
+    assert t.train(capsys, shards, *exact, out="runs/fit").code == 0
+    ran = t.train(capsys, shards, *exact, "--set", "train.refit=true", out="runs/refit")
+    assert ran.code == 0, ran.err
+    assert "then it was fitted to val, too" in ran.out
+    (fit,), (refit,) = rows_of("runs/fit"), rows_of("runs/refit")
+    assert all(fit[name] == refit[name] for name in fit if name.partition("_")[0] in ("val", "train"))
+    model, _, content = restore("runs/refit/best.pth")
+    (x, label), (val, val_label) = (features(model, content, shards, split) for split in ("train", "val"))
+    rows = np.concatenate([shard.sources for shard in open_set(shards).shards("train")])
+    often = round(len(rows) / len(set(rows.tolist())))
+    both, labels = np.concatenate([x, *[val] * often]), np.concatenate([label, *[val_label] * often])
+    decay = min(DECAYS, key=lambda known: abs(known - float(ran.out.partition("weight decay ")[2].split()[0])))
+    theirs = LogisticRegression(C=1 / (decay * len(both)), tol=1e-8, max_iter=5000).fit(
+        (both - x.mean(0)) / x.std(0), labels)
+    np.testing.assert_allclose(last_layer(model).weight.detach().numpy() * x.std(0), theirs.coef_, rtol=0.02, atol=0.02)
 
 
 class WithoutFloat64(TorchDispatchMode):

@@ -221,6 +221,20 @@ def test_what_cannot_be_scored_is_one_line(model, capfd, more):
     t.one_line(t.score(capfd, model, *more))
 
 
+@each(("setting", "words"), [("bad.key=1", "--set: unknown key 'bad'"), ("draw.bad=1", "--set [draw]"),
+                             ("draw.copies=0", "--set [draw]")])
+def test_a_wrong_setting_is_named_by_its_option(base, model, capfd, setting, words):
+    assert words in t.one_line(t.score(capfd, model, "--data", base / "images", "--set", setting))
+
+
+@pytest.mark.usefixtures("preprocess_here")
+def test_labels_are_where_the_settings_say(base, model, capfd, tmp_path):
+    (tmp_path / "flat").mkdir()
+    for i, path in enumerate(sorted((base / "images").rglob("*.png"))):
+        (tmp_path / "flat" / f"{i}-{path.parent.name}.png").write_bytes(path.read_bytes())
+    assert t.score(capfd, model, "--data", tmp_path / "flat", "--set", r"source.labels=path:-(\w+)\.png").code == 0
+
+
 def test_no_model(capsys):
     assert "does not exist" in t.one_line(t.score(capsys, "nowhere.pth"))
     t.one_line(t.score(capsys, "."))

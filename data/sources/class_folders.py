@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Collection
 
 from tenfold.data.errors import SourceFault
-from tenfold.data.sources.csv_table import TABLES
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.other_files import no_images
 from tenfold.data.sources.split_names import BESIDE, FILLERS, bare_split, parse_split_name, words_of
+from tenfold.data.sources.table_files import TABLES, WORKBOOKS
 from tenfold.data.wording import counted, folder_name, some
 
 CURE = "put the images of each class into a separate folder"
@@ -20,7 +20,7 @@ _ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trima
 _MASKS = _ANNOTATIONS | {"mask", "trimap", "annot", "segmentation"}
 _KINDS = frozenset({"class", "classes", "category", "type", "label", "grade", "species"})    # in the names of classes
 _GROUND_TRUTH = re.compile(r"ground[\W_]*truth", re.IGNORECASE)
-_TABLES = {".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".mat"}
+_TABLES = {".csv", ".tsv", ".json", ".jsonl", *WORKBOOKS, ".mat"}
 
 
 class NoClassFoldersError(SourceFault):
@@ -58,9 +58,13 @@ def holds_annotations(name: str, may_be_class: bool = True) -> bool:
 
 def labels_beside(folder: Folder) -> list[str]:
     """Return the names of the files and folders without pictures in a folder that hold the labels of its images."""
-    known, texts = _ANNOTATIONS | {"label", "bbox", "classes"}, folder.texts + folder.tables
-    return [name for name in texts if not known.isdisjoint(words_of(os.path.splitext(name)[0]))] + [
+    return [name for name in folder.texts + folder.tables if is_of_labels(name)] + [
         name for name, inner in folder.folders.items() if holds_annotations(name) and not inner.has_pictures]
+
+
+def is_of_labels(file: str) -> bool:
+    """Whether a file is called like one of labels: "train_labels.pickle", "_annotations.coco.json"."""
+    return not (_ANNOTATIONS | {"label", "bbox", "classes"}).isdisjoint(words_of(os.path.splitext(file)[0]))
 
 
 def check_class_folders(root: Folder, here: Folder) -> None:
@@ -117,7 +121,7 @@ def no_class_folders(root: Folder, loose: list[Folder]) -> SourceFault:
         fact += f" (their names begin with {some((f'{begin}: {n}' for begin, n in begins.items()), 4)})"
     unread = [f"{folder.below}/{name}".removeprefix("/") for folder in loose for name in labels_beside(folder)
               if name not in folder.tables]
-    kinds = [kind for kind in _tables(root, *loose) if not names or kind not in TABLES]
+    kinds = [kind for kind in _tables(root, *loose) if not names or kind not in (*TABLES, *WORKBOOKS)]
     cure = CURE + (f" ({unread[0]} is not read)" if unread else f" ({kinds[0]} files beside them are not read)" if kinds
                    else "")
     return NoClassFoldersError(root.path, fact, cure) if names else no_images(root, fact, cure)

@@ -1,53 +1,26 @@
-"""Read a .csv or .tsv file as people and programs write it: UTF-8 or UTF-16; commas, semicolons, tabs or blanks."""
+"""Read the text of a table as people and programs write it: commas, semicolons, tabs or blanks between its cells."""
 
 import csv
 import io
+import re
 from collections import Counter
-from pathlib import Path
 
-from tenfold.data.errors import SourceFault, unreadable
-from tenfold.data.files import read_file
+from tenfold.data.sources.formats import SUFFIXES
 
-TABLES = (".csv", ".tsv")    # suffixes
 _MARKS = ",;\t "             # between the cells of a line
 _LINES = 50                  # lines that decide which mark it is
+# a path with the suffix of a picture, which may hold blanks, and what follows it
+_ENTRY = re.compile(rf"\s*(\S.*?(?:{'|'.join(map(re.escape, sorted(SUFFIXES)))}))\s+(\S.*?)\s*", re.IGNORECASE)
 
 Line = tuple[int, list[str]]                     # the number of a line, and its cells
 
 
-def is_table(name: str) -> bool:
-    """Whether a file of this name is a table."""
-    return name.lower().endswith(TABLES)
+def lines_of_csv(text: str) -> list[Line]:
+    """Return the lines of a .csv or .tsv file that are not empty, with cells without blanks at their ends.
 
-
-def find_tables(name: str, root: Path) -> list[Path]:
-    """Return the files that a recipe may mean by the name of a table, the likeliest first: the one that is given, and
-    those of this path or name inside the images' folder `root`."""
-    return [file for file in dict.fromkeys((Path(name), root / name, root / Path(name).name)) if file.exists()]
-
-
-def read_table(file: Path, cure: str, key: str) -> list[Line]:
-    """Return the lines of a table that are not empty, with cells without blanks at their ends.
-
-    cure: how to write such a table. key: of the recipe, which names it. SourceFault: it is no table.
+    csv.Error: a quotation mark is not closed, and has swallowed lines behind it.
     """
-    try:
-        content = read_file(file)
-        utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))       # "Unicode text" of Excel
-        text = content.decode("utf-16" if utf16 else "utf-8-sig")
-        return _read(text, _mark(text))
-    except OSError as error:
-        raise unreadable(error, file) or SourceFault(file, error.strerror or "cannot be read",
-                                                     f"give {key} the name of a .csv file") from None
-    except csv.Error as error:
-        raise SourceFault(file, f"is not a .csv file ({error}: perhaps a quotation mark is not closed)",
-                          f"{cure} in UTF-8") from None
-    except ValueError as error:
-        raise SourceFault(file, f"is not a .csv file ({error})", f"{cure} in UTF-8") from None
-
-
-def _read(text: str, mark: str) -> list[Line]:
-    """Return the lines of a text. csv.Error: a quotation mark is not closed, and has swallowed lines behind it."""
+    mark = _mark(text)
     try:
         return _split(text, mark, strict=True)
     except csv.Error:                            # or there are blanks behind it: "a.png" ,"cat"
@@ -55,6 +28,21 @@ def _read(text: str, mark: str) -> list[Line]:
         if any("\n" in cell or "\r" in cell for _, cells in lines for cell in cells):
             raise
         return lines
+
+
+def lines_of_list(text: str) -> list[Line]:
+    """Return the lines of a list "images/1.jpg cat"; the cells are divided by blanks, or as in a .csv file.
+
+    A path that ends like a picture's may hold blanks; so may the label, unless there are several columns of labels.
+    csv.Error: as for `lines_of_csv`.
+    """
+    if _mark(text) != " ":
+        return lines_of_csv(text)
+    written = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    entries = [_ENTRY.fullmatch(line) for _, line in written]
+    widths = {len(entry[2].split()) for entry in entries if entry}
+    return [(number, [entry[1], *(entry[2].split() if len(widths) == 1 else [entry[2]])] if entry else line.split())
+            for (number, line), entry in zip(written, entries, strict=True)]
 
 
 def _split(text: str, mark: str, most: int | None = None, strict: bool = False) -> list[Line]:

@@ -1,9 +1,10 @@
 """Find the images that the paths in a table mean."""
 
+import copy
 import os
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 
 from tenfold.data.sources.class_names import one_spelling
@@ -12,6 +13,25 @@ from tenfold.data.sources.split_names import bare_split
 from tenfold.data.wording import readable, some
 
 _ABSOLUTE = re.compile(r"([A-Za-z]:)?/")
+
+
+class _Rows:
+    """The rows of each name. Most names have one, and a list for each would take as long to make as all the rest."""
+
+    def __init__(self):
+        self._first: dict[str, int] = {}
+        self._all: dict[str, list[int]] = {}     # of the names with several
+
+    def add(self, name: str, row: int) -> None:
+        """Add a row to those of a name."""
+        first = self._first.setdefault(name, row)
+        if first != row:
+            self._all.setdefault(name, [first]).append(row)
+
+    def of(self, name: str) -> Sequence[int]:
+        """Return the rows of a name, in the order in which they were added."""
+        row = self._first.get(name)
+        return () if row is None else self._all.get(name) or (row,)
 
 
 class ImagePaths:
@@ -26,70 +46,102 @@ class ImagePaths:
         """paths: those of the images, relative to `root`."""
         self.paths = paths
         self._above = {root.name, root.resolve().name} - {""}
-        self._ends: dict[int, dict[str, list[int]]] = {}
-        self._known: dict[str, list[int]] = {}   # spelling -> images; a folder may hold é in both of its spellings
+        self._bases: Sequence[str] = ()          # folders that a path is most likely relative to
+        self._ends: dict[int, _Rows] = {}
+        self._known = _Rows()                    # by spelling; a folder may hold é in both of its spellings
         for i, path in enumerate(paths):
-            self._known.setdefault(path, []).append(i)
-            if (usual := one_spelling(path)) != path:
-                self._known.setdefault(usual, []).append(i)
+            self._known.add(path, i)
+            self._known.add(one_spelling(path), i)
+        self._folded = cache(lambda: ImagePaths(Path(str(root.resolve()).casefold()),
+                                                [one_spelling(path).casefold() for path in paths]))
 
-    def find(self, path: str, bases: Sequence[str] = ()) -> list[int]:
-        """Return the row numbers of the images that a path means; []: there is none, or it is not certain which.
+    def near(self, bases: Sequence[str]) -> "ImagePaths":
+        """Return the same for paths that are most likely relative to `bases`, folders below the root, the likeliest
+        first."""
+        other = copy.copy(self)
+        other._bases = bases
+        return other
 
-        bases: folders, relative to the root, that the path is most likely relative to, the likeliest first.
-        """
-        plain, *inside = self._plain(path)
-        based = [one_spelling(f"{base}/{plain}" if base else plain) for base in bases]
-        for name in (*based, path, one_spelling(path), plain, *map(one_spelling, (plain, *inside))):
-            if name in self._known:
-                return self._known[name]
+    def find(self, path: str) -> Sequence[int]:
+        """Return the row numbers of the images that a path means; empty: there is none, or it is not certain which."""
+        for name in self._spellings(path):
+            if found := self._known.of(name):
+                return found
         ends = self._ending(path)
-        for base, whole in zip(bases, based, strict=True) if len(ends) > 1 else ():
-            found = [row for row in ends if whole in self._with_and_without_suffix(row)]
+        if len(ends) == 1:
+            return ends
+        for base, whole in zip(self._bases, self._based(path), strict=True) if ends else ():
+            found = [row for row in ends if whole in _with_and_without_suffix(one_spelling(self.paths[row]))]
             below = [row for row in ends if self.paths[row].startswith(f"{base}/")]
             if found or len(below) == 1:         # as it is written there, or the only one at any depth
-                ends = found or below
-                break
+                found = found or below
+                return found if len(found) == 1 else ()
         stem, suffix = os.path.splitext(path)
-        if not ends and suffix.lower() in SUFFIXES:
-            return self.find(stem, bases)
-        return ends if len(ends) == 1 else []
+        return self.find(stem) if not ends and suffix.lower() in SUFFIXES else ()
+
+    def find_in_any_case(self, path: str) -> Sequence[int]:
+        """Return the row number of the only image that a path means if capital letters make no difference."""
+        folded = self._folded().near([one_spelling(base).casefold() for base in self._bases])
+        found = folded.find(one_spelling(path).casefold())
+        return found if len(found) == 1 else ()
 
     def described(self, path: str) -> str:
         """Return a path for a message, with the images that it may mean."""
         ends = [readable(self.paths[row]) for row in self._ending(path)]
         return readable(path) + (f" (which may be {some(ends, 2, ' or ')})" if ends else "")
 
+    def _spellings(self, path: str) -> Iterable[str]:
+        """Return the ways in which `paths` may hold a path, the likeliest first."""
+        if "/" not in path and "\\" not in path and path.isascii() and not any(self._bases):
+            return (path,)                       # as below, in a tenth of the time
+        plain, *inside = self._plain(path)
+        return dict.fromkeys((*self._based(path), path, plain, *map(one_spelling, (plain, *inside))))
+
+    def _based(self, path: str) -> list[str]:
+        plain = self._plain(path)[0]
+        return [one_spelling(f"{base}/{plain}" if base else plain) for base in self._bases]
+
     def _plain(self, path: str) -> list[str]:
         """Return a path with slashes, and what may follow the images' folder in it: in an absolute path, any part."""
+        if "/" not in path and "\\" not in path:
+            return [path]
         plain = path.replace("\\", "/").removeprefix("./")
         parts, absolute = plain.split("/"), _ABSOLUTE.match(plain)
         return [plain, *("/".join(parts[i + 1:]) for i, part in enumerate(parts[:-1])
                          if part in self._above or absolute)]
 
-    def _ending(self, path: str) -> list[int]:
+    def _ending(self, path: str) -> Sequence[int]:
         """Return the images whose paths end with this one, with or without their suffix, and lie in no other split."""
-        plain, *inside = self._plain(path)
-        splits = splits_in(plain.rpartition("/")[0])
-        for name in map(one_spelling, (plain, *inside)):
-            if found := self._of_end(name.count("/") + 1).get(name):
-                return [row for row in found if not splits or splits_in(self.paths[row].rpartition("/")[0]) <= splits]
-        return []
+        ways = self._plain(path)
+        for name in map(one_spelling, ways):
+            if found := self._of_end(name.count("/") + 1).of(name):
+                splits = splits_in(ways[0].rpartition("/")[0])
+                return [row for row in found if splits_in(self.paths[row].rpartition("/")[0]) <= splits] \
+                    if splits else found
+        return ()
 
-    def _of_end(self, count: int) -> dict[str, list[int]]:
+    def _of_end(self, count: int) -> _Rows:
         """Return the images of each end of a path that has `count` parts, with and without its suffix."""
         if count not in self._ends:
-            found = self._ends[count] = {}
+            found = self._ends[count] = _Rows()
             for row, path in enumerate(self.paths):
-                for whole in self._with_and_without_suffix(row) if path.count("/") + 1 >= count else ():
-                    found.setdefault("/".join(whole.split("/")[-count:]), []).append(row)
+                parts = one_spelling(path).rsplit("/", count)
+                for end in _with_and_without_suffix("/".join(parts[-count:])) if len(parts) >= count else ():
+                    found.add(end, row)
         return self._ends[count]
 
-    def _with_and_without_suffix(self, row: int) -> set[str]:
-        path = one_spelling(self.paths[row])
-        plain = os.path.splitext(path)[0]
-        above, slash, stem = plain.rpartition("/")
-        return {path, plain, f"{above}{slash}{int(stem)}" if stem.isdecimal() and stem.isascii() else plain}
+
+def _with_and_without_suffix(path: str) -> Iterator[str]:
+    """Yield the different ways to write a path: whole, without its suffix, and then without zeros before a number."""
+    yield path
+    plain, dot, suffix = path.rpartition(".")    # as os.path.splitext, in a third of the time
+    if dot and plain and "/" not in suffix and plain[-1] != "/":
+        yield plain
+    else:
+        plain = path
+    above, slash, stem = plain.rpartition("/")
+    if stem[:1] == "0" and stem.isdecimal() and stem.isascii() and len(stem) > 1:
+        yield f"{above}{slash}{int(stem)}"
 
 
 @lru_cache

@@ -2,21 +2,23 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from tenfold.data.errors import SourceFault
-from tenfold.data.sources.class_folders import holds_annotations
+from tenfold.data.sources.class_folders import holds_annotations, is_of_labels
 from tenfold.data.sources.image_paths import ImagePaths, splits_in
 from tenfold.data.sources.label_names import labels_in_names
-from tenfold.data.sources.label_table import Labelling, LabelTable, open_label_table
+from tenfold.data.sources.label_table import Labelling, LabelTable, label_table, read_label_table
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName, parse_split_name
+from tenfold.data.sources.table_files import SAVE_AS_CSV, WORKBOOKS
 from tenfold.data.wording import folder_name, some
 
 _ORDER = tuple(SPLIT_WORDS)
+_MOST = 50                   # tables of a kind in a folder; of more, each is about one image
 _SUBMISSION = re.compile(r"submi(t|ssion)", re.IGNORECASE)       # its labels are placeholders
 
 
@@ -32,6 +34,8 @@ def guess_labels(top: Folder, images: ImagePaths) -> tuple[Labelling | None, lis
             return labelling, []
         doubts = [f"{some((table.name for table in tables), 4, ' and ')} " + (
             "gives all images one label" if labelling else "all give labels")]
+    books = {kind for folder in top.walk() if folder.has_pictures for kind in folder.passed} & {*WORKBOOKS}
+    strange += [f"{kind} files are not read: {SAVE_AS_CSV}" for kind in sorted(books)]
     found = None if doubts else labels_in_names(images.paths)
     return found, [] if found else doubts + strange
 
@@ -55,34 +59,50 @@ def likely_folders(top: Folder, below: str, name: str) -> list[str]:
 def _tables(top: Folder, images: ImagePaths) -> tuple[list[LabelTable], list[str], list[str]]:
     """Return (the tables near the images that say their labels, what to say of those that name images but leave the
     labels open, what to say of the others)."""
-    tables, doubts, strange = [], [], []
+    tables: list[LabelTable] = []
+    doubts: list[str] = []
+    strange: list[str] = []
     for folder, name in _near(top):
         shown = f"{folder.below}/{name}" if folder.below else name
         bases = likely_folders(top, folder.below, name)
         try:
-            table = open_label_table(Path(folder.path) / name, shown, partial(images.find, bases=bases))
-        except SourceFault as fault:
-            doubts.append(f"{shown} {fault.fact}")
-        else:
+            file = Path(folder.path) / name
+            table = label_table(file, shown, read_label_table(file), images.near(bases))
             fact = _objection(table, images) if table else "names none of them"
-            tables += [] if fact or not table else [table]
-            strange += [f"{shown} {fact}"] if fact else []
+            if fact or not table:
+                strange += [f"{shown} {fact}"] if _is_likely(name) else []
+            elif table.columns:                  # or a fault
+                tables.append(table)
+        except SourceFault as fault:
+            (doubts if _is_likely(name) else strange).append(f"{shown} {fault.fact}; {fault.cure}")
     return [table for table in tables if table.columns.is_named] or tables, doubts, strange
+
+
+def _is_likely(name: str) -> bool:
+    """Whether a file is likely to hold labels: a .csv file, or one that is called so or like a split."""
+    stem, suffix = os.path.splitext(name)
+    return suffix.lower() in (".csv", ".tsv") or is_of_labels(name) or parse_split_name(stem) is not None
 
 
 def _near(top: Folder) -> Iterator[tuple[Folder, str]]:
     """Yield (folder, name) of the tables in the folders that hold images at any depth, or are called "labels"."""
+    everywhere = {os.path.splitext(name)[0] for folder in top.walk() for name, _ in folder.pictures}
     for folder in sorted(top.walk(), key=lambda folder: folder.below):
-        images = {os.path.splitext(name)[0] for name, _ in folder.pictures}
+        images = {os.path.splitext(name)[0] for name, _ in folder.pictures} if folder.has_pictures else everywhere
         is_near = folder.has_pictures or any(map(holds_annotations, folder.below.split("/")))
-        for name in folder.tables if is_near else ():
-            if not _SUBMISSION.search(name) and os.path.splitext(name)[0] not in images:     # boxes of one image
+        names = folder.tables if is_near else []
+        kinds = Counter(os.path.splitext(name)[1] for name in names)
+        for name in names:
+            stem, suffix = os.path.splitext(name)
+            if not _SUBMISSION.search(name) and stem not in images and kinds[suffix] <= _MOST:     # boxes of one image
                 yield folder, name
 
 
 def _objection(table: LabelTable, images: ImagePaths) -> str:
     """Say why a table is not one of these images; "": most of its paths are images, or most images in the folders of
     these are in the table by more than numbers, and they are not of another split than its name says."""
+    if len(table.paths.names) < 2:
+        return "has no labels"
     found = [rows for path, rows in table.found if path]
     rows = {row for of_path in found for row in of_path}
     folders = {images.paths[row].rpartition("/")[0] for row in rows}

@@ -4,25 +4,25 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from tenfold.data.errors import RecipeFault, SourceFault
-from tenfold.data.sources.csv_table import find_tables, is_table
+from tenfold.data.sources.csv_table import Line
 from tenfold.data.sources.image_paths import ImagePaths
 from tenfold.data.sources.label_guess import guess_labels, likely_folders
-from tenfold.data.sources.label_table import Labelling, LabelTable, names_no_image, open_label_table
+from tenfold.data.sources.label_table import Labelling, LabelTable, label_table, names_no_image, read_label_table
 from tenfold.data.sources.listing import HIDDEN, MASK, UNLABELLED, Folder, kinds_in_words
 from tenfold.data.sources.masks import images_below
 from tenfold.data.sources.named_files import NamedFiles
 from tenfold.data.sources.path_patterns import PATTERN, check_pattern, matches
 from tenfold.data.sources.source import Layout, Source
 from tenfold.data.sources.split_names import bare_split
+from tenfold.data.sources.table_files import SAVE_AS_CSV, WORKBOOKS, divide_column, find_tables, is_table
 from tenfold.data.wording import counted, readable, some
 
-_CURE = 'source.labels is "", "path:REGEX" or the name of a .csv file'
+_CURE = 'source.labels is "", "path:REGEX", or the name of a .csv file, with ":COLUMN" where it does not tell which'
 _NAMED = 4                   # images without a label that are named
 
 
@@ -40,8 +40,8 @@ def check_labels(labels: str, where: str = "source.labels") -> None:
     """Check that `labels` (the recipe's source.labels) is valid, else raise RecipeFault."""
     if labels.startswith(PATTERN):
         check_pattern(labels, where, "([a-z]+)_\\d+")
-    elif labels and not is_table(labels):
-        raise RecipeFault(where, f"is {labels!r}", _CURE)
+    elif labels and not is_table(divide_column(labels)[0]):
+        raise RecipeFault(where, f"is {labels!r}", SAVE_AS_CSV if labels.lower().endswith(WORKBOOKS) else _CURE)
 
 
 def open_labelled(root: Path, top: Folder, labels: str) -> Source:
@@ -76,15 +76,15 @@ def open_guessed(root: Path, top: Folder, fault: SourceFault) -> Source:
                       "say by source.labels where their labels are" + (f" ({some(doubts, 3, '; ')})" if doubts else ""))
 
 
-def open_table(file: Path) -> Source:
+def open_table(file: Path, column: str = "") -> Source:
     """Open the pictures that a table of labels names: as the paths are written, or else anywhere in its folder.
 
-    SourceFault: the table names no picture, or not the labels.
+    column: of the labels, if it is named. SourceFault: the table names no picture, or not the labels.
     """
-    files = NamedFiles(file.parent)
-    table = open_label_table(file, file.name, files.find)
+    lines, files = read_label_table(file), NamedFiles(file.parent)
+    table = label_table(file, file.name, lines, files, column)
     if not table:
-        return open_labelled(file.parent, Folder(str(file.parent)), str(file))
+        return _open_below(file, lines, column)
     labelling = table.labelling()
     root, paths = files.relative()
     order = sorted({row for _, rows in table.found for row in rows}, key=paths.__getitem__)
@@ -95,12 +95,23 @@ def open_table(file: Path) -> Source:
     return replace(_source(pictures, labelling), is_listed=False)
 
 
-def _named_table(name: str, top: Folder, pictures: Pictures) -> tuple[LabelTable, list[Path]]:
+def _open_below(file: Path, lines: list[Line], column: str) -> Source:
+    """Open the pictures below the folder of a table that its lines mean. SourceFault: as for `open_table`."""
+    root, top = file.parent, Folder(str(file.parent))
+    pictures = _list_pictures(root, top)
+    images = ImagePaths(root, pictures.paths)
+    table = label_table(file, str(file), lines, images.near(likely_folders(top, "", file.name)), column)
+    if not table:
+        raise names_no_image(file, lines, root, images)
+    return replace(_source(pictures, table.labelling()), is_listed=False)
+
+
+def _named_table(labels: str, top: Folder, pictures: Pictures) -> tuple[LabelTable, list[Path]]:
     """Return (the table that source.labels names, files of that name that are not read).
 
     Of the table as it is given, and those inside the folder, it is the first that names an image.
     """
-    root = pictures.root
+    root, (name, column) = pictures.root, divide_column(labels)
     files = find_tables(name, root)
     images = ImagePaths(root, pictures.paths)
     if not files:
@@ -109,9 +120,9 @@ def _named_table(name: str, top: Folder, pictures: Pictures) -> tuple[LabelTable
     for file in files:
         below = _below(file, root)
         bases = likely_folders(top, below, file.name) if below is not None else []
-        if table := open_label_table(file, str(file), partial(images.find, bases=bases)):
+        if table := label_table(file, str(file), read_label_table(file), images.near(bases), column):
             return table, [other for other in files if not other.samefile(file)]
-    raise names_no_image(files[0], root, images)
+    raise names_no_image(files[0], read_label_table(files[0]), root, images)
 
 
 def _below(file: Path, root: Path) -> str | None:
@@ -169,15 +180,16 @@ def _homes(paths: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
         home = os.path.commonpath(set(above))
     except ValueError:                           # absolute and relative paths
         home = ""
-    folders = []
-    for folder in above:
-        words = folder.split("/")
-        at = next((i for i, word in enumerate(words) if bare_split(word)), None)
-        if at is None:
-            return home, []
-        folders.append(("/".join(words[:at + 1]), bare_split(words[at]) or ""))
-    splits = {split for _, split in folders}
-    return home, folders if "train" in splits and len(splits) > 1 else []
+    splits = {folder: _split_folder(folder) for folder in set(above)}
+    found = {split for _, split in splits.values()}
+    return home, [splits[folder] for folder in above] if "" not in found and found > {"train"} else []
+
+
+def _split_folder(folder: str) -> tuple[str, str]:
+    """Return (the first folder in a path that is called like a split, this split), or ("", "")."""
+    words = folder.split("/")
+    return next((("/".join(words[:i + 1]), split) for i, word in enumerate(words) if (split := bare_split(word))),
+                ("", ""))
 
 
 def _notes(pictures: Pictures, labelling: Labelling, layout: Layout, classes: Sequence[str], skipped: list[str]

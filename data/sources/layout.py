@@ -12,10 +12,11 @@ Only folders that hold pictures at some depth count. The rules, in this order:
 3. If there is a single folder and it holds folders, the rules are applied inside it. Within a split, too:
    training_set/training_set/cat. Likewise inside "data" beside "docs" or "test", and inside the only folder, at any
    depth, that holds splits of the same classes, if no folder beside it holds pictures itself.
-4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits, unless files
-   of labels lie in them: then each is a set. A folder that holds folders named like all classes beside it is their val
-   or test split if it is called so, else a copy. Folders without pictures that hold programs, and masks named like the
-   images beside them, are no classes. If there are programs, folders called "docs" or "test" are none (`projects`).
+4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits; but if all
+   these hold the same folders, or files of labels, each "class" is a set, and that is refused. A folder that holds
+   folders named like all classes beside it is their val or test split if it is called so, else a copy. Folders without
+   pictures that hold programs, and masks named like the images beside them, are no classes. If there are programs,
+   folders called "docs" or "test" are none (`projects`).
 
 Folders that all have names of splits are never taken for classes. Links to folders and files are followed at every
 depth (`listing`).
@@ -33,7 +34,13 @@ from tenfold.data.sources.projects import is_of_programs, no_classes_of_a_projec
 from tenfold.data.sources.split_folders import classes_in_common, find_split_folders, folders_of_the_same_classes
 from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName
 from tenfold.data.sources.splits_in_classes import folders_of_split_and_class, splits_below_classes
-from tenfold.data.sources.wrappers import check_no_sets, only_folder, set_beside_others, way_to_splits
+from tenfold.data.sources.wrappers import (
+    check_no_sets,
+    check_not_all_sets,
+    only_folder,
+    set_beside_others,
+    way_to_splits,
+)
 from tenfold.data.wording import folder_name, some
 
 UNLABELLED = "without class folders"
@@ -92,15 +99,15 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
     grouped: folders inside class folders are known to be groups of images, so no note is written on them.
     """
     layout = FolderLayout(above=[root])
-    _find_classes(layout, root)
+    _find_classes(layout, root, grouped)
     if layout.programs:
         layout.notes.append(f"{some(map(folder_name, layout.programs), 4, ' and ')}: no images, so no class")
     layout.notes += doubtful(layout.class_folders, grouped)
     return layout
 
 
-def _find_classes(layout: FolderLayout, root: Folder) -> None:
-    """Add the splits and class folders below `root`."""
+def _find_classes(layout: FolderLayout, root: Folder, grouped: bool) -> None:
+    """Add the splits and class folders below `root`. grouped: as for `understand`."""
     here = root
     while True:
         layout.base = here.below
@@ -119,6 +126,8 @@ def _find_classes(layout: FolderLayout, root: Folder) -> None:
         layout.above += way
     inside = splits_below_classes(here)
     if inside:
+        if not grouped:
+            check_not_all_sets(root, here)
         layout.above += here.picture_folders.values()
         _take_class_folders(layout, inside)
     else:

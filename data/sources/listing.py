@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tenfold.data.errors import SourceFault, unreadable
-from tenfold.data.sources.csv_table import TABLES
 from tenfold.data.sources.file_kinds import BROKEN, SPECIAL, UNREADABLE, examine_file, is_folder
+from tenfold.data.sources.table_files import TABLES
 from tenfold.data.wording import counted, readable, some
 
 # folders and files that systems and tools create everywhere; names that begin with a dot (.git) are skipped as well
@@ -18,7 +18,7 @@ SYSTEM = frozenset({"__macosx", "@eadir", "#recycle", "#snapshot", "$recycle.bin
 LINKED = "repeated folder"   # a link to a folder that is listed elsewhere
 HIDDEN, LOOSE, MASK = "hidden or system", "loose image", "mask"          # other kinds of what is skipped
 UNLABELLED = "unlabelled image"
-_TEXTS = frozenset({".txt", ".xml", ".json", ".jsonl", ".xlsx", ".mat", ".pkl", ".pickle", ".npy"})
+_TEXTS = frozenset({".xml", ".xlsx", ".mat", ".pkl", ".pickle", ".npy"})
 # these have a plural: "2 repeated folders"
 _NOUNS = (LOOSE, MASK, UNLABELLED, LINKED, SPECIAL, BROKEN, UNREADABLE)
 
@@ -78,7 +78,7 @@ class Folder:
 
     @property
     def tables(self) -> list[str]:
-        """Names of the .csv and .tsv files in it, sorted."""
+        """Names of the files in it that may be tables, sorted."""
         return self._listing.tables
 
     @property

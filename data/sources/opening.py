@@ -16,13 +16,13 @@ from tenfold.data.public import SETS
 from tenfold.data.sources.arrays import open_arrays
 from tenfold.data.sources.class_checks import check_learnable, class_notes
 from tenfold.data.sources.class_folders import NoClassFoldersError
-from tenfold.data.sources.csv_table import is_table
 from tenfold.data.sources.folder import open_folder
 from tenfold.data.sources.formats import DECODED, HEAD, HEIC, identify
 from tenfold.data.sources.labelled import open_guessed, open_labelled, open_table
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.other_files import FOLDER, what_it_is
 from tenfold.data.sources.source import FolderReader, Source
+from tenfold.data.sources.table_files import divide_column, is_table
 from tenfold.data.wording import quoted
 
 if TYPE_CHECKING:
@@ -47,10 +47,13 @@ def open_source(path: str | Path, training: bool = True, groups: str = "", label
 
     training: every class folder must hold an image to train on. (An arrays file may name classes without images; a
     build calls `check_learnable` for it.) groups: the recipe's split.groups, which the notes take into account. labels:
-    the recipe's source.labels, for a folder.
+    the recipe's source.labels, for a folder; of a table its column, where `path` itself does not end in ":COLUMN".
     SourceFault: missing, empty, unreadable, or only one class.
     """
-    path = Path(path)
+    path, column = Path(path), divide_column(labels)[1]
+    if not path.exists():
+        file, named = divide_column(str(path))
+        path, column = Path(file), named or column
     if path.is_dir():
         source = _open_folder(path, groups == "folder", labels)
     elif path.suffix.lower() == ".npz" and path.is_file():
@@ -59,7 +62,7 @@ def open_source(path: str | Path, training: bool = True, groups: str = "", label
             note = f"{path}: source.labels = {labels!r} is not used, an arrays file holds its labels"
             source = replace(source, notes=[*source.notes, note])
     elif is_table(path.name) and path.is_file():
-        source = open_table(path)
+        source = open_table(path, column)
     elif path.exists():
         raise _no_source(path)
     else:

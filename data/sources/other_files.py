@@ -5,6 +5,7 @@ from collections import Counter
 from tenfold.data.errors import SourceFault
 from tenfold.data.sources.file_kinds import RAW
 from tenfold.data.sources.listing import Folder
+from tenfold.data.sources.table_files import SAVE_AS_CSV, WORKBOOKS
 from tenfold.data.wording import counted
 
 FOLDER = "give a folder with one sub-folder per class"
@@ -23,6 +24,7 @@ _KINDS = (                   # what one file is, the cure, its format as `identi
     ("a MATLAB file", _SAVE, ".mat"), ("a pickle", _SAVE, ".pkl", ".pickle"),
     ("a PyTorch file", _SAVE, ".pt", ".pth"), ("a Parquet file", _SAVE, ".parquet"), ("an Arrow file", _SAVE, ".arrow"),
     ("a TFRecord file", _SAVE, ".tfrecord", ".tfrecords", ".tfrec"),
+    ("a spreadsheet", SAVE_AS_CSV, *WORKBOOKS),
     ("a DICOM file", _CONVERT, "DICOM", ".dcm", ".dicom"), ("a PDF file", _CONVERT, "PDF", ".pdf"),
     ("an SVG drawing", _CONVERT, "SVG", ".svg"), ("a raw camera file", _CONVERT, *sorted(RAW)),
     ("a video", _FRAMES, "video", ".mp4", ".avi", ".mov", ".mkv", ".webm"),

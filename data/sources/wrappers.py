@@ -3,7 +3,8 @@
 import itertools
 
 from tenfold.data.errors import SourceFault
-from tenfold.data.sources.class_folders import holds_annotations, is_filler, labels_beside
+from tenfold.data.sources.class_folders import holds_annotations, is_filler, is_generic, labels_beside
+from tenfold.data.sources.class_names import appearance
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.other_files import holds_programs
 from tenfold.data.sources.projects import is_mostly_programs, is_no_class, is_program
@@ -92,6 +93,17 @@ def check_no_sets(root: Folder, here: Folder) -> None:
         many = len(wide[0].picture_folders)
         raise SourceFault(root.path, f"{named} holds {many} folders, and others only images, so it may be the set",
                           f"give {named} alone, or a folder that holds the classes alone")
+
+
+def check_not_all_sets(root: Folder, here: Folder) -> None:
+    """Raise SourceFault if all folders in `here` hold splits that have two classes in common, all of them the same."""
+    splits = [split for folder in here.picture_folders.values() for split in folder.picture_folders.values()]
+    classes = [{appearance(name) for name in split.picture_folders if not is_generic(name)
+                and not holds_annotations(name, may_be_class=False)} for split in splits]
+    if len(set.intersection(*classes)) > 1:
+        named = some((folder_name(folder.below) for folder in here.picture_folders.values()), 4, " and ")
+        raise SourceFault(root.path, f"{named} are sets of images, not classes",
+                          "give one of them; if they are classes, say split.groups = 'folder'")
 
 
 def _has_splits(folder: Folder) -> bool:

@@ -1,28 +1,27 @@
 """Find which images belong together: by folder, by a pattern on the path, or by a table."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from tenfold.data.errors import RecipeFault, SourceFault
 from tenfold.data.sources.class_names import one_spelling
-from tenfold.data.sources.csv_table import is_table
 from tenfold.data.sources.path_patterns import PATTERN, check_pattern, matches
 from tenfold.data.sources.source import Source
+from tenfold.data.sources.table_files import SAVE_AS_CSV, WORKBOOKS, divide_column, is_table
 from tenfold.data.splits.assign import HELD_OUT, numbers
 from tenfold.data.splits.group_table import read_group_table
 from tenfold.data.wording import counted
 
-_CURE = "give \"folder\", \"path:REGEX\" or the name of a .csv file"
+_CURE = "give \"folder\", \"path:REGEX\" or the name of a .csv file, perhaps with :COLUMN"
 
 
 def check_groups(grouping: str, where: str = "split.groups") -> None:
     """Check that `grouping` (the recipe's split.groups) is valid, else raise RecipeFault."""
     if grouping.startswith(PATTERN):
         check_pattern(grouping, where, "(writer\\d+)")
-    elif grouping not in ("", "folder") and not is_table(grouping):
-        raise RecipeFault(where, f"is {grouping!r}", _CURE)
+    elif grouping not in ("", "folder") and not is_table(divide_column(grouping)[0]):
+        raise RecipeFault(where, f"is {grouping!r}", SAVE_AS_CSV if grouping.lower().endswith(WORKBOOKS) else _CURE)
 
 
 def source_groups(grouping: str, source: Source, where: str = "") -> tuple[list[str | None] | None, list[str]]:
@@ -44,7 +43,7 @@ def source_groups(grouping: str, source: Source, where: str = "") -> tuple[list[
     elif grouping.startswith(PATTERN):
         names = matches(grouping, source.paths)
     else:
-        names, lines = read_group_table(Path(grouping), source)
+        names, lines = read_group_table(grouping, source)
     if not any(names):
         what = "no image lies in a folder below its class folder" if grouping == "folder" else \
             f"no path matches, such as {source.paths[0]}"

@@ -151,6 +151,7 @@ def regression_if_few_steps(draft: Draft) -> Draft:
     draft.choose("model.dropout", 0.0)
     draft.choose("model.widths", [], f"no network: about {draft.steps:.0f} steps fit, too few to train one")
     draft.choose("model.head", "fitted", "a regression on the edges").choose("model.freeze", ["backbone"])
+    draft.choose("train.refit", True, "once its weight decay is chosen, it is fitted to val, too")
     draft.choose("train.epochs", 1).choose("train.batch", draft.settings["train.batch"])
     weight_classes_in_loss(draft)
     return replace(draft, about="a regression on directions of edges: there is no time for a network")

@@ -31,7 +31,6 @@ class Look:
     polarity: str            # polarity of the ink: "dark", "light", or "each" if both occur
     votes: tuple[int, int]   # pictures that look like dark ink on light, and like light ink on dark
     marks: InkFacts | None   # None: no picture shows ink
-    seconds: float           # one core's time to read, decode and clean a picture, on average
     official: dict[str, int]         # images of each split that the folder or file defines
     counts: tuple[int, ...]  # images of each class, without official val and test; then of each in official val
     unmirrored: tuple[float, int] = (0.5, 0)     # see mirrors.unmirrored_share
@@ -39,7 +38,8 @@ class Look:
     mirrored_classes: tuple[str, str] | None = None    # names of two classes that look like each other if mirrored
     unusable_share: float = 0.0      # share of the sample that cannot be used
     per_class: int = 0       # at most this many images of each class are used; 0: all
-    slowest: float = 0.0     # one core's seconds for the slowest picture
+    seconds: float = 0.0     # one core's time to read, decode and clean a picture, on average
+    slowest: float = 0.0     # … and the slowest of them
     subfolders: Subfolders | None = None         # the folders below the class folders
     groups: str = ""         # what keeps images together (the recipe's split.groups), if the call says it
 

@@ -40,7 +40,7 @@ def look(source: Source, scratch: Path, longest: float = math.inf) -> Look:
     """
     with one_opencv_thread():                    # as in a worker of a build, whose time is estimated here
         pictures, polarity, tried = _sample(source, scratch, longest)
-    seen = _summarise(source, pictures, polarity)
+    seen = _timed(_summarise(source, pictures, polarity), pictures)
     used = sum(not (picture.is_blank if seen.is_ink else picture.is_one_tone) for picture in pictures)
     return replace(seen, unusable_share=1 - used / tried)
 
@@ -104,7 +104,8 @@ class _Picture:
     colour: np.ndarray       # see colours.mean_colour
     hog: np.ndarray
     mirrored_hog: np.ndarray
-    reading: float           # one core's seconds to read, decode and examine it in a build
+    as_photograph: float     # one core's seconds to read, decode and examine it in a build
+    as_ink: float            # … at full size
     cleaning: float          # … and to clean it
 
     @property
@@ -118,7 +119,8 @@ def _picture(reading: Reading, pixels: np.ndarray, decisions: SetDecisions, labe
     reading, ink = find_its_ink(reading, decisions)
     return _Picture(reading.facts, label, mark_of(pixels, ink, label) if ink else None, is_one_tone(pixels),
                     is_coloured(pixels), mean_colour(pixels), hog(pixels),
-                    hog(np.ascontiguousarray(pixels[:, ::-1])), reading.seconds, reading.cleaning)
+                    hog(np.ascontiguousarray(pixels[:, ::-1])), reading.seconds, reading.whole_seconds,
+                    reading.cleaning)
 
 
 def _summarise(source: Source, pictures: list[_Picture], polarity: str) -> Look:
@@ -134,8 +136,6 @@ def _summarise(source: Source, pictures: list[_Picture], polarity: str) -> Look:
     compared = (np.stack([p.hog for p in pictures]), np.stack([p.mirrored_hog for p in pictures]),
                 np.array([p.label for p in pictures]))
     pair, marks = mirrored_classes(*compared), ink_facts([p.mark for p in pictures if p.mark])
-    may_be_cut = marks is not None and marks.varies is not False         # what is not cut out is not cleaned
-    seconds = [p.reading + p.cleaning * may_be_cut for p in pictures]
     return Look(
         images=len(source), classes=classes, smallest_class=min(counts), largest_class=max(counts),
         counts=(*counts, *(of_each_class(given == "val") if "val" in official else [])), official=official,
@@ -146,5 +146,14 @@ def _summarise(source: Source, pictures: list[_Picture], polarity: str) -> Look:
         unmirrored=unmirrored_share(*compared),
         colours_tell=colours_tell(np.stack([p.colour for p in pictures]), compared[2]),
         mirrored_classes=(source.classes[pair[0]], source.classes[pair[1]]) if pair else None,
-        seconds=float(np.mean(seconds)), slowest=max(seconds),
         subfolders=subfolders(source))
+
+
+def _timed(seen: Look, pictures: list[_Picture]) -> Look:
+    """Return the Look with the time that a build takes for each of the pictures, as what they are taken for."""
+    if seen.is_ink and seen.marks:               # `marks` only for type checkers
+        is_cleaned = seen.marks.varies is not False          # what is not cut out is not cleaned
+        seconds = [p.as_ink + p.cleaning * is_cleaned for p in pictures]
+    else:
+        seconds = [p.as_photograph for p in pictures]
+    return replace(seen, seconds=float(np.mean(seconds)), slowest=max(seconds))

@@ -6,7 +6,7 @@ from typing import Any
 
 from tenfold.data.errors import MachineFault, machine_fault
 from tenfold.data.files import lock_folder
-from tenfold.data.sources.csv_table import TABLES
+from tenfold.data.sources.table_files import TABLES
 
 _LONGEST = 50                # this many characters of a folder's name are used: a file's name has 255 bytes at most
 

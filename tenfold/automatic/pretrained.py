@@ -145,6 +145,7 @@ def _choose_layers(draft: Draft, look: Look, head_only_reason: str) -> None:
     lr, epochs = (_GENTLE_LR, _GENTLE_EPOCHS) if look.training_images <= _GENTLE else (_LR, _EPOCHS)
     if head_only_reason:
         draft.choose("model.freeze", ["backbone"], head_only_reason)
+        draft.choose("train.refit", True, "once its weight decay is chosen, the head is fitted to val, too")
         weight_classes_in_loss(draft)
     else:
         draft.choose("model.freeze", _EARLY_LAYERS, "the last blocks are trained, too, once the head is fitted")

@@ -33,7 +33,7 @@ class Trial:
     round: int
     seconds: float
     val_top1: float | None   # None: there are no val rows, or the trial failed
-    val_rows: int
+    val_rows: int            # rows of val that were evaluated
     fault: str = ""          # why it failed
     best: str = ""           # the path of its best.pth
     began: bool = True       # False: its seconds were spent before training began, its head was fitted, or half of the
@@ -61,6 +61,7 @@ def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Pa
             rows = shards.rows("val")
             trained = train(shards, recipe, folder, budget=seconds - (time.monotonic() - started), device=device)
             top1, best, began = _accuracy(trained, index), trained.facts["best"], _had_time(trained, recipe, rows)
+            rows = int(trained.history[-1]["val_rows"])
         except UserFault as failed:
             # name the seconds of the whole trial: the budget in the error is what was left of them, unknown to the user
             began = not (isinstance(failed, TrainingFault) and failed.where == "budget")

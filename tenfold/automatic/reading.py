@@ -28,7 +28,8 @@ class Reading:
     facts: SourceFacts       # of the file, with the size of the whole picture
     pixels: np.ndarray | None        # uint8 (H, W, 3), sides up to 1,024; None: unusable
     pixel_ratio: float       # pixels of the whole picture, divided by those of `pixels`
-    seconds: float           # one core's time to read, decode and examine it in a build
+    seconds: float           # one core's time to read, decode and examine it in a build, as a photograph
+    whole_seconds: float     # … at full size, as ink
     cleaning: float = 0.0    # … and to clean it, after `find_its_ink`
 
 
@@ -52,18 +53,18 @@ def read_picture(reader: Any, row: int, path: str, ranges: tuple[Any, ...] = ())
     facts, pixels = examine_source(reader, row, path, photo_recipe(), ranges)
     seconds = time.monotonic() - start
     if pixels is None:
-        return Reading(facts, None, 1.0, seconds)
-    tone = two_tone(pixels)
+        return Reading(facts, None, 1.0, seconds, seconds)
+    tone, whole_seconds = two_tone(pixels), seconds
     if tone > TWO_TONE and facts.size != pixels.shape[:2]:   # ink: a build decodes it at full size
         start = time.monotonic()
         whole, pixels = examine_source(reader, row, path, plain_recipe(), ranges)
-        seconds = time.monotonic() - start
+        whole_seconds = time.monotonic() - start
         if pixels is None:                       # the file is gone by now, or memory is short
-            return Reading(whole, None, 1.0, seconds)
+            return Reading(whole, None, 1.0, seconds, whole_seconds)
     small = _shrink(pixels)
     vote, *tones = dark_ink_log_odds(small)
     facts = replace(facts, two_tone=tone, dark_ink=vote, tones=tuple(tones))
-    return Reading(facts, small, pixels.size / small.size, seconds)
+    return Reading(facts, small, pixels.size / small.size, seconds, whole_seconds)
 
 
 def find_its_ink(reading: Reading, decisions: SetDecisions) -> tuple[Reading, Ink | None]:

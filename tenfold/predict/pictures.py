@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import os
 from collections import Counter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_ARRAYS = "not a picture, but a file of arrays: give it to `tenfold score --data`, or its array to Model.predict"
 NAMED = 20                   # unreadable pictures that are named on the screen, at most
 FEW = 100                    # so few pictures are read in this process, faster than worker processes start
 TOGETHER = 16                # pictures in a task of a worker
@@ -106,16 +108,17 @@ def nothing_read(unreadable: Sequence[tuple[str, str]], earlier: Path | None = N
     path, reason = unreadable[0]
     others = f"; nor can any other of the {len(unreadable)} pictures be read" if len(unreadable) > 1 else ""
     left = f" ({earlier} is of an earlier call)" if earlier else ""
-    return SourceFault(path, reason + others, f"give pictures in a format that Tenfold reads{left}")
+    return SourceFault(path, reason + others, f"give pictures in a format that Tenfold reads, or folders of them{left}")
 
 
 def find_pictures(patterns: Sequence[str]) -> list[str]:
     """Return the paths of all pictures: of files, of folders with everything in them, of patterns such as *.jpg.
 
-    Each path comes once, in the order asked for and sorted within. A line is printed for a folder with files that are
-    no pictures. SourceFault: one of them matches nothing.
+    Each file comes once, in the order asked for and sorted within, however its folder is written. A line is printed for
+    a folder with files that are no pictures. SourceFault: one of them matches nothing.
     """
-    paths: dict[str, None] = {}
+    paths: dict[tuple[str, str], str] = {}
+    real_folder = functools.cache(os.path.realpath)
     for each in patterns:
         matches = [each] if os.path.lexists(each) else sorted(glob.glob(each, recursive=True))
         if not matches:
@@ -125,8 +128,10 @@ def find_pictures(patterns: Sequence[str]) -> list[str]:
         pictures = [path for match in matches for path in _pictures_at(match)]
         if not pictures:
             raise SourceFault(each, "holds no picture", "give a picture, or a folder of pictures")
-        paths |= dict.fromkeys(pictures)
-    return list(paths)
+        for path in pictures:
+            above, name = os.path.split(path)
+            paths.setdefault((real_folder(above), name), path)
+    return list(paths.values())
 
 
 def _pictures_at(path: str) -> list[str]:
@@ -182,7 +187,8 @@ def read_some(pictures: Sequence[Any], recipe: Recipe, known: Mapping[str, Any])
             path = os.fspath(picture) if isinstance(picture, Path) else picture
             views.append(Plain(**vars(read_view(path, recipe, known))))
         except SourceFault as fault:
-            views.append(Plain(None, fault))
+            arrays = str(picture).lower().endswith(".npz")
+            views.append(Plain(None, SourceFault(fault.where, _ARRAYS, fault.cure) if arrays else fault))
         except MachineFault as fault:            # it needs too much memory; others may not
             views.append(Plain(None, SourceFault(fault.where, fault.fact, fault.cure)))
     return views

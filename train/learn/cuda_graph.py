@@ -4,7 +4,8 @@ A small network, or a small batch, computes faster than Python can launch its ke
 host (docs/benchmarks.md). pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 import torch
@@ -24,15 +25,33 @@ def recorded(gradients: Gradients, example: Inputs, parameters: Iterable[torch.n
     result of a call is overwritten by the next one. Batch statistics and random states change here (see
     `compile.unchanged`).
     """
-    parameters = list(parameters)
+    parameters, device = list(parameters), next(t.device for t in example if t is not None)
     try:
-        return _Graph(gradients, example, parameters)
+        with _restored_after_an_error(device):
+            return _Graph(gradients, example, parameters)
     except Exception as error:                   # the network waits for the device, decides by what it holds, …
         for p in parameters:
             p.grad = None
         line = str(error).strip().partition("\n")[0]
         print(f"note: no CUDA graph of a step could be recorded ({line[:200]}); its kernels are launched one by one")
         return gradients
+
+
+@contextlib.contextmanager
+def _restored_after_an_error(device: torch.device) -> Iterator[None]:
+    """Restore the stream and the random state of a CUDA device after an error: torch leaves both as if it were still
+    recording, and the next dropout would fail."""
+    if device.type != "cuda":
+        yield
+        return
+    stream, generator = torch.cuda.current_stream(device), torch.cuda.default_generators[device.index]
+    before = generator.clone_state()
+    try:
+        yield
+    except Exception:
+        torch.cuda.set_stream(stream)
+        generator.graphsafe_set_state(before)
+        raise
 
 
 class _Graph:

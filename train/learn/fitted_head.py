@@ -37,6 +37,7 @@ class FittedHead:
     val: tuple[float, float] = _NO_VAL       # plain cross-entropy, and top-1
     val_rows: int = 0                    # rows of val that were evaluated
     is_cross_validated: bool = False     # whether the decay was chosen by cross-validation, too
+    is_refitted: bool = False            # whether weight and bias then were fitted to val, too
     answers: Table | None = None         # their logits and labels
 
 
@@ -52,9 +53,11 @@ def only_last_layer_learns(learner: Learner) -> bool:
 def fit_head(learner: Learner, rows: HeadRows, config: Train, seconds: float) -> FittedHead | None:
     """Set the last layer of the learner's network and of its EMA to the minimum of the loss over the training rows.
 
-    The weight decay is chosen by the log-loss on val, and by cross-validation on train if val has few rows. seconds:
-    for the pass over the rows; those that are not reached in time are left out, of train and of val. The regression may
-    take half as many seconds more. Returns None, and prints the reason, if no head is fitted.
+    The weight decay is chosen by the log-loss on val, and by cross-validation on train if val has few rows. If the
+    config asks for a refit, val has few rows and nothing else learns, the head is then fitted to train and val; losses
+    and accuracies are those before. seconds: for the pass over the rows; those that are not reached in time are left
+    out, of train and of val. The regression may take half as many seconds more. Returns None, and prints the reason, if
+    no head is fitted.
     """
     begin = time.monotonic()
     try:
@@ -79,6 +82,7 @@ def fit_head(learner: Learner, rows: HeadRows, config: Train, seconds: float) ->
     of_val = "val" if fitted.val_rows == every else f"{fitted.val_rows:,} of {every:,} rows of val"
     by_val = f" by {of_val} (log-loss {fitted.val[0]:.4f}, top-1 {fitted.val[1]:.4f})" if fitted.val_rows else ""
     by_val += f"{' and' if by_val else ' by'} cross-validation on train" if fitted.is_cross_validated else ""
+    by_val += "; then it was fitted to val, too" if fitted.is_refitted else ""
     print(f"the head was fitted to {of_train} of {width:,} features in {time.monotonic() - passed:.1f} s, after "
           f"{passed - begin:.1f} s for the features; weight decay {fitted.decay:.2g}{by_val}")
     return fitted
@@ -120,7 +124,17 @@ def _choose(learner: Learner, tables: dict[str, Table], units: torch.Tensor, con
     best = found[losses.index(min(losses))]
     answers = (F.linear(val[0], best.weight, best.bias).cpu(), val[1].cpu()) if len(val[1]) else None
     top1 = loss_and_top1(F.linear(problem.x, best.weight, best.bias), problem.label)[1]
-    return replace(best, train=(problem.loss(best.weight, best.bias).item(), top1), answers=answers)
+    best = replace(best, train=(problem.loss(best.weight, best.bias).item(), top1), answers=answers)
+    is_refitted = config.refit and 0 < len(val[1]) < _FEW_VAL and only_last_layer_learns(learner)
+    return _refit(best, problem, val, often=round(len(problem.label) / len(judged))) if is_refitted else best
+
+
+def _refit(fitted: FittedHead, problem: Problem, val: Table, often: int) -> FittedHead:
+    """Return the head fitted to val, too; each row of val counts `often` times, as a source of train has rows."""
+    both = replace(problem, x=torch.cat([problem.x, val[0].repeat(often, 1)]),
+                   label=torch.cat([problem.label, val[1].repeat(often)]))
+    (_, weight, bias), = path(both, (fitted.decay,))
+    return replace(fitted, weight=weight, bias=bias, is_refitted=True)
 
 
 def _loss_weights(learner: Learner, label: torch.Tensor, config: Train) -> torch.Tensor | None:

@@ -53,16 +53,19 @@ def score_command(args: argparse.Namespace) -> dict[str, Any]:
         raise UserFault("--set", "changes nothing here without --data", "leave it out")
     if not Path(args.model).exists():            # before torch is imported
         raise CheckpointFault(args.model, "does not exist", "run `tenfold train` first, or name another model")
+    from tenfold.data.recipe import change_recipe
     from tenfold.data.shardset import open_set
-    from tenfold.data.sources.opening import open_source
+    from tenfold.data.sources.opening import open_images
     from tenfold.train.model_file import Model
     from tenfold.train.score.scoring import check_classes, check_fit, score
     model = Model.open(args.model, args.device)
     model.with_tta(args.tta)                     # refused before a folder of images is prepared
     folder = args.shards or f"shards/{model.recipe.name}"
     if args.data:
-        check_classes(model, open_source(args.data, training=False).classes, args.data)      # before images are read
-        folder = plain_shards(model.recipe, args.data, args.set)
+        recipe = change_recipe(model.recipe, args.set, "--set")
+        source = open_images(recipe, args.data, training=False)
+        check_classes(model, source.classes, args.data)        # before images are read
+        folder = plain_shards(recipe, args.data)
     out = Path(args.out or Path(args.model).parent)
     shards = open_set(folder, args.verify)
     check_fit(model, shards, args.data)          # in the words of what was given
@@ -80,7 +83,7 @@ def score_command(args: argparse.Namespace) -> dict[str, Any]:
     return result.facts
 
 
-def plain_shards(recipe: Recipe, data: str, settings: list[str]) -> str:
+def plain_shards(recipe: Recipe, data: str) -> str:
     """Turn a labelled folder into test shards by the preprocessing command with the recipe that the model carries:
     `train` never imports `preprocess`. Returns their folder; where the command fails, ends with its exit code."""
     from tenfold.data.files import make_folder
@@ -88,8 +91,7 @@ def plain_shards(recipe: Recipe, data: str, settings: list[str]) -> str:
     folder = make_folder(f"shards/{recipe.name}-scored")
     carried = folder / "recipe.json"
     carried.write_text(json.dumps(recipe_tables(recipe)))
-    code = run_module("preprocess", "--recipe", carried, "--data", data, "--out", folder, "--plain",
-                      *(a for s in settings for a in ("--set", s)))
+    code = run_module("preprocess", "--recipe", carried, "--data", data, "--out", folder, "--plain")
     if code:
         raise SystemExit(code)                   # the command has said why, in one line
     return str(folder)
