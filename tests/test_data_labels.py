@@ -169,6 +169,22 @@ def test_so_do_tables_with_their_names_even_if_images_are_called_alike(flat, nam
     assert source.layout.splits == {"train": [names[0]], "test": [names[1]]}
 
 
+@each("name", ["{}/_classes.csv", "{}/labels/t.csv", "annotations/{}/t.csv"])
+def test_so_do_tables_of_one_name_in_the_folders_of_the_splits(flat, name):
+    marks = table("{path}.png, {third}", "filename,class").replace(" 2", " 1")
+    tables = {name.format(split): marks for split in ("train", "valid")}
+    source = open_source(flat("train/{}.png", "valid/{}.png", "x.png", **tables))
+    assert counts(source) == {(split, label): n for split in ("train", "val") for label, n in (("0", 4), ("1", 8))}
+    assert source.layout.splits == {split: [table] for split, table in zip(("train", "val"), tables, strict=True)}
+    assert source.notes[0].count("(columns filename, class)") == 1
+
+
+@each("place", ["train/t.csv", "train.csv"])
+def test_an_image_below_the_folder_of_a_table_or_of_its_split_is_meant(flat, place):
+    root = flat("train/images/{}.png", "test/images/{}.png", **{place: table()})
+    assert set(open_source(root).homes) == {"train/images"}
+
+
 def test_and_folders_in_the_paths(flat):
     text = table(path="train/{}.png") + table(path="valid/{}.png", head="")
     source = open_source(flat("in/train/{}.png", "in/valid/{}.png", **{"in/t.csv": text}))
@@ -190,6 +206,7 @@ def test_and_folders_in_the_paths(flat):
     ("id,label\n00,a|b\n01,a|c\n02,b|c\n03,a\n", "has several labels in a line"),
     (table(path="x{}"), "t.csv names none of them"),
     (table(path="x{}") + "00,cat\n01,dog\n", "t.csv names few of them"),
+    (table() + "".join(f"{i},cat\n" for i in range(90, 103)), "t.csv names few of them"),
     (b"\xff\xfe\x00", "is not a .csv file")])
 def test_what_a_table_leaves_open_is_refused_with_its_name(flat, text, words):
     root = flat("a/{}.png", **{"a/t.csv": text})

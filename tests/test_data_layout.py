@@ -1,6 +1,7 @@
 """How a folder is understood: which folders are splits, which are classes, and what is said of everything else."""
 
 import os
+import re
 import unicodedata
 
 import pytest
@@ -19,9 +20,10 @@ from tenfold.data.sources.split_names import parse_split_name
 @each(("name", "split"), [
     *((name, "train") for name in ("train", "TRAINING", "train_set", "trainset", "trn", "training-images", "train2017",
                 "Train Data", "TrainSet", "images_train", "train_val", "Train and Validation Set", "train_val2018",
-                "train-valid-images")),
-    *((name, "val") for name in ("val", "Valid", "validation", "dev", "val_set", "Validation Images")),
-    *((name, "test") for name in ("test", "Testing", "test-set", "eval", "Evaluation", "tst", "test1"))])
+                "train-valid-images", "data latih", "Eğitim", "训练集")),
+    *((name, "val") for name in ("val", "Valid", "validation", "dev", "val_set", "Validation Images", "验证")),
+    *((name, "test") for name in ("test", "Testing", "test-set", "eval", "Evaluation", "tst", "test1", "data_uji",
+                "测试集"))])
 def test_a_split_has_every_usual_name(tree, name, split):
     assert parse_split_name(name).split == split
     names = {"train": "train", "test": "test"} | {split: name}
@@ -93,6 +95,15 @@ def test_folders_of_splits_are_never_classes(tree, names):
         open_source(tree(*names))
 
 
+@each(("names", "words"), [(("train*3", "train/label.txt"), "(train/label.txt names none of them)"),
+                           (("train*3", "train/x_labels.pickle"), "(train/x_labels.pickle is not read)"),
+                           (("data/cat*3", "test/x/a*1", "a.py"), "data/ holds one folder of images only, cat/, and"),
+                           (("src/a.py", "models/b.txt"), "holds no image; put the images")])
+def test_images_without_classes_are_refused_with_what_is_there(tree, names, words):
+    with pytest.raises(SourceFault, match=re.escape(words)):
+        open_source(tree(*names))
+
+
 def test_loose_pictures_are_told_apart_by_the_beginnings_of_their_names(tree):
     root = tree("train/")
     for i in range(4):
@@ -159,7 +170,7 @@ def test_the_line_stays_short(tree):
 
 
 def test_pictures_are_known_by_content_where_the_suffix_does_not_tell(tree, monkeypatch):
-    root = tree("cat*2", "dog*2", "cat/notes.text")
+    root = tree("cat*2", "dog*2", "cat/notes.text", "cat/1.txt")
     for name in ("cat/x", "cat/y.jpg_large", "dog/z.jpg.1"):
         (root / name).write_bytes(PNG)
     (root / "dog" / "raw.nef").write_bytes(b"II*\0" + bytes(200))      # a thumbnail at best
@@ -169,8 +180,8 @@ def test_pictures_are_known_by_content_where_the_suffix_does_not_tell(tree, monk
     source = open_source(root)
     assert [path for path in source.paths if not path.endswith(".png")] == ["cat/x", "cat/y.jpg_large", "dog/z.jpg.1"]
     assert source.layout.by_content == {"without suffix": 2, ".jpg_large": 1}
-    assert len(opened) == 6                                            # none of those that end in .png
-    assert source.layout.passed_over == {".text": 1, ".nef": 1, "without suffix (empty)": 1}
+    assert len(opened) == 6                                            # none of those that end in .png or .txt
+    assert source.layout.passed_over == {".text": 1, ".txt": 1, ".nef": 1, "without suffix (empty)": 1}
 
 
 def test_composed_and_decomposed_names_are_one_class(tree):
@@ -224,6 +235,13 @@ def test_understanding_says_which_folder_is_which_class_of_which_split(tree):
     assert [(b.split, b.name, b.folder.below) for b in found.class_folders] == [
         ("train", "cat", "train/cat"), ("train", "dog", "train/dog"), ("test", "cat", "test/cat"),
         ("test", "dog", "test/dog")]
+
+
+def test_classes_called_like_others_with_more_words_are_named(tree):
+    source = open_source(tree("cat*3", "dog*3", "cat_raw*3", "dog_raw*3", "dog_house*2"))
+    assert source.notes[1].endswith("cat_raw/ and dog_raw/: read as classes of their own, though called like others "
+                                    "with more words behind; take them away if they are copies")
+    assert len(open_source(tree("k*3", "ka*3", "s*3", "sa*3", "cat*3", "cat_raw*3")).notes) == 1
 
 
 def test_folders_inside_classes_are_doubted_unless_they_are_groups(tree):

@@ -25,7 +25,7 @@ def test_a_folder_of_the_same_classes_beside_them_is_their_split_or_a_copy(tree,
 
 @each(("more", "found"), [
     (("val/cat*2", "val/dog*2", "test/cat*1", "test/dog*1"), {"val": 4, "test": 2}),
-    (("test/cat*2", "test/dog*1"), {"test": 3}), (("bird*2", "test/cat*2", "test/dog*1"), {"test": 3})])
+    (("test*2", "test/cat*2", "test/dog*1"), {"test": 3}), (("bird*2", "test/cat*2", "test/dog*1"), {"test": 3})])
 def test_several_splits_may_lie_beside_the_classes(tree, more, found):
     source = open_source(tree("cat/2019*3", "dog*2", *more))
     assert {split: source.official.count(split) for split in source.layout.splits} == found
@@ -33,7 +33,7 @@ def test_several_splits_may_lie_beside_the_classes(tree, more, found):
     assert not {"val", "test"} & set(source.classes)
 
 
-@each("name", ["test", "unlabeled", "train", "masks", "annotations"])
+@each("name", ["test", "unlabeled", "train", "masks", "annotations", "ground_truth images"])
 def test_a_class_that_may_be_none_is_named(tree, name):
     source = open_source(tree("cat*3", "dog*2", f"{name}*5"))
     assert counts(source)[None, name] == 5
@@ -72,7 +72,8 @@ def test_the_only_splits_of_classes_are_the_set_at_any_depth(tree, beside):
     (("a/{}/cat*2", "a/{}/dog*2", "b/{}/Cat*2", "b/{}/dog*2", "b/{}/cow*2"), "a/ and b/ are sets of images, not"),
     (("dataset1/{}/cat*2", "dataset1/{}/dog*2", "dataset2/{}/cat*2", "dataset2/{}/dog*2"), "are sets of images, not"),
     (("dataset/{}*2", "detector/photo1500*9"), "give dataset/ alone, or take it away"),
-    (("dataset1/cat*2", "dataset1/dog*2", "dataset2/bus*2", "dataset2/car*3"), "dataset1/ and dataset2/ are sets")])
+    (("dataset1/cat*2", "dataset1/dog*2", "dataset2/bus*2", "dataset2/car*3"), "dataset1/ and dataset2/ are sets"),
+    (("data/cat*2", "data/dog*2", "data2/cat*2", "data2/dog*3", "paper*9"), "data/ and data2/ are sets of images")])
 def test_a_set_of_images_is_no_class(tree, names, words):
     root = tree(*(name.format(split) for name in names for split in (("train", "test") if "{}" in name else ("",))))
     with pytest.raises(SourceFault, match=words):
@@ -141,16 +142,13 @@ def test_a_class_with_folders_train_and_test_is_no_set_of_its_own(tree, last):
     assert {label for _, label in counts(open_source(tree("cat/train*3", "cat/test*2", last)))} == {"cat", "dog"}
 
 
-@each("names", [("results/new*3", "utils*1"), ("images*9", "doc/images*1"), ("en_val/images*3", "images*9")])
-def test_beside_programs_folders_without_a_name_of_a_class_are_none(tree, names):
-    classes = {name.partition("/")[0].partition("*")[0] for name in names}
-    assert set(open_source(tree(*names)).classes) == classes
-    with pytest.raises(SourceFault, match="no sub-folders of classes"):
-        open_source(tree(*names, "net/train.py"))
-
-
-def test_beside_programs_icons_and_logos_may_be_classes(tree):
-    assert open_source(tree("icons*3", "logos*3", "app.py")).classes == ("icons", "logos")
+@each("names", [("{}/labels.txt",), ("{}/_annotations.coco.json",), ("{}/labels/0.txt", "{}/labels/1.txt")])
+def test_folders_with_splits_and_labels_of_their_own_are_sets(tree, names):
+    images = [f"{one}/{split}*3" for one in ("day", "night") for split in ("train", "test")]
+    labels = [name.format(image.partition("*")[0]) for image in images for name in names]
+    assert len(counts(open_source(tree(*images)))) == 4
+    with pytest.raises(SourceFault, match="day/ and night/ are sets of images, not classes"):
+        open_source(tree(*images, *labels))
 
 
 @each("beside", ["out*2", "samples*3"])

@@ -19,6 +19,9 @@ from tenfold.data.sources.opening import open_source
     (("train/a.tfrecord", "test/b.tfrecord"), "but 2 .tfrecord files; save the images and labels with numpy.savez"),
     (("cat/1.dcm", "dog/2.dcm", "dog/3.npy"), "below its class folders, but 2 .dcm files; save each as PNG"),
     (("cat/1.mp4", "dog/2.mp4"), "but 2 .mp4 files; save frames as images"),
+    (("train.py", "paper.pdf", "net/best.h5"), "holds no image; put the images of each class into"),
+    (("train.py", "a/1.npy", "b/2.npy"), "holds no image, but 2 .npy files; save the images"),
+    (("train.py", "data/set.zip", "reports/1.txt"), "holds no image, but 1 .zip file; unpack it"),
     (("cat/1.json", "dog/2.txt"), "has no image below its class folders; give avif"),
     (("a.csv", "b.csv"), "has no sub-folders; put the images of each class into a separate folder (.csv files"),
     (("train*1", "test*1", "metadata.jsonl"), "(metadata.jsonl is not a .jsonl file of labels")])

@@ -1,5 +1,6 @@
 """Tell class folders from folders that only hold pictures; raise a fault if there is no class folder."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -13,9 +14,10 @@ from tenfold.data.wording import counted, folder_name, some
 
 CURE = "put the images of each class into a separate folder"
 # folders beside the images, in sets whose classes, boxes or masks are kept in files
-_ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trimaps", "segmentations", "bboxes"})
+_ANNOTATIONS = frozenset({"labels", "annotations", "annotation", "masks", "trimaps", "segmentations", "bboxes",
+                          "groundtruth"})
 # these are also the names of classes (mask, no_mask)
-_MASKS = _ANNOTATIONS | {"mask", "trimap", "annot", "segmentation", "groundtruth"}
+_MASKS = _ANNOTATIONS | {"mask", "trimap", "annot", "segmentation"}
 _KINDS = frozenset({"class", "classes", "category", "type", "label", "grade", "species"})    # in the names of classes
 _GROUND_TRUTH = re.compile(r"ground[\W_]*truth", re.IGNORECASE)
 _TABLES = {".csv", ".tsv", ".json", ".jsonl", *WORKBOOKS, ".mat"}
@@ -29,6 +31,12 @@ def is_generic(name: str) -> bool:
     """Whether a name is not the name of a class: "images", "all_data", "unknown", "labels", "test"."""
     return bare_split(name) is not None or all(
         word in FILLERS or word in BESIDE or word in _ANNOTATIONS or word == "classes" for word in words_of(name))
+
+
+def is_filler(name: str) -> bool:
+    """Whether a name says nothing of what a folder holds: "data", "all images", "dataset2"."""
+    words = [word for word in words_of(name) if not word.isdigit()]
+    return bool(words) and all(word in FILLERS for word in words)
 
 
 def holds_classes(folder: Folder) -> bool:
@@ -46,6 +54,17 @@ def holds_annotations(name: str, may_be_class: bool = True) -> bool:
     """
     words, known = words_of(_GROUND_TRUTH.sub("groundtruth", name)), _ANNOTATIONS if may_be_class else _MASKS
     return not known.isdisjoint(words) and all(word in known or word in FILLERS or bare_split(word) for word in words)
+
+
+def labels_beside(folder: Folder) -> list[str]:
+    """Return the names of the files and folders without pictures in a folder that hold the labels of its images."""
+    return [name for name in folder.texts + folder.tables if is_of_labels(name)] + [
+        name for name, inner in folder.folders.items() if holds_annotations(name) and not inner.has_pictures]
+
+
+def is_of_labels(file: str) -> bool:
+    """Whether a file is called like one of labels: "train_labels.pickle", "_annotations.coco.json"."""
+    return not (_ANNOTATIONS | {"label", "bbox", "classes"}).isdisjoint(words_of(os.path.splitext(file)[0]))
 
 
 def check_class_folders(root: Folder, here: Folder) -> None:
@@ -93,12 +112,18 @@ def no_class_folders(root: Folder, loose: list[Folder]) -> SourceFault:
     where = [folder_name(folder.below) for folder in loose if folder.below]
     fact = f"{some(where, 3, ' and ')} {'have' if len(where) > 1 else 'has'} no sub-folders of classes" if where else \
         "has no sub-folders"
+    only = [name for folder in loose for name in folder.picture_folders]
+    if len(only) == len(where) == 1 and not is_generic(only[0]):
+        fact = f"{where[0]} holds one folder of images only, {folder_name(only[0])}"
     fact += f", and {counted(len(names), 'image')} without a class" if names else ""
     begins = _beginnings(names)
     if begins:
         fact += f" (their names begin with {some((f'{begin}: {n}' for begin, n in begins.items()), 4)})"
-    unread = [kind for kind in _tables(root, *loose) if not names or kind not in (*TABLES, *WORKBOOKS)]
-    cure = CURE + (f" ({unread[0]} files beside them are not read)" if unread else "")
+    unread = [f"{folder.below}/{name}".removeprefix("/") for folder in loose for name in labels_beside(folder)
+              if name not in folder.tables]
+    kinds = [kind for kind in _tables(root, *loose) if not names or kind not in (*TABLES, *WORKBOOKS)]
+    cure = CURE + (f" ({unread[0]} is not read)" if unread else f" ({kinds[0]} files beside them are not read)" if kinds
+                   else "")
     return NoClassFoldersError(root.path, fact, cure) if names else no_images(root, fact, cure)
 
 

@@ -1,6 +1,7 @@
 """Say which of the folders that are read as classes may be meant as something else."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from tenfold.data.sources.class_folders import holds_annotations, is_generic
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 GROUPING = "a recipe's split.groups = 'folder' keeps all images of one in the same split"
 
 
-def doubtful(class_folders: "Sequence[ClassFolder]", grouped: bool) -> str:
-    """Return a note if folders that are read as classes may be something else; "" if not.
+def doubtful(class_folders: "Sequence[ClassFolder]", grouped: bool) -> list[str]:
+    """Return notes, one per line, on folders that are read as classes and may be something else.
 
     grouped: folders inside class folders are known to be groups of images.
     """
@@ -26,18 +27,39 @@ def doubtful(class_folders: "Sequence[ClassFolder]", grouped: bool) -> str:
             inside.setdefault(branch.name, set()).update(_telling_folders(branch.folder))
     deep = [name for name, folders in inside.items() if folders]
     odd = [name for name in inside if bare_split(name) or is_beside(name) or holds_annotations(name)]
-    if odd:
-        cure = "give that folder itself if it is a split of a set" if set(odd) & set(deep) else \
-            "take it away if it holds masks or images of all classes"
-        return f"{some(map(folder_name, odd), last=' and ')}: read as a class like the folders beside; {cure}"
+    notes = [*_odd_names(odd, deep), *_copies_by_name(inside)]
+    deep = [name for name in deep if name not in odd]
     if grouped or not deep:
-        return ""
+        return notes
     same = inside[deep[0]].intersection(*inside.values())
     if len(same) > 1:
-        return f"each class folder holds {some(map(folder_name, sorted(same)), last=' and ')}: if those are the " \
-            f"classes, give {folder_name(deep[0])} alone, or put the images of each into one folder; " \
-            f"if those are writers or the like, {GROUPING}"
-    return f"folders inside {some(map(folder_name, deep), 3, ' and ')} are read as one class each"
+        return [*notes, f"each class folder holds {some(map(folder_name, sorted(same)), last=' and ')}: if those are "
+                f"the classes, give {folder_name(deep[0])} alone, or put the images of each into one folder; "
+                f"if those are writers or the like, {GROUPING}"]
+    return [*notes, f"folders inside {some(map(folder_name, deep), 3, ' and ')} are read as one class each"]
+
+
+def _odd_names(odd: list[str], deep: list[str]) -> list[str]:
+    """Return the note on classes with names of splits or masks, in a list, or []. deep: those that hold folders."""
+    cure = "give that folder itself if it is a split of a set" if set(odd) & set(deep) else \
+        "take it away if it holds masks or images of all classes"
+    named = some(map(folder_name, odd), last=" and ")
+    return [f"{named}: read as a class like the folders beside; {cure}"] if odd else []
+
+
+def _copies_by_name(names: Collection[str]) -> list[str]:
+    """Return the note on classes with the names of others and the same words behind (cat_raw, dog_raw), or [].
+
+    They may be other forms of the same images, or what is to be told apart: apple_rotten.
+    """
+    longer: dict[str, list[str]] = {}
+    for name in sorted(names):
+        for mark in re.finditer(r"[_\- .]", name):
+            if name[:mark.start()] in names:
+                longer.setdefault(name[mark.start():], []).append(name)
+    found = sorted({name for others in longer.values() if len(others) > 1 for name in others})
+    return [f"{some(map(folder_name, found), 4, ' and ')}: read as classes of their own, though called like others "
+            "with more words behind; take them away if they are copies"] if found else []
 
 
 def _telling_folders(folder: Folder) -> set[str]:

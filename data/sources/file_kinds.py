@@ -1,14 +1,14 @@
 """Tell whether a file is a picture, and what it is otherwise.
 
-A file with the suffix of a picture is taken for one without opening it. Any other file is identified by its first
-bytes: it is a picture if Tenfold can decode its format.
+A file with the suffix of a picture is taken for one without opening it, and one with that of a text for none. Any other
+file is identified by its first bytes: it is a picture if Tenfold can decode its format.
 """
 
 import os
 import stat
 
 from tenfold.data.files import open_file
-from tenfold.data.sources.formats import DECODED, HEAD, HEIC, SUFFIXES, identify
+from tenfold.data.sources.formats import DECODED, HEAD, HEIC, SUFFIXES, TEXTS, identify
 
 # raw camera files: they begin like TIFF files, but a TIFF decoder only finds a thumbnail in them
 RAW = frozenset({".nef", ".nrw", ".cr2", ".arw", ".sr2", ".srf", ".dng", ".pef", ".srw", ".3fr", ".iiq", ".kdc",
@@ -38,8 +38,8 @@ def examine_file(entry: os.DirEntry) -> tuple[str, tuple[int, int] | None, bool]
     if not stat.S_ISREG(facts.st_mode):
         return SPECIAL, None, False
     stamp = facts.st_size, facts.st_mtime_ns
-    if suffix in SUFFIXES:
-        return suffix, stamp, False
+    if suffix in SUFFIXES or suffix in TEXTS:
+        return suffix, stamp if suffix in SUFFIXES else None, False
     try:
         with open_file(entry.path) as f:
             kind = identify(f.read(HEAD))

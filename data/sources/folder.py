@@ -11,7 +11,7 @@ from tenfold.data.sources.formats import SUFFIXES
 from tenfold.data.sources.layout import UNLABELLED, FolderLayout, understand
 from tenfold.data.sources.listing import HIDDEN, LOOSE, MASK, Folder, kinds_in_words
 from tenfold.data.sources.masks import images_below
-from tenfold.data.sources.other_files import no_images
+from tenfold.data.sources.other_files import holds_programs, no_images
 from tenfold.data.sources.source import Layout, Source
 from tenfold.data.wording import counted, folder_name, readable, some
 
@@ -24,9 +24,9 @@ def open_folder(root: Path, top: Folder, grouped: bool = False) -> Source:
     SourceFault: no picture lies in a class folder.
     """
     tree = understand(top, grouped)
-    if not tree.class_folders:
-        raise no_images(top, "has no sub-folders", CURE)
     rows = _rows(tree)
+    if not tree.class_folders or (not rows and holds_programs(top)):
+        raise no_images(top, "holds no image" if top.folders else "has no sub-folders", CURE)
     if not rows:
         raise no_images(top, "has no image below its class folders",
                         "give " + ", ".join(sorted(s[1:] for s in SUFFIXES)) + " files")

@@ -10,6 +10,8 @@ HEAD = 144                   # bytes that `identify` needs; DICOM's signature is
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif",
                       ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc",
                       ".tga", ".ico", ".heic", ".heif"})
+# usual suffixes of texts, of which a set may hold one for each picture: boxes, or the history of a run
+TEXTS = frozenset({".txt", ".xml", ".json", ".csv", ".tsv", ".yaml", ".yml", ".md", ".py"})
 # formats that preprocess.decode opens, by their name in `identify`, with Pillow's names
 DECODED = {"PNG": ("PNG",), "JPEG": ("JPEG", "MPO"), "BMP": ("BMP",), "WebP": ("WEBP",), "TIFF": ("TIFF",),
            "GIF": ("GIF",), "PPM": ("PPM",), "AVIF": ("AVIF",), "JPEG 2000": ("JPEG2000",), "ICO": ("ICO",),

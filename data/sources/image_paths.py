@@ -70,8 +70,11 @@ class ImagePaths:
         ends = self._ending(path)
         if len(ends) == 1:
             return ends
-        for whole in self._based(path) if ends else ():
-            if found := [row for row in ends if whole in _with_and_without_suffix(one_spelling(self.paths[row]))]:
+        for base, whole in zip(self._bases, self._based(path), strict=True) if ends else ():
+            found = [row for row in ends if whole in _with_and_without_suffix(one_spelling(self.paths[row]))]
+            below = [row for row in ends if self.paths[row].startswith(f"{base}/")]
+            if found or len(below) == 1:         # as it is written there, or the only one at any depth
+                found = found or below
                 return found if len(found) == 1 else ()
         stem, suffix = os.path.splitext(path)
         return self.find(stem) if not ends and suffix.lower() in SUFFIXES else ()

@@ -1,6 +1,5 @@
 """Decide which columns of a table hold the paths of images, their labels and their splits."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,7 @@ from tenfold.data.sources.column_names import (
     shown_name,
 )
 from tenfold.data.sources.csv_table import Line
-from tenfold.data.sources.path_column import Finder, are_files, path_column
+from tenfold.data.sources.path_column import FRACTION, Finder, are_files, are_fractions, path_column
 from tenfold.data.sources.split_names import bare_split
 from tenfold.data.wording import quoted, some
 
@@ -28,7 +27,7 @@ _OTHER = frozenset({"patient", "subject", "person", "writer", "author", "user", 
                     "gender", "width", "height", "site", "camera", "source", "license", "date", "year", "view"})
 _PLURALS = ("tags", "labels", "attributes")      # may hold several labels with blanks between them
 _YES, _NO = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
-_FRACTION = re.compile(r"[-+]?\d*\.\d*[1-9]\d*(e[-+]?\d+)?", re.IGNORECASE)
+_MOST_SPLITS = 20            # words for splits in a column: "train", "Training", "val", …
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,8 @@ class PathTable:
     def _splits(self, others: list[int]) -> tuple[int, ...]:
         """Return the columns of official splits: the first of words, or else all that mark one split each."""
         filled = [i for i in others if self._values[i]]
-        splits = {i: {*map(bare_split, self._values[i])} for i in filled}
+        splits = {i: {*map(bare_split, self._values[i])} if len(self._values[i]) <= _MOST_SPLITS else {None} for i in
+                  filled}
         words = [i for i in filled if None not in splits[i]
                  and (plain_name(self.names[i]) in _SPLITS or splits[i] > {"train"})]
         return tuple(words[:1]) or tuple(i for i in filled if plain_name(self.names[i]) in _HELD_OUT and {
@@ -153,9 +153,9 @@ class PathTable:
     def _no_classes(self, i: int) -> str:
         """Say why the values of a column are no labels of one class each; "": they may be."""
         values, name = self._values[i], shown_name(self.names, i)
-        fractions = [value for value in sorted(values) if _FRACTION.fullmatch(value)]
-        if 2 * len(fractions) > len(values) and 2 * len(values) > len(self.lines):
-            return f"has numbers such as {fractions[0]} in the column {name}, and no classes"
+        if are_fractions(values) and 2 * len(values) > len(self.lines):
+            number = min(filter(FRACTION.fullmatch, values))
+            return f"has numbers such as {number} in the column {name}, and no classes"
         for mark in "|;, " if plain_name(self.names[i]) in _PLURALS else "|;,":
             several = [value for value in values if mark in value]
             parts = Counter(word.strip() for value in values for word in set(value.split(mark)))

@@ -62,9 +62,9 @@ class LabelTable:
                               else f"name the columns path and label, or give {self.file}:COLUMN") from None
 
     @property
-    def label_name(self) -> str:
-        """The name of its column of labels; "": it has none, or there are several."""
-        return self.columns.names[self.columns.label[0]] if len(self.columns.label) == 1 else ""
+    def label_names(self) -> tuple[str, ...]:
+        """The names of its columns of labels; one is "" if it has none."""
+        return tuple(self.columns.names[i] for i in self.columns.label)
 
     def labelling(self) -> Labelling:
         """Return the labels. SourceFault: two lines contradict each other, or no image has a label."""

@@ -13,9 +13,10 @@ Only folders that hold pictures at some depth count. The rules, in this order:
    training_set/training_set/cat. Likewise inside "data" beside "docs" or "test", and inside the only folder, at any
    depth, that holds splits of the same classes, if no folder beside it holds pictures itself.
 4. Otherwise each folder is a class. If each class holds "train" and "test" folders, those are the splits; but if all
-   these hold the same folders, each "class" is a set, and that is refused. A folder
-   that holds folders named like all classes beside it is their val or test split if it is called so, else a copy.
-   Folders without pictures that hold programs, and masks named like the images beside them, are no classes.
+   these hold the same folders, or files of labels, each "class" is a set, and that is refused. A folder that holds
+   folders named like all classes beside it is their val or test split if it is called so, else a copy. Folders without
+   pictures that hold programs, and masks named like the images beside them, are no classes. If there are programs,
+   folders called "docs" or "test" are none (`projects`).
 
 Folders that all have names of splits are never taken for classes. Links to folders and files are followed at every
 depth (`listing`).
@@ -29,14 +30,13 @@ from tenfold.data.sources.class_names import appearance, one_spelling
 from tenfold.data.sources.doubts import doubtful
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.masks import folder_of_masks
+from tenfold.data.sources.projects import is_of_programs, no_classes_of_a_project
 from tenfold.data.sources.split_folders import classes_in_common, find_split_folders, folders_of_the_same_classes
 from tenfold.data.sources.split_names import SPLIT_WORDS, SplitName
 from tenfold.data.sources.splits_in_classes import folders_of_split_and_class, splits_below_classes
 from tenfold.data.sources.wrappers import (
-    check_no_project,
     check_no_sets,
     check_not_all_sets,
-    is_of_programs,
     only_folder,
     set_beside_others,
     way_to_splits,
@@ -70,6 +70,8 @@ class FolderLayout:
         """Add each folder in `folder` as a class."""
         again, masks = folders_of_the_same_classes(folder), folder_of_masks(folder)
         for name, inner in folder.folders.items():
+            if inner.below in self.why:
+                continue
             if not inner.has_pictures and is_of_programs(name, inner):
                 self.programs.append(inner.below)
             elif name == masks and one_spelling(name) not in {branch.name for branch in self.class_folders}:
@@ -100,8 +102,7 @@ def understand(root: Folder, grouped: bool = False) -> FolderLayout:
     _find_classes(layout, root, grouped)
     if layout.programs:
         layout.notes.append(f"{some(map(folder_name, layout.programs), 4, ' and ')}: no images, so no class")
-    doubts = doubtful(layout.class_folders, grouped)
-    layout.notes += [doubts] if doubts else []
+    layout.notes += doubtful(layout.class_folders, grouped)
     return layout
 
 
@@ -117,7 +118,7 @@ def _find_classes(layout: FolderLayout, root: Folder, grouped: bool) -> None:
             return _take_splits(layout, here, group)
         if named:
             return _take_class_folders(layout, named)
-        way, why = _way_to_set(here)
+        way, why = _way_to_set(root, here)
         if not way:
             break
         here = way[-1]
@@ -131,17 +132,20 @@ def _find_classes(layout: FolderLayout, root: Folder, grouped: bool) -> None:
         _take_class_folders(layout, inside)
     else:
         check_class_folders(root, here)
-        check_no_project(root, here)
         check_no_sets(root, here)
+        odd, kept = no_classes_of_a_project(root, here)
+        layout.why.update((here.folders[name].below, "beside programs, it is no class") for name in odd)
+        layout.notes += [f"{some(map(folder_name, kept), 4, ' and ')}: read as a class like the folders beside, though "
+                         "programs lie there too; take it away if it is none"] if kept else []
         layout.add_classes(here, None)
     return None
 
 
-def _way_to_set(here: Folder) -> tuple[list[Folder], str]:
+def _way_to_set(root: Folder, here: Folder) -> tuple[list[Folder], str]:
     """Return (the folders from one in `here` down to the one that holds the set, why); ([], ""): that is `here`."""
     if inner := only_folder(here):
         return [inner], "only {} holds images"
-    if inner := set_beside_others(here):
+    if inner := set_beside_others(root, here):
         return [inner], "{} holds a set"
     return ([], "") if splits_below_classes(here) else (way_to_splits(here), "{} holds a set")
 

@@ -18,6 +18,7 @@ SYSTEM = frozenset({"__macosx", "@eadir", "#recycle", "#snapshot", "$recycle.bin
 LINKED = "repeated folder"   # a link to a folder that is listed elsewhere
 HIDDEN, LOOSE, MASK = "hidden or system", "loose image", "mask"          # other kinds of what is skipped
 UNLABELLED = "unlabelled image"
+_TEXTS = frozenset({".xml", ".xlsx", ".mat", ".pkl", ".pickle", ".npy"})
 # these have a plural: "2 repeated folders"
 _NOUNS = (LOOSE, MASK, UNLABELLED, LINKED, SPECIAL, BROKEN, UNREADABLE)
 
@@ -31,6 +32,7 @@ class _Listing:
     hidden: list[str] = field(default_factory=list)
     by_content: Counter[str] = field(default_factory=Counter)
     tables: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
 
 class Folder:
@@ -78,6 +80,11 @@ class Folder:
     def tables(self) -> list[str]:
         """Names of the files in it that may be tables, sorted."""
         return self._listing.tables
+
+    @property
+    def texts(self) -> list[str]:
+        """Names of its files that may hold labels in a form that is not read, sorted."""
+        return self._listing.texts
 
     @property
     def _listing(self) -> _Listing:
@@ -129,6 +136,7 @@ class Folder:
                         if stamp is None:
                             found.passed[kind] += 1
                             found.tables += [entry.name] if kind in TABLES else []
+                            found.texts += [entry.name] if kind in _TEXTS else []
                             continue
                         found.pictures.append((entry.name, stamp))
                         if opened:
@@ -140,6 +148,7 @@ class Folder:
         found.pictures.sort()
         found.hidden.sort()
         found.tables.sort()
+        found.texts.sort()
         return sorted(inner, key=lambda one: one.below), links
 
     def _inside(self, name: str) -> "Folder":

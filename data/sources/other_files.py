@@ -29,6 +29,9 @@ _KINDS = (                   # what one file is, the cure, its format as `identi
     ("an SVG drawing", _CONVERT, "SVG", ".svg"), ("a raw camera file", _CONVERT, *sorted(RAW)),
     ("a video", _FRAMES, "video", ".mp4", ".avi", ".mov", ".mkv", ".webm"),
 )
+PROGRAMS = frozenset({".py", ".ipynb", ".m", ".r", ".c", ".cc", ".cpp", ".h", ".hpp", ".cu", ".cs", ".java", ".kt",
+                      ".swift", ".go", ".rs", ".js", ".jsx", ".ts", ".tsx", ".php", ".html", ".css", ".sh",
+                      ".pth", ".pt", ".onnx", ".tflite", ".keras", ".pb", ".model", ".weights"})     # and their files
 _OTHERS = {key: (what, cure) for what, cure, *keys in _KINDS for key in keys}
 
 
@@ -37,13 +40,22 @@ def what_it_is(kind: str, suffix: str) -> tuple[str, str]:
     return _OTHERS.get(suffix) or _OTHERS.get(kind) or (kind or "an unknown format", FOLDER)
 
 
+def holds_programs(folder: Folder) -> bool:
+    """Whether a folder holds programs or their files, at any depth."""
+    return any(not PROGRAMS.isdisjoint(one.passed) for one in folder.walk())
+
+
 def no_images(root: Folder, fact: str, cure: str) -> SourceFault:
-    """Return the fault of a folder without images; if it holds other data, their most frequent kind with its cure."""
+    """Return the fault of a folder without images; if it holds other data, their most frequent kind with its cure.
+
+    Beside programs, only archives, .npz files and what is more than they count: others may be models and papers.
+    """
     passed = sum((folder.passed for folder in root.walk()), Counter[str]())
+    programs = sum(passed[kind] for kind in PROGRAMS)
     for name, count in passed.most_common():
         kind = name.removeprefix("without suffix (").removesuffix(")")
         theirs = _ARRAYS if kind == ".npz" else _OTHERS.get(kind, ("", ""))[1]
-        if theirs:
+        if theirs in (_UNPACK, _ARRAYS) or (theirs and count > programs):
             theirs = _OF_MANY.get(theirs, theirs) if count > 1 else theirs
             return SourceFault(root.path, f"{fact}, but {counted(count, f'{kind} file')}", theirs)
     return SourceFault(root.path, fact, cure)

@@ -1,5 +1,6 @@
 """Find the column of a table that holds the paths of images."""
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from tenfold.data.sources.csv_table import Line
 from tenfold.data.sources.formats import SUFFIXES
 
 _USUAL = ("id", "name")      # of several columns that name the same number of images, this is that of the paths
+FRACTION = re.compile(r"[-+]?\d*\.\d*[1-9]\d*(e[-+]?\d+)?", re.IGNORECASE)
 _SAMPLE = 1000               # lines in which the column of the paths is looked for
 
 
@@ -42,7 +44,8 @@ def path_column(lines: list[Line], images: Finder) -> tuple[int, Callable[[str],
     for find, sample in ((images.find, some_lines), (images.find, lines), (images.find_in_any_case, some_lines)):
         width = max((len(cells) for _, cells in sample), default=0)
         cells_of = [{cell_of(cells, i) for _, cells in sample} - {""} for i in range(width)]
-        named = [len({row for cell in cells for row in find(cell)}) for cells in cells_of]
+        named = [0 if are_fractions(cells) else len({row for cell in cells for row in find(cell)})
+                 for cells in cells_of]
         if not any(named):
             continue
         heads = [cell_of(names, i) for i in range(width)]
@@ -61,3 +64,8 @@ def path_column(lines: list[Line], images: Finder) -> tuple[int, Callable[[str],
 def are_files(cells: Collection[str]) -> bool:
     """Whether most cells of a column end like the names of pictures."""
     return 2 * sum(cell.lower().endswith(tuple(SUFFIXES)) for cell in cells) > len(cells)
+
+
+def are_fractions(cells: Collection[str]) -> bool:
+    """Whether most cells of a column are numbers such as 0.25."""
+    return 2 * sum(map(bool, map(FRACTION.fullmatch, cells))) > len(cells)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 SPLIT_WORDS = {
     "train": ("train", "training", "trn", "trainval", "entrenamiento", "treino", "treinamento", "entrainement",
-              "entraînement", "apprentissage"),
+              "entraînement", "apprentissage", "addestramento", "egitim", "eğitim", "latih", "pelatihan", "训练",
+              "训练集", "訓練", "訓練集"),
     "val": ("val", "valid", "validation", "validate", "validating", "vali", "dev", "devel", "development", "valide",
-            "validacion", "validación", "validacao", "validação", "validierung"),
+            "validacion", "validación", "validacao", "validação", "validierung", "convalida", "dogrulama",
+            "doğrulama", "validasi", "验证", "验证集", "驗證", "驗證集"),
     "test": ("test", "tests", "testing", "tst", "eval", "evaluation", "evaluate", "holdout", "prueba", "pruebas",
-             "teste", "testes"),
+             "teste", "testes", "uji", "pengujian", "测试", "测试集", "測試", "測試集"),
 }
 # words that say nothing about what a folder holds: "training_set", "test images", "val-256"
 FILLERS = frozenset({"set", "sets", "data", "dataset", "datasets", "image", "images", "img", "imgs", "picture",

@@ -2,6 +2,7 @@
 
 import re
 
+from tenfold.data.sources.class_folders import labels_beside
 from tenfold.data.sources.listing import Folder
 from tenfold.data.sources.split_names import FILLERS, bare_split, parse_split_name, words_of
 
@@ -42,6 +43,8 @@ def splits_below_classes(here: Folder) -> list[tuple[Folder, str, str]] | None:
     for name, folder in here.picture_folders.items():
         names = {inner: found for inner in folder.picture_folders if (found := parse_split_name(inner))}
         splits = {found.split for found in names.values()}
+        if any(labels_beside(folder.folders[inner]) for inner in names):         # a set of its own
+            return None
         if folder.pictures or len(names) < len(folder.picture_folders) or "train" not in splits or len(splits) < 2:
             return None
         if any(found.rest and " ".join(found.rest) != " ".join(words_of(name)) for found in names.values()):

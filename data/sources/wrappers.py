@@ -1,20 +1,16 @@
 """Find the one folder that holds all classes or splits of a set, such as "data", also beside "docs" and "masks"."""
 
+import itertools
+
 from tenfold.data.errors import SourceFault
-from tenfold.data.sources.class_folders import holds_annotations, is_generic, no_class_folders
+from tenfold.data.sources.class_folders import holds_annotations, is_filler, is_generic, labels_beside
 from tenfold.data.sources.class_names import appearance
 from tenfold.data.sources.listing import Folder
+from tenfold.data.sources.other_files import holds_programs
+from tenfold.data.sources.projects import is_mostly_programs, is_no_class, is_program
 from tenfold.data.sources.split_folders import FEW, classes_in_common, folders_of_the_same_classes
-from tenfold.data.sources.split_names import FILLERS, bare_split, is_beside, parse_split_name, words_of
+from tenfold.data.sources.split_names import bare_split, parse_split_name
 from tenfold.data.wording import folder_name, some
-
-# words in the names of folders that hold a documentation, programs, or what programs write
-_NO_CLASS = frozenset({"docs", "doc", "documentation", "readme", "assets", "figures", "figs", "results", "plots",
-                       "examples", "demo", "media", "static", "screenshots", "notebooks", "logos", "icons", "src",
-                       "scripts", "utils", "tools", "code", "lib", "css", "js", "templates", "config", "configs", "cfg",
-                       "launch", "logs", "runs", "output", "outputs", "model", "models", "checkpoints", "weights"})
-_PROGRAMS = frozenset({".py", ".ipynb", ".c", ".cpp", ".h", ".cu", ".cs", ".java", ".js", ".ts", ".html", ".css", ".sh",
-                       ".pth", ".pt", ".onnx", ".tflite", ".keras", ".pb", ".model", ".weights"})
 
 
 def only_folder(here: Folder) -> Folder | None:
@@ -30,20 +26,30 @@ def only_folder(here: Folder) -> Folder | None:
     return inner if not empty and (deeper > 1 or (deeper and not inner.pictures)) else None
 
 
-def set_beside_others(here: Folder) -> Folder | None:
+def set_beside_others(root: Folder, here: Folder) -> Folder | None:
     """Return the folder in `here` that holds the classes or splits; None: it is not certain.
 
-    It is called "data" or the like, or has sub-folders "train" and "test". The folders beside it have names that no
-    class has ("docs", "test", "masks"), and no sub-folders that may be classes; or they hold few pictures.
+    It is called "data" or the like, or has sub-folders "train" and "test", or others if `root` holds programs. The
+    folders beside it have names that no class has ("docs", "test", "masks"), and no sub-folders that may be classes; or
+    they hold few pictures, beside programs less than half of all.
     """
-    folders = here.picture_folders
-    main = next((folder for name, folder in folders.items() if _is_filler(name) and folder.picture_folders
-                 and not folder.pictures and here.count() - folder.count() <= FEW * here.count()), None)
-    sets = [name for name, folder in folders.items() if not folder.pictures and _holds_set(name, folder)]
+    folders, programs = here.picture_folders, holds_programs(root)
+    plain = [name for name, folder in folders.items() if not folder.picture_folders or is_program(name)
+             or (programs and is_mostly_programs(folder))]
+    most = 0.5 if programs and len(plain) >= len(folders) - 1 else FEW
+    main = next((folder for name, folder in folders.items() if is_filler(name) and folder.picture_folders
+                 and not folder.pictures and here.count() - folder.count() <= most * here.count()), None)
+    deep = [name for name, folder in folders.items() if not folder.pictures]
+    sets = [name for name in deep if _holds_set(name, folders[name])] or [
+        name for name in deep if programs and not is_no_class(name) and len(folders[name].picture_folders) > 1
+        and 2 * folders[name].count() >= here.count()]
     if main or len(sets) != 1:
         return main
-    return folders[sets[0]] if all(_is_no_class(name) and (not folder.picture_folders or _is_program(name))
-                                   for name, folder in folders.items() if name != sets[0]) else None
+    main = folders[sets[0]]
+    many = len(main.picture_folders) > len(folders)
+    return main if all(
+        name in plain and (is_no_class(name) or (programs and (parse_split_name(name) or (
+            many and is_mostly_programs(folder))))) for name, folder in folders.items() if name != sets[0]) else None
 
 
 def way_to_splits(here: Folder) -> list[Folder]:
@@ -54,33 +60,39 @@ def way_to_splits(here: Folder) -> list[Folder]:
     ways = [way for folder in here.picture_folders.values() for way in _ways(folder)]
     beside = [name for name, folder in here.picture_folders.items()
               if folder.pictures and folder.below not in {way[0].below for way in ways}]
-    return ways[0] if len(ways) == 1 and all(map(_is_no_class, beside)) else []
-
-
-def check_no_project(root: Folder, here: Folder) -> None:
-    """Raise SourceFault if `here` holds programs, and pictures only in folders without the name of a class."""
-    inside = {name: folder for name, folder in here.picture_folders.items() if not _is_no_class(name)}
-    flat = all(folder.pictures for folder in here.picture_folders.values())      # "icons" and "logos" may be classes
-    if (inside or not flat) and _holds_programs(here) and all(is_generic(name) or parse_split_name(name)
-                                                              for name in inside):
-        raise no_class_folders(root, list((inside or here.picture_folders).values()))
+    return ways[0] if len(ways) == 1 and all(map(is_no_class, beside)) else []
 
 
 def check_no_sets(root: Folder, here: Folder) -> None:
-    """Raise SourceFault if a folder in `here` is a set of images, with splits of its own, or if all are sets."""
+    """Raise SourceFault if a folder in `here` is a set of images, with splits of its own, or if all are sets.
+
+    Beside programs, so is a folder that holds more folders than lie beside it, if some of these hold none.
+    """
     copies = folders_of_the_same_classes(here)
     folders = {name: folder for name, folder in here.picture_folders.items() if name not in copies}
     sets = [way[-1] for folder in folders.values() for way in _ways(folder)]
+    sets = sets or [folder for folder in folders.values() if _has_splits(folder) and any(
+        map(labels_beside, folder.picture_folders.values()))]
     if not sets:                                 # "cat", with splits of its own, is a class
-        sets = [folder for name, folder in folders.items() if _is_filler(name) and _has_splits(folder)]
-    if not sets and all(_is_filler(name) and len(folder.picture_folders) > 1 for name, folder in folders.items()):
-        sets = list(folders.values())
+        sets = [folder for name, folder in folders.items() if is_filler(name) and _has_splits(folder)]
+    if not sets:
+        sets = [folder for name, folder in folders.items() if is_filler(name) and len(folder.picture_folders) > 1]
+        sets = sets if len(sets) == len(folders) or any(
+            classes_in_common(one, other) for one, other in itertools.pairwise(sets)) else []
     named = some((folder_name(folder.below) for folder in sets), 4, " and ")
     if len(sets) > 1:
         raise SourceFault(root.path, f"{named} are sets of images, not classes", "give one of them")
     if sets:
         raise SourceFault(root.path, f"{named} is a set of images with splits of its own, not a class",
                           f"give {named} alone, or take it away")
+    wide = [max(folder.walk(), key=lambda one: len(one.picture_folders)) for name, folder in folders.items()
+            if folder.picture_folders and not is_no_class(name)]
+    wide = [folder for folder in wide if len(folder.picture_folders) > len(folders)]
+    if wide and any(not folder.picture_folders for folder in folders.values()) and holds_programs(root):
+        named = folder_name(wide[0].below)
+        many = len(wide[0].picture_folders)
+        raise SourceFault(root.path, f"{named} holds {many} folders, and others only images, so it may be the set",
+                          f"give {named} alone, or a folder that holds the classes alone")
 
 
 def check_not_all_sets(root: Folder, here: Folder) -> None:
@@ -92,15 +104,6 @@ def check_not_all_sets(root: Folder, here: Folder) -> None:
         named = some((folder_name(folder.below) for folder in here.picture_folders.values()), 4, " and ")
         raise SourceFault(root.path, f"{named} are sets of images, not classes",
                           "give one of them; if they are classes, say split.groups = 'folder'")
-
-
-def is_of_programs(name: str, folder: Folder) -> bool:
-    """Whether a folder without pictures is not an empty class: it is called so, or holds programs or their files."""
-    return _is_program(name) or _is_filler(name) or holds_annotations(name) or _holds_programs(folder)
-
-
-def _holds_programs(folder: Folder) -> bool:
-    return any(not _PROGRAMS.isdisjoint(one.passed) for one in folder.walk())
 
 
 def _has_splits(folder: Folder) -> bool:
@@ -124,17 +127,4 @@ def _ways(folder: Folder) -> list[list[Folder]]:
 
 
 def _holds_set(name: str, folder: Folder) -> bool:
-    return (len(folder.picture_folders) > 1 and _is_filler(name)) or _has_splits(folder)
-
-
-def _is_filler(name: str) -> bool:
-    words = [word for word in words_of(name) if not word.isdigit()]
-    return bool(words) and all(word in FILLERS for word in words)
-
-
-def _is_program(name: str) -> bool:
-    return not _NO_CLASS.isdisjoint(words_of(name))
-
-
-def _is_no_class(name: str) -> bool:
-    return bool(bare_split(name) or is_beside(name) or holds_annotations(name) or _is_program(name))
+    return (len(folder.picture_folders) > 1 and is_filler(name)) or _has_splits(folder)
