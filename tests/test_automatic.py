@@ -188,6 +188,7 @@ def test_a_plan_in_steps_is_the_same_however_slow_the_machine_is(tmp_path, monke
         return select_draft(call, INK).settings
     first = chosen(0.0, cores=2)
     assert chosen(5000.0, cores=16) == first
+    assert first["split.val"] == 0.05                        # nothing is chosen by it
     planned = first["train.epochs"] * first["draw.copies"] * INK.training_images
     assert GOOD_STEPS < planned / first["train.batch"] < 6 * GOOD_STEPS     # all of it is done, no more than fits
     with pytest.raises(UserFault, match="'steps'"):

@@ -13,6 +13,7 @@ from tenfold.automatic.fit import GOOD_STEPS
 from tenfold.automatic.ink import ink
 from tenfold.automatic.look import Look
 from tenfold.automatic.machine import Machine
+from tenfold.automatic.selection import _learn_most_of_val
 from tenfold.data.recipe import make_recipe, read_recipe
 
 
@@ -197,6 +198,14 @@ def test_a_network_is_folded_once_for_all_sizes():
     first = machine._network(recipe, (32, 32), 3, "pass")
     assert machine._network(recipe, (64, 64), 3, "pass") is first
     assert machine._network(recipe, (64, 64), 3, "training") is not first
+
+
+def test_val_is_small_only_where_it_chooses_nothing():
+    for seen, share in ((INK, 0.05), (dataclasses.replace(PHOTOS, images=300, counts=(50,) * 6), 0.15)):
+        draft = candidates(seen, Fixed(500), True)[0].make(context(seen, 60))
+        _learn_most_of_val(draft)
+        assert draft.settings["split.val"] == share
+    assert draft.settings["train.refit"]                     # a fitted head: val chooses its weight decay
 
 
 def test_uneven_classes_are_drawn_more_evenly_and_official_splits_stand():

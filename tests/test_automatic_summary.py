@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from tenfold.automatic.choices import Draft
-from tenfold.automatic.summary import _doubt_lines, clear_rise, left_lines, result_lines
+from tenfold.automatic.race import Trial
+from tenfold.automatic.summary import _doubt_lines, chosen_line, clear_rise, left_lines, result_lines
 
 
 def history(*top1: float, rows: int = 1000) -> list[dict]:
@@ -19,6 +20,13 @@ def history(*top1: float, rows: int = 1000) -> list[dict]:
     (10_000, [0.8], 0), (10_000, [0.5, 0.6, 0.7, 0.8, 0.7], 0), (0, [float("nan")] * 5, 0)])
 def test_more_time_is_advised_only_if_the_end_rises_by_more_than_chance(rows, top1, rise):
     assert clear_rise(history(*top1, rows=rows)) == pytest.approx(rise)
+
+
+def test_a_choice_that_is_not_the_highest_is_explained():
+    trials = [Trial("first", 0, 9.0, 0.70, 40), Trial("second", 0, 9.0, 0.75, 40)]
+    assert "no other is better by more than a standard error" in chosen_line(Draft("first", "x"), trials)
+    assert chosen_line(Draft("second", "x"), trials) == "chosen: second (x)"
+    assert chosen_line(Draft("first", "x"), []) == "chosen: first (x)"
 
 
 def test_a_budget_that_is_left_is_explained():

@@ -214,12 +214,13 @@ def test_a_truncated_picture_is_set_aside(data):
 
 @each(("data", "reason"), [
     (b"", "empty file"), (bytes(99), "nothing but zeros"), (b"\x99\x01\x02", "not a picture"),
-    (b"hello", "not a picture: text"), (b"%PDF-1.4 ...", "not a picture: PDF"), (b"%!PS-Adobe EPSF", "PostScript"),
+    (b"hello", "not a picture: text"), (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS, not the picture"),
+    (b"%PDF-1.4 ...", "not a picture: PDF"), (b"%!PS-Adobe EPSF", "PostScript"),
     (b"PK\3\4...", "ZIP"), (b"8BPS\0\1", "Photoshop, a kind of picture"), (b"\x93NUMPY\1\0", "NumPy"),
     (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"), (b"RIFF\0\0\0\0AVI ", "video"), (b"II*\0", "damaged"),
     (b"MM\0*", "damaged"), (b"II*\0" + bytes(50), "damaged"), (b"GIF89a", "damaged"), (b"\xff\xd8\xff", "damaged"),
     (b"\x89PNG\r\n\x1a\n", "damaged"), (b"RIFF\0\0\0\0WEBP", "damaged"),
-    (b"P6 20 20 255 " + bytes(12), "damaged")], ids=range(19))
+    (b"P6 20 20 255 " + bytes(12), "damaged")], ids=range(20))
 def test_what_is_no_picture_is_named(data, reason):
     with pytest.raises(BadPicture, match=reason):
         pixels_of(data, 1, LIMIT)

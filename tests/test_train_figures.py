@@ -38,7 +38,7 @@ def size(path):
 ], ids=["three epochs", "one epoch", "no val", "infinite", "huge", "many"])
 @pytest.mark.slow
 def test_curves_of_any_history(tmp_path, rows):
-    draw_curves(tmp_path / "curves.png", rows)
+    draw_curves(tmp_path / "curves.png", rows, rows[-1])
     assert min(size(tmp_path / "curves.png")) > 200
     assert [p.name for p in tmp_path.iterdir()] == ["curves.png"]
 
@@ -53,10 +53,11 @@ def figure(monkeypatch):
 
 
 def test_the_ring_is_around_the_epoch_that_was_kept(figure):
-    draw_curves("", history(val_top1=[0.7, 0.7, NAN], val_loss=[1.1, 0.7, NAN]))     # alike, but for the loss
+    rows = history(val_top1=[0.9, 0.7, 0.6])
+    draw_curves("", rows, rows[1])                       # as `train.keep = "last"` may choose
     ring = [line for line in figure().axes[1].lines if line.get_marker() == "o"]
     assert [line.get_xdata()[0] for line in ring] == [2]
-    assert ring[0].get_label() == "best: 70.00%"
+    assert ring[0].get_label() == "best.pth: 70.00%"
 
 
 def test_a_sweep_is_raw_in_grey_and_smoothed_in_colour_the_best_named_first(figure):

@@ -180,7 +180,7 @@ def test_a_refused_budget_does_not_cost_the_run_before(shards, capsys):
 
 
 def test_an_interrupt_is_reported_even_where_no_picture_can_be_left(shards, capsys, monkeypatch):
-    def full(path, history):
+    def full(path, *args):
         raise MachineFault(path, "no space left on the disk")
     monkeypatch.setattr("tenfold.train.run.figures.draw_curves", full)
     assert "curves.png" in t.one_line(t.train(capsys, shards))

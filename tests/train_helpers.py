@@ -139,7 +139,7 @@ def make_quick(monkeypatch) -> None:
             _TRIED[key] = dry_run(make, channels, canvas)
         return _TRIED[key]
     monkeypatch.setattr(build, "dry_run", dry_run_once)
-    monkeypatch.setattr("tenfold.train.run.figures.draw_curves", lambda path, history: None)
+    monkeypatch.setattr("tenfold.train.run.figures.draw_curves", lambda *args: None)
     monkeypatch.setattr("tenfold.train.run.figures.rehearse", lambda: None)
     monkeypatch.setattr("tenfold.train.learn.cost._REPEATS", 1)
 

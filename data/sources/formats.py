@@ -16,6 +16,7 @@ TEXTS = frozenset({".txt", ".xml", ".json", ".csv", ".tsv", ".yaml", ".yml", ".m
 DECODED = {"PNG": ("PNG",), "JPEG": ("JPEG", "MPO"), "BMP": ("BMP",), "WebP": ("WEBP",), "TIFF": ("TIFF",),
            "GIF": ("GIF",), "PPM": ("PPM",), "AVIF": ("AVIF",), "JPEG 2000": ("JPEG2000",), "ICO": ("ICO",),
            "TGA": ("TGA",)}
+LFS = "Git LFS pointer"      # a text that stands for a file which was not fetched
 HEIC = "HEIC"                # decoded where the package pillow-heif is installed
 
 _SIGNATURES = (
@@ -30,7 +31,7 @@ _SIGNATURES = (
     ("gzip", rb"\x1f\x8b"), ("7z", rb"7z\xbc\xaf"), ("RAR", rb"Rar!"),
     ("video", rb"(.{4}ftyp|RIFF.{4}AVI |\x1aE\xdf\xa3)"), ("SVG", rb"\s*(<\?xml.{0,100})?<svg"),
     ("XML", rb"\s*<\?xml"), ("HTML", rb"\s*<(?i:!doctype html|html)"),
-    ("JSON", rb"\s*[\[{]\s*[\"\[{\d]"),
+    (LFS, rb"version https://git-lfs"), ("JSON", rb"\s*[\[{]\s*[\"\[{\d]"),
 )
 _PATTERNS = tuple((name, re.compile(pattern, re.DOTALL)) for name, pattern in _SIGNATURES)
 

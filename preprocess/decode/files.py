@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from tenfold.data.sources.formats import DECODED, HEAD, HEIC, identify
+from tenfold.data.sources.formats import DECODED, HEAD, HEIC, LFS, identify
 from tenfold.preprocess.decode import jpeg, jpeg2000, png, tiff, tiff_pixels
 from tenfold.preprocess.decode.levels import HEADER, TRUNCATED, BadPicture, Deep, Frame, check_size
 from tenfold.preprocess.decode.pillow import frame_of, opened, stored_orientation
@@ -65,6 +65,8 @@ def _why_not_read(kind: str, data: bytes) -> str:
     """The reason why a file of a kind that is not in DECODED is set aside."""
     if kind in _UNREAD:
         return f"{kind}, a kind of picture that Tenfold does not read"
+    if kind == LFS:
+        return "a pointer of Git LFS, not the picture itself; run `git lfs pull` where the images come from"
     return f"not a picture: {kind}" if kind else "not a picture" if data.strip(b"\0") else \
         "not a picture: nothing but zeros"
 

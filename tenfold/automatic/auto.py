@@ -30,7 +30,7 @@ from tenfold.automatic.look import Look
 from tenfold.automatic.looking import look
 from tenfold.automatic.naming import absolute_path, default_name, is_of, keep_run_of_others
 from tenfold.automatic.state import State, kept_call
-from tenfold.automatic.summary import head_lines, left_lines, race_line, result_lines
+from tenfold.automatic.summary import chosen_line, head_lines, left_lines, race_line, result_lines
 from tenfold.automatic.training import train_and_score
 from tenfold.data.errors import UserFault
 from tenfold.data.files import lock_folder, make_folder
@@ -73,7 +73,7 @@ class Automatic:
             raise UserFault("plan", f"is {plan!r}", "give 'seconds' or 'steps'")
         self.clock = Clock(budget, time.monotonic() if started is None else started, is_timed=plan == "seconds")
         if budget < LEAST_BUDGET:
-            raise UserFault("--budget", f"of {budget:g} s is too short to look, augment, train and score",
+            raise UserFault("--budget", f"{budget:g} s is too short to look, augment, train and score",
                             f"give {LEAST_BUDGET:g} s at least")
         self.data, self.budget, self.copied = data, budget, copied
         self.seed, self.workers = check_seed(seed), check_count("--workers", workers, least=0)
@@ -136,7 +136,7 @@ class Automatic:
             state.chosen = select_draft(self, seen)
             set_aside(self.out)                  # from here on, it is this call's
         lines += [race_line(state.trials)] if state.trials else []
-        lines.append(f"chosen: {state.chosen.name} ({state.chosen.about})")
+        lines.append(chosen_line(state.chosen, state.trials))
         lines += ["training goes on from the weights of its trial"] if Path(state.weights).is_file() else []
         self._write_recipe(state.chosen, lines)
         print(*lines[printed:], f"{self.recipe} gives the reason for each line", sep="\n", flush=True)

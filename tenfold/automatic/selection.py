@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tenfold.automatic.auto import Automatic
 
 _START_SECONDS = 3.0         # a training takes this many seconds to begin, after its shards are built
+_IDLE_VAL = 0.05             # share of each class for val if nothing is chosen by it
 _COMMAND_SECONDS = 10.0      # `tenfold train` takes about as long to start, and its budget includes that
 
 
@@ -38,7 +39,17 @@ def select_draft(call: Automatic, seen: Look) -> Draft:
     winner = run_race(found, race_seconds, build_seconds + _START_SECONDS, attempt)
     clock.nominal_spent = race_seconds if call.state.trials else 0.0
     chosen = fit(winner, clock.left() - _figure_seconds(call))
+    if not call.state.trials:
+        _learn_most_of_val(chosen)
     return _divide_rest(call, chosen, seen, build_seconds)
+
+
+def _learn_most_of_val(draft: Draft) -> None:
+    """Choose a smaller val split where it chooses nothing: there was no race, and the last weights are kept."""
+    if draft.settings.get("train.keep") == "last" and draft.settings.get("model.head") != "fitted" \
+            and draft.settings.get("split.val", 0) > _IDLE_VAL:
+        draft.choose("split.val", _IDLE_VAL, "share of each class that shows how training goes: it chooses nothing but "
+                     "the temperature of the probabilities")
 
 
 def _divide_rest(call: Automatic, chosen: Draft, seen: Look, build_seconds: float) -> Draft:

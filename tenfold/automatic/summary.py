@@ -46,6 +46,13 @@ def race_line(trials: Sequence[Trial]) -> str:
     return f"tried, val top-1 of {max(trial.val_rows for trial in trials)} rows: " + "; then ".join(by_round)
 
 
+def chosen_line(draft: "Draft", trials: Sequence[Trial]) -> str:
+    """Return a line with the chosen recipe, and why it is not the one with the highest val top-1, if it is not."""
+    last = [trial.val_top1 or 0.0 for trial in trials if trial.name == draft.name][-1:]
+    higher = any((trial.val_top1 or 0.0) > top1 for trial in trials for top1 in last)
+    return f"chosen: {draft.name} ({draft.about})" + ", as no other is better by more than a standard error" * higher
+
+
 def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:
     """Return the results of training and scoring, and what would help most."""
     low, high = interval(score.top1, score.images)

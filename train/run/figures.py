@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from tenfold.train.run.closing import Closing
+    from tenfold.train.run.state import RunState
 
 _SECONDS = 60.0              # between two drawings while a run goes on
 
@@ -45,25 +46,24 @@ class Curves:
             with self._closing.timed("curves"):
                 rehearse()
 
-    def update(self, history: list[dict[str, Any]], left: float) -> None:
-        """Draw the history after its first two rows, then once a minute, if that takes little of the seconds `left`.
-
-        A fault in drawing does not stop the run.
+    def update(self, state: RunState, left: float) -> None:
+        """Draw the history of a run after its first two rows, then once a minute, if that takes little of the seconds
+        `left`. A fault in drawing does not stop the run.
         """
         now = time.monotonic()
         if self._closing.affords("curves", left) and (self._drawn < 2 or now - self._last > _SECONDS):
             self._drawn, self._last = self._drawn + 1, now
             with contextlib.suppress(UserFault, OSError):
-                self.draw(history)
+                self.draw(state)
 
-    def draw(self, history: list[dict[str, Any]]) -> None:
-        """Draw the history. MachineFault: disk full, no permission."""
+    def draw(self, state: RunState) -> None:
+        """Draw the history of a run. MachineFault: disk full, no permission."""
         if self._rehearsal.ident:                # it was started
             self._rehearsal.join()
         with self._closing.timed("curves"):
-            draw_curves(self._path, history)
+            draw_curves(self._path, state.history, state.best_row)
 
-    def finish(self, history: list[dict[str, Any]], left: float) -> None:
+    def finish(self, state: RunState, left: float) -> None:
         """Draw the whole history if the seconds `left` are enough, else print that it is not drawn."""
         begin = time.monotonic()
         if self._rehearsal.ident:                # a short run may end before the rehearsal
@@ -72,23 +72,24 @@ class Curves:
         if self._rehearsal.is_alive() or 1.15 * self._closing.seconds["curves"] > left:
             print(f"note: no time was left to draw {self._path}; metrics.csv holds its figures")
         else:
-            self.draw(history)
+            self.draw(state)
 
 
 def rehearse() -> None:
     """Draw curves into memory, so that matplotlib does all that it does only once."""
     row = {"epoch": 1, "train_loss": 1.0, "train_top1": 0.5, "val_loss": 1.0, "val_top1": 0.5}
-    curves([row, row | {"epoch": 2}]).savefig(io.BytesIO(), format="png", dpi=110)
+    curves([row, row | {"epoch": 2}], row).savefig(io.BytesIO(), format="png", dpi=110)
 
 
-def draw_curves(path: str | Path, history: list[dict[str, Any]]) -> None:
+def draw_curves(path: str | Path, history: list[dict[str, Any]], best: dict[str, Any] | None) -> None:
     """Write curves.png: `curves` of the history; nothing where it is empty."""
     if history:
-        publish_figure(path, curves(history))
+        publish_figure(path, curves(history, best))
 
 
-def curves(history: list[dict[str, Any]]) -> Figure:
-    """Return a Figure: loss and top-1 of training and validation over the epochs, the best epoch marked."""
+def curves(history: list[dict[str, Any]], best: dict[str, Any] | None) -> Figure:
+    """Return a Figure: loss and top-1 of training and validation over the epochs. best: the row that is marked, of the
+    weights in best.pth."""
     figure = new_figure(10, 4)
     axes = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in history]
@@ -99,12 +100,12 @@ def curves(history: list[dict[str, Any]]) -> Figure:
                 axis.plot(epochs, values, marker=".", label=split)
         axis.set(xlabel="epoch", ylabel=label)
         axis.xaxis.get_major_locator().set_params(integer=True)
+        if len(history) == 1:                    # else the axis shows a few hundredths of an epoch
+            axis.set_xlim(epochs[0] - 1, epochs[0] + 1)
         axis.grid(alpha=0.3)
-    best = max((row for row in history if not math.isnan(row["val_top1"])), default=None,
-               key=lambda row: (row["val_top1"], -row["val_loss"]))          # the epoch of best.pth
-    if best:
+    if best and not math.isnan(best["val_top1"]):
         axes[1].plot(best["epoch"], best["val_top1"], "o", mfc="none", ms=11, color="black",
-                     label=f"best: {best['val_top1']:.2%}")
+                     label=f"best.pth: {best['val_top1']:.2%}")
     axes[0].legend()
     axes[1].legend(loc="lower right")
     return figure

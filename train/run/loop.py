@@ -194,7 +194,7 @@ class Trainer:
         if state.done:
             self.writer.flush()
         else:                                    # at the end, the curves are drawn after the checkpoints
-            self.curves.update(state.history, self.pace.clock.left())
+            self.curves.update(state, self.pace.clock.left())
         self.pace.clock.reserve(self.pace.closing.total())
         with contextlib.suppress(BrokenPipeError):       # `… | head`: the reader has gone, and the run goes on
             bar.write(epoch_line(row, self.config.epochs))

@@ -42,6 +42,7 @@ class Run:
     val_top1: float | None             # of the best epoch; None: there are no val rows
     out: Path                          # the folder of the run
     facts: dict[str, Any]              # as `tenfold train --json` prints them
+    best_row: dict[str, Any] | None    # the row of `history` whose weights `best` holds
 
     def __repr__(self) -> str:
         top1 = "unknown" if self.val_top1 is None else f"{self.val_top1:.4f}"
@@ -49,7 +50,7 @@ class Run:
 
     def figure(self) -> Figure:
         """Return the curves of loss and top-1 as a matplotlib Figure."""
-        return figures.curves(self.history)
+        return figures.curves(self.history, self.best_row)
 
     def _repr_html_(self) -> str:
         top1 = "no val rows" if self.val_top1 is None else f"val top-1 {self.val_top1:.4f}"
@@ -102,16 +103,16 @@ def _fit(trainer: Trainer) -> float:
     state, clock = trainer.state, trainer.pace.clock
     if state.done:
         print("note: this run had ended before, so nothing was trained; train without resuming to begin another")
-        trainer.curves.draw(state.history)
+        trainer.curves.draw(state)
         return state.seconds
     try:
         trainer.fit()
     except BaseException:
         if state.history and state.step:         # else curves.png may belong to an earlier run
             with contextlib.suppress(UserFault, OSError):     # the error that stopped the run is reported
-                trainer.curves.draw(state.history)
+                trainer.curves.draw(state)
         raise
-    trainer.curves.finish(state.history, clock.budget - clock.elapsed())
+    trainer.curves.finish(state, clock.budget - clock.elapsed())
     return clock.elapsed()
 
 
@@ -128,7 +129,7 @@ def _result(trainer: Trainer, budget: float, seconds: float, notes: list[str]) -
              "threads": pace.threads.count, "first_step_seconds": pace.first_step and round(pace.first_step, 3),
              "planned_steps": planned.steps if state.step else 0, "batch": trainer.feed.batch,
              "notes": notes}
-    return Run(best.absolute(), state.history, val, trainer.out.absolute(), facts)
+    return Run(best.absolute(), state.history, val, trainer.out.absolute(), facts, state.best_row)
 
 
 def _resumable(path: Path, recipe: Recipe, shards: ShardSet) -> dict[str, Any] | None:

@@ -104,7 +104,8 @@ def draw_f1_size(path: str | Path, per_class: dict, r: float | None) -> None:
                           textcoords="offset points", fontsize=8)
     title = "sizes of the training classes are not known" if not points else \
         "fewer than three classes: no correlation" if len(points) < 3 else \
-        "no correlation: all classes have the same size, or the same F1" if r is None else \
+        f"no correlation: all classes have the same {'F1' if len({p[1] for p in points}) == 1 else 'size'}" \
+        if r is None else \
         f"Pearson's r = {r:.2f} over {len(points)} classes"
     axis.set(xlabel="source images trained on", ylabel="F1 on the test images", ylim=(-0.03, 1.08), title=title)
     left, right = axis.get_xlim()
