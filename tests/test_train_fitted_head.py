@@ -25,7 +25,7 @@ from tenfold.train.learn.folds import cross_validation, folds, one_row_each
 from tenfold.train.learn.head_features import last_layer
 from tenfold.train.learn.logistic import DECAYS, Problem
 from tenfold.train.models.build import build_model
-from tenfold.train.run.checkpoint import load, restore
+from tenfold.train.run.checkpoint import load, restore, with_val_learnt
 
 FITTED = ("--set", "model.head=fitted", "--set", "model.name=resnet", "--set", "model.widths=[4,6]", "--set",
           "train.ema=0.9")
@@ -83,6 +83,10 @@ def test_a_refit_learns_val_too_and_its_figures_are_those_before(shards, capsys)
     theirs = LogisticRegression(C=1 / (decay * len(both)), tol=1e-8, max_iter=5000).fit(
         (both - x.mean(0)) / x.std(0), labels)
     np.testing.assert_allclose(last_layer(model).weight.detach().numpy() * x.std(0), theirs.coef_, rtol=0.02, atol=0.02)
+    before = load("runs/fit/best.pth")                       # a score must know of them
+    assert set(content["trained_on"].tolist()) == {*before["trained_on"].tolist(), *before["chosen_by"].tolist()}
+    sizes = before | {"class_counts": {"train": [5, 7], "val": [1, 2], "test": [2, 2]}}
+    assert with_val_learnt(sizes)["class_counts"] == {"train": [6, 9], "val": [1, 2], "test": [2, 2]}
 
 
 class WithoutFloat64(TorchDispatchMode):

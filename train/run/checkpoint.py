@@ -53,6 +53,14 @@ def describe(shards: ShardSet, recipe: Recipe) -> dict:
     return head
 
 
+def with_val_learnt(head: dict) -> dict:
+    """Return the content that `describe` returned, for a model that was in the end fitted to the images of val, too."""
+    counts = head["class_counts"]
+    if counts:
+        counts = counts | {"train": [sum(both) for both in zip(counts["train"], counts["val"], strict=True)]}
+    return head | {"trained_on": torch.cat([head["trained_on"], head["chosen_by"]]).unique(), "class_counts": counts}
+
+
 def image_numbers(shards: ShardSet, split: str) -> torch.Tensor:
     """Return a number for each source image of a split, computed from its pixels: int64 (images,), sorted.
 

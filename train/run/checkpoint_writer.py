@@ -37,7 +37,7 @@ class CheckpointWriter:
 
     def __init__(self, folder: Path, head: dict, device: torch.device, left: Callable[[], float] = lambda: math.inf):
         self.seconds = 0.0
-        self._folder, self._head, self._device, self._left = folder, head, device, left
+        self.head, self._folder, self._device, self._left = head, folder, device, left
         self._began = 0.0
         self._history: list[dict] = []
         self._rows = 0                                   # of metrics.csv, as it was written
@@ -121,10 +121,10 @@ class CheckpointWriter:
     def _write(self, history: list[dict], best: Callable[[], dict] | None, last: Callable[[], dict] | None) -> None:
         began = time.perf_counter()
         if best:
-            save(self._folder / "best.pth", self._head | best())
+            save(self._folder / "best.pth", self.head | best())
         if len(history) != self._rows:
             write_metrics(self._folder / "metrics.csv", history)
             self._rows = len(history)
         if last:
-            save(self._folder / "last.pth", self._head | last())
+            save(self._folder / "last.pth", self.head | last())
             self.seconds = time.perf_counter() - began

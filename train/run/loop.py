@@ -16,7 +16,7 @@ from tenfold.train.learn.learner import Learner
 from tenfold.train.learn.schedule import lr_at
 from tenfold.train.models.build import check_batch
 from tenfold.train.normalise import Normalise
-from tenfold.train.run.checkpoint import describe
+from tenfold.train.run.checkpoint import describe, with_val_learnt
 from tenfold.train.run.checkpoint_writer import CheckpointWriter
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.feed import Feed
@@ -77,6 +77,8 @@ class Trainer:
                 total=self.plan.steps * self.feed.batch, initial=self.state.images, desc="train", unit="img",
                 unit_scale=True, disable=None) as bar:
             if fitted:
+                if fitted.is_refitted:
+                    self.writer.head = with_val_learnt(self.writer.head)
                 val = Validation(self.learner.networks()[0], *fitted.val, fitted.val_rows, fitted.answers)
                 self._record(0, fitted.train, val, 0.0, bar)
             while not self.state.done:
