@@ -1,4 +1,4 @@
-"""Make matplotlib figures in memory and write them as PNG, with names of classes and files drawn literally."""
+"""Make matplotlib figures without a display, and save them as PNG; no text is read as a formula."""
 
 import os
 import warnings

@@ -133,7 +133,7 @@ def _file_of(recipe: str) -> str:
 
 
 def _wants_sample(values: dict[str, str]) -> bool:
-    """Whether the recipe's images are the sample, and that has not been made yet."""
+    """Whether the recipe asks for the sample's images, and these have not been fetched yet."""
     if values.get("DATA") or Path(SAMPLE).exists():
         return False
     from tenfold.data.recipe import read_recipe

@@ -156,7 +156,7 @@ def schema_of(f: h5py.File) -> int | None:
 
 
 def damaged(path: Path, fact: str) -> ShardFault:
-    """Return the fault of a file of a set that is damaged or foreign."""
+    """Return the ShardFault of a file that is damaged, or that another program made. fact: what is wrong with it."""
     return ShardFault(path, fact, f"it is damaged or foreign: {AUGMENT_AGAIN}")
 
 

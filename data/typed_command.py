@@ -68,7 +68,7 @@ def as_typed(text: str, typed: str) -> str:
 
 
 def _command(found: re.Match[str], target: str) -> str:
-    """Translate a whole command in a message into a make target with its variables."""
+    """Return the make target, with its variables, that runs a command which a message names."""
     verb, module, rest = found.groups()
     if module:
         under = next(name for name, row in TARGETS.items() if row[0] == module)

@@ -1,4 +1,4 @@
-"""Print what a build found in the images, and build with a report on them, as `tenfold augment` does."""
+"""Print what a build found (notes, unusable images, duplicates); build, report and print, as `tenfold augment` does."""
 
 from pathlib import Path
 

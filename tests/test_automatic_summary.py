@@ -6,7 +6,7 @@ import pytest
 
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.race import Trial
-from tenfold.automatic.summary import _doubt_lines, chosen_line, clear_rise, left_lines, result_lines
+from tenfold.automatic.summary import _doubt_lines, chosen_line, clear_rise, left_lines, race_line, result_lines
 
 
 def history(*top1: float, rows: int = 1000) -> list[dict]:
@@ -27,6 +27,9 @@ def test_a_choice_that_is_not_the_highest_is_explained():
     assert "no other is better by more than a standard error" in chosen_line(Draft("first", "x"), trials)
     assert chosen_line(Draft("second", "x"), trials) == "chosen: second (x)"
     assert chosen_line(Draft("first", "x"), []) == "chosen: first (x)"
+    late = [Trial("first", 0, 9.0, 0.70, 20, began=False), trials[1]]        # of which nothing is known
+    assert chosen_line(Draft("first", "x"), late) == "chosen: first (x)"
+    assert race_line(late).startswith("tried, val top-1 of 20 to 40 rows: first")
 
 
 def test_a_budget_that_is_left_is_explained():

@@ -16,9 +16,9 @@ LABELS = frozenset({"class", "category", "target", "species", "breed", "diagnosi
 
 
 class UndecidedError(ValueError):
-    """A table does not say which of its columns are labels, or says it of none; the message is a fact about it.
+    """It is open which column of a table holds the labels, or the paths; the message says what was found.
 
-    columns: the names of those that may be.
+    columns: the names of those that may hold the labels.
     """
 
     def __init__(self, fact: str, columns: Sequence[str] = ()):

@@ -16,7 +16,7 @@ Line = tuple[int, list[str]]                     # the number of a line, and its
 
 
 def lines_of_csv(text: str) -> list[Line]:
-    """Return the lines of a .csv or .tsv file that are not empty, with cells without blanks at their ends.
+    """Return the lines of a .csv or .tsv file that are not empty, as lists of stripped cells.
 
     csv.Error: a quotation mark is not closed, and has swallowed lines behind it.
     """

@@ -96,12 +96,12 @@ class LabelTable:
 
 
 def read_label_table(file: Path) -> list[Line]:
-    """Return the lines of a table of labels. SourceFault: it is no table."""
+    """Return the lines of a table of labels. SourceFault: the file is not a table."""
     return read_table(file, LINES, "source.labels")
 
 
 def label_table(file: Path, name: str, lines: list[Line], images: Finder, column: str = "") -> LabelTable | None:
-    """Return the table of labels with these lines; None: it names no image.
+    """Return the table of labels that these lines make up; None: none of its columns names an image.
 
     name: of the table, for people. images: finds those of a path. column: of the labels, if it is named. SourceFault:
     it is open which column holds the paths.

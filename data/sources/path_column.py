@@ -26,10 +26,10 @@ class Finder(Protocol):
     """Finds the images that a path means, by their rows."""
 
     def find(self, path: str) -> Sequence[int]:
-        """Return the images that a path means as it is written."""
+        """Return the rows of the images that a path means, upper and lower case told apart."""
 
     def find_in_any_case(self, path: str) -> Sequence[int]:
-        """Return the only image that it means if capital letters make no difference."""
+        """Return the row of the only image that a path means if upper and lower case are not told apart."""
 
 
 def path_column(lines: list[Line], images: Finder) -> tuple[int, Callable[[str], Sequence[int]]] | None:

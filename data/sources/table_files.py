@@ -33,9 +33,9 @@ def find_tables(name: str, root: Path) -> list[Path]:
 
 
 def read_table(file: Path, cure: str, key: str) -> list[Line]:
-    """Return the lines of a table that are not empty, with cells without blanks at their ends.
+    """Return the lines of a table that are not empty, as lists of stripped cells.
 
-    cure: how to write such a table. key: of the recipe, which names it. SourceFault: it is no table.
+    cure: how to write such a table. key: of the recipe, which names it. SourceFault: the file is not a table.
     """
     suffix = file.suffix.lower()
     kind = suffix if suffix in TABLES else ".csv"
@@ -58,7 +58,7 @@ def read_table(file: Path, cure: str, key: str) -> list[Line]:
 
 
 def place_in(file: Path, number: int) -> str:
-    """Name a line of a table for a message."""
+    """Return "labels.csv, line 3", with which a message about that line begins."""
     return f"{file}, {line_word(file)} {number}"
 
 

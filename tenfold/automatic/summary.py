@@ -43,14 +43,18 @@ def race_line(trials: Sequence[Trial]) -> str:
     """Return a line with the result of each trial."""
     last = max(trial.round for trial in trials)
     by_round = [", ".join(str(t) for t in trials if t.round == number) for number in range(last + 1)]
-    return f"tried, val top-1 of {max(trial.val_rows for trial in trials)} rows: " + "; then ".join(by_round)
+    counts = sorted({trial.val_rows for trial in trials if trial.val_rows}) or [0]
+    rows = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else counts[0]      # fewer: its time was up
+    return f"tried, val top-1 of {rows} rows: " + "; then ".join(by_round)
 
 
 def chosen_line(draft: "Draft", trials: Sequence[Trial]) -> str:
     """Return a line with the chosen recipe, and why it is not the one with the highest val top-1, if it is not."""
-    last = [trial.val_top1 or 0.0 for trial in trials if trial.name == draft.name][-1:]
-    higher = any((trial.val_top1 or 0.0) > top1 for trial in trials for top1 in last)
-    return f"chosen: {draft.name} ({draft.about})" + ", as no other is better by more than a standard error" * higher
+    own = next((trial for trial in reversed(trials) if trial.name == draft.name and trial.began), None)
+    is_lower = own and any((trial.val_top1 or 0.0) > (own.val_top1 or 0.0) for trial in trials
+                            if trial.round == own.round)
+    why = ", as no other is better by more than a standard error" if is_lower else ""
+    return f"chosen: {draft.name} ({draft.about}){why}"
 
 
 def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:

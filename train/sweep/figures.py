@@ -38,7 +38,7 @@ def draw_sweep(path: str | Path, runs: list[tuple[str, list[dict]]], named: int 
 
 
 def smoothed(values: Iterable[float]) -> list[float]:
-    """Return the exponential running mean, corrected for its start at zero."""
+    """Return the exponential moving average, corrected for its bias at the start."""
     found, mean, total = [], 0.0, 0.0
     for value in values:
         if math.isnan(value):                    # the budget ended before the first step of the epoch
