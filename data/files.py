@@ -172,17 +172,19 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
 
 
 @contextlib.contextmanager
-def lock_folder(folder: Path) -> Iterator[TextIO]:
+def lock_folder(folder: Path, name: str = ".lock", cure: str = "wait for it, or write to another folder"
+                ) -> Iterator[TextIO]:
     """Lock the folder, so that a second build into it is refused; the system releases the lock of a killed process.
 
-    Yields the locked file: a process that inherits it holds the lock, too. The worker processes of a killed command end
-    a moment after it (`end_with`), so a build waits some seconds for the lock before it is refused.
+    name: of the file that is locked. Yields that file: a process that inherits it holds the lock, too. The worker
+    processes of a killed command end a moment after it (`end_with`), so a build waits some seconds for the lock before
+    it is refused.
     """
     until = time.monotonic() + ENDING
-    with open_file(folder / ".lock", "w") as f:
+    with open_file(folder / name, "w") as f:
         while not _is_locked(f):
             if time.monotonic() > until:
-                raise MachineFault(folder, IN_USE, "wait for it, or write to another folder")
+                raise MachineFault(folder, IN_USE, cure)
             time.sleep(0.05)
         yield f
 

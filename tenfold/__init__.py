@@ -157,8 +157,11 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
     average over so many views of each image that the model is unsure of. out: a folder for score.json, predictions.csv
     and the pictures (default: no files are written). Prints what to know before trusting the score.
     """
+    from contextlib import nullcontext
+
     from tenfold.data.settings import check_count
     from tenfold.train.score import scoring
+    from tenfold.train.score.files import scored_folder
     tta = check_count("tta", tta)
     opened = arguments.model(model, device)
     if data is not None and shards is not None:
@@ -167,11 +170,13 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
     if data is not None:
         from tenfold.data.sources.opening import open_source
         scoring.check_classes(opened, open_source(arguments.path("data", data), training=False).classes, data)
-        scored = augment(data, opened.recipe, out=f"shards/{opened.recipe.name}-scored", plain=True)
-    else:
-        scored = open_shards(f"shards/{opened.recipe.name}" if shards is None else shards)
-    result = scoring.score(opened, scored, tta=tta, device=device,
-                           out=None if out is None else arguments.path("out", out))
+    with nullcontext() if data is None else scored_folder(opened.recipe.name) as folder:
+        if data is not None:
+            scored = augment(data, opened.recipe, out=folder, plain=True)
+        else:
+            scored = open_shards(f"shards/{opened.recipe.name}" if shards is None else shards)
+        result = scoring.score(opened, scored, tta=tta, device=device,
+                               out=None if out is None else arguments.path("out", out))
     for note in result.notes:
         print(note)
     return result

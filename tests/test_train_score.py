@@ -15,6 +15,7 @@ from train_helpers import pictures, place, preprocess_here  # noqa: F401  (every
 
 from tenfold.train.score import tta
 from tenfold.train.score.command import FILES
+from tenfold.train.score.files import scored_folder
 from tenfold.train.score.scoring import Score
 
 KEYS = {"top1", "macro_f1", "images", "seconds", "per_class", "confusion", "balanced_accuracy", "macro", "weighted",
@@ -152,6 +153,19 @@ def test_images_that_the_model_was_trained_on_are_counted_and_reported(base, mod
     torch.save(content, model)
     facts = t.last_json(t.score(capfd, model, "--shards", "shards/stripes-scored", "--json").out)
     assert facts["seen_by_split"] == {"train": facts["seen_in_training"]} == {"train": seen["train"]}
+
+
+@pytest.mark.usefixtures("preprocess_here")
+def test_a_second_score_does_not_replace_the_images_of_the_first(base, model, capfd, monkeypatch):
+    monkeypatch.setattr("tenfold.data.files.ENDING", 0)
+    with scored_folder("stripes") as folder:
+        before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+        ran = t.score(capfd, model, "--data", base / "images")
+        assert ran.code == 2
+        assert ran.err.splitlines()[-1] == (f"{folder}: another command is writing here; wait until it has scored its "
+                                            "images")
+        assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert t.score(capfd, model, "--data", base / "images").code == 0
 
 
 @pytest.mark.usefixtures("preprocess_here")

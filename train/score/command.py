@@ -6,6 +6,8 @@ import argparse
 import json
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from tenfold.data.command import make_parser, run, run_module
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.data.files import read_file
 from tenfold.data.wording import readable
-from tenfold.train.score.files import FILES
+from tenfold.train.score.files import FILES, scored_folder
 
 if TYPE_CHECKING:
     from tenfold.data.recipe import Recipe
@@ -54,17 +56,17 @@ def score_command(args: argparse.Namespace) -> dict[str, Any]:
     from tenfold.train.score.scoring import check_classes, check_fit, score
     model = Model.open(args.model, args.device)
     model.with_tta(args.tta)                     # refused before a folder of images is prepared
-    folder = args.shards or f"shards/{model.recipe.name}"
+    kept = nullcontext(args.shards or f"shards/{model.recipe.name}")
     if args.data:
         recipe = change_recipe(model.recipe, args.set, "--set")
         source = open_images(recipe, args.data, training=False)
         check_classes(model, source.classes, args.data)        # before images are read
-        folder = plain_shards(recipe, args.data)
     out = Path(args.out or Path(args.model).parent)
-    shards = open_set(folder, args.verify)
-    check_fit(model, shards, args.data)          # in the words of what was given
-    replaced = bool(args.data) and (out / FILES[0]).exists()
-    result = score(model, shards, tta=args.tta, out=out, started=started)
+    with plain_shards(recipe, args.data) if args.data else kept as folder:
+        shards = open_set(folder, args.verify)
+        check_fit(model, shards, args.data)      # in the words of what was given
+        replaced = bool(args.data) and (out / FILES[0]).exists()
+        result = score(model, shards, tta=args.tta, out=out, started=started)
     for note in result.notes:
         print(note)
     print_score(result.facts)
@@ -77,18 +79,18 @@ def score_command(args: argparse.Namespace) -> dict[str, Any]:
     return result.facts
 
 
-def plain_shards(recipe: Recipe, data: str) -> str:
+@contextmanager
+def plain_shards(recipe: Recipe, data: str) -> Iterator[str]:
     """Turn a labelled folder into test shards by the preprocessing command with the recipe that the model carries:
-    `train` never imports `preprocess`. Returns their folder; where the command fails, ends with its exit code."""
-    from tenfold.data.files import make_folder
+    `train` never imports `preprocess`. Yields their folder; where the command fails, ends with its exit code."""
     from tenfold.data.recipe import recipe_tables
-    folder = make_folder(f"shards/{recipe.name}-scored")
-    carried = folder / "recipe.json"
-    carried.write_text(json.dumps(recipe_tables(recipe)))
-    code = run_module("preprocess", "--recipe", carried, "--data", data, "--out", folder, "--plain")
-    if code:
-        raise SystemExit(code)                   # the command has said why, in one line
-    return str(folder)
+    with scored_folder(recipe.name) as folder:
+        carried = folder / "recipe.json"
+        carried.write_text(json.dumps(recipe_tables(recipe)))
+        code = run_module("preprocess", "--recipe", carried, "--data", data, "--out", folder, "--plain")
+        if code:
+            raise SystemExit(code)               # the command has said why, in one line
+        yield str(folder)
 
 
 def folder_of_run(model: Path) -> Path | None:

@@ -1,8 +1,11 @@
-"""Write the files of a score: score.json, predictions.csv and three pictures."""
+"""Where the shards of other images lie while they are scored, and the files of a score: score.json, predictions.csv
+and three pictures."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,18 @@ if TYPE_CHECKING:
 
 FILES = ("score.json", "predictions.csv", "confusion.png", "worst.png", "f1-size.png")
 WORST = 8                    # classes that are drawn, and pictures of each
+
+
+@contextmanager
+def scored_folder(recipe: str) -> Iterator[Path]:
+    """Yield the folder for the shards of other images than the model's own, locked until they are scored.
+
+    recipe: the name of the model's recipe. MachineFault: another score, which such shards would mislead, is there.
+    """
+    from tenfold.data.files import lock_folder, make_folder
+    folder = make_folder(f"shards/{recipe}-scored")
+    with lock_folder(folder, ".scoring", "wait until it has scored its images"):
+        yield folder
 
 
 def write_score(out: Path, score: Score) -> None:
