@@ -80,7 +80,7 @@ def test_what_is_cut_is_said():
 
 
 def test_the_rate_falls_from_the_first_step_to_the_last_and_val_is_looked_at_on_the_way(shards, capsys, monkeypatch):
-    monkeypatch.setattr(preparation, "measure", lambda learner, batch, *_: (4.0, 4.0))
+    monkeypatch.setattr(preparation, "measure", lambda *_: lambda batch: (4.0, 4.0))
     Slow(monkeypatch, 4.0)
     rates, set_lr = [], learner.set_lr
     monkeypatch.setattr(learner, "set_lr", lambda optimizer, lr: (rates.append(lr), set_lr(optimizer, lr)))
@@ -100,7 +100,7 @@ def test_the_rate_falls_from_the_first_step_to_the_last_and_val_is_looked_at_on_
 
 
 def test_epochs_auto_take_the_whole_budget_and_no_plan_is_said_to_be_cut(shards, capsys, monkeypatch):
-    monkeypatch.setattr(preparation, "measure", lambda learner, batch, *_: (4.0, 4.0))
+    monkeypatch.setattr(preparation, "measure", lambda *_: lambda batch: (4.0, 4.0))
     Slow(monkeypatch, 4.0)
     ran = t.train(capsys, shards, "--budget", "100s", "--set", 'train.epochs="auto"', "--json")
     assert ran.code == 0
@@ -114,7 +114,7 @@ def test_epochs_auto_take_the_whole_budget_and_no_plan_is_said_to_be_cut(shards,
 def test_a_fitted_run_goes_on_with_its_own_plan(shards, capsys, monkeypatch):
     how = ("--budget", "100s", "--set", "train.epochs=100000", "--set", "train.batch=64")
     with monkeypatch.context() as patch:
-        monkeypatch.setattr(preparation, "measure", lambda learner, batch, *_: (batch / 64, batch / 640))
+        monkeypatch.setattr(preparation, "measure", lambda *_: lambda batch: (batch / 64, batch / 640))
         Slow(patch, 2.0)
         t.at_step(patch, 12, lambda: os.kill(os.getpid(), signal.SIGINT))
         assert t.train(capsys, shards, *how).code == 130

@@ -20,10 +20,6 @@ class Cost:
     step: float
     forward: float
 
-    def scaled(self, factor: float) -> "Cost":
-        """Return the cost of `factor` times as many rows."""
-        return Cost(factor * self.step, factor * self.forward)
-
 
 @dataclass(frozen=True)
 class Plan:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 from tenfold.data.errors import TrainingFault
 from tenfold.data.files import set_aside_previous
-from tenfold.train.device import is_host
 from tenfold.train.learn.cost import measure
 from tenfold.train.learn.fitted_head import FittedHead, only_last_layer_learns
 from tenfold.train.run.clock import Clock
@@ -58,18 +56,13 @@ def budget_fault(clock: Clock, compile_mode: str) -> TrainingFault:
 
 def _fit_plan(trainer: Trainer) -> Plan:
     """Measure a step; return the plan if it fits into the remaining time, else print what is cut, and return less."""
-    plan, config, learner, feed = trainer.plan, trainer.config, trainer.learner, trainer.feed
+    plan, config, feed = trainer.plan, trainer.config, trainer.feed
     clock, closing = trainer.pace.clock, trainer.pace.closing
     closing.expect_load()
     clock.reserve(min(closing.total(), _UNMEASURED * clock.left()))
-    limit, host = _PROBE * clock.left(), is_host(learner.normalise.device)
-
-    @functools.cache
-    def cost(batch: int) -> Cost:
-        if host and batch != plan.batch:         # on a CPU the time is proportional to the rows
-            return cost(plan.batch).scaled(batch / plan.batch)
-        return Cost(*measure(learner, batch, feed.row_shape, config, limit))
-    smaller = fitted(plan, config, feed.val_rows, clock.left(), cost)
+    seconds = measure(trainer.learner, plan.batch, feed.row_shape, config, _PROBE * clock.left())
+    seconds(plan.batch)                          # on a graphics card it is timed here: what is left then is less
+    smaller = fitted(plan, config, feed.val_rows, clock.left(), lambda rows: Cost(*seconds(rows)))
     if not smaller.fits:
         print(describe(smaller, plan, feed.val_rows, is_open=config.epochs == "auto"))
     return smaller
