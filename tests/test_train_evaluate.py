@@ -1,9 +1,13 @@
 """Evaluation sees every row once, in order, and changes nothing; pixels are normalised as was said."""
 
+import time
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 import train_helpers as t
+from cases import each
 
 from tenfold.data.errors import MachineFault
 from tenfold.data.shardset import open_set
@@ -15,6 +19,7 @@ from tenfold.train.learn.optimizer import make_optimizer
 from tenfold.train.models.build import build_model
 from tenfold.train.normalise import Normalise
 from tenfold.train.precision import autocast
+from tenfold.train.run.validation import validate
 from tenfold.train.score.evaluate import evaluate, fit_temperature, loss_and_top1
 
 CPU = torch.device("cpu")
@@ -41,6 +46,41 @@ def test_it_sees_every_row_once_and_in_order(shards, engine, batch):
     assert torch.allclose(logits, expected, atol=1e-4)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     batches.close()
+
+
+class Timed:
+    """A split of single rows, each of which takes some seconds of a clock of its own."""
+    order = SimpleNamespace(sizes=[1])
+
+    def __init__(self, monkeypatch, seconds: list[float]):
+        self.now, self._seconds = 0.0, seconds
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+    def epoch(self, number: int):
+        for seconds in self._seconds:
+            self.now += seconds
+            yield torch.ones(1, 1, 1, 1, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64)
+
+    def late(self, end: float):
+        return lambda more: self.now + more > end
+
+
+PLAIN = Normalise([0.5], [0.2], CPU)
+
+
+@each("end,rows", [(0.5, 1), (5.9, 1), (6.0, 2), (6.9, 2), (7.0, 3), (8.9, 3), (9.0, 4), (99.0, 4)])
+def test_no_batch_is_begun_that_would_end_late_if_it_took_as_long_as_the_slowest(monkeypatch, end, rows):
+    split = Timed(monkeypatch, [3.0, 1.0, 2.0, 2.0])
+    assert len(evaluate(torch.nn.Flatten(), split, PLAIN, "float32", late=split.late(end))[1]) == rows
+    assert split.now <= max(end, 3.0)            # but one batch is evaluated whatever it takes
+
+
+@each("end,seconds", [(15.0, 8.0), (17.0, 16.0)])
+def test_a_second_network_is_not_begun_that_could_not_be_evaluated_on_as_many_rows(monkeypatch, end, seconds):
+    split, networks = Timed(monkeypatch, [1.0, 3.0, 2.0, 2.0]), [torch.nn.Flatten(), torch.nn.Flatten()]
+    learner = SimpleNamespace(networks=lambda: networks, normalise=PLAIN)
+    assert validate(learner, split, "float32", 0, split.late(end)).rows == 4
+    assert split.now == seconds
 
 
 def test_loss_and_top1_by_hand():

@@ -209,7 +209,7 @@ class Trainer:
         end = clock.budget - closing.after_evaluation()
         with closing.timed("evaluation"):
             val = validate(self.learner, self.feed.val, self.config.precision, self.plan.val_batches,
-                           late=lambda: clock.elapsed() > end)
+                           late=lambda more: clock.elapsed() + more > end)
         if not (val.is_finite() and self.learner.is_finite()):
             raise TrainingFault(f"step {self.state.step} of {self.plan.steps}", "weights or val loss are not finite",
                                 CURE)

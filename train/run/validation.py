@@ -1,6 +1,7 @@
 """Evaluate a learner on the val rows of a run, in the time that is left."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,18 +31,20 @@ class Validation:
         return not self.rows or math.isfinite(self.loss)
 
 
-def validate(learner: Learner, val: Any, precision: str, most: int, late: Callable[[], bool]) -> Validation:
+def validate(learner: Learner, val: Any, precision: str, most: int, late: Callable[[float], bool]) -> Validation:
     """Evaluate all of the learner's `networks` on `most` batches of `val` (0: all); return the best result.
 
-    Fewer batches are evaluated once `late` returns True. A network that was evaluated on fewer rows than the first
-    one is not chosen. Without val rows, the first network is returned.
+    late: whether so many more seconds are too many. Then the rest of the batches is left out; a network that was
+    evaluated on fewer rows than the first one is not chosen, and none is begun if as long as the first took is too
+    long. Without val rows, the first network is returned.
     """
     networks = learner.networks()
     if not val.order.sizes:
         return Validation(networks[0])
     found: list[Validation] = []
-    for network in networks:
-        if found and late():
+    begin = time.monotonic()
+    for network in networks:                     # two at most
+        if found and late(time.monotonic() - begin):
             break
         logits, labels = evaluate(network, val, learner.normalise, precision, most or None, late)
         found.append(Validation(network, *loss_and_top1(logits, labels), len(labels), (logits, labels)))

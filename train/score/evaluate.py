@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,13 +20,15 @@ _MAX_ROWS = 5000             # the temperature is fitted to so many rows, at mos
 
 @torch.no_grad()
 def evaluate(model: torch.nn.Module, batches: Any, normalise: Normalise, precision: str, most: int | None = None,
-             late: Callable[[], bool] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+             late: Callable[[float], bool] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
     """Return (logits float32 (rows, classes), labels int64 (rows,)) of a split, both on the CPU.
 
-    most: batches to take; None: all. late: asked after each batch, with the device's work done; where it says True
-    the rest is left out. Rows lie in random order on disk, so the first ones are a fair sample.
+    most: batches to take; None: all. late: asked after each batch, with the device's work done, whether so many more
+    seconds, which the slowest batch so far took, are too many; then the rest is left out. Rows lie in random order on
+    disk, so the first ones are a fair sample.
     """
     model.eval()
+    slowest, begin = 0.0, time.monotonic()
     logits, labels = [], []
     with contextlib.closing(batches.epoch(0)) as epoch:
         for image, label in itertools.islice(epoch, most):
@@ -33,7 +36,8 @@ def evaluate(model: torch.nn.Module, batches: Any, normalise: Normalise, precisi
             labels.append(label.clone())         # the buffers of a batch are reused
             if late is not None:
                 synchronise(normalise.device)
-                if late():
+                slowest, begin = max(slowest, time.monotonic() - begin), time.monotonic()
+                if late(slowest):
                     break
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()
 
