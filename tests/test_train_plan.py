@@ -155,6 +155,22 @@ def test_an_evaluation_that_the_budget_has_no_time_for_is_cut_and_said(shards, c
     assert slow.now < 60
 
 
+def test_the_first_evaluation_has_the_time_that_it_was_planned_to_take(shards, capsys, monkeypatch):
+    """Its steps are slower than was measured, so the run goes on until nothing but what is reserved is left."""
+    monkeypatch.setattr(preparation, "measure", lambda *_: lambda batch: (0.0, 3.0))
+    slow, forward = Slow(monkeypatch, 4.0), evaluate.forward
+
+    def slower(*what):
+        slow.now += 3.0
+        return forward(*what)
+    monkeypatch.setattr(evaluate, "forward", slower)
+    ran = t.train(capsys, shards, "--budget", "60s", "--set", "train.epochs=1", "--set", "train.batch=8", "--json")
+    assert ran.code == 0
+    assert t.last_json(ran.out)["steps"] > 9
+    assert "val rows" not in ran.err             # all of them, in three batches
+    assert slow.now < 60
+
+
 def test_a_fitted_head_that_training_did_not_improve_is_told():
     head, trained = {"epoch": 0}, {"epoch": 1.0}
     assert "fitted head, which best.pth holds" in kept_notes([head, trained], head)[0]

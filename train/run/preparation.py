@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from tenfold.data.errors import TrainingFault
@@ -63,6 +64,10 @@ def _fit_plan(trainer: Trainer) -> Plan:
     seconds = measure(trainer.learner, plan.batch, feed.row_shape, config, _PROBE * clock.left())
     seconds(plan.batch)                          # on a graphics card it is timed here: what is left then is less
     smaller = fitted(plan, config, feed.val_rows, clock.left(), lambda rows: Cost(*seconds(rows)))
+    if feed.val_rows:
+        batches = smaller.val_batches or math.ceil(feed.val_rows / smaller.batch)
+        closing.seconds["evaluation"] = batches * seconds(smaller.batch)[1]
+        clock.reserve(min(closing.total(), _UNMEASURED * clock.left()))
     if not smaller.fits:
         print(describe(smaller, plan, feed.val_rows, is_open=config.epochs == "auto"))
     return smaller
