@@ -5,10 +5,12 @@ import itertools
 import math
 import os
 import signal
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 import train_helpers as t
 from cases import each
 from test_train_loop import Slow
@@ -17,8 +19,11 @@ from train_helpers import place  # noqa: F401  (every test here stands in a fold
 from tenfold.data.tables import Train
 from tenfold.train.learn import learner
 from tenfold.train.run import loop, preparation
+from tenfold.train.run.clock import Clock
 from tenfold.train.run.notes import closing_notes, kept_notes
+from tenfold.train.run.pace import Pace
 from tenfold.train.run.plan import SMALLEST_BATCH, Cost, Plan, describe, fitted, whole_plan
+from tenfold.train.run.state import RunState
 from tenfold.train.score import evaluate
 
 VAL_ROWS = 400
@@ -134,12 +139,31 @@ def test_a_slow_first_step_costs_that_step_only(shards, capsys, monkeypatch):
     slow, step = Slow(monkeypatch, 0.1), loop.Trainer._step
 
     def late(run, *batch, lr):
-        slow.now += 0.0 if run.state.step else 0.9
+        slow.now += 0.0 if run.state.step else 6.0         # as long again is not left at its end
         step(run, *batch, lr=lr)
     monkeypatch.setattr(loop.Trainer, "_step", late)
-    ran = t.train(capsys, shards, "--budget", "12s", "--set", "train.epochs=20", "--json")
+    ran = t.train(capsys, shards, "--budget", "15s", "--set", "train.epochs=20", "--json")
     assert t.last_json(ran.out)["steps"] == 80
-    assert slow.now == pytest.approx(80 * 0.1 + 0.9)
+    assert slow.now == pytest.approx(80 * 0.1 + 6.0)
+
+
+def test_a_step_takes_as_long_as_the_latest_ones_and_the_first_never_counts(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    clock = Clock(60.0, 0.0, now=lambda: now[0])
+    pace = Pace(clock, torch.device("cpu"), RunState())
+    pace.begin()
+    for number, step in enumerate((0.1, 0.5, 0.1)):          # seconds in three windows of eight steps
+        for nth in range(8):
+            now[0] += step if number or nth else 3.0
+            pace.stepped()
+        pace.was_read()
+        assert pace.closing.step == pytest.approx(step)
+        reserved = clock.budget - clock.deadline()
+        assert reserved == pytest.approx(pace.closing.total())
+        assert reserved < 2.0
+    assert pace.first_step == 3.0
+    pace.threads.close()
 
 
 def test_an_evaluation_that_the_budget_has_no_time_for_is_cut_and_said(shards, capsys, monkeypatch):
