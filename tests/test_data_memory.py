@@ -12,7 +12,8 @@ from tenfold.data import memory
 from tenfold.data.errors import MachineFault
 from tenfold.data.memory import check_limit, check_room, free_host_memory
 from tenfold.train import device as devices
-from tenfold.train.device import free_memory
+from tenfold.train.device import free_device_memory, free_memory
+from tenfold.train.learn.one_pass import NotDoneError, check_memory
 from tenfold.train.score.metrics import measure
 
 GB, FREE = 1 << 30, 20       # GB that are available in the machine
@@ -80,7 +81,17 @@ def test_on_cuda_it_is_the_smaller_of_host_and_device(monkeypatch, host, device,
     monkeypatch.setattr(devices, "free_host_memory", lambda: host)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda asked: (device, 80))
     assert free_memory(torch.device("cuda")) == free
-    assert free_memory(torch.device("cpu")) == host
+    assert free_device_memory(torch.device("cuda")) == device
+    assert free_memory(torch.device("cpu")) == free_device_memory(torch.device("cpu")) == host
+
+
+def test_features_may_take_a_third_of_the_memory_that_is_free_where_they_lie(monkeypatch):
+    monkeypatch.setattr(devices, "free_host_memory", lambda: 30)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda asked: (9000, 9000))
+    for name, most in (("cuda", 3000), ("cpu", 10)):
+        check_memory(most, torch.device(name))
+        with pytest.raises(NotDoneError, match="more than a third of the free memory"):
+            check_memory(most + 1, torch.device(name))
 
 
 def test_the_limit_of_the_process_itself_counts(tmp_path, monkeypatch):

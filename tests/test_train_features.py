@@ -95,7 +95,7 @@ def test_where_features_cannot_be_kept_or_do_not_pay_they_are_not(shards, more, 
 
 
 @each(("name", "value", "words"), [("_SETTLED", -1e9, "of the budget are left for it"),
-                                   ("free_memory", lambda device: 1000, "more than a third of the free memory"),
+                                   ("free_device_memory", lambda device: 1000, "more than a third of the free memory"),
                                    ("agrees", lambda *_: False, "cannot be taken apart")])
 def test_why_features_are_not_kept_is_said_in_a_line(shards, name, value, words, capsys, monkeypatch):
     monkeypatch.setattr(features if name == "agrees" else one_pass, name, value)

@@ -208,12 +208,12 @@ def test_pictures_that_change_are_trained_on_after_a_fit_to_the_plain_rows(shard
 
 @each(("more", "name", "value", "words"), [
     (("--set", "model.head_widths=[5]"), "_TRIED", 8, "more than one linear layer"),
-    ((), "free_memory", lambda device: 1000, "more than a third of the free memory"),
+    ((), "free_device_memory", lambda device: 1000, "more than a third of the free memory"),
     (("--set", "train.precision=float32"), "_TOLERANCE", -1.0, "not linear in what the last layer gets"),
     ((), "pass_in_time", lambda *_: iter(()), "there was time for 0 of 153 training rows, fewer than the 3 classes")])
 def test_where_it_cannot_be_fitted_a_line_says_so_and_the_head_is_trained(shards, more, name, value, words, capsys,
                                                                            monkeypatch):
-    monkeypatch.setattr(one_pass if name == "free_memory" else head_features, name, value)
+    monkeypatch.setattr(one_pass if name == "free_device_memory" else head_features, name, value)
     ran = t.train(capsys, shards, *ALONE, *more, "--set", "train.epochs=1")
     assert ran.code == 0, ran.err
     assert [words in line for line in ran.out.splitlines() if "is not fitted" in line] == [True]
@@ -316,7 +316,7 @@ def test_without_val_the_penalty_is_chosen_on_train(tmp_path, capsys):
 
 def test_without_memory_for_cross_validation_the_penalty_is_the_usual_one(tmp_path, capsys, monkeypatch):
     shards = t.written(tmp_path / "set", {"val": ()}, model={"args": {}})
-    monkeypatch.setattr(fitted_head, "free_memory", lambda _: 4 * 6 * 153 * 3)
+    monkeypatch.setattr(fitted_head, "free_device_memory", lambda _: 4 * 6 * 153 * 3)
     monkeypatch.setattr(fitted_head, "_COPIES", 1000)
     ran = t.train(capsys, shards, *ALONE)
     assert ran.code == 0, ran.err

@@ -17,6 +17,7 @@ from tenfold.data.out_of_memory import memory_fault
 from tenfold.data.recipe import change_recipe, make_recipe
 from tenfold.data.shardset import open_set
 from tenfold.train import barrier_sleep, model_file
+from tenfold.train import device as devices
 from tenfold.train.barrier_sleep import BarrierSleep, LoadWatcher
 from tenfold.train.cpu_load import Load
 from tenfold.train.learn.learner import Learner
@@ -87,7 +88,7 @@ def test_auto_is_said_kept_and_resumed(shards, capsys, monkeypatch):
     assert t.train(capsys, shards, "--set", "train.batch=128", out="runs/given").code == 0
     t.killed_at(2, capsys, shards, *AUTO)
     assert "train.batch auto: 128 images" in capsys.readouterr().out
-    monkeypatch.setattr(batch_size, "free_memory", lambda device: 1)       # another choice, now
+    monkeypatch.setattr(batch_size, "free_device_memory", lambda device: 1)       # another choice, now
     ran = t.train(capsys, shards, *AUTO, "--resume")
     assert ran.code == 0
     assert load("runs/x/last.pth")["recipe"]["train"]["batch"] == 128
@@ -111,7 +112,7 @@ def chosen_batch(shards, monkeypatch, free, device, *sets) -> int:
     opened = open_set(shards)
     recipe = change_recipe(opened.recipe, ["train.batch=auto", "train.engine=threads", "train.precision=float32",
                                            *sets])
-    monkeypatch.setattr(batch_size, "free_memory", lambda device: free)
+    monkeypatch.setattr(batch_size, "free_device_memory", lambda device: free)
     return batch_size.choose_batch(opened, recipe, torch.device(device)).train.batch
 
 
@@ -143,6 +144,13 @@ def test_on_a_card_it_is_tried(shards, monkeypatch, free, expected):
     assert chosen_batch(shards, monkeypatch, free, "cpu") == expected
     assert tried == sorted(tried)                # none is tried beyond the first that does not fit
     assert tried[-1] <= 2 * expected
+
+
+def test_on_a_card_its_own_memory_counts_and_not_that_of_the_machine(shards, monkeypatch):
+    monkeypatch.setattr(devices, "free_host_memory", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**12, 10**12))
+    card = torch.device("cuda")
+    assert chosen_batch(shards, monkeypatch, devices.free_device_memory(card), "cpu") == 128
 
 
 def test_what_else_is_no_batch():

@@ -44,8 +44,12 @@ def free_memory(device: torch.device) -> int:
 
     On CUDA that is the smaller of what is free in both.
     """
-    host = free_host_memory()
-    return min(host, torch.cuda.mem_get_info(device)[0]) if is_cuda(device) else host
+    return min(free_host_memory(), free_device_memory(device))
+
+
+def free_device_memory(device: torch.device) -> int:
+    """Return the bytes that tensors may take that are made on `device`; on CUDA, whatever is free in the machine's."""
+    return torch.cuda.mem_get_info(device)[0] if is_cuda(device) else free_host_memory()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from tenfold.data.tables import Train
-from tenfold.train.device import free_memory
+from tenfold.train.device import free_device_memory
 from tenfold.train.learn.folds import cross_validation, one_row_each
 from tenfold.train.learn.head_features import HeadRows, Table, features_before_head, last_layer
 from tenfold.train.learn.learner import Learner
@@ -107,7 +107,7 @@ def _choose(learner: Learner, tables: dict[str, Table], units: torch.Tensor, con
     problem = Problem(*tables["train"], learner.classes, weights, config.label_smoothing)
     parts = [(problem, val)]
     judged = one_row_each(units[:len(problem.label)]).to(val[0].device)
-    if len(val[1]) < _FEW_VAL and _COPIES * problem.x[0].nbytes * len(judged) < free_memory(val[0].device):
+    if len(val[1]) < _FEW_VAL and _COPIES * problem.x[0].nbytes * len(judged) < free_device_memory(val[0].device):
         parts += cross_validation(replace(problem, x=problem.x[judged], label=problem.label[judged]))
     held_out = sum(len(label) for _, (_, label) in parts)
     found: list[Fit] = []

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
-from tenfold.train.device import free_memory, is_host, synchronise
+from tenfold.train.device import free_device_memory, is_host, synchronise
 from tenfold.train.normalise import Normalise
 
 TRAIN_AND_VAL = ("train", "val")
@@ -38,7 +38,7 @@ class NoTimeError(NotDoneError):
 
 def check_memory(needed: int, device: torch.device) -> None:
     """Raise NotDoneError if features of `needed` bytes would take too much of the device's free memory."""
-    if needed > free_memory(device) / _SHARE:
+    if needed > free_device_memory(device) / _SHARE:
         raise NotDoneError(f"its features would take {needed / 2**20:,.0f} MB, more than a third of the free memory")
 
 

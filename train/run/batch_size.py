@@ -9,7 +9,7 @@ from tenfold.data.out_of_memory import is_out_of_memory
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import engine_for
-from tenfold.train.device import free_memory, is_cuda, is_host, peak_memory, same_random_state
+from tenfold.train.device import free_device_memory, is_cuda, is_host, peak_memory, same_random_state
 from tenfold.train.learn.learner import Learner
 from tenfold.train.normalise import Normalise
 
@@ -34,7 +34,7 @@ def choose_batch(shards: ShardSet, recipe: Recipe, device: torch.device) -> Reci
     most = _MOST_ON_CPU if is_host(device) else _MOST
     rows = 2 ** int(math.log2(min(most, shards.rows("train"))))
     why = "the most that is tried" if rows == most else f"of {shards.rows('train')} training rows"
-    limit = int(_SHARE * free_memory(device)) - _bytes_of_set(shards, recipe, device)
+    limit = int(_SHARE * free_device_memory(device)) - _bytes_of_set(shards, recipe, device)
     with same_random_state(device):
         recipe = with_batch(recipe, rows)        # "auto" must be a number here, whichever it is
         normalise = Normalise([0.5] * shards.row_shape[2], [0.5] * shards.row_shape[2], device, recipe.model.size)
