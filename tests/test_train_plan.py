@@ -22,7 +22,7 @@ from tenfold.train.run import loop, preparation
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.notes import closing_notes, kept_notes
 from tenfold.train.run.pace import Pace
-from tenfold.train.run.plan import SMALLEST_BATCH, Cost, Plan, describe, fitted, whole_plan
+from tenfold.train.run.plan import SMALLEST_BATCH, Cost, Plan, describe, fitted, least_pause, whole_plan
 from tenfold.train.run.state import RunState
 from tenfold.train.score import evaluate
 
@@ -193,6 +193,32 @@ def test_the_first_evaluation_has_the_time_that_it_was_planned_to_take(shards, c
     assert t.last_json(ran.out)["steps"] > 9
     assert "val rows" not in ran.err             # all of them, in three batches
     assert slow.now < 60
+
+
+def rows_of_a_slow_run(shards, capsys, *more) -> list[dict]:
+    """Of one whose steps were expected to take no time, but whose first of two epochs takes longer than its budget."""
+    ran = t.train(capsys, shards, "--budget", "120s", "--set", "train.epochs=2", "--set", "train.batch=8", *more)
+    assert "does not fit" not in ran.out
+    return t.csv_rows("runs/x/metrics.csv") if ran.code == 0 else []
+
+
+def test_a_run_that_becomes_slow_looks_at_val_about_five_times(shards, capsys, monkeypatch):
+    Slow(monkeypatch, 7.0)
+    rows = rows_of_a_slow_run(shards, capsys)
+    assert 4 <= len(rows) <= 6
+    assert all(0 < float(row["epoch"]) < 1 for row in rows[:-1])
+    seconds = [0.0, *(float(row["seconds"]) for row in rows)]
+    assert all(later - earlier >= 24.0 for earlier, later in itertools.pairwise(seconds[:-1]))
+    with monkeypatch.context() as patch:
+        t.at_step(patch, 9, lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert not rows_of_a_slow_run(shards, capsys)
+    again = rows_of_a_slow_run(shards, capsys, "--resume")
+    assert [(row["step"], row["epoch"]) for row in again] == [(row["step"], row["epoch"]) for row in rows]
+
+
+def test_evaluations_of_a_run_that_becomes_slow_take_a_tenth_of_its_time_at_most():
+    for evaluation, pause in ((0.0, 24.0), (2.0, 24.0), (5.0, 50.0), (30.0, 300.0)):
+        assert least_pause(evaluation, 120.0) == pause
 
 
 def test_a_fitted_head_that_training_did_not_improve_is_told():

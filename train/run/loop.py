@@ -110,7 +110,7 @@ class Trainer:
             t, complete = self._epoch_steps(interrupted, bar)
             if complete:
                 state.epoch, state.batch = state.epoch + 1, 0
-            if t >= 1 or self.plan.evaluation_is_due(t, state.evaluations, complete):
+            if t >= 1 or self.pace.evaluation_is_due(self.plan, t, complete):
                 return t
 
     def _epoch_steps(self, interrupted: Callable[[], bool], bar: tqdm) -> tuple[float, bool]:
@@ -123,7 +123,7 @@ class Trainer:
             with pace.waiting():
                 pair = next(batches, None)
             t = pace.clock.progress(state.images, self.plan.images)
-            if pair is None or t >= 1 or (state.row_steps and self.plan.evaluation_is_due(t, state.evaluations)):
+            if pair is None or t >= 1 or (state.row_steps and pace.evaluation_is_due(self.plan, t)):
                 break
             state.late = t * pace.clock.budget if t > state.images / self.plan.images else 0.0
             image, label = pair
@@ -174,7 +174,7 @@ class Trainer:
         train = self._read(bar)
         state.done = t >= 1 or state.images >= self.plan.images
         epoch: float = state.epoch
-        if state.batch and self.plan.fits:       # the budget ended the epoch
+        if state.batch and self.plan.fits and state.done:        # the budget ended the epoch
             epoch = state.epoch = state.epoch + 1
             state.batch = 0
         elif state.batch:

@@ -1,4 +1,4 @@
-"""Time the steps of a run, and decide when to read the loss."""
+"""Time the steps of a run, and decide when to read the loss and when to evaluate."""
 
 import time
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import torch
 from tenfold.train.device import synchronise
 from tenfold.train.run.clock import Clock
 from tenfold.train.run.closing import Closing
+from tenfold.train.run.plan import Plan, least_pause
 from tenfold.train.run.state import RunState
 from tenfold.train.run.threads import ThreadChoice
 
@@ -56,6 +57,16 @@ class Pace:
     def read_is_due(self) -> bool:
         """Whether the metrics on the device should be read now."""
         return self._state.step == EARLY_STEP or time.monotonic() - self._read > READ_SECONDS
+
+    def evaluation_is_due(self, plan: Plan, t: float, epoch_ends: bool = False) -> bool:
+        """Whether to evaluate at progress t: when the plan says so, and if it fits but the run is so slow that it
+        follows the clock, a while after the last evaluation, too. epoch_ends: an epoch has just ended."""
+        if plan.evaluation_is_due(t, self._state.evaluations, epoch_ends):
+            return True
+        if not plan.fits or not self._state.late:
+            return False
+        last = self._state.history[-1]["seconds"] if self._state.history else self.clock.grace
+        return self.clock.elapsed() - last >= least_pause(self.closing.seconds["evaluation"], self.clock.budget)
 
     def was_read(self) -> None:
         """Note that the metrics were read, so the device has finished its steps; update the reserved time."""

@@ -41,6 +41,15 @@ class Plan:
         return epoch_ends if self.fits else t >= (done + 1) / self.evaluations
 
 
+def least_pause(evaluation: float, budget: float) -> float:
+    """Return the seconds between two evaluations of a run that fits but has become slow, if its epochs are longer.
+
+    evaluation: the seconds of one. They are made as often, and take as small a share, as those of a run that does not
+    fit.
+    """
+    return max(budget / EVALUATIONS, evaluation / _SHARE)
+
+
 def whole_plan(config: Train, steps_an_epoch: int, batch: int) -> Plan:
     """Return the plan that the recipe asks for. batch: its rows, or fewer if the set is small."""
     steps = config.most_epochs * steps_an_epoch
