@@ -1,9 +1,9 @@
 """python -m benchmarks.augmenting_growth: what a build costs as its sources grow, 28×28 arrays at equal copies.
 
 For each size, in processes of its own: microseconds of processor time a copy in one process, without what a build
-costs however small it is (a build of ten images; the trial that estimates its cost; the 256 images that are asked
-whether they are ink); of these, microseconds a source of the search for near-duplicates; and the memory of a build in
-two workers, of its own process and of the largest worker.
+costs however small it is (a build of ten images, in two classes as the others; the trial that estimates its cost; the
+256 images that are asked whether they are ink); of these, microseconds a source of the search for near-duplicates; and
+the memory of a build in two workers, of its own process and of the largest worker, with 62 classes.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def speed(count: int, copies: int, folder: Path) -> float:
     from tenfold.preprocess.cost import Cost
     from tenfold.preprocess.survey import cleaning
     cv2.setNumThreads(1)
-    few, many = _few(folder), str(write_arrays(folder / "arrays.npz", count))
+    few, many = (_in_two_classes(folder, number) for number in (FEW, count))
 
     def seconds(data: str) -> float:
         with patch.object(pipeline, "estimate_cost", lambda *_: Cost(0, 0, 0, 0, 0)), \
@@ -70,7 +70,7 @@ def memory(count: int, copies: int, folder: Path) -> dict[str, float]:
     start; "resident", with the mapped files, at most; "worker", resident, of the largest worker."""
     data = str(write_arrays(folder / "arrays.npz", count))
     Path("/proc/self/clear_refs").write_text("5")        # the most that is resident is counted from here on (Linux)
-    ours(recipe_of(copies), _few(folder))
+    ours(recipe_of(copies), _in_two_classes(folder, FEW))
     start, most, over = _own(), [0.0], threading.Event()
 
     def watch() -> None:
@@ -85,10 +85,11 @@ def memory(count: int, copies: int, folder: Path) -> dict[str, float]:
     return {"own": most[0] - start, "resident": peaks[0], "worker": peaks[1]}
 
 
-def _few(folder: Path) -> str:
-    """An arrays file of ten images in two classes."""
-    np.savez(folder / "few.npz", x=characters(FEW)[0], y=np.arange(FEW) % 2)
-    return str(folder / "few.npz")
+def _in_two_classes(folder: Path, count: int) -> str:
+    """An arrays file of so many images in two classes: each class has a cost of its own, and few images have few."""
+    path = folder / f"{count}.npz"
+    np.savez(path, x=characters(count)[0], y=np.arange(count) % 2)
+    return str(path)
 
 
 def _own() -> float:
