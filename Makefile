@@ -46,7 +46,7 @@ bench-load: ## our engines beside a plain copy, a memory map, h5py and image fil
 bench-peers: ## our engines beside webdataset, streaming, litdata, spdl, DALI, …; in a separate environment: [RECORD=1]
 bench-train: ## our loop beside one written by hand, and the time to the first step: [DEVICE=]
 bench-auto: ## the automatic mode beside HOG + SVM, regression on features, ultralytics, fastai, AutoGluon, three seeds: DATA= [RECIPES=photos2_better BUDGET=10m RECORD=1]
-bench-budget: ## a hundred trainings of 10 to 60 s under changing load, timed from outside; an hour: [SHARDS= RECORD=1]
+bench-budget: ## a hundred trainings of 10 to 60 s under changing load, timed from outside; an hour: [SHARDS= RECIPE= SET= RECORD=1]
 bench-finetune: ## fine-tuning beside a plain torchvision loop: DATA=cifar10.npz WEIGHTS=squeezenet1_0.pth
 bench-device-augment: ## what each key of [augment] costs beside a training step: [DEVICE=]
 bundle: ## recipes and their shards as one file of 60 MB at most: BUNDLE=shards.tar RECIPES="a b=shards/b 'my c'" [SET=]

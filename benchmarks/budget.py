@@ -2,6 +2,10 @@
 
 Each run is `tenfold train` in a process of its own, with a random budget and a plan that is far too long. Beside it up
 to three busy processes start and stop at random. A run's time is taken from outside, from its start to its end.
+
+The network is that of the recipe that the shards carry. A larger one takes longer for a step, an evaluation and a
+checkpoint: --recipe trains that of another recipe on the same shards, and --set changes keys of either, such as
+--recipe tiny91_better --set model.width=2.
 """
 
 import argparse
@@ -29,6 +33,7 @@ def arguments() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = make_parser("python -m benchmarks.budget", "Hold trainings to their budgets under changing load.")
     parser.add_argument("--shards", default="shards/sample", help="a set with val rows (default: the sample's)")
+    parser.add_argument("--recipe", help="TOML file of what is trained (default: the recipe that the shards carry)")
     parser.add_argument("--runs", type=whole_number, default=100)
     parser.add_argument("--least", type=float, default=10.0, help="seconds of the shortest budget")
     parser.add_argument("--most", type=float, default=60.0, help="seconds of the longest budget")
@@ -67,10 +72,10 @@ def changing_load(seed: int) -> Iterator[None]:
 
 
 def timed_run(shards: str, budget: float, folder: str) -> dict[str, float]:
-    """Train for a budget; return the budget, the seconds that it took from outside, and its steps."""
+    """Train by the recipe.json in a folder; return the budget, the seconds that it took from outside, and its steps."""
     begin = time.monotonic()
-    done = subprocess.run(**module_command("train", "--shards", shards, "--out", f"{folder}/run", "--device", "cpu",
-                                           "--budget", f"{budget:.3f}s", "--set", "train.epochs=100000", "--json"),
+    done = subprocess.run(**module_command("train", "--recipe", "recipe.json", "--shards", shards, "--out", "run",
+                                           "--device", "cpu", "--budget", f"{budget:.3f}s", "--json"),
                           cwd=folder, capture_output=True, text=True, check=False)
     took = time.monotonic() - begin
     facts = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {"steps": 0}
@@ -81,8 +86,14 @@ def timed_run(shards: str, budget: float, folder: str) -> dict[str, float]:
 
 def _body(args: argparse.Namespace) -> dict[str, object]:
     from pathlib import Path
+
+    from tenfold.data.recipe import recipe_tables
+    from tenfold.train.inputs import named_recipe
+    args.set.append("train.epochs=100000")
+    recipe = named_recipe(args)[0]
     shards, rng, results = str(Path(args.shards).resolve()), random.Random(0), []
     with tempfile.TemporaryDirectory() as folder, changing_load(seed=1):
+        Path(folder, "recipe.json").write_text(json.dumps(recipe_tables(recipe)), encoding="utf-8")
         for number in range(args.runs):
             result = timed_run(shards, rng.uniform(args.least, args.most), folder)
             results.append(result)
@@ -95,7 +106,8 @@ def _body(args: argparse.Namespace) -> dict[str, object]:
           f"{min(shares):.1%}, median {statistics.median(shares):.1%}, most {max(shares):.1%}")
     if args.record:
         rows.append("share of a budget that a training takes, changing load",
-                    f"{len(results)} runs of {args.least:g} to {args.most:g} s, {late} late by more than {_LATE:.0%}",
+                    f"{recipe.model.name}: {len(results)} runs of {args.least:g} to {args.most:g} s, "
+                    f"{late} late by more than {_LATE:.0%}",
                     shares)
     return {"runs": results, "late": late, "short": short}
 

@@ -37,7 +37,7 @@ TARGETS = {
     "bench-peers": ("benchmarks.peers", f"--record=RECORD {_SETS}"),
     "bench-train": ("benchmarks.training", f"--parts loop startup --device=DEVICE {_SETS}"),
     "bench-auto": ("benchmarks.auto", f"--data=DATA --budget=BUDGET --recipes=RECIPES! --record=RECORD {_SETS}"),
-    "bench-budget": ("benchmarks.budget", f"--shards=SHARDS --record=RECORD {_SETS}"),
+    "bench-budget": ("benchmarks.budget", f"--shards=SHARDS --recipe=RECIPE! --record=RECORD {_SETS}"),
     "bench-finetune": ("benchmarks.finetune", f"--data=DATA --weights=WEIGHTS {_SETS}"),
     "bench-device-augment": ("benchmarks.device_augment", f"--device=DEVICE {_SETS}"),
     "bench-gpu": ("benchmarks.gpu", f"BUNDLE --budget=BUDGET --device=DEVICE {_SETS}"),
