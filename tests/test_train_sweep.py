@@ -13,6 +13,7 @@ from sweep_helpers import GRID, fake_processes, interrupt, sweep_here  # noqa: F
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
 from tenfold.data.digests import read_json, write_json
+from tenfold.train.sweep.trial import LATE
 
 
 def test_a_grid_is_every_combination_best_first(fake, sweep):
@@ -107,6 +108,18 @@ def test_the_budget_is_shared_out_and_no_trial_begins_with_less_than_its_share(f
     assert sweep(*GRID, "--budget", "1000s", "--out", "late").code == 0
     assert len(fake.calls) == 6 + 6
     assert fake.calls[-1][0][fake.calls[-1][0].index("--budget") + 1] == "10.000"       # so that trials compare
+
+
+def test_a_trial_that_does_not_end_with_its_budget_is_stopped_and_the_others_go_on(fake, sweep, monkeypatch):
+    late, real = [0.0], time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + late[0])
+
+    def slow(recipe, epoch):                     # its three epochs take two seconds more or less than is allowed
+        late[0] += (10.0 + LATE + (2.0 if recipe["lr"] == 0.4 else -2.0)) / 3
+    fake.event = slow
+    rows = t.last_json(sweep(*GRID, "--set", "train.budget=10s", "--budget", "1000s", "--json").out)["rows"]
+    assert {(row["train.lr"], row["state"]) for row in rows} == {(0.1, "finished"), (0.2, "finished"), (0.4, "failed")}
+    assert all("was stopped" in row["reason"] for row in rows if row["state"] == "failed")
 
 
 def test_a_recipe_budget_is_what_each_trial_gets_where_none_is_given(fake, sweep):
