@@ -15,7 +15,7 @@ from tenfold.train import barrier_sleep, cpu_load
 from tenfold.train.barrier_sleep import BarrierSleep, LoadWatcher, sleep_when_busy
 from tenfold.train.cpu_load import Load, LoadMeter, core_limit
 from tenfold.train.run import threads as threads_module
-from tenfold.train.run.threads import ThreadChoice
+from tenfold.train.run.threads import ThreadChoice, held_threads
 
 CPU = torch.device("cpu")
 
@@ -101,7 +101,7 @@ def test_an_idle_machine_never_changes_the_count(monkeypatch, cores):
     assert machine.choice.stored == 0
 
 
-def test_a_short_run_a_number_of_the_user_and_compiled_kernels_never_change_the_count(monkeypatch):
+def test_a_short_run_a_number_of_the_user_compiled_kernels_and_held_threads_never_change_the_count(monkeypatch):
     for step, seconds in ((0.02, 1.9), (5.0, 14.0)):
         machine = Machine(monkeypatch, 2, step)
         machine.busy = 1
@@ -109,6 +109,11 @@ def test_a_short_run_a_number_of_the_user_and_compiled_kernels_never_change_the_
         assert machine.used == [2]
     machine = Machine(monkeypatch, 2)
     machine.busy, machine.choice = 1, machine.new_choice(fixed=True)
+    machine.train(100)
+    assert machine.used == [2]
+    machine = Machine(monkeypatch, 2)
+    with held_threads():
+        machine.busy, machine.choice = 1, machine.new_choice()
     machine.train(100)
     assert machine.used == [2]
     for name in threads_module.COUNT_SETTINGS:
@@ -152,6 +157,8 @@ def test_a_container_trains_with_as_many_threads_as_it_has_cores(tmp_path, monke
     assert core_limit(tmp_path) == cores
     machine = Machine(monkeypatch, 4)
     monkeypatch.setattr(threads_module, "core_limit", lambda: core_limit(tmp_path))
+    with held_threads():                         # the limit is no load
+        assert machine.new_choice().count == (cores or 4)
     choice = machine.new_choice()
     assert machine.threads == 4
     choice.begin()

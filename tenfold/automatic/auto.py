@@ -102,7 +102,9 @@ class Automatic:
 
     def run(self) -> AutoResult:
         """Run the call, or the rest of it if it was stopped. UserFault: images, budget or machine do not suffice."""
-        with another_name_advised(), lock_folder(self.folder), leftovers_removed(self.folder):
+        from tenfold.train.run.threads import held_threads
+        held = contextlib.nullcontext() if self.clock.is_timed else held_threads()
+        with another_name_advised(), lock_folder(self.folder), leftovers_removed(self.folder), held:
             self.take_up()
             try:
                 return self._run()

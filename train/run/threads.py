@@ -6,7 +6,8 @@ On an idle machine the count is always torch's default, because results differ i
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 
 import torch
 from tqdm.auto import tqdm
@@ -24,13 +25,26 @@ PAUSE, LONGEST_PAUSE = 15.0, 120.0   # seconds between trials; doubled after eac
 COST, LEAST_COST = 10, 3     # a pause lasts so many times as long as the trial before, or at least, if ended early
 CHANGED, RECENT = 1.5, 4.0   # a pause ends early if, over so many seconds, steps are so many times slower or faster
 
+_held = ContextVar("held", default=False)
+
+
+@contextlib.contextmanager
+def held_threads() -> Iterator[None]:
+    """In this context, no run changes its number of threads beside other processes, so its result stays the same."""
+    token = _held.set(True)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
 
 class ThreadChoice:
     """The number of threads of one training run; fewer are tried if other processes have been busy for a while.
 
     Call `begin` when steps begin or go on after a pause, `stepped` after each step, and `close` at the end, which
     restores the number from before the run. The number never changes on other devices than the CPU, with a single
-    thread, if the environment sets it, or if it is `fixed`. count: the number that was chosen.
+    thread, if the environment sets it, or if it is `fixed`; and not with the load within `held_threads`. count: the
+    number that was chosen.
     """
 
     def __init__(self, device: torch.device, fixed: bool = False, say: Callable[[str], None] = tqdm.write,
@@ -39,7 +53,8 @@ class ThreadChoice:
         self.default = self.count = self._used = self._found = self.watcher.threads
         self._say, self._now = say, now
         self._watches = is_host(device) and self._found > 1
-        self._chooses = self._watches and not fixed and not any(name in os.environ for name in COUNT_SETTINGS)
+        is_open = self._watches and not fixed and not any(name in os.environ for name in COUNT_SETTINGS)
+        self._chooses = is_open and not _held.get()
         self._trial: Trial | None = None
         self._last: float | None = None          # when the last step ended, if the next one follows at once
         self._all, self._recent = Timing(), Timing()         # steps of the run, and the latest of them
@@ -47,7 +62,7 @@ class ThreadChoice:
         self._expected = 0.0                     # seconds a step, by the last trial
         self._tried = 0.0                        # seconds of steps before the last trial
         self._pause = self._least = 0.0          # … from then to the next one, and to the earliest
-        limit = core_limit() if self._chooses else None
+        limit = core_limit() if is_open else None
         if limit and limit < self._found:        # more threads would be suspended together, again and again
             self._say(f"{limit} of {self._found} cores are allowed here: training with {limit} threads")
             self.default = self.count = limit
