@@ -11,6 +11,7 @@ from tenfold.data.leftovers import publish_unlocked
 from tenfold.data.recipe import Recipe, make_recipe
 from tenfold.data.wording import readable
 
+FIXED = "fixed: not compared with other values"      # the reason for a setting that nothing decided
 LARGEST = 288                # the longest side of any draft's canvas, in pixels
 _WIDTH = 120                 # a line of a recipe has at most this many characters
 _LONGEST = 1000              # a reason is cut off after this many characters

@@ -16,6 +16,7 @@ from tenfold.automatic.marks import InkFacts
 _PEN = 1.5                   # if the time allows, the canvas is so large that strokes are this many pixels wide
 _LOST = 1.0                  # thinner strokes are nearly lost
 _CANVASES = (32, 40, 48, 64)     # a canvas has one of these sides, in pixels
+_STRENGTH = "fixed: half and 1.5 times as much variation was no better on drawn characters and digits"
 _PAGE = 100                  # pictures are cleaned like pages if their shorter side has at least this many pixels
 _SCAN = 200                  # pictures are cleaned like scans with grain if it has at least this many
 
@@ -51,14 +52,14 @@ def ink(context: FitContext, marks: InkFacts, cut: bool, any_angle: bool) -> Dra
                      f"the picture's side only, its size by {marks.size_spread:.0%}")
     few = look.images_per_class < FEW_PER_CLASS
     draft.choose("draw.rotation", 180 if any_angle else (15 if few else 10), look.angle_reason)
-    draft.choose("draw.scale", [0.6, 0.95] if cut else [0.8, 1.0])
+    draft.choose("draw.scale", [0.6, 0.95] if cut else [0.8, 1.0], _STRENGTH if cut else "sizes hardly differ")
     draft.choose("draw.shear", 20 if few and cut else 10, f"{look.images_per_class:.0f} images a class: "
                  f"{'few' if few else 'many'}")
-    draft.choose("draw.aspect", 1.5 if few and cut else 1.2)
+    draft.choose("draw.aspect", 1.5 if few and cut else 1.2, "as draw.shear")
     if cut and min(look.size) >= _PAGE:
         draft.choose("draw.broaden", 0.045 if few else 0.02, "pens of other widths")
     if cut:
-        draft.choose("draw.contrast", [0.6, 1.0])
+        draft.choose("draw.contrast", [0.6, 1.0], "pens of other tones")
     draft.choose("draw.place", True, "anywhere on the canvas")
     _fit_ink_network(draft, context, 0.8 * marks.pen if cut else 0.9 * marks.box * marks.pen)     # by draw.scale
     choose_adamw(draft, 0.003, 0.05)
@@ -68,7 +69,7 @@ def ink(context: FitContext, marks: InkFacts, cut: bool, any_angle: bool) -> Dra
 def _clean_pages(draft: Draft, look: Look) -> None:
     """Choose the cleaning by the size of the pictures."""
     if min(look.size) < _PAGE:
-        draft.choose("clean.offset", 30)
+        draft.choose("clean.offset", 30, "fixed: ink is at least so many of 255 levels from its ground")
         return
     if min(look.size) >= _SCAN:
         draft.choose("clean.bilateral", 9, "scans have grain")

@@ -114,7 +114,9 @@ class Look:
     @property
     def angle_reason(self) -> str:
         """Return the reason for the angles of copies."""
-        return str(self.marks.rotations) if self.marks and self.marks.rotations else ""
+        if self.marks and self.marks.rotations:
+            return str(self.marks.rotations)
+        return "too few characters of one class to compare their angles"
 
     @property
     def has_mixed_polarity(self) -> bool:

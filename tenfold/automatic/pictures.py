@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from tenfold.automatic.choices import Draft
+from tenfold.automatic.choices import FIXED, Draft
 from tenfold.automatic.fit import (
     LEAST_STEPS,
     FitContext,
@@ -22,8 +22,10 @@ def pictures_from_scratch(context: FitContext) -> Draft:
     """Return the draft for pictures without pretrained weights: a residual network, or `shapes` if few steps fit."""
     look = context.look
     draft = start_draft(context, "from scratch", "pictures: a residual network from random weights")
-    draft.choose("clean.channels", 3 if look.is_colour else 1)
-    draft.choose("model.name", "resnet").choose("model.depth", 1)
+    draft.choose("clean.channels", 3 if look.is_colour else 1,
+                 f"{look.colour_share:.0%} of the pictures looked at have colours")
+    draft.choose("model.name", "resnet", f"residual; for fewer than {LEAST_STEPS} steps, one on edges is better")
+    draft.choose("model.depth", 1, FIXED)
     if min(look.size) <= _SMALL:
         _fit_small_pictures(draft, context)
     else:
@@ -37,14 +39,16 @@ def pictures_from_scratch(context: FitContext) -> Draft:
 def _fit_small_pictures(draft: Draft, context: FitContext) -> None:
     """Choose a network on whole pictures, which are varied while training."""
     look, side = context.look, max(8, min(context.look.size))
-    draft.choose("model.stem_stride", 1)
+    draft.choose("model.stem_stride", 1, "such small pictures are not halved at once")
     draft.choose("model.whiten", True, "the first filters come from the training images, which saves steps")
     choose_network(draft, context, _residual_networks([side]))
     if not context.machine.is_timed:
         draft.choose("train.epochs", draft.settings["train.epochs"] * draft.settings["draw.copies"])
-    draft.choose("draw.copies", 1, "random views are made while training").choose("draw.fit", "stretch")
-    draft.choose("draw.place", False)
-    draft.choose("augment.crop", max(1, side // 8)).choose("augment.border", "reflect")
+    draft.choose("draw.canvas", [side, side], "the shorter side of the pictures (median)")
+    draft.choose("draw.copies", 1, "random views are made while training")
+    draft.choose("draw.fit", "stretch", "whole pictures").choose("draw.place", False, "whole pictures")
+    draft.choose("augment.crop", max(1, side // 8), "crop and flip: 59.5 to 61.9% on CIFAR-10")
+    draft.choose("augment.border", "reflect", FIXED)
     if look.may_mirror:
         draft.choose("augment.flip", 0.5, look.mirror_reason)
 
@@ -52,11 +56,12 @@ def _fit_small_pictures(draft: Draft, context: FitContext) -> None:
 def _fit_large_pictures(draft: Draft, context: FitContext) -> None:
     """Choose a network on squares of the pictures, of which varied copies are drawn."""
     look = context.look
-    draft.choose("model.stem_stride", 2)
+    draft.choose("model.stem_stride", 2, "halves the pictures at once, so that more steps fit")
     choose_network(draft, context, _residual_networks([64, 96, 128]))
-    draft.choose("draw.fit", "stretch" if look.is_long else "cover")
-    draft.choose("draw.scale", [0.6, 1.0]).choose("draw.rotation", 10)
-    draft.choose("draw.contrast", [0.7, 1.3])
+    draft.choose("draw.fit", "stretch" if look.is_long else "cover",
+                 "a square of the picture" + (" would lack half of it" if look.is_long else ""))
+    for key, value in (("scale", [0.6, 1.0]), ("rotation", 10), ("contrast", [0.7, 1.3])):
+        draft.choose(f"draw.{key}", value, FIXED)
     draft.choose("draw.flip", 0.5 if look.may_mirror else 0.0, look.mirror_reason)
 
 
@@ -84,13 +89,18 @@ def shapes(context: FitContext, varied: bool, any_angle: bool = False) -> Draft:
     draft.choose("clean.channels", 1, "grey" + (f", and no mirror images: {look.mirror_reason}" if not look.may_mirror
                                                 else ": in few steps, edges teach more than colours"))
     choose_edge_network(draft, context, edge_networks((32, 40, 48), canvas_first=True))
-    draft.choose("draw.fit", "stretch" if look.is_nearly_square else "inside")
+    draft.choose("draw.fit", *(("stretch", "pictures are nearly square") if look.is_nearly_square else
+                               ("inside", "the whole picture: most are not square")))
+    strength = (f"{'strong' if varied else 'mild'} variation: {look.images_per_class:.0f} images a class, and the "
+                "race, if there was one")
     draft.choose("draw.rotation", 180 if any_angle else 15 if varied else 10,
-                 "any angle, by the race" if any_angle else f"{look.images_per_class:.0f} images a class")
+                 "any angle, by the race" if any_angle else strength)
     if any_angle:
         draft.choose("draw.flip", 0.5, look.mirror_reason)
-    draft.choose("draw.shear", 22 if varied else 15).choose("draw.aspect", 1.4 if varied else 1.25)
-    draft.choose("draw.scale", [0.55, 1.0] if varied else [0.7, 1.0]).choose("draw.place", True)
-    draft.choose("draw.contrast", [0.25, 1.45] if varied else [0.5, 1.3])
+    draft.choose("draw.shear", 22 if varied else 15, strength)
+    draft.choose("draw.aspect", 1.4 if varied else 1.25, "as draw.shear")
+    draft.choose("draw.scale", [0.55, 1.0] if varied else [0.7, 1.0], "as draw.shear")
+    draft.choose("draw.place", True, "anywhere on the canvas")
+    draft.choose("draw.contrast", [0.25, 1.45] if varied else [0.5, 1.3], "as draw.shear")
     choose_adamw(draft, 0.003, 0.05)
     return regression_if_few_steps(draft)
