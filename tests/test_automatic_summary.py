@@ -6,7 +6,15 @@ import pytest
 
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.race import Trial
-from tenfold.automatic.summary import _doubt_lines, chosen_line, clear_rise, left_lines, race_line, result_lines
+from tenfold.automatic.summary import (
+    _doubt_lines,
+    budget_lines,
+    chosen_line,
+    clear_rise,
+    left_lines,
+    race_line,
+    result_lines,
+)
 
 
 def history(*top1: float, rows: int = 1000) -> list[dict]:
@@ -20,6 +28,29 @@ def history(*top1: float, rows: int = 1000) -> list[dict]:
     (10_000, [0.8], 0), (10_000, [0.5, 0.6, 0.7, 0.8, 0.7], 0), (0, [float("nan")] * 5, 0)])
 def test_more_time_is_advised_only_if_the_end_rises_by_more_than_chance(rows, top1, rise):
     assert clear_rise(history(*top1, rows=rows)) == pytest.approx(rise)
+
+
+@pytest.mark.parametrize(("top1", "rows", "words"), [
+    (0.8, 200, "a longer budget may help: val top-1 rose from 61.0% in its trial of 12 s to 80.0%"),
+    (0.63, 200, "a longer budget would probably help little: val top-1 did not clearly rise, from 61.0%"),
+    (0.7, 10, "a longer budget would probably help little"), (0.5, 200, "a longer budget would probably help little")])
+def test_a_trial_and_the_run_show_what_a_longer_budget_may_gain(top1, rows, words):
+    run = SimpleNamespace(val_top1=top1, history=history(0.1, 0.2, top1, rows=rows))
+    trials = [Trial("other", 0, 9.0, 0.9, rows), Trial("own", 0, 6.0, 0.3, rows), Trial("own", 1, 12.0, 0.61, rows)]
+    assert budget_lines(run, trials, "own")[0].startswith(words)
+
+
+def test_without_a_trial_the_end_of_the_run_tells_less_and_without_val_nothing_does():
+    rising = SimpleNamespace(val_top1=0.8, history=history(0.5, 0.6, 0.7, 0.75, 0.8, rows=10_000))
+    failed = [Trial("own", 0, 6.0, None, 0, fault="x"), Trial("own", 1, 6.0, 0.1, 200, began=False)]
+    for trials in ([], failed[:1], failed[1:], [Trial("other", 0, 9.0, 0.9, 200)]):
+        assert budget_lines(rising, trials, "own") == [
+            "a longer budget may help: val top-1 rose by 5.0 points in the last fifth of training, partly because the "
+            "learning rate fell"]
+    flat = SimpleNamespace(val_top1=0.8, history=history(0.8, 0.8, 0.8))
+    assert budget_lines(flat, [], "own") == []
+    no_val = SimpleNamespace(val_top1=None, history=history(float("nan"), rows=0))
+    assert budget_lines(no_val, [Trial("own", 0, 6.0, 0.5, 200)], "own") == []
 
 
 def test_a_choice_that_is_not_the_highest_is_explained():
@@ -65,4 +96,4 @@ def test_test_images_that_were_trained_on_are_not_said_to_be_unseen(seen, words)
     score = SimpleNamespace(facts={"seen_in_training": seen}, top1=0.5, macro_f1=0.5, images=12, notes=(), per_class={},
                             is_guessing=True)
     run = SimpleNamespace(facts={"steps": 9, "seconds": 1.0, "notes": []}, val_top1=0.5, history=[])
-    assert words in result_lines(run, score, 60.0)[1]
+    assert words in result_lines(run, score)[1]

@@ -30,7 +30,7 @@ from tenfold.automatic.look import Look
 from tenfold.automatic.looking import look
 from tenfold.automatic.naming import absolute_path, default_name, is_of, keep_run_of_others
 from tenfold.automatic.state import State, kept_call
-from tenfold.automatic.summary import chosen_line, head_lines, left_lines, race_line, result_lines
+from tenfold.automatic.summary import budget_lines, chosen_line, head_lines, left_lines, race_line, result_lines
 from tenfold.automatic.training import train_and_score
 from tenfold.data.errors import UserFault
 from tenfold.data.files import lock_folder, make_folder
@@ -143,9 +143,9 @@ class Automatic:
         self._write_recipe(state.chosen, lines)
         print(*lines[printed:], f"{self.recipe} gives the reason for each line", sep="\n", flush=True)
         run, score = train_and_score(self, state.chosen.recipe(self.name))
-        results = result_lines(run, score, self.budget)
-        if self.clock.is_timed:
-            results += left_lines(state.chosen, self.budget - self.clock.spent(), self.budget, run.facts["epochs"])
+        results, seconds = result_lines(run, score), self.budget - self.clock.spent()
+        left = left_lines(state.chosen, seconds, self.budget, run.facts["epochs"]) if self.clock.is_timed else []
+        results += left or ([] if score.is_guessing else budget_lines(run, state.trials, state.chosen.name))
         if over := self.clock.overrun():
             results.append(f"note: this took {over:.0f} s more than the budget")
         state.done = True

@@ -50,14 +50,19 @@ def race_line(trials: Sequence[Trial]) -> str:
 
 def chosen_line(draft: "Draft", trials: Sequence[Trial]) -> str:
     """Return a line with the chosen recipe, and why it is not the one with the highest val top-1, if it is not."""
-    own = next((trial for trial in reversed(trials) if trial.name == draft.name and trial.began), None)
+    own = _last_trial(trials, draft.name)
     is_lower = own and any((trial.val_top1 or 0.0) > (own.val_top1 or 0.0) for trial in trials
                             if trial.round == own.round)
     why = ", as no other is better by more than a standard error" if is_lower else ""
     return f"chosen: {draft.name} ({draft.about}){why}"
 
 
-def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:
+def _last_trial(trials: Sequence[Trial], name: str) -> Trial | None:
+    """Return the last trial of a candidate that had time to begin; None: there is none."""
+    return next((trial for trial in reversed(trials) if trial.name == name and trial.began), None)
+
+
+def result_lines(run: "Run", score: "Score") -> list[str]:
     """Return the results of training and scoring, and what would help most."""
     low, high = interval(score.top1, score.images)
     facts = run.facts
@@ -67,7 +72,7 @@ def result_lines(run: "Run", score: "Score", budget: float) -> list[str]:
              f"score: {score.top1:.1%} of {score.images} test images{_seen(score)} "
              f"(95% interval {low:.1%} to {high:.1%}), macro-F1 {score.macro_f1:.3f}"]
     lines += [*score.notes, *facts["notes"]]
-    return lines + _help_lines(run, score, budget)
+    return lines + _help_lines(score)
 
 
 def _seen(score: "Score") -> str:
@@ -78,7 +83,7 @@ def _seen(score: "Score") -> str:
     return f", of which {seen} were seen in training" if seen else " that were not seen in training"
 
 
-def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
+def _help_lines(score: "Score") -> list[str]:
     per_class = score.per_class
     if score.is_guessing:
         return []                                # more images of a class would not help
@@ -90,12 +95,7 @@ def _help_lines(run: "Run", score: "Score", budget: float) -> list[str]:
                  + (f", trained on {counted(per_class[name]['trained_on'], 'image')}" if "trained_on" in per_class[name]
                     else "") + ")" for name in weak)
         lines.append(f"weakest classes, where more images may help most: {some(words)}")
-    lines += _doubt_lines(score)
-    rise = clear_rise(run.history)
-    if rise:
-        lines.append(f"a longer budget would help: val top-1 rose by {100 * rise:.1f} points in the last part of "
-                     f"{budget:.0f} s")
-    return lines
+    return lines + _doubt_lines(score)
 
 
 def _doubt_lines(score: "Score") -> list[str]:
@@ -122,6 +122,27 @@ def _doubt_lines(score: "Score") -> list[str]:
                      f"another class with {_SURE:.0%} or more, such as {readable(first['path'])} "
                      f"('{readable(first['true'])}', predicted as '{readable(first['predicted'])}')")
     return lines
+
+
+def budget_lines(run: "Run", trials: Sequence[Trial], name: str) -> list[str]:
+    """Return a line on what a longer budget may gain, in a list; []: nothing is known of it.
+
+    A trial of the chosen candidate, `name`, ended with a learning rate of 0, as the run did, so their difference shows
+    what time gains. Within a run, the falling rate alone lets val rise towards the end.
+    """
+    trial = _last_trial(trials, name)
+    rows = int(run.history[-1]["val_rows"])
+    if run.val_top1 is None or not rows:
+        return []
+    if trial and trial.val_top1 is not None and trial.val_rows:
+        came = f"from {trial.val_top1:.1%} in its trial of {trial.seconds:.0f} s to {run.val_top1:.1%}"
+        if is_clearly_higher((run.val_top1, rows), (trial.val_top1, trial.val_rows)):
+            return [f"a longer budget may help: val top-1 rose {came}"]
+        return [f"a longer budget would probably help little: val top-1 did not clearly rise, {came}"]
+    if rise := clear_rise(run.history):
+        return [f"a longer budget may help: val top-1 rose by {100 * rise:.1f} points in the last fifth of training, "
+                "partly because the learning rate fell"]
+    return []
 
 
 def clear_rise(history: list[dict[str, float]]) -> float:
