@@ -1,8 +1,12 @@
 """What the automatic mode says at the end follows from the figures, and not from noise."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import train_helpers as t
+from PIL import Image
 
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.race import Trial
@@ -15,6 +19,10 @@ from tenfold.automatic.summary import (
     race_line,
     result_lines,
 )
+from tenfold.automatic.training import odd_line
+from tenfold.data.recipe import make_recipe
+from tenfold.data.sources.opening import open_source
+from tenfold.preprocess.pipeline import augment
 
 
 def history(*top1: float, rows: int = 1000) -> list[dict]:
@@ -80,13 +88,43 @@ def test_labels_are_in_doubt_where_few_of_a_class_are_taken_for_another():
         predictions = [{"path": f"{true}/{i}.png", "true": true, "predicted": predicted, "probability": 0.95}
                        for true, predicted, count in mistakes for i in range(count)]
         per_class = {name: {"support": support, "f1": 1.0} for name in ("left", "right", "up")}
-        return _doubt_lines(SimpleNamespace(predictions=predictions, per_class=per_class))
+        return _doubt_lines(SimpleNamespace(predictions=predictions, per_class=per_class), Path("runs/x"))
     assert advice() == []
-    assert advice(("left", "right", 2))[0].startswith("check the labels of 2 test images")
-    confused, labels = advice(("left", "right", 4), ("right", "left", 5), ("up", "left", 1))
+    assert advice(("left", "right", 2)) == [
+        "check the labels of 2 test images, predicted as another class (in brackets) with 90% or more; "
+        "runs/x/predictions.csv has all:", "  left/0.png (right), left/1.png (right)"]
+    confused, labels, _ = advice(("left", "right", 4), ("right", "left", 5), ("up", "left", 1))
     assert confused.startswith("5 of 10 test images of 'right' are predicted as 'left' with 90% or more")
-    assert labels.startswith("check the labels of 1 test image in")
+    assert labels.startswith("check the labels of 1 test image, predicted as another")
     assert advice(("up", "left", 13), support=100)[0].startswith("check the labels of 13 test images")     # all of them
+
+
+@pytest.mark.parametrize("folder", ["a", "a folder/" * 40])
+def test_at_most_twelve_images_are_named_whose_labels_are_in_doubt_the_surest_mistakes_first(folder):
+    predictions = [{"path": f"{folder}/{number:02d}.png", "true": "a", "predicted": "b",
+                    "probability": 0.9 + number / 999} for number in range(40)]
+    score = SimpleNamespace(predictions=predictions, per_class={"a": {"support": 1000}})
+    head, *named = _doubt_lines(score, Path("runs/x"))
+    assert "labels of 40 test images" in head
+    assert "runs/x/predictions.csv has all" in head
+    text = " ".join(named)
+    assert [f"/{number:02d}.png (b)" in text for number in range(40)] == 28 * [False] + 12 * [True]
+    assert text.index("39.png") < text.index("28.png")
+    assert text.endswith("and 28 others")
+    assert len(named) <= 8
+    assert all(len(line) <= 118 and not line.startswith("  (b)") for line in named)
+
+
+def test_images_that_look_odd_are_counted_and_one_is_named(tmp_path):
+    images = t.folder(tmp_path / "images")
+    Image.fromarray(np.tile(t.stripe(1, np.random.default_rng(0))[:, :, 0], 20)).save(images / "down" / "long.png")
+    built = augment(make_recipe(t.tables()), open_source(images), tmp_path / "set", workers=1)
+    line, = odd_line(built, Path("recipes/auto-x.toml"))
+    assert line.startswith("note: 1 image may be unfit, such as down/long.png, which is of an odd shape (560×20)")
+    assert "tenfold report --recipe recipes/auto-x.toml" in line
+    (images / "down" / "long.png").unlink()
+    built = augment(make_recipe(t.tables()), open_source(images), tmp_path / "other", workers=1)
+    assert odd_line(built, Path("x.toml")) == []
 
 
 @pytest.mark.parametrize(("seen", "words"), [
@@ -96,4 +134,4 @@ def test_test_images_that_were_trained_on_are_not_said_to_be_unseen(seen, words)
     score = SimpleNamespace(facts={"seen_in_training": seen}, top1=0.5, macro_f1=0.5, images=12, notes=(), per_class={},
                             is_guessing=True)
     run = SimpleNamespace(facts={"steps": 9, "seconds": 1.0, "notes": []}, val_top1=0.5, history=[])
-    assert words in result_lines(run, score)[1]
+    assert words in result_lines(run, score, Path("runs/x"))[1]

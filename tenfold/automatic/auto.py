@@ -143,7 +143,7 @@ class Automatic:
         self._write_recipe(state.chosen, lines)
         print(*lines[printed:], f"{self.recipe} gives the reason for each line", sep="\n", flush=True)
         run, score = train_and_score(self, state.chosen.recipe(self.name))
-        results, seconds = result_lines(run, score), self.budget - self.clock.spent()
+        results, seconds = result_lines(run, score, self.out), self.budget - self.clock.spent()
         left = left_lines(state.chosen, seconds, self.budget, run.facts["epochs"]) if self.clock.is_timed else []
         results += left or ([] if score.is_guessing else budget_lines(run, state.trials, state.chosen.name))
         if over := self.clock.overrun():

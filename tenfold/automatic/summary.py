@@ -2,8 +2,10 @@
 
 import math
 import shlex
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenfold.automatic.race import Trial
@@ -20,6 +22,8 @@ _WEAK = 3                    # at most this many weak classes are named, and hal
 _LEAST_IMAGES = 3            # … of those with at least this many test images
 _SURE = 0.9                  # a mistake with at least this probability may be a wrong label
 _CONFUSED = 0.2              # … unless more than this share of its class is taken for the same other class
+_NAMED, _SHOWN = 12, 48      # at most this many such images are named, each by at most so many characters
+_WIDTH = 118                 # in lines of at most this many characters
 _LEFT = 0.1                  # it is said if more than this share of the budget is left
 
 
@@ -62,8 +66,8 @@ def _last_trial(trials: Sequence[Trial], name: str) -> Trial | None:
     return next((trial for trial in reversed(trials) if trial.name == name and trial.began), None)
 
 
-def result_lines(run: "Run", score: "Score") -> list[str]:
-    """Return the results of training and scoring, and what would help most."""
+def result_lines(run: "Run", score: "Score", out: Path) -> list[str]:
+    """Return the results of training and scoring, and what would help most. out: the folder of the run."""
     low, high = interval(score.top1, score.images)
     facts = run.facts
     done = f"trained {facts['steps']:,} steps" if facts["steps"] else "fitted the head, with no step of training,"
@@ -72,7 +76,7 @@ def result_lines(run: "Run", score: "Score") -> list[str]:
              f"score: {score.top1:.1%} of {score.images} test images{_seen(score)} "
              f"(95% interval {low:.1%} to {high:.1%}), macro-F1 {score.macro_f1:.3f}"]
     lines += [*score.notes, *facts["notes"]]
-    return lines + _help_lines(score)
+    return lines + _help_lines(score, out)
 
 
 def _seen(score: "Score") -> str:
@@ -83,7 +87,7 @@ def _seen(score: "Score") -> str:
     return f", of which {seen} were seen in training" if seen else " that were not seen in training"
 
 
-def _help_lines(score: "Score") -> list[str]:
+def _help_lines(score: "Score", out: Path) -> list[str]:
     per_class = score.per_class
     if score.is_guessing:
         return []                                # more images of a class would not help
@@ -95,10 +99,10 @@ def _help_lines(score: "Score") -> list[str]:
                  + (f", trained on {counted(per_class[name]['trained_on'], 'image')}" if "trained_on" in per_class[name]
                     else "") + ")" for name in weak)
         lines.append(f"weakest classes, where more images may help most: {some(words)}")
-    return lines + _doubt_lines(score)
+    return lines + _doubt_lines(score, out)
 
 
-def _doubt_lines(score: "Score") -> list[str]:
+def _doubt_lines(score: "Score", out: Path) -> list[str]:
     """Return a line on sure mistakes that may be wrong labels, and one on two classes that are not told apart.
 
     If many images of a class are surely predicted as the same other class, as one that is its mirror image, it is not
@@ -117,10 +121,13 @@ def _doubt_lines(score: "Score") -> list[str]:
                      "network does not tell these two classes apart, or their images are mixed")
     doubted = [p for p in wrong if (p["true"], p["predicted"]) not in confused]
     if doubted:
-        first = doubted[0]
-        lines.append(f"check the labels of {counted(len(doubted), 'test image')} in predictions.csv, predicted as "
-                     f"another class with {_SURE:.0%} or more, such as {readable(first['path'])} "
-                     f"('{readable(first['true'])}', predicted as '{readable(first['predicted'])}')")
+        # "\0" stands for a blank at which no line ends
+        images = (f"{readable(p['path'], _SHOWN)}\0({readable(p['predicted'], _SHOWN // 2)})" for p in doubted)
+        lines.append(f"check the labels of {counted(len(doubted), 'test image')}, predicted as another class (in "
+                     f"brackets) with {_SURE:.0%} or more; {readable(str(out / 'predictions.csv'))} has all:")
+        named = textwrap.wrap(some(images, _NAMED), _WIDTH, initial_indent="  ", subsequent_indent="  ",
+                              break_on_hyphens=False)
+        lines += [line.replace("\0", " ") for line in named]
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from tenfold.automatic.checks import blame_whole_budget, set_aside
 from tenfold.data.errors import CheckpointFault
+from tenfold.data.wording import counted, readable
 
 if TYPE_CHECKING:
     from tenfold.automatic.auto import Automatic
     from tenfold.data.recipe import Recipe
     from tenfold.data.shardset import ShardSet
+    from tenfold.preprocess.pipeline import BuildResult
     from tenfold.train.run.training import Run
     from tenfold.train.score.scoring import Score
 
@@ -30,7 +33,7 @@ def train_and_score(call: Automatic, recipe: Recipe) -> tuple[Run, Score]:
     notes = [note for note in built.index["notes"] if not note.endswith(HINTS)]          # this recipe was chosen
     print_findings(built.index | {"notes": notes}, built.folder / "dataset.json")
     rows = ", ".join(f"{count} {split}" for split, count in built.rows.items())
-    print(f"{built.folder}: {rows} rows")
+    print(f"{built.folder}: {rows} rows", *odd_line(built, call.recipe), sep="\n")
     call.state.save(call.folder, call.clock.spent())
     shards = open_set(call.shards)
     if Path(call.state.weights).is_file():
@@ -40,6 +43,18 @@ def train_and_score(call: Automatic, recipe: Recipe) -> tuple[Run, Score]:
     # what a resumed run had used before, which no earlier call could save
     call.clock.spent_before += max(0.0, run.facts["seconds"] - (time.monotonic() - began))
     return run, score(call.out / "best.pth", shards, device=str(call.machine.device), out=call.out)
+
+
+def odd_line(built: BuildResult, recipe: Path) -> list[str]:
+    """Return a line on the suspects that a report would name (blank, tiny, of an odd shape, …), in a list; []: none."""
+    from tenfold.data.source_table import read_source_table
+    from tenfold.preprocess.survey.suspects import suspects
+    found = suspects(read_source_table(built.folder), built.index["classes"],
+                     built.index.get("common", {}).get("polarity", "keep"))
+    if not found:
+        return []
+    return [f"note: {counted(len(found), 'image')} may be unfit, such as {readable(found[0]['path'])}, which is "
+            f"{found[0]['why']}: tenfold report --recipe {shlex.quote(str(recipe))} names all"]
 
 
 def train_or_resume(call: Automatic, shards: ShardSet, recipe: Recipe) -> Run:
