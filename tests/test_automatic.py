@@ -196,7 +196,7 @@ def test_a_plan_in_steps_is_the_same_however_slow_the_machine_is(tmp_path, monke
 
 
 @pytest.mark.slow
-def test_a_folder_becomes_a_scored_model_and_a_recipe_that_makes_it_again(tmp_path):
+def test_a_folder_becomes_a_scored_model_and_a_recipe_with_what_was_printed(tmp_path):
     result = tenfold.auto(t.folder(tmp_path / "images", images=90), budget="60s", workers=1)
     assert result.score.top1 > 0.8
     assert result.run.best.exists()

@@ -1,4 +1,4 @@
-"""With a plan in steps, the automatic mode gives the same recipe, trials and weights, however busy the machine is."""
+"""The automatic mode can be repeated: by its recipe, and with a plan in steps by the same call on a busy machine."""
 
 from functools import partial
 from pathlib import Path
@@ -8,6 +8,7 @@ import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
+import tenfold
 from tenfold.automatic import auto, selection
 from tenfold.automatic.candidates import Candidate
 from tenfold.automatic.choices import Draft
@@ -26,7 +27,7 @@ def small(context: FitContext, name: str, width: int) -> Draft:
 
 
 @pytest.fixture
-def used(monkeypatch) -> list[int]:
+def used(monkeypatch):
     """The numbers of threads that runs ask for, on a machine of two cores whose load they notice at once."""
     for name in threads.COUNT_SETTINGS:
         monkeypatch.delenv(name, raising=False)
@@ -43,10 +44,34 @@ def used(monkeypatch) -> list[int]:
     change(found)
 
 
+def let_race(monkeypatch, **widths: int) -> None:
+    """Let the candidates be small networks of these names and widths."""
+    monkeypatch.setattr(selection, "candidates", lambda *seen: [
+        Candidate(name, partial(small, name=name, width=width), 1.0) for name, width in widths.items()])
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return torch.load(run / "best.pth", weights_only=True)["weights"]
+
+
+def are_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+@pytest.mark.slow
+def test_the_recipe_makes_the_same_model_again(tmp_path, monkeypatch):
+    let_race(monkeypatch, only=4)                # so there is no race, and training begins with random weights
+    images = t.folder(tmp_path / "images", images=40)
+    made = tenfold.auto(images, budget=20, plan="steps", device="cpu", workers=1)
+    shards = tenfold.augment(images, made.recipe, out="shards/again", workers=1)
+    again = tenfold.train(shards, made.recipe, out="runs/again", device="cpu")
+    assert are_equal(weights(again.out), weights(made.run.out))
+    assert tenfold.score(again, shards, device="cpu").top1 == made.score.top1
+
+
 @pytest.mark.slow
 def test_a_plan_in_steps_gives_the_same_trials_beside_other_processes(tmp_path, monkeypatch, used):
-    monkeypatch.setattr(selection, "candidates", lambda *seen: [
-        Candidate(name, partial(small, name=name, width=width), 1.0) for name, width in (("a", 2), ("b", 4))])
+    let_race(monkeypatch, a=2, b=4)
     images = t.folder(tmp_path / "images", images=40)
 
     def made(plan: str, others: float) -> tuple[list, dict, dict]:
@@ -54,13 +79,12 @@ def test_a_plan_in_steps_gives_the_same_trials_beside_other_processes(tmp_path, 
         used.clear()
         call = auto.Automatic(images, 20.0, plan=plan, device="cpu", workers=1)
         call.run()
-        weights = torch.load(Path("runs") / call.name / "best.pth", weights_only=True)["weights"]
-        return call.state.trials, call.state.chosen.settings, weights
-    trials, settings, weights = made("steps", 0.0)
+        return call.state.trials, call.state.chosen.settings, weights(call.out)
+    trials, settings, trained = made("steps", 0.0)
     assert len(trials) == 2
     again = made("steps", 2.0)
     assert used == []
     assert again[:2] == (trials, settings)
-    assert all(torch.equal(value, weights[name]) for name, value in again[2].items())
+    assert are_equal(again[2], trained)
     made("seconds", 2.0)
     assert used                                  # where time counts, the load is noticed
