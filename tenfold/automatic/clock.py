@@ -10,7 +10,6 @@ _READ_SHARE = 0.35           # reading the images takes at most this share of th
 _RACE_SHARE = 0.3            # the race takes at most this share of a long budget
 _SHORT_RACE_SHARE = 0.42     # the race takes at most this share of a short budget: a trial needs some seconds to start
 _SHORT_RACE_SECONDS = 25.0   # the race takes at most this many seconds of a short budget
-_BRIEF_RACE_SHARE = 0.45     # the race takes at most this share if the most promising candidate needs little time
 _TRAIN_SHARE = 0.15          # training takes at least this share of the budget, even if the budget is then exceeded
 _LATE_SHARE = 0.02           # an excess of less than this share of the budget is not reported
 _END_SECONDS = 3.0           # this many seconds are reserved for the score's pictures and for exiting
@@ -46,10 +45,8 @@ class Clock:
         """Return the seconds for reading the images."""
         return max(0.0, _READ_SHARE * self.left())
 
-    def race_seconds(self, is_brief: bool = False) -> float:
-        """Return the seconds for the race. is_brief: the most promising candidate needs little time to be trained."""
-        if is_brief:
-            return _BRIEF_RACE_SHARE * self.budget
+    def race_seconds(self) -> float:
+        """Return the seconds for the race."""
         return max(_RACE_SHARE * self.budget, min(_SHORT_RACE_SHARE * self.budget, _SHORT_RACE_SECONDS))
 
     def least_train_seconds(self) -> float:

@@ -159,10 +159,15 @@ def regression_if_few_steps(draft: Draft) -> Draft:
     draft.choose("model.freeze", ["backbone"], "nothing but the regression is trained")
     draft.choose("train.refit", True, "once its weight decay is chosen, it is fitted to val, too")
     draft.choose("train.epochs", 1)
-    for key in _OF_STEPS:                        # chosen before for the network
-        draft.choose(key, draft.settings[key], "of no effect, unless there is no time to fit the head")
+    say_no_steps(draft)
     weight_classes_in_loss(draft)
     return replace(draft, about="a regression on directions of edges: there is no time for a network")
+
+
+def say_no_steps(draft: Draft) -> None:
+    """Give the reason for the settings that only training steps use, where none follows the fitting of a head."""
+    for key in _OF_STEPS:
+        draft.choose(key, draft.settings[key], "of no effect, unless there is no time to fit the head")
 
 
 def weight_classes_in_loss(draft: Draft) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from tenfold.automatic.candidates import Candidate, candidates
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import FitContext, limit_copies
 from tenfold.automatic.look import Look
+from tenfold.automatic.pretrained import trains_all_layers
 from tenfold.automatic.race import Trial, keep_weights, run_race, run_trial
 from tenfold.preprocess.pipeline import build_cost
 
@@ -28,17 +28,18 @@ def select_draft(call: Automatic, seen: Look) -> Draft:
     if not (call.pretrained or seen.is_ink):
         print("note: no pretrained network is installed, which helps pictures most: pip install 'tenfold[pretrained]'")
 
-    def fit(candidate: Candidate, seconds: float) -> Draft:
-        return candidate.make(FitContext(str(call.data), seen, call.machine, call.cores, call.seed,
-                                         max(1.0, seconds - build_seconds - _START_SECONDS)))
+    def context(seconds: float) -> FitContext:
+        return FitContext(str(call.data), seen, call.machine, call.cores, call.seed,
+                          max(1.0, seconds - build_seconds - _START_SECONDS))
 
     def attempt(candidate: Candidate, number: int, seconds: float) -> Trial:
-        return _trial(call, candidate.name, number, seconds, partial(fit, candidate, seconds))
-    found = candidates(seen, call.machine, call.pretrained)
-    race_seconds = clock.race_seconds(found[0].is_brief)
+        return _trial(call, candidate.name, number, seconds, lambda: candidate.make(context(seconds)))
+    found = candidates(seen, call.machine, call.pretrained,
+                       lambda: trains_all_layers(context(clock.left() - _figure_seconds(call))))
+    race_seconds = clock.race_seconds()
     winner = run_race(found, race_seconds, build_seconds + _START_SECONDS, attempt)
     clock.nominal_spent = race_seconds if call.state.trials else 0.0
-    chosen = fit(winner, clock.left() - _figure_seconds(call))
+    chosen = winner.make(context(clock.left() - _figure_seconds(call)))
     if not call.state.trials:
         _learn_most_of_val(chosen)
     return _divide_rest(call, chosen, seen, build_seconds)
@@ -46,10 +47,10 @@ def select_draft(call: Automatic, seen: Look) -> Draft:
 
 def _learn_most_of_val(draft: Draft) -> None:
     """Choose a smaller val split where it chooses nothing: there was no race, and the last weights are kept."""
-    if draft.settings.get("train.keep") == "last" and draft.settings.get("model.head") != "fitted" \
+    if draft.settings.get("train.keep") == "last" and not draft.settings.get("train.refit") \
             and draft.settings.get("split.val", 0) > _IDLE_VAL:
         draft.choose("split.val", _IDLE_VAL, "share of each class that shows how training goes: it chooses nothing but "
-                     "the temperature of the probabilities")
+                     "the temperature of the probabilities, and the weight decay of a fitted head")
 
 
 def _divide_rest(call: Automatic, chosen: Draft, seen: Look, build_seconds: float) -> Draft:
