@@ -159,12 +159,13 @@ def test_images_that_the_model_was_trained_on_are_counted_and_reported(base, mod
 def test_a_second_score_does_not_replace_the_images_of_the_first(base, model, capfd, monkeypatch):
     monkeypatch.setattr("tenfold.data.files.ENDING", 0)
     with scored_folder("stripes") as folder:
-        before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+        (folder / "x").write_text("of the first")
         ran = t.score(capfd, model, "--data", base / "images")
         assert ran.code == 2
         assert ran.err.splitlines()[-1] == (f"{folder}: another command is writing here; wait until it has scored its "
                                             "images")
-        assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+        assert {path.name for path in folder.iterdir() if path.stat().st_mtime_ns > (folder / "x").stat().st_mtime_ns} \
+            <= {".scoring"}
     assert t.score(capfd, model, "--data", base / "images").code == 0
 
 
