@@ -30,13 +30,6 @@ class Fixed(Machine):
         return self.rate * (32 / recipe.draw.canvas[0])**2 * (16 / width)**1.5
 
 
-class Untrainable(Fixed):
-    """A machine of known rates that is far too slow to train all layers of a pretrained network."""
-
-    def training_rate(self, recipe, classes, batch):
-        return super().training_rate(recipe, classes, batch) if recipe.model.freeze else 1e-3
-
-
 class Card(Fixed):
     """A machine of known rates that counts as a graphics card."""
 

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 import torch
-from automatic_helpers import INK, MARKS, PHOTOS, SIGNS, Card, Fixed, Untrainable, context
+from automatic_helpers import INK, MARKS, PHOTOS, SIGNS, Card, Fixed, context
 
 from tenfold.automatic.angles import Matches
 from tenfold.automatic.candidates import candidates
@@ -15,6 +15,7 @@ from tenfold.automatic.fit import GOOD_STEPS
 from tenfold.automatic.ink import ink
 from tenfold.automatic.look import Look
 from tenfold.automatic.machine import CountedMachine, Machine
+from tenfold.automatic.pretrained import is_time_to_tune
 from tenfold.automatic.selection import _learn_most_of_val
 from tenfold.data.recipe import make_recipe, read_recipe
 
@@ -76,35 +77,38 @@ def test_what_may_not_be_mirrored_never_is():
 
 
 def test_all_layers_of_a_pretrained_network_are_trained_if_enough_views_fit():
-    many = dataclasses.replace(PHOTOS, images=9000, counts=(1500,) * 6, smallest_class=1500, largest_class=1500)
-    least = candidates(many, Card(500), pretrained=True)[0].least
-    assert least > candidates(many, Fixed(500), pretrained=True)[0].least        # its kernels are prepared first
+    last, whole = "pretrained", "pretrained, all layers"
 
-    def frozen(seen, machine, seconds=600):
-        made = candidates(seen, machine, pretrained=True)[0].make(dataclasses.replace(context(seen, seconds),
-                                                                                      machine=machine))
-        return made.recipe("x").model.freeze, made.settings["model.size"] or made.settings["draw.canvas"][0]
-    assert frozen(many, Card(1e5)) == ((), 224)
-    assert frozen(many, Card(1.2e4)) == frozen(many, Fixed(1.2e4)) == ((), 160)
-    assert frozen(many, Card(1e3))[0]            # too slow
-    assert frozen(PHOTOS, Card(1e5)) == frozen(PHOTOS, Fixed(1e5)) == ((), 224)
-    assert frozen(PHOTOS, Fixed(1e5), 0.01)[0]   # too short
-    size = 0
-    for seconds in (1, 5, 20, 60, 600):          # more time never makes it smaller
-        kept, now = frozen(PHOTOS, Fixed(3000), seconds)
-        assert now >= size or kept
-        size = now * (not kept)
-    assert size == 224
-
-
-def test_a_pretrained_network_has_no_race_if_all_its_layers_can_be_trained():
+    def tuned(seen, machine, seconds=600):
+        asked = dataclasses.replace(context(seen, seconds), machine=machine)
+        found = candidates(seen, machine, True, lambda: is_time_to_tune(asked))
+        made = found[-1].make(asked)
+        size = made.settings.get("model.size") or made.settings["draw.canvas"][0]
+        assert found[-1].name != whole or made.recipe("x").model.freeze == ()
+        return [c.name for c in found], size
     few = dataclasses.replace(PHOTOS, images=300, counts=(50,) * 6)
-    assert [c.name for c in candidates(few, Fixed(500), True, lambda: True)] == ["pretrained"]
-    assert len(candidates(few, Fixed(500), True, lambda: False)) == 2
-    seen = dataclasses.replace(few, unmirrored=(0.7, 256))   # others may win, if their trials have time for all layers
+    some = dataclasses.replace(PHOTOS, images=1200, counts=(200,) * 6)
+    many = dataclasses.replace(PHOTOS, images=9000, counts=(1500,) * 6)
+    for machine in (Card, Fixed):
+        assert tuned(few, machine(1e5)) == tuned(many, machine(1e5)) == ([whole], 224)
+        assert tuned(many, machine(4e4)) == ([whole], 160)
+        assert tuned(some, machine(1e5)) == ([last, whole], 224)         # which is better, depends
+    assert tuned(many, Fixed(1e3))[0] == [last]              # too slow
+    assert tuned(few, Fixed(1e5), 0.01)[0] == [last, "shapes, at any angle"]
+    sizes = [size for seconds in (20, 60, 200, 600) for names, size in [tuned(few, Fixed(3e4), seconds)]
+             if names == [whole]]
+    assert sizes == sorted(sizes)                            # more time never makes it smaller
+    assert (len(sizes), sizes[-1]) == (4, 224)
+
+
+def test_all_layers_are_tried_beside_shapes_if_each_trial_has_time_for_them():
+    seen = dataclasses.replace(PHOTOS, images=300, counts=(50,) * 6, unmirrored=(0.7, 256))
     whole, head = (candidates(seen, Fixed(500), True, lambda a=a: a) for a in (True, False))
-    assert [c.name for c in whole] == [c.name for c in head][:2]
+    assert [c.name for c in whole] == ["pretrained, all layers", "shapes, varied strongly"]
+    assert [c.name for c in head] == ["pretrained", "shapes, varied strongly", "from scratch"]
     assert whole[0].least > head[0].least
+    assert Fixed(500).is_accelerated is False
+    assert candidates(seen, Card(500), True)[0].least > head[0].least        # its kernels are prepared first
     candidates(INK, Fixed(500), True, lambda: pytest.fail("nothing is measured for ink"))
 
 
@@ -196,13 +200,12 @@ def test_as_many_pictures_pass_through_a_pretrained_network_as_there_is_time_for
     ((193, 256), 10.0, 96, 0)])
 def test_a_pretrained_network_sees_pictures_enlarged_as_far_as_it_pays(size, rate, canvas, enlarged):
     seen = dataclasses.replace(PHOTOS, size=size)
-    asked = dataclasses.replace(context(seen, 60), machine=Untrainable(rate))
-    recipe = candidates(seen, Fixed(rate), pretrained=True)[0].make(asked).recipe("x")
+    recipe = candidates(seen, Fixed(rate), pretrained=True)[0].make(context(seen, 60, rate)).recipe("x")
     assert (recipe.draw.canvas, recipe.model.size or 0) == ((canvas, canvas), enlarged)
 
 
 def test_no_size_is_taken_for_faster_than_a_smaller_one():
-    class Busy(Untrainable):
+    class Busy(Fixed):
         """Is slow for a while, as beside other processes, while the rate at 224 pixels is measured."""
 
         def forward_rate(self, recipe, classes):
@@ -274,10 +277,10 @@ def test_every_setting_has_a_reason():
                   {"hidden_share": 0.2}):
         looks.append(dataclasses.replace(INK, marks=dataclasses.replace(MARKS, **marks)))
     without: dict[str, set[str]] = {}
-    machines = [CountedMachine(torch.device("cpu")), Untrainable(1e6),
+    machines = [CountedMachine(torch.device("cpu")),
                 *(kind(rate) for rate in (1.0, 2000.0, 1e6) for kind in (Fixed, Card))]
-    for seen, machine, pretrained in itertools.product(looks, machines, (False, True)):
-        for candidate in candidates(seen, machine, pretrained):
+    for seen, machine, whole in itertools.product(looks, machines, (False, True)):
+        for candidate in candidates(seen, machine, False) + candidates(seen, machine, True, lambda w=whole: w):
             draft = candidate.make(dataclasses.replace(context(seen, 60), machine=machine))
             _learn_most_of_val(draft)
             without.setdefault(draft.name, set()).update(key for key, why in draft.reasons.items() if not why)

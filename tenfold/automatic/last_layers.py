@@ -11,7 +11,7 @@ _FEATURES_SHARE = 0.3        # computing the features takes at most this share o
 _HEAD_ONLY_SHARE = 0.4       # computing the features takes at most this share if only the head is trained
 HEAD_ONLY = 400              # with at most this many training pictures, only the head is trained: val is too small to
                              # show overfitting
-_GENTLE = 2500               # with at most this many training pictures, the last blocks are trained gently
+GENTLE = 2500                # with at most this many training pictures, the last blocks are trained gently
 _GENTLE_LR, _GENTLE_EPOCHS = 0.0003, 4           # gentle training has this learning rate and number of epochs
 _LR, _EPOCHS = 0.001, 12     # other training of the last blocks has this learning rate and number of epochs
 _EARLY_LAYERS = ["_conv_stem", "_bn0", *(f"_blocks.{number}" for number in range(11))]       # these stay frozen
@@ -66,7 +66,7 @@ def _choose_size(draft: Draft, context: FitContext) -> tuple[Look, float, str]:
 
 def _choose_layers(draft: Draft, look: Look, head_only_reason: str) -> None:
     """Choose which layers are trained after the head is fitted: the last blocks, or none if a reason is given."""
-    lr, epochs = (_GENTLE_LR, _GENTLE_EPOCHS) if look.training_images <= _GENTLE else (_LR, _EPOCHS)
+    lr, epochs = (_GENTLE_LR, _GENTLE_EPOCHS) if look.training_images <= GENTLE else (_LR, _EPOCHS)
     draft.choose("train.epochs", 1 if head_only_reason else epochs, "or fewer, if the time is too short")
     draft.choose("train.batch", 64, FIXED).choose("train.optimizer", "adamw", FIXED)
     draft.choose("train.lr", lr, f"{look.training_images:,.0f} pictures to learn from")

@@ -1,25 +1,29 @@
-"""The recipe for pictures with a network pretrained on ImageNet: all its layers are trained, or the last ones."""
+"""The recipes for pictures with a network pretrained on ImageNet: all its layers are trained, or the last ones."""
 
-from tenfold.automatic.all_layers import train_all_layers
+from tenfold.automatic.all_layers import all_layers_fit, train_all_layers
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import FitContext, start_draft
 from tenfold.automatic.last_layers import train_last_layers
 
 
-def trains_all_layers(context: FitContext) -> bool:
-    """Return whether there is time to train all layers."""
-    return train_all_layers(_start(context), context)
-
-
 def pictures_pretrained(context: FitContext) -> Draft:
-    """Return the draft with ImageNet's weights: the head is fitted, then all layers or the last blocks are trained."""
-    draft = _start(context)
-    return draft if train_all_layers(draft, context) else train_last_layers(draft, context)
+    """Return the draft with ImageNet's weights of which the head, or the last blocks as well, are trained."""
+    return train_last_layers(_start(context, "pretrained"), context)
 
 
-def _start(context: FitContext) -> Draft:
+def pictures_tuned(context: FitContext) -> Draft:
+    """Return the draft with ImageNet's weights of which all layers are trained."""
+    return train_all_layers(_start(context, "pretrained, all layers"), context)
+
+
+def is_time_to_tune(context: FitContext) -> bool:
+    """Return whether there is time to train all layers."""
+    return all_layers_fit(_start(context, ""), context)
+
+
+def _start(context: FitContext, name: str) -> Draft:
     """Return the draft of the network with its fitted head, on pictures of which size and views are still open."""
-    draft = start_draft(context, "pretrained", "pictures: a network pretrained on ImageNet")
+    draft = start_draft(context, name, "pictures: a network pretrained on ImageNet")
     draft.choose("clean.channels", 3, "the network was trained on colours")
     draft.choose("draw.canvas", [96, 96]).choose("draw.copies", 1)
     draft.choose("model.name", "efficientnet_lite0", "4.6 million parameters, 75% top-1 on ImageNet")

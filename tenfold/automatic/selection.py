@@ -10,7 +10,7 @@ from tenfold.automatic.candidates import Candidate, candidates
 from tenfold.automatic.choices import Draft
 from tenfold.automatic.fit import FitContext, limit_copies
 from tenfold.automatic.look import Look
-from tenfold.automatic.pretrained import trains_all_layers
+from tenfold.automatic.pretrained import is_time_to_tune
 from tenfold.automatic.race import Trial, keep_weights, run_race, run_trial
 from tenfold.preprocess.pipeline import build_cost
 
@@ -35,7 +35,7 @@ def select_draft(call: Automatic, seen: Look) -> Draft:
     def attempt(candidate: Candidate, number: int, seconds: float) -> Trial:
         return _trial(call, candidate.name, number, seconds, lambda: candidate.make(context(seconds)))
     found = candidates(seen, call.machine, call.pretrained,
-                       lambda: trains_all_layers(context(clock.left() - _figure_seconds(call))))
+                       lambda: is_time_to_tune(context(clock.left() - _figure_seconds(call))))
     race_seconds = clock.race_seconds()
     winner = run_race(found, race_seconds, build_seconds + _START_SECONDS, attempt)
     clock.nominal_spent = race_seconds if call.state.trials else 0.0
