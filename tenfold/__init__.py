@@ -32,6 +32,7 @@ from tenfold.data.errors import (
 
 TYPE_CHECKING = False        # as in `typing`, which takes some milliseconds
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from typing import Any, TypeAlias
 
     from tenfold.automatic.auto import AutoResult
@@ -167,14 +168,15 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
     if data is not None and shards is not None:
         raise UserFault("shards and data", "are both given", "choose one")
     opened.with_tta(tta)                         # refused before images are read
+    place: AbstractContextManager[Any]
     if data is not None:
         from tenfold.data.sources.opening import open_source
         scoring.check_classes(opened, open_source(arguments.path("data", data), training=False).classes, data)
-    with nullcontext() if data is None else scored_folder(opened.recipe.name) as folder:
-        if data is not None:
-            scored = augment(data, opened.recipe, out=folder, plain=True)
-        else:
-            scored = open_shards(f"shards/{opened.recipe.name}" if shards is None else shards)
+        place = scored_folder(opened.recipe.name)
+    else:
+        place = nullcontext(f"shards/{opened.recipe.name}" if shards is None else shards)
+    with place as folder:
+        scored = open_shards(folder) if data is None else augment(data, opened.recipe, out=folder, plain=True)
         result = scoring.score(opened, scored, tta=tta, device=device,
                                out=None if out is None else arguments.path("out", out))
     for note in result.notes:

@@ -9,9 +9,9 @@ from tenfold.automatic.seen_pictures import ENLARGED, choose_seen, choose_views
 _SIZES = (128, 160, 192, 224)                    # the network sees squares of one of these sides, in pixels
 _LEAST_EPOCHS, _LEAST_VIEWS = 15, 2500           # so many epochs and views are worth training all layers …
 _LARGER = 2                  # … and so many times as many are worth a larger size
-_MOST_EPOCHS, _MOST_VIEWS = 30, 20_000           # more do not pay
+_MOST_EPOCHS, _MOST_VIEWS = 30, 20_000           # at most so many are trained on, whichever are more
 _COPIES, _ROWS = 8, 8000     # of each picture at most so many copies are drawn, and of all pictures about so many
-_BATCH = 64
+_BATCH = 64                  # views in a training step
 _SHARE = 0.8                 # training takes this share of the time, beside the start, the head and the evaluations
 
 

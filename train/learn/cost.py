@@ -20,8 +20,8 @@ _FEW = 2                     # rows of the smallest calls: batch normalisation n
 
 def measure(learner: Learner, rows: int, row_shape: tuple[int, int, int], config: Train,
             limit: float) -> Callable[[int], tuple[float, float]]:
-    """Return a function of a number of rows that returns the seconds of a training step without the optimizer, and of
-    an evaluation of as many rows by all of the networks that an evaluation compares.
+    """Return a function that gives, for a batch of so many rows, the seconds of a training step without the optimizer
+    and those of an evaluation by all of the networks that an evaluation compares.
 
     limit: in seconds; if the calls would take longer, fewer are made. On a CPU, small batches and such of up to `rows`
     rows are timed now, and the function calculates. Otherwise it times each number of rows when it is first asked for.

@@ -30,7 +30,7 @@ _held = ContextVar("held", default=False)
 
 @contextlib.contextmanager
 def held_threads() -> Iterator[None]:
-    """In this context, no run changes its number of threads beside other processes, so its result stays the same."""
+    """Keep the number of threads of every run in this context, however busy the machine, so that results repeat."""
     token = _held.set(True)
     try:
         yield

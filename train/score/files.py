@@ -1,5 +1,4 @@
-"""Where the shards of other images lie while they are scored, and the files of a score: score.json, predictions.csv
-and three pictures."""
+"""The files of a score: score.json, predictions.csv and three pictures; and the folder of shards made to be scored."""
 
 from __future__ import annotations
 
@@ -22,9 +21,9 @@ WORST = 8                    # classes that are drawn, and pictures of each
 
 @contextmanager
 def scored_folder(recipe: str) -> Iterator[Path]:
-    """Yield the folder for the shards of other images than the model's own, locked until they are scored.
+    """Yield the folder for shards that are only made to be scored, locked against another score until then.
 
-    recipe: the name of the model's recipe. MachineFault: another score, which such shards would mislead, is there.
+    recipe: the name of the model's recipe. MachineFault: another score is using the folder.
     """
     from tenfold.data.files import lock_folder, make_folder
     folder = make_folder(f"shards/{recipe}-scored")
