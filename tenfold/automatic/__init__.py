@@ -8,8 +8,8 @@ Read in this order:
   `colours.py` (whether colours tell the classes apart) and `subfolders.py` (whether images belong together);
 - `machine.py`: how fast this machine trains each network;
 - `candidates.py`: the recipes that suit the images; `ink.py`, `pictures.py` and `pretrained.py` (with `all_layers.py`,
-  `last_layers.py` and `seen_pictures.py`) draft each of them, `fit.py` fits a draft to the time, `choices.py` holds a
-  draft and the reason for each of its lines;
+  `last_layers.py` and `seen_pictures.py`) draft each of them, `fit.py` fits a draft to the time, `regression.py` lets a
+  regression take a network's place, `choices.py` holds a draft and the reason for each of its lines;
 - `selection.py`: the candidate that is chosen, and its share of the time; `race.py`: short trials, which show the
   candidate that is best on held-out rows;
 - `training.py`: the shards, run and score of the chosen recipe;

@@ -6,7 +6,7 @@ passes over their images. So network and canvas are the largest with which enoug
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tenfold.automatic.choices import FIXED, Draft
@@ -17,8 +17,6 @@ from tenfold.data.wording import counted
 FEW_PER_CLASS = 60           # with fewer training images of a class, copies are varied more
 GOOD_STEPS = 1500            # a larger network is chosen only if this many training steps of it fit into the time
 _PASSES = 8                  # a larger network is chosen only if it can be trained on this many views of each image
-LEAST_STEPS = 300            # a regression takes the network's place if fewer training steps fit
-_REGRESSION_COPIES = 10      # the regression is fitted to at most this many copies of each image
 _SMALL_BATCH = 32            # the smallest batch, in images
 GOOD_BATCH = 64              # the batch at which networks are timed, in images
 _LARGE_BATCH = 128           # the largest batch, in images
@@ -26,9 +24,6 @@ _EFFICIENCY = 0.85           # training reaches this share of the measured rate:
 _DRAW_SHARE = 0.12           # drawing copies takes at most this share of the time
 _BUILD_SHARE = 0.2           # drawing may take longer if, together with cleaning, it takes at most this share
 _COPY_SECONDS = 60e-6        # one core draws and writes a copy of 32×32 pixels in this many seconds
-
-_OF_STEPS = ("train.epochs", "train.batch", "train.optimizer", "train.lr", "train.weight_decay", "train.schedule",
-             "train.warmup", "train.ema")        # settings that only training steps use
 _EDGE_NETWORKS = ((1, 16), (2, 16), (2, 32), (2, 64))        # convolutions at each of three widths, the first width
 
 
@@ -138,42 +133,6 @@ def _fit_plan(draft: Draft, context: FitContext, rate: float) -> None:
 def _batch_for(images: float) -> int:
     """Return the batch: the largest power of two up to `images`, within bounds."""
     return int(min(_LARGE_BATCH, max(_SMALL_BATCH, 2 ** int(math.log2(max(1.0, images))))))
-
-
-def regression_if_few_steps(draft: Draft) -> Draft:
-    """Return the draft; if too few steps fit, with a regression on directions of edges, which is solved in a second.
-
-    On 34 printed characters, 40 images each, a network trained for 414 steps reached 88% and the regression 90%; on
-    five letters 93 steps reached 83%, 186 steps 87%, and the regression 87%.
-    """
-    if draft.steps >= LEAST_STEPS:
-        return draft
-    draft.choose("draw.canvas", [48, 48], "8×8 cells of edges; cells of 4 and of 8 pixels were as good on two sets")
-    draft.choose("draw.scale", [0.8, 0.95], "varied little: a regression learns each cell by itself")
-    draft.choose("draw.place", False, "in the middle: a regression learns each cell by itself")
-    draft.choose("draw.copies", min(_REGRESSION_COPIES, draft.settings["draw.copies"]), "each is used once")
-    draft.choose("model.gradients", 6, "strength and direction of edges in cells of 6×6 pixels, whatever the tones are")
-    draft.choose("model.dropout", 0.0, "a regression has its weight decay")
-    draft.choose("model.widths", [], f"no network: about {draft.steps:.0f} steps fit, too few to train one")
-    draft.choose("model.head", "fitted", "a regression on the edges")
-    draft.choose("model.freeze", ["backbone"], "nothing but the regression is trained")
-    draft.choose("train.refit", True, "once its weight decay is chosen, it is fitted to val, too")
-    draft.choose("train.epochs", 1)
-    say_no_steps(draft)
-    weight_classes_in_loss(draft)
-    return replace(draft, about="a regression on directions of edges: there is no time for a network")
-
-
-def say_no_steps(draft: Draft) -> None:
-    """Give the reason for the settings that only training steps use, where none follows the fitting of a head."""
-    for key in _OF_STEPS:
-        draft.choose(key, draft.settings[key], "of no effect, unless there is no time to fit the head")
-
-
-def weight_classes_in_loss(draft: Draft) -> None:
-    """Weight all classes alike in the loss of a fitted head, instead of drawing the rows of some more often."""
-    if draft.settings.pop("train.sampling", None):
-        draft.choose("train.class_weights", "balanced", draft.reasons.pop("train.sampling"))
 
 
 def limit_copies(draft: Draft, drawing: float, cleaning: float, seconds: float) -> float:

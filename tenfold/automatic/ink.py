@@ -7,11 +7,11 @@ from tenfold.automatic.fit import (
     choose_adamw,
     choose_edge_network,
     edge_networks,
-    regression_if_few_steps,
     start_draft,
 )
 from tenfold.automatic.look import Look
 from tenfold.automatic.marks import InkFacts
+from tenfold.automatic.regression import regression_if_few_steps
 
 _PEN = 1.5                   # if the time allows, the canvas is so large that strokes are this many pixels wide
 _LOST = 1.0                  # thinner strokes are nearly lost

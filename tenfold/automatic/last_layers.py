@@ -1,8 +1,9 @@
 """Freeze the early layers of a pretrained network, and train its head or its last blocks on features kept in memory."""
 
 from tenfold.automatic.choices import FIXED, LARGEST, Draft
-from tenfold.automatic.fit import FitContext, choose_images, say_no_steps, weight_classes_in_loss
+from tenfold.automatic.fit import FitContext, choose_images
 from tenfold.automatic.look import Look
+from tenfold.automatic.regression import say_no_steps, weight_classes_in_loss
 from tenfold.automatic.seen_pictures import ENLARGED, choose_seen, choose_views
 
 _SIZES = (96, 112, 128, 160, 192, 224, 256, LARGEST)     # a pretrained network sees squares of one of these sides

@@ -5,15 +5,14 @@ from typing import Any
 
 from tenfold.automatic.choices import FIXED, Draft
 from tenfold.automatic.fit import (
-    LEAST_STEPS,
     FitContext,
     choose_adamw,
     choose_edge_network,
     choose_network,
     edge_networks,
-    regression_if_few_steps,
     start_draft,
 )
+from tenfold.automatic.regression import LEAST_STEPS, regression_if_few_steps
 
 _SMALL = 64                  # pictures with a shorter side of at most this many pixels are varied while training
 
