@@ -166,7 +166,9 @@ def test_training_goes_on_from_a_trial_of_the_same_network_and_pictures(tmp_path
                               lambda path: {"recipe": recipe_tables(tried.choose(key, value).recipe("trial"))})
             return keep_weights(chosen, [trial], tmp_path / "trial.pth")
     assert Path(kept("train.epochs", 3)).read_bytes() == b"weights"          # of another length, and fewer copies
-    for key, other in (("model.widths", [4, 8]), ("draw.canvas", [64, 64]), ("source.per_class", 50), ("seed", 1)):
+    assert kept("split.val", 0.3)                            # the test split is the same
+    for key, other in (("model.widths", [4, 8]), ("draw.canvas", [64, 64]), ("source.per_class", 50), ("seed", 1),
+                       ("split.test", 0.3)):
         assert not kept(key, other), key                     # or images of the test split may have been learnt
     assert not kept("", "damaged")
 

@@ -31,6 +31,15 @@ def test_by_fraction_each_class_gives_its_share():
     assert set(splits) == {"train", "val", "test"}
 
 
+@each("units", [len(LABELS), 70, 50])
+@each("seed", range(3))
+def test_a_smaller_val_split_leaves_the_test_split_as_it_is(units, seed):
+    digests = [f"{d:03d}" for d in np.random.default_rng(seed).integers(0, units, len(LABELS))]
+    large, small = (cut(digests=digests, val=val, test=0.2) for val in (0.3, 0.05))
+    assert ((large == "test") == (small == "test")).all()
+    assert (large == "val").sum() > (small == "val").sum() > 0
+
+
 def test_by_count_each_class_gives_as_many():
     splits = cut(val=3, test=7)
     assert counts(splits, "test") == [7] * 3

@@ -37,7 +37,8 @@ def split_sources(images: Images, classes: Sequence[str], config: Split, seed: i
 
     Official splits are kept. If there is no official val (or test) split, one is taken, stratified by class, from the
     images that are in the official train split or in none. The result depends on contents, equal digests, the groups
-    and the seed, not on file names or the order of the images. SourceFault: classes have fewer images or units than the
+    and the seed, not on file names or the order of the images. With a smaller val split the test split is
+    the same, unless a class had too few for the larger one. SourceFault: classes have fewer images or units than the
     splits need, and are not to be trained on only.
     """
     given = set(images.official)

@@ -149,12 +149,13 @@ def rounds(count: int) -> int:
 def keep_weights(draft: Draft, trials: Sequence[Trial], kept: Path) -> str:
     """Copy the weights of a draft's last trial to the file `kept`, for training to begin with; return its path.
 
-    Return "" if network, images or splits differ: with other splits the trial may have learnt test images.
+    Return "" if network, images or splits, but for the size of val, differ: it may have learnt test images.
     """
     from tenfold.train.run.checkpoint import load
 
     def same(recipe: Recipe) -> tuple[object, ...]:
-        return recipe.model, recipe.clean, recipe.draw.canvas, recipe.source, recipe.split, recipe.seed
+        return (recipe.model, recipe.clean, recipe.draw.canvas, recipe.source, replace(recipe.split, val=0.0),
+                recipe.seed)
     tried = [trial.best for trial in trials if trial.name == draft.name and Path(trial.best).is_file()]
     if not tried or "model.weights" in draft.settings:
         return ""

@@ -40,17 +40,19 @@ def select_draft(call: Automatic, seen: Look) -> Draft:
     winner = run_race(found, race_seconds, build_seconds + _START_SECONDS, attempt)
     clock.nominal_spent = race_seconds if call.state.trials else 0.0
     chosen = winner.make(context(clock.left() - _figure_seconds(call)))
-    if not call.state.trials:
-        _learn_most_of_val(chosen)
+    _learn_most_of_val(chosen)
     return _divide_rest(call, chosen, seen, build_seconds)
 
 
 def _learn_most_of_val(draft: Draft) -> None:
-    """Choose a smaller val split where it chooses nothing: there was no race, and the last weights are kept."""
+    """Choose a smaller val split where it chooses nothing more: the last weights are kept.
+
+    The test split stays as it was in the race, and the rows that leave val are learnt: see split_sources.
+    """
     if draft.settings.get("train.keep") == "last" and not draft.settings.get("train.refit") \
             and draft.settings.get("split.val", 0) > _IDLE_VAL:
-        draft.choose("split.val", _IDLE_VAL, "share of each class that shows how training goes: it chooses nothing but "
-                     "the temperature of the probabilities, and the weight decay of a fitted head")
+        draft.choose("split.val", _IDLE_VAL, "share of each class that shows how training goes: now it chooses nothing "
+                     "but the temperature of the probabilities, and the weight decay of a fitted head")
 
 
 def _divide_rest(call: Automatic, chosen: Draft, seen: Look, build_seconds: float) -> Draft:

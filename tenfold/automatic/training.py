@@ -36,13 +36,24 @@ def train_and_score(call: Automatic, recipe: Recipe) -> tuple[Run, Score]:
     print(f"{built.folder}: {rows} rows", *odd_line(built, call.recipe), sep="\n")
     call.state.save(call.folder, call.clock.spent())
     shards = open_set(call.shards)
-    if Path(call.state.weights).is_file():
+    if Path(call.state.weights).is_file() and not _learnt_test_images(call.state.weights, shards):
         recipe = replace(recipe, model=replace(recipe.model, weights=call.state.weights))
     began = time.monotonic()
     run = train_or_resume(call, shards, recipe)
     # what a resumed run had used before, which no earlier call could save
     call.clock.spent_before += max(0.0, run.facts["seconds"] - (time.monotonic() - began))
     return run, score(call.out / "best.pth", shards, device=str(call.machine.device), out=call.out)
+
+
+def _learnt_test_images(weights: str, shards: ShardSet) -> bool:
+    """Return whether a trial, with a larger val split, learnt images that are in the test split now.
+
+    Of a set with groups, a class may have too few for the larger val split only.
+    """
+    import torch
+
+    from tenfold.train.run.checkpoint import image_numbers, load
+    return bool(torch.isin(image_numbers(shards, "test"), load(weights)["trained_on"]).any())
 
 
 def odd_line(built: BuildResult, recipe: Path) -> list[str]:
