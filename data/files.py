@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import shutil
 import stat
@@ -169,6 +170,12 @@ def set_aside_previous(folder: str | os.PathLike[str], names: Iterable[str], sig
         raise machine_fault(error, previous) or MachineFault(
             previous, error.strerror or "cannot be made", "move it away, or write to another folder") from None
     return f"{folder}: the run that was there is now in {shown}" + (", in place of an older one" if older else "")
+
+
+def free_name(path: Path, suffix: str = "") -> Path:
+    """Return the first of the paths `<path>-before-1<suffix>`, `<path>-before-2<suffix>`, … that does not exist."""
+    names = (path.with_name(f"{path.name}-before-{number}{suffix}") for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,8 @@ def add_options(parser: Parser) -> None:
     """Add the options that `run_recipe` reads, and --record."""
     parser.add_argument("--data", help="folder, table of labels (.csv) or .npz (default: the recipe's)")
     parser.add_argument("--budget", help="for each training (default: the recipe's)")
-    parser.add_argument("--tta", type=int, default=1, metavar="N", help="also average over N views of each test image")
+    parser.add_argument("--tta", type=partial(whole_number, least=1), default=1, metavar="N",
+                        help="also average over N views of each test image")
     parser.add_argument("--workers", type=whole_number, default=0,
                         help="processes that draw (default: 0, one for each core)")
     parser.add_device()

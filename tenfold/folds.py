@@ -6,11 +6,11 @@ folds.csv with a row for each. One fold by hand: tenfold augment --recipe … --
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tenfold.data.command import make_parser, run
-from tenfold.data.errors import UserFault
+from tenfold.data.command import make_parser, run, whole_number
 from tenfold.data.files import lock_folder, make_folder
 from tenfold.data.leftovers import leftovers_removed
 from tenfold.data.process import run_main
@@ -21,8 +21,6 @@ from tenfold.train.csv_file import write_csv
 
 def cross_validate(args: argparse.Namespace) -> dict[str, Any]:
     """Run each fold, print and write a row for each, then their mean; return {"mean_top1", "top1": of each fold}."""
-    if args.folds < 2:
-        raise UserFault("--folds", f"is {args.folds}", "give 2 or more")
     folds = [read_recipe(args.recipe, [*args.set, f"split.folds={args.folds}", f"split.fold={fold}"])
              for fold in range(args.folds)]
     name = folds[0].name
@@ -56,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `tenfold folds`."""
     parser = make_parser("tenfold folds", "Cross-validate a recipe by source image.")
     parser.add_argument("--recipe", required=True, help="TOML file, or the name of a recipe")
-    parser.add_argument("--folds", type=int, default=5, help="how many (default: %(default)s)")
+    parser.add_argument("--folds", type=partial(whole_number, least=2), default=5,
+                        help="how many (default: %(default)s)")
     parser.add_argument("--out", help="folder for all of it (default: runs/<recipe name>-folds)")
     add_options(parser)
     return run(cross_validate, parser.parse_args(argv))

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="tenfold recipes", description="List the recipes that come along, or print one.",
                     epilog="Copy one to change it: tenfold recipes photos > mine.toml", allow_abbrev=False)
     parser.add_argument("name", nargs="?", help="the recipe to print (default: list them all)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.add_json()
     return run(show, parser.parse_args(argv))
 
 

@@ -14,7 +14,7 @@ from conftest import leftovers
 
 from tenfold.data import files
 from tenfold.data.errors import MachineFault
-from tenfold.data.files import lock_folder, make_folder, publish, publish_together, set_aside_previous
+from tenfold.data.files import free_name, lock_folder, make_folder, publish, publish_together, set_aside_previous
 from tenfold.data.leftovers import leftovers_removed, publish_unlocked, remove_leftovers, remove_leftovers_of
 
 
@@ -25,6 +25,15 @@ def test_publish_replaces_whole(tmp_path):
         assert (tmp_path / "x").read_text() == "old"
     assert (tmp_path / "x").read_text() == "new"
     assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_free_name_is_the_first_that_nothing_has(tmp_path):
+    (tmp_path / "a.b-before-1").mkdir()
+    (tmp_path / "a.b-before-1.toml").touch()
+    (tmp_path / "a.b-before-3.toml").touch()
+    assert free_name(tmp_path / "a.b") == tmp_path / "a.b-before-2"
+    assert free_name(tmp_path / "a.b", ".toml") == tmp_path / "a.b-before-2.toml"
+    assert free_name(tmp_path / "new") == tmp_path / "new-before-1"
 
 
 @each("error", [ValueError, KeyboardInterrupt, SystemExit])

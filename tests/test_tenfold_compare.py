@@ -102,8 +102,9 @@ def test_a_file_is_named_without_its_folder_and_a_folder_after_its_recipes(tmp_p
 
 @pytest.mark.parametrize("count", [-2, 0, 1])
 def test_fewer_than_two_folds_are_refused(count, images, capsys):
-    assert folds.main(["--recipe", "plain.toml", "--data", str(images), f"--folds={count}"]) == 2
-    assert f"--folds: is {count}; give 2 or more" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=r"^2$"):
+        folds.main(["--recipe", "plain.toml", "--data", str(images), f"--folds={count}"])
+    assert f"--folds: '{count}' is not a whole number from 2" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -92,12 +92,18 @@ def test_only_the_first_shards_of_a_large_set_are_read(small, monkeypatch):
 
 @each(("arguments", "words"), [
     ((), "--recipe"), (("--shards", "nowhere"), "run `tenfold augment`"), (("--recipe", "x.toml"), "x.toml"),
-    (("--shards", "set", "--repeats", "0"), "--repeats"), (("--shards", "set", "--budget", "soon"), "--budget"),
+    (("--shards", "set", "--budget", "soon"), "--budget"),
     (("--shards", "set", "--set", "train.engin=1"), "engine"), (("--shards", "empty"), "no training rows")])
 def test_faults_are_one_line(capsys, small, tmp_path, arguments, words):
     t.written(tmp_path / "empty", {"train": ()})
     arguments = [small if argument == "set" else argument for argument in arguments]
     assert words in t.one_line(benched(capsys, *arguments))
+
+
+def test_no_repeats_are_refused(capsys):
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["--repeats", "0"])
+    assert "--repeats: '0' is not a whole number from 1" in capsys.readouterr().err
 
 
 def test_help_imports_no_torch():

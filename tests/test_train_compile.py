@@ -12,6 +12,9 @@ import torch
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
 
+from tenfold.data.tables import Train
+from tenfold.train.learn.loss import make_loss
+from tenfold.train.normalise import Normalise
 from tenfold.train.run.checkpoint import load, restore
 
 HOW = ("--set", "train.compile=default", "--set", "model.dropout=0.3", "--set", "train.ema=0.7")
@@ -30,6 +33,19 @@ def test_the_rehearsal_leaves_nothing_in_the_run(shards, capsys, monkeypatch):
     assert "note:" not in ran.out
     assert t.same_weights("runs/x/last.pth", "runs/plain/last.pth")
     assert t.same_weights("runs/x/best.pth", "runs/plain/best.pth")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Guards may run slower")    # torch, of Python 3.13.0
+@pytest.mark.parametrize("precision", ["auto", "bfloat16"])
+def test_the_loss_compiles_without_a_break(precision):
+    """As a graph; the code behind it is the compiler's."""
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
+    loss = make_loss(model, Normalise([0.5], [0.25], torch.device("cpu")), Train(precision=precision))
+    batch = torch.arange(24, dtype=torch.uint8).view(2, 3, 4, 1), torch.tensor([0, 2])
+    whole = torch.compile(loss, backend="eager", fullgraph=True, dynamic=False)
+    for a, b in zip(whole(*batch), loss(*batch), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_a_machine_that_cannot_compile_says_so_in_one_line_and_trains(shards, capsys, monkeypatch):

@@ -10,7 +10,7 @@ import numpy as np
 from tenfold.automatic.clock import Clock
 from tenfold.automatic.look import Look
 from tenfold.data.errors import MachineFault, SourceFault, TrainingFault, UserFault
-from tenfold.data.files import IN_USE, lock_folder, make_folder, read_file, set_aside_previous
+from tenfold.data.files import IN_USE, free_name, lock_folder, make_folder, read_file, set_aside_previous
 from tenfold.data.recipe import digest_of
 from tenfold.data.recipe_checks import is_name
 from tenfold.data.settings import check_count
@@ -115,8 +115,6 @@ def set_aside(run: Path, why: str = "") -> None:
 def set_recipe_aside(recipe: Path, written: str) -> None:
     """Set aside a recipe of an earlier call, or one that was edited; written: the SHA-256 of what this call wrote."""
     if recipe.exists() and hashlib.sha256(read_file(recipe)).hexdigest() != written:
-        number = 1
-        while (kept := recipe.with_name(f"{recipe.stem}-before-{number}.toml")).exists():
-            number += 1
+        kept = free_name(recipe.with_suffix(""), ".toml")
         recipe.replace(kept)
         print(f"{recipe} existed and was moved to {kept.name}")

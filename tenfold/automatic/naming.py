@@ -1,11 +1,10 @@
 """The name of a call that was given none, and what becomes of a run of that name on other images."""
 
-import itertools
 from pathlib import Path
 from typing import Any
 
 from tenfold.data.errors import MachineFault, machine_fault
-from tenfold.data.files import lock_folder
+from tenfold.data.files import free_name, lock_folder
 from tenfold.data.sources.table_files import TABLES
 
 _LONGEST = 50                # this many characters of a folder's name are used: a file's name has 255 bytes at most
@@ -38,8 +37,7 @@ def keep_run_of_others(run: Path, data: str) -> None:
     """Rename the folder of a finished run on other images, which were at `data`, so that nothing takes its place."""
     if not (run / "best.pth").exists():
         return
-    kept = next(folder for number in itertools.count(1)
-                if not (folder := run.with_name(f"{run.name}-before-{number}")).exists())
+    kept = free_name(run)
     with lock_folder(run):
         try:
             run.rename(kept)

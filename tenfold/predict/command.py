@@ -7,6 +7,7 @@ import contextlib
 import gc
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", help="folder for predictions.csv and predictions.png "
                                       "(default: runs/<name of the model's recipe>-predictions)")
     parser.add_argument("--all", action="store_true", help="write the probability of every class")
-    parser.add_argument("--tta", type=int, default=1, metavar="N", help="average over N views of each picture")
+    parser.add_argument("--tta", type=partial(whole_number, least=1), default=1, metavar="N",
+                        help="average over N views of each picture")
     parser.add_argument("--workers", type=whole_number, default=0,
                         help="processes that read pictures (default: 0, one for each core if there are many pictures)")
     parser.add_device()

@@ -10,10 +10,11 @@ import os
 import statistics
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tenfold.data.command import make_parser, run
-from tenfold.data.errors import RecipeFault, ShardFault
+from tenfold.data.command import make_parser, run, whole_number
+from tenfold.data.errors import ShardFault
 from tenfold.data.tables import Train
 from tenfold.train.bench.timing import Setting, measure, row_bytes
 
@@ -32,7 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_shards()
     parser.add_argument("--out", default=".", help="folder for bench.json and bench.png (default: here)")
     parser.add_device()
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each setting; the median counts (default: 3)")
+    parser.add_argument("--repeats", type=partial(whole_number, least=1), default=3,
+                        help="runs of each setting; the median counts (default: 3)")
     parser.add_argument("--budget", default="80s", help="time after which only first runs are begun (default: 80s)")
     return run(_bench, parser.parse_args(argv))
 
@@ -42,8 +44,6 @@ def _bench(args) -> dict:
     from tenfold.data.recipe import parse_duration
     from tenfold.data.shardset import open_set
     from tenfold.train.inputs import named_recipe
-    if args.repeats < 1:
-        raise RecipeFault("--repeats", f"is {args.repeats}", "give 1 or more")
     budget = parse_duration(args.budget)
     recipe, folder = named_recipe(args)
     shards = open_set(folder)

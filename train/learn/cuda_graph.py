@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 import torch
 
+from tenfold.train.device import is_cuda
+
 Inputs: TypeAlias = tuple[torch.Tensor | None, ...]
 Gradients: TypeAlias = Callable[..., torch.Tensor]
 
@@ -41,7 +43,7 @@ def recorded(gradients: Gradients, example: Inputs, parameters: Iterable[torch.n
 def _restored_after_an_error(device: torch.device) -> Iterator[None]:
     """Restore the stream and the random state of a CUDA device after an error: torch leaves both as if it were still
     recording, and the next dropout would fail."""
-    if device.type != "cuda":
+    if not is_cuda(device):
         yield
         return
     stream, generator = torch.cuda.current_stream(device), torch.cuda.default_generators[device.index]

@@ -11,7 +11,7 @@ from tenfold.data.shardset import ShardSet
 from tenfold.data.tables import Train
 from tenfold.train.augment.sample import Augment
 from tenfold.train.normalise import Normalise
-from tenfold.train.precision import compute_dtype
+from tenfold.train.precision import autocast
 
 _BETA = 0.999                # for "effective" class weights: beyond some thousands, images of a class add little
 
@@ -26,14 +26,13 @@ def make_loss(model: nn.Module, normalise: Normalise, config: Train, augment: Au
     The function returns (loss, float (2,): the loss and how many rows were right), on the device of the images.
     class_weights: float (classes,); None: all classes count the same.
     """
-    kind, dtype = normalise.device.type, compute_dtype(normalise.device, config.precision)
-    low = dtype != torch.float32
+    low_precision = autocast(normalise.device, config.precision)     # here: torch.compile cannot trace how it chooses
 
     def loss_function(image, label, numbers=None):
         image = normalise(image)
         if augment is not None:
             image, label = augment(image, label, numbers)
-        with torch.autocast(kind, dtype if low else torch.bfloat16, enabled=low):
+        with low_precision:
             logits = model(image)
         loss, main_label = mixed_cross_entropy(logits.float(), label, class_weights, config.label_smoothing)
         right = (logits.argmax(1) == main_label).sum(dtype=torch.float32)

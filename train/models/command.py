@@ -1,8 +1,9 @@
 """The command `tenfold models`: list every network with its parameters and multiply-adds."""
 
 import re
+from functools import partial
 
-from tenfold.data.command import make_parser, run
+from tenfold.data.command import make_parser, run, whole_number
 
 # torchvision's networks in the published systems that recipes/ follows; the others are listed with --all
 _USED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "densenet169",
@@ -14,21 +15,19 @@ def main(argv: list[str] | None = None) -> int:
     parser = make_parser("tenfold models", "List the networks, with parameters and multiply-adds for one picture.")
     parser.add_argument("--recipe",
                         help="TOML file whose channels, canvas and model.size count (default: RGB, 224×224)")
-    parser.add_argument("--classes", type=int, help="how many (default: those of the recipe's shards, else 1000)")
+    parser.add_argument("--classes", type=partial(whole_number, least=1),
+                        help="how many (default: those of the recipe's shards, else 1000)")
     parser.add_argument("--all", action="store_true",
                         help="all of torchvision's networks, not only those of the recipes")
     return run(_table, parser.parse_args(argv))
 
 
 def _table(args) -> dict:
-    from tenfold.data.errors import UserFault
     from tenfold.data.recipe import make_recipe, read_recipe
     from tenfold.data.settings import override
     from tenfold.train.models.build import MODELS, cost
     from tenfold.train.models.published import names
     from tenfold.train.normalise import seen_size
-    if args.classes is not None and args.classes < 1:
-        raise UserFault("--classes", f"is {args.classes}", "give 1 or more")
     if args.recipe:
         recipe = read_recipe(args.recipe, args.set)
     else:

@@ -8,10 +8,11 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data.command import make_parser, run, run_module
+from tenfold.data.command import make_parser, run, run_module, whole_number
 from tenfold.data.errors import CheckpointFault, UserFault
 from tenfold.data.files import read_file
 from tenfold.data.wording import readable
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
                                        "the plain view first")
     parser.add_argument("--out", help=f"folder for {', '.join(FILES)} (default: the model's; for ./best.pth the "
                                       "folder of the run that it came from, too)")
-    parser.add_argument("--tta", type=int, default=1, metavar="N",
+    parser.add_argument("--tta", type=partial(whole_number, least=1), default=1, metavar="N",
                         help="average over N views of each image: mirrored, turned, shifted, as the recipe draws them")
     parser.add_device()
     parser.add_verify()
