@@ -44,18 +44,12 @@ VERBS = {
 
 
 def main(argv: Sequence[str] | None = None, started: float | None = None) -> int:
-    """Run the command that the arguments name, and return its exit code; None: those of this process, which ends.
+    """Run the command that the arguments name, and return its exit code; argv None: this process's arguments.
 
     started: the time.monotonic() from which the budget of a training counts (default: now).
     """
-    if argv is None:
-        from tenfold.__main__ import main
-        main()
-    return _run(argv, time.monotonic() if started is None else started)
-
-
-def _run(argv: Sequence[str], started: float) -> int:
-    verb, *rest = [*argv] or ["--help"]
+    started = time.monotonic() if started is None else started
+    verb, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
     front = typed_command().rpartition(" ")[0]                   # "tenfold" or "python -m tenfold"
     if verb == "help" and rest:                                  # "help train"
         verb, rest = rest[0], ["--help"]
