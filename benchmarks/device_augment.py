@@ -1,7 +1,7 @@
 """python -m benchmarks.device_augment: what augmentation on the device adds to a training step.
 
 Each step of it alone and all together, drawn and done, beside a step of light2 on the same batch: forward,
-backward, optimiser. Repeats take turns; the median of each counts.
+backward, optimizer. Repeats take turns; the median of each counts.
 """
 
 import argparse

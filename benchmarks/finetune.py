@@ -1,7 +1,7 @@
 """python -m benchmarks.finetune: fine-tuning by our commands beside a plain torchvision loop of the same settings.
 
 recipes/cifar10_finetune.toml with a SqueezeNet whose backbone is frozen, which two cores can train: same arrays,
-weights, size, batch, optimiser, schedule and epochs. The loop is what a tutorial would write: float32, the whole set
+weights, size, batch, optimizer, schedule and epochs. The loop is what a tutorial would write: float32, the whole set
 in memory, the training images in a new order each epoch, torchvision's own head with its ReLU, at a rate that it bears;
 and once more without that ReLU, as ours.
 """

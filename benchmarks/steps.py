@@ -1,6 +1,6 @@
 """python -m benchmarks.steps: what a training step costs, in seconds of the processor on one thread.
 
-optimizers: the same network and batch with each optimiser, and with torch's own Muon in the place of ours.
+optimizers: the same network and batch with each optimizer, and with torch's own Muon in the place of ours.
 frozen: a SqueezeNet whose backbone is frozen, its step on images, on kept features, and computing the features.
 folded: efficientnet_lite0 evaluated at some sizes, with batch normalisation folded into convolutions, in smaller parts.
 Repeats take turns; the median counts. The ratio is to the first: SGD's step, the step on images, the plain pass.
@@ -25,7 +25,7 @@ SIZES = {"resnet": 64, "seresnet": 32}        # of square pictures in RGB
 
 
 def optimizer_steps(name: str, batch: int) -> dict[str, Callable[[], None]]:
-    """A training step of a network with each optimiser."""
+    """A training step of a network with each optimizer."""
     import torch
     from torch.nn import functional as F
 

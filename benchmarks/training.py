@@ -1,9 +1,9 @@
 """python -m benchmarks.training: what the loop adds to the network itself, and how long until it begins.
 
 loop: our run, streaming shards, beside a loop written by hand over the same tensors, already in the
-device's memory: same network, optimiser, precision, batches and mode of torch.compile. Repeats take
+device's memory: same network, optimizer, precision, batches and mode of torch.compile. Repeats take
 turns; the median of the pairs' ratios counts.
-startup: `python -m train --help`, and from the command to the end of the first optimiser step.
+startup: `python -m train --help`, and from the command to the end of the first optimizer step.
 """
 
 import argparse

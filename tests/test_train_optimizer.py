@@ -1,4 +1,4 @@
-"""Optimisers: who learns at what rate, decays or is clipped; Muon's matrices are the network's own weights."""
+"""Optimizers: who learns at what rate, decays or is clipped; Muon's matrices are the network's own weights."""
 
 import copy
 from functools import partial

@@ -167,7 +167,7 @@ def place(request, tmp_path, monkeypatch):
 
 
 def at_step(monkeypatch, number: int, event) -> None:
-    """`event()` right after the optimiser's step `number`."""
+    """`event()` right after the optimizer's step `number`."""
     from tenfold.train.run.loop import Trainer
     step = Trainer._step
 

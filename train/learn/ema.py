@@ -25,7 +25,7 @@ class EMA:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Add the weights after an optimiser step to the mean. step: its number in the run; step 0 begins the mean."""
+        """Add the weights after an optimizer step to the mean. step: its number in the run; step 0 begins the mean."""
         if self._decay and not step:
             for mean, now in zip(self._mean, self._now, strict=True):
                 mean.copy_(now)

@@ -86,7 +86,7 @@ class Learner:
 
     def step(self, image: torch.Tensor, label: torch.Tensor, numbers: torch.Tensor | None, lr: float,
              number: int) -> torch.Tensor:
-        """Take one optimiser step; return float (2,): the loss, and how many rows were right.
+        """Take one optimizer step; return float (2,): the loss, and how many rows were right.
 
         image: uint8 (B, H, W, C); label: int64 (B,); numbers: those of `numbers`; number: of this step in the run,
         from 0. Nothing here waits for the device.

@@ -1,4 +1,4 @@
-"""Muon for the matrices inside a network and AdamW for the rest, as one optimiser."""
+"""Muon for the matrices inside a network and AdamW for the rest, as one optimizer."""
 
 import math
 from collections import defaultdict
@@ -43,7 +43,7 @@ class Muon:
 
     @property
     def param_groups(self) -> list[dict]:
-        """The groups of both optimisers, with a learning rate each."""
+        """The groups of both optimizers, with a learning rate each."""
         return [group for optimizer in self.parts for group in optimizer.param_groups]
 
     def step(self) -> None:
@@ -61,7 +61,7 @@ class Muon:
             optimizer.zero_grad(set_to_none)
 
     def state_dict(self) -> dict:
-        """Return the states of both optimisers."""
+        """Return the states of both optimizers."""
         return {"parts": [optimizer.state_dict() for optimizer in self.parts]}
 
     def load_state_dict(self, state: dict) -> None:

@@ -1,4 +1,4 @@
-"""Make the optimiser that a recipe names: weight decay on weights only, a separate learning rate for the head."""
+"""Make the optimizer that a recipe names: weight decay on weights only, a separate learning rate for the head."""
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from tenfold.train.precision import compute_dtype
 
 
 def make_optimizer(model: nn.Module, config: Train) -> torch.optim.Optimizer | Muon:
-    """Return the optimiser that the recipe names, over all weights of the model that are not frozen.
+    """Return the optimizer that the recipe names, over all weights of the model that are not frozen.
 
     Biases and normalisation weights, which have one axis, are not decayed (Goyal et al., 2017, arXiv:1706.02677). The
     backbone, which is everything but the head, learns at `config.backbone_lr` times the rate.
@@ -24,7 +24,7 @@ def make_optimizer(model: nn.Module, config: Train) -> torch.optim.Optimizer | M
         by_kind.setdefault((share, decay), []).append(p)
     groups = [{"params": params, "weight_decay": decay, "share": share} for (share, decay), params in by_kind.items()]
     if config.optimizer == "sgd":
-        device = next(model.parameters()).device  # a fused optimiser can skip a step by itself (scaling.py)
+        device = next(model.parameters()).device  # a fused optimizer can skip a step by itself (scaling.py)
         fused = compute_dtype(device, config.precision) == torch.float16
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum,
                                nesterov=config.nesterov and config.momentum > 0, fused=fused or None)
@@ -46,15 +46,15 @@ def load_optimizer(optimizer: torch.optim.Optimizer | Muon, content: dict) -> No
     optimizer.load_state_dict(content)
     for own, group in zip(before, optimizer.param_groups, strict=True):
         if any(type(group.get(key)) is not type(value) for key, value in own.items()):
-            raise ValueError("its optimiser has other settings")
+            raise ValueError("its optimizer has other settings")
     for part in getattr(optimizer, "parts", [optimizer]):
         for p, held in part.state.items():
             if not isinstance(p, torch.Tensor) or not all(_fits(value, p) for value in held.values()):
-                raise ValueError("the state of its optimiser is of other weights")
+                raise ValueError("the state of its optimizer is of other weights")
 
 
 def _fits(value: object, p: torch.Tensor) -> bool:
-    """Whether a value of an optimiser's state can belong to the weight `p`: one number, or one for each element."""
+    """Whether a value of an optimizer's state can belong to the weight `p`: one number, or one for each element."""
     if not isinstance(value, torch.Tensor):
         return value is None or type(value) in (int, float)
     return value.is_floating_point() and (value.numel() == 1 or value.shape == p.shape)

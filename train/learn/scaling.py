@@ -10,7 +10,7 @@ from tenfold.train.precision import compute_dtype
 
 
 class ScaledSteps:
-    """The backward pass and the optimiser step, with a scaled loss if `precision` means float16 on the device.
+    """The backward pass and the optimizer step, with a scaled loss if `precision` means float16 on the device.
 
     A step whose gradients overflow is skipped, and the scale is halved. With Adam, AdamW and SGD the fused kernel skips
     it, so nothing waits for the device; with Muon each step has to wait. In other precisions than float16 this is just
@@ -32,7 +32,7 @@ class ScaledSteps:
         self._scaler.unscale_(self._seen)
 
     def step(self) -> None:
-        """Take the optimiser's step, and reset the gradients."""
+        """Take the optimizer's step, and reset the gradients."""
         self._scaler.step(self._seen)
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
@@ -48,7 +48,7 @@ class ScaledSteps:
 
 
 class _Gradients:
-    """What GradScaler needs of an optimiser that is not torch's: its parameters and its step."""
+    """What GradScaler needs of an optimizer that is not torch's: its parameters and its step."""
 
     def __init__(self, model: nn.Module, optimizer: Muon):
         self.param_groups = [{"params": [p for p in model.parameters() if p.requires_grad]}]

@@ -16,7 +16,7 @@ from tenfold.train.normalise import Normalise
 _SHARE = 0.8                 # of the free memory may be used: evaluation, compiled steps and fragmentation need some
 _MOST, _MOST_ON_CPU = 1024, 128      # larger batches are no faster, and give fewer steps in an epoch
 _ROWS = 4                    # rows of the batch whose activations are counted, and of a second one twice as large
-_OPTIMIZER = 2               # copies of the weights that the optimiser makes in its first step, at most
+_OPTIMIZER = 2               # copies of the weights that the optimizer makes in its first step, at most
 
 
 def with_batch(recipe: Recipe, batch: int) -> Recipe:

@@ -144,7 +144,7 @@ class Trainer:
         return t, pair is None
 
     def _step(self, image: torch.Tensor, label: torch.Tensor, lr: float) -> None:
-        """Take one optimiser step on uint8 (B, H, W, C) and int64 (B,); nothing in it waits for the device."""
+        """Take one optimizer step on uint8 (B, H, W, C) and int64 (B,); nothing in it waits for the device."""
         state = self.state
         numbers = self.learner.numbers(state.epoch, state.batch, len(label))
         self.step_metrics.add(self.learner.step(image, label, numbers, lr, number=state.step))

@@ -35,7 +35,7 @@ class RunState:
     """How far a run has come, its best result and its history; stored in last.pth under "position"."""
     epoch: int = 0           # epochs completed
     batch: int = 0           # batches taken in the epoch under way
-    step: int = 0            # optimiser steps taken
+    step: int = 0            # optimizer steps taken
     best_top1: float = -1.0
     best_loss: float = float("inf")
     best_epoch: int = 0      # epochs completed at the best result
