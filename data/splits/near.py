@@ -13,8 +13,8 @@ from tenfold.data.tables import Split
 from tenfold.data.unique import unique
 from tenfold.data.wording import readable, some
 
-_MANY, _SHARE = 4, 2             # a group of near-duplicates is too large if it has more than 4 pictures and more than
-                                 # half of a class
+_LARGE, _LARGE_SHARE = 4, 0.5    # a group of near-duplicates is too large if it has more than this many pictures and
+                                 # more than this share of a class
 _MOST, _FRAMES = 0.5, 4          # near-duplicates may be frames of videos if more than half of the images are such, in
                                  # groups of four or more on average
 _BURSTS = "; if they are frames of videos, split.groups keeps whole videos together, which this does not"
@@ -80,8 +80,8 @@ def _without_large(near: np.ndarray, images: Images, config: Split) -> tuple[np.
         of.setdefault(group, Counter())[int(images.labels[row])] += 1
         many[group] = int(pictures[row])
     held = set(of)
-    too_large = {n for n in held if many[n] > _MANY
-                 and any(_SHARE * count > total[label] for label, count in of[n].items())}
+    too_large = {n for n in held if many[n] > _LARGE
+                 and any(count > _LARGE_SHARE * total[label] for label, count in of[n].items())}
     short = _short_classes(replace(images, near=_only(near, held - too_large)), config)
     too_large |= {n for n in held if not short.isdisjoint(of[n])}
     return _only(near, held - too_large), _only(near, too_large) >= 0

@@ -15,7 +15,7 @@ from tenfold.automatic.pictures import pictures_from_scratch, shapes, shapes_nam
 from tenfold.automatic.pretrained import pictures_pretrained, pictures_tuned
 
 _SHORT = 4.0                 # least seconds of a trial if the images say little about which candidate is best
-_ON_CARD = 40.0              # least seconds of a trial on a graphics card: an H100 needs 14 s before the first step
+_SHORT_ON_CARD = 40.0        # least seconds of a trial on a graphics card: an H100 needs 14 s before the first step
                              # of the pretrained network
 _TUNED = 30.0                # least seconds of a trial if all layers of the pretrained network can be trained
 _FILLED = 0.4                # ink whose strokes are wider than this share of its box is a thing on a plain ground
@@ -43,7 +43,7 @@ def candidates(look: Look, machine: Machine, pretrained: bool,
     needs_more = look.marks and (lost_or_filled or look.colours_tell or look.marks.needs_colour)
     if inked and not (look.is_colour or needs_more):
         return inked
-    short = _ON_CARD if machine.is_accelerated else _SHORT
+    short = _SHORT_ON_CARD if machine.is_accelerated else _SHORT
     scratch = Candidate("from scratch", pictures_from_scratch, short)
     is_tuned = pretrained and time_to_tune()
     imagenet = _imagenet_candidates(look, short, is_tuned) if pretrained else []

@@ -16,7 +16,7 @@ GENTLE = 2500                # with at most this many training pictures, the las
 _GENTLE_LR, _GENTLE_EPOCHS = 0.0003, 4           # gentle training has this learning rate and number of epochs
 _LR, _EPOCHS = 0.001, 12     # other training of the last blocks has this learning rate and number of epochs
 _EARLY_LAYERS = ["_conv_stem", "_bn0", *(f"_blocks.{number}" for number in range(11))]       # these stay frozen
-_ON_CARD = 224               # the side on a graphics card: to measure another one takes it seconds
+_SIDE_ON_CARD = 224          # the side of the pictures on a graphics card: to measure another one takes it seconds
 
 
 def train_last_layers(draft: Draft, context: FitContext) -> Draft:
@@ -47,7 +47,7 @@ def _choose_size(draft: Draft, context: FitContext) -> tuple[Look, float, str]:
     chosen, rate = 0, 0.0
     sizes = [size for size in _SIZES if size <= max(_SIZES[1], ENLARGED * min(look.size))]
     if context.machine.is_accelerated:
-        sizes = [size for size in sizes if size <= _ON_CARD][-1:]
+        sizes = [size for size in sizes if size <= _SIDE_ON_CARD][-1:]
     for size in sizes:
         choose_seen(draft, size, look)
         measured = context.machine.forward_rate(draft.recipe("auto"), look.classes)

@@ -16,7 +16,7 @@ from tenfold.train.device import free_device_memory, is_host, synchronise
 from tenfold.train.normalise import Normalise
 
 TRAIN_AND_VAL = ("train", "val")
-_SHARE = 3                   # features may take a third of the free memory
+_MEMORY_SHARE = 1 / 3        # features may take at most this share of the free memory
 _ROWS, _GPU_ROWS = 8, 128    # rows of a batch. On a CPU few, which stay in its caches: EfficientNet-Lite0 at 192 pixels
                              # does 87 images a second in batches of 8, 42 in batches of 32 (GPU: not measured)
 _SETTLED = 1.0               # seconds after which the end of a pass is extrapolated
@@ -38,7 +38,7 @@ class NoTimeError(NotDoneError):
 
 def check_memory(needed: int, device: torch.device) -> None:
     """Raise NotDoneError if features of `needed` bytes would take too much of the device's free memory."""
-    if needed > free_device_memory(device) / _SHARE:
+    if needed > free_device_memory(device) * _MEMORY_SHARE:
         raise NotDoneError(f"its features would take {needed / 2**20:,.0f} MB, more than a third of the free memory")
 
 
