@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if not args.part:
-        rows((*args.sizes, *[MORE] * args.all), args.copies)
+        rows((*args.sizes, MORE) if args.all else tuple(args.sizes), args.copies)
         return
     with scratch_folder() as name:
         measured: object = PARTS[args.part](args.sizes[0], args.copies, Path(name))

@@ -78,7 +78,7 @@ def _run(pictures: Pictures, name: str, until: float, seed: int) -> float:
         work = Path(scratch) / "work"
         work.mkdir()
         words = ["--folder", pictures.folder, "--scratch", work, "--until", until, "--seed", seed, "--side",
-                 pictures.side, *["--ink"] * pictures.ink]
+                 pictures.side, *(["--ink"] if pictures.ink else [])]
         try:
             ran = subprocess.run([python, "-m", f"benchmarks.{module}", *map(str, words)], cwd=ROOT, stderr=log,
                                  stdout=subprocess.PIPE, text=True, env=os.environ | _QUIET,

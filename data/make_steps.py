@@ -85,7 +85,8 @@ def arguments(target: str, given: dict[str, str]) -> list[str]:
             found += [word for one in value.split() for word in (option, one)] if name == "SET" else \
                 [option, *value.split()]
         elif name.rstrip("!") == "RECIPES":
-            found += [option] * bool(option) + [_plain(one) for one in _recipes(value)]
+            found += [option] if option else []
+            found += [_plain(one) for one in _recipes(value)]
         elif not option:
             found.append(_plain(value))
         else:

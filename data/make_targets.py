@@ -87,9 +87,10 @@ def check_variables(typed: list[str], goals: list[str]) -> None:
         if name in VARIABLES:
             takers = [target for target in TARGETS if name in {word.rstrip("!") for _, word in words(target)}]
             meant = next((other for other in _MEANT.get(name, ()) if other in taken), "")
+            more = ", …" if len(takers) > 6 else ""
             raise UserFault(f"{name}=", f"changes nothing in make {' '.join(goals)}",
                             'did you mean SET="seed=…"?' if meant == "SET" else f"did you mean {meant}=?" if meant else
-                            f"leave it out; it is for make {', '.join(takers[:6])}" + ", …" * (len(takers) > 6))
+                            f"leave it out; it is for make {', '.join(takers[:6])}{more}")
         known = {variable: f"{variable}=" for variable in sorted(VARIABLES)} | _settings()
         close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)
         raise UserFault(f"{name}=", "no target knows this variable",

@@ -31,7 +31,8 @@ def free_host_memory(root: str | Path = "/") -> int:
 def check_room(where: object, needed: int, purpose: str, cure: str) -> None:
     """Raise a MachineFault if this process may not take `needed` bytes. purpose: such as "to be decoded"."""
     if not is_room(needed):
-        free = format_bytes(share or free_host_memory()) + " are free" + " for each worker" * bool(share)
+        free = f"{format_bytes(share)} are free for each worker" if share else \
+            f"{format_bytes(free_host_memory())} are free"
         raise MachineFault(where, f"needs about {format_bytes(needed)} of memory {purpose}, and {free}", cure)
 
 

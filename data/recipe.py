@@ -167,13 +167,14 @@ def _as_json(value: Any) -> Iterator[str]:
     yield "["
     if not array and len(value) <= _SHORT:
         for i, item in enumerate(value):
-            yield "," * (i > 0)
+            if i > 0:
+                yield ","
             yield from _as_json(item)
     else:
         for first in range(0, len(value), _PIECE):
             piece = value[first:first + _PIECE]
             text = json.dumps(piece.tolist() if array else piece, sort_keys=True, separators=(",", ":"))
-            yield "," * (first > 0) + text[1:-1]
+            yield f",{text[1:-1]}" if first > 0 else text[1:-1]
     yield "]"
 
 

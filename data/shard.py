@@ -123,8 +123,8 @@ def open_shard(path: Path, rows: int, row_shape: tuple[int, int, int], ends: tup
             for name, dtype in COLUMNS.items():
                 column = own_dataset(f, name, path)
                 if column.shape != (rows,) or column.dtype != dtype or column.chunks is not None:
-                    raise damaged(path, f"holds {name} {column.dtype} {column.shape}"
-                                  + " in chunks" * bool(column.chunks))
+                    how = " in chunks" if column.chunks else ""
+                    raise damaged(path, f"holds {name} {column.dtype} {column.shape}{how}")
                 check_declared(column, size)
                 columns[name] = column[:].astype(np.int64)
             for name, end in zip(("label", "source"), ends, strict=True):

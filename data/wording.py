@@ -63,8 +63,8 @@ def counted(count: int, word: str) -> str:
 
 def several_frames(count: int) -> list[str]:
     """Return a list with the line that says that of `count` files one frame each is used; [] if there are none."""
-    return [f"{counted(count, 'file')} hold{'s' * (count == 1)} several pages or frames; the first that is not empty "
-            "is used"] if count else []
+    return [f"{counted(count, 'file')} hold{'s' if count == 1 else ''} several pages or frames; the first that is not "
+            "empty is used"] if count else []
 
 
 def folder_name(path: str) -> str:

@@ -110,7 +110,8 @@ def print_report(facts: dict, out: Path | str) -> None:
     if len(facts["suspects"]) > 10:
         print(f"{len(facts['suspects'])} suspects in all")
     doubted = sum(bool(s.get("ink")) for s in facts["suspects"])
-    drawn = f", {Path(out, SHEET)}" * (doubted > 0) + f" ({DRAWN} of {doubted})" * (doubted > DRAWN)
+    drawn = f", {Path(out, SHEET)}" if doubted else ""
+    drawn += f" ({DRAWN} of {doubted})" if doubted > DRAWN else ""
     print(f"see {Path(out, PICTURE)}{drawn} and {Path(out, REPORT)}")
 
 

@@ -65,7 +65,7 @@ def run_short(base: Path, known: dict[str, kills.Alone], seed: int, groups: Grou
     limit, here, whole = rng.randint(*_MEGABYTES), base / f"memory {os.getpid()}", known[verb]
     several = verb == "build" and rng.random() < 0.3
     body = tiny.build_body(base, tiny.BUILDS[0], 2) if several else disks.body(base, verb)
-    words = f"{verb}{', 2 workers' * several} in {limit} MB"
+    words = f"{verb}{', 2 workers' if several else ''} in {limit} MB"
     try:
         with _group(groups, limit) as group:
             ended = run_child(body, here, before=partial((group / "cgroup.procs").write_text, "0"))

@@ -17,7 +17,7 @@ from benchmarks.torture.children import run_child
 from benchmarks.torture.lanes import Limits
 from benchmarks.torture.table import Attack
 from tenfold.data.command import make_parser, run, whole_number
-from tenfold.data.errors import EXIT_OURS, UserFault
+from tenfold.data.errors import EXIT_OK, EXIT_OURS, UserFault
 
 ATTACKS = ("kills", "flips", "inputs", "lines", "disks", "memory", "fuzz")
 FULL = {"kills_build": 600, "kills_train": 400, "kills_sweep": 16, "kills_folds": 48,
@@ -49,7 +49,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; its exit code: 1 where anything did not hold."""
     failed: list[int] = []
-    return run(partial(torture, failed), arguments().parse_args(argv)) or EXIT_OURS * bool(failed)
+    return run(partial(torture, failed), arguments().parse_args(argv)) or (EXIT_OURS if failed else EXIT_OK)
 
 
 def torture(failed: list[int], args: argparse.Namespace) -> dict[str, Any]:
@@ -159,7 +159,8 @@ def _disks(base: Path, counts: dict[str, int], seed: int) -> list[Attack]:
 def _memory(base: Path, counts: dict[str, int], seed: int) -> list[Attack]:
     groups = cgroups.own_groups() if counts["memory"] else None
     if not groups:
-        print("memory: left out, no cgroup with a limit can be made here" * bool(counts["memory"]))
+        if counts["memory"]:
+            print("memory: left out, no cgroup with a limit can be made here")
         return []
     work = partial(cgroups.run_short, base, disks.known_runs(base), seed, groups)
     return [Attack("too little memory", work, counts["memory"], Limits(330))]

@@ -23,7 +23,7 @@ def body(base: Path, command: str, again: bool = False) -> Callable[[], int]:
     """A command of COMMANDS on tiny pictures, which writes below the folder where it is called."""
     recipe, pictures = str(base / f"{tiny.TRAININGS[0].name}.toml"), str(base / "pictures")
     rest = ["--device", "cpu", "--out", "out", "--set", "train.epochs=2"]
-    several = ["--data", pictures, "--workers", "1", *["--resume"] * again, *rest]
+    several = ["--data", pictures, "--workers", "1", *(["--resume"] if again else []), *rest]
     lines = {"sweep": ["--recipe", recipe, "--shards", str(base / "shards"), "--grid", "train.lr=0.01,0.03",
                        *rest[:-1], "train.epochs=1"],
              "folds": ["--recipe", recipe, "--folds", "2", *several],

@@ -186,7 +186,7 @@ class Folder:
 def kinds_in_words(kinds: Mapping[str, int], hidden: Sequence[str] = (), most: int = 6) -> str:
     """Put counts of files and folders by kind into words: "9 .txt, 2 repeated folders". hidden: names of these."""
     names = f" ({some(map(readable, sorted(set(hidden))), 3)})"
-    return some((counted(n, kind) if kind in _NOUNS else f"{n} {kind}" + names * (kind == HIDDEN)
+    return some((counted(n, kind) if kind in _NOUNS else f"{n} {kind}{names if kind == HIDDEN else ''}"
                  for kind, n in kinds.items()), most)
 
 

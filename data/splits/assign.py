@@ -105,8 +105,8 @@ def _too_small(classes, config: Split, wants) -> SourceFault:
                 f"{getattr(config, split)}" for split in wants
                 if (split == "test" and config.folds) or getattr(config, split)]
     need = f"too few for {' and '.join(settings)} with one over for training"
-    cure = "ask for less in split.val and split.test, add images, " + \
-        'set split.small_classes = "train", ' * (not config.folds and config.small_classes == "refuse") + "or remove "
+    only_train = 'set split.small_classes = "train", ' if not config.folds and config.small_classes == "refuse" else ""
+    cure = f"ask for less in split.val and split.test, add images, {only_train}or remove "
     if len(classes) == 1:
         return SourceFault(f"class '{classes[0][0]}'", f"has {number[0]}, {need}", cure + "it")
     names = [f"'{name}' ({what})" for (name, *_), what in zip(classes, number, strict=True)]

@@ -51,7 +51,8 @@ def near_to_hold(images: Images, classes: Sequence[str], config: Split,
     alike = (group >= 0) & ~np.isin(group, group[whole]) & (different(near, images.digests) > 1)
     if count := int(alike.sum()):
         bursts = count > max(_MOST * len(near), _FRAMES * len(unique(near[alike])) - 1)
-        lines.append(f"near-duplicates: {held_together(np.where(alike, near, -1), images.official)}" + _BURSTS * bursts)
+        held = held_together(np.where(alike, near, -1), images.official)
+        lines.append(f"near-duplicates: {held}{_BURSTS if bursts else ''}")
     return group, lines
 
 

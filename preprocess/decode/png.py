@@ -59,7 +59,7 @@ def parsed(data: bytes) -> Png:
         bits = width * _CHANNELS[colour] * depth
         _check_packed(pixels, (height + 14) * ((bits + 7) // 8 + 8) * (2 if interlaced else 1))
     clear, chunk = _transparent(held.get(b"tRNS", b""), colour, depth)
-    start = [(kind, held[kind]) for kind in (b"IHDR", b"PLTE") if kind in held] + [(b"tRNS", chunk)] * bool(chunk)
+    start = [(kind, held[kind]) for kind in (b"IHDR", b"PLTE") if kind in held] + ([(b"tRNS", chunk)] if chunk else [])
     moving = [(kind, content) for kind, content, _ in kept]
     moving.sort(key=lambda chunk: chunk[0] != b"acTL")           # stable: the others stay in their order
     animated = moving[0][0] == b"acTL"

@@ -1,7 +1,7 @@
 """Write notes on a survey for people: what was decided for the whole set, and what does not fit the recipe."""
 
 from tenfold.data.recipe import Recipe
-from tenfold.data.wording import several_frames
+from tenfold.data.wording import counted, several_frames
 from tenfold.preprocess.clean.ground import TWO_TONE
 from tenfold.preprocess.survey.checks import IN_WORDS, OPPOSITE
 from tenfold.preprocess.survey.decisions import rows_of_opposite_polarity, votes
@@ -37,9 +37,9 @@ def _polarity_notes(recipe: Recipe, survey: Survey, facts: Facts) -> list[str]:
                      "images look; decided for the whole set")
     opposite = rows_of_opposite_polarity(decided, facts)
     if len(opposite):
-        lines.append(f"{len(opposite)} image{'s' * (len(opposite) > 1)} clearly look{'s' * (len(opposite) == 1)} like "
-                     f"{IN_WORDS[OPPOSITE[decided]]}, such as {survey.source.paths[opposite[0]]}"
-                     + " (`tenfold report` names them)" * (len(opposite) <= MOST * len(facts)))
+        named = " (`tenfold report` names them)" if len(opposite) <= MOST * len(facts) else ""
+        lines.append(f"{counted(len(opposite), 'image')} clearly look{'s' if len(opposite) == 1 else ''} like "
+                     f"{IN_WORDS[OPPOSITE[decided]]}, such as {survey.source.paths[opposite[0]]}{named}")
     return lines
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tenfold.data.recipe import Recipe
+from tenfold.data.wording import counted
 from tenfold.preprocess.decode import Levels, exceeds, usual_range
 from tenfold.preprocess.survey.facts import Facts
 
@@ -63,14 +64,14 @@ def _range_note(kind: str, span: tuple, levels: list[Levels], declared: bool) ->
     low, high = span
     depths = sorted({f.bits for f in levels})
     least, most = min(f.low for f in levels), max(f.high for f in levels)
-    what = f"{kind} " * (kind != "unsigned") + f"{' and '.join(map(str, depths))} bits"
+    what = f"{'' if kind == 'unsigned' else f'{kind} '}{' and '.join(map(str, depths))} bits"
     depth = next((f"{b} bits ({low}..{high})" for b in range(1, 65) if kind != "float" and high - low == 2**b - 1),
                  f"{low:g}..{high:g}")
-    line = f"deep pictures: {len(levels)} file{'s' * (len(levels) != 1)} of {what} hold levels from {least:g} to " \
+    line = f"deep pictures: {counted(len(levels), 'file')} of {what} hold levels from {least:g} to " \
            f"{most:g}; taken as {depth} for the whole set"
     beyond = sum(exceeds(f, low, high) for f in levels)
     line += f", as source.{_KEYS[kind]} says" if declared else ""
-    line += f"; {beyond} of them hold{'s' * (beyond == 1)} more, which is cut off" if beyond else ""
+    line += f"; {beyond} of them hold{'s' if beyond == 1 else ''} more, which is cut off" if beyond else ""
     return line + ("" if declared else _dark_words(kind, high, [f.high for f in levels]))
 
 

@@ -15,6 +15,7 @@ from tenfold.data.fonts import fonts_for
 from tenfold.data.recipe import Recipe, make_recipe, renewed
 from tenfold.data.source_table import SourceTable
 from tenfold.data.sources.opening import Source
+from tenfold.data.wording import counted
 from tenfold.preprocess.clean.polarity import CLEAR
 from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.clean.steps import clean_page
@@ -86,7 +87,7 @@ def _ink_reasons(kinds: list[str], ink: dict, polarity: str) -> list[str]:
     """Say in words what is doubtful about a picture's ink. kinds: those of `_ink_doubts` that apply."""
     components = ink["lost_components"]
     words = {"lost": f"without {_percent(ink['lost_share'])} of its ink, taken for dust or ground" + (
-                 f" ({components} component{'s' * (components > 1)} broader than half the pen)" if components else ""),
+                 f" ({counted(components, 'component')} broader than half the pen)" if components else ""),
              "edges": "cropped so tightly that the ink touches all four edges" if ink["edges"] == 4
                  else "cropped so that the ink touches three edges",
              "mostly": f"mostly ink ({ink['share']:.0%} of it)",

@@ -107,7 +107,9 @@ class Survey:
             first = f"{'-':>6}  {'':5}  {'-':>11}" if reason else f"{number:>6}  {self.splits[number]:5}  {size:>11}"
             name = self.classes[self.source.labels[row]][:12]
             lines.append(f"{first}  {name:12}  {self.source.paths[row]}" + (f" ({reason})" if reason else ""))
-        return "\n".join(lines + [f"… {total - _SHOWN} more"] * (total > _SHOWN))
+        if total > _SHOWN:
+            lines.append(f"… {total - _SHOWN} more")
+        return "\n".join(lines)
 
 
 def _numbered(digests: np.ndarray) -> np.ndarray:

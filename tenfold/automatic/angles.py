@@ -33,7 +33,9 @@ class Matches:
     def __str__(self) -> str:
         text = (f"{self.upright:.0%} of the characters match another of their class best if rotated by 30 degrees at "
                 f"most; {CHANCE:.0%} would be expected by chance")
-        return text + f". {self.quarters:.0%} match at multiples of 90 degrees" * (self.are_upright is None)
+        if self.are_upright is None:
+            text += f". {self.quarters:.0%} match at multiples of 90 degrees"
+        return text
 
 
 def shape_of(mask: np.ndarray) -> np.ndarray:

@@ -73,8 +73,10 @@ def _imagenet_candidates(look: Look, short: float, is_tuned: bool) -> list[Candi
     if not is_tuned:
         return [Candidate("pretrained", pictures_pretrained, short)]
     least = max(short, _TUNED)
-    last = [Candidate("pretrained", pictures_pretrained, least)] * (HEAD_ONLY < look.training_images <= GENTLE)
-    return [*last, Candidate("pretrained, all layers", pictures_tuned, least)]
+    tuned = Candidate("pretrained, all layers", pictures_tuned, least)
+    if HEAD_ONLY < look.training_images <= GENTLE:
+        return [Candidate("pretrained", pictures_pretrained, least), tuned]
+    return [tuned]
 
 
 def _ink_candidates(look: Look, marks: InkFacts) -> list[Candidate]:
@@ -99,5 +101,7 @@ def _one_sided_candidates(look: Look, imagenet: list[Candidate], scratch: Candid
     shapes_first = look.are_signs or look.mirrored_classes is not None
     if is_tuned:                                 # others are hardly ever better, and would take time from these
         return [first, imagenet[-1]] if shapes_first else [imagenet[-1], first]
-    pair = [first, *imagenet] if shapes_first else [*imagenet, first]
-    return pair + [second] * shapes_first + [scratch] * look.is_colour
+    found = [first, *imagenet, second] if shapes_first else [*imagenet, first]
+    if look.is_colour:
+        found.append(scratch)
+    return found

@@ -45,8 +45,9 @@ def _auto(args: argparse.Namespace, started: float) -> dict[str, Any]:
                           started=started)
     result = automatic.run()
     print("", *result.lines, sep="\n")
+    of = f" of {automatic.budget:.0f}" if automatic.clock.is_timed else ""
     print(f"best.pth is the model, for `tenfold predict`; {automatic.recipe} the recipe; "
-          f"{automatic.clock.spent():.0f}" + f" of {automatic.budget:.0f}" * automatic.clock.is_timed + " s")
+          f"{automatic.clock.spent():.0f}{of} s")
     return {"recipe": str(automatic.recipe), "best": result.run.facts["best"], "top1": result.score.top1,
             "macro_f1": result.score.macro_f1, "images": result.score.images, "val_top1": result.run.val_top1,
             "steps": result.run.facts["steps"], "seconds": round(automatic.clock.spent(), 3),

@@ -130,7 +130,7 @@ class Look:
         dark, light = self.votes
         reason = f"{dark} of {self.sampled} pictures look like dark ink on light, {light} like light on dark"
         outvoted = (self.polarity == "dark" and dark < light) or (self.polarity == "light" and light < dark)
-        return reason + "; the clear ones of them decide" * outvoted
+        return f"{reason}; the clear ones of them decide" if outvoted else reason
 
     @property
     def may_mirror(self) -> bool:

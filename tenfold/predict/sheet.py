@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from tenfold.data.files import publish
 from tenfold.data.fonts import fonts_for
+from tenfold.data.wording import counted
 from tenfold.preprocess.fonts import picture_font, write_name
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def write_sheet(path: Path, cells: Sequence[tuple[Row, NDArray[np.uint8]]], coun
     sheet = Image.new("RGB", (columns * width + _GAP, lines * height + 2 * _LINE), "white")
     pen, font = ImageDraw.Draw(sheet), picture_font(10)
     fonts_for(row.label for row, _ in cells)
-    shown = f"{len(cells)} of {count} pictures" if count > len(cells) else f"{count} picture" + "s" * (count > 1)
+    shown = f"{len(cells)} of {count} pictures" if count > len(cells) else counted(count, "picture")
     pen.text((_GAP, 3), f"{shown}, as the model takes them", "black", font)
     for i, (row, pixels) in enumerate(cells):
         x, y = _GAP + i % columns * width, 2 * _LINE + i // columns * height

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tenfold.data.tables import Train
+from tenfold.data.wording import counted
 
 STEPS = 1500                 # steps that a network needs to learn well: good runs of ten minutes took 1,550 to 2,650
 SMALLEST_BATCH = 32
@@ -99,7 +100,7 @@ def describe(plan: Plan, planned: Plan, val_rows: int, is_open: bool) -> str:
     if val_rows:
         looked = min(val_rows, plan.val_batches * plan.batch or val_rows)
         of = f", on {looked:,} of {val_rows:,} rows" if looked < val_rows else ""
-        changed.append(f"val is evaluated {plan.evaluations} time{'s' * (plan.evaluations > 1)}{of}")
+        changed.append(f"val is evaluated {counted(plan.evaluations, 'time')}{of}")
     if is_open:
         return f"about {plan.steps:,} steps fit into the budget: {'; '.join(changed)}"
     share = plan.steps * plan.batch / planned.images
