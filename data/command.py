@@ -115,7 +115,7 @@ def run(body: Callable[[Any], Any], args: argparse.Namespace) -> int:
             print(_one_line(refusal), file=sys.stderr)
             return EXIT_USER
         print(*map(printable_line, traceback.format_exc().splitlines()), sep="\n", file=sys.stderr)
-        print("this is a fault of Tenfold's, not yours", file=sys.stderr)
+        print("this is a bug in Tenfold: please report it with the lines above", file=sys.stderr)
         return EXIT_OURS
 
 

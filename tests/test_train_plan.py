@@ -238,16 +238,16 @@ def test_early_weights_that_few_val_rows_chose_are_told(early, kept_by_luck):
 
 @each("val,train,says", [
     (0.26, 0.9, "labels"), (0.26, 0.3, "learned little"),
-                          (0.5, 0.52, None), (0.7, 0.99, "by heart"), (0.7, 0.8, None), (float("nan"), 0.9, None)])
+                          (0.5, 0.52, None), (0.7, 0.99, "memorises"), (0.7, 0.8, None), (float("nan"), 0.9, None)])
 def test_what_the_figures_mean_is_said(val, train, says):
     row = {"epoch": 1, "val_top1": val, "val_loss": 1.0, "train_top1": train, "val_rows": 400}
     notes = closing_notes(row, np.array([100, 100, 100, 100]))
     assert [says in note for note in notes] == [True] * (says is not None)
-    fitted = closing_notes(row | {"epoch": 0}, np.array([100, 100, 100, 100]))       # knows its images by heart anyway
+    fitted = closing_notes(row | {"epoch": 0}, np.array([100, 100, 100, 100]))       # has memorised its images anyway
     assert ["the features of this network" in note for note in fitted] == [True] * (val < 0.3)
 
 
 def test_few_val_rows_prove_little():
     row = {"epoch": 1, "val_top1": 0.5, "val_loss": 1.0, "train_top1": 0.7, "val_rows": 6}
-    assert "0.5000 of 6 rows is not surely better than guessing" in closing_notes(row, np.array([2, 2, 2]))[0]
-    assert "0.3000 is no better than guessing" in closing_notes(row | {"val_top1": 0.3}, np.array([2, 2, 2]))[0]
+    assert "0.5000 of 6 rows is not clearly better than always guessing" in closing_notes(row, np.array([2, 2, 2]))[0]
+    assert "0.3000 is no better than always guessing" in closing_notes(row | {"val_top1": 0.3}, np.array([2, 2, 2]))[0]

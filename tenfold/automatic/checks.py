@@ -75,9 +75,9 @@ def readable_part(look: Look, clock: Clock, cores: int) -> Look:
     each, seconds = look.seconds / cores, clock.read_seconds()
     part = look.subset(seconds / each - look.official.get("test", 0))
     if (needed := part.images * each) > seconds:
-        raise UserFault("--budget", f"{clock.budget:g} s is too short: {clock.spent():.0f} s are gone, and reading "
-                        f"{part.images:,} images, the fewest to train on and any official test split, takes about "
-                        f"{needed:.0f} s", f"give {clock.budget_for(needed):.0f} s or more")
+        raise UserFault("--budget", f"{clock.budget:g} s is too short: {clock.spent():.0f} s are already used, and "
+                        f"reading {part.images:,} images, the fewest to train on and any official test split, takes "
+                        f"about {needed:.0f} s", f"give {clock.budget_for(needed):.0f} s or more")
     return part
 
 

@@ -174,8 +174,7 @@ class Look:
         tone = {"dark": ", dark on light", "light": ", light on dark", "each": ", of both polarities"}[self.polarity]
         least, most = self.smallest_class, self.largest_class
         counts = f"{least}" if least == most else f"{least} to {most}"
-        part = (f"; only so many are used, at most {self.per_class:,} of each class, for lack of time"
-                if self.per_class else "")
+        part = f"; to save time, at most {self.per_class:,} of each class are used" if self.per_class else ""
         return [f"{self.images:,} images in {self.classes} classes, {counts} each; "
                 f"{self.size[1]}×{self.size[0]} pixels (median), {'colour' if self.is_colour else 'grey'}; {kind}"
                 + (tone if self.is_ink else "") + f" ({self.sampled} looked at)" + part, *self._notes()]

@@ -40,7 +40,7 @@ class Trial:
                              # val rows were seen, so that nothing is known of its accuracy
 
     def __str__(self) -> str:
-        came = f"({self.fault or 'nothing'})" if self.val_top1 is None else f"{self.val_top1:.1%}"
+        came = f"({self.fault or 'no val rows'})" if self.val_top1 is None else f"{self.val_top1:.1%}"
         came += "" if self.began or self.fault else " (too little time to tell)"
         return f"{self.name} {came}"
 

@@ -26,7 +26,8 @@ def select_draft(call: Automatic, seen: Look) -> Draft:
     """Return the draft of the candidate that wins the race, or of the most promising one if there is no race."""
     clock, build_seconds = call.clock, seen.build_seconds(call.cores)
     if not (call.pretrained or seen.is_ink):
-        print("note: no pretrained network is installed, which helps pictures most: pip install 'tenfold[pretrained]'")
+        print("note: no pretrained network is installed; it helps most on photographs: "
+              "pip install 'tenfold[pretrained]'")
 
     def context(seconds: float) -> FitContext:
         return FitContext(str(call.data), seen, call.machine, call.cores, call.seed,

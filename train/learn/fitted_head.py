@@ -63,7 +63,7 @@ def fit_head(learner: Learner, rows: HeadRows, config: Train, seconds: float) ->
     try:
         tables = features_before_head(learner, rows, config, seconds)
     except NotDoneError as reason:
-        print(f"note: the head is not fitted, and begins at random: {reason}")
+        print(f"note: the head is not fitted and keeps its random initial weights: {reason}")
         return None
     passed = time.monotonic()
     with torch.no_grad():

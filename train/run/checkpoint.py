@@ -134,9 +134,9 @@ def _disagreement(content: dict) -> str:
     if not len(content["mean"]) == len(content["std"]) == channels:
         return "mean and std do not fit the channels"
     if any(low >= high for _, low, high in (content.get("common") or {}).get("ranges", ())):
-        return "common.ranges are none"
+        return "each of common.ranges should go from a lower level to a higher one"
     if not 0.1 <= content.get("temperature", 1.0) <= 10:
-        return "temperature is none"
+        return "temperature should be from 0.1 to 10"
     numbers = [content.get(key) for key in ("trained_on", "chosen_by")]
     strange = any(held is not None and (held.dtype != torch.int64 or held.ndim != 1 or not held.is_contiguous())
                   for held in numbers)

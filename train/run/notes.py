@@ -10,7 +10,7 @@ from tenfold.data.wording import counted
 from tenfold.train.chance import SURE, guess_rate, is_clearly_higher, is_guessing
 
 _GAP = 0.15                  # a note is printed if top-1 of train is this far above val
-_BY_HEART = "the images were learnt by heart, and what was learnt holds for no others: are their labels right?"
+_MEMORISED = "the network memorised its training images and does not generalise: are their labels right?"
 _NOTHING = "the network has learned little or nothing yet; train longer, or try another train.lr"
 _NO_FEATURES = "the features of this network do not tell these classes apart, or there are too few images"
 
@@ -51,11 +51,11 @@ def closing_notes(best: dict[str, Any] | None, val_counts: NDArray[np.int64]) ->
     if looked < rows:
         notes.append(f"note: val top-1 is that of {looked:,} of {rows:,} val rows")
     if is_guessing(val, guess, looked):
-        is_no_better = "is no better" if val <= guess else f"of {counted(looked, 'row')} is not surely better"
-        notes.append(f"note: val top-1 {val:.4f} {is_no_better} than guessing, which comes to {guess:.4f} by the most "
-                     f"frequent class: "
-                     f"{_NO_FEATURES if is_fitted else _BY_HEART if train > max(0.5, guess + _GAP) else _NOTHING}")
+        is_no_better = "is no better" if val <= guess else f"of {counted(looked, 'row')} is not clearly better"
+        notes.append(f"note: val top-1 {val:.4f} {is_no_better} than always guessing the most frequent class "
+                     f"({guess:.4f}): "
+                     f"{_NO_FEATURES if is_fitted else _MEMORISED if train > max(0.5, guess + _GAP) else _NOTHING}")
     elif not is_fitted and train - val > max(_GAP, SURE * math.sqrt(val * (1 - val) / looked)):
-        notes.append(f"note: train top-1 {train:.4f} is far above val {val:.4f}: it learns its images by heart; more "
-                     "images, more random variation in [draw] or [augment], or a smaller network would help")
+        notes.append(f"note: train top-1 {train:.4f} is far above val {val:.4f}: it memorises its training images; "
+                     "more images, more random variation in [draw] or [augment], or a smaller network would help")
     return notes

@@ -111,7 +111,7 @@ class ThreadChoice:
         self._busy, self._calm = (self._busy + 1, 0) if busy else (0, self._calm + 1)
         if self._calm >= CALM:
             self._trial, self._pause, self._least = None, 0.0, 0.0
-            self._take(self.default, "other processes are busy no more")
+            self._take(self.default, "other processes are idle again")
         elif (not self._trial and self._busy >= BUSY and self._all.steps >= STEPS and self._all.seconds >= SECONDS
               and self._is_due()):
             self._trial = Trial(candidates(self.count, self.default, load.cores - load.foreign))

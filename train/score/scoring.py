@@ -134,8 +134,10 @@ def score(model: Model | str | Path, shards: ShardSet, *, tta: int = 1, device: 
                            "make both by the same version of Tenfold")
     result = Score(facts, probabilities, labels, shards.lasting(), (*notes, *versions, *_contrast_notes(model, shards)))
     if result.is_guessing:
-        better = "no" if result.top1 <= guess_rate(np.bincount(labels)) else "not surely"
-        guessed = f"note: test top-1 {result.top1:.4f} is {better} better than naming the most frequent class"
+        guess = guess_rate(np.bincount(labels))
+        better = "no" if result.top1 <= guess else "not clearly"
+        guessed = (f"note: test top-1 {result.top1:.4f} is {better} better than always guessing the most frequent "
+                   f"class ({guess:.4f})")
         result = replace(result, notes=(*result.notes, guessed))
     if folder is not None:
         write_score(folder, result)
