@@ -25,7 +25,7 @@ class Timing:
         return self.seconds / max(1, self.steps)
 
 
-class Trial:
+class ThreadTrial:
     """Times training steps with each thread count in turn, forwards and backwards; with two counts, all this twice.
 
     Counts are compared by their mean, not their median, because other processes delay few steps for long. count: to be

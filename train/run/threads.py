@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from tenfold.train.barrier_sleep import LoadWatcher
 from tenfold.train.cpu_load import MARGIN, core_limit
 from tenfold.train.device import is_host
-from tenfold.train.run.thread_trial import Timing, Trial, candidates
+from tenfold.train.run.thread_trial import ThreadTrial, Timing, candidates
 
 COUNT_SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")      # environment variables of the user that are respected
 STEPS, SECONDS = 3, 2.0      # of training before the first trial, so that a short run keeps its count
@@ -55,7 +55,7 @@ class ThreadChoice:
         self._watches = is_host(device) and self._found > 1
         is_open = self._watches and not fixed and not any(name in os.environ for name in COUNT_SETTINGS)
         self._chooses = is_open and not _held.get()
-        self._trial: Trial | None = None
+        self._trial: ThreadTrial | None = None
         self._last: float | None = None          # when the last step ended, if the next one follows at once
         self._all, self._recent = Timing(), Timing()         # steps of the run, and the latest of them
         self._looks = self._busy = self._calm = 0
@@ -114,7 +114,7 @@ class ThreadChoice:
             self._take(self.default, "other processes are idle again")
         elif (not self._trial and self._busy >= BUSY and self._all.steps >= STEPS and self._all.seconds >= SECONDS
               and self._is_due()):
-            self._trial = Trial(candidates(self.count, self.default, load.cores - load.foreign))
+            self._trial = ThreadTrial(candidates(self.count, self.default, load.cores - load.foreign))
             self._use(self._trial.count)
 
     def _is_due(self) -> bool:
@@ -125,7 +125,7 @@ class ThreadChoice:
             self._recent = Timing()
         return since >= (self._least if changed else self._pause)
 
-    def _try(self, trial: Trial, seconds: float) -> None:
+    def _try(self, trial: ThreadTrial, seconds: float) -> None:
         """Add a step to the trial; at its end choose the fastest count, or keep one that is hardly slower."""
         trial.add(seconds)
         if trial.count:
