@@ -18,7 +18,7 @@ def trained_contrast(facts: Mapping[str, Any], recipe: Recipe) -> list[int] | No
 
 
 def is_other_contrast(contrast: Sequence[int], trained: Sequence[int] | None) -> bool:
-    """Whether pictures of the contrast [from, to] clearly differ from the training images; False: that is not known."""
+    """Return whether pictures of the contrast [from, to] clearly differ from the training images; False if unknown."""
     return trained is not None and (contrast[0] > _TIMES * trained[1] or _TIMES * contrast[1] < trained[0])
 
 

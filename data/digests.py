@@ -55,7 +55,7 @@ class FileDigest:
 
     @property
     def matches(self) -> bool:
-        """Whether the file has a trailer, and its digest is right."""
+        """Return whether the file has a trailer, and its digest is right."""
         return self.stated == self.content
 
 
@@ -93,7 +93,7 @@ def _stated(f: BinaryIO) -> str | None:
 
 
 def _had_zip_trailer(end: bytes) -> bool:
-    """Whether a zip, by its last bytes, should have a comment of the length of a trailer."""
+    """Return whether a zip, by its last bytes, should have a comment of the length of a trailer."""
     at = end.rfind(_END_OF_ZIP)
     return at >= 0 and end[at + 20:at + 22] == TRAILER_BYTES.to_bytes(2, "little")
 

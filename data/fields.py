@@ -64,7 +64,7 @@ def _below(name: str, key: str) -> str:
 
 
 def _is_one(value: Any, kind: Any) -> bool:
-    """Whether a value is of a kind that is not made of other kinds."""
+    """Return whether a value is of a kind that is not made of other kinds."""
     if isinstance(kind, range):
         return type(value) is int and value in kind
     if kind is float or isinstance(kind, Number):

@@ -106,7 +106,7 @@ def _model_of_recipe(given: dict[str, str], before: set[str]) -> dict[str, str]:
 
 
 def _carries_recipe(target: str, given: dict[str, str]) -> bool:
-    """Whether the recipe, and with it the name of the run, is that of finished shards that are given without one."""
+    """Return whether the recipe, and so the name of the run, is that of finished shards that are given without one."""
     return target in ("train", "bench", "sweep") and "RECIPE" not in given and "SHARDS" in given \
         and (Path(given["SHARDS"]) / INDEX).exists()
 
@@ -134,7 +134,7 @@ def _file_of(recipe: str) -> str:
 
 
 def _wants_sample(values: dict[str, str]) -> bool:
-    """Whether the recipe asks for the sample's images, and these have not been fetched yet."""
+    """Return whether the recipe asks for the sample's images, and these have not been fetched yet."""
     if values.get("DATA") or Path(SAMPLE).exists():
         return False
     from tenfold.data.recipe import read_recipe

@@ -37,7 +37,7 @@ def check_room(where: object, needed: int, purpose: str, cure: str) -> None:
 
 
 def is_room(needed: int) -> bool:
-    """Whether this process may take `needed` bytes of memory; up to 64 MB always, without asking the system."""
+    """Return whether this process may take `needed` bytes of memory; up to 64 MB always, without asking the system."""
     return needed <= _SMALL or needed <= (share or free_host_memory())
 
 

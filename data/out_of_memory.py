@@ -21,7 +21,7 @@ ANYWHERE = "ask for fewer --workers, or free some memory"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that there was not enough memory."""
+    """Return whether an error means that there was not enough memory."""
     if isinstance(error, UserFault) or not isinstance(error, Exception):
         return False
     if isinstance(error, OSError) and error.errno is not None:

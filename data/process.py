@@ -143,7 +143,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def is_unhandled(number: int) -> bool:
-    """Whether a signal has no handler but the system's, Python's or that of `run_main`."""
+    """Return whether a signal has no handler but the system's, Python's or that of `run_main`."""
     return signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, _nothing_was_begun)
 
 

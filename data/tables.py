@@ -82,7 +82,7 @@ class Clean:
 
     @property
     def has_steps(self) -> bool:
-        """Whether anything is done to the pixels of a decoded picture."""
+        """Return whether anything is done to the pixels of a decoded picture."""
         return self.polarity != "keep" or bool(self.bilateral or self.threshold or self.roi)
 
 

@@ -110,7 +110,7 @@ def report(recipe: Recipe, source: Source, out: Path | str, workers: int = 0) ->
 
 
 def _has_become_readable(job: Job, index: dict) -> bool:
-    """Whether a picture that was set aside as unreadable can be read now; a permission does not change its time."""
+    """Return whether a picture set aside as unreadable can be read now; a permission does not change its time."""
     return any(bad["reason"].startswith(UNREADABLE) and os.access(job.source.root / bad["path"], os.R_OK)
                for bad in index["set_aside"])
 

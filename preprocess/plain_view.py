@@ -63,7 +63,7 @@ def _decisions(recipe: Recipe, index_facts: Mapping | None) -> SetDecisions:
 
 
 def _is_cut(levels: Levels | None, ranges: tuple) -> bool:
-    """Whether a deep picture holds levels beyond the range of its kind, which are cut off."""
+    """Return whether a deep picture holds levels beyond the range of its kind, which are cut off."""
     return any(exceeds(levels, low, high) for kind, low, high in ranges if levels and levels.kind == kind)
 
 

@@ -41,7 +41,7 @@ def find(images, links, looks=None):
 
 
 def same(one, other) -> bool:
-    """Whether two columns of numbers divide the rows alike."""
+    """Return whether two columns of numbers divide the rows alike."""
     return len({*zip(one.tolist(), other.tolist(), strict=True)}) == len({*one.tolist()}) == len({*other.tolist()})
 
 

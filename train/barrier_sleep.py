@@ -39,7 +39,7 @@ class BarrierSleep:
 
     @property
     def on(self) -> bool:
-        """Whether threads sleep at barriers at once."""
+        """Return whether threads sleep at barriers at once."""
         return self._holder is not None
 
     def switch(self, on: bool) -> None:

@@ -14,7 +14,7 @@ def guess_rate(counts: NDArray[np.int64]) -> float:
 
 
 def is_clearly_higher(one: tuple[float, int], other: tuple[float, int]) -> bool:
-    """Whether a share of right answers is higher than another by more than a standard error of their difference.
+    """Return whether a share of right answers is higher than another by more than a standard error of their difference.
 
     one, other: (share, rows), at least one row each. The error is that of equal shares, as in a two-proportion z-test;
     a right and a wrong row are added, so that it is not 0 if all rows are right.
@@ -25,6 +25,6 @@ def is_clearly_higher(one: tuple[float, int], other: tuple[float, int]) -> bool:
 
 
 def is_guessing(top1: float, guess: float, rows: float) -> bool:
-    """Whether top-1 of `rows` rows is no better than guessing; False if there are too few rows to tell."""
+    """Return whether top-1 of `rows` rows is no better than guessing; False if there are too few rows to tell."""
     bound = guess + SURE * math.sqrt(guess * (1 - guess) / rows)
     return top1 <= bound < 1

@@ -30,12 +30,12 @@ def choose_device(requested: str | torch.device | None) -> torch.device:
 
 
 def is_host(device: torch.device) -> bool:
-    """Whether the device computes in the machine's own memory, so that nothing needs to be copied to it."""
+    """Return whether the device computes in the machine's own memory, so that nothing needs to be copied to it."""
     return device.type == "cpu"
 
 
 def is_cuda(device: torch.device) -> bool:
-    """Whether the device has features of CUDA: pinned memory, streams, graphs."""
+    """Return whether the device has features of CUDA: pinned memory, streams, graphs."""
     return device.type == "cuda"
 
 

@@ -40,7 +40,7 @@ def _fastest_dtype(device: torch.device) -> torch.dtype:
 
 
 def _processor_gains_by_bfloat16(device: torch.device) -> bool:
-    """Whether a CPU is faster in bfloat16 than in float32; many only emulate bfloat16.
+    """Return whether a CPU is faster in bfloat16 than in float32; many only emulate bfloat16.
 
     With AVX512-BF16, AMD's CPUs train a small residual network twice as fast as in float32, but Intel's CPUs at 0.65 to
     0.8 of that rate (benchmarks/log.md), unless they have AMX.

@@ -25,7 +25,7 @@ _MARK = "of an earlier run"
 
 
 def can_mount(base: Path) -> bool:
-    """Whether a small tmpfs can be mounted here."""
+    """Return whether a small tmpfs can be mounted here."""
     with contextlib.suppress(OSError, subprocess.CalledProcessError), _disk(base / "probe", 64):
         return True
     return False

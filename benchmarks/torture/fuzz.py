@@ -123,7 +123,7 @@ def run_reader(seconds: int, seed: int, number: int) -> tuple[str, str]:
 
 
 def is_installed() -> bool:
-    """Whether there is atheris."""
+    """Return whether there is atheris."""
     return importlib.util.find_spec("atheris") is not None
 
 

@@ -33,7 +33,7 @@ class Case:
 
     @property
     def held(self) -> bool:
-        """Whether Tenfold did what it promises."""
+        """Return whether Tenfold did what it promises."""
         return self.outcome not in FAILED
 
 

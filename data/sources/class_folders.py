@@ -28,19 +28,19 @@ class NoClassFoldersError(SourceFault):
 
 
 def is_generic(name: str) -> bool:
-    """Whether a name is not the name of a class: "images", "all_data", "unknown", "labels", "test"."""
+    """Return whether a name is not the name of a class: "images", "all_data", "unknown", "labels", "test"."""
     return bare_split(name) is not None or all(
         word in FILLERS or word in BESIDE or word in _ANNOTATIONS or word == "classes" for word in words_of(name))
 
 
 def is_filler(name: str) -> bool:
-    """Whether a name says nothing of what a folder holds: "data", "all images", "dataset2"."""
+    """Return whether a name says nothing of what a folder holds: "data", "all images", "dataset2"."""
     words = [word for word in words_of(name) if not word.isdigit()]
     return bool(words) and all(word in FILLERS for word in words)
 
 
 def holds_classes(folder: Folder) -> bool:
-    """Whether a folder holds class folders: folders of pictures, other than a single one called "images" or similar."""
+    """Return whether a folder holds class folders: folders of pictures, and not one "images" or similar alone."""
     candidates = folder.picture_folders
     if any(inner.picture_folders or not is_generic(name) for name, inner in candidates.items()):
         return True
@@ -48,7 +48,7 @@ def holds_classes(folder: Folder) -> bool:
 
 
 def holds_annotations(name: str, may_be_class: bool = True) -> bool:
-    """Whether a folder of this name usually holds boxes or masks of the images beside it.
+    """Return whether a folder of this name usually holds boxes or masks of the images beside it.
 
     may_be_class: "mask" does not count, because it may be a class.
     """
@@ -63,7 +63,7 @@ def labels_beside(folder: Folder) -> list[str]:
 
 
 def is_of_labels(file: str) -> bool:
-    """Whether a file is called like one of labels: "train_labels.pickle", "_annotations.coco.json"."""
+    """Return whether a file is called like one of labels: "train_labels.pickle", "_annotations.coco.json"."""
     return not (_ANNOTATIONS | {"label", "bbox", "classes"}).isdisjoint(words_of(os.path.splitext(file)[0]))
 
 
@@ -79,7 +79,8 @@ def check_class_folders(root: Folder, here: Folder) -> None:
 
 
 def _are_generic(folders: dict[str, Folder]) -> bool:
-    """Whether none of these has the name of a class. Without masks or a split, several may: "extra" and "unknown"."""
+    """Return whether none of these has the name of a class. Without masks or a split, several may: "extra" and
+    "unknown"."""
     masks = [name for name in folders if holds_annotations(name, may_be_class=False)]
     if not all(is_generic(name) or name in masks for name in folders):
         return False
@@ -87,12 +88,12 @@ def _are_generic(folders: dict[str, Folder]) -> bool:
 
 
 def _are_flat(folders: dict[str, Folder]) -> bool:
-    """Whether none of these holds class folders."""
+    """Return whether none of these holds class folders."""
     return all(is_generic(name) for folder in folders.values() for name in folder.picture_folders)
 
 
 def _go_with_tables(names: Collection[str]) -> bool:
-    """Whether these most likely hold images whose labels are in a table: train, test and others, or numbered parts."""
+    """Return whether these most likely hold images whose labels are in a table: train, test, …, or numbered parts."""
     splits = {found.split for name in names if (found := parse_split_name(name))}
     kinds = {tuple(word for word in words_of(name) if not word.isdigit()) for name in names}
     if len(names) == 1 or len(kinds) > 1:

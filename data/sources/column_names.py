@@ -37,7 +37,7 @@ def plain_name(name: str) -> str:
 
 
 def is_called(name: str, names: frozenset[str]) -> bool:
-    """Whether the plain name of a column is one of `names`, perhaps with "id", "name" or "code" behind it."""
+    """Return whether the plain name of a column is one of `names`, perhaps with "id", "name" or "code" behind it."""
     return bool({name, name.removesuffix("id"), name.removesuffix("name"), name.removesuffix("code")} & names)
 
 

@@ -18,7 +18,7 @@ _LONGEST = 12                # characters of a suffix; a longer one is part of t
 
 
 def is_folder(entry: os.DirEntry) -> bool:
-    """Whether a directory entry is a folder, or a link to one."""
+    """Return whether a directory entry is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:                              # a link that leads to itself

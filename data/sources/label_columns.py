@@ -142,7 +142,7 @@ class PathTable:
                               [shown_name(self.names, i) for i in columns])
 
     def _same(self, columns: list[int]) -> bool:
-        """Whether these columns say the same, in other words."""
+        """Return whether these columns say the same, in other words."""
         pairs = {tuple(cell_of(cells, i) for i in columns) for _, cells in self.lines}
         return all(len({pair[k] for pair in pairs}) == len(pairs) for k in range(len(columns)))
 

@@ -79,7 +79,7 @@ def _tables(top: Folder, images: ImagePaths) -> tuple[list[LabelTable], list[str
 
 
 def _is_likely(name: str) -> bool:
-    """Whether a file is likely to hold labels: a .csv file, or one that is called so or like a split."""
+    """Return whether a file is likely to hold labels: a .csv file, or one that is called so or like a split."""
     stem, suffix = os.path.splitext(name)
     return suffix.lower() in (".csv", ".tsv") or is_of_labels(name) or parse_split_name(stem) is not None
 

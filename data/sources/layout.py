@@ -184,7 +184,7 @@ def _look_through(folder: Folder, known: set[str]) -> tuple[Folder, list[Folder]
 
 
 def _stands_for_none(folder: Folder, outer: Folder, known: set[str]) -> bool:
-    """Whether the only folder of a split is not a class: test/images/, test/unknown/, test/test/."""
+    """Return whether the only folder of a split is not a class: test/images/, test/unknown/, test/test/."""
     if len(folder.picture_folders) != 1 or not known:
         return False
     name, = folder.picture_folders

@@ -155,7 +155,7 @@ class Folder:
         return Folder(os.path.join(self.path, name), f"{self.below}/{name}" if self.below else name, self._root)
 
     def _lies_in(self, link: str) -> bool:
-        """Whether this folder is inside the target of `link`, so that following it would not end."""
+        """Return whether this folder is inside the target of `link`, so that following it would not end."""
         target = os.path.realpath(link)
         here = os.path.realpath(self.path)
         return here == target or here.startswith(target.rstrip("/") + "/")
@@ -170,7 +170,7 @@ class Folder:
 
     @cached_property
     def has_pictures(self) -> bool:
-        """Whether it holds a picture, at any depth."""
+        """Return whether it holds a picture, at any depth."""
         return any(folder.pictures for folder in self.walk())
 
     @property

@@ -41,7 +41,7 @@ def what_it_is(kind: str, suffix: str) -> tuple[str, str]:
 
 
 def holds_programs(folder: Folder) -> bool:
-    """Whether a folder holds programs or their files, at any depth."""
+    """Return whether a folder holds programs or their files, at any depth."""
     return any(not PROGRAMS.isdisjoint(one.passed) for one in folder.walk())
 
 

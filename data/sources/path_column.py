@@ -62,10 +62,10 @@ def path_column(lines: list[Line], images: Finder) -> tuple[int, Callable[[str],
 
 
 def are_files(cells: Collection[str]) -> bool:
-    """Whether most cells of a column end like the names of pictures."""
+    """Return whether most cells of a column end like the names of pictures."""
     return 2 * sum(cell.lower().endswith(tuple(SUFFIXES)) for cell in cells) > len(cells)
 
 
 def are_fractions(cells: Collection[str]) -> bool:
-    """Whether most cells of a column are numbers such as 0.25."""
+    """Return whether most cells of a column are numbers such as 0.25."""
     return 2 * sum(map(bool, map(FRACTION.fullmatch, cells))) > len(cells)

@@ -17,22 +17,22 @@ _PICTURES = 5                # pictures for each program, at least, in a class f
 
 
 def is_of_programs(name: str, folder: Folder) -> bool:
-    """Whether a folder without pictures is not an empty class: it is called so, or holds programs or their files."""
+    """Return whether a folder without pictures is no empty class: it is called so, or holds programs or their files."""
     return is_program(name) or is_filler(name) or holds_annotations(name) or holds_programs(folder)
 
 
 def is_program(name: str) -> bool:
-    """Whether a folder is called like those of programs and of what they write."""
+    """Return whether a folder is called like those of programs and of what they write."""
     return any(word in _NO_CLASS or word.removesuffix("s") in _NO_CLASS for word in words_of(name))
 
 
 def is_no_class(name: str) -> bool:
-    """Whether a name is most likely not that of a class, where there is another folder that may hold the classes."""
+    """Return whether a name is most likely not that of a class, where another folder may hold the classes."""
     return bool(bare_split(name) or is_beside(name) or holds_annotations(name) or is_program(name))
 
 
 def is_mostly_programs(folder: Folder) -> bool:
-    """Whether a folder holds more than a script or two beside its pictures."""
+    """Return whether a folder holds more than a script or two beside its pictures."""
     programs = sum(count for one in folder.walk() for kind, count in one.passed.items() if kind in PROGRAMS)
     return folder.count() < _PICTURES * programs
 

@@ -48,7 +48,7 @@ def find_split_folders(root: Folder, here: Folder) -> dict[str, SplitName] | Non
 
 
 def _are_few(root: Folder, here: Folder, folders: list[Folder]) -> bool:
-    """Whether folders without sub-folders hold so few of all pictures that they are samples, not classes.
+    """Return whether folders without sub-folders hold so few of all pictures that they are samples, not classes.
 
     Beside programs, these may be half of all pictures, with sub-folders.
     """
@@ -58,12 +58,12 @@ def _are_few(root: Folder, here: Folder, folders: list[Folder]) -> bool:
 
 
 def _is_train_of(name: str, rest: tuple[str, ...]) -> bool:
-    """Whether a folder beside a test split has the name of all images: "data", or "pets" beside "pets_test"."""
+    """Return whether a folder beside a test split has the name of all images: "data", or "pets" beside "pets_test"."""
     return rest == tuple(word for word in words_of(name) if word not in FILLERS and not word.isdigit())
 
 
 def classes_in_common(first: Folder, second: Folder) -> bool:
-    """Whether at least two folders in both have the same names."""
+    """Return whether at least two folders in both have the same names."""
     return len({*map(appearance, first.picture_folders)} & {*map(appearance, second.picture_folders)}) > 1
 
 

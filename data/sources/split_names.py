@@ -60,5 +60,5 @@ def bare_split(text: str) -> str | None:
 
 
 def is_beside(name: str) -> bool:
-    """Whether a folder of this name is usually not a split, but beside the splits: "extra", "seg_pred"."""
+    """Return whether a folder of this name is usually not a split, but beside the splits: "extra", "seg_pred"."""
     return any(word in BESIDE for word in words_of(name))

@@ -16,7 +16,7 @@ _COLUMN = re.compile(rf"(.+(?:{'|'.join(map(re.escape, TABLES))})):(.+)", re.IGN
 
 
 def is_table(name: str) -> bool:
-    """Whether a file of this name is a table."""
+    """Return whether a file of this name is a table."""
     return name.lower().endswith(TABLES)
 
 

@@ -20,7 +20,7 @@ def sample_rows(count: int) -> np.ndarray:
 
 
 def change_gradually(series: np.ndarray, labels: np.ndarray, looks: np.ndarray) -> bool:
-    """Whether each picture is like the next one of its series, more than like later ones or other series.
+    """Return whether each picture is like the next one of its series, more than like later ones or other series.
 
     series, labels: int64 (n,), in the order of the names; looks: a thumbnail of each picture, uint8 (n, pixels).
     """

@@ -90,7 +90,7 @@ def find_series(images: Named, links: np.ndarray, looks: np.ndarray) -> Series |
 
 
 def _explain(same: np.ndarray, across: np.ndarray, within: bool) -> bool:
-    """Whether a way to read the names explains pairs. same: they have one name; across: they are of two classes.
+    """Return whether a way to read the names explains pairs. same: they have one name; across: they are of two classes.
 
     within: a series lies in one class; otherwise pairs of two classes must ask for more.
     """

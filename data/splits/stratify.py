@@ -27,7 +27,7 @@ class Cut:
     copies: bool                     # each unit only holds copies of one image: folds get units in turn
 
     def in_folds(self, split: str) -> bool:
-        """Whether the split is one of k folds."""
+        """Return whether the split is one of k folds."""
         return split == "test" and self.folds > 0
 
     def needed(self, c: int) -> int:
@@ -156,7 +156,7 @@ def take_units(table: np.ndarray, want: np.ndarray, mixed: np.ndarray, leave: in
 
 
 def _mixed_has_enough(cut: Cut, c: int, loads, total: int) -> bool:
-    """Whether every split, and training, has a row of the mixed class `c`, which has `total` rows."""
+    """Return whether every split, and training, has a row of the mixed class `c`, which has `total` rows."""
     held = {split: int(load[cut.fold if cut.in_folds(split) else 0, c]) for split, load in loads.items()}
     return sum(held.values()) < total and all(
         held[split] or not want[c] or cut.in_folds(split) for split, want in cut.wants.items())

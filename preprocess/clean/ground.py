@@ -86,7 +86,7 @@ def find_ground(plane: np.ndarray) -> np.ndarray:
 
 
 def _is_flat(plane: np.ndarray, tone: float, highest: int) -> bool:
-    """Whether nearly all that lies between the strokes, up to `highest`, has the tone: no surface need be fitted."""
+    """Return whether nearly all between the strokes, up to `highest`, has the tone: no surface need be fitted."""
     cells = cv2.resize(plane, tuple(min(32, side) for side in plane.shape[::-1]), interpolation=cv2.INTER_AREA)
     between = cv2.erode(cells, np.ones((5, 5), np.uint8))
     between = between[between <= highest]

@@ -90,8 +90,8 @@ def _shadows(grey: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _darkens_ink(grey: np.ndarray, here: np.ndarray, strokes: np.ndarray, shade: float) -> bool:
-    """Whether the darkest ink in an area reflects less than the darkest around it, by more than half of what the ground
-    loses there; ink on a pale figure does not. strokes: those in the area, bool (H, W); shade: its tone."""
+    """Return whether the darkest ink in an area reflects less than the darkest around it, by more than half of what the
+    ground loses there; ink on a pale figure does not. strokes: those in the area, bool (H, W); shade: its tone."""
     near = cv2.dilate(here.astype(np.uint8), _square(_NEAR, grey)) > 0
     within, beyond = grey[strokes], grey[near & ~here & (grey > 255 * _DARKER) & (np.abs(grey - shade) > _FAINT)]
     if min(len(within), len(beyond)) < 10:

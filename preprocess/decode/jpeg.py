@@ -54,13 +54,13 @@ def _metadata_in(content: bytes) -> dict[str, bytes]:
 
 
 def _needed(mark: int, content: bytes) -> bool:
-    """Whether it says which colours the components are."""
+    """Return whether it says which colours the components are."""
     return (mark == 0xE0 and content.startswith(b"JFIF") and len(content) >= 14) or \
         (mark == 0xEE and content.startswith(b"Adobe") and len(content) >= 12)
 
 
 def _follows(data: bytes, offset: int) -> bool:
-    """Whether a marker stands at `offset`, fill bytes before it allowed."""
+    """Return whether a marker stands at `offset`, fill bytes before it allowed."""
     while data[offset:offset + 2] == b"\xff\xff":
         offset += 1
     return data[offset:offset + 1] == b"\xff" and data[offset + 1:offset + 2] not in (b"", b"\0", b"\xff")
@@ -124,7 +124,7 @@ def _all_there(data: bytes, max_pixels: int) -> Frame:
 
 
 def _has_all_scans(data: bytes) -> bool:
-    """Whether the scans that are there give every coefficient of every component of a JPEG to its last bit."""
+    """Return whether the scans that are there give every coefficient of every component of a JPEG to its last bit."""
     left = {}
     for match in re.finditer(rb"\xff([\xc0-\xc2\xda])", data):
         at, mark = match.start(), match[1][0]

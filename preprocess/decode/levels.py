@@ -118,7 +118,7 @@ def usual_range(levels: list[Levels]) -> tuple:
 
 
 def exceeds(levels: Levels, low: float, high: float) -> bool:
-    """Whether levels go beyond the range low..high by more than resampling overshoots."""
+    """Return whether levels go beyond the range low..high by more than resampling overshoots."""
     slack = SLACK * (high - low)
     return levels.low < low - slack or levels.high > high + slack
 

@@ -91,7 +91,7 @@ def _lay_out(pictures: Sequence[Picture | None]) -> tuple[Tables, int]:
 
 
 def is_whole(path: Path, size: int, written: int, check: int) -> bool:
-    """Whether a block on disk is what `write_pictures` wrote. size, written, check: what that returned."""
+    """Return whether a block on disk is what `write_pictures` wrote. size, written, check: what that returned."""
     with open_file(path) as f:
         if os.fstat(f.fileno()).st_size != size:
             return False

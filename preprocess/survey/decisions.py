@@ -31,7 +31,7 @@ def decide(recipe: Recipe, facts: Facts, labels: np.ndarray) -> SetDecisions:
 
 
 def _are_cut_tight(decoded: np.ndarray) -> bool:
-    """Whether most pictures, rows of facts.COLUMNS, are cropped to the bounding box of their ink.
+    """Return whether most pictures, rows of facts.COLUMNS, are cropped to the bounding box of their ink.
 
     Only cleaned pictures have this fact.
     """

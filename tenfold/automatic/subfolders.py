@@ -26,7 +26,7 @@ class Subfolders:
 
     @property
     def are_groups(self) -> bool:
-        """Whether they are most likely groups that can be kept whole; subclasses have other names in each class."""
+        """Return whether they are most likely groups to be kept whole; subclasses have other names in each class."""
         return self.shared > _SHARED and self.per_class >= _FEWEST and not self.may_be_classes
 
     @property

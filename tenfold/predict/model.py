@@ -135,7 +135,7 @@ class Model(model_file.Model):
 
 
 def _is_one(pictures: Any) -> bool:
-    """Whether what `predict` was given is one picture, and not several."""
+    """Return whether what `predict` was given is one picture, and not several."""
     if isinstance(pictures, np.ndarray):         # (N, H, W) is told from (H, W, C) by its last side
         return pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in (1, 3, 4))
     return (not isinstance(pictures, Iterable) or hasattr(pictures, "read") or hasattr(pictures, "getpixel")

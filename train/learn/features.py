@@ -150,7 +150,7 @@ def _check(model: nn.Module, parts: tuple[nn.Module, nn.Module], x: torch.Tensor
 
 
 def _is_dense(features: torch.Tensor) -> bool:
-    """Whether rows follow each other in memory and each fills its part without gaps, in any order of its axes."""
+    """Return whether rows follow each other in memory and each fills its part without gaps, its axes in any order."""
     size = features.shape[1:].numel()
     spread = sum((n - 1) * step for n, step in zip(features.shape[1:], features.stride()[1:], strict=True))
     return features.stride(0) == size and spread == size - 1

@@ -42,7 +42,7 @@ class FittedHead:
 
 
 def only_last_layer_learns(learner: Learner) -> bool:
-    """Whether training would change the last layer only, on pictures that are the same in every epoch."""
+    """Return whether training would change the last layer only, on pictures that are the same in every epoch."""
     try:
         own = {id(p) for p in last_layer(learner.model).parameters()}
     except NotDoneError:

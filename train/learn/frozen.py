@@ -47,7 +47,7 @@ def split_network(model: nn.Module) -> SplitNetwork | None:
 
 
 def agrees(model: nn.Module, parts: tuple[nn.Module, nn.Module], x: torch.Tensor) -> bool:
-    """Whether both parts together give the network's results, in training and evaluation; nothing of it changes."""
+    """Return whether both parts together give the network's results, in training and evaluation; nothing changes."""
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     same = []
     with torch.no_grad():

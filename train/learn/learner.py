@@ -112,5 +112,5 @@ class Learner:
         return [self.model] if self.ema.module is self.model else [self.ema.module, self.model]
 
     def is_finite(self) -> bool:
-        """Whether all weights are finite. A finite loss only says that the weights before its step were."""
+        """Return whether all weights are finite. A finite loss only says that the weights before its step were."""
         return all(v.isfinite().all() for v in self.model.state_dict().values())

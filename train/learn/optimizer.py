@@ -54,7 +54,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer | Muon, content: dict) -> No
 
 
 def _fits(value: object, p: torch.Tensor) -> bool:
-    """Whether a value of an optimizer's state can belong to the weight `p`: one number, or one for each element."""
+    """Return whether a value of an optimizer's state can belong to the weight `p`: one number, or one per element."""
     if not isinstance(value, torch.Tensor):
         return value is None or type(value) in (int, float)
     return value.is_floating_point() and (value.numel() == 1 or value.shape == p.shape)

@@ -17,11 +17,11 @@ class Head:
     modules: tuple[str, ...]
 
     def holds(self, name: str) -> bool:
-        """Whether the module or weight with this name belongs to the head."""
+        """Return whether the module or weight with this name belongs to the head."""
         return any(name == module or name.startswith(f"{module}.") for module in self.modules)
 
     def may_hold(self, name: str) -> bool:
-        """Whether a weight with this name, in a file of the same network, may belong to a head with other layers.
+        """Return whether a weight of this name, in a file of the same network, may belong to a head with other layers.
 
         The modules of our own networks are numbered, and the head comes last: from the number of its first module on,
         all layers belong to a head.

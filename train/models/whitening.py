@@ -28,7 +28,7 @@ class Whitening(nn.Module):
 
     @property
     def is_fitted(self) -> bool:
-        """Whether `fit_whitening` has set the directions, or they came with loaded weights."""
+        """Return whether `fit_whitening` has set the directions, or they came with loaded weights."""
         return bool(self.directions.any())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -47,7 +47,7 @@ class CheckpointWriter:
         self._error: BaseException | None = None         # of the thread
 
     def is_due(self) -> bool:
-        """Whether `hold` would write the checkpoints now. MachineFault: an earlier write failed (disk full)."""
+        """Return whether `hold` would write the checkpoints now. MachineFault: an earlier write failed (disk full)."""
         if self._is_writing():
             return False
         self._raise_error()

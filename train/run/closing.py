@@ -33,7 +33,7 @@ class Closing:
         self.seconds = {part: slower * seconds for part, seconds in self.seconds.items()}
 
     def affords(self, part: str, left: float) -> bool:
-        """Whether a part may be done during a run that has `left` seconds left."""
+        """Return whether a part may be done during a run that has `left` seconds left."""
         return self.seconds[part] <= _AFFORDABLE * left
 
     @contextmanager

@@ -55,12 +55,12 @@ class Pace:
             self._read, self._steps = time.monotonic(), 0
 
     def read_is_due(self) -> bool:
-        """Whether the metrics on the device should be read now."""
+        """Return whether the metrics on the device should be read now."""
         return self._state.step == EARLY_STEP or time.monotonic() - self._read > READ_SECONDS
 
     def evaluation_is_due(self, plan: Plan, t: float, epoch_ends: bool = False) -> bool:
-        """Whether to evaluate at progress t: when the plan says so, and if it fits but the run is so slow that it
-        follows the clock, a while after the last evaluation, too. epoch_ends: an epoch has just ended."""
+        """Return whether to evaluate at progress t: when the plan says so, and if it fits but the run is so slow that
+        it follows the clock, a while after the last evaluation, too. epoch_ends: an epoch has just ended."""
         if plan.evaluation_is_due(t, self._state.evaluations, epoch_ends):
             return True
         if not plan.fits or not self._state.late:

@@ -34,11 +34,11 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        """Whether the recipe's whole plan is expected to end within the budget."""
+        """Return whether the recipe's whole plan is expected to end within the budget."""
         return not self.evaluations
 
     def evaluation_is_due(self, t: float, done: int, epoch_ends: bool = False) -> bool:
-        """Whether to evaluate at progress t if `done` evaluations were made. epoch_ends: an epoch has just ended."""
+        """Return whether to evaluate at progress t after `done` evaluations. epoch_ends: an epoch has just ended."""
         return epoch_ends if self.fits else t >= (done + 1) / self.evaluations
 
 

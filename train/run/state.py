@@ -100,7 +100,7 @@ class RunState:
         return len(self.history) - next(first, len(self.history))
 
     def _is_best(self, row: dict, keep: str) -> bool:
-        """Whether the weights of a row of the history are better than the best ones, or with "last" hardly worse.
+        """Return whether the weights of a row of the history are better than the best, or with "last" hardly worse.
 
         A row of fewer val images than others, for lack of time, must be clearly better.
         """

@@ -55,7 +55,7 @@ class ThreadTrial:
             self.count = self._turns.pop(0) if self._turns else 0
 
     def _slower(self, count: int, times: float) -> bool:
-        """Whether steps with `count` threads took more than `times` as long as with the fastest count."""
+        """Return whether steps with `count` threads took more than `times` as long as with the fastest count."""
         return count in self._timings and self._timings[count].mean > times * min(self.means().values())
 
     def means(self) -> dict[int, float]:

@@ -118,7 +118,7 @@ class ThreadChoice:
             self._use(self._trial.count)
 
     def _is_due(self) -> bool:
-        """Whether the pause between two trials is over."""
+        """Return whether the pause between two trials is over."""
         since, changed = self._all.seconds - self._tried, False
         if self._recent.seconds >= RECENT:
             changed = self._expected > 0 and not 1 / CHANGED < self._recent.mean / self._expected < CHANGED

@@ -27,7 +27,7 @@ class Validation:
         return fit_temperature(*self.answers) if self.answers else 1.0
 
     def is_finite(self) -> bool:
-        """Whether the loss is finite; True if there are no rows."""
+        """Return whether the loss is finite; True if there are no rows."""
         return not self.rows or math.isfinite(self.loss)
 
 

@@ -61,8 +61,8 @@ class Score:
 
     @property
     def is_guessing(self) -> bool:
-        """Whether it is no better than guessing: top-1 than naming the most frequent class, and the mean recall of all
-        classes than one of them."""
+        """Return whether it is no better than guessing: top-1 than naming the most frequent class, and the mean recall
+        of all classes than one of them."""
         counts, right = np.bincount(self.labels), np.diag(self.confusion)
         there = np.flatnonzero(counts)
         recall = float(np.mean(right[there] / counts[there]))
