@@ -39,7 +39,9 @@ class Memory:
         self._copier, self._on_device = make_copier(device), None
         if is_host(device):
             batch = max(order.sizes, default=0)
-            self._group, self._slots = make_slots(batch, order.row_bytes, row_shape, max(1, config.workers))
+            self._make_slots = partial(make_slots, batch, order.row_bytes, row_shape, max(1, config.workers))
+            self._group, self._slots = self._make_slots()
+            self._complete = len(self._slots)
         else:
             self._on_device = torch.from_numpy(self._image).to(device), torch.from_numpy(label).to(device)
             del self._image
@@ -65,7 +67,9 @@ class Memory:
     def epoch(self, number: int, first: int = 0) -> Generator[tuple[torch.Tensor, ...], None, None]:
         """Yield the batches of an epoch from `first` on."""
         if self._on_device is None:
-            yield from in_turn(self._slots, self._groups(number, first))
+            # a second pass at the same time needs buffers of its own
+            slots = self._slots if len(self._slots) == self._complete else self._make_slots()[1]
+            yield from in_turn(slots, self._groups(number, first))
             return
         image, label = self._on_device
         for sizes, coded in self._windows(number, first):
