@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import train_helpers as t
 from train_helpers import place  # noqa: F401  (every test here stands in a folder of its own)
@@ -12,7 +13,7 @@ from tenfold.automatic import auto
 from tenfold.automatic.race import Trial
 from tenfold.automatic.state import State
 from tenfold.automatic.training import train_or_resume
-from tenfold.data.errors import CheckpointFault, UserFault
+from tenfold.data.errors import CheckpointFault, SourceFault, UserFault
 from tenfold.data.files import lock_folder
 
 
@@ -40,6 +41,15 @@ def test_a_bad_argument_is_refused_before_anything_is_written(images, bad):
     with pytest.raises(UserFault, match=next(iter(bad))):
         tenfold.auto(images, **{"budget": 30} | bad)
     assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("given", [("test",), ("val", "test")])
+def test_arrays_without_images_to_train_on_are_refused_at_once(tmp_path, given):
+    columns = {f"x_{split}": np.zeros((8, 9, 9, 1), np.uint8) for split in given}
+    labels = {f"y_{split}": np.arange(8) % 2 for split in given}
+    np.savez(tmp_path / "a.npz", **columns, **labels)
+    with pytest.raises(SourceFault, match="no train split"):
+        tenfold.auto(tmp_path / "a.npz", budget=30)
 
 
 @pytest.mark.parametrize(("error", "kept"), [(UserFault("x", "is bad"), 0), (KeyboardInterrupt(), 1)], ids=repr)

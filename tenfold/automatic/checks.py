@@ -14,6 +14,7 @@ from tenfold.data.files import IN_USE, free_name, lock_folder, make_folder, read
 from tenfold.data.recipe import digest_of
 from tenfold.data.recipe_checks import is_name
 from tenfold.data.settings import check_count
+from tenfold.data.sources.class_checks import check_learnable
 from tenfold.data.sources.opening import Source
 from tenfold.data.splits.groups import check_groups, source_groups
 from tenfold.data.wording import counted, readable
@@ -58,10 +59,12 @@ def groups_digest(groups: str, source: Source) -> str:
 
 
 def check_source(source: Source) -> None:
-    """Raise SourceFault if no class has enough images for all splits, or the current folder is among the images."""
+    """Raise SourceFault if a class has no image to train on, if no class has enough images for all splits, or if the
+    current folder is among the images."""
     if source.is_listed and (here := Path.cwd()).resolve().is_relative_to(source.root.resolve()):
         raise SourceFault(here, "lies in the images' folder, so results would be read as classes",
                           "run this from a folder outside it")
+    check_learnable(source)
     official = {split for split in source.official if split}
     needed = 3 - len(official & {"val", "test"})
     largest = int(np.bincount(source.labels).max())
