@@ -110,6 +110,23 @@ def test_no_step_of_the_regression_needs_float64_which_mps_lacks(val_rows):
                                    late=lambda: False).train[1] > 0.9
 
 
+def test_a_head_that_is_late_is_not_fitted_to_val_too(monkeypatch):
+    x = torch.randn(60, 5, generator=torch.Generator().manual_seed(0))
+    label = (x[:, 0] > 0).long()
+    tables = {"train": (x[:50], label[:50]), "val": (x[50:], label[50:])}
+    learner, evaluations = SimpleNamespace(classes=2, class_weights=None), []
+    monkeypatch.setattr(fitted_head, "only_last_layer_learns", lambda learner: True)
+
+    def fit(refit: bool, most: float = math.inf):
+        evaluations.clear()
+        return fitted_head._choose(learner, tables, torch.arange(50), Train(refit=refit),
+                                   late=lambda: evaluations.append(1) or len(evaluations) > most)
+    fit(False)
+    needed = len(evaluations)
+    assert fit(True).is_refitted
+    assert not fit(True, most=needed - 1).is_refitted
+
+
 def test_sampling_weighs_the_classes_of_the_regression():
     generator = torch.Generator().manual_seed(0)
     label = torch.tensor([0] * 90 + [1] * 10)

@@ -129,14 +129,16 @@ def _choose(learner: Learner, tables: dict[str, Table], units: torch.Tensor, con
         fitted = replace(fitted, val=loss_and_top1(logits, val[1]), val_rows=len(val[1]),
                          answers=(logits.cpu(), val[1].cpu()))
     is_refitted = config.refit and 0 < len(val[1]) < _FEW_VAL and only_last_layer_learns(learner)
-    return _refit(fitted, problem, val, often=round(len(problem.label) / len(judged))) if is_refitted else fitted
+    if not is_refitted or late():
+        return fitted
+    return _refit(fitted, problem, val, often=round(len(problem.label) / len(judged)), late=late)
 
 
-def _refit(fitted: FittedHead, problem: Problem, val: Table, often: int) -> FittedHead:
+def _refit(fitted: FittedHead, problem: Problem, val: Table, often: int, late: Callable[[], bool]) -> FittedHead:
     """Return the head fitted to val, too; each row of val counts `often` times, as a source of train has rows."""
     both = replace(problem, x=torch.cat([problem.x, val[0].repeat(often, 1)]),
                    label=torch.cat([problem.label, val[1].repeat(often)]))
-    fit, = regularisation_path(both, (fitted.decay,))
+    fit, = regularisation_path(both, (fitted.decay,), late, start=Fit(fitted.decay, fitted.weight, fitted.bias))
     return replace(fitted, weight=fit.weight, bias=fit.bias, is_refitted=True)
 
 

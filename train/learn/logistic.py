@@ -46,15 +46,15 @@ class Fit(NamedTuple):
 
 
 def regularisation_path(problem: Problem, decays: Sequence[float] = DECAYS,
-                        late: Callable[[], bool] = lambda: False) -> Iterator[Fit]:
+                        late: Callable[[], bool] = lambda: False, start: Fit | None = None) -> Iterator[Fit]:
     """Yield the fit that minimises loss + decay / 2 × |weight|², for each decay.
 
-    Each minimisation starts from the result before. late: asked before each evaluation of the loss; once it returns
-    True, the best result so far is yielded as the last one.
+    Each minimisation starts from the result before, the first one from `start`, or from 0. late: asked before each
+    evaluation of the loss; once it returns True, the best result so far is yielded as the last one.
     """
     x = problem.x
-    weight = x.new_zeros(problem.classes, x.shape[1]).requires_grad_()
-    bias = x.new_zeros(problem.classes).requires_grad_()
+    weight = (start.weight.clone() if start else x.new_zeros(problem.classes, x.shape[1])).requires_grad_()
+    bias = (start.bias.clone() if start else x.new_zeros(problem.classes)).requires_grad_()
     for decay in decays:
         _minimise(problem, decay, weight, bias, late)
         yield Fit(decay, weight.detach().clone(), bias.detach().clone())
