@@ -41,7 +41,8 @@ def test_pictures_that_a_candidate_cannot_use_count_as_wrong():
 def test_little_time_tells_nothing_of_a_candidate():
     recipe = SimpleNamespace(model=SimpleNamespace(head="fitted"))
     for epoch, seen, told in ((0, 30, True), (0, 15, True), (0, 8, False), (1, 30, False)):
-        assert _had_time(SimpleNamespace(history=[{"epoch": epoch, "val_rows": seen}]), recipe, 30) == told
+        row = {"epoch": epoch, "val_rows": seen}
+        assert _had_time(SimpleNamespace(history=[row], best_row=row), recipe, 30) == told
 
 
 def test_as_many_candidates_are_tried_as_there_is_time_for():
@@ -108,9 +109,10 @@ def tried(folder, monkeypatch, train) -> Trial:
         "model.name", "resnet"), 0, None, folder / "0", 7.0, 1, "cpu")
 
 
-def test_a_trial_counts_the_val_rows_that_it_saw(tmp_path, monkeypatch):
+def test_a_trial_counts_the_val_rows_that_its_accuracy_is_of(tmp_path, monkeypatch):
+    rows = [{"epoch": 1, "val_rows": 24}, {"epoch": 2, "val_rows": 40}]
     made = tried(tmp_path, monkeypatch, lambda *args, **settings: SimpleNamespace(
-        val_top1=0.5, history=[{"epoch": 1, "val_rows": 24}], facts={"best": "best.pth"}))
+        val_top1=0.5, history=rows, best_row=rows[0], facts={"best": "best.pth"}))
     assert (made.val_rows, made.val_top1, made.began) == (24, 0.5, True)
 
 

@@ -30,6 +30,11 @@ def history(*top1: float, rows: int = 1000) -> list[dict]:
     return [{"seconds": 10.0 * number, "val_top1": share, "val_rows": rows} for number, share in enumerate(top1, 1)]
 
 
+def run_with(top1: float | None, rows: list[dict]) -> SimpleNamespace:
+    """A run whose last weights are in best.pth."""
+    return SimpleNamespace(val_top1=top1, history=rows, best_row=rows[-1])
+
+
 @pytest.mark.parametrize(("rows", "top1", "rise"), [
     (10_000, [0.5, 0.6, 0.7, 0.75, 0.8], 0.05), (10_000, [0.5, 0.6, 0.7, 0.8, 0.801], 0),
     (30, [0.5, 0.6, 0.7, 0.75, 0.8], 0),         # one or two pictures
@@ -43,21 +48,21 @@ def test_more_time_is_advised_only_if_the_end_rises_by_more_than_chance(rows, to
     (0.63, 200, "a longer budget would probably help little: val top-1 did not clearly rise, from 61.0%"),
     (0.7, 10, "a longer budget would probably help little"), (0.5, 200, "a longer budget would probably help little")])
 def test_a_trial_and_the_run_show_what_a_longer_budget_may_gain(top1, rows, words):
-    run = SimpleNamespace(val_top1=top1, history=history(0.1, 0.2, top1, rows=rows))
+    run = run_with(top1, history(0.1, 0.2, top1, rows=rows))
     trials = [Trial("other", 0, 9.0, 0.9, rows), Trial("own", 0, 6.0, 0.3, rows), Trial("own", 1, 12.0, 0.61, rows)]
     assert budget_lines(run, trials, "own")[0].startswith(words)
 
 
 def test_without_a_trial_the_end_of_the_run_tells_less_and_without_val_nothing_does():
-    rising = SimpleNamespace(val_top1=0.8, history=history(0.5, 0.6, 0.7, 0.75, 0.8, rows=10_000))
+    rising = run_with(0.8, history(0.5, 0.6, 0.7, 0.75, 0.8, rows=10_000))
     failed = [Trial("own", 0, 6.0, None, 0, fault="x"), Trial("own", 1, 6.0, 0.1, 200, began=False)]
     for trials in ([], failed[:1], failed[1:], [Trial("other", 0, 9.0, 0.9, 200)]):
         assert budget_lines(rising, trials, "own") == [
             "a longer budget may help: val top-1 rose by 5.0 points in the last fifth of training, partly because the "
             "learning rate fell"]
-    flat = SimpleNamespace(val_top1=0.8, history=history(0.8, 0.8, 0.8))
+    flat = run_with(0.8, history(0.8, 0.8, 0.8))
     assert budget_lines(flat, [], "own") == []
-    no_val = SimpleNamespace(val_top1=None, history=history(float("nan"), rows=0))
+    no_val = run_with(None, history(float("nan"), rows=0))
     assert budget_lines(no_val, [Trial("own", 0, 6.0, 0.5, 200)], "own") == []
 
 

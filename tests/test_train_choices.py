@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -101,6 +102,25 @@ def test_it_ends_after_so_many_epochs_without_a_better_val(shards, capsys, monke
 def test_which_weights_become_those_of_best(keep, evaluated, kept):
     state = RunState()
     assert [state.add({"val_top1": top1, "val_loss": 1.0, "val_rows": rows}, keep) for top1, rows in evaluated] == kept
+
+
+@pytest.mark.parametrize(("keep", "top1", "best"), [("best", [0.5, 0.5, 0.4], 1), ("last", [0.5, 0.5, 0.5], 3),
+                                                    ("best", [math.nan] * 3, 3)])
+def test_the_best_row_is_that_of_the_kept_weights_also_after_a_resume(keep, top1, best):
+    state, again = RunState(), RunState()
+    for state.epoch, share in enumerate(top1, 1):
+        state.add({"epoch": state.epoch, "val_top1": share, "train_top1": 0.5, "val_loss": share,
+                   "val_rows": 0 if math.isnan(share) else 100}, keep)
+    again.restore(copied(asdict(state)))
+    assert state.best_row["epoch"] == again.best_row["epoch"] == best
+
+
+def copied(value):
+    """The value as it comes from a file: no NaN is the same object as another."""
+    if isinstance(value, dict):
+        return {key: copied(each) for key, each in value.items()}
+    return [copied(each) for each in value] if isinstance(value, list) else float(str(value)) if isinstance(
+        value, float) else value
 
 
 def test_patience_counts_evaluations_where_they_are_rarer_than_epochs():

@@ -61,7 +61,7 @@ def run_trial(make: Callable[[], Draft], number: int, source: Source, folder: Pa
             rows = shards.rows("val")
             trained = train(shards, recipe, folder, budget=seconds - (time.monotonic() - started), device=device)
             top1, best, began = _accuracy(trained, index), trained.facts["best"], _had_time(trained, recipe, rows)
-            rows = int(trained.history[-1]["val_rows"])
+            rows = int(trained.best_row["val_rows"]) if trained.best_row else 0
         except UserFault as failed:
             # name the seconds of the whole trial: the budget in the error is what was left of them, unknown to the user
             began = not (isinstance(failed, TrainingFault) and failed.where == "budget")
@@ -78,7 +78,7 @@ def _accuracy(trained: "Run", index: dict[str, Any]) -> float | None:
 def _had_time(trained: "Run", recipe: Recipe, val_rows: int) -> bool:
     """Return whether half of the val rows were seen and the head was fitted, if the recipe asks for that: one that was
     not still begins at random."""
-    seen = trained.history[-1]["val_rows"] >= val_rows / 2
+    seen = trained.best_row and trained.best_row["val_rows"] >= val_rows / 2
     return bool(seen and (recipe.model.head != "fitted" or trained.history[0]["epoch"] == 0))
 
 

@@ -138,7 +138,7 @@ def budget_lines(run: "Run", trials: Sequence[Trial], name: str) -> list[str]:
     what time gains. Within a run, the falling rate alone lets val rise towards the end.
     """
     trial = _last_trial(trials, name)
-    rows = int(run.history[-1]["val_rows"])
+    rows = int(run.best_row["val_rows"]) if run.best_row else 0
     if run.val_top1 is None or not rows:
         return []
     if trial and trial.val_top1 is not None and trial.val_rows:

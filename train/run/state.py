@@ -90,14 +90,18 @@ class RunState:
     @property
     def best_row(self) -> dict | None:
         """The row of the history whose weights are in best.pth."""
-        best = self.best_top1, self.best_loss
-        return next((row for row in reversed(self.history) if (row["val_top1"], row["val_loss"]) == best), None)
+        return next((row for row in reversed(self.history)
+                     if self._is_as_good(row) and int(row["epoch"]) == self.best_epoch), None)
 
     def since_best(self) -> int:
         """Return the number of evaluations after the first that is as good as the one of best.pth."""
-        best = self.best_top1, self.best_loss
-        first = (n for n, row in enumerate(self.history, 1) if (row["val_top1"], row["val_loss"]) == best)
+        first = (n for n, row in enumerate(self.history, 1) if self._is_as_good(row))
         return len(self.history) - next(first, len(self.history))
+
+    def _is_as_good(self, row: dict) -> bool:
+        """Return whether a row of the history has the results of the best one; NaN, without val rows, equals NaN."""
+        pairs = (row["val_top1"], self.best_top1), (row["val_loss"], self.best_loss)
+        return all(one == other or (math.isnan(one) and math.isnan(other)) for one, other in pairs)
 
     def _is_best(self, row: dict, keep: str) -> bool:
         """Return whether the weights of a row of the history are better than the best, or with "last" hardly worse.
