@@ -42,7 +42,8 @@ def _fit_small_pictures(draft: Draft, context: FitContext) -> None:
     draft.choose("model.whiten", True, "the first filters come from the training images, which saves steps")
     choose_network(draft, context, _residual_networks([side]))
     if not context.machine.is_timed:
-        draft.choose("train.epochs", draft.settings["train.epochs"] * draft.settings["draw.copies"])
+        draft.choose("train.epochs", draft.settings["train.epochs"] * draft.settings["draw.copies"],
+                     draft.reasons["train.epochs"])
     draft.choose("draw.canvas", [side, side], "the shorter side of the pictures (median)")
     draft.choose("draw.copies", 1, "random views are made while training")
     draft.choose("draw.fit", "stretch", "whole pictures").choose("draw.place", False, "whole pictures")

@@ -42,7 +42,7 @@ def select_draft(call: Automatic, seen: Look) -> Draft:
     clock.nominal_spent = race_seconds if call.state.trials else 0.0
     chosen = winner.make(context(clock.left() - _figure_seconds(call)))
     _learn_most_of_val(chosen)
-    return _divide_rest(call, chosen, seen, build_seconds)
+    return _divide_rest(call, chosen, seen)
 
 
 def _learn_most_of_val(draft: Draft) -> None:
@@ -56,7 +56,7 @@ def _learn_most_of_val(draft: Draft) -> None:
                      "but the temperature of the probabilities, and the weight decay of a fitted head")
 
 
-def _divide_rest(call: Automatic, chosen: Draft, seen: Look, build_seconds: float) -> Draft:
+def _divide_rest(call: Automatic, chosen: Draft, seen: Look) -> Draft:
     """Divide the time that is left among build, training and score: limit the copies, choose the budget of training."""
     clock, state = call.clock, call.state
     state.weights = keep_weights(chosen, state.trials, call.folder / "trial.pth")
@@ -68,7 +68,7 @@ def _divide_rest(call: Automatic, chosen: Draft, seen: Look, build_seconds: floa
     used = seen.with_per_class(chosen.settings.get("source.per_class", 0))
     score_rate = call.machine.scoring_rate(chosen.recipe(call.name), used.classes)
     state.scoring = _figure_seconds(call) + (used.images - used.train_val_images) / score_rate
-    seconds = clock.train_seconds(state.scoring + build_seconds + draw_seconds)
+    seconds = clock.train_seconds(state.scoring + used.build_seconds(call.cores) + draw_seconds)
     if not clock.is_timed:
         return chosen.choose("train.budget", f"{seconds / 3600:.0f}h", "no limit: the epochs are the plan")
     return chosen.choose("train.budget", f"{seconds + _COMMAND_SECONDS:.0f}s", f"about what training had of "

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from tenfold.data.contrast import contrast_note, is_other_contrast
-from tenfold.data.errors import CheckpointFault
+from tenfold.data.errors import CheckpointFault, ShardFault
 from tenfold.data.html import figure_html, table
 from tenfold.data.out_of_memory import IN_INFERENCE, memory_fault
 from tenfold.data.recipe import pixels_note
@@ -175,7 +175,8 @@ def check_classes(model: Model, classes: Sequence[str], name: object) -> None:
 
 
 def check_fit(model: Model, shards: ShardSet, name: str | None = None) -> None:
-    """Raise CheckpointFault, which says what differs, if the rows of a set are not what the model takes.
+    """Raise CheckpointFault, which says what differs, if the rows of a set are not what the model takes; ShardFault: it
+    has no test rows.
 
     name: of the set, in the message (default: its folder).
     """
@@ -184,4 +185,4 @@ def check_fit(model: Model, shards: ShardSet, name: str | None = None) -> None:
         raise CheckpointFault(model.shown, f"takes rows {model.row_shape}, {shards.shown} holds {shards.row_shape}",
                               "score shards made by the model's own recipe")
     if not shards.rows("test"):
-        raise CheckpointFault(shards.shown, "has no test rows", "give --data=folder, or a recipe with split.test")
+        raise ShardFault(shards.shown, "has no test rows", "give --data=folder, or a recipe with split.test")
