@@ -32,7 +32,7 @@ help: ## this list
 
 auto: ## no recipe: look, choose, prove, augment, train and score, all in one budget: DATA=folder [BUDGET=10m GROUPS=folder NAME= DEVICE= SEED= PLAN=steps]
 demo: ## augment, train and score on 5,000 handwritten digits; a few minutes, no GPU
-data: ## a public set → datasets/<name>.npz: NAME=cifar10, mnist, svhn, … (README)
+data: ## a public set → datasets/<name>.npz: NAME=cifar10, mnist, svhn, … (docs/folders.md)
 augment: ## images → shards/<recipe>: RECIPE= DATA= [SHARDS= WORKERS= SET= PREVIEW=sheet.png]
 report: ## what a set is made of, before it is built: RECIPE= DATA=
 train: ## shards → runs/<recipe>/ and best.pth: RECIPE= [BUDGET= RESUME=1 DEVICE= SHARDS= OUT= DATA= SET=]

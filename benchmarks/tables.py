@@ -31,9 +31,9 @@ def table(begin: str, end: str, what: str) -> list[str]:
 
 
 def cell(row: dict[str, str], what: str) -> str:
-    """Such as "8.7 M, 36%"."""
+    """Such as "8.7 M, 36%" or "5.3 k (4.4×)"."""
     median, ratio = short(float(row["median"])), float(row["ratio"] or 0)
-    return f"{median}, {ratio:.0%}" if "share" in what else f"{median}, {ratio:.2g}" if "times" in what else median
+    return f"{median}, {ratio:.0%}" if "share" in what else f"{median} ({ratio:.2g}×)" if "times" in what else median
 
 
 def short(rate: float) -> str:

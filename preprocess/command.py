@@ -9,7 +9,8 @@ from tenfold.data.command import make_parser, run, whole_number
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command, and return its exit code."""
-    parser = make_parser("tenfold augment", "Clean each image once, draw many copies of it, write HDF5 shards.")
+    parser = make_parser("tenfold augment", "Clean each image once, draw many copies of it, write HDF5 shards; as "
+                         "`tenfold report`, only look at the images.")
     parser.add_argument("--recipe", required=True, help="TOML file, such as recipes/letters.toml")
     parser.add_argument("--data", help="folder with a sub-folder per class, table of labels (.csv), or .npz "
                                        "(default: the recipe's)")

@@ -92,8 +92,8 @@ def _one_sided_candidates(look: Look, imagenet: list[Candidate], scratch: Candid
     """Return the candidates for pictures that may not be mirrored. is_tuned: all layers of `imagenet` can be trained.
 
     A head on features of ImageNet, learnt with mirror images, separates things photographed from one side well, but
-    characters, signs, and classes that are mirror images of each other poorly. All layers in 2,400 views: of Arabic
-    letters 68%, where edges had 87%; but of characters on photographs 91%, where edges had 78%.
+    characters, signs, and classes that are mirror images of each other poorly. All layers, of Arabic letters: 68%
+    with 2,900 views, where edges had 87%; but of characters on photographs 91% with 6,300, where edges had 78 to 82%.
     """
     least = max(_TUNED if is_tuned else scratch.least, _CAREFUL if look.are_signs else 0.0)
     varied = look.images_per_class < FEW_PER_CLASS
