@@ -22,7 +22,7 @@ def test_a_row_is_kept_only_where_that_is_asked_for_and_stands_in_its_table(tmp_
     assert tables.main([]) == 0
     printed = capsys.readouterr().out
     assert "| ours, memory | 8.7 M, 36% | 148 k, 36% |" in printed
-    assert "| Pillow 1 | 331, 5.5 |" in printed
+    assert "| Pillow 1 | 331 (5.5×) |" in printed
 
 
 def test_a_library_that_is_not_here_is_left_out_with_a_reason(tmp_path, monkeypatch, capsys):
