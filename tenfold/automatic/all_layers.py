@@ -1,5 +1,6 @@
 """Train all layers of a pretrained network, on views that are varied while training."""
 
+import copy
 from itertools import takewhile
 
 from tenfold.automatic.choices import FIXED, Draft
@@ -53,9 +54,8 @@ def _least_views(context: FitContext) -> float:
 
 
 def _views(draft: Draft, context: FitContext, size: int) -> float:
-    """Return how many views of a size all layers can be trained on in the time."""
-    choose_seen(draft, size, context.look)
-    draft.choose("train.batch", _BATCH, "halved by the training if few steps fit")
+    """Return how many views of a size all layers of the draft's network can be trained on in the time."""
+    draft = choose_seen(copy.deepcopy(draft), size, context.look).choose("train.batch", _BATCH)
     rate = context.machine.training_rate(draft.recipe("auto"), context.look.classes, _BATCH)
     return _SHARE * context.seconds * rate
 
@@ -67,6 +67,7 @@ def _choose_training(draft: Draft, context: FitContext, seen: float) -> None:
     epochs = max(1, round(min(seen, most) / rows))
     draft.choose("train.epochs", "auto" if context.machine.is_timed and seen < most else epochs,
                  f"of all layers; about {seen / rows:.1f} fit into the time")
+    draft.choose("train.batch", _BATCH, "halved by the training if few steps fit")
     draft.choose("train.optimizer", "adamw", FIXED)
     draft.choose("train.lr", 0.001, "10 epochs of 9,000 pictures of CIFAR-10 reached 94.5%, and 92.8% at 0.0003")
     draft.choose("train.weight_decay", 0.05, FIXED).choose("train.schedule", "cosine", FIXED)

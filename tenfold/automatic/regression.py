@@ -1,7 +1,5 @@
 """Settings of recipes whose head is fitted by a regression, in one pass over the images and without training steps."""
 
-from dataclasses import replace
-
 from tenfold.automatic.choices import Draft
 
 LEAST_STEPS = 300            # a regression takes the network's place if fewer training steps fit
@@ -11,10 +9,10 @@ _OF_STEPS = ("train.epochs", "train.batch", "train.optimizer", "train.lr", "trai
 
 
 def regression_if_few_steps(draft: Draft) -> Draft:
-    """Return the draft; if too few steps fit, with a regression on directions of edges, which is solved in a second.
+    """Put a regression on directions of edges, which is solved in a second, in the network's place if few steps fit.
 
     On 34 printed characters, 40 images each, a network trained for 414 steps reached 88% and the regression 90%; on
-    five letters 93 steps reached 83%, 186 steps 87%, and the regression 87%.
+    five letters 93 steps reached 83%, 186 steps 87%, and the regression 87%. Return the draft.
     """
     if draft.steps >= LEAST_STEPS:
         return draft
@@ -31,7 +29,8 @@ def regression_if_few_steps(draft: Draft) -> Draft:
     draft.choose("train.epochs", 1)
     say_no_steps(draft)
     weight_classes_in_loss(draft)
-    return replace(draft, about="a regression on directions of edges: there is no time for a network")
+    draft.about = "a regression on directions of edges: there is no time for a network"
+    return draft
 
 
 def say_no_steps(draft: Draft) -> None:

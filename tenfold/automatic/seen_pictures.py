@@ -6,11 +6,11 @@ from tenfold.automatic.look import Look
 ENLARGED = 7                 # a picture is enlarged at most this many times for the network
 
 
-def choose_seen(draft: Draft, size: int, look: Look, reason: str = "") -> None:
+def choose_seen(draft: Draft, size: int, look: Look, reason: str = "") -> Draft:
     """Choose that the network sees squares of `size` pixels, on a canvas that is not larger than the pictures."""
     canvas = min(size, max(8, *look.size))
     draft.choose("draw.canvas", [canvas, canvas], f"pictures are {look.size[1]}×{look.size[0]} (median)")
-    draft.choose("model.size", size if size != canvas else 0, f"the network sees {size} pixels: {reason}")
+    return draft.choose("model.size", size if size != canvas else 0, f"the network sees {size} pixels: {reason}")
 
 
 def choose_views(draft: Draft, look: Look, copies: int) -> None:
