@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 
@@ -15,6 +15,7 @@ from tenfold.data.settings import check_count, fill, nearest
 from tenfold.data.shardset import ShardSet
 from tenfold.data.tables import Train
 from tenfold.train import batches as engines
+from tenfold.train.batches.engine import Engine
 from tenfold.train.device import choose_device
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Batches:
     of a batch are the caller's own: they stay as they are while the next ones are read into other memory.
     """
 
-    def __init__(self, engine: Any, shards: ShardSet, split: str):
+    def __init__(self, engine: Engine, shards: ShardSet, split: str):
         self._engine = engine
         self.shards, self.split = shards, split
         self.classes = shards.classes            # label 0, 1, … in words

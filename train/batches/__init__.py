@@ -3,12 +3,14 @@
 `open_batches` chooses one of three engines, which all hand out the same batches: `threads` streams them from disk
 through a window, `memory` keeps the whole split, `dataloader` is PyTorch's own.
 
-Read in this order: `order` (the order of the rows, a pure function) and `sampling` (how often each row comes), `files`
+Read in this order: `engine` (what the three have in common), `order` (the order of the rows, a pure function) and
+`sampling` (how often each row comes), `files`
 and `reading` (rows from disk into buffers), `copying` (buffers to the device), `pool` (threads that take tasks) and
 `threads`, `slots` and `memory`, `dataloader`.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -16,23 +18,19 @@ import torch
 from tenfold.data.shardset import ShardSet
 from tenfold.data.tables import Train
 from tenfold.train.batches.dataloader import Loader
+from tenfold.train.batches.engine import Engine
 from tenfold.train.batches.memory import Memory
 from tenfold.train.batches.order import Order
 from tenfold.train.batches.sampling import Sampling
 from tenfold.train.batches.threads import Threads
 from tenfold.train.device import free_memory
 
-_ENGINES = {engine.name: engine for engine in (Memory, Threads, Loader)}
+_ENGINES: dict[str, Callable[..., Engine]] = {engine.name: engine for engine in (Memory, Threads, Loader)}
 
 
 def open_batches(shards: ShardSet, split: str, config: Train, seed: int, device: torch.device,
-                 shuffle: bool) -> Memory | Threads | Loader:
-    """Return the engine for one split. All engines yield the same batches in the same order.
-
-    Its `epoch(n, first=0)` yields (image uint8 (B, H, W, C), label int64 (B,)) on `device`, from batch `first` on. A
-    yielded pair is valid until the next one is requested. `order.sizes` are the numbers of rows of the batches.
-    `close()` closes files and ends threads.
-    """
+                 shuffle: bool) -> Engine:
+    """Return the engine for one split. All engines yield the same batches in the same order."""
     files, row_shape = shards.shards(split), shards.row_shape
     weighted = shuffle and config.sampling
     sampling = Sampling(np.concatenate([f.labels for f in files]), config.sampling) if weighted else None

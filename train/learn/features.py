@@ -75,6 +75,7 @@ class FeatureBatches:
     """An engine that yields kept features in place of images; see `open_batches`."""
     features: Features
     order: Order
+    name: str = "features"
     name = "features"
 
     def of(self, batch: int) -> "FeatureBatches":

@@ -43,6 +43,10 @@ class Closing:
         yield
         self.seconds[part] = time.monotonic() - start
 
+    def expect(self, part: str, seconds: float) -> None:
+        """Note the seconds that a part will take, as measured elsewhere; 0: not measured, changes nothing."""
+        self.seconds[part] = seconds or self.seconds[part]
+
     def stepped(self, seconds: float, steps: int) -> None:
         """Note that `steps` steps took `seconds`, including the device's work."""
         self._steps.append(seconds / steps)

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ import torch
 from tenfold.data.recipe import Recipe
 from tenfold.data.shardset import ShardSet
 from tenfold.train.batches import open_batches
+from tenfold.train.batches.engine import Engine
 from tenfold.train.learn.features import FeatureBatches, keep_features
 from tenfold.train.learn.fitted_head import FittedHead, fit_head, only_last_layer_learns
 from tenfold.train.learn.head_features import HeadRows
@@ -33,7 +33,7 @@ class Feed:
 
     def __init__(self, shards: ShardSet, recipe: Recipe, device: torch.device):
         self._shards, self._recipe = shards, recipe
-        self._open: Callable[[str, int], Any] = lambda split, rows: open_batches(
+        self._open: Callable[[str, int], Engine] = lambda split, rows: open_batches(
             shards, split, dataclasses.replace(recipe.train, batch=rows), recipe.seed, device, shuffle=split == "train")
         self._kept: dict[str, FeatureBatches] = {}
         self.train, self.val = (self._open(split, recipe.train.batch_rows) for split in ("train", "val"))

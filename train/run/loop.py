@@ -144,7 +144,8 @@ class Trainer:
         return t, pair is None
 
     def _step(self, image: torch.Tensor, label: torch.Tensor, lr: float) -> None:
-        """Take one optimizer step on uint8 (B, H, W, C) and int64 (B,); nothing in it waits for the device."""
+        """Take one optimizer step on uint8 (B, H, W, C), or kept features (B, …), and int64 (B,); nothing waits for
+        the device."""
         state = self.state
         numbers = self.learner.numbers(state.epoch, state.batch, len(label))
         self.step_metrics.add(self.learner.step(image, label, numbers, lr, number=state.step))
@@ -158,7 +159,7 @@ class Trainer:
         TrainingFault: a loss is not finite.
         """
         mean, share = self.step_metrics.read(self.feed.batch, self.state.step, self.plan.steps)
-        self.pace.closing.seconds["checkpoints"] = self.writer.seconds or self.pace.closing.seconds["checkpoints"]
+        self.pace.closing.expect("checkpoints", self.writer.seconds)
         self.pace.was_read()
         bar.set_postfix_str(f"epoch {self.state.epoch + 1} loss {mean:.3f}", refresh=False)
         return mean, share

@@ -66,7 +66,7 @@ def _fit_plan(trainer: Trainer) -> Plan:
     smaller = fitted(plan, config, feed.val_rows, clock.left(), lambda rows: Cost(*seconds(rows)))
     if feed.val_rows:
         batches = smaller.val_batches or math.ceil(feed.val_rows / smaller.batch)
-        closing.seconds["evaluation"] = batches * seconds(smaller.batch)[1]
+        closing.expect("evaluation", batches * seconds(smaller.batch)[1])
         clock.reserve(min(closing.total(), _UNMEASURED * clock.left()))
     if not smaller.fits:
         print(describe(smaller, plan, feed.val_rows, is_open=config.epochs == "auto"))

@@ -4,11 +4,11 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
+from tenfold.train.batches.engine import Engine
 from tenfold.train.learn.learner import Learner
 from tenfold.train.score.evaluate import evaluate, fit_temperature, loss_and_top1
 
@@ -31,7 +31,7 @@ class Validation:
         return not self.rows or math.isfinite(self.loss)
 
 
-def validate(learner: Learner, val: Any, precision: str, most: int, late: Callable[[float], bool]) -> Validation:
+def validate(learner: Learner, val: Engine, precision: str, most: int, late: Callable[[float], bool]) -> Validation:
     """Evaluate all of the learner's `networks` on `most` batches of `val` (0: all); return the best result.
 
     late: whether so many more seconds are too many. Then the rest of the batches is left out; a network that was

@@ -1,11 +1,13 @@
 """Run a network over one split, in the order of its rows, without augmentation."""
 
+from __future__ import annotations
+
 import contextlib
 import itertools
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional as F
@@ -14,12 +16,15 @@ from tenfold.train.device import synchronise
 from tenfold.train.normalise import Normalise
 from tenfold.train.precision import autocast
 
+if TYPE_CHECKING:
+    from tenfold.train.batches.engine import Engine
+
 _MAX_TEMPERATURE = 4.0       # the smallest is its inverse
 _MAX_ROWS = 5000             # the temperature is fitted to so many rows, at most
 
 
 @torch.no_grad()
-def evaluate(model: torch.nn.Module, batches: Any, normalise: Normalise, precision: str, most: int | None = None,
+def evaluate(model: torch.nn.Module, batches: Engine, normalise: Normalise, precision: str, most: int | None = None,
              late: Callable[[float], bool] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
     """Return (logits float32 (rows, classes), labels int64 (rows,)) of a split, both on the CPU.
 
@@ -43,7 +48,10 @@ def evaluate(model: torch.nn.Module, batches: Any, normalise: Normalise, precisi
 
 
 def forward(model: torch.nn.Module, image: torch.Tensor, normalise: Normalise, precision: str) -> torch.Tensor:
-    """Return the logits, float32 (B, classes), of a batch uint8 (B, H, W, C) on the device of `normalise`."""
+    """Return the logits, float32 (B, classes), of a batch uint8 (B, H, W, C), or of kept features (B, …).
+
+    The batch is on the device of `normalise`.
+    """
     with autocast(normalise.device, precision):
         out = model(normalise(image))
     return out.float()
