@@ -83,7 +83,8 @@ def augment(data: PathLike, recipe: PathLike | Recipe, *, settings: Settings = (
     recipe: a file, a recipe's name ("photos") or a Recipe; `settings` such as "draw.copies=20", or
     {"draw.copies": 20}, are laid over it. out: the folder for the shards (default: shards/<recipe name>). workers:
     processes (0: one for each core).
-    plain: every image becomes one row of the test split, as for scoring.
+    plain: every image becomes one row of the test split, as for scoring. Prints what was found and left out.
+    SourceFault: images or labels cannot be used. RecipeFault: a setting. MachineFault: the disk or memory.
     """
     from pathlib import Path
 
@@ -107,7 +108,10 @@ def train(shards: PathLike | ShardSet, recipe: PathLike | Recipe | None = None, 
 
     recipe: how to train (default: the recipe that the shards carry); `settings` such as "train.lr=0.002" are laid
     over it. out: the folder of the run (default: runs/<recipe name>). device: cpu, cuda or mps (default: the best
-    there is). resume: go on with the run in `out` that was stopped.
+    there is). resume: go on with the run in `out` that was stopped. Prints a line at each evaluation.
+
+    TrainingFault: the loss is not finite, or the budget too short. RecipeFault: a setting. ShardFault, CheckpointFault:
+    a file. MachineFault: the device, disk or memory.
     """
     import time
     from pathlib import Path
@@ -131,8 +135,11 @@ def auto(data: PathLike, budget: str | float = "10m", *, name: str = "", device:
     each line says what decided it), the shards and the run (default: auto-<folder>). A call that was stopped goes on
     when it is repeated. plan: "steps": nothing is timed; what a nominal machine would do in the budget is chosen and
     trained, so that the same images and seed give the same recipe, however long it takes here. groups: which images
-    stay together in one split, as a recipe's split.groups: "folder", "path:REGEX" or a .csv file. The model is
-    `result.run.best`.
+    stay together in one split, as a recipe's split.groups: "folder", "path:REGEX" or a .csv file.
+
+    Returns the path of the recipe, the run (`result.run.best` is the model), the score, and the lines that say what was
+    seen, tried and chosen, which it prints, too. Raises the faults of `augment`, `train` and `score`. UserFault: an
+    argument, or too short a budget.
     """
     import time
     from pathlib import Path
@@ -157,6 +164,8 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
     data: score a labelled folder, table of labels or .npz instead, through the plain view of the model's recipe. tta:
     average over so many views of each image that the model is unsure of. out: a folder for score.json, predictions.csv
     and the pictures (default: no files are written). Prints what to know before trusting the score.
+
+    CheckpointFault: the model's file, or other classes or rows. ShardFault, SourceFault: the images.
     """
     from contextlib import nullcontext
 
@@ -198,7 +207,7 @@ def open_batches(shards: PathLike | ShardSet, split: str = "train", *, batch: in
 
     images: uint8 (B, H, W, C) tensors on `device`, labels: int64 (B,). shuffle: a new order in every epoch, and whole
     batches only (default: for the train split). engine: "memory", "threads" (streams from disk) or "auto". workers:
-    reading threads.
+    reading threads. ShardFault: the set is damaged, or has no such rows. UserFault: an argument.
     """
     from tenfold.batches import Batches
     shuffled = split == "train" if shuffle is None else shuffle
