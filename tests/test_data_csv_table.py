@@ -21,9 +21,14 @@ def written(mark: str, end: str = "\r\n") -> str:
 @each("mark", list(",;\t "))
 @each("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @each("end", ["\r\n", "\n", "\r", "\n\n"])
-def test_marks_encodings_and_line_ends_make_no_difference(tmp_path, mark, encoding, end):
-    (tmp_path / "t.csv").write_bytes(written(mark, end).encode(encoding))
-    assert [cells for _, cells in read_table(tmp_path / "t.csv", "", "")] == ROWS
+@each("first", ["", "sep={}", '"sep={}"', "SEP={}"])
+def test_marks_encodings_line_ends_and_a_line_that_names_the_mark_make_no_difference(tmp_path, mark, encoding, end,
+                                                                                     first):
+    start = first.format(mark) + end if first else ""
+    (tmp_path / "t.csv").write_bytes((start + written(mark, end)).encode(encoding))
+    read = read_table(tmp_path / "t.csv", "", "")
+    assert [cells for _, cells in read] == ROWS
+    assert read[0][0] == 1 + (start.count("\n") or start.count("\r"))       # as an editor counts
 
 
 def test_columns_may_be_filled_up_with_blanks(tmp_path):

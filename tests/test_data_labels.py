@@ -161,6 +161,38 @@ def test_columns_for_two_splits_are_both_read(flat):
     assert "val (is_test, is_valid of t.csv)" in source.notes[0]
 
 
+@each(("head", "words"), [
+    ("split", ("train", "excluded")), ("Subset", ("train", "val", "test", "unlabeled")),
+    ("Usage", ("Training", "none")), ("set", ("test", "9"))])
+def test_a_column_of_splits_with_another_word_is_refused_not_passed_over(flat, head, words):
+    text = "\n".join([f"path,label,{head}", *(f"{n},{kind(n)},{words[int(n) % len(words)]}" for n in NAMES)])
+    root = flat("{}.png", **{"t.csv": text})
+    for data in (root, root / "t.csv", f"{root}/t.csv:label"):
+        with pytest.raises(SourceFault, match=f"has '{words[-1]}' in the column {head}, which is not "
+                           "train, val or test.*write train, val or test there, or rename the column"):
+            open_source(data)
+
+
+@each(("head", "word"), [("is_valid", "maybe"), ("is_test", "2"), ("is_valid", "train")])
+def test_so_is_one_that_marks_a_split_and_holds_no_mark(flat, head, word):
+    text = "\n".join([f"path,label,{head}", *(f"{n},{kind(n)},{('0', '1', word)[int(n) % 3]}" for n in NAMES)])
+    with pytest.raises(SourceFault, match=f"has '{word}' in the column {head}, which is not 1 or 0"):
+        open_source(flat("{}.png", **{"t.csv": text}))
+
+
+@each("values", [("A", "B"), ("1", "2"), ("base", "jungle")])
+@each("head", ["set", "dataset", "Phase"])
+def test_a_column_that_is_called_so_but_holds_no_word_of_a_split_is_none(flat, head, values):
+    text = "\n".join([f"path,label,{head}", *(f"{n},{kind(n)},{values[int(n) // 6]}" for n in NAMES)])
+    assert counts(open_source(flat("{}.png", **{"t.csv": text}))) == TWO
+
+
+def test_the_words_of_fer2013_are_those_of_splits(flat):
+    words = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}
+    text = "\n".join(["path,emotion,Usage", *(f"{n},{kind(n)},{words[SPLIT[n]]}" for n in NAMES)])
+    assert open_source(flat("{}.png", **{"t.csv": text})).official == list(SPLIT.values())
+
+
 @each("names", [("train.csv", "test.csv"), ("labels_train.csv", "labels_test.csv"),
                 ("trainLabels.csv", "testLabels.csv")])
 def test_so_do_tables_with_their_names_even_if_images_are_called_alike(flat, names):

@@ -21,9 +21,10 @@ from tenfold.data.sources.split_names import parse_split_name
     *((name, "train") for name in ("train", "TRAINING", "train_set", "trainset", "trn", "training-images", "train2017",
                 "Train Data", "TrainSet", "images_train", "train_val", "Train and Validation Set", "train_val2018",
                 "train-valid-images", "data latih", "Eğitim", "训练集")),
-    *((name, "val") for name in ("val", "Valid", "validation", "dev", "val_set", "Validation Images", "验证")),
+    *((name, "val") for name in ("val", "Valid", "validation", "dev", "val_set", "Validation Images", "PublicTest",
+                "验证")),
     *((name, "test") for name in ("test", "Testing", "test-set", "eval", "Evaluation", "tst", "test1", "data_uji",
-                "测试集"))])
+                "PrivateTest", "private_test", "测试集"))])
 def test_a_split_has_every_usual_name(tree, name, split):
     assert parse_split_name(name).split == split
     names = {"train": "train", "test": "test"} | {split: name}

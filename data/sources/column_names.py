@@ -18,12 +18,12 @@ LABELS = frozenset({"class", "category", "target", "species", "breed", "diagnosi
 class UndecidedError(ValueError):
     """It is open which column of a table holds the labels, or the paths; the message says what was found.
 
-    columns: the names of those that may hold the labels.
+    columns: the names of those that may hold the labels. cure: what to do, "" for what is always said.
     """
 
-    def __init__(self, fact: str, columns: Sequence[str] = ()):
+    def __init__(self, fact: str, columns: Sequence[str] = (), cure: str = ""):
         super().__init__(fact)
-        self.columns = columns
+        self.columns, self.cure = columns, cure
 
 
 def cell_of(cells: Sequence[str], i: int) -> str:

@@ -11,6 +11,8 @@ _MARKS = ",;\t "             # between the cells of a line
 _LINES = 50                  # lines that decide which mark it is
 # a path with the suffix of a picture, which may hold blanks, and what follows it
 _ENTRY = re.compile(rf"\s*(\S.*?(?:{'|'.join(map(re.escape, sorted(SUFFIXES)))}))\s+(\S.*?)\s*", re.IGNORECASE)
+# what Excel writes above a table to name its mark
+_SEP = re.compile(r"\A(\"?)sep=.\1(?=[\r\n])", re.IGNORECASE)
 
 Line = tuple[int, list[str]]                     # the number of a line, and its cells
 
@@ -18,8 +20,10 @@ Line = tuple[int, list[str]]                     # the number of a line, and its
 def lines_of_csv(text: str) -> list[Line]:
     """Return the lines of a .csv or .tsv file that are not empty, as lists of stripped cells.
 
-    csv.Error: a quotation mark is not closed, and has swallowed lines behind it.
+    A first line "sep=;", by which Excel names the mark, is none. csv.Error: a quotation mark is not closed, and has
+    swallowed lines behind it.
     """
+    text = _SEP.sub("", text)
     mark = _mark(text)
     try:
         return _split(text, mark, strict=True)

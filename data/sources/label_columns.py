@@ -103,14 +103,29 @@ class PathTable:
         return {i: {cell for _, cells in self.lines if (cell := cell_of(cells, i))} for i in self._others}
 
     def _splits(self, others: list[int]) -> tuple[int, ...]:
-        """Return the columns of official splits: the first of words, or else all that mark one split each."""
+        """Return the columns of official splits: the first of words, or else all that mark one split each.
+
+        UndecidedError: one of them holds other words, too.
+        """
         filled = [i for i in others if self._values[i]]
         splits = {i: {*map(bare_split, self._values[i])} if len(self._values[i]) <= _MOST_SPLITS else {None} for i in
                   filled}
         words = [i for i in filled if None not in splits[i]
                  and (plain_name(self.names[i]) in _SPLITS or splits[i] > {"train"})]
-        return tuple(words[:1]) or tuple(i for i in filled if plain_name(self.names[i]) in _HELD_OUT and {
-            value.lower() for value in self._values[i]} <= _YES | _NO)
+        if words:
+            return tuple(words[:1])
+        marks = [i for i in filled if plain_name(self.names[i]) in _HELD_OUT]
+        for i in filled:
+            if plain_name(self.names[i]) in _SPLITS and splits[i] - {None}:
+                raise self._no_split(i, [value for value in self._values[i] if not bare_split(value)],
+                                     "train, val or test")
+            if i in marks and (odd := [value for value in self._values[i] if value.lower() not in _YES | _NO]):
+                raise self._no_split(i, odd, "1 or 0")
+        return tuple(marks)
+
+    def _no_split(self, i: int, odd: list[str], words: str) -> UndecidedError:
+        return UndecidedError(f"has {quoted(min(odd))} in the column {shown_name(self.names, i)}, which is not {words}",
+                              cure=f"write {words} there, or rename the column")
 
     def _labels(self, others: list[int]) -> tuple[tuple[int, ...], bool]:
         """Return (the columns of labels, whether they are known by their names)."""

@@ -58,8 +58,9 @@ class LabelTable:
         try:
             return self.paths.columns(self.column)
         except UndecidedError as fact:
-            raise SourceFault(self.file, str(fact), f"say which, such as {self.file}:{fact.columns[0]}" if fact.columns
-                              else f"name the columns path and label, or give {self.file}:COLUMN") from None
+            raise SourceFault(self.file, str(fact), fact.cure or (
+                f"say which, such as {self.file}:{fact.columns[0]}" if fact.columns else
+                f"name the columns path and label, or give {self.file}:COLUMN")) from None
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ SPLIT_WORDS = {
               "训练集", "訓練", "訓練集"),
     "val": ("val", "valid", "validation", "validate", "validating", "vali", "dev", "devel", "development", "valide",
             "validacion", "validación", "validacao", "validação", "validierung", "convalida", "dogrulama",
-            "doğrulama", "validasi", "验证", "验证集", "驗證", "驗證集"),
+            "doğrulama", "validasi", "验证", "验证集", "驗證", "驗證集", "publictest"),
     "test": ("test", "tests", "testing", "tst", "eval", "evaluation", "evaluate", "holdout", "prueba", "pruebas",
-             "teste", "testes", "uji", "pengujian", "测试", "测试集", "測試", "測試集"),
+             "teste", "testes", "uji", "pengujian", "测试", "测试集", "測試", "測試集", "privatetest"),
 }
 # words that say nothing about what a folder holds: "training_set", "test images", "val-256"
 FILLERS = frozenset({"set", "sets", "data", "dataset", "datasets", "image", "images", "img", "imgs", "picture",
@@ -24,6 +24,8 @@ BESIDE = frozenset({"unlabeled", "unlabelled", "extra", "pred", "predict", "pred
 _SPLIT = {word: split for split, words in SPLIT_WORDS.items() for word in words}
 _SPLIT |= {word + filler: split for (word, split), filler in
            itertools.product(_SPLIT.items(), ("set", "sets", "data", "images", "imgs", "img"))}
+# val and test of FER2013, as of other contests: "PublicTest", "private_test"
+_HALF = re.compile(r"(public|private)[\W_]*test(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def words_of(name: str) -> list[str]:
 
 def parse_split_name(name: str) -> SplitName | None:
     """Return the split that `name` means; None: it means none, or several."""
-    words = words_of(name)
+    words = words_of(_HALF.sub(r" \1test ", name))
     known = [_SPLIT[word] for word in words if word in _SPLIT]
     rest = tuple(word for word in words if word not in _SPLIT and word not in FILLERS and not word.isdigit())
     if set(known) == {"train", "val"} and set(rest) <= {"and"}:          # "train_val" is PASCAL VOC's training split
