@@ -1,5 +1,7 @@
 """Labels in the names of files, by source.labels, and in a table that is given as the images."""
 
+from unicodedata import normalize
+
 import pytest
 from cases import each
 from conftest import PNG
@@ -89,6 +91,21 @@ def test_data_may_be_the_table_itself(flat, path):
     assert counts(source) == TWO
     assert all((source.root / name).exists() for name in source.paths)
     assert not source.is_listed
+
+
+@each("data", ["{}", "{}/t.csv"])
+@each(("path", "where"), [("é{}.png", "é{}.png"), ("sé/é{}.png", "sé/é{}.png"), ("sé\\É{}.PNG", "sé/é{}.png"),
+                          ("./sé/x{}.png", "sé/x{}.png"), ("{root}/é{}.png", "é{}.png")])
+@each("forms", [("NFC", "NFC"), ("NFD", "NFD"), ("NFC", "NFD")])
+@each("written", ["NFC", "NFD"])
+def test_accents_may_be_stored_in_another_form_than_the_table_has(flat, data, path, where, forms, written):
+    folder, slash, name = where.rpartition("/")
+    root = flat("plain{}.png", normalize(forms[0], folder) + slash + normalize(forms[1], name))
+    text = table(path="plain{}.png") + table(path=path.replace("{root}", str(root)), head="")
+    (root / "t.csv").write_text(normalize(written, text))
+    source = open_source(data.format(root))
+    assert counts(source) == {(None, "cat"): 12, (None, "dog"): 12}
+    assert all((source.root / path).exists() for path in source.paths)
 
 
 def test_data_may_be_a_table_of_absolute_paths(flat):

@@ -2,15 +2,21 @@
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from unicodedata import normalize
+
+from tenfold.data.sources.class_names import one_spelling
 
 _MOST = 20_000               # paths that name no file; after so many, none does
 
 
 class NamedFiles:
-    """Finds files by paths relative to a folder, or absolute ones, and keeps a row for each file that was found."""
+    """Finds files by paths relative to a folder, or absolute ones, and keeps a row for each file that was found.
+
+    An "é" in the name of a file may be stored in Unicode's composed form or, as by a Mac, in the other one (NFD).
+    """
 
     def __init__(self, folder: Path):
         self.folder, self._folder = folder, str(folder)
@@ -26,15 +32,17 @@ class NamedFiles:
         if found is None:
             if len(self._found) > _MOST and not self._rows:      # a table may hold a million names without suffix
                 return ()
-            found = self._found[path] = self._look(*self._divide(path))
+            found = self._found[path] = next(filter(None, (self._look(*way) for way in self._ways(path))), ())
         return found
 
     def find_in_any_case(self, path: str) -> Sequence[int]:
         """Return the row of the only file that a path names if capital letters in its name make no difference; nothing
         if no path of the table names a file as it is written."""
-        above, name = self._divide(path)
-        names = self._names_in(above).get(name.casefold(), []) if self._rows else []
-        return self._look(above, names[0]) if len(names) == 1 else ()
+        for above, name in self._ways(path) if self._rows else ():
+            names = self._names_in(above).get(_in_small_letters(name), [])
+            if names:
+                return self._look(above, names[0]) if len(names) == 1 else ()
+        return ()
 
     def relative(self) -> tuple[Path, list[str]]:
         """Return (a folder that holds all files, the path of each file in it)."""
@@ -44,10 +52,13 @@ class NamedFiles:
         root = os.path.commonpath([os.path.dirname(path) for path in self._rows])
         return Path(root), [os.path.relpath(path, root) for path in self._rows]
 
-    def _divide(self, path: str) -> tuple[str, str]:
-        if "/" not in path and "\\" not in path:
-            return self._folder, path
-        return os.path.split(os.path.join(self._folder, path.replace("\\", "/")))
+    def _ways(self, path: str) -> Iterator[tuple[str, str]]:
+        """Yield (folder, name) of a path as it is written, and then in the other forms in which they may be stored."""
+        plain = path.replace("\\", "/")
+        above, name = os.path.split(plain) if "/" in plain else ("", plain)
+        for folder in _forms(above):
+            for file in _forms(name):
+                yield os.path.join(self._folder, folder) if folder else self._folder, file
 
     def _look(self, above: str, name: str) -> Sequence[int]:
         file = os.path.join(above, name)
@@ -63,6 +74,15 @@ class NamedFiles:
         return (row,)
 
 
+def _forms(name: str) -> Sequence[str]:
+    """Return a name as it is, and in Unicode's composed and decomposed form if these differ from it."""
+    return (name,) if name.isascii() else [*dict.fromkeys((name, one_spelling(name), normalize("NFD", name)))]
+
+
+def _in_small_letters(name: str) -> str:
+    return one_spelling(one_spelling(name).casefold())
+
+
 def _names_in(folder: str) -> dict[str, list[str]]:
     """Return the names of what is in a folder, by how they are without capital letters."""
     try:
@@ -71,5 +91,5 @@ def _names_in(folder: str) -> dict[str, list[str]]:
         return {}
     found: dict[str, list[str]] = {}
     for name in names:
-        found.setdefault(name.casefold(), []).append(name)
+        found.setdefault(_in_small_letters(name), []).append(name)
     return found
