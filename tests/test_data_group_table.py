@@ -44,6 +44,14 @@ def test_what_is_left_out_may_be_so_if_one_image_alone_is_meant(read):
         assert "1 path is no image" in read(f"{elsewhere},p\n{PATHS[0]},p")[1][0]
 
 
+@each("places", list(itertools.permutations(range(3))))
+def test_an_empty_cell_says_nothing_in_whatever_order_the_lines_are(read, places):
+    both = [f"{PATHS[0]},p", f"{PATHS[0]},", f"{PATHS[1]},"]
+    assert read("\n".join(both[i] for i in places))[0] == ["p", None, None, None]
+    with pytest.raises(SourceFault, match="and a line before into"):
+        read("\n".join([*(both[i] for i in places), f"{PATHS[0]},q"]))
+
+
 @each(("head", "write"), [
     ("image_path,patient_id", "{path},{group}"), ("patient,path", "{group},{path}"),
     (",filename,patient", "7,{path},{group}"),

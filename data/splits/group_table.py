@@ -35,10 +35,10 @@ def read_group_table(table: str, source: Source) -> tuple[list[str | None], list
         found = images.find(path) or images.find_in_any_case(path)
         strange += [] if found else [path]
         for row in found:
-            if names[row] and names[row] != group:
+            if group and names[row] and names[row] != group:
                 raise SourceFault(place_in(file, number), f"puts {path} into '{group}', and a line before into "
                                   f"'{names[row]}'", "give each image one group")
-            names[row] = group
+            names[row] = names[row] or group
     if rows and len(strange) == len(rows):
         raise SourceFault(file, f"has no path of an image: its paths are such as {images.described(strange[0])}, those "
                           f"of the images such as {readable(source.paths[0])}",
