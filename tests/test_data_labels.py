@@ -180,6 +180,29 @@ def test_so_is_one_that_marks_a_split_and_holds_no_mark(flat, head, word):
         open_source(flat("{}.png", **{"t.csv": text}))
 
 
+@each(("head", "cells", "splits"), [
+    ("split", ("train", "", "val"), ("train", None, "val")), ("part", ("train", "", "test"), ("train", None, "test")),
+    ("is_valid", ("0", "", "1"), ("train", None, "val")), ("is_test", ("", "", "1"), ("train", "train", "test")),
+    ("is_valid,is_test", ("0,1", ",0", "1,"), ("test", None, "val"))])
+def test_images_of_no_split_beside_others_are_counted(flat, head, cells, splits):
+    text = "\n".join([f"path,label,{head}", *(f"{n},{kind(n)},{cells[int(n) % 3]}" for n in NAMES)])
+    root = flat("{}.png", **{"t.csv": text})
+    for data in (root, root / "t.csv"):
+        source = open_source(data)
+        assert source.official == [splits[int(n) % 3] for n in NAMES]
+        said = [note for note in source.notes if "t.csv: 4 images of no split in it are used for training" in note]
+        assert len(said) == len(source.notes) - 1 == (None in splits)
+        assert all(f"{root}: {head.replace(',', ', ')} of " in note for note in said)
+
+
+def test_a_blank_cell_in_a_table_for_one_split_is_of_that_split(flat):
+    texts = {f"{split}.csv": f"path,label,split\n{split}/00,cat,{split}\n{split}/01,dog,\n"
+             for split in ("train", "test")}
+    source = open_source(flat("train/{}.png", "test/{}.png", **texts))
+    assert counts(source) == {(split, label): 1 for split in ("train", "test") for label in ("cat", "dog")}
+    assert not any("of no split" in note for note in source.notes)
+
+
 @each("values", [("A", "B"), ("1", "2"), ("base", "jungle")])
 @each("head", ["set", "dataset", "Phase"])
 def test_a_column_that_is_called_so_but_holds_no_word_of_a_split_is_none(flat, head, values):

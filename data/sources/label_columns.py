@@ -48,12 +48,18 @@ class Columns:
 
     def split_of(self, cells: list[str]) -> str | None:
         """Return the official split in a line of the table, or None."""
-        if not self.split:
-            return None
-        held_out = [(split, i) for i in self.split if (split := _HELD_OUT.get(plain_name(self.names[i])))]
-        if not held_out:
-            return bare_split(cell_of(cells, self.split[0]))
-        return next((split for split, i in held_out if _is_marked(cells, i)), "train")
+        if not self._held_out:
+            return bare_split(cell_of(cells, self.split[0])) if self.split else None
+        marked = next((split for i, split, _ in self._held_out if _is_marked(cells, i)), None)
+        is_blank = any(writes_no and not cell_of(cells, i) for i, _, writes_no in self._held_out)
+        return marked or (None if is_blank else "train")
+
+    @cached_property
+    def _held_out(self) -> list[tuple[int, str, bool]]:
+        """Of each column that marks a split: its number, the split, and whether it has a mark for all others, too, so
+        that an empty cell in it says nothing."""
+        return [(i, split, any(cell_of(cells, i).lower() in _NO for _, cells in self.lines)) for i in self.split
+                if (split := _HELD_OUT.get(plain_name(self.names[i])))]
 
     def __str__(self) -> str:
         """Return the columns for a message: "columns id, breed"."""

@@ -205,4 +205,7 @@ def _notes(pictures: Pictures, labelling: Labelling, layout: Layout, classes: Se
             f"{'is' if len(skipped) == 1 else 'are'} passed over: {some(map(readable, skipped), _NAMED)}"
     others = {kind: count for kind, count in layout.passed_over.items() if kind != UNLABELLED}
     line += f"; also passed over: {kinds_in_words(others, pictures.hidden)}" if others else ""
-    return [f"{pictures.root}: {text}" for text in (line, *labelling.notes)]
+    blank = len(labelling.labels) - len(labelling.splits) if labelling.splits else 0
+    notes = [f"{some(next(iter(labelling.parts.values())), 2)}: {counted(blank, 'image')} of no split in it "
+             f"{'is' if blank == 1 else 'are'} used for training"] if blank else []
+    return [f"{pictures.root}: {text}" for text in (line, *labelling.notes, *notes)]
