@@ -86,6 +86,17 @@ def test_an_entry_of_json_is_counted_not_its_line(flat):
         open_source(flat("{}.jpg", **{"t.json": text}), labels="t.json")
 
 
+@each("mark", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c"])
+@each("end", ["\n", "\r\n", "\r", "\n\n"])
+def test_only_the_end_of_a_line_ends_it(tmp_path, mark, end):
+    path = f"a{mark}1.png"
+    texts = {"t.txt": f"{path} cat", "t.jsonl": json.dumps({"image": path, "label": "cat"}, ensure_ascii=mark < " ")}
+    for name, text in texts.items():
+        (tmp_path / name).write_bytes((text + end + text.replace("1.png", "2.png") + end).encode())
+        assert [cells for number, cells in read_table(tmp_path / name, "", "") if number] == [
+            [path, "cat"], [f"a{mark}2.png", "cat"]]
+
+
 @each(("value", "cell"), [(["a", "b"], "a|b"), (["a"], "a"), (None, ""), (True, "True"), (3, "3"), (" é", "é"),
                           ([{"x": 1}], "")])
 def test_values_of_json_are_cells(tmp_path, value, cell):

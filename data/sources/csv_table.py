@@ -34,6 +34,11 @@ def lines_of_csv(text: str) -> list[Line]:
         return lines
 
 
+def divide_lines(text: str) -> list[str]:
+    """Return the lines of a text as an editor counts them: other than str.splitlines, U+2028 and the like end none."""
+    return re.split(r"\r\n|\n|\r", text)
+
+
 def lines_of_list(text: str) -> list[Line]:
     """Return the lines of a list "images/1.jpg cat"; the cells are divided by blanks, or as in a .csv file.
 
@@ -42,7 +47,7 @@ def lines_of_list(text: str) -> list[Line]:
     """
     if _mark(text) != " ":
         return lines_of_csv(text)
-    written = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    written = [(number, line) for number, line in enumerate(divide_lines(text), 1) if line.strip()]
     entries = [_ENTRY.fullmatch(line) for _, line in written]
     widths = {len(entry[2].split()) for entry in entries if entry}
     return [(number, [entry[1], *(entry[2].split() if len(widths) == 1 else [entry[2]])] if entry else line.split())

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tenfold.data.sources.csv_table import Line
+from tenfold.data.sources.csv_table import Line, divide_lines
 
 _NAMES = ("path", "label")   # of the columns of {"1.png": "cat"}
 
@@ -14,7 +14,7 @@ def lines_of_json(text: str, by_line: bool = False) -> list[Line]:
 
     by_line: each line is an entry. ValueError: the text is none of these.
     """
-    content = [json.loads(line) for line in text.splitlines() if line.strip()] if by_line else json.loads(text)
+    content = [json.loads(line) for line in divide_lines(text) if line.strip()] if by_line else json.loads(text)
     entries = [_named(path, value) for path, value in content.items()] if isinstance(content, dict) else content
     if not isinstance(entries, list) or not all(isinstance(entry, type(entries[0])) for entry in entries):
         raise ValueError("it is no list of images")
