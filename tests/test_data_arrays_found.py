@@ -76,6 +76,22 @@ def test_a_split_without_labels_is_noted_and_train_needs_them(tmp_path):
         saved(tmp_path, x_train=X, x_test=X, y_test=Y)
 
 
+@each("split", ["val", "test"])
+@each("others", [("val", "test"), ()])
+@each(("x", "y"), [(X[:0], Y[:0]), (X[:0, ..., 0], np.array([])), (np.array([]), np.array([], str))])
+def test_a_split_without_images_is_no_official_one_and_a_line_says_so(tmp_path, split, others, x, y):
+    held = {"x_train": X, "y_train": Y} | {f"{role}_{other}": array for other in others
+                                           for role, array in (("x", X[:2]), ("y", Y[:2]))}
+    source = saved(tmp_path, **held | {f"x_{split}": x, f"y_{split}": y, f"groups_{split}": []})
+    left = [other for other in others if other != split]
+    assert list(source.official) == ["train"] * 6 + [other for other in left for _ in range(2)]
+    assert source.layout.splits == {other: [f"x_{other}"] for other in ("train", *left)}
+    assert source.notes[1:] == [f"{tmp_path / 'a.npz'}: x_{split}: 0 images, so {split} is taken from train"]
+    assert f"x_{split}" not in source.notes[0]
+    with pytest.raises(SourceFault, match=f"there are 0 images, y_{split} is"):
+        saved(tmp_path, **held | {f"x_{split}": X[:0], f"y_{split}": Y[:1]})
+
+
 def test_split_takes_the_words_that_folders_take(tmp_path):
     source = saved(tmp_path, x=X, y=Y, split=["Training", "train", "valid", "dev", "Test", "evaluation"])
     assert source.official == ["train", "train", "val", "val", "test", "test"]

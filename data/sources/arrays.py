@@ -46,6 +46,7 @@ def open_arrays(path: Path) -> Source:
     held = Npz(path)
     roles = find_roles(held)
     named, unused = pair_arrays(held, roles)
+    empty = {split: named.pop(split) for split in ("val", "test") if _is_empty(held, named.get(split, ()))}
     pairs = [Pair(split, _pixels(held, x), y) for split, (x, y) in named.items()]
     total = sum(map(len, pairs))
     if not total:
@@ -62,12 +63,19 @@ def open_arrays(path: Path) -> Source:
     groups, group_keys = _groups(held, roles, pairs)
     layout = Layout("arrays", splits, total, unused=unused)
     used = {split_key, roles.get(("classes", None)), *unused, *group_keys} | {
-        key for pair in pairs for key in (pair.pixels.key, pair.labels)}
+        key for pair in pairs for key in (pair.pixels.key, pair.labels)} | {
+        key for split, keys in empty.items() for key in (*keys, roles.get(("groups", split)))}
+    notes += [f"{x}: 0 images, so {split} is taken from train" for split, (x, _) in empty.items()]
     facts = path.stat()
     paths = Runs(tuple((pair.pixels.key, len(pair)) for pair in pairs), numbered=True)
     return Source(path, classes, paths, labels, official, Runs((((facts.st_size, facts.st_mtime_ns), total),)), layout,
                   _notes(held, pairs, classes, layout, [*notes, *_left_out(held, used)]),
                   pairs[0].pixels if len(pairs) == 1 else Members(tuple(pair.pixels for pair in pairs)), groups)
+
+
+def _is_empty(held: Npz, keys: Sequence[str]) -> bool:
+    """Return whether these arrays, of pictures and labels, have no row."""
+    return bool(keys) and all(held.members[key].shape[:1] == (0,) for key in keys)
 
 
 def _pixels(held: Npz, key: str) -> Arrays:
