@@ -205,9 +205,13 @@ def test_a_blank_cell_in_a_table_for_one_split_is_of_that_split(flat):
 
 @each("values", [("A", "B"), ("1", "2"), ("base", "jungle")])
 @each("head", ["set", "dataset", "Phase"])
-def test_a_column_that_is_called_so_but_holds_no_word_of_a_split_is_none(flat, head, values):
+def test_a_column_that_is_called_so_but_holds_no_word_of_a_split_is_none_and_a_line_says_so(flat, head, values):
     text = "\n".join([f"path,label,{head}", *(f"{n},{kind(n)},{values[int(n) // 6]}" for n in NAMES)])
-    assert counts(open_source(flat("{}.png", **{"t.csv": text}))) == TWO
+    source = open_source(flat("{}.png", **{"t.csv": text}))
+    assert counts(source) == TWO
+    assert source.notes[1].endswith(f": t.csv: the column {head} is not read: it holds '{values[0]}', '{values[1]}', "
+                                    "and no train, val or test")
+    assert len(open_source(flat("{}.png", **{"t.csv": text}), labels=f"t.csv:{head}").notes) == 1
 
 
 def test_the_words_of_fer2013_are_those_of_splits(flat):

@@ -61,6 +61,12 @@ class Columns:
         return [(i, split, any(cell_of(cells, i).lower() in _NO for _, cells in self.lines)) for i in self.split
                 if (split := _HELD_OUT.get(plain_name(self.names[i])))]
 
+    def no_splits(self) -> dict[str, set[str]]:
+        """Return {the name of a column that is called like one of splits, but is none: what it holds}."""
+        return {shown_name(self.names, i): values for i, name in enumerate(self.names) if plain_name(name) in _SPLITS
+                and i not in (self.path, *self.label, *self.split)
+                and (values := {cell for _, cells in self.lines if (cell := cell_of(cells, i))})}
+
     def __str__(self) -> str:
         """Return the columns for a message: "columns id, breed"."""
         shown = [*dict.fromkeys((self.path, *self.label))]

@@ -89,6 +89,8 @@ class LabelTable:
                  + some(map(readable, of), _NAMED) for of, fact in (
                      (missing, "no image here"), (self.other_letters, "found in other letters (capital or small)"))
                  if of]
+        notes += [f"{self.name}: the column {column} is not read: it holds {some(map(quoted, sorted(values)), 3)}, and "
+                  "no train, val or test" for column, values in self.columns.no_splits().items() if not splits]
         parts: dict[str, list[str]] = {}
         for split in splits.values():
             parts[split] = [f"{some(shown_name(self.columns.names, i) for i in self.columns.split)} of {self.name}"]
