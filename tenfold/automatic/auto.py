@@ -78,8 +78,9 @@ class Automatic:
         self.data, self.budget, self.copied = data, budget, copied
         self.seed, self.workers = check_seed(seed), check_count("--workers", workers, least=0)
         self.groups = checked_groups(groups)
-        self._call = f"{MADE} {data}`, budget {budget:g} s, seed {self.seed}" + ", plan in steps" * (plan == "steps") \
-            + f", groups {groups}" * bool(groups)
+        self._call = f"{MADE} {data}`, budget {budget:g} s, seed {self.seed}"
+        self._call += "" if self.clock.is_timed else ", plan in steps"
+        self._call += f", groups {groups}" if groups else ""
         if copied:
             from tenfold.train.run.best_copy import check_copy
             check_copy()

@@ -88,8 +88,8 @@ class Learner:
              number: int) -> torch.Tensor:
         """Take one optimizer step; return float (2,): the loss, and how many rows were right.
 
-        image: uint8 (B, H, W, C); label: int64 (B,); numbers: those of `numbers`; number: of this step in the run,
-        from 0. Nothing here waits for the device.
+        image: uint8 (B, H, W, C), or kept features (B, …); label: int64 (B,); numbers: those of `numbers`; number: of
+        this step in the run, from 0. Nothing here waits for the device.
         """
         set_lr(self.optimizer, lr)
         metrics = self.gradients(image, label, numbers)

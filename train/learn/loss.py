@@ -21,10 +21,11 @@ Label: TypeAlias = torch.Tensor | tuple[torch.Tensor, torch.Tensor, torch.Tensor
 
 def make_loss(model: nn.Module, normalise: Normalise, config: Train, augment: Augment | None = None,
               class_weights: torch.Tensor | None = None) -> LossFunction:
-    """Return the loss as a function of images uint8 (B, H, W, C), labels int64 (B,) and `augment`'s random numbers.
+    """Return the loss as a function of images, labels int64 (B,) and `augment`'s random numbers.
 
-    The function returns (loss, float (2,): the loss and how many rows were right), on the device of the images.
-    class_weights: float (classes,); None: all classes count the same.
+    images: uint8 (B, H, W, C), or kept features (B, …), if the model takes these. The function returns (loss, float
+    (2,): the loss and how many rows were right), on the device of the images. class_weights: float (classes,); None:
+    all classes count the same.
     """
     low_precision = autocast(normalise.device, config.precision)     # here: torch.compile cannot trace how it chooses
 
