@@ -22,7 +22,7 @@ from tenfold.data.recipe_lookup import RECIPES, candidates, find_recipe, recipe_
 from tenfold.data.settings import fill, nearest, override
 from tenfold.data.tables import Augment, Clean, Draw, Model, Shards, Source, Split, Train
 
-PIXELS_VERSION = 10  # raised when the same recipe draws other pixels than before: old shards are then made again
+PIXELS_VERSION = 11  # raised when the same recipe draws other pixels than before: old shards are then made again
 
 
 @dataclass(frozen=True)

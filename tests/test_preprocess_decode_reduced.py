@@ -16,7 +16,7 @@ from tenfold.data.sources.opening import open_source
 from tenfold.preprocess.clean.steps import clean
 from tenfold.preprocess.decode import BadPicture, decode, decode_any
 from tenfold.preprocess.decode.reduction import FINER, reduction_of
-from tenfold.preprocess.draw.geometry import largest_scale, place_on_canvas
+from tenfold.preprocess.draw.geometry import place_on_canvas, scales
 from tenfold.preprocess.draw.pyramid import build_pyramid
 from tenfold.preprocess.draw.random_views import PLAIN, draw_views
 from tenfold.preprocess.pipeline import augment
@@ -84,22 +84,25 @@ def test_a_side_shorter_than_the_reduction_is_decoded(tables):
 
 
 @each("fit", ["cover", "inside", "stretch"])
-def test_what_is_decoded_is_finer_than_the_largest_copy(fit, tables):
+def test_every_copy_has_a_scale_between_the_least_and_the_largest_and_what_is_decoded_is_finer(fit, tables):
     rng, reduced = np.random.default_rng(0), set()
     for _ in range(40):
         height, width = rng.integers(30, 700, 2).tolist()
         low = float(rng.uniform(0.2, 1))
-        how = recipe(tables, fit=fit, scale=[low, 1.0], rotation=float(rng.choice([0, 20, 180])), aspect=1.3)
+        how = recipe(tables, fit=fit, scale=[low, 1.0], rotation=float(rng.choice([0, 20, 180])), aspect=1.3,
+                     shear=float(rng.choice([0, 15])))
         times = reduction_of(how)(height, width)
         reduced.add(times)
+        hull = np.array([(-0.5, -0.5), (width - 0.5, -0.5), (width - 0.5, height - 0.5), (-0.5, height - 0.5)])
+        views = draw_views(0, np.zeros(50, int), np.arange(50), how.draw)
+        drawn = place_on_canvas([hull] * 50, np.full((50, 2), (height, width), float), views, how.draw)[1]
+        least, largest = scales(hull, (height, width), how.draw)
+        assert least <= drawn.min() * 1.03                   # a level is 19% finer than its copies
+        assert drawn.max() * 0.96 <= largest
         if fit == "stretch":
             assert times == 1 or (height / times >= FINER * 40 and width / times >= FINER * 44)
             continue
-        hull = np.array([(-0.5, -0.5), (width - 0.5, -0.5), (width - 0.5, height - 0.5), (-0.5, height - 0.5)])
-        views = draw_views(0, np.zeros(50, int), np.arange(50), how.draw)
-        scales = place_on_canvas([hull] * 50, np.full((50, 2), (height, width), float), views, how.draw)[1]
-        assert scales.max() * 0.99 <= largest_scale((height, width), how.draw)
-        assert times == 1 or times * FINER * scales.max() * 0.99 <= 1
+        assert times == 1 or times * FINER * drawn.max() * 0.99 <= 1
     assert len(reduced) >= 3
 
 

@@ -96,7 +96,7 @@ def scales(hull: np.ndarray, size: tuple[int, int], config: Draw) -> tuple[float
         ends = least * fill.min(), most * fill.max()
     else:
         fill = (visible / np.array(size[::-1])).max(1)
-        ends = fill.min() / least, fill.max() / most
+        ends = fill.min() / most, fill.max() / least         # a copy that sees less of the picture is larger
     return float(ends[0]), float(ends[1]) * config.aspect**0.5
 
 
@@ -107,16 +107,17 @@ def largest_scale(size: tuple[int, int], config: Draw) -> float:
         return max(config.canvas[0] / height, config.canvas[1] / width)
     right, bottom = width - 0.5, height - 0.5
     hull = np.array([(-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom)], np.float32)
-    _, largest = scales(hull, size, config)
-    return largest if config.fit == "inside" else largest * config.scale[1] / config.scale[0]
+    return scales(hull, size, config)[1]
 
 
 @lru_cache(1)
 def _extremes(config: Draw) -> tuple[np.ndarray, np.ndarray]:
-    """The shapes of copies over the angles, at the extremes of shear and aspect: their four cells (4, n), and the
-    boxes (n, 2) that the canvas sees of a picture."""
+    """The shapes of copies over the angles, at the extremes of shear and aspect or over these: their four cells (4, n),
+    and the boxes (n, 2) that the canvas sees of a picture."""
+    # a canvas that is covered may be so by the smallest copy at any aspect, that of the picture
+    limits = (-1, 1) if config.fit == "inside" else np.linspace(-1, 1, 9)
     ends = np.meshgrid(np.linspace(-1, 1, 65) if config.rotation else 0.0,
-                       (-1, 1) if config.shear else 0, (-1, 1) if config.aspect > 1 else 0)
+                       limits if config.shear else 0, limits if config.aspect > 1 else 0)
     turn, slant, aspect = (end.ravel() for end in ends)
     shape = shapes(RandomView(turn, 0, 0, 0, 0, False, slant, aspect), config)
     return np.ascontiguousarray(shape.reshape(-1, 4).T), _visible(shape, config)
