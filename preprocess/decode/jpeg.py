@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,6 +12,8 @@ from tenfold.preprocess.decode.levels import TRUNCATED, BadPicture, Frame
 from tenfold.preprocess.decode.metadata import orientation_of
 from tenfold.preprocess.decode.pillow import frame_of, in_words, opened
 from tenfold.preprocess.decode.reduction import Reduction
+
+_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd8\xff])")      # of a segment; in a scan, FF 00 and FF D0 to D7 are data
 
 
 @dataclass(frozen=True)
@@ -126,17 +129,24 @@ def _all_there(data: bytes, max_pixels: int) -> Frame:
 def _has_all_scans(data: bytes) -> bool:
     """Return whether the scans that are there give every coefficient of every component of a JPEG to its last bit."""
     left = {}
-    for match in re.finditer(rb"\xff([\xc0-\xc2\xda])", data):
-        at, mark = match.start(), match[1][0]
-        content = data[at + 4:at + 2 + struct.unpack_from(">H", data.ljust(at + 4, b"\0"), at + 2)[0]]
+    for marker, content in _segments(data):
         try:
-            if mark != 0xDA:
+            if marker in (0xC0, 0xC1, 0xC2):
                 left = {content[6 + 3 * i]: [99] * 64 for i in range(content[5])}
-                continue
-            many = content[0]
-            first, last, bits = content[1 + 2 * many:4 + 2 * many]
-            for i in range(many):
-                left[content[1 + 2 * i]][first:last + 1] = [bits & 15] * (last + 1 - first)
+            elif marker == 0xDA:
+                many = content[0]
+                first, last, bits = content[1 + 2 * many:4 + 2 * many]
+                for i in range(many):
+                    left[content[1 + 2 * i]][first:last + 1] = [bits & 15] * (last + 1 - first)
         except (IndexError, KeyError, ValueError):
             return False
     return bool(left) and not any(max(bits) for bits in left.values())
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (marker, content) of each segment of a JPEG up to its end marker; what follows that is no part of it."""
+    at = 2
+    while (found := _MARKER.search(data, at)) and found[1] != b"\xd9":
+        size = int.from_bytes(data[found.end():found.end() + 2], "big")
+        yield found[1][0], data[found.end() + 2:found.end() + size]
+        at = found.end() + max(2, size)
