@@ -34,6 +34,11 @@ def neighbours(clip, share=0.3, seed=0) -> np.ndarray:
     return pairs[np.random.default_rng(seed).random(len(pairs)) < share]
 
 
+def test_images_in_no_class_folder_have_whole_names():
+    images = Named(["1_000.png", "d/2_000.png", "3.png"], ["", "d", ""], np.zeros(3, np.int64))
+    assert list(images.names(range(3))) == ["1_000", "2_000", "3"]
+
+
 def find(images, links, looks=None):
     """find_series, where no two pictures look alike."""
     noise = np.random.default_rng(1).integers(0, 256, (len(images.paths), 144), np.uint8)

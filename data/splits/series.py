@@ -35,13 +35,13 @@ Rule = Callable[[str], str]  # the name of an image -> the name of its series
 class Named:
     """The paths of n images, the class folder of each, and its class."""
     paths: Sequence[str]
-    homes: Sequence[str]
+    homes: Sequence[str]     # "": in none
     labels: np.ndarray       # int64 (n,), index into the classes
 
     def names(self, rows: Iterable[int]) -> Iterator[str]:
-        """Yield the paths of images below their class folders, without suffixes and hashes."""
+        """Yield the paths of images below their class folders, if they are in some, without suffixes and hashes."""
         for row in rows:
-            name = os.path.splitext(self.paths[row])[0][len(self.homes[row]) + 1:]
+            name = os.path.splitext(self.paths[row])[0][len(self.homes[row]) + bool(self.homes[row]):]
             yield _HASH.sub("", name) if ".rf." in name else name
 
     def numbered(self, rule: Rule, rows: Iterable[int]) -> tuple[np.ndarray, list[str]]:
