@@ -179,8 +179,9 @@ def score(model: PathLike | Model | Run, shards: PathLike | ShardSet | None = No
     opened.with_tta(tta)                         # refused before images are read
     place: AbstractContextManager[Any]
     if data is not None:
-        from tenfold.data.sources.opening import open_source
-        scoring.check_classes(opened, open_source(arguments.path("data", data), training=False).classes, data)
+        from tenfold.data.sources.opening import open_images
+        found = open_images(opened.recipe, arguments.path("data", data), training=False)
+        scoring.check_classes(opened, found.classes, data)
         place = scored_folder(opened.recipe.name)
     else:
         place = nullcontext(f"shards/{opened.recipe.name}" if shards is None else shards)

@@ -1,5 +1,6 @@
 """Tenfold from Python: the functions that the commands call, in a process that they leave as it was."""
 
+import dataclasses
 import importlib
 import inspect
 import io
@@ -24,7 +25,7 @@ from PIL import Image
 
 import tenfold
 from tenfold.arguments import assignments
-from tenfold.data.recipe import make_recipe
+from tenfold.data.recipe import change_recipe, make_recipe
 from tenfold.train.precision import autocast
 
 ORDERS = (
@@ -214,6 +215,15 @@ def test_a_folder_is_scored_through_the_plain_view(made, monkeypatch, capsys):
     assert score.images == 75
     assert any("was trained on" in note for note in score.notes)
     assert set(score.notes) <= set(capsys.readouterr().out.splitlines())
+
+
+def test_a_folder_is_scored_with_the_labels_that_the_recipe_reads(made, tmp_path):
+    for i, path in enumerate(sorted((made[0] / "images").rglob("*.png"))):
+        (place := tmp_path / "new" / f"day{i % 2}").mkdir(parents=True, exist_ok=True)
+        (place / f"{i}-{path.parent.name}.png").write_bytes(path.read_bytes())
+    model = tenfold.load(made[2].best, "cpu")
+    recipe = change_recipe(model.recipe, [r"source.labels=path:-(\w+)\.png"])
+    assert tenfold.score(dataclasses.replace(model, recipe=recipe), data=tmp_path / "new").images == 75
 
 
 def test_what_was_found_in_the_images_is_printed_and_reported(tmp_path, capsys):
