@@ -1,5 +1,6 @@
 """The build as Python calls it: stages whose values can be printed, one numbering of sources, a process left alone."""
 
+import dataclasses
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ from PIL import Image
 from tenfold.data.recipe import make_recipe
 from tenfold.data.shardset import open_set
 from tenfold.data.sources.opening import open_source
+from tenfold.preprocess.clean.set_decisions import SetDecisions
 from tenfold.preprocess.job import check_job
 from tenfold.preprocess.pipeline import augment, report
 from tenfold.preprocess.plan import plan_shards
@@ -42,6 +44,25 @@ def test_the_stages_of_a_build_can_be_printed(folder, tables, tmp_path):
     assert str(plan).splitlines() == [
         "28 rows in 3 shards", "train-00000.h5  24 rows of 8 sources", "val-00000.h5  2 rows of 2 sources",
         "test-00000.h5  2 rows of 2 sources"]
+
+
+def test_what_a_stopped_build_decided_by_other_labels_is_decided_again(folder, tables, tmp_path, monkeypatch):
+    recipe = make_recipe(tables())
+    job = check_job(recipe, open_source(folder(a=6, b=6)), tmp_path / "shards").unpacked()
+    asked = []
+
+    def by_labels(recipe, facts, labels):
+        asked.append(labels)
+        return SetDecisions("light" if len(asked) > 1 and labels[0] == 0 else "dark")
+    monkeypatch.setattr("tenfold.preprocess.survey.survey.decide", by_labels)
+
+    def decided(source) -> str:
+        asked.clear()
+        return survey_sources(recipe, source, job.cache, workers=1).decisions.polarity
+    corrected = dataclasses.replace(job.source, labels=1 - job.source.labels)
+    assert (decided(job.source), decided(corrected)) == ("light", "dark")
+    decided(job.source)
+    assert not asked                             # kept for the same labels
 
 
 def test_sources_have_one_number_everywhere(folder, tables, tmp_path):

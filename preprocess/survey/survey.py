@@ -32,7 +32,8 @@ def survey_sources(recipe: Recipe, source: Source, cache: Path, workers: int) ->
     """Decode and clean every source image in `workers` processes; blocks that are already in the cache are kept."""
     reader = source.reader(cache)
     key = cache_key(recipe, source)
-    kept = recall(cache / _DECIDED, key, COMMON)
+    labelled = digest_of([key, source.labels])           # the pictures of each class are counted to decide
+    kept = recall(cache / _DECIDED, labelled, COMMON)
     if kept:
         decisions = SetDecisions.of(kept)
     else:
@@ -45,7 +46,7 @@ def survey_sources(recipe: Recipe, source: Source, cache: Path, workers: int) ->
     facts = clean_all()
     if not kept and (decided := decide(recipe, facts, source.labels)) != decisions:
         decisions = decided
-        remember(cache / _DECIDED, key, asdict(decisions))
+        remember(cache / _DECIDED, labelled, asdict(decisions))
         facts = clean_all()
     return Survey(source, facts, decisions)
 
