@@ -38,7 +38,7 @@ SOURCE_COLUMNS = {
     "label": ("<i8", (), 0),             # class index
     "split": ("|i1", (), -1),            # index into SPLITS; -1: in none
     "digest": ("|u1", (12,), 0),         # of the decoded pixels
-    "size": ("<i4", (2,), 0),            # height, width as decoded
+    "size": ("<i4", (2,), 0),            # height, width as stored, upright
     "fingerprint": ("|u1", (16,), 0),    # similar for pictures that look similar
     "spread": ("<f8", (), 0.0),          # deviation of the grey levels
     "pen": ("<f8", (), 0.0),             # width of the ink's strokes, pixels; 0: no ink was looked for

@@ -161,7 +161,5 @@ def _significant(pixels: np.ndarray, bits: int) -> tuple | None:
         return None
     if pixels.max() >= 2**bits:
         return 0, 65535
-    spread = pixels >> np.uint16(16 - bits)
-    as_declared = ((spread << np.uint16(16 - bits)) == (pixels >> np.uint16(16 - bits) << np.uint16(16 - bits))).all() \
-        and not (pixels & np.uint16(2**(16 - bits) - 1)).any()
-    return (0, 65535) if as_declared else (0, 2**bits - 1)
+    is_spread = not (pixels & np.uint16(2**(16 - bits) - 1)).any()
+    return (0, 65535) if is_spread else (0, 2**bits - 1)
