@@ -90,7 +90,7 @@ def test_every_copy_has_a_scale_between_the_least_and_the_largest_and_what_is_de
         height, width = rng.integers(30, 700, 2).tolist()
         low = float(rng.uniform(0.2, 1))
         how = recipe(tables, fit=fit, scale=[low, 1.0], rotation=float(rng.choice([0, 20, 180])), aspect=1.3,
-                     shear=float(rng.choice([0, 15])))
+                     shear=0.0 if fit == "inside" else float(rng.choice([0, 15])))
         times = reduction_of(how)(height, width)
         reduced.add(times)
         hull = np.array([(-0.5, -0.5), (width - 0.5, -0.5), (width - 0.5, height - 0.5), (-0.5, height - 0.5)])
@@ -98,7 +98,7 @@ def test_every_copy_has_a_scale_between_the_least_and_the_largest_and_what_is_de
         drawn = place_on_canvas([hull] * 50, np.full((50, 2), (height, width), float), views, how.draw)[1]
         least, largest = scales(hull, (height, width), how.draw)
         assert least <= drawn.min() * 1.03                   # a level is 19% finer than its copies
-        assert drawn.max() * 0.96 <= largest
+        assert drawn.max() * 0.99 <= largest
         if fit == "stretch":
             assert times == 1 or (height / times >= FINER * 40 and width / times >= FINER * 44)
             continue

@@ -115,7 +115,7 @@ class PathTable:
         return {i: {cell for _, cells in self.lines if (cell := cell_of(cells, i))} for i in self._others}
 
     def _splits(self, others: list[int]) -> tuple[int, ...]:
-        """Return the columns of official splits: the first of words, or else all that mark one split each.
+        """Return the columns of official splits: the first with their names, or else all of 1 and 0 for one split.
 
         UndecidedError: one of them holds other words, too.
         """

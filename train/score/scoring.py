@@ -61,8 +61,11 @@ class Score:
 
     @property
     def is_guessing(self) -> bool:
-        """Return whether it is no better than guessing: top-1 than naming the most frequent class, and the mean recall
-        of all classes than one of them."""
+        """Return whether the model is no better than guessing.
+
+        Its top-1 is not clearly above that of always naming the most frequent class, nor its mean recall of the classes
+        than that of always naming one of them.
+        """
         counts, right = np.bincount(self.labels), np.diag(self.confusion)
         there = np.flatnonzero(counts)
         recall = float(np.mean(right[there] / counts[there]))
